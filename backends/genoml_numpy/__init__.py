@@ -1,0 +1,48 @@
+"""NumPy: the CPU backend, and the reference that the others are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+
+from genoml.backend import Array, Backend
+
+
+class NumpyBackend(Backend):
+    """Arrays are ``numpy.ndarray``; the device is the CPU."""
+
+    name = "numpy"
+
+    def __init__(self) -> None:
+        self.xp = xp
+        self.device = "cpu"
+
+    @property
+    def twins(self) -> Mapping[str, Callable[..., Any]]:
+        """CPU versions of the operations that NumPy's own facilities make faster."""
+        from genoml_numpy.twins import TWINS
+
+        return TWINS
+
+    def owns(self, array: object) -> bool:
+        """Whether it is a NumPy array or scalar."""
+        return isinstance(array, np.ndarray | np.generic)
+
+    def asarray(self, values: Any, dtype: str | None = None) -> Array:
+        """The values as a NumPy array; no copy where none is needed."""
+        return np.asarray(values, dtype=dtype)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """The array itself."""
+        return np.asarray(array)
+
+    def device_of(self, array: Array) -> str:
+        """NumPy has one device."""
+        return "cpu"
+
+    def describe(self) -> dict[str, str]:
+        """The CPU and NumPy's version."""
+        return {"device": "cpu", "version": np.__version__}

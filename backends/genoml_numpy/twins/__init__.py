@@ -1,0 +1,12 @@
+"""CPU versions of operations of genoml.ops, each with its measured reason in its module."""
+
+from genoml_numpy.twins.conv1d import conv1d_vjp
+from genoml_numpy.twins.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml_numpy.twins.threefry import random_uniform
+
+TWINS = {
+    "conv1d_vjp": conv1d_vjp,
+    "global_max_vjp": global_max_vjp,
+    "max_pool1d_vjp": max_pool1d_vjp,
+    "random_uniform": random_uniform,
+}

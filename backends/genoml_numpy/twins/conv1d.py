@@ -1,0 +1,61 @@
+"""Convolution by phases, written straight into the interleaved rows of the output.
+
+The standard version computes each phase apart and stacks them, which copies the output once more; here BLAS
+writes every K-th row of one array. No padding of the input is needed either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml.backend import Array
+from genoml.ops.conv1d import choose_algorithm
+
+
+def _windows(rows: np.ndarray, r: int, k: int) -> np.ndarray:
+    """Windows of k rows that begin at r, r + k, r + 2 k, ...: a view (count, k C)."""
+    t, c = rows.shape
+    count = max((t - r) // k, 0)
+    return rows[r : r + count * k].reshape(count, k * c)
+
+
+def _correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """y[t] = sum_k rows[t + k] @ w[k]; the last K - 1 rows, whose windows are incomplete, are left as they are."""
+    k, c, f = w.shape
+    kernel = w.reshape(k * c, f)
+    y = np.empty((rows.shape[0], f), np.result_type(rows, w))
+    for r in range(k):
+        windows = _windows(rows, r, k)
+        if len(windows):
+            np.matmul(windows, kernel, out=y[r::k][: len(windows)])
+    return y
+
+
+def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
+    """See genoml.ops.conv1d.conv1d_vjp; covers what the phases algorithm does."""
+    (n, length, c), (k, _, f) = x.shape, w.shape
+    if choose_algorithm(length, k, stride, dilation) != "phases" or n == 0:
+        return NotImplemented
+    rows = np.ascontiguousarray(x).reshape(n * length, c)
+    y = _correlate_rows(rows, w).reshape(n, length, f)[:, : length - k + 1]
+
+    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
+        # rows of zeros in front serve dx, which reaches back K - 1 rows; those behind each sequence keep
+        # windows that straddle two of them from counting
+        padded = np.zeros((k - 1 + n * length, f), grad.dtype)
+        g = padded[k - 1 :]
+        g.reshape(n, length, f)[:, : length - k + 1] = grad
+        total = np.zeros((k * c, f), np.result_type(rows, grad))
+        for r in range(k):
+            windows = _windows(rows, r, k)
+            total += windows.T @ g[r::k][: len(windows)]
+        grad_w = total.reshape(k, c, f)
+        if not need_x:
+            return None, grad_w
+        transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
+        grad_x = _correlate_rows(padded, transposed)[: n * length]
+        return grad_x.reshape(n, length, c), grad_w
+
+    return y, pullback

@@ -1,0 +1,51 @@
+"""PyTorch tensors as arrays: for checking genoml against it, and for data that already lives there.
+
+Autograd is not used; every operation runs on tensors that require no gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml.backend import Array, Backend
+
+try:
+    import array_api_compat.torch as xp
+    import torch
+except ImportError as error:
+    raise ImportError(f"PyTorch is not installed ({error}); pip install 'genoml-xp[torch]'") from error
+
+
+class TorchBackend(Backend):
+    """Arrays are ``torch.Tensor`` on the CPU, or on the device given."""
+
+    name = "torch"
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.xp = xp
+        self.device = torch.device(device)
+
+    def owns(self, array: object) -> bool:
+        """Whether it is a tensor."""
+        return isinstance(array, torch.Tensor)
+
+    def asarray(self, values: Any, dtype: str | None = None) -> Array:
+        """A tensor of its own: sharing memory with a read-only NumPy array is undefined in PyTorch."""
+        if isinstance(values, torch.Tensor):
+            return values.to(self.device, self.dtype(dtype) if dtype else values.dtype)
+        return torch.tensor(np.asarray(values, dtype=dtype), device=self.device)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """The tensor's values on the host."""
+        return np.asarray(array.detach().cpu())
+
+    def synchronize(self) -> None:
+        """Wait for a CUDA device; the CPU is never behind."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def describe(self) -> dict[str, str]:
+        """Device and PyTorch's version."""
+        return {"device": str(self.device), "version": str(torch.__version__)}
