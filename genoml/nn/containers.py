@@ -1,0 +1,144 @@
+"""Layers made of layers. Their parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Self
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend
+from genoml.nn.base import Layer, PathView, Pullback
+
+
+class Container(Layer):
+    """A layer whose parameters are those of its children."""
+
+    def __init__(self, layers: Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
+        named = (
+            dict(layers)
+            if isinstance(layers, Mapping)
+            else {str(i): layer for i, layer in enumerate(layers)}
+        )
+        for name, layer in named.items():
+            if not isinstance(layer, Layer):
+                raise TypeError(f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}")
+        if not named:
+            raise ValueError(f"{type(self).__name__} expects at least one layer")
+        first = next(iter(named.values()))
+        super().__init__(seed=seed, dtype=first.dtype, backend=first.backend)
+        for name, layer in named.items():
+            if layer.backend is not self.backend:
+                raise ValueError(
+                    f"{type(self).__name__} expects one backend, got {self.backend.name} and "
+                    f"{layer.backend.name} (layer {name!r})"
+                )
+        self.named_layers = named
+        self.place(seed, "")
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The children in order."""
+        return list(self.named_layers.values())
+
+    def __getitem__(self, key: int | str) -> Layer:
+        return self.named_layers[key] if isinstance(key, str) else self.layers[key]
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.named_layers)
+
+    def place(self, seed: int, path: str) -> None:
+        """Tell every child its path below this one."""
+        self.seed, self.path = seed, path
+        for name, layer in self.named_layers.items():
+            layer.place(seed, f"{path}.{name}" if path else name)
+
+    def check_dtype(self, x: Array) -> None:
+        """The first layer decides what the network reads."""
+        self.layers[0].check_dtype(x)
+
+    def _view(self, table: str) -> PathView:
+        return PathView(lambda: {name: getattr(layer, table) for name, layer in self.named_layers.items()})
+
+    def _table(self, name: str) -> Any:
+        return self._view(name)
+
+    @property
+    def grads(self) -> MutableMapping[str, Array]:
+        """The children's gradients, by path."""
+        return self._view("grads")
+
+    @grads.setter
+    def grads(self, values: Mapping[str, Array]) -> None:
+        for name, layer in self.named_layers.items():
+            layer.grads = {
+                path.removeprefix(f"{name}."): value
+                for path, value in values.items()
+                if path.startswith(f"{name}.")
+            }
+
+    def to(self, backend: str | Backend | None = None, dtype: str | None = None) -> Self:
+        """Move every child."""
+        for layer in self.layers:
+            layer.to(backend, dtype)
+        self.backend, self.dtype = self.layers[0].backend, self.layers[0].dtype
+        self._pullback = None
+        return self
+
+
+class Sequential(Container):
+    """One layer after another: y = f_n(... f_2(f_1(x))).
+
+    Backward by the chain rule, last layer first. Raises ValueError for an empty list, or layers on different backends.
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        pullbacks: list[tuple[str, Pullback]] = []
+        for name, layer in self.named_layers.items():
+            x, pullback_layer = layer.vjp(x, training=training, step=step)
+            pullbacks.append((name, pullback_layer))
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            grads: dict[str, Array] = {}
+            for i, (name, pullback_layer) in reversed(list(enumerate(pullbacks))):
+                grad, own = pullback_layer(grad, need_x=need_x or i > 0)
+                grads |= {f"{name}.{key}": value for key, value in own.items()}
+            return grad, grads
+
+        return x, pullback
+
+
+class Parallel(Container):
+    """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
+
+    dL/dx is the sum over the branches, each of which is pulled back its own slice of dL/dy.
+    Raises ValueError if the branches' outputs differ in any axis but the channels.
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        xp = array_namespace(x)
+        outputs, pullbacks = [], []
+        for layer in self.layers:
+            y, pullback_branch = layer.vjp(x, training=training, step=step)
+            outputs.append(y)
+            pullbacks.append(pullback_branch)
+        shapes = [tuple(y.shape) for y in outputs]
+        if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
+            raise ValueError(f"Parallel expects branches that differ in axis 1 only, got {shapes}")
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            grads: dict[str, Array] = {}
+            grad_x, start = None, 0
+            for name, pullback_branch, shape in zip(self.named_layers, pullbacks, shapes, strict=True):
+                part = grad[:, start : start + shape[1], ...]
+                start += shape[1]
+                branch_x, own = pullback_branch(part, need_x=need_x)
+                grads |= {f"{name}.{key}": value for key, value in own.items()}
+                if need_x:
+                    grad_x = branch_x if grad_x is None else grad_x + branch_x
+            return grad_x, grads
+
+        return xp.concat(outputs, axis=1), pullback

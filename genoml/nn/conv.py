@@ -1,0 +1,131 @@
+"""One-dimensional convolution over sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array, Backend
+from genoml.nn.activations import activation_vjp
+from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.ops.conv1d import conv1d_vjp
+from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+
+class Conv1D(Layer):
+    """Cross-correlate each sequence with a bank of kernels, then apply an activation.
+
+        y[n, o, l] = activation(bias[o] + sum_{c,k} weights[o, c, k] x[n, c, l stride + k dilation - before])
+
+    where x is zero outside the sequence, and ``before`` is the padding on the left.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        4 at the input layer; number of kernels.
+    kernel_size : int
+        Kernel width, in base pairs at the input layer.
+    stride, dilation : int
+        Step between outputs, and between the kernel's positions; 1 = none.
+    padding : "valid", "same" or int
+        Zeros on each side: none; so many that y has ceil(L / stride) positions (the odd one on the right,
+        as in TensorFlow); or the given number.
+    activation : str or None
+        ``"relu"`` by default.
+
+    Shapes
+    ------
+    x : (batch, in_channels, length)
+    y : (batch, out_channels, (length + padding - (kernel_size - 1) dilation - 1) // stride + 1)
+
+    Both are channels-last in memory; a copy is made only if x is not.
+
+    Raises
+    ------
+    ValueError
+        If the channels differ, or a sequence is shorter than the kernel.
+
+    References
+    ----------
+    Waibel et al. (1989), Phoneme recognition using time-delay neural networks, doi:10.1109/29.21701.
+    """
+
+    weights, weights_grad = Parameter(), Gradient()  # (out_channels, in_channels, kernel_size)
+    bias, bias_grad = Parameter(), Gradient()  # (out_channels,)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: str | int = "valid",
+        dilation: int = 1,
+        activation: str | None = "relu",
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        for name, value in (("kernel_size", kernel_size), ("stride", stride), ("dilation", dilation)):
+            if value < 1:
+                raise ValueError(f"Conv1D expects {name} >= 1, got {value}")
+        if padding not in ("valid", "same") and not (isinstance(padding, int) and padding >= 0):
+            raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.activation = activation
+        self._activate = activation_vjp(activation)
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        shape = (self.out_channels, self.in_channels, self.kernel_size)
+        fan_in, fan_out = shape[1] * shape[2], shape[0] * shape[2]
+        rectified = self.activation == "relu"
+        weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
+        return {"weights": weights, "bias": constant((self.out_channels,), 0.0)}
+
+    def _pads(self, length: int) -> tuple[int, int]:
+        """Zeros on the left and on the right of a sequence of this length."""
+        if isinstance(self.padding, int):
+            return self.padding, self.padding
+        if self.padding == "valid":
+            return 0, 0
+        span = (self.kernel_size - 1) * self.dilation + 1
+        total = max((-(-length // self.stride) - 1) * self.stride + span - length, 0)
+        return total // 2, total - total // 2
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        span = (self.kernel_size - 1) * self.dilation + 1
+        before, after = self._pads(x.shape[2]) if x.ndim == 3 else (0, 0)
+        ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] + before + after >= span
+        shortest = max(span - before - after, 0)
+        expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
+        xp, length = array_namespace(x), x.shape[2]
+        rows = _pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
+        w = xp.permute_dims(self.weights, (2, 1, 0))
+        z, back_conv = conv1d_vjp(rows, w, self.stride, self.dilation)
+        y, back = self._activate(z + self.bias)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # z = conv(x, w) + b: dL/db sums over positions; dL/dw and dL/dx are correlations, in ops/conv1d.py
+            g = back(xp.permute_dims(grad, (0, 2, 1)))
+            grad_rows, grad_w = back_conv(g, need_x)
+            grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0)), "bias": xp.sum(g, axis=(0, 1))}
+            if grad_rows is None:
+                return None, grads
+            return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback
+
+
+def _pad_length(rows: Array, before: int, after: int) -> Array:
+    """(N, L, C) -> (N, before + L + after, C), with zeros."""
+    if before == after == 0:
+        return rows
+    xp = array_namespace(rows)
+    n, _, c = rows.shape
+    zeros = [xp.zeros((n, size, c), dtype=rows.dtype, device=device_of(rows)) for size in (before, after)]
+    return xp.concat([zeros[0], rows, zeros[1]], axis=1)

@@ -1,0 +1,97 @@
+"""Fully connected layer, and Flatten that leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend
+from genoml.nn.activations import activation_vjp
+from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+
+class Dense(Layer):
+    """Affine map of the features, then an activation.
+
+        y[n, o] = activation(bias[o] + sum_i x[n, i] weights[i, o])
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Sizes of a row of x and of y.
+    activation : str or None
+        ``"relu"``, ``"sigmoid"`` or None.
+
+    Shapes
+    ------
+    x : (batch, in_features)
+    y : (batch, out_features)
+
+    Raises
+    ------
+    ValueError
+        If x is not (batch, in_features).
+    """
+
+    weights, weights_grad = Parameter(), Gradient()  # (in_features, out_features)
+    bias, bias_grad = Parameter(), Gradient()  # (out_features,)
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        activation: str | None = None,
+        *,
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        self.in_features, self.out_features = in_features, out_features
+        self.activation = activation
+        self._activate = activation_vjp(activation)
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        shape = (self.in_features, self.out_features)
+        rectified = self.activation == "relu"
+        weights = he_normal(shape, shape[0]) if rectified else glorot_normal(shape, *shape)
+        return {"weights": weights, "bias": constant((self.out_features,), 0.0)}
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        xp, weights = array_namespace(x), self.weights
+        expect_shape(
+            "Dense", x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})"
+        )
+        y, back = self._activate(x @ weights + self.bias)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
+            g = back(grad)
+            grads = {"weights": xp.matrix_transpose(x) @ g, "bias": xp.sum(g, axis=0)}
+            return (g @ xp.matrix_transpose(weights) if need_x else None), grads
+
+        return y, pullback
+
+
+class Flatten(Layer):
+    """All axes but the batch as one, channel by channel: y[n, c L + l] = x[n, c, l].
+
+    Shapes
+    ------
+    x : (batch, ...)
+    y : (batch, product of the others)
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        xp, shape = array_namespace(x), tuple(x.shape)
+        expect_shape("Flatten", x, x.ndim >= 2, "(batch, ...)")
+        size = 1
+        for extent in shape[1:]:
+            size *= extent
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            return (xp.reshape(grad, shape) if need_x else None), {}
+
+        return xp.reshape(x, (shape[0], size)), pullback

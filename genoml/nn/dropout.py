@@ -1,0 +1,76 @@
+"""Dropout, with masks that are the same on every backend."""
+
+from __future__ import annotations
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend
+from genoml.nn.base import Layer, Pullback
+from genoml.ops.threefry import random_uniform
+from genoml.random import derive_key
+
+
+class Dropout(Layer):
+    """In training, set each value to zero with probability ``rate`` and scale the rest by 1 / (1 - rate).
+
+        y = x mask / (1 - rate),  mask ~ Bernoulli(1 - rate);  y = x in evaluation
+
+    The mask comes from counter-based bits made on the device, keyed by (seed, layer path, step): the same
+    on every backend, and another one at every step.
+
+    Parameters
+    ----------
+    rate : float
+        Probability of a zero, 0 <= rate < 1.
+    seed : int
+        Key of the masks; a network gives its own.
+
+    Shapes
+    ------
+    x, y : any, the same
+
+    Raises
+    ------
+    ValueError
+        If the rate is outside [0, 1), or in training without a step number.
+
+    References
+    ----------
+    Srivastava et al. (2014), Dropout, JMLR 15:1929-1958.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        *,
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"Dropout expects 0 <= rate < 1, got {rate}")
+        self.rate = rate
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        if not training or self.rate == 0.0:
+            return x, lambda grad, *, need_x=True: (grad if need_x else None, {})
+        if step is None:
+            raise ValueError("Dropout expects a step number in training, which keys its mask; got None")
+        factor = self._factor(x, step)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            return (grad * factor if need_x else None), {}  # y is linear in x
+
+        return x * factor, pullback
+
+    def _factor(self, x: Array, step: int) -> Array:
+        """0 or 1 / (1 - rate) for each value; laid out channels-last, as x is."""
+        xp = array_namespace(x)
+        shape = tuple(x.shape) if x.ndim != 3 else (x.shape[0], x.shape[2], x.shape[1])
+        count = 1
+        for size in shape:
+            count *= size
+        uniform = random_uniform(x, derive_key(self.seed, self.path), step, count)
+        keep = xp.astype(xp.reshape(uniform, shape) >= self.rate, x.dtype) * (1.0 / (1.0 - self.rate))
+        return keep if x.ndim != 3 else xp.permute_dims(keep, (0, 2, 1))

@@ -1,0 +1,113 @@
+"""Pooling over the length of a sequence."""
+
+from __future__ import annotations
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend
+from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+
+
+class MaxPool1D(Layer):
+    """The largest value in each window: y[n, c, l] = max_{k < pool_size} x[n, c, l stride + k].
+
+    Where several positions of a window are largest, the first takes the gradient. Positions past the last
+    whole window are dropped.
+
+    Parameters
+    ----------
+    pool_size : int
+        Window width in positions.
+    stride : int or None
+        Step between windows; ``pool_size`` if None.
+
+    Shapes
+    ------
+    x : (batch, channels, length)
+    y : (batch, channels, (length - pool_size) // stride + 1)
+
+    Raises
+    ------
+    ValueError
+        If a sequence is shorter than the window.
+    """
+
+    def __init__(
+        self,
+        pool_size: int,
+        stride: int | None = None,
+        *,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.pool_size, self.stride = pool_size, pool_size if stride is None else stride
+        if self.pool_size < 1 or self.stride < 1:
+            raise ValueError(f"MaxPool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        ok = x.ndim == 3 and x.shape[2] >= self.pool_size
+        expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
+        xp = array_namespace(x)
+        y, back = max_pool1d_vjp(xp.permute_dims(x, (0, 2, 1)), self.pool_size, self.stride)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            if not need_x:
+                return None, {}
+            return xp.permute_dims(back(xp.permute_dims(grad, (0, 2, 1))), (0, 2, 1)), {}
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback
+
+
+class GlobalMaxPool1D(Layer):
+    """The largest value along the sequence: y[n, c] = max_l x[n, c, l]; the first of equals takes the gradient.
+
+    Behind a convolution it asks whether a motif is present, wherever it lies.
+
+    Shapes
+    ------
+    x : (batch, channels, length >= 1)
+    y : (batch, channels)
+
+    References
+    ----------
+    Alipanahi et al. (2015), DeepBind, doi:10.1038/nbt.3300.
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        expect_shape(
+            "GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
+        )
+        xp = array_namespace(x)
+        y, back = global_max_vjp(xp.permute_dims(x, (0, 2, 1)))
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            return (xp.permute_dims(back(grad), (0, 2, 1)) if need_x else None), {}
+
+        return y, pullback
+
+
+class GlobalAveragePool1D(Layer):
+    """The mean along the sequence: y[n, c] = (1 / L) sum_l x[n, c, l].
+
+    Shapes
+    ------
+    x : (batch, channels, length >= 1)
+    y : (batch, channels)
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        expect_shape(
+            "GlobalAveragePool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
+        )
+        xp, (n, c, length) = array_namespace(x), x.shape
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # every position has weight 1 / L; made channels-last, as the arrays around it are
+            if not need_x:
+                return None, {}
+            spread = xp.broadcast_to((grad / length)[:, None, :], (n, length, c))
+            return xp.permute_dims(spread, (0, 2, 1)), {}
+
+        return xp.mean(x, axis=2), pullback

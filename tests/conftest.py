@@ -1,0 +1,47 @@
+"""Options and fixtures of the whole suite: ``pytest --backend NAME`` chooses the variants."""
+
+from __future__ import annotations
+
+import os
+
+# before JAX is imported: float64 is what gradients are checked in
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from collections.abc import Iterator  # noqa: E402
+
+import pytest  # noqa: E402
+from support.backends import VARIANTS, installed_variants, open_variant  # noqa: E402
+
+from genoml.backend import Backend, use_backend  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backend",
+        action="append",
+        choices=(*VARIANTS, "all"),
+        help="variant to run on, may be repeated; named and absent is a failure. Default: every installed "
+        "CPU variant",
+    )
+
+
+def selected_variants(config: pytest.Config) -> list[str]:
+    chosen = config.getoption("--backend") or installed_variants()
+    return list(VARIANTS) if "all" in chosen else list(dict.fromkeys(chosen))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"backend variants: {', '.join(selected_variants(config))}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", selected_variants(metafunc.config), indirect=True)
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """The variant under test, as the default backend."""
+    with open_variant(request.param) as opened, use_backend(opened):
+        yield opened

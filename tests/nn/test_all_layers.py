@@ -1,0 +1,64 @@
+"""Every layer of the registry through the whole list of checks, on every variant."""
+
+from __future__ import annotations
+
+import pytest
+from support.backends import has_float64
+from support.guard import no_host_read
+from support.layers import LAYERS
+
+from genoml import nn, testing
+from genoml.backend import Backend
+from genoml.nn.activations import Activation
+from genoml.testing import LayerCase
+
+CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+
+
+def dtype_of(backend: Backend) -> str:
+    return "float64" if has_float64(backend) else "float32"
+
+
+@CASES
+def test_forward_equals_the_formula_as_a_loop(case: LayerCase, backend: Backend) -> None:
+    testing.check_forward(case, backend, dtype_of(backend))
+
+
+@CASES
+def test_backward_matches_central_differences(case: LayerCase, backend: Backend) -> None:
+    if has_float64(backend):
+        testing.check_gradients(case.build(backend, "float64"), case.input(), training=case.training)
+    else:  # single precision is too coarse for differences: the gradients must be NumPy's
+        testing.check_same_numbers(case, backend, "float32")
+
+
+@CASES
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_equal_those_on_numpy_and_repeat_bitwise(case: LayerCase, backend: Backend, dtype: str) -> None:
+    testing.check_same_numbers(case, backend, dtype if has_float64(backend) else "float32")
+
+
+@CASES
+def test_inputs_stay_unchanged_and_nothing_is_read_on_the_host(case: LayerCase, backend: Backend) -> None:
+    testing.check_pure(case, backend, dtype_of(backend), lambda: no_host_read(backend))
+
+
+@CASES
+def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> None:
+    testing.check_edges(case, backend, dtype_of(backend))
+
+
+@CASES
+def test_bad_inputs_are_refused_with_what_was_expected_and_what_came(case: LayerCase, backend: Backend) -> None:
+    testing.check_errors(case, backend, dtype_of(backend))
+
+
+@CASES
+def test_parameters_come_back_from_a_file(case: LayerCase, backend: Backend) -> None:
+    testing.check_saved(case, backend, dtype_of(backend))
+
+
+def test_every_public_layer_has_an_entry() -> None:
+    classes = {cls for cls in vars(nn).values() if isinstance(cls, type) and issubclass(cls, nn.Layer)}
+    tested = {type(case.make()) for case in LAYERS.values()}
+    assert classes - tested <= {nn.Layer, Activation}

@@ -1,0 +1,37 @@
+"""A context in which reading a device array on the host raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from genoml.backend import Backend
+
+_READS = (
+    "__float__", "__bool__", "__int__", "__index__", "__complex__",
+    "__array__", "__buffer__", "__dlpack__", "__iter__", "item", "tolist", "get",
+)  # fmt: skip
+
+
+@contextmanager
+def no_host_read(backend: Backend) -> Iterator[None]:
+    """Make every way to read a device array on the host an error, where the library's class allows that."""
+    if not backend.name.startswith("strict"):
+        yield
+        return
+    kind = type(backend.xp.empty(0, device=backend.device))
+    kept = {name: getattr(kind, name) for name in _READS if hasattr(kind, name)}
+
+    def refuse(name: str):  # noqa: ANN202
+        def method(self: object, *args: object, **options: object) -> object:
+            raise AssertionError(f"a device array was read on the host, by {name}")
+
+        return method
+
+    try:
+        for name in kept:
+            setattr(kind, name, refuse(name))
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(kind, name, method)
