@@ -1,0 +1,49 @@
+"""The error of every reader: which file, which line, which record, what is wrong, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LONGEST_NAME = 60
+
+
+class FormatError(ValueError):
+    """A file does not hold what its format demands.
+
+    The message is one line: ``PATH, line N, record NAME: what is wrong; what to do``.
+
+    Attributes
+    ----------
+    path : str
+        The file, or ``"standard input"``.
+    line : int or None
+        1-based number of the offending line, where there is one.
+    record : str or None
+        Name of the offending record, where it is known.
+    """
+
+    def __init__(
+        self, what: str, *, path: str, line: int | None = None, record: str | None = None, fix: str = ""
+    ) -> None:
+        self.path, self.line, self.record = path, line, record
+        self._arguments = {"what": what, "path": path, "line": line, "record": record, "fix": fix}
+        place = path
+        if line is not None:
+            place += f", line {line}"
+        if record is not None:
+            place += f", record {shown(record)}"
+        super().__init__(f"{place}: {what}; {fix}" if fix else f"{place}: {what}")
+
+    def __reduce__(self) -> Any:
+        # keyword arguments do not survive the default pickling, and errors cross process boundaries
+        return _rebuild, (self._arguments,)
+
+
+def _rebuild(arguments: dict[str, Any]) -> FormatError:
+    return FormatError(**arguments)
+
+
+def shown(text: str) -> str:
+    """Text from a file on one line of a message: control characters escaped, shortened."""
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."

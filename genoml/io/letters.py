@@ -1,0 +1,52 @@
+"""Which letters a sequence in a file may have, checked in one pass in C."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+#: ``"nucleotide"``: A C G T U and the IUPAC codes; ``"protein"``: A to Z and ``*``; None: not checked.
+Letters: TypeAlias = Literal["nucleotide", "protein"]
+
+_UPPER: dict[Letters, bytes] = {
+    "nucleotide": b"ACGTURYSWKMBDHVN",
+    "protein": b"ABCDEFGHIJKLMNOPQRSTUVWXYZ*",
+}
+_LEGAL: dict[Letters, bytes] = {kind: upper + upper.lower() for kind, upper in _UPPER.items()}
+
+
+def check_letters(letters: str | None) -> Letters | None:
+    """Return ``letters`` if it is a known kind.
+
+    Raises
+    ------
+    ValueError
+        If it is not ``"nucleotide"``, ``"protein"`` or None.
+    """
+    for known in (*_LEGAL, None):
+        if letters == known:
+            return known
+    raise ValueError(f"letters expects 'nucleotide', 'protein' or None, got {letters!r}")
+
+
+def first_illegal(sequence: bytes, letters: Letters | None) -> int | None:
+    """Position of the first byte that is not a letter of this kind; None if all are."""
+    if letters is None:
+        return None
+    rest = sequence.translate(None, _LEGAL[letters])
+    return sequence.index(rest[:1]) if rest else None
+
+
+def describe_illegal(byte: int, letters: Letters) -> tuple[str, str]:
+    """What is wrong with a byte, and what to do about it."""
+    shown = repr(chr(byte)) if byte < 128 else f"byte 0x{byte:02x}"
+    if byte in b"-.":
+        return f"gap {shown} in a sequence", "remove the gaps: unaligned sequences are expected"
+    if byte in b" \t":
+        return f"white space ({shown}) within a sequence", "remove it"
+    if byte == ord(">"):
+        return "'>' within a sequence", "a header starts on a line of its own"
+    if byte == ord("\r"):
+        return "a carriage return within a line", "convert the line ends, for example with dos2unix -c mac"
+    if letters == "nucleotide":
+        return f"{shown} is not a nucleotide letter", "expects A C G T U or an IUPAC code (RYSWKMBDHVN)"
+    return f"{shown} is not an amino-acid letter", "expects A to Z or *"

@@ -1,0 +1,228 @@
+"""From letters to base codes, and back.
+
+Letters are joined, looked up in one pass and laid out with a mask, so that no Python loop runs over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
+
+import numpy as np
+
+from genoml.sequence.alphabet import (
+    BYTE_TO_CODE,
+    CODE_LETTERS,
+    ILLEGAL_CODE,
+    PAD_CODE,
+    Alphabet,
+    check_alphabet,
+    describe_alphabet,
+)
+
+#: Sequences as letters (str or bytes), or as uint8 base codes: a list of them, or one array (batch, length).
+Sequences: TypeAlias = Iterable[str | bytes | np.ndarray] | np.ndarray
+
+_ACCEPTED = "str, bytes or a one-dimensional uint8 array of base codes"
+
+
+class FlatCodes(NamedTuple):
+    """A batch of sequences end to end, which is how ragged ones are held.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray
+        (sum of lengths,) uint8.
+    lengths : numpy.ndarray
+        (batch,) int64.
+    """
+
+    codes: np.ndarray
+    lengths: np.ndarray
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Which sequence, and which 0-based position in it, an index into ``codes`` is."""
+        ends = np.cumsum(self.lengths)
+        row = int(np.searchsorted(ends, index, side="right"))
+        return row, index - int(ends[row] - self.lengths[row])
+
+
+def flat_codes(sequences: Sequences, *, alphabet: str = "auto") -> FlatCodes:
+    """Look up a batch of sequences and lay them end to end.
+
+    Raises
+    ------
+    ValueError
+        For a letter outside the alphabet (it names letter, position and sequence), for T and U in one
+        sequence, and for a code above 15.
+    TypeError
+        For anything but str, bytes and uint8 codes, and for one sequence in place of a batch.
+    """
+    known = check_alphabet(alphabet)
+    if isinstance(sequences, str | bytes | bytearray):
+        raise TypeError(f"expects a list of sequences, got one {type(sequences).__name__}; put it in a list")
+    if isinstance(sequences, np.ndarray) and sequences.dtype.kind not in "USO":
+        return _flat_from_matrix(sequences)
+    items: list[Any] = list(sequences)
+    lengths = np.fromiter(map(len, _checked_kinds(items)), dtype=np.int64, count=len(items))
+    if items and isinstance(items[0], np.ndarray):
+        flat = FlatCodes(np.concatenate(items), lengths)
+        _check_code_range(flat)
+        return flat
+    return _flat_from_letters(items, lengths, known)
+
+
+def _checked_kinds(items: list[Any]) -> list[Any]:
+    kinds = set(map(type, items))
+    arrays = {kind for kind in kinds if issubclass(kind, np.ndarray)}
+    if not arrays and all(issubclass(kind, str | bytes) for kind in kinds):
+        return items
+    for index, item in enumerate(items):
+        if not isinstance(item, str | bytes | np.ndarray):
+            hint = "; pass its .sequence" if hasattr(item, "sequence") else ""
+            raise TypeError(f"expects {_ACCEPTED}, got {type(item).__name__} as sequence {index}{hint}")
+        if isinstance(item, np.ndarray):
+            _check_code_array(item, f"sequence {index}", ndim=1)
+    if kinds != arrays:
+        raise TypeError("expects letters or base codes, got a list that mixes them")
+    return items
+
+
+def _check_code_array(codes: np.ndarray, what: str, *, ndim: int) -> None:
+    if codes.dtype != np.uint8:
+        raise TypeError(f"{what} expects uint8 base codes, got an array of {codes.dtype}")
+    if codes.ndim != ndim:
+        raise ValueError(f"{what} expects {ndim} dimension(s), got shape {codes.shape}")
+
+
+def _check_code_range(flat: FlatCodes) -> None:
+    if flat.codes.size and int(flat.codes.max()) > PAD_CODE:
+        index = int(np.argmax(flat.codes > PAD_CODE))
+        row, position = flat.locate(index)
+        code = int(flat.codes[index])
+        raise ValueError(f"base codes run from 0 to 15, got {code} at position {position} of sequence {row}")
+
+
+def _flat_from_matrix(codes: np.ndarray) -> FlatCodes:
+    _check_code_array(codes, "a batch of codes", ndim=2)
+    flat = FlatCodes(codes.reshape(-1), np.full(codes.shape[0], codes.shape[1], dtype=np.int64))
+    _check_code_range(flat)
+    return flat
+
+
+def _flat_from_letters(items: list[Any], lengths: np.ndarray, alphabet: Alphabet) -> FlatCodes:
+    if all(isinstance(item, str) for item in items):
+        # a letter beyond ASCII becomes "?", one byte like any other, and is refused below by its position
+        data = "".join(items).encode("ascii", "replace")
+    else:
+        data = b"".join(item.encode("ascii", "replace") if isinstance(item, str) else item for item in items)
+    # translate is the table look-up in C; over a bytearray its result can be written to
+    flat = FlatCodes(np.frombuffer(bytearray(data).translate(BYTE_TO_CODE[alphabet]), np.uint8), lengths)
+    if flat.codes.size and int(flat.codes.max()) == ILLEGAL_CODE:
+        row, position = flat.locate(int(np.argmax(flat.codes == ILLEGAL_CODE)))
+        letter = items[row][position]
+        _raise_illegal(letter if isinstance(letter, str) else chr(letter), position, row, alphabet)
+    if alphabet == "auto":
+        _refuse_mixed(data, flat)
+    return flat
+
+
+def _raise_illegal(letter: str, position: int, row: int, alphabet: Alphabet) -> None:
+    hint = ""
+    if letter == "-":
+        hint = "; remove the gaps"
+    elif letter in "TtUu":
+        hint = "; pass alphabet='auto' to take either"
+    raise ValueError(
+        f"letter {letter!r} at position {position} of sequence {row} is not a nucleotide: "
+        f"alphabet {alphabet!r} has {describe_alphabet(alphabet)}{hint}"
+    )
+
+
+def _refuse_mixed(data: bytes, flat: FlatCodes) -> None:
+    if not ((b"U" in data or b"u" in data) and (b"T" in data or b"t" in data)):
+        return
+    upper = np.frombuffer(data, np.uint8) & 0xDF
+    ends = np.cumsum(flat.lengths)
+    rows_of_u, rows_of_t = (
+        np.searchsorted(ends, np.flatnonzero(upper == ord(letter)), side="right") for letter in "UT"
+    )
+    mixed = np.intersect1d(rows_of_u, rows_of_t)
+    if mixed.size:
+        raise ValueError(
+            f"sequence {int(mixed[0])} has both T and U, so it is neither DNA nor RNA; write one of the two"
+        )
+
+
+@overload
+def count_ambiguous(
+    sequences: str | bytes | Sequences, *, alphabet: str = ..., per_sequence: Literal[False] = ...
+) -> int: ...
+@overload
+def count_ambiguous(
+    sequences: str | bytes | Sequences, *, alphabet: str = ..., per_sequence: Literal[True]
+) -> np.ndarray: ...
+def count_ambiguous(
+    sequences: str | bytes | Sequences, *, alphabet: str = "auto", per_sequence: bool = False
+) -> int | np.ndarray:
+    """Count the bases that are neither A, C, G nor T (or U); padding is not a base.
+
+    Parameters
+    ----------
+    sequences : str, bytes, codes, or a batch of them
+        One sequence or many, as in :func:`base_codes`; they may differ in length.
+    per_sequence : bool
+        Return an int64 array (batch,) in place of the total.
+    """
+    single = isinstance(sequences, str | bytes) or (
+        isinstance(sequences, np.ndarray) and sequences.ndim == 1 and sequences.dtype == np.uint8
+    )
+    batch: Sequences = [sequences] if single else sequences  # type: ignore[list-item,assignment]
+    flat = flat_codes(batch, alphabet=alphabet)
+    affected = (flat.codes > 3) & (flat.codes < PAD_CODE)
+    if not per_sequence:
+        return int(np.count_nonzero(affected))
+    sums = np.concatenate([[0], np.cumsum(affected, dtype=np.int64)])
+    ends = np.cumsum(flat.lengths)
+    return np.asarray(sums[ends] - sums[ends - flat.lengths])
+
+
+def refuse_ambiguous(flat: FlatCodes) -> None:
+    """Raise for the first base that is not A, C, G or T: what ``ambiguous="error"`` means.
+
+    Raises
+    ------
+    ValueError
+        Naming letter, sequence and 0-based position.
+    """
+    affected = (flat.codes > 3) & (flat.codes < PAD_CODE)
+    if affected.any():
+        index = int(np.argmax(affected))
+        row, position = flat.locate(index)
+        letter = CODE_LETTERS[int(flat.codes[index])]
+        raise ValueError(
+            f"ambiguous letter {letter!r} at position {position} of sequence {row}; "
+            "pass ambiguous='zero', 'uniform' or 'iupac' to encode it"
+        )
+
+
+@overload
+def decode(codes: list[np.ndarray], *, alphabet: str = ...) -> list[str]: ...
+@overload
+def decode(codes: np.ndarray, *, alphabet: str = ...) -> str | list[str]: ...
+def decode(codes: np.ndarray | list[np.ndarray], *, alphabet: str = "DNA") -> str | list[str]:
+    """Turn base codes into upper-case letters; padding is left out.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        uint8, (length,) for one str or (batch, length) for a list of them; or a list of the former.
+    alphabet : {"DNA", "RNA"}
+        Whether code 3 is written T or U.
+    """
+    thymine = "U" if check_alphabet(alphabet) == "RNA" else "T"
+    letters = np.frombuffer(CODE_LETTERS.replace("T", thymine).encode(), np.uint8)
+    if isinstance(codes, np.ndarray) and codes.ndim == 1:
+        flat = flat_codes([codes])
+        return str(letters[flat.codes[flat.codes != PAD_CODE]].tobytes(), "ascii")
+    return [str(decode(row, alphabet=alphabet)) for row in codes]

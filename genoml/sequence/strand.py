@@ -1,0 +1,121 @@
+"""The other strand: reverse complements of letters, of base codes and of one-hot arrays."""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+from genoml.sequence.alphabet import CODE_LETTERS, COMPLEMENT_CODES, check_alphabet
+from genoml.sequence.codes import flat_codes
+
+
+def _byte_table(thymine: str) -> bytes:
+    """Byte to byte, case kept; T and U both become A, and A becomes ``thymine``."""
+    table = bytearray(range(256))
+    for code, letter in enumerate(CODE_LETTERS):
+        partner = CODE_LETTERS[COMPLEMENT_CODES[code]]
+        partner = thymine if partner == "T" else partner
+        table[ord(letter)], table[ord(letter.lower())] = ord(partner), ord(partner.lower())
+    table[ord("U")], table[ord("u")] = ord("A"), ord("a")
+    return bytes(table)
+
+
+_DNA_TABLE, _RNA_TABLE = _byte_table("T"), _byte_table("U")
+
+
+@overload
+def reverse_complement(seq: str, *, alphabet: str = ...) -> str: ...
+@overload
+def reverse_complement(seq: bytes, *, alphabet: str = ...) -> bytes: ...
+@overload
+def reverse_complement(seq: np.ndarray, *, alphabet: str = ...) -> np.ndarray: ...
+@overload
+def reverse_complement(seq: list[str], *, alphabet: str = ...) -> list[str]: ...
+@overload
+def reverse_complement(seq: list[bytes], *, alphabet: str = ...) -> list[bytes]: ...
+@overload
+def reverse_complement(seq: list[np.ndarray], *, alphabet: str = ...) -> list[np.ndarray]: ...
+def reverse_complement(seq: Any, *, alphabet: str = "auto") -> Any:
+    """Reverse complement, in the kind that was given.
+
+    Parameters
+    ----------
+    seq : str, bytes, uint8 array (..., length), or a list or tuple of these
+        Letters keep their case, and IUPAC codes become those of the complements (R and Y, B and V ...).
+        Codes are complemented and reversed along the last axis; padding stays padding.
+    alphabet : {"auto", "DNA", "RNA"}
+        Whether the complement of A is written T or U. ``"auto"``: U if the sequence holds a U, else T; each
+        sequence of a list is judged by itself.
+
+    Raises
+    ------
+    ValueError
+        For a letter outside the alphabet, or T and U in one sequence.
+    TypeError
+        For any other kind.
+
+    Examples
+    --------
+    >>> reverse_complement("AACGn"), reverse_complement("AACGU")
+    ('nCGTT', 'ACGUU')
+    """
+    check_alphabet(alphabet)
+    if isinstance(seq, list | tuple):
+        flat_codes(seq, alphabet=alphabet)  # refuses illegal letters, naming the sequence
+        return [_reverse(item, alphabet) for item in seq]
+    if isinstance(seq, str | bytes):
+        flat_codes([seq], alphabet=alphabet)
+    elif not isinstance(seq, np.ndarray):
+        raise TypeError(
+            f"reverse_complement expects str, bytes, uint8 codes or a list of them, got {type(seq).__name__}"
+        )
+    elif seq.dtype != np.uint8:
+        raise TypeError(f"reverse_complement expects uint8 base codes, got an array of {seq.dtype}")
+    elif seq.size and int(seq.max()) > 15:
+        raise ValueError(f"base codes run from 0 to 15, got {int(seq.max())}")
+    return _reverse(seq, alphabet)
+
+
+def _reverse(seq: str | bytes | np.ndarray, alphabet: str) -> str | bytes | np.ndarray:
+    if isinstance(seq, np.ndarray):
+        return np.take(COMPLEMENT_CODES, np.flip(seq, axis=-1))
+    data = seq.encode("ascii") if isinstance(seq, str) else seq
+    rna = alphabet == "RNA" or (alphabet == "auto" and (b"U" in data or b"u" in data))
+    flipped = data.translate(_RNA_TABLE if rna else _DNA_TABLE)[::-1]
+    return flipped.decode("ascii") if isinstance(seq, str) else flipped
+
+
+def reverse_complement_one_hot(x: Array, channels_axis: int = -1) -> Array:
+    """Reverse complement of one-hot sequences, on whatever device they lie.
+
+        y[n, l, b] = x[n, L - 1 - l, 3 - b]
+
+    In the order A, C, G, T the complement of base b is 3 - b, so that both axes are flipped.
+
+    Parameters
+    ----------
+    x : array
+        (batch, length, 4) or (length, 4) with ``channels_axis=-1``; (batch, 4, length) or (4, length)
+        with ``channels_axis=-2``. Any array library.
+    channels_axis : int
+        The axis of A, C, G, T; one of the last two. The other one of them is the length.
+
+    Raises
+    ------
+    ValueError
+        If the axis is neither of the last two, or is not of size 4.
+    """
+    axis = channels_axis if channels_axis < 0 else channels_axis - x.ndim
+    if x.ndim < 2 or axis not in (-1, -2):
+        raise ValueError(
+            f"reverse_complement_one_hot expects channels_axis to be one of the last two axes, "
+            f"got {channels_axis} for shape {tuple(x.shape)}"
+        )
+    if x.shape[axis] != 4:
+        raise ValueError(
+            f"reverse_complement_one_hot expects 4 channels on axis {channels_axis}, got {tuple(x.shape)}"
+        )
+    return array_namespace(x).flip(x, axis=(-2, -1))
