@@ -5,52 +5,17 @@ The format is safetensors: a JSON header of names, dtypes and shapes, then the b
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from genoml.io.files import write_whole
 from genoml.nn.base import Layer
 
 
 class CheckpointError(ValueError):
     """A file of weights that is damaged, or does not fit the model."""
-
-
-@contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` to write to; becomes ``path`` at the end, or vanishes on an error.
-
-    The data are on disk before the name is: file fsync, rename, folder fsync.
-    """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes files private
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file, or leave what was there."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
 
 
 def host_weights(layer: Layer) -> dict[str, np.ndarray]:
@@ -63,7 +28,8 @@ def save_weights(path: str | Path, layer: Layer, metadata: Mapping[str, str] | N
     """Write a layer's parameters and state."""
     from safetensors.numpy import save
 
-    write_atomic(Path(path), save(host_weights(layer), metadata={"format": "genoml-weights", **(metadata or {})}))
+    with write_whole(path) as file:
+        file.write(save(host_weights(layer), metadata={"format": "genoml-weights", **(metadata or {})}))
 
 
 def load_weights(path: str | Path, layer: Layer) -> None:

@@ -1,0 +1,181 @@
+"""``genoml train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genoml.backend import Backend
+from genoml.cli.common import (
+    Sequences,
+    backend_option,
+    chromosomes,
+    encode,
+    load_sequences,
+    model_min_length,
+    open_backend,
+)
+from genoml.cli.progress import Progress
+from genoml.config import TrainConfig, read_config
+from genoml.data import SequenceData, split_by_group, split_random
+from genoml.models import build_model
+from genoml.runs import RunFolder, RunRecord, refuse_existing, versions
+from genoml.sequence import count_ambiguous, dinucleotide_shuffle
+from genoml.train import History, NotFiniteError, fit
+
+_SHUFFLE = "shuffle"
+
+
+@click.command("train")
+@click.argument("positives")
+@click.argument("negatives")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to make.")
+@click.option("--model", metavar="NAME", help="Network: motif_cnn (default) or promoter_cnn.")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the training sequences (20).")
+@click.option("--batch-size", type=click.IntRange(1), help="Sequences a step (128).")
+@click.option("--seed", type=click.IntRange(0), help="Key of all randomness (0).")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file of settings.")
+@backend_option
+def command(
+    positives: str,
+    negatives: str,
+    out: Path,
+    config_path: Path | None,
+    backend_name: str | None,
+    **overrides: Any,
+) -> None:
+    """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files.
+
+    NEGATIVES may be the word `shuffle`: exact dinucleotide shuffles of the positives. Part of the sequences is
+    held out to choose the best epoch by (10 %, or validation_chromosomes of the configuration). Options on the
+    command line win over the configuration file.
+
+    The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
+    keeps the best epoch so far.
+    """
+    config = read_config(config_path, overrides)
+    backend = open_backend(backend_name)
+    refuse_existing(out)
+    data, sources = load_pair(positives, negatives, config)
+    rest, held_out = split_validation(data, config)
+    train_run(out, config, backend, rest, held_out, sources)
+
+
+def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[SequenceData, dict[str, Any]]:
+    """The labelled sequences of two files, padded to the longest, and where they came from.
+
+    Raises
+    ------
+    ValueError
+        If one class has fewer than two sequences, or for bad input; see load_sequences and encode.
+    """
+    shortest = model_min_length(config.model, config.model_options)
+    first = load_sequences(positives, shortest)
+    if negatives == _SHUFFLE:
+        second = Sequences(_SHUFFLE, first.names, dinucleotide_shuffle(first.letters, seed=config.seed))
+    else:
+        second = load_sequences(negatives, shortest)
+    for part in (first, second):
+        if len(part) < 2:
+            raise ValueError(f"{part.path}: training needs at least 2 sequences of each class, got {len(part)}")
+    length = max(first.longest, second.longest)
+    codes = [encode(part, length, config.ambiguous) for part in (first, second)]
+    groups = [chromosomes(part.names) for part in (first, second)]
+    both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
+    sources = {
+        "positives": first.path,
+        "negatives": second.path,
+        "n_positives": len(first),
+        "n_negatives": len(second),
+        "ambiguous_bases": sum(int(count_ambiguous(part)) for part in codes),
+    }
+    return SequenceData.binary(codes[0], codes[1], both), sources
+
+
+def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
+    """(training, validation) as the configuration says."""
+    if not config.validation_chromosomes:
+        return split_random(data, config.validation_fraction, config.seed)
+    if data.groups is None:
+        raise ValueError(
+            "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not"
+        )
+    return split_by_group(data, config.validation_chromosomes)
+
+
+class _Recorder:
+    """Writes the log and the best weights, and shows the progress."""
+
+    def __init__(self, folder: RunFolder, model: Any, progress: Progress) -> None:
+        self.folder, self.model, self.progress = folder, model, progress
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        self.progress.step(step, loss, examples)
+
+    def epoch(self, record: dict[str, float], improved: bool) -> None:
+        self.folder.log(record)
+        if improved:
+            self.folder.save_weights(self.model)
+            self.folder.record.best_epoch, self.folder.record.best = int(record["epoch"]), record
+            self.folder.save_record()
+        self.progress.epoch(record, improved)
+
+
+def train_run(
+    out: Path,
+    config: TrainConfig,
+    backend: Backend,
+    data: SequenceData,
+    validation: SequenceData,
+    sources: dict[str, Any],
+) -> tuple[Any, History]:
+    """Train into a new run folder, saying what happens on standard error."""
+    model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
+    positive = float(data.targets.mean())
+    weights = (0.5 / (1.0 - positive), 0.5 / positive) if config.class_weight == "balanced" else (1.0, 1.0)
+    record = RunRecord(
+        config=config,
+        length_bp=data.codes.shape[1],
+        data=sources | {"n_training": len(data), "n_validation": len(validation)},
+        seed=config.seed,
+        backend={"name": backend.name, **backend.describe()},
+        versions=versions(backend),
+    )
+    folder = RunFolder.create(out, record, model)
+    progress = Progress(config.epochs, len(data))
+    click.echo(
+        f"{len(data)} sequences of {data.codes.shape[1]} bp to train on, {len(validation)} to validate; "
+        f"{config.model} on {backend.name}",
+        err=True,
+    )
+    try:
+        history = fit(
+            model,
+            data,
+            validation=validation,
+            options=config.fit_options(len(data), weights),
+            callback=_Recorder(folder, model, progress),
+        )
+    except NotFiniteError:
+        if record.best_epoch is None:
+            folder.save_weights(model)
+        record.status = "diverged"
+        folder.save_record()
+        raise
+    finally:
+        progress.close()
+    if history.best_epoch is None:
+        folder.save_weights(model)
+    record.status = "interrupted" if history.interrupted else "finished"
+    folder.save_record()
+    _report_end(out, record, progress)
+    return model, history
+
+
+def _report_end(out: Path, record: RunRecord, progress: Progress) -> None:
+    end = f"{record.status} after {progress.seconds:.0f} s"
+    if record.best_epoch is not None:
+        end += f"; best epoch {record.best_epoch + 1}, AUROC {record.best['validation_auroc']:.4f} in validation"
+    click.echo(f"{end}; run folder {out}", err=True)

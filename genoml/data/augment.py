@@ -1,0 +1,44 @@
+"""Changes of a sequence that leave its label as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.strand import reverse_complement
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random strand and random offset, on base codes.
+
+    Attributes
+    ----------
+    reverse_complement : bool
+        Replace each sequence by its reverse complement with probability 1/2.
+    shift_bp : int
+        Move each sequence by up to this many bases either way, the gap filled with padding.
+    """
+
+    reverse_complement: bool = True
+    shift_bp: int = 0
+
+    def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A changed copy of ``codes`` (n, length), uint8."""
+        if self.reverse_complement:
+            turn = rng.random(len(codes)) < 0.5
+            codes = np.where(turn[:, None], reverse_complement(codes), codes)
+        if self.shift_bp:
+            codes = shift(codes, rng.integers(-self.shift_bp, self.shift_bp + 1, len(codes)))
+        return codes
+
+
+def shift(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Move row i by offsets[i] positions to the right, padding what comes in."""
+    n, length = codes.shape
+    source = np.arange(length)[None, :] - offsets[:, None]
+    inside = (source >= 0) & (source < length)
+    moved = np.take_along_axis(codes, np.clip(source, 0, length - 1), axis=1)
+    return np.where(inside, moved, np.uint8(PAD_CODE))

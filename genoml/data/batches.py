@@ -1,0 +1,23 @@
+"""The order in which examples are seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genoml.random import host_generator
+
+
+def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Batches of positions for one epoch: a permutation keyed by (seed, epoch), cut into even batches.
+
+    Batch sizes differ by at most one, so that no small last batch disturbs batch statistics.
+
+    Raises
+    ------
+    ValueError
+        If batch_size < 1 or there are no examples.
+    """
+    if batch_size < 1 or count < 1:
+        raise ValueError(f"epoch_order expects examples and batch_size >= 1, got {count} and {batch_size}")
+    order = host_generator(seed, "order", epoch).permutation(count)
+    return np.array_split(order, -(-count // batch_size))

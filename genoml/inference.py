@@ -1,0 +1,66 @@
+"""Prediction with a trained model, and how good it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml.backend import Array, Backend
+from genoml.data import SequenceData
+from genoml.metrics import aupr, auroc, f1_score
+from genoml.nn.activations import sigmoid
+from genoml.nn.base import Layer
+from genoml.sequence.encode import one_hot
+from genoml.sequence.strand import reverse_complement
+
+
+def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str) -> Array:
+    """Base codes (n, length) -> one-hot (n, 4, length) on the device, channels-last in memory."""
+    encoded = one_hot(codes, ambiguous=ambiguous, dtype=dtype, backend=backend)
+    return backend.xp.permute_dims(encoded, (0, 2, 1))
+
+
+def predict_logits(
+    model: Layer,
+    codes: np.ndarray,
+    *,
+    batch_size: int = 256,
+    both_strands: bool = True,
+    ambiguous: str = "zero",
+) -> np.ndarray:
+    """Logits (n, tasks) of base codes (n, length), the mean of both strands' unless told otherwise."""
+    backend, outputs = model.backend, []
+    for start in range(0, len(codes), batch_size):
+        part = codes[start : start + batch_size]
+        logits, _ = model.vjp(encode_batch(part, backend, model.dtype, ambiguous))
+        if both_strands:
+            turned = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
+            other, _ = model.vjp(turned)
+            logits = (logits + other) * 0.5
+        outputs.append(backend.to_numpy(logits))
+    if not outputs:
+        raise ValueError("predict_logits expects at least one sequence, got none")
+    return np.concatenate(outputs)
+
+
+def predict(model: Layer, codes: np.ndarray, **options: Any) -> np.ndarray:
+    """Probabilities (n, tasks): the sigmoid of ``predict_logits``, whose options it takes."""
+    return np.asarray(sigmoid(predict_logits(model, codes, **options)))
+
+
+def evaluate(model: Layer, data: SequenceData, **options: Any) -> dict[str, float]:
+    """AUROC, AUPR and F1 (at probability 0.5) of the first task, with the numbers of examples."""
+    return score_predictions(predict(model, data.codes, **options)[:, 0], data.targets[:, 0])
+
+
+def score_predictions(predictions: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """The same figures for probabilities from anywhere."""
+    scores = np.asarray(predictions, np.float64)
+    return {
+        "auroc": float(auroc(scores, targets)),
+        "aupr": float(aupr(scores, targets)),
+        "f1": float(f1_score(scores, targets)),
+        "n_positives": int(np.sum(targets == 1)),
+        "n_negatives": int(np.sum(targets == 0)),
+    }

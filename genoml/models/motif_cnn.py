@@ -1,0 +1,67 @@
+"""The default network for binary classification of some hundred bases, as in ChIP-seq peaks."""
+
+from __future__ import annotations
+
+from genoml.nn import (
+    BatchNorm1D,
+    Conv1D,
+    Dense,
+    Dropout,
+    Exp,
+    GlobalAveragePool1D,
+    GlobalMaxPool1D,
+    MaxPool1D,
+    Parallel,
+    ReLU,
+    Sequential,
+)
+
+
+def motif_cnn(
+    *,
+    filters: int = 128,
+    kernel_size: int = 15,
+    pool_size: int = 8,
+    second_filters: int = 64,
+    second_kernel_size: int = 5,
+    dropout: tuple[float, float, float] = (0.2, 0.3, 0.5),
+    seed: int = 0,
+) -> Sequential:
+    """Motif scan, pooling, a second convolution that combines motifs, global pooling, logistic layer.
+
+        conv 4 -> filters, max pool, batch norm, exp, dropout
+        conv -> second_filters, batch norm, ReLU, dropout
+        [global max, global mean], dropout, dense
+
+    The pooling comes before normalisation and activation, which are monotonic for each channel (the norm's
+    scale starts positive): the same maxima are found, on a pool_size-th of the positions. The exponential
+    keeps a first-layer filter from being split into half motifs.
+
+    Shapes
+    ------
+    x : (batch, 4, length >= kernel_size + pool_size - 1)
+    y : (batch, 1) logits
+
+    References
+    ----------
+    Basset: Kelley et al. (2016), doi:10.1101/gr.200535.115, for the motif scan and its pooling; Koo and
+    Ploenzke (2021), doi:10.1038/s42256-020-00291-x, for the exponential activation. Sizes are our own, chosen
+    on validation data.
+    """
+    return Sequential(
+        {
+            "scan": Conv1D(4, filters, kernel_size, activation=None),
+            "scan_pool": MaxPool1D(pool_size),
+            "scan_norm": BatchNorm1D(filters),
+            "scan_exp": Exp(),
+            "scan_dropout": Dropout(dropout[0]),
+            "combine": Conv1D(filters, second_filters, second_kernel_size, padding="same", activation=None),
+            "combine_norm": BatchNorm1D(second_filters),
+            "combine_relu": ReLU(),
+            "combine_dropout": Dropout(dropout[1]),
+            "pool": Parallel({"max": GlobalMaxPool1D(), "mean": GlobalAveragePool1D()}),
+            "pool_dropout": Dropout(dropout[2]),
+            "dense": Dense(2 * second_filters, 1),
+        },
+        seed=seed,
+    )

@@ -1,0 +1,30 @@
+"""The smallest useful motif network: one bank of motif detectors and a logistic layer."""
+
+from __future__ import annotations
+
+from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
+
+
+def promoter_cnn(*, filters: int = 32, kernel_size: int = 8, seed: int = 0) -> Sequential:
+    """Conv1D, ReLU, global max pooling, Dense.
+
+    Each filter scans the sequence as a motif would, the pooling asks whether it occurs anywhere, and the last
+    layer weighs the answers.
+
+    Shapes
+    ------
+    x : (batch, 4, length >= kernel_size)
+    y : (batch, 1) logits
+
+    References
+    ----------
+    Alipanahi et al. (2015), DeepBind, doi:10.1038/nbt.3300, in its simplest form.
+    """
+    return Sequential(
+        {
+            "conv": Conv1D(4, filters, kernel_size),
+            "pool": GlobalMaxPool1D(),
+            "dense": Dense(filters, 1),
+        },
+        seed=seed,
+    )
