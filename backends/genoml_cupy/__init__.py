@@ -44,7 +44,7 @@ class CupyBackend(Backend):
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy to the host; this waits for the GPU."""
-        return cupy.asnumpy(array)
+        return np.asarray(cupy.asnumpy(array))
 
     def synchronize(self) -> None:
         """Wait for the current stream."""

@@ -9,6 +9,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from genoml.backend import Array, Backend
+from genoml_numpy.memory import keep_freed_memory
 
 
 class NumpyBackend(Backend):
@@ -19,6 +20,7 @@ class NumpyBackend(Backend):
     def __init__(self) -> None:
         self.xp = xp
         self.device = "cpu"
+        keep_freed_memory()
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
