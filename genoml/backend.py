@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
@@ -71,6 +72,10 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until the work that was queued on the device is done."""
 
+    def computing(self) -> AbstractContextManager[Any]:
+        """Entered around training and prediction: settings of the library that only long work wants."""
+        return nullcontext()
+
     def describe(self) -> dict[str, str]:
         """``device`` and ``version``, for people and for a run's record."""
         return {"device": str(self.device), "version": str(getattr(self.xp, "__version__", "unknown"))}
@@ -125,10 +130,15 @@ def _load(name: str) -> Backend:
         raise BackendError(f"unknown backend {name!r}; installed backends: {known}")
     try:
         backend = points[name].load()()
-    except ImportError as error:
+    except BackendError:
+        raise
+    except Exception as error:  # someone else's package may fail in any way
         raise BackendError(f"backend {name!r} cannot be loaded: {error}") from error
     if not isinstance(backend, Backend):
         raise BackendError(f"entry point {name!r} gives {type(backend).__name__}, expected a genoml Backend")
+    found = getattr(backend, "name", None)
+    if found != name:
+        raise BackendError(f"entry point {name!r} gives a backend named {found!r}; the two must be the same")
     return backend
 
 

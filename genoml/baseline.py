@@ -57,11 +57,12 @@ class KmerBaseline:
         x = (x - self._mean) * self._scale
         self.layer.params["weights"] = xp.zeros_like(self.layer.params["weights"])
         optimizer = Adam(0.02, weight_decay=self.l2 / len(codes))
-        for _ in range(self.steps):
-            logits, pullback = self.layer.vjp(x)
-            _, grad = binary_cross_entropy_with_logits(logits, targets)
-            _, grads = pullback(grad, need_x=False)
-            optimizer.update(self.layer.params, grads)
+        with self.backend.computing():
+            for _ in range(self.steps):
+                logits, pullback = self.layer.vjp(x)
+                _, grad = binary_cross_entropy_with_logits(logits, targets)
+                _, grads = pullback(grad, need_x=False)
+                optimizer.update(self.layer.params, grads)
         return self
 
     def predict(self, codes: np.ndarray) -> np.ndarray:

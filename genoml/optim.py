@@ -29,7 +29,7 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str,
     """
     if not grads:
         raise ValueError("clip_by_norm expects at least one gradient, got none")
-    if max_norm <= 0:
+    if not max_norm > 0:
         raise ValueError(f"clip_by_norm expects max_norm > 0, got {max_norm}")
     xp = array_namespace(*grads.values())
     squares = [xp.sum(grad * grad) for grad in grads.values()]
@@ -59,7 +59,7 @@ class Optimizer:
         weight_decay: float = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
-        if learning_rate <= 0 or weight_decay < 0:
+        if not (learning_rate > 0 and weight_decay >= 0):  # so that NaN is refused too
             raise ValueError(
                 f"{type(self).__name__} expects learning_rate > 0 and weight_decay >= 0, "
                 f"got {learning_rate} and {weight_decay}"
@@ -79,6 +79,9 @@ class Optimizer:
         KeyError
             If a gradient has no parameter of its name.
         """
+        for name in grads:
+            if name not in params:
+                raise KeyError(f"{name!r} has a gradient and is no parameter; parameters: {sorted(params)}")
         self.steps += 1
         for name, grad in grads.items():
             decay = self.weight_decay if self.decays(name) else 0.0

@@ -211,6 +211,8 @@ def check_layer(
     if float64:
         check_gradients(case.build(on, dtype), case.input(), training=case.training)
     check_same_numbers(case, on, dtype)
+    for name in {"float32", dtype}:
+        check_dtypes(case, on, name)
     check_pure(case, on, dtype, no_host_read)
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
@@ -233,6 +235,16 @@ def check_forward(case: LayerCase, on: Backend, dtype: str) -> None:
     if case.reference is not None:
         arrays = {name: on.to_numpy(a) for name, a in [*layer.params.items(), *layer.state.items()]}
         _close(on.to_numpy(y), case.reference(arrays, x), dtype, "forward against the reference")
+
+
+def check_dtypes(case: LayerCase, on: Backend, dtype: str) -> None:
+    """The output, every gradient and the state have the layer's dtype, in training too."""
+    layer, x = case.build(on, dtype), on.asarray(case.input(), dtype)
+    y, pullback = layer.vjp(x, training=case.training, step=0)
+    grad_x, grads = pullback(on.asarray(np.ones(tuple(y.shape)), dtype))
+    found = {"output": y, "gradient of x": grad_x, **dict(layer.state)}
+    for name, value in (found | {f"gradient of {name}": grad for name, grad in grads.items()}).items():
+        _fail(value.dtype == on.dtype(dtype), f"{name} is {value.dtype}, expected {dtype}")
 
 
 def check_same_numbers(case: LayerCase, on: Backend, dtype: str) -> None:

@@ -35,7 +35,8 @@ class TorchBackend(Backend):
         """A tensor of its own: sharing memory with a read-only NumPy array is undefined in PyTorch."""
         if isinstance(values, torch.Tensor):
             return values.to(self.device, self.dtype(dtype) if dtype else values.dtype)
-        return torch.tensor(np.asarray(values, dtype=dtype), device=self.device)
+        # in C order, since PyTorch has no negative strides
+        return torch.from_numpy(np.array(values, dtype=dtype, order="C")).to(self.device)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """The tensor's values on the host."""

@@ -95,6 +95,7 @@ class Layer:
         self._tables: dict[str, dict[str, Array]] | None = None
         self._grads: dict[str, Array] = {}
         self._pullback: Pullback | None = None
+        self._shape: tuple[int, ...] = ()
 
     # ------------------------------------------------------------ what a subclass defines
 
@@ -182,6 +183,7 @@ class Layer:
         self.backend.check(x, type(self).__name__)
         self.check_dtype(x)
         y, self._pullback = self.vjp(x, training=training, step=step)
+        self._shape = tuple(y.shape)
         return y
 
     def check_dtype(self, x: Array) -> None:
@@ -205,6 +207,8 @@ class Layer:
                 f"{type(self).__name__}.backward needs a forward pass first, and serves one backward each"
             )
         self.backend.check(grad, f"{type(self).__name__}.backward")
+        ok = tuple(grad.shape) == self._shape
+        expect_shape(f"{type(self).__name__}.backward", grad, ok, f"{self._shape}")
         pullback, self._pullback = self._pullback, None
         grad_x, self.grads = pullback(grad)
         return grad_x

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import array_namespace, is_array_api_obj
+from array_api_compat import array_namespace, is_array_api_obj, to_device
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, backend_of, get_backend
@@ -31,5 +31,6 @@ def array_like(values: Any, reference: Array, what: str) -> Array:
             f"got {type(values).__module__.split('.')[0]}.{type(values).__name__}"
         )
     if home is not None:
-        return xp.astype(home.asarray(values), reference.dtype, copy=False)
+        moved, there = xp.astype(home.asarray(values), reference.dtype, copy=False), device_of(reference)
+        return moved if device_of(moved) == there else to_device(moved, there)
     return xp.asarray(values, dtype=reference.dtype, device=device_of(reference))

@@ -54,7 +54,10 @@ def _gather_windows(parts: list[Array], length: int, stride: int) -> Array:
     n, count, channels = parts[0].shape
     shifts = -(-len(parts) // stride)
     blocks = count + shifts - 1
-    zeros = lambda size: xp.zeros((n, size, channels), dtype=parts[0].dtype, device=device_of(parts[0]))  # noqa: E731
+
+    def zeros(size: int) -> Array:
+        return xp.zeros((n, size, channels), dtype=parts[0].dtype, device=device_of(parts[0]))
+
     columns = []
     for r in range(min(stride, len(parts))):
         shifted = [

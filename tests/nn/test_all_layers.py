@@ -39,6 +39,12 @@ def test_numbers_equal_those_on_numpy_and_repeat_bitwise(case: LayerCase, backen
 
 
 @CASES
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_output_gradients_and_state_keep_the_dtype(case: LayerCase, backend: Backend, dtype: str) -> None:
+    testing.check_dtypes(case, backend, dtype if has_float64(backend) else "float32")
+
+
+@CASES
 def test_inputs_stay_unchanged_and_nothing_is_read_on_the_host(case: LayerCase, backend: Backend) -> None:
     testing.check_pure(case, backend, dtype_of(backend), lambda: no_host_read(backend))
 

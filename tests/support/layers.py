@@ -165,6 +165,9 @@ LAYERS: dict[str, LayerCase] = {
     ),
     "ReLU": LayerCase(nn.ReLU, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: relu(x)),
     "Exp": LayerCase(nn.Exp, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: np.exp(x)),
+    "Exp with ceiling": LayerCase(
+        lambda: nn.Exp(ceiling=0.3), (3, 4), edges=[(0, 4)], reference=lambda p, x: np.exp(np.minimum(x, 0.3))
+    ),
     "Sigmoid": LayerCase(nn.Sigmoid, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: logistic(x)),
     "Sequential": LayerCase(
         lambda: nn.Sequential(

@@ -1,0 +1,119 @@
+"""Each layer of genoml written with PyTorch's own functions, to be differentiated by its autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+
+from genoml import nn
+
+ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
+    None: lambda z: z,
+    "linear": lambda z: z,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+}
+
+
+@dataclass
+class Call:
+    """What a counterpart needs beside x: the layer, and its parameters and state as tensors, by name."""
+
+    layer: Any
+    arrays: dict[str, torch.Tensor]
+    training: bool
+
+    def child(self, name: str) -> Call:
+        """The same for one layer of a container."""
+        start = f"{name}."
+        arrays = {
+            key.removeprefix(start): value for key, value in self.arrays.items() if key.startswith(start)
+        }
+        return Call(self.layer[name], arrays, self.training)
+
+
+def conv1d(call: Call, x: torch.Tensor) -> torch.Tensor:
+    layer, arrays = call.layer, call.arrays
+    pads = (0, 0)
+    if isinstance(layer.padding, int):
+        pads = (layer.padding, layer.padding)
+    elif layer.padding == "same":  # TensorFlow's rule: ceil(L / stride) outputs, the odd zero on the right
+        length, span = x.shape[2], (layer.kernel_size - 1) * layer.dilation + 1
+        total = max((-(-length // layer.stride) - 1) * layer.stride + span - length, 0)
+        pads = (total // 2, total - total // 2)
+    z = F.conv1d(
+        F.pad(x, pads), arrays["weights"], arrays["bias"], stride=layer.stride, dilation=layer.dilation
+    )
+    return ACTIVATIONS[layer.activation](z)
+
+
+def dense(call: Call, x: torch.Tensor) -> torch.Tensor:
+    z = F.linear(x, call.arrays["weights"].T, call.arrays["bias"])
+    return ACTIVATIONS[call.layer.activation](z)
+
+
+def batch_norm(call: Call, x: torch.Tensor) -> torch.Tensor:
+    """In training it writes the running statistics into ``call.arrays``."""
+    a, layer = call.arrays, call.layer
+    statistics = a["running_mean"], a["running_var"]
+    return F.batch_norm(x, *statistics, a["gamma"], a["beta"], call.training, layer.momentum, layer.eps)
+
+
+def dropout(call: Call, x: torch.Tensor) -> torch.Tensor:
+    """The random bits are genoml's own, so the mask is taken from it; the rest is PyTorch's."""
+    if not call.training:
+        return x
+    ones = call.layer.backend.asarray(np.ones(tuple(x.shape)))
+    factor = call.layer.backend.to_numpy(call.layer.vjp(ones, training=True, step=0)[0])
+    return x * torch.tensor(factor != 0) / (1.0 - call.layer.rate)
+
+
+def exp(call: Call, x: torch.Tensor) -> torch.Tensor:
+    ceiling = call.layer.ceiling
+    return torch.exp(x if ceiling is None else torch.clamp(x, max=ceiling))
+
+
+def sequential(call: Call, x: torch.Tensor) -> torch.Tensor:
+    for name in call.layer.named_layers:
+        x = forward(call.child(name), x)
+    return x
+
+
+def parallel(call: Call, x: torch.Tensor) -> torch.Tensor:
+    return torch.cat([forward(call.child(name), x) for name in call.layer.named_layers], dim=1)
+
+
+COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]] = {
+    nn.Conv1D: conv1d,
+    nn.Dense: dense,
+    nn.BatchNorm1D: batch_norm,
+    nn.Dropout: dropout,
+    nn.MaxPool1D: lambda call, x: F.max_pool1d(x, call.layer.pool_size, call.layer.stride),
+    nn.GlobalMaxPool1D: lambda call, x: torch.max(x, dim=2).values,
+    nn.GlobalAveragePool1D: lambda call, x: torch.mean(x, dim=2),
+    nn.Flatten: lambda call, x: torch.flatten(x, 1),
+    nn.ReLU: lambda call, x: torch.relu(x),
+    nn.Sigmoid: lambda call, x: torch.sigmoid(x),
+    nn.Exp: exp,
+    nn.Sequential: sequential,
+    nn.Parallel: parallel,
+}
+
+#: layers that PyTorch has no functions for, with the reason
+WITHOUT_COUNTERPART: dict[type[nn.Layer], str] = {}
+
+
+def forward(call: Call, x: torch.Tensor) -> torch.Tensor:
+    """The output by PyTorch."""
+    return COUNTERPARTS[type(call.layer)](call, x)
+
+
+def tree(layer: nn.Layer) -> set[type[nn.Layer]]:
+    """The classes that a layer is made of."""
+    children = getattr(layer, "named_layers", {}).values()
+    return {type(layer)}.union(*(tree(child) for child in children))
