@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
 from genoml.data import Augmentation
+from genoml.models import model_spec
 from genoml.optim import AdamW
 from genoml.schedules import one_cycle
 from genoml.train import FitOptions
@@ -27,7 +30,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     batch_size: int = 128
     #: peak of the one-cycle schedule
     learning_rate: float = 0.01
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     #: share of the steps over which the learning rate rises
     warmup: float = 0.25
     max_grad_norm: float | None = None
@@ -41,25 +44,34 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: chromosomes held out instead, as named in the headers (``>chr8:100-300``)
     validation_chromosomes: list[str] = []
     reverse_complement: bool = True
-    shift_bp: int = 10
+    #: largest random shift; none = a twentieth of the sequence length
+    shift_bp: int | None = None
     ambiguous: Literal["zero", "uniform", "iupac", "error"] = "zero"
     #: ``balanced`` weighs each class by the inverse of its share
     class_weight: Literal["none", "balanced"] = "none"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} expects a number of at least 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate expects a number above 0, got {self.learning_rate}")
-        if self.shift_bp < 0 or self.weight_decay < 0:
-            raise ValueError("shift_bp and weight_decay expect numbers of at least 0")
+        for name in ("epochs", "batch_size", "patience"):
+            self._expect(name, lambda value: value is None or value >= 1, "a number of at least 1")
+        self._expect("seed", lambda value: 0 <= value < 2**63, "a number from 0 to 2**63 - 1")
+        self._expect("learning_rate", lambda value: 0 < value < math.inf, "a number above 0")
+        self._expect("max_grad_norm", lambda value: value is None or 0 < value < math.inf, "a number above 0")
+        for name in ("shift_bp", "weight_decay"):
+            self._expect(name, lambda value: value is None or 0 <= value < math.inf, "a number of at least 0")
         for name in ("average_decay", "label_smoothing", "warmup"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(f"{name} expects 0 <= value < 1, got {getattr(self, name)}")
-        if not 0.0 < self.validation_fraction < 1.0:
-            raise ValueError(f"validation_fraction expects 0 < value < 1, got {self.validation_fraction}")
+            self._expect(name, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+        self._expect("validation_fraction", lambda value: 0 < value < 1, "a number between 0 and 1")
+
+    def _expect(self, name: str, holds: Callable[[Any], bool], expected: str) -> None:
+        if not holds(getattr(self, name)):
+            raise ValueError(f"{name} expects {expected}, got {getattr(self, name)}")
+
+    def for_length(self, length_bp: int) -> TrainConfig:
+        """The same, with what depends on the length of the sequences filled in where it was left open."""
+        options = model_spec(self.model).options_for(length_bp) | self.model_options
+        shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
+        return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp)
 
     def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
         """What ``fit`` takes, for a training set of this size."""
@@ -69,7 +81,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             batch_size=self.batch_size,
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
-            augmentation=Augmentation(self.reverse_complement, self.shift_bp),
+            augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
             class_weight=class_weight,
             label_smoothing=self.label_smoothing,
             max_grad_norm=self.max_grad_norm,
@@ -86,7 +98,8 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
     Raises
     ------
     ValueError
-        If the file cannot be read, or a key is unknown or of the wrong type; the message names file and key.
+        If the file cannot be read, or a key is unknown, of the wrong type or out of range; the message names
+        file and key.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -94,10 +107,31 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
             values = msgspec.toml.decode(path.read_bytes())
         except OSError as error:
             raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path}: not valid TOML ({error})") from error
+    source = path or "configuration"
+    for key in values:
+        _expect_known(str(source), key)
     values |= {key: value for key, value in overrides.items() if value is not None}
     try:
         return msgspec.convert(values, TrainConfig)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{path or 'configuration'}: {error}") from error
+        raise ValueError(f"{source}: {_explained(str(error))}") from error
+
+
+def _explained(message: str) -> str:
+    """The key first, and the values that it can have."""
+    what, _, place = message.partition(" - at `$.")
+    key = place.rstrip("`")
+    if what.startswith("Invalid enum value"):
+        what += f"; choose {', '.join(get_args(get_type_hints(TrainConfig)[key]))}"
+    return f"{key}: {what}" if key else what
+
+
+def _expect_known(source: str, key: str) -> None:
+    known = TrainConfig.__struct_fields__
+    if key in known:
+        return
+    nearest = get_close_matches(key, known, 1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"keys: {', '.join(known)}"
+    raise ValueError(f"{source}: unknown key {key}; {hint}")

@@ -29,24 +29,45 @@ def predict_logits(
     both_strands: bool = True,
     ambiguous: str = "zero",
 ) -> np.ndarray:
-    """Logits (n, tasks) of base codes (n, length), the mean of both strands' unless told otherwise."""
-    backend, outputs = model.backend, []
-    for start in range(0, len(codes), batch_size):
-        part = codes[start : start + batch_size]
-        logits, _ = model.vjp(encode_batch(part, backend, model.dtype, ambiguous))
-        if both_strands:
-            turned = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
-            other, _ = model.vjp(turned)
-            logits = (logits + other) * 0.5
-        outputs.append(backend.to_numpy(logits))
-    if not outputs:
+    """Logits (n, tasks) of base codes (n, length), the mean of both strands' unless told otherwise.
+
+    Raises
+    ------
+    ValueError
+        Without sequences, or for an ambiguous letter with ``ambiguous="error"``.
+    """
+    if not len(codes):
         raise ValueError("predict_logits expects at least one sequence, got none")
+    backend, outputs = model.backend, []
+    with backend.computing():
+        for start in range(0, len(codes), batch_size):
+            part = codes[start : start + batch_size]
+            logits, _ = model.vjp(encode_batch(part, backend, model.dtype, ambiguous))
+            if both_strands:
+                turned = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
+                other, _ = model.vjp(turned)
+                logits = (logits + other) * 0.5
+            outputs.append(backend.to_numpy(logits))
     return np.concatenate(outputs)
 
 
 def predict(model: Layer, codes: np.ndarray, **options: Any) -> np.ndarray:
-    """Probabilities (n, tasks): the sigmoid of ``predict_logits``, whose options it takes."""
-    return np.asarray(sigmoid(predict_logits(model, codes, **options)))
+    """Probabilities (n, tasks): the sigmoid of ``predict_logits``, whose options it takes.
+
+    Raises
+    ------
+    ValueError
+        As ``predict_logits``, and where the model gives a NaN.
+    """
+    with np.errstate(all="ignore"):  # what they warn of is seen in the result
+        logits = predict_logits(model, codes, **options)
+    affected = int(np.sum(np.isnan(logits).any(axis=1)))
+    if affected:
+        raise ValueError(
+            f"the model gives no number (NaN) for {affected} of {len(codes)} sequences; its weights are too "
+            "large or damaged: train it again, with a smaller learning rate"
+        )
+    return np.asarray(sigmoid(logits))
 
 
 def evaluate(model: Layer, data: SequenceData, **options: Any) -> dict[str, float]:

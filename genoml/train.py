@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 
@@ -34,9 +34,9 @@ class NotFiniteError(ArithmeticError):
     Attributes
     ----------
     step : int
-        Step, from 0, whose loss was not finite.
+        Step, from 0, whose loss was not finite, or whose update made the weights so that the next would be.
     layer : str
-        Path and class of the first layer whose output was not finite, or ``"loss"``.
+        Path and class of the first layer whose parameters or output were not finite, or ``"the loss"``.
     """
 
     def __init__(self, step: int, layer: str) -> None:
@@ -87,20 +87,27 @@ class History:
 
 
 class _Average:
-    """Exponential moving average of the parameters, a = d a + (1 - d) p.
+    """Exponential moving average of the parameters and the state, a = d a + (1 - d) p.
 
-    d is at most (1 + t) / (10 + t) at step t, which forgets the initial weights.
+    d is at most (1 + t) / (10 + t) at step t, which forgets the initial weights. The running statistics of a
+    batch normalisation are averaged too, since they belong to the weights beside them.
     """
 
     def __init__(self, model: Layer, decay: float) -> None:
         self.model, self.decay, self.steps = model, decay, 0
-        self.values = dict(model.params)
+        self.params, self.state = dict(model.params), dict(model.state)
 
     def update(self) -> None:
+        """Take in the model as it is now."""
         self.steps += 1
         d = min(self.decay, (1.0 + self.steps) / (10.0 + self.steps))
-        for name, value in self.model.params.items():
-            self.values[name] = d * self.values[name] + (1.0 - d) * value
+        for mine, live in ((self.params, self.model.params), (self.state, self.model.state)):
+            for name, value in live.items():
+                mine[name] = d * mine[name] + (1.0 - d) * value
+
+    def apply(self) -> None:
+        """Put the averages into the model."""
+        self.model.params, self.model.state = self.params, self.state
 
 
 class _Snapshot:
@@ -129,26 +136,30 @@ class Trainer:
         self.model, self.data, self.validation, self.options = model, data, validation, options
         self.callback = callback
         self.step = 0
+        #: the data as this epoch sees them
+        self.examples = data
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
         self.average = _Average(model, options.average_decay) if options.average_decay else None
         self.peak_rate = options.optimizer.learning_rate
         #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
         self._pending: list[tuple[int, Array, np.ndarray]] = []
-        self._healthy = self._before = _Snapshot(model, options.optimizer)
+        #: before the first step that has not been read; before the newest step; before the last finite loss
+        self._unread = self._newest = self._good = _Snapshot(model, options.optimizer)
 
     # ------------------------------------------------------------ one step
 
     def batch(self, step: int, index: np.ndarray) -> Array:
         """The batch's input on the device, augmented by a generator keyed by the step."""
         rng = host_generator(self.options.seed, "augment", step)
-        codes = self.options.augmentation(self.data.codes[index], rng)
+        codes = self.options.augmentation(self.examples.codes[index], rng)
         return encode_batch(codes, self.model.backend, self.model.dtype, self.options.ambiguous)
 
     def run_step(self, index: np.ndarray) -> None:
         """Forward, backward, update; the loss stays on the device."""
         options, model = self.options, self.model
+        self._newest = _Snapshot(model, options.optimizer)
         smooth = options.label_smoothing
-        targets = self.data.targets[index] * (1.0 - smooth) + 0.5 * smooth
+        targets = self.examples.targets[index] * (1.0 - smooth) + 0.5 * smooth
         logits, pullback = model.vjp(self.batch(self.step, index), training=True, step=self.step)
         loss, grad = binary_cross_entropy_with_logits(logits, targets, class_weight=options.class_weight)
         self._pending.append((self.step, loss, index))
@@ -175,27 +186,33 @@ class Trainer:
             if not np.isfinite(value):
                 self._stop_at(position)
         self._pending.clear()
-        self._before, self._healthy = self._healthy, _Snapshot(self.model, self.options.optimizer)
+        self._good, self._unread = self._newest, _Snapshot(self.model, self.options.optimizer)
         return [float(value) for value in values]
 
-    def _stop_at(self, position: int) -> None:
-        """Go back to the weights under which this pending step began, find the layer, and raise."""
-        pending, optimizer = self._pending, self.options.optimizer
+    def _stop_at(self, position: int) -> NoReturn:
+        """Repeat the pending steps up to this one, whose loss is not finite, find the layer, and raise."""
+        pending = self._pending
         bad_step, _, bad_index = pending[position]
-        self._healthy.restore(self.model, optimizer)
+        self._unread.restore(self.model, self.options.optimizer)
         self._pending, self.step, self.average = [], pending[0][0], None
         for _, _, index in pending[:position]:
             self.run_step(index)
-        layer = first_not_finite(self.model, self.batch(bad_step, bad_index)) or "the loss"
-        if not _finite(self.model):  # the step before ended in them
-            self._before.restore(self.model, optimizer)
-        raise NotFiniteError(bad_step, layer)
+        if position:
+            self._good = self._newest
+        x = self.batch(bad_step, bad_index)
+        self._diverged(bad_step, first_not_finite(self.model, x, training=True, step=bad_step))
+
+    def _diverged(self, step: int, where: str | None) -> NoReturn:
+        """Go back to the weights that gave the last finite loss, and raise."""
+        self._good.restore(self.model, self.options.optimizer)
+        raise NotFiniteError(step, where or "the loss")
 
     # ------------------------------------------------------------ epochs
 
     def run_epoch(self, epoch: int) -> dict[str, float]:
         """All batches once."""
         start, losses, unread = time.perf_counter(), [], 0
+        self.examples = self.data.for_epoch(epoch, self.options.seed)
         batches = epoch_order(len(self.data), self.options.batch_size, self.options.seed, epoch)
         for number, index in enumerate(batches, 1):
             self.run_step(index)
@@ -205,6 +222,10 @@ class Trainer:
                 if self.callback is not None:
                     self.callback.step(self.step, losses[-1], unread)
                 unread = 0
+        # the last update's loss will not be seen: try its weights before they are evaluated and kept
+        where = first_not_finite(self.model, self.batch(self.step - 1, batches[-1]))
+        if where is not None:
+            self._diverged(self.step - 1, where)
         seconds = time.perf_counter() - start
         return {
             "epoch": epoch,
@@ -216,13 +237,26 @@ class Trainer:
         }
 
     def validate(self, data: SequenceData) -> dict[str, float]:
-        """Loss and AUROC on held-out data, both strands averaged."""
+        """Loss, and AUROC (mean over tasks that have both classes), on held-out data, strands averaged."""
         logits = predict_logits(self.model, data.codes, ambiguous=self.options.ambiguous)
         loss, _ = binary_cross_entropy_with_logits(logits.astype(np.float64), data.targets)
-        return {"validation_loss": float(loss), "validation_auroc": float(auroc(logits, data.targets))}
+        if not np.isfinite(loss):
+            self._diverged(self.step - 1, "the validation loss")
+        scores = [float(auroc(logits[:, i], data.targets[:, i])) for i in range(logits.shape[1])]
+        defined = [score for score in scores if not np.isnan(score)]
+        found = {"validation_loss": float(loss)}
+        return found | {"validation_auroc": float(np.mean(defined))} if defined else found
 
     def run(self) -> History:
         """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
+        try:
+            # every loss is looked at here; NumPy's warnings would only say the same without step and layer
+            with np.errstate(all="ignore"), self.model.backend.computing():
+                return self._run()
+        finally:
+            self.options.optimizer.learning_rate = self.peak_rate
+
+    def _run(self) -> History:
         history, optimizer, model = History(), self.options.optimizer, self.model
         best, best_score = None, -np.inf
         try:
@@ -230,7 +264,7 @@ class Trainer:
                 record = self.run_epoch(epoch)
                 live = _Snapshot(model, optimizer)
                 if self.average is not None:
-                    model.params = self.average.values
+                    self.average.apply()
                 if self.validation is not None:
                     record |= self.validate(self.validation)
                 history.epochs.append(record)
@@ -245,7 +279,9 @@ class Trainer:
                 if self._out_of_patience(epoch, history):
                     break
         except KeyboardInterrupt:
+            # it may have come in the midst of an update
             history.interrupted = True
+            self._good.restore(model, optimizer)
         if best is not None:
             best.restore(model, optimizer)
         return history
@@ -258,9 +294,10 @@ class Trainer:
 
 
 def _score(record: dict[str, float]) -> float:
-    """Higher is better: AUROC; the loss where one class is missing; the newest without validation."""
-    score = record.get("validation_auroc", record["epoch"])
-    return -record["validation_loss"] if np.isnan(score) else score
+    """Higher is better: AUROC; the loss where no task has both classes; the newest without validation."""
+    if "validation_auroc" in record:
+        return record["validation_auroc"]
+    return -record["validation_loss"] if "validation_loss" in record else record["epoch"]
 
 
 def _finite(layer: Layer) -> bool:
@@ -269,19 +306,23 @@ def _finite(layer: Layer) -> bool:
     return all(bool(np.all(np.isfinite(layer.backend.to_numpy(value)))) for value in arrays)
 
 
-def first_not_finite(layer: Layer, x: Array, path: str = "") -> str | None:
+def first_not_finite(
+    layer: Layer, x: Array, path: str = "", *, training: bool = False, step: int | None = None
+) -> str | None:
     """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
     if isinstance(layer, Container):
         for name, child in layer.named_layers.items():
-            found = first_not_finite(child, x, f"{path}.{name}" if path else name)
+            below = f"{path}.{name}" if path else name
+            found = first_not_finite(child, x, below, training=training, step=step)
             if found is not None:
                 return found
             if isinstance(layer, Sequential):
-                x, _ = child.vjp(x)
+                x, _ = child.vjp(x, training=training, step=step)
         return None
-    y, _ = layer.vjp(x)
-    if _finite(layer) and bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
-        return None
+    if _finite(layer):
+        y, _ = layer.vjp(x, training=training, step=step)
+        if bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
+            return None
     return f"layer {path} ({type(layer).__name__})"
 
 
@@ -304,16 +345,26 @@ def fit(
     options : FitOptions
         How.
     callback : Callback, optional
-        Told of every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
+        Told of every logging interval and epoch; in ``epoch`` the model holds the weights that were
+        evaluated.
+
+    Notes
+    -----
+    The best epoch is the first with the greatest validation AUROC; with the smallest validation loss where
+    the validation data have one class only.
 
     Returns
     -------
     History
-        A record an epoch. Ctrl-C ends training early, with ``interrupted`` set and the best weights in place.
+        A record an epoch: epoch, step, loss, learning_rate, seconds, sequences_per_second, and with
+        validation data validation_loss and validation_auroc (which is left out where it is undefined).
+        Ctrl-C ends training early, with ``interrupted`` set and the best weights in place; before the end of
+        the first epoch those are the last that gave a finite loss.
 
     Raises
     ------
     NotFiniteError
-        In the interval in which the loss is first not finite.
+        At the first loss that is not finite, or the first whose weights would make it so. Where the backend
+        queues its work it comes up to 16 steps later, with the same weights.
     """
     return Trainer(model, data, validation, options or FitOptions(), callback).run()

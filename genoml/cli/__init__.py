@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from typing import NoReturn
 
 import click
 
 from genoml import __version__
+from genoml.backend import BackendError
+from genoml.train import NotFiniteError
 
 _COMMANDS = {
     "backends": "List the backends and what each would run on.",
@@ -43,15 +47,43 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; a user's fault is one line on standard error and exit code 2."""
+    """Run the command; a user's fault is one line on standard error and exit code 2.
+
+    Those are the errors that say what is wrong with input, files or machine. Any other error is a fault of
+    ours, and shows its traceback.
+    """
     try:
-        cli.main(args=arguments, prog_name="genoml", standalone_mode=True)
-    except (ValueError, TypeError, ArithmeticError, RuntimeError, OSError) as error:
-        click.echo(f"genoml: error: {_one_line(error)}", err=True)
-        sys.exit(2)
+        given = sys.argv[1:] if arguments is None else arguments
+        status = cli.main(args=given or ["--help"], prog_name="genoml", standalone_mode=False)
+    except click.ClickException as error:
+        _fail(_usage(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("genoml: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output has gone, as `head` does; Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except MemoryError as error:
+        _fail(f"out of memory ({error}); choose a smaller batch_size or shorter sequences")
+    except (ValueError, BackendError, NotFiniteError, OSError) as error:
+        _fail(_one_line(error))
+    sys.exit(status if isinstance(status, int) else 0)
 
 
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+def _fail(message: str) -> NoReturn:
+    click.echo(f"genoml: error: {' '.join(message.split())}", err=True)
+    sys.exit(2)
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        message += f"; see {error.ctx.command_path} --help"
+    return message
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

@@ -1,20 +1,25 @@
-"""What several commands share: options, reading sequences, the progress shown while training."""
+"""What several commands share: options, backends, reading sequences and scoring them."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from genoml.backend import Backend, get_backend
-from genoml.models import model_spec
+from genoml.backend import Backend, BackendError, get_backend, use_backend
+from genoml.inference import predict
+from genoml.models import check_options, model_spec
+from genoml.nn.base import Layer
 from genoml.runs import RunRecord
 from genoml.sequence import base_codes, count_ambiguous
+
+#: bases in a batch of predictions, at most, which bounds memory for long sequences
+_BATCH_BP = 1 << 18
 
 backend_option = click.option(
     "--backend",
@@ -26,8 +31,18 @@ backend_option = click.option(
 
 
 def open_backend(name: str | None) -> Backend:
-    """The backend asked for, or the default one."""
-    return get_backend(name)
+    """The backend asked for, or the default one; it is the default while the command runs.
+
+    Raises
+    ------
+    BackendError
+        If it is unknown or cannot be used here.
+    """
+    try:
+        return click.get_current_context().with_resource(use_backend(get_backend(name)))
+    except BackendError as error:
+        origin = "GENOML_BACKEND: " if name is None and os.environ.get("GENOML_BACKEND") else ""
+        raise BackendError(f"{origin}{error}; see genoml backends") from error
 
 
 @dataclass(frozen=True)
@@ -46,8 +61,14 @@ class Sequences:
         """Length in bp of the longest."""
         return max(map(len, self.letters))
 
+    def place(self, index: int) -> str:
+        """Where a record stands, for messages."""
+        name = self.names[index].split(maxsplit=1)[0]
+        path = "standard input" if self.path == "-" else self.path
+        return f"{path}, record {index + 1} ({name})"
 
-def load_sequences(path: str, min_length_bp: int = 1) -> Sequences:
+
+def load_sequences(path: str, ambiguous: str = "zero") -> Sequences:
     """Read a FASTA or FASTQ file whole.
 
     Raises
@@ -55,51 +76,86 @@ def load_sequences(path: str, min_length_bp: int = 1) -> Sequences:
     FormatError, OSError
         See genoml.io.
     ValueError
-        If a sequence is shorter than the model can read; the message names it.
+        If a sequence is empty or has both T and U, or, with ``ambiguous="error"``, an ambiguous letter; the
+        message names file and record.
     """
     from genoml.io import read_sequences
 
     records = list(read_sequences(path))
-    for number, record in enumerate(records, 1):
-        if len(record.sequence) < min_length_bp:
+    loaded = Sequences(path, [record.name for record in records], [record.sequence for record in records])
+    for index, letters in enumerate(loaded.letters):
+        if not letters:
+            raise ValueError(f"{loaded.place(index)}: has no sequence; remove it")
+        if {"T", "U"} <= set(letters.upper()):
+            raise ValueError(f"{loaded.place(index)}: has both T and U; write it as DNA or as RNA")
+    if ambiguous == "error":
+        _refuse_ambiguous(loaded)
+    return loaded
+
+
+def _refuse_ambiguous(sequences: Sequences) -> None:
+    affected = np.flatnonzero(count_ambiguous(sequences.letters, per_sequence=True))
+    if len(affected):
+        first = int(affected[0])
+        letter = next(letter for letter in sequences.letters[first] if letter not in "ACGTUacgtu")
+        raise ValueError(
+            f"{sequences.place(first)}: ambiguous letter {letter!r}, and {len(affected)} record(s) in all "
+            "have one; remove them, or train with ambiguous = zero, uniform or iupac"
+        )
+
+
+def refuse_two_inputs(positives: str, negatives: str) -> None:
+    """Raise ValueError if both files are standard input, which can be read once."""
+    if positives == negatives == "-":
+        raise ValueError(
+            "standard input (-) can be only one of POSITIVES and NEGATIVES; name a file for the other"
+        )
+
+
+def refuse_short(sequences: Sequences, model: str, options: dict[str, Any]) -> None:
+    """Raise ValueError, naming file and record, if a sequence is shorter than what the model can read."""
+    shortest = model_spec(model).min_length_bp(**check_options(model, options))
+    for index, letters in enumerate(sequences.letters):
+        if len(letters) < shortest:
             raise ValueError(
-                f"{path}, record {number} ({record.id}): {len(record.sequence)} bp is shorter than the model "
-                f"reads (at least {min_length_bp} bp); remove it, or choose a model with a smaller kernel"
+                f"{sequences.place(index)}: {len(letters)} bp is shorter than the model reads (at least "
+                f"{shortest} bp); remove it, or train a model with a smaller kernel"
             )
-    return Sequences(path, [record.name for record in records], [record.sequence for record in records])
 
 
-def model_min_length(model: str, options: dict[str, Any]) -> int:
-    """The shortest sequence that a model can read, in bp."""
-    return model_spec(model).min_length_bp(**options)
+def encode(sequences: Sequences, length: int) -> np.ndarray:
+    """Base codes (n, length), shorter sequences padded evenly on both sides."""
+    return base_codes(sequences.letters, pad="both", length=length)
 
 
-def encode(sequences: Sequences, length: int, ambiguous: str) -> np.ndarray:
-    """Base codes (n, length), shorter sequences padded evenly on both sides.
+def score_sequences(model: Layer, record: RunRecord, path: str) -> tuple[Sequences, np.ndarray]:
+    """Read a file, and predict the probabilities (n, tasks) of its sequences with a run's model.
+
+    A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
+    that a score does not depend on what else is in the file.
 
     Raises
     ------
-    ValueError
-        If ``ambiguous`` is ``"error"`` and there is an ambiguous letter; the message names file and record.
+    FormatError, OSError, ValueError
+        See load_sequences, refuse_short and predict.
     """
-    try:
-        codes = base_codes(sequences.letters, pad="both", length=length)
-    except ValueError as error:
-        raise ValueError(f"{sequences.path}: {error}") from error
-    if ambiguous == "error":
-        affected = np.flatnonzero(count_ambiguous(codes, per_sequence=True))
-        if len(affected):
-            first = int(affected[0])
-            raise ValueError(
-                f"{sequences.path}, record {first + 1} ({sequences.names[first]}): an ambiguous letter, and "
-                f"{len(affected)} record(s) in all have one; choose ambiguous = zero, uniform or iupac"
-            )
-    return codes
+    config = record.config
+    sequences = load_sequences(path, config.ambiguous)
+    refuse_short(sequences, config.model, config.model_options)
+    widths = np.array([_width(len(letters), record.length_bp) for letters in sequences.letters])
+    order, parts = [], []
+    for width in np.unique(widths).tolist():
+        rows = np.flatnonzero(widths == width)
+        codes = base_codes([sequences.letters[row] for row in rows], pad="both", length=width)
+        batch_size = max(1, min(256, _BATCH_BP // width))
+        order.append(rows)
+        parts.append(predict(model, codes, batch_size=batch_size, ambiguous=config.ambiguous))
+    return sequences, np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
-def encode_for_run(sequences: Sequences, record: RunRecord) -> np.ndarray:
-    """Base codes as the run's model expects them; longer sequences than in training are read whole."""
-    return encode(sequences, max(record.length_bp, sequences.longest), record.config.ambiguous)
+def _width(length: int, trained: int) -> int:
+    """The width a sequence is padded to: as much on either side, so that both strands are read alike."""
+    return max(length, trained + (trained - length) % 2)
 
 
 _LOCUS = re.compile(r"^([^:\s]+):\d+-\d+")
@@ -109,19 +165,3 @@ def chromosomes(names: Sequence[str]) -> list[str] | None:
     """The chromosome of each name of the form ``chr8:100-300``; None if a name is of another form."""
     found = [_LOCUS.match(name) for name in names]
     return None if not all(found) else [match.group(1) for match in found if match]
-
-
-def option_group(*options: Callable[..., Any]) -> Callable[..., Any]:
-    """Several click options as one decorator, in the order given."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def folder_argument(name: str) -> Callable[..., Any]:
-    """A run folder as an argument."""
-    return click.argument(name, type=click.Path(path_type=Path))

@@ -16,11 +16,11 @@ from genoml.baseline import KmerBaseline
 from genoml.cli.common import backend_option, chromosomes, open_backend
 from genoml.cli.train import train_run
 from genoml.config import TrainConfig
-from genoml.data import SequenceData, split_by_group
+from genoml.data import SequenceData, ShuffledNegatives, split_by_group
 from genoml.inference import predict, score_predictions
 from genoml.nn.base import Layer
 from genoml.runs import read_log, read_record, refuse_existing
-from genoml.sequence import base_codes, dinucleotide_shuffle
+from genoml.sequence import base_codes
 
 TEST_CHROMOSOMES = ("chr8", "chr9")
 VALIDATION_CHROMOSOMES = ("chr10",)
@@ -78,7 +78,7 @@ def load_peaks(seed: int) -> SequenceData:
     groups = chromosomes([record.name for record in records])
     if groups is None:
         raise ValueError("the shipped peaks have lost their coordinates; reinstall genoml-xp")
-    return SequenceData.binary(codes, dinucleotide_shuffle(codes, seed=seed), (groups, groups))
+    return ShuffledNegatives.of(codes, groups, seed=seed)
 
 
 def print_table(metrics: dict[str, dict[str, float]]) -> None:

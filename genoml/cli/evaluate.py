@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.common import backend_option, encode_for_run, load_sequences, model_min_length, open_backend
-from genoml.inference import predict, score_predictions
+from genoml.cli.common import backend_option, open_backend, refuse_two_inputs, score_sequences
+from genoml.inference import score_predictions
 from genoml.runs import load_run
 
 
@@ -17,21 +17,21 @@ from genoml.runs import load_run
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("positives")
 @click.argument("negatives")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 @backend_option
 def command(run: Path, positives: str, negatives: str, as_json: bool, backend_name: str | None) -> None:
     """Score the model in the folder RUN on labelled sequences: AUROC, AUPR, and F1 at probability 0.5.
 
-    Predictions are averaged over both strands.
+    RUN is what `genoml train` made. POSITIVES and NEGATIVES are FASTA or FASTQ files, plain or gzipped; - is
+    standard input. Use sequences that the model was not trained on. Predictions are averaged over both
+    strands.
     """
+    refuse_two_inputs(positives, negatives)
     model, record = load_run(run, open_backend(backend_name))
-    shortest = model_min_length(record.config.model, record.config.model_options)
-    scores, targets = [], []
-    for path, target in ((positives, 1.0), (negatives, 0.0)):
-        codes = encode_for_run(load_sequences(path, shortest), record)
-        scores.append(predict(model, codes, ambiguous=record.config.ambiguous)[:, 0])
-        targets.append(np.full(len(codes), target))
-    result = score_predictions(np.concatenate(scores), np.concatenate(targets))
+    _, of_positives = score_sequences(model, record, positives)
+    _, of_negatives = score_sequences(model, record, negatives)
+    targets = np.concatenate([np.ones(len(of_positives)), np.zeros(len(of_negatives))])
+    result = score_predictions(np.concatenate([of_positives, of_negatives])[:, 0], targets)
     if as_json:
         click.echo(json.dumps(result))
         return

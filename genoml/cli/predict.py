@@ -5,31 +5,52 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import numpy as np
 
-from genoml.cli.common import backend_option, encode_for_run, load_sequences, model_min_length, open_backend
-from genoml.inference import predict
+from genoml.cli.common import backend_option, open_backend, score_sequences
 from genoml.io.files import write_whole
 from genoml.runs import load_run
+
+_STANDARD_OUTPUT = Path("-")
 
 
 @click.command("predict")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("sequences")
-@click.option("--out", required=True, help="TSV file to write: name, then one probability per output.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="TSV file to write, or - for standard output: name, then one probability per output.",
+)
 @backend_option
-def command(run: Path, sequences: str, out: str, backend_name: str | None) -> None:
+def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> None:
     """Write the score that the model in the folder RUN gives each of SEQUENCES, a FASTA or FASTQ file.
 
-    Scores are probabilities, averaged over both strands, in the order of the file.
+    RUN is what `genoml train` made; SEQUENCES may be gzipped, and - is standard input. Scores are
+    probabilities of the positive class, averaged over both strands, in the order of the file. A sequence
+    shorter than those of the training is padded to their length; a longer one is read whole.
     """
+    if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
     model, record = load_run(run, open_backend(backend_name))
-    shortest = model_min_length(record.config.model, record.config.model_options)
-    loaded = load_sequences(sequences, shortest)
-    scores = predict(model, encode_for_run(loaded, record), ambiguous=record.config.ambiguous)
-    header = ["name", *(["score"] if scores.shape[1] == 1 else [f"score_{i}" for i in range(scores.shape[1])])]
-    with write_whole(out) as file:
-        file.write(("\t".join(header) + "\n").encode())
-        for name, row in zip(loaded.names, scores, strict=True):
-            cells = [name.replace("\t", " "), *(f"{value:.6g}" for value in row)]
-            file.write(("\t".join(cells) + "\n").encode())
+    loaded, scores = score_sequences(model, record, sequences)
+    table = _table(loaded.names, scores)
+    if out == _STANDARD_OUTPUT:
+        click.echo(table, nl=False)
+    else:
+        try:
+            with write_whole(out) as file:
+                file.write(table)
+        except OSError as error:
+            raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
     click.echo(f"{len(loaded)} sequences scored; {out}", err=True)
+
+
+def _table(names: list[str], scores: np.ndarray) -> bytes:
+    """The lines of the TSV file."""
+    outputs = ["score"] if scores.shape[1] == 1 else [f"score_{i}" for i in range(scores.shape[1])]
+    lines = ["\t".join(["name", *outputs])]
+    for name, row in zip(names, scores, strict=True):
+        lines.append("\t".join([name.replace("\t", " "), *(f"{value:.6g}" for value in row)]))
+    return ("\n".join(lines) + "\n").encode()

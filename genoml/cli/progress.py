@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -24,7 +25,17 @@ class Progress:
             return
         if self._bar is None:
             label = f"epoch {self._done + 1}/{self.epochs}"
-            self._bar = tqdm(total=self.examples, desc=label, unit=" seq", leave=False, file=sys.stderr)
+            # a terminal may not know its size, as under script(1); tqdm by itself then draws nothing
+            size = shutil.get_terminal_size()
+            self._bar = tqdm(
+                total=self.examples,
+                desc=label,
+                unit=" seq",
+                leave=False,
+                file=sys.stderr,
+                ncols=size.columns,
+                nrows=size.lines,
+            )
         self._bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
         self._bar.update(examples)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from genoml.backend import Backend
 from genoml.cli.common import (
@@ -14,13 +15,14 @@ from genoml.cli.common import (
     chromosomes,
     encode,
     load_sequences,
-    model_min_length,
     open_backend,
+    refuse_short,
+    refuse_two_inputs,
 )
 from genoml.cli.progress import Progress
 from genoml.config import TrainConfig, read_config
 from genoml.data import SequenceData, split_by_group, split_random
-from genoml.models import build_model
+from genoml.models import build_model, check_options
 from genoml.runs import RunFolder, RunRecord, refuse_existing, versions
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
 from genoml.train import History, NotFiniteError, fit
@@ -31,12 +33,21 @@ _SHUFFLE = "shuffle"
 @click.command("train")
 @click.argument("positives")
 @click.argument("negatives")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to make.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet."
+)
 @click.option("--model", metavar="NAME", help="Network: motif_cnn (default) or promoter_cnn.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training sequences (20).")
 @click.option("--batch-size", type=click.IntRange(1), help="Sequences a step (128).")
-@click.option("--seed", type=click.IntRange(0), help="Key of all randomness (0).")
-@click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file of settings.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Fixes all that is random: the same seed gives the same run (0)."
+)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="TOML file of settings, such as learning_rate = 0.01.",
+)
 @backend_option
 def command(
     positives: str,
@@ -48,16 +59,18 @@ def command(
 ) -> None:
     """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files.
 
-    NEGATIVES may be the word `shuffle`: exact dinucleotide shuffles of the positives. Part of the sequences is
-    held out to choose the best epoch by (10 %, or validation_chromosomes of the configuration). Options on the
-    command line win over the configuration file.
+    They may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
+    shuffles of the positives. Part of the sequences is held out to choose the best epoch by (10 %, or
+    validation_chromosomes of the settings). Options on the command line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far.
     """
     config = read_config(config_path, overrides)
+    check_options(config.model, config.model_options)
     backend = open_backend(backend_name)
     refuse_existing(out)
+    refuse_two_inputs(positives, negatives)
     data, sources = load_pair(positives, negatives, config)
     rest, held_out = split_validation(data, config)
     train_run(out, config, backend, rest, held_out, sources)
@@ -69,19 +82,26 @@ def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[Sequ
     Raises
     ------
     ValueError
-        If one class has fewer than two sequences, or for bad input; see load_sequences and encode.
+        If one class has fewer than two sequences, or for bad input; see load_sequences and refuse_short.
     """
-    shortest = model_min_length(config.model, config.model_options)
-    first = load_sequences(positives, shortest)
+    first = load_sequences(positives, config.ambiguous)
     if negatives == _SHUFFLE:
         second = Sequences(_SHUFFLE, first.names, dinucleotide_shuffle(first.letters, seed=config.seed))
     else:
-        second = load_sequences(negatives, shortest)
-    for part in (first, second):
-        if len(part) < 2:
-            raise ValueError(f"{part.path}: training needs at least 2 sequences of each class, got {len(part)}")
+        second = load_sequences(negatives, config.ambiguous)
     length = max(first.longest, second.longest)
-    codes = [encode(part, length, config.ambiguous) for part in (first, second)]
+    config = config.for_length(length)
+    for part in (first, second):
+        refuse_short(part, config.model, config.model_options)
+        if len(part) < 2:
+            raise ValueError(
+                f"{part.path}: training needs at least 2 sequences of each class, got {len(part)}; add some"
+            )
+    if (config.shift_bp or 0) >= length:
+        raise ValueError(
+            f"shift_bp = {config.shift_bp} moves sequences of {length} bp out of view; choose less"
+        )
+    codes = [encode(part, length) for part in (first, second)]
     groups = [chromosomes(part.names) for part in (first, second)]
     both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
     sources = {
@@ -100,9 +120,18 @@ def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceD
         return split_random(data, config.validation_fraction, config.seed)
     if data.groups is None:
         raise ValueError(
-            "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not"
+            "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not; "
+            "use validation_fraction"
         )
-    return split_by_group(data, config.validation_chromosomes)
+    unknown = sorted(set(config.validation_chromosomes) - set(data.groups))
+    if unknown:
+        known = ", ".join(sorted(set(data.groups)))
+        raise ValueError(f"validation_chromosomes: no sequence is on {', '.join(unknown)}; there are {known}")
+    parts = split_by_group(data, config.validation_chromosomes)
+    for part, what in zip(parts, ("for training", "on the validation chromosomes"), strict=True):
+        if len(np.unique(part.targets)) < 2:
+            raise ValueError(f"validation_chromosomes leaves one class only {what}; choose other chromosomes")
+    return parts
 
 
 class _Recorder:
@@ -132,6 +161,7 @@ def train_run(
     sources: dict[str, Any],
 ) -> tuple[Any, History]:
     """Train into a new run folder, saying what happens on standard error."""
+    config = config.for_length(data.codes.shape[1])
     model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
     positive = float(data.targets.mean())
     weights = (0.5 / (1.0 - positive), 0.5 / positive) if config.class_weight == "balanced" else (1.0, 1.0)
@@ -164,10 +194,16 @@ def train_run(
         record.status = "diverged"
         folder.save_record()
         raise
+    except BaseException:
+        if record.best_epoch is None:  # nothing to keep, and the way is free for another try
+            folder.discard()
+        raise
     finally:
         progress.close()
-    if history.best_epoch is None:
-        folder.save_weights(model)
+    # again, since Ctrl-C may have come between the two files of an epoch
+    folder.save_weights(model)
+    if history.best_epoch is not None:
+        record.best_epoch, record.best = history.best_epoch, history.epochs[history.best_epoch]
     record.status = "interrupted" if history.interrupted else "finished"
     folder.save_record()
     _report_end(out, record, progress)
@@ -176,6 +212,10 @@ def train_run(
 
 def _report_end(out: Path, record: RunRecord, progress: Progress) -> None:
     end = f"{record.status} after {progress.seconds:.0f} s"
-    if record.best_epoch is not None:
-        end += f"; best epoch {record.best_epoch + 1}, AUROC {record.best['validation_auroc']:.4f} in validation"
+    if record.best_epoch is not None and "validation_auroc" in record.best:
+        end += (
+            f"; best epoch {record.best_epoch + 1}, AUROC {record.best['validation_auroc']:.4f} in validation"
+        )
+    if record.best_epoch is None:
+        end += "; no epoch ended, so the weights are those of its last step"
     click.echo(f"{end}; run folder {out}", err=True)

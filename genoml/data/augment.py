@@ -20,10 +20,19 @@ class Augmentation:
         Replace each sequence by its reverse complement with probability 1/2.
     shift_bp : int
         Move each sequence by up to this many bases either way, the gap filled with padding.
+
+    Raises
+    ------
+    ValueError
+        If shift_bp is negative.
     """
 
     reverse_complement: bool = True
     shift_bp: int = 0
+
+    def __post_init__(self) -> None:
+        if self.shift_bp < 0:
+            raise ValueError(f"Augmentation expects shift_bp >= 0, got {self.shift_bp}")
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A changed copy of ``codes`` (n, length), uint8."""
@@ -37,7 +46,7 @@ class Augmentation:
 
 def shift(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Move row i by offsets[i] positions to the right, padding what comes in."""
-    n, length = codes.shape
+    length = codes.shape[1]
     source = np.arange(length)[None, :] - offsets[:, None]
     inside = (source >= 0) & (source < length)
     moved = np.take_along_axis(codes, np.clip(source, 0, length - 1), axis=1)

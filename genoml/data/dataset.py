@@ -48,6 +48,10 @@ class SequenceData:
         groups = None if self.groups is None else self.groups[index]
         return SequenceData(self.codes[index], self.targets[index], groups)
 
+    def for_epoch(self, epoch: int, seed: int) -> SequenceData:
+        """What one epoch trains on; a data set whose examples are drawn anew each time overrides this."""
+        return self
+
     @classmethod
     def binary(
         cls,
@@ -97,7 +101,9 @@ def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceD
         raise ValueError("split_by_group expects data with groups, got none")
     wanted, present = set(groups), set(data.groups)
     if not wanted <= present:
-        raise ValueError(f"split_by_group: no such group {sorted(wanted - present)}; there are {sorted(present)}")
+        raise ValueError(
+            f"split_by_group: no such group {sorted(wanted - present)}; there are {sorted(present)}"
+        )
     held = np.isin(data.groups, sorted(wanted))
     if held.all() or not held.any():
         raise ValueError(f"split_by_group: holding out {sorted(wanted)} leaves nothing on one side")

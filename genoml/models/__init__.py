@@ -5,12 +5,14 @@ Models map one-hot sequences (batch, 4, length) to logits (batch, tasks).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, get_type_hints
 
-from genoml.backend import Backend, use_backend
+import msgspec
+
+from genoml.backend import Backend, get_backend, use_backend
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
 from genoml.nn.base import Layer
@@ -26,14 +28,21 @@ class ModelSpec:
         Options -> Layer.
     min_length_bp : callable
         Options -> the shortest sequence that the network can read.
+    options_for : callable
+        Length of the training sequences in bp -> options that depend on it, where none are given.
     """
 
     build: Callable[..., Layer]
     min_length_bp: Callable[..., int]
+    options_for: Callable[[int], dict[str, Any]] = lambda length_bp: {}
 
 
 MODELS: dict[str, ModelSpec] = {
-    "motif_cnn": ModelSpec(motif_cnn, lambda kernel_size=15, pool_size=8, **_: kernel_size + pool_size - 1),
+    "motif_cnn": ModelSpec(
+        motif_cnn,
+        lambda kernel_size=19, pool_size=8, **_: kernel_size + pool_size - 1,
+        lambda length_bp: {"pool_size": min(max(length_bp // 25, 2), 10)},
+    ),
     "promoter_cnn": ModelSpec(promoter_cnn, lambda kernel_size=8, **_: kernel_size),
 }
 
@@ -51,6 +60,31 @@ def model_spec(name: str) -> ModelSpec:
     return MODELS[name]
 
 
+def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a model, each of the type that its function declares.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown or has no such option, or a value is of another type or a size below 1.
+    """
+    types = get_type_hints(model_spec(name).build)
+    known = [key for key in types if key not in ("seed", "return")]
+    checked = {}
+    for key, value in options.items():
+        if key not in known:
+            nearest = get_close_matches(key, known, 1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"options: {', '.join(known)}"
+            raise ValueError(f"model {name} has no option {key!r}; {hint}")
+        try:
+            checked[key] = msgspec.convert(value, types[key])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"model {name}, option {key}: {error}") from error
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"model {name}, option {key}: expects 1 or more, got {value}")
+    return checked
+
+
 def build_model(
     name: str,
     options: Mapping[str, Any] | None = None,
@@ -63,14 +97,11 @@ def build_model(
     Raises
     ------
     ValueError
-        For an unknown name or option.
+        For an unknown name or option, or a value that the network cannot have.
     """
-    spec, options = model_spec(name), dict(options or {})
-    known = [key for key in inspect.signature(spec.build).parameters if key != "seed"]
-    for key in options:
-        if key not in known:
-            raise ValueError(f"model {name} has no option {key!r}; options: {', '.join(known)}")
-    if backend is None:
-        return spec.build(**options, seed=seed)
-    with use_backend(backend):
-        return spec.build(**options, seed=seed)
+    spec, options = model_spec(name), check_options(name, options or {})
+    with use_backend(get_backend(backend)):
+        try:
+            return spec.build(**options, seed=seed)
+        except ValueError as error:
+            raise ValueError(f"model {name}: {error}") from error

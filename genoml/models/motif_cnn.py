@@ -20,7 +20,7 @@ from genoml.nn import (
 def motif_cnn(
     *,
     filters: int = 128,
-    kernel_size: int = 15,
+    kernel_size: int = 19,
     pool_size: int = 8,
     second_filters: int = 64,
     second_kernel_size: int = 5,
@@ -35,7 +35,8 @@ def motif_cnn(
 
     The pooling comes before normalisation and activation, which are monotonic for each channel (the norm's
     scale starts positive): the same maxima are found, on a pool_size-th of the positions. The exponential
-    keeps a first-layer filter from being split into half motifs.
+    keeps a first-layer filter from being split into half motifs; without its ceiling training is less stable.
+    ``genoml train`` sets pool_size to a 25th of the sequence length, between 2 and 10.
 
     Shapes
     ------
@@ -53,7 +54,7 @@ def motif_cnn(
             "scan": Conv1D(4, filters, kernel_size, activation=None),
             "scan_pool": MaxPool1D(pool_size),
             "scan_norm": BatchNorm1D(filters),
-            "scan_exp": Exp(),
+            "scan_exp": Exp(ceiling=4.0),
             "scan_dropout": Dropout(dropout[0]),
             "combine": Conv1D(filters, second_filters, second_kernel_size, padding="same", activation=None),
             "combine_norm": BatchNorm1D(second_filters),

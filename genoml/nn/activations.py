@@ -11,7 +11,7 @@ from typing import TypeAlias
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
-from genoml.backend import Array
+from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback
 
 #: y and grad of y -> grad of z
@@ -40,13 +40,7 @@ def sigmoid_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     return y, lambda grad: grad * (y * (1.0 - y))
 
 
-def exp_vjp(z: Array) -> tuple[Array, ActivationPullback]:
-    """y = exp(z); dy/dz = y."""
-    y = array_namespace(z).exp(z)
-    return y, lambda grad: grad * y
-
-
-ACTIVATIONS: dict[str, ActivationVJP] = {"relu": relu_vjp, "sigmoid": sigmoid_vjp, "exp": exp_vjp}
+ACTIVATIONS: dict[str, ActivationVJP] = {"relu": relu_vjp, "sigmoid": sigmoid_vjp}
 
 
 def activation_vjp(name: str | None) -> ActivationVJP:
@@ -95,15 +89,39 @@ class Sigmoid(Activation):
     function = "sigmoid"
 
 
-class Exp(Activation):
-    """y = exp(x), any shape; behind the first convolution it makes filters read as whole motifs.
+class Exp(Layer):
+    """y = exp(min(x, ceiling)), any shape; behind the first convolution it makes filters read as whole motifs.
 
-    Overflows where x does not stay moderate (88 in float32): put a normalisation before it.
+    Without a ceiling it is the exponential, and overflows where x does not stay moderate (88 in float32). With
+    one, y is bounded and dy/dx = 0 from the ceiling on, so that single large activations do not take over the
+    training.
 
     References
     ----------
     Koo and Ploenzke (2021), Improving representations of genomic sequence motifs in convolutional networks with
-    exponential activations, doi:10.1038/s42256-020-00291-x.
+    exponential activations, doi:10.1038/s42256-020-00291-x; the ceiling is our own.
     """
 
-    function = "exp"
+    def __init__(
+        self,
+        ceiling: float | None = None,
+        *,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.ceiling = ceiling
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        xp, ceiling = array_namespace(x), self.ceiling
+        y = xp.exp(x) if ceiling is None else xp.exp(xp.clip(x, max=ceiling))
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            if not need_x:
+                return None, {}
+            g = grad * y  # d exp(x) / dx = exp(x)
+            if ceiling is None:
+                return g, {}
+            return xp.where(x < ceiling, g, xp.zeros((), dtype=g.dtype, device=device_of(g))), {}
+
+        return y, pullback

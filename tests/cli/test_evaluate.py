@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genoml.io import read_fasta
+from genoml.metrics import aupr, auroc
+from support.planted import run_genoml
+
+
+def test_the_json_has_the_documented_keys_and_the_text_the_same_numbers(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = trained / "pos.fa", trained / "neg.fa"
+    assert run_genoml("evaluate", trained / "run", *pair, "--json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    found = json.loads(out)
+    assert list(found) == ["auroc", "aupr", "f1", "n_positives", "n_negatives"]
+    assert (found["n_positives"], found["n_negatives"]) == (60, 60)
+    assert found["auroc"] > 0.8
+    assert run_genoml("evaluate", trained / "run", *pair) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"AUROC  {found['auroc']:.4f}",
+        f"AUPR   {found['aupr']:.4f}",
+        f"F1     {found['f1']:.4f}",
+        "60 positives, 60 negatives",
+    ]
+
+
+def test_the_scores_are_those_of_predict(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = trained / "pos.fa", trained / "neg.fa"
+    scores, targets = [], []
+    for path, target in zip(pair, (1.0, 0.0), strict=True):
+        assert run_genoml("predict", trained / "run", path, "--out", "-") == 0
+        rows = capsys.readouterr().out.splitlines()[1:]
+        scores += [float(row.split("\t")[1]) for row in rows]
+        targets += [target] * len(rows)
+    assert run_genoml("evaluate", trained / "run", *pair, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    import numpy as np
+
+    expected = np.array(scores), np.array(targets)
+    # six digits in the table can tie what the model told apart
+    assert found["auroc"] == pytest.approx(float(auroc(*expected)), abs=1e-3)
+    assert found["aupr"] == pytest.approx(float(aupr(*expected)), abs=1e-3)
+
+
+def test_swapped_classes_mirror_the_auroc(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = trained / "pos.fa", trained / "neg.fa"
+    found = []
+    for first, second in (pair, pair[::-1]):
+        assert run_genoml("evaluate", trained / "run", first, second, "--json") == 0
+        found.append(json.loads(capsys.readouterr().out)["auroc"])
+    assert sum(found) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_one_sequence_of_each_class_is_enough(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("pos.fa", "neg.fa"):
+        record = next(iter(read_fasta(trained / name)))
+        (tmp_path / name).write_text(f">{record.name}\n{record.sequence}\n")
+    assert run_genoml("evaluate", trained / "run", tmp_path / "pos.fa", tmp_path / "neg.fa", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["auroc"] in (0.0, 0.5, 1.0)

@@ -1,0 +1,115 @@
+"""Ctrl-C and other signals to a real training, in the midst of an epoch."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.planted import GENOML, run_genoml, write_fasta_pair
+
+SETTINGS = """
+model_options = { filters = 8, kernel_size = 8, second_filters = 8 }
+batch_size = 16
+epochs = 1000
+"""
+
+
+def log_lines(run: Path) -> int:
+    return len((run / "log.jsonl").read_bytes().splitlines()) if (run / "log.jsonl").exists() else 0
+
+
+def train_until(
+    folder: Path, ready: Callable[[Path], bool], number: signal.Signals
+) -> subprocess.CompletedProcess[str]:
+    """Train until the run folder is ready, and send the signal a moment later."""
+    (folder / "settings.toml").write_text(SETTINGS)
+    command = [*GENOML, "train", "pos.fa", "neg.fa", "--out", "run", "--config", "settings.toml"]
+    with subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not ready(folder / "run"):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.15)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def started(run: Path) -> bool:
+    return (run / "run.json").exists()
+
+
+def has_two_epochs(run: Path) -> bool:
+    return log_lines(run) >= 2
+
+
+def evaluated(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    capsys.readouterr()
+    pair = folder / "pos.fa", folder / "neg.fa"
+    assert run_genoml("evaluate", folder / "run", *pair, "--json") == 0
+    found: dict[str, float] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_ctrl_c_keeps_the_best_epoch_so_far(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_fasta_pair(tmp_path, 300, 60)
+    done = train_until(tmp_path, has_two_epochs, signal.SIGINT)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "interrupted after" in done.stderr.splitlines()[-1]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "interrupted"
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert record["best"] == max(log, key=lambda line: line["validation_auroc"])
+    assert evaluated(tmp_path, capsys)["n_positives"] == 300
+    assert not list((tmp_path / "run").glob("*.tmp"))
+
+
+def test_ctrl_c_before_the_first_epoch_ends_leaves_a_usable_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fasta_pair(tmp_path, 6000, 60)  # an epoch takes seconds
+    done = train_until(tmp_path, started, signal.SIGINT)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "interrupted after" in done.stderr.splitlines()[-1]
+    assert "no epoch ended" in done.stderr.splitlines()[-1]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["status"], record["best_epoch"]) == ("interrupted", None)
+    assert log_lines(tmp_path / "run") == 0
+    assert 0.0 <= evaluated(tmp_path, capsys)["auroc"] <= 1.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_training_leaves_a_readable_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    write_fasta_pair(tmp_path, 100, 60)
+    done = train_until(tmp_path, has_two_epochs, number)
+    assert done.returncode == -number
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
+    assert evaluated(tmp_path, capsys)["n_negatives"] == 100
+
+
+def test_ctrl_c_before_training_begins_leaves_nothing_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_fasta_pair(tmp_path, 10)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genoml.cli.train.load_pair", interrupted)
+    pair = tmp_path / "pos.fa", tmp_path / "neg.fa"
+    assert run_genoml("train", *pair, "--out", tmp_path / "run") == 130
+    assert capsys.readouterr().err.strip() == "genoml: stopped"
+    assert not (tmp_path / "run").exists()

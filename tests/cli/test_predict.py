@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import gzip
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genoml.inference import predict
+from genoml.io import read_fasta
+from genoml.runs import load_run
+from genoml.sequence import base_codes, reverse_complement
+from support.planted import GENOML, run_genoml
+
+
+def scores_of(run: Path, records: list[tuple[str, str]], folder: Path) -> list[float]:
+    (folder / "in.fa").write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records))
+    assert run_genoml("predict", run, folder / "in.fa", "--out", folder / "out.tsv") == 0
+    header, *rows = (folder / "out.tsv").read_text().splitlines()
+    assert header == "name\tscore"
+    assert [row.split("\t")[0] for row in rows] == [name for name, _ in records]
+    return [float(row.split("\t")[1]) for row in rows]
+
+
+def test_the_table_has_a_row_a_sequence_in_the_files_order(trained: Path, tmp_path: Path) -> None:
+    records = list(read_fasta(trained / "pos.fa"))
+    found = scores_of(trained / "run", [(record.name, record.sequence) for record in records], tmp_path)
+    model, _ = load_run(trained / "run")
+    expected = predict(model, base_codes([record.sequence for record in records]))[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_score_does_not_depend_on_what_else_is_in_the_file(trained: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    records = [
+        (f"s{i}", "".join(rng.choice(list("ACGT"), length)))
+        for i, length in enumerate([30, 31, 8, 29, 9, 30, 200, 31, 47, 1000])
+    ]
+    together = scores_of(trained / "run", records, tmp_path)
+    alone = [scores_of(trained / "run", [record], tmp_path)[0] for record in records]
+    assert together == pytest.approx(alone, abs=2e-6)
+    assert len(set(together)) == len(records)
+
+
+def test_a_sequence_of_any_length_scores_as_its_reverse_complement(trained: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    records = [("a", "".join(rng.choice(list("ACGTN"), length))) for length in range(8, 60)]
+    turned = [(name, reverse_complement(sequence)) for name, sequence in records]
+    assert scores_of(trained / "run", records, tmp_path) == scores_of(trained / "run", turned, tmp_path)
+
+
+def test_the_motif_raises_the_score(trained: Path, tmp_path: Path) -> None:
+    without, with_motif = scores_of(
+        trained / "run", [("without", "ACACACACAC" * 3), ("with", "ACACACACACATGACTCATACACACACACA")], tmp_path
+    )
+    assert with_motif > without
+
+
+def test_names_are_whole_headers_and_stay_in_their_column(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.fa").write_text(">a b\tc\nACGTACGTACGT\n>a b\tc\nACGTACGTACGT\n>é\nACGTACGTACGT\n")
+    assert run_genoml("predict", trained / "run", tmp_path / "in.fa", "--out", tmp_path / "out.tsv") == 0
+    rows = [row.split("\t") for row in (tmp_path / "out.tsv").read_text(encoding="utf-8").splitlines()]
+    assert [len(row) for row in rows] == [2, 2, 2, 2]
+    assert [row[0] for row in rows] == ["name", "a b c", "a b c", "é"]
+
+
+def test_gzip_fastq_standard_input_and_output_give_the_same_table(trained: Path, tmp_path: Path) -> None:
+    content = (trained / "pos.fa").read_bytes()
+    (tmp_path / "in.fa.gz").write_bytes(gzip.compress(content))
+    records = list(read_fasta(trained / "pos.fa"))
+    (tmp_path / "in.fq").write_text(
+        "".join(f"@{r.name}\n{r.sequence}\n+\n{'#' * len(r.sequence)}\n" for r in records)
+    )
+    tables = []
+    for name in ("in.fa.gz", "in.fq"):
+        assert run_genoml("predict", trained / "run", tmp_path / name, "--out", tmp_path / "out.tsv") == 0
+        tables.append((tmp_path / "out.tsv").read_bytes())
+    done = subprocess.run(
+        [*GENOML, "predict", str(trained / "run"), "-", "--out", "-"],
+        input=content,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert tables[0] == tables[1] == done.stdout
+
+
+def test_an_earlier_table_is_replaced_and_a_gz_name_is_compressed(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    out.write_text("old")
+    assert run_genoml("predict", trained / "run", trained / "pos.fa", "--out", out) == 0
+    assert run_genoml("predict", trained / "run", trained / "pos.fa", "--out", tmp_path / "out.tsv.gz") == 0
+    assert gzip.decompress((tmp_path / "out.tsv.gz").read_bytes()) == out.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tsv", "out.tsv.gz"]
+
+
+def test_a_reader_that_stops_early_is_no_error(trained: Path) -> None:
+    command = f"{' '.join(GENOML)} predict {trained / 'run'} {trained / 'pos.fa'} --out - | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    assert "rror" not in done.stderr
