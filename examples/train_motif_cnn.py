@@ -63,8 +63,8 @@ def main():
         print(f"epoch {record['epoch']}: loss {record['loss']:.4f}, AUROC {record['validation_auroc']:.4f}")
     print({name: round(value, 4) for name, value in evaluate(model, test).items()})
 
-    weights, bias = (backend.to_numpy(model.params[f"scan.{name}"]) for name in ("weights", "bias"))
-    best = filter_motifs(weights, bias, test.codes[test.targets[:, 0] == 1], both_strands=True)[:3]
+    weights = backend.to_numpy(model.params["scan.weights"])
+    best = filter_motifs(weights, None, test.codes[test.targets[:, 0] == 1], both_strands=True)[:3]
     for motif, matches in zip(
         best, match_motifs([m.probabilities for m in best], jaspar_motifs()), strict=True
     ):

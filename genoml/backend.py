@@ -133,7 +133,8 @@ def _load(name: str) -> Backend:
     except BackendError:
         raise
     except Exception as error:  # someone else's package may fail in any way
-        raise BackendError(f"backend {name!r} cannot be loaded: {error}") from error
+        why = str(error) or type(error).__name__
+        raise BackendError(f"backend {name!r} cannot be loaded: {why}") from error
     if not isinstance(backend, Backend):
         raise BackendError(f"entry point {name!r} gives {type(backend).__name__}, expected a genoml Backend")
     found = getattr(backend, "name", None)

@@ -26,7 +26,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     model: str = "motif_cnn"
     model_options: dict[str, Any] = {}
-    epochs: int = 20
+    #: passes over the training sequences; none = 20, or 40 where the negatives are drawn anew for each
+    epochs: int | None = None
     batch_size: int = 128
     #: peak of the one-cycle schedule
     learning_rate: float = 0.01
@@ -67,17 +68,23 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if not holds(getattr(self, name)):
             raise ValueError(f"{name} expects {expected}, got {getattr(self, name)}")
 
-    def for_length(self, length_bp: int) -> TrainConfig:
-        """The same, with what depends on the length of the sequences filled in where it was left open."""
+    @property
+    def n_epochs(self) -> int:
+        """The number of epochs, also where it was left open."""
+        return 20 if self.epochs is None else self.epochs
+
+    def for_data(self, length_bp: int, *, shuffled: bool = False) -> TrainConfig:
+        """The same, with what depends on the sequences filled in where it was left open."""
+        epochs = 40 if self.epochs is None and shuffled else self.n_epochs
         options = model_spec(self.model).options_for(length_bp) | self.model_options
         shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
-        return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp)
+        return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp, epochs=epochs)
 
     def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
         """What ``fit`` takes, for a training set of this size."""
-        steps = self.epochs * -(-n_examples // self.batch_size)
+        steps = self.n_epochs * -(-n_examples // self.batch_size)
         return FitOptions(
-            epochs=self.epochs,
+            epochs=self.n_epochs,
             batch_size=self.batch_size,
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),

@@ -79,7 +79,7 @@ class FitOptions:
 
 @dataclass
 class History:
-    """What training did: one record an epoch, and which epoch's weights the model holds at the end."""
+    """What training did: one record an epoch, and the place among them of the one whose weights were kept."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
@@ -228,7 +228,7 @@ class Trainer:
             self._diverged(self.step - 1, where)
         seconds = time.perf_counter() - start
         return {
-            "epoch": epoch,
+            "epoch": epoch + 1,
             "step": self.step,
             "loss": float(np.average(losses, weights=[len(index) for index in batches])),
             "learning_rate": self.options.optimizer.learning_rate,
@@ -356,7 +356,7 @@ def fit(
     Returns
     -------
     History
-        A record an epoch: epoch, step, loss, learning_rate, seconds, sequences_per_second, and with
+        A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds, sequences_per_second, and with
         validation data validation_loss and validation_auroc (which is left out where it is undefined).
         Ctrl-C ends training early, with ``interrupted`` set and the best weights in place; before the end of
         the first epoch those are the last that gave a finite loss.

@@ -35,8 +35,8 @@ def test_options_win_over_the_file_and_none_is_no_option(tmp_path: Path) -> None
         ("lerning_rate = 0.1", "unknown key lerning_rate; did you mean learning_rate?"),
         ("zzz = 1", "unknown key zzz; keys: model, model_options, epochs"),
         ("[training]\nepochs = 3", "unknown key training"),
-        ('epochs = "3"', "epochs: Expected `int`, got `str`"),
-        ("epochs = 3.5", "epochs: Expected `int`"),
+        ('epochs = "3"', "epochs: Expected `int | null`, got `str`"),
+        ("epochs = 3.5", "epochs: Expected `int | null`"),
         ("reverse_complement = 1", "reverse_complement: Expected `bool`, got `int`"),
         ("model_options = 3", "model_options: Expected `object`, got `int`"),
         ('validation_chromosomes = "chr1"', "validation_chromosomes: Expected `array`, got `str`"),
@@ -78,11 +78,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_config(tmp_path, {})
 
 
-def test_what_depends_on_the_length_is_filled_in_where_it_was_left_open() -> None:
-    config = TrainConfig().for_length(200)
-    assert config.shift_bp == 10
+def test_what_depends_on_the_data_is_filled_in_where_it_was_left_open() -> None:
+    config = TrainConfig().for_data(200)
+    assert (config.shift_bp, config.epochs) == (10, 20)
+    assert TrainConfig().for_data(200, shuffled=True).epochs == 40
     assert config.model_options == {"pool_size": 8}
-    chosen = TrainConfig(shift_bp=0, model_options={"pool_size": 3}).for_length(200)
+    chosen = TrainConfig(shift_bp=0, model_options={"pool_size": 3}).for_data(200)
     assert (chosen.shift_bp, chosen.model_options) == (0, {"pool_size": 3})
 
 

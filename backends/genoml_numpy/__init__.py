@@ -39,7 +39,11 @@ class NumpyBackend(Backend):
         """
         from threadpoolctl import threadpool_limits
 
-        return threadpool_limits(int(os.environ.get("GENOML_BLAS_THREADS", "1")), user_api="blas")
+        wanted = os.environ.get("GENOML_BLAS_THREADS", "1")
+        if not wanted.isdigit() or wanted == "0":
+            raise ValueError(f"GENOML_BLAS_THREADS expects a number of at least 1, got {wanted!r}")
+        limits: AbstractContextManager[Any] = threadpool_limits(int(wanted), user_api="blas")
+        return limits
 
     def owns(self, array: object) -> bool:
         """Whether it is a NumPy array or scalar."""

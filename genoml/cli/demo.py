@@ -91,15 +91,14 @@ def print_table(metrics: dict[str, dict[str, float]]) -> None:
 
 
 def strongest_filters(model: Layer, positives: np.ndarray) -> list[Any]:
-    """The first layer's strongest filters as motifs, each with its best match in JASPAR; the best match first."""
+    """The first layer's strongest filters as motifs, each with its best match in JASPAR."""
     from genoml.explain import filter_motifs, match_motifs
     from genoml.io import jaspar_motifs
 
     known = jaspar_motifs()
-    weights, bias = (model.backend.to_numpy(model.params[f"scan.{name}"]) for name in ("weights", "bias"))
-    found = [motif for motif in filter_motifs(weights, bias, positives, both_strands=True) if motif.n_sites][
-        :_N_FILTERS
-    ]
+    weights = model.backend.to_numpy(model.params["scan.weights"])
+    motifs = filter_motifs(weights, None, positives, both_strands=True)
+    found = [motif for motif in motifs[:_N_FILTERS] if motif.n_sites]
     best = [matches[0] for matches in match_motifs([motif.probabilities for motif in found], known, limit=1)]
     return [(motif, match, known[match.target]) for motif, match in zip(found, best, strict=True)]
 
@@ -134,7 +133,7 @@ def write_report(
         details={
             "data": "6,000 CTCF ChIP-seq peaks of 100 bp and one exact dinucleotide shuffle of each",
             "held out": f"{', '.join(TEST_CHROMOSOMES)} (test), {', '.join(VALIDATION_CHROMOSOMES)} (validation)",
-            "model": f"{record.config.model}, best epoch {(record.best_epoch or 0) + 1} of {record.config.epochs}",
+            "model": f"{record.config.model}, best epoch {record.best_epoch} of {record.config.epochs}",
             "backend": ", ".join(record.backend.values()),
             "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
             "seed": str(record.seed),

@@ -21,7 +21,7 @@ from genoml.cli.common import (
 )
 from genoml.cli.progress import Progress
 from genoml.config import TrainConfig, read_config
-from genoml.data import SequenceData, split_by_group, split_random
+from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.models import build_model, check_options
 from genoml.runs import RunFolder, RunRecord, refuse_existing, versions
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
@@ -37,7 +37,7 @@ _SHUFFLE = "shuffle"
     "--out", required=True, type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet."
 )
 @click.option("--model", metavar="NAME", help="Network: motif_cnn (default) or promoter_cnn.")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training sequences (20).")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the training sequences (20; 40 with shuffles).")
 @click.option("--batch-size", type=click.IntRange(1), help="Sequences a step (128).")
 @click.option(
     "--seed", type=click.IntRange(0), help="Fixes all that is random: the same seed gives the same run (0)."
@@ -60,7 +60,7 @@ def command(
     """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files.
 
     They may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
-    shuffles of the positives. Part of the sequences is held out to choose the best epoch by (10 %, or
+    shuffles of the positives, drawn anew for each epoch. Part of the sequences is held out to choose the best epoch by (10 %, or
     validation_chromosomes of the settings). Options on the command line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
@@ -90,7 +90,7 @@ def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[Sequ
     else:
         second = load_sequences(negatives, config.ambiguous)
     length = max(first.longest, second.longest)
-    config = config.for_length(length)
+    config = config.for_data(length, shuffled=negatives == _SHUFFLE)
     for part in (first, second):
         refuse_short(part, config.model, config.model_options)
         if len(part) < 2:
@@ -103,7 +103,6 @@ def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[Sequ
         )
     codes = [encode(part, length) for part in (first, second)]
     groups = [chromosomes(part.names) for part in (first, second)]
-    both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
     sources = {
         "positives": first.path,
         "negatives": second.path,
@@ -111,6 +110,9 @@ def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[Sequ
         "n_negatives": len(second),
         "ambiguous_bases": sum(int(count_ambiguous(part)) for part in codes),
     }
+    if negatives == _SHUFFLE:
+        return ShuffledNegatives.of(codes[0], groups[0], seed=config.seed), sources
+    both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
     return SequenceData.binary(codes[0], codes[1], both), sources
 
 
@@ -161,7 +163,7 @@ def train_run(
     sources: dict[str, Any],
 ) -> tuple[Any, History]:
     """Train into a new run folder, saying what happens on standard error."""
-    config = config.for_length(data.codes.shape[1])
+    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
     model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
     positive = float(data.targets.mean())
     weights = (0.5 / (1.0 - positive), 0.5 / positive) if config.class_weight == "balanced" else (1.0, 1.0)
@@ -174,7 +176,7 @@ def train_run(
         versions=versions(backend),
     )
     folder = RunFolder.create(out, record, model)
-    progress = Progress(config.epochs, len(data))
+    progress = Progress(config.n_epochs, len(data))
     click.echo(
         f"{len(data)} sequences of {data.codes.shape[1]} bp to train on, {len(validation)} to validate; "
         f"{config.model} on {backend.name}",
@@ -203,7 +205,8 @@ def train_run(
     # again, since Ctrl-C may have come between the two files of an epoch
     folder.save_weights(model)
     if history.best_epoch is not None:
-        record.best_epoch, record.best = history.best_epoch, history.epochs[history.best_epoch]
+        record.best = history.epochs[history.best_epoch]
+        record.best_epoch = int(record.best["epoch"])
     record.status = "interrupted" if history.interrupted else "finished"
     folder.save_record()
     _report_end(out, record, progress)
@@ -214,7 +217,7 @@ def _report_end(out: Path, record: RunRecord, progress: Progress) -> None:
     end = f"{record.status} after {progress.seconds:.0f} s"
     if record.best_epoch is not None and "validation_auroc" in record.best:
         end += (
-            f"; best epoch {record.best_epoch + 1}, AUROC {record.best['validation_auroc']:.4f} in validation"
+            f"; best epoch {record.best_epoch}, AUROC {record.best['validation_auroc']:.4f} in validation"
         )
     if record.best_epoch is None:
         end += "; no epoch ended, so the weights are those of its last step"

@@ -51,12 +51,14 @@ def motif_cnn(
     """
     return Sequential(
         {
-            "scan": Conv1D(4, filters, kernel_size, activation=None),
+            "scan": Conv1D(4, filters, kernel_size, bias=False, activation=None),
             "scan_pool": MaxPool1D(pool_size),
             "scan_norm": BatchNorm1D(filters),
             "scan_exp": Exp(ceiling=4.0),
             "scan_dropout": Dropout(dropout[0]),
-            "combine": Conv1D(filters, second_filters, second_kernel_size, padding="same", activation=None),
+            "combine": Conv1D(
+                filters, second_filters, second_kernel_size, padding="same", bias=False, activation=None
+            ),
             "combine_norm": BatchNorm1D(second_filters),
             "combine_relu": ReLU(),
             "combine_dropout": Dropout(dropout[1]),

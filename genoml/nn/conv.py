@@ -32,6 +32,8 @@ class Conv1D(Layer):
     padding : "valid", "same" or int
         Zeros on each side: none; so many that y has ceil(L / stride) positions (the odd one on the right,
         as in TensorFlow); or the given number.
+    bias : bool
+        Whether there is one; before a normalisation it has no effect, and its gradient is rounding noise.
     activation : str or None
         ``"relu"`` by default.
 
@@ -64,6 +66,7 @@ class Conv1D(Layer):
         stride: int = 1,
         padding: str | int = "valid",
         dilation: int = 1,
+        bias: bool = True,
         activation: str | None = "relu",
         seed: int = 0,
         dtype: str = "float32",
@@ -77,7 +80,7 @@ class Conv1D(Layer):
             raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.activation = activation
+        self.has_bias, self.activation = bias, activation
         self._activate = activation_vjp(activation)
 
     def initial_params(self) -> Mapping[str, Initializer]:
@@ -85,7 +88,7 @@ class Conv1D(Layer):
         fan_in, fan_out = shape[1] * shape[2], shape[0] * shape[2]
         rectified = self.activation == "relu"
         weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
-        return {"weights": weights, "bias": constant((self.out_channels,), 0.0)}
+        return {"weights": weights} | ({"bias": constant((self.out_channels,), 0.0)} if self.has_bias else {})
 
     def _pads(self, length: int) -> tuple[int, int]:
         """Zeros on the left and on the right of a sequence of this length."""
@@ -107,13 +110,15 @@ class Conv1D(Layer):
         rows = _pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
         w = xp.permute_dims(self.weights, (2, 1, 0))
         z, back_conv = conv1d_vjp(rows, w, self.stride, self.dilation)
-        y, back = self._activate(z + self.bias)
+        y, back = self._activate(z + self.bias if self.has_bias else z)
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
             # z = conv(x, w) + b: dL/db sums over positions; dL/dw and dL/dx are correlations, in ops/conv1d.py
             g = back(xp.permute_dims(grad, (0, 2, 1)))
             grad_rows, grad_w = back_conv(g, need_x)
-            grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0)), "bias": xp.sum(g, axis=(0, 1))}
+            grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
+            if self.has_bias:
+                grads["bias"] = xp.sum(g, axis=(0, 1))
             if grad_rows is None:
                 return None, grads
             return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads

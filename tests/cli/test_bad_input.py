@@ -133,7 +133,7 @@ def test_options_that_cannot_be(
     ("setting", "message"),
     [
         ("lerning_rate = 1", "bad.toml: unknown key lerning_rate; did you mean learning_rate?"),
-        ('epochs = "3"', "bad.toml: epochs: Expected `int`, got `str`"),
+        ('epochs = "3"', "bad.toml: epochs: Expected `int | null`, got `str`"),
         ("model_options = { filters = 0 }", "option filters: expects 1 or more, got 0"),
         ('validation_chromosomes = ["chr9"]', "no sequence is on chr9; there are chr1, chr2, chr3, chr4"),
         ('validation_chromosomes = ["chr1", "chr2", "chr3", "chr4"]', "leaves nothing on one side"),

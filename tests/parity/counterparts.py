@@ -47,7 +47,7 @@ def conv1d(call: Call, x: torch.Tensor) -> torch.Tensor:
         total = max((-(-length // layer.stride) - 1) * layer.stride + span - length, 0)
         pads = (total // 2, total - total // 2)
     z = F.conv1d(
-        F.pad(x, pads), arrays["weights"], arrays["bias"], stride=layer.stride, dilation=layer.dilation
+        F.pad(x, pads), arrays["weights"], arrays.get("bias"), stride=layer.stride, dilation=layer.dilation
     )
     return ACTIVATIONS[layer.activation](z)
 

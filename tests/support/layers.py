@@ -73,6 +73,12 @@ LAYERS: dict[str, LayerCase] = {
         edges=[(1, 2, 7)],
         reference=lambda p, x: logistic(loop_conv(p, x)),
     ),
+    "Conv1D without bias": LayerCase(
+        lambda: nn.Conv1D(3, 5, 4, bias=False),
+        (2, 3, 9),
+        edges=[(0, 3, 9)],
+        reference=lambda p, x: relu(loop_conv({**p, "bias": np.zeros(5)}, x)),
+    ),
     "Conv1D width 1": LayerCase(
         lambda: nn.Conv1D(3, 2, 1, activation=None), (2, 3, 4), edges=[(1, 3, 1)], reference=loop_conv
     ),
