@@ -160,10 +160,24 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
             raw.flush()
             os.fsync(raw.fileno())
         os.replace(temporary, target)
-    except BaseException:
+        _sync_folder(os.path.dirname(target))
+    except BaseException as error:
         with suppress(FileNotFoundError):
             os.remove(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)  # a full disk does not say which file it was
         raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Put the new name on disk too; a rename alone may be lost with the power."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
