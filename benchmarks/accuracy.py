@@ -105,9 +105,7 @@ def cell(value: float | None) -> str:
 def report(name: str, task: Task, results: list[dict[str, float]]) -> str:
     lines = [f"{name:10}{'AUROC':>8}{'AUPR':>9}{'seconds':>9}"]
     for i, result in enumerate(results):
-        lines.append(
-            f"  seed {i:<4} {result['auroc']:8.4f} {result['aupr']:8.4f} {result['seconds']:8.0f}"
-        )
+        lines.append(f"  seed {i:<4} {result['auroc']:8.4f} {result['aupr']:8.4f} {result['seconds']:8.0f}")
     mean = {key: statistics.mean(result[key] for result in results) for key in ("auroc", "aupr", "seconds")}
     lines.append(f"  mean      {mean['auroc']:8.4f} {mean['aupr']:8.4f} {mean['seconds']:8.0f}")
     lines += [f"  {peer}: {cell(a)} {cell(b)}" for peer, (a, b) in task.peers.items()]

@@ -1,7 +1,7 @@
 """What a user pays before the first line of work: import time beyond NumPy's, and installed size.
 
-    python benchmarks/install.py            import time, in the environment at hand
-    python benchmarks/install.py --fresh    also a base install into a new environment, timed and weighed
+python benchmarks/install.py            import time, in the environment at hand
+python benchmarks/install.py --fresh    also a base install into a new environment, timed and weighed
 """
 
 from __future__ import annotations

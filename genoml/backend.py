@@ -168,6 +168,7 @@ def backend_of(array: object) -> Backend | None:
 
 # ---------------------------------------------------------------- the default
 
+
 def get_backend(backend: str | Backend | None = None) -> Backend:
     """The backend with this name; without a name, the default one.
 

@@ -62,3 +62,8 @@ def glorot_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Initiali
 def constant(shape: tuple[int, ...], value: float) -> Initializer:
     """The same number everywhere."""
     return lambda rng: np.full(shape, value, dtype=np.float64)
+
+
+def identity(size: int, scale: float = 1.0) -> Initializer:
+    """``scale`` on the diagonal of a square matrix, 0 elsewhere."""
+    return lambda rng: scale * np.eye(size)

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the step number, from 0 to ``total`` - 1."""
+"""Learning-rate schedules: functions of the step number, from 0, to a factor of the peak learning rate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def constant() -> Schedule:
 
 
 def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: float = 1e-3) -> Schedule:
-    """A linear rise from ``start`` to 1 over the first ``warmup`` of the steps, then half a cosine to ``end``.
+    """A linear rise from ``start`` to 1 over the first ``warmup`` of steps, then half a cosine to ``end``.
 
     Raises
     ------
@@ -39,3 +39,142 @@ def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: floa
         return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
     return factor
+
+
+def step_decay(every: int, factor: float = 0.1) -> Schedule:
+    """Times ``factor`` after each ``every`` steps: factor^floor(step / every).
+
+    Raises
+    ------
+    ValueError
+        If every < 1 or factor is outside (0, 1].
+    """
+    if every < 1 or not 0.0 < factor <= 1.0:
+        raise ValueError(f"step_decay expects every >= 1 and 0 < factor <= 1, got {every} and {factor}")
+    return lambda step: factor ** (step // every)
+
+
+def cosine(total: int, *, end: float = 0.0) -> Schedule:
+    """Half a cosine from 1 at step 0 to ``end`` at step ``total``, and ``end`` from there on.
+
+    Raises
+    ------
+    ValueError
+        If total < 1 or end is outside [0, 1].
+
+    References
+    ----------
+    Loshchilov and Hutter (2017), SGDR, arXiv:1608.03983, eq. 5, without restarts.
+    """
+    if total < 1 or not 0.0 <= end <= 1.0:
+        raise ValueError(f"cosine expects total >= 1 and 0 <= end <= 1, got {total} and {end}")
+    return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / total, 1.0)))
+
+
+def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> Schedule:
+    """A linear rise from ``start`` to 1 over the first ``steps``, then another schedule from its own step 0.
+
+    Step k of the rise has the factor start + (1 - start) (k + 1) / (steps + 1), so that the first step
+    moves too.
+
+    Parameters
+    ----------
+    steps : int
+        Length of the rise.
+    then : Schedule, optional
+        What follows; constant if None.
+    start : float
+        See above; from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If steps < 0 or start is outside [0, 1].
+
+    References
+    ----------
+    Goyal et al. (2017), Accurate, large minibatch SGD, arXiv:1706.02677, section 2.2.
+    """
+    if steps < 0 or not 0.0 <= start <= 1.0:
+        raise ValueError(f"warm_up expects steps >= 0 and 0 <= start <= 1, got {steps} and {start}")
+    after = constant() if then is None else then
+    return lambda step: (
+        start + (1.0 - start) * (step + 1) / (steps + 1) if step < steps else after(step - steps)
+    )
+
+
+class ReduceOnPlateau:
+    """A lower rate once a score has stopped falling; tell it the score once an epoch.
+
+    The factor begins at 1. When the score has not been below best - threshold |best| for more than
+    ``patience`` reports in a row, the factor is multiplied by ``factor``, and the next ``cooldown`` reports
+    are not counted. As a schedule it gives the present factor, whatever the step.
+
+    Parameters
+    ----------
+    factor : float
+        What the rate is multiplied by, between 0 and 1.
+    patience : int
+        Reports without an improvement that are borne.
+    threshold : float
+        The smallest relative improvement that counts.
+    cooldown : int
+        Reports after a reduction that are not counted.
+    least : float
+        The factor goes no lower.
+    maximise : bool
+        Whether higher scores are better, as with AUROC.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        factor: float = 0.1,
+        *,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        least: float = 0.0,
+        maximise: bool = False,
+    ) -> None:
+        if not 0.0 < factor < 1.0 or patience < 0 or cooldown < 0:
+            raise ValueError(
+                "ReduceOnPlateau expects 0 < factor < 1, patience >= 0 and cooldown >= 0, "
+                f"got {factor}, {patience} and {cooldown}"
+            )
+        if not (threshold >= 0.0 and 0.0 <= least <= 1.0):
+            raise ValueError(
+                f"ReduceOnPlateau expects threshold >= 0 and 0 <= least <= 1, got {threshold} and {least}"
+            )
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.cooldown, self.least, self.maximise = cooldown, least, maximise
+        self.current = 1.0
+        self.best: float | None = None
+        self.bad_reports = self.resting = 0
+
+    def __call__(self, step: int) -> float:
+        """The present factor."""
+        return self.current
+
+    def _improves(self, score: float) -> bool:
+        if self.best is None:
+            return score == score  # not NaN
+        margin = self.threshold * abs(self.best)
+        return score > self.best + margin if self.maximise else score < self.best - margin
+
+    def report(self, score: float) -> float:
+        """Take in a score; the factor from now on. NaN is no improvement."""
+        improved = self._improves(score)
+        if improved:
+            self.best = score
+        self.bad_reports = 0 if improved else self.bad_reports + 1
+        if self.resting > 0:
+            self.resting, self.bad_reports = self.resting - 1, 0
+        if self.bad_reports > self.patience:
+            self.current = max(self.current * self.factor, self.least)
+            self.resting, self.bad_reports = self.cooldown, 0
+        return self.current

@@ -39,6 +39,10 @@ class LayerCase:
         (layer's params and state as NumPy arrays, x) -> y: the formula as a plain loop, in evaluation mode.
     training : bool
         Whether gradients are checked in training mode.
+    sample : callable, optional
+        (generator, shape) -> host input; normal numbers if not given.
+    integer : bool
+        Whether the layer reads integers, which ``sample`` then gives: they have no gradient.
     """
 
     make: Callable[[], Layer]
@@ -50,10 +54,19 @@ class LayerCase:
     sample: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = field(
         default=lambda rng, shape: rng.standard_normal(shape)
     )
+    integer: bool = False
 
     def input(self, shape: tuple[int, ...] | None = None, seed: int = 0) -> np.ndarray:
         """A random host input of the sample shape, or of another."""
         return self.sample(host_generator(seed, "case"), self.shape if shape is None else shape)
+
+    def array(self, backend: Backend, dtype: str, shape: tuple[int, ...] | None = None) -> Array:
+        """The input on a backend; int32 where the layer reads integers."""
+        return self.place(backend, self.input(shape), dtype)
+
+    def place(self, backend: Backend, values: np.ndarray, dtype: str) -> Array:
+        """Host values as an input that the layer reads."""
+        return backend.asarray(values, "int32" if self.integer else dtype)
 
     def build(self, backend: Backend, dtype: str, seed: int = 0) -> Layer:
         """The layer on a backend, its parameters moved away from special values such as 0 and 1."""
@@ -70,7 +83,9 @@ def _fail(condition: Any, message: str) -> None:
         raise AssertionError(message)
 
 
-def central_difference(function: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, h: float) -> float:
+def central_difference(
+    function: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, h: float
+) -> float:
     """(f(x + h v) - f(x - h v)) / 2 h."""
     return (function(x + h * v) - function(x - h * v)) / (2.0 * h)
 
@@ -88,7 +103,8 @@ def check_gradients(
     """Compare a layer's pullback with central differences, for the input and for every parameter.
 
     With L = sum(cotangent * layer(x)), <dL/da, v> must equal (L(a + h v) - L(a - h v)) / 2h for random v.
-    The layer must be float64; its parameters and state are left as they were.
+    The layer must be float64; its parameters and state are left as they were. An ``x`` of integers has no
+    gradient: the pullback must then give None for it.
 
     Raises
     ------
@@ -96,13 +112,14 @@ def check_gradients(
         Naming the first array whose gradient differs by more than rtol (1 + |expected|).
     """
     backend, rng = layer.backend, host_generator(seed, "check_gradients")
-    state = dict(layer.state)
-    inputs = {"x": np.asarray(x, np.float64)}
+    state, discrete = dict(layer.state), np.issubdtype(np.asarray(x).dtype, np.integer)
+    sample = backend.asarray(x, "int32" if discrete else "float64")
+    inputs = {} if discrete else {"x": np.asarray(x, np.float64)}
     inputs |= {name: backend.to_numpy(value) for name, value in layer.params.items()}
-    y, pullback = layer.vjp(backend.asarray(inputs["x"]), training=training, step=0)
+    y, pullback = layer.vjp(sample, training=training, step=0)
     cotangent = rng.standard_normal(tuple(y.shape))
     grad_x, grads = pullback(backend.asarray(cotangent), need_x=True)
-    found = {"x": grad_x, **grads}
+    found = dict(grads) if grad_x is None else {"x": grad_x, **grads}
     _fail(set(found) == set(inputs), f"gradients of {sorted(found)}, expected {sorted(inputs)}")
     without_x, _ = pullback(backend.asarray(cotangent), need_x=False)
     _fail(without_x is None, "the pullback computes the input's gradient although need_x is False")
@@ -113,13 +130,15 @@ def check_gradients(
             out, _ = layer.vjp(backend.asarray(value), training=training, step=0)
         else:
             kept, layer.params[name] = layer.params[name], backend.asarray(value)
-            out, _ = layer.vjp(backend.asarray(inputs["x"]), training=training, step=0)
+            out, _ = layer.vjp(sample, training=training, step=0)
             layer.params[name] = kept
         return float(np.sum(cotangent * backend.to_numpy(out)))
 
     for name, value in inputs.items():
         gradient = backend.to_numpy(found[name])
-        _fail(gradient.shape == value.shape, f"gradient of {name} has shape {gradient.shape}, not {value.shape}")
+        _fail(
+            gradient.shape == value.shape, f"gradient of {name} has shape {gradient.shape}, not {value.shape}"
+        )
         for _ in range(directions):
             v = rng.standard_normal(value.shape)
             expected = central_difference(lambda a, name=name: loss_with(name, a), value, v, h)  # type: ignore[misc]
@@ -168,16 +187,15 @@ def check_loss(
 def forward_backward(
     layer: Layer, x: Array, cotangent: np.ndarray | None = None, *, training: bool = True
 ) -> dict[str, np.ndarray]:
-    """Output, input gradient and parameter gradients on the host, for comparing two runs."""
+    """Output, input gradient (if x has one) and parameter gradients on the host, for comparing two runs."""
     backend = layer.backend
     y, pullback = layer.vjp(x, training=training, step=0)
     host = backend.to_numpy(y)
     if cotangent is None:
         cotangent = host_generator(0, "cotangent").standard_normal(host.shape)
     grad_x, grads = pullback(backend.asarray(cotangent, layer.dtype))
-    return {"y": host, "grad_x": backend.to_numpy(grad_x)} | {
-        f"{name}_grad": backend.to_numpy(value) for name, value in grads.items()
-    }
+    found = {"y": host} if grad_x is None else {"y": host, "grad_x": backend.to_numpy(grad_x)}
+    return found | {f"{name}_grad": backend.to_numpy(value) for name, value in grads.items()}
 
 
 def check_layer(
@@ -230,7 +248,7 @@ def _close(got: np.ndarray, expected: np.ndarray, dtype: str, what: str) -> None
 def check_forward(case: LayerCase, on: Backend, dtype: str) -> None:
     """The output in evaluation mode equals the case's reference, and has the layer's dtype."""
     layer, x = case.build(on, dtype), case.input()
-    y = layer(on.asarray(x, dtype))
+    y = layer(case.place(on, x, dtype))
     _fail(y.dtype == on.dtype(dtype), f"output is {y.dtype}, expected {dtype}")
     if case.reference is not None:
         arrays = {name: on.to_numpy(a) for name, a in [*layer.params.items(), *layer.state.items()]}
@@ -239,10 +257,10 @@ def check_forward(case: LayerCase, on: Backend, dtype: str) -> None:
 
 def check_dtypes(case: LayerCase, on: Backend, dtype: str) -> None:
     """The output, every gradient and the state have the layer's dtype, in training too."""
-    layer, x = case.build(on, dtype), on.asarray(case.input(), dtype)
+    layer, x = case.build(on, dtype), case.array(on, dtype)
     y, pullback = layer.vjp(x, training=case.training, step=0)
     grad_x, grads = pullback(on.asarray(np.ones(tuple(y.shape)), dtype))
-    found = {"output": y, "gradient of x": grad_x, **dict(layer.state)}
+    found = {"output": y, **dict(layer.state)} | ({} if grad_x is None else {"gradient of x": grad_x})
     for name, value in (found | {f"gradient of {name}": grad for name, grad in grads.items()}).items():
         _fail(value.dtype == on.dtype(dtype), f"{name} is {value.dtype}, expected {dtype}")
 
@@ -250,11 +268,9 @@ def check_dtypes(case: LayerCase, on: Backend, dtype: str) -> None:
 def check_same_numbers(case: LayerCase, on: Backend, dtype: str) -> None:
     """Forward and gradients equal those on NumPy; two runs here are bitwise equal."""
     home = get_backend("numpy")
-    reference = forward_backward(
-        case.build(home, dtype), home.asarray(case.input(), dtype), training=case.training
-    )
+    reference = forward_backward(case.build(home, dtype), case.array(home, dtype), training=case.training)
     runs = [
-        forward_backward(case.build(on, dtype), on.asarray(case.input(), dtype), training=case.training)
+        forward_backward(case.build(on, dtype), case.array(on, dtype), training=case.training)
         for _ in range(2)
     ]
     for name, expected in reference.items():
@@ -267,7 +283,7 @@ def check_pure(
 ) -> None:
     """No input, cotangent or parameter is changed, nothing is read on the host, and no state is hidden."""
     layer = case.build(on, dtype)
-    x = on.asarray(case.input(), dtype)
+    x = case.array(on, dtype)
     before = {name: on.to_numpy(value).copy() for name, value in layer.params.items()}
     shape = tuple(layer.vjp(x, training=case.training, step=0)[0].shape)
     cotangent = on.asarray(host_generator(1, "cotangent").standard_normal(shape), dtype)
@@ -276,10 +292,10 @@ def check_pure(
         _, pullback = layer.vjp(x, training=case.training, step=0)
         first, _ = pullback(cotangent)
         second, _ = pullback(cotangent)
-    _fail(np.array_equal(on.to_numpy(first), on.to_numpy(second)), "a pullback called twice differs")
-    _fail(
-        np.array_equal(on.to_numpy(x), on.to_numpy(on.asarray(case.input(), dtype))), "the input was changed"
-    )
+    _fail((first is None) == case.integer, "an input has a gradient if, and only if, it is not of integers")
+    if first is not None:
+        _fail(np.array_equal(on.to_numpy(first), on.to_numpy(second)), "a pullback called twice differs")
+    _fail(np.array_equal(on.to_numpy(x), on.to_numpy(case.array(on, dtype))), "the input was changed")
     _fail(np.array_equal(on.to_numpy(cotangent), kept_cotangent), "the output's gradient was changed")
     for name, value in before.items():
         _fail(np.array_equal(on.to_numpy(layer.params[name]), value), f"parameter {name} was changed")
@@ -289,37 +305,41 @@ def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
     """Edge shapes give finite outputs and gradients; non-contiguous and broadcast arrays give the same ones."""
     for shape in case.edges:
         layer = case.build(on, dtype)
-        out = forward_backward(layer, on.asarray(case.input(shape), dtype), training=case.training)
-        _fail(out["grad_x"].shape == shape, f"input {shape}: gradient of shape {out['grad_x'].shape}")
+        out = forward_backward(layer, case.array(on, dtype, shape), training=case.training)
+        if not case.integer:
+            _fail(out["grad_x"].shape == shape, f"input {shape}: gradient of shape {out['grad_x'].shape}")
         for name, value in out.items():
             _fail(np.all(np.isfinite(value)), f"input {shape}: {name} is not finite")
     xp, host = on.xp, case.input()
     axes = tuple(reversed(range(host.ndim)))
-    plain = forward_backward(case.build(on, dtype), on.asarray(host, dtype), training=case.training)
-    turned = xp.permute_dims(on.asarray(np.ascontiguousarray(host.transpose(axes)), dtype), axes)
+    plain = forward_backward(case.build(on, dtype), case.place(on, host, dtype), training=case.training)
+    turned = xp.permute_dims(case.place(on, np.ascontiguousarray(host.transpose(axes)), dtype), axes)
     for name, value in forward_backward(case.build(on, dtype), turned, training=case.training).items():
         _close(value, plain[name], dtype, f"{name} of a non-contiguous input")
     one = on.asarray(np.ones((1,) * plain["y"].ndim), dtype)
     layer = case.build(on, dtype)
-    _, pullback = layer.vjp(on.asarray(host, dtype), training=case.training, step=0)
-    grad_x, _ = pullback(xp.broadcast_to(one, plain["y"].shape))
+    _, pullback = layer.vjp(case.place(on, host, dtype), training=case.training, step=0)
+    grad_x, grads = pullback(xp.broadcast_to(one, plain["y"].shape))
+    found = {f"{name}_grad": grad for name, grad in grads.items()} | {"grad_x": grad_x}
     full = forward_backward(
-        case.build(on, dtype), on.asarray(host, dtype), np.ones(plain["y"].shape), training=case.training
+        case.build(on, dtype), case.place(on, host, dtype), np.ones(plain["y"].shape), training=case.training
     )
-    _close(on.to_numpy(grad_x), full["grad_x"], dtype, "gradient of a broadcast cotangent")
+    for name in set(full) - {"y"}:
+        _close(on.to_numpy(found[name]), full[name], dtype, f"gradient of a broadcast cotangent, {name}")
 
 
 def check_errors(case: LayerCase, on: Backend, dtype: str) -> None:
-    """Bad shapes, integer arrays and arrays of another library are refused, with what was expected and what came."""
+    """Bad shapes and arrays of another kind or library are refused, with what was expected and what came."""
     for shape, words in case.errors:
         layer = case.build(on, dtype)
         try:
-            layer(on.asarray(np.zeros(shape), dtype), training=case.training, step=0)
+            layer(case.place(on, np.zeros(shape), dtype), training=case.training, step=0)
         except ValueError as error:
             _fail(words in str(error), f"input {shape}: message {str(error)!r} lacks {words!r}")
         else:
             raise AssertionError(f"input {shape} was accepted")
-    for wrong in ([1.0, 2.0], on.asarray(np.zeros(case.shape), "int32")):
+    kind = dtype if case.integer else "int32"
+    for wrong in ([1.0, 2.0], on.asarray(np.zeros(case.shape), kind)):
         try:
             case.build(on, dtype)(wrong)
         except TypeError:
@@ -336,7 +356,7 @@ def check_saved(case: LayerCase, on: Backend, dtype: str) -> None:
         path = Path(folder) / "weights.safetensors"
         save_weights(path, layer)
         load_weights(path, other)
-    x = on.asarray(case.input(), dtype)
+    x = case.array(on, dtype)
     _fail(
         np.array_equal(on.to_numpy(layer(x)), on.to_numpy(other(x))), "the loaded layer gives another output"
     )

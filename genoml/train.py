@@ -19,7 +19,7 @@ from genoml.inference import encode_batch, predict_logits
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.nn.base import Layer
-from genoml.nn.containers import Container, Sequential
+from genoml.nn.containers import Parallel, Sequential
 from genoml.optim import AdamW, Optimizer, clip_by_norm
 from genoml.random import host_generator
 from genoml.schedules import Schedule, constant
@@ -310,7 +310,8 @@ def first_not_finite(
     layer: Layer, x: Array, path: str = "", *, training: bool = False, step: int | None = None
 ) -> str | None:
     """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
-    if isinstance(layer, Container):
+    # the layers inside other containers read what only their container can give them
+    if isinstance(layer, Sequential | Parallel):
         for name, child in layer.named_layers.items():
             below = f"{path}.{name}" if path else name
             found = first_not_finite(child, x, below, training=training, step=step)
@@ -356,10 +357,10 @@ def fit(
     Returns
     -------
     History
-        A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds, sequences_per_second, and with
-        validation data validation_loss and validation_auroc (which is left out where it is undefined).
-        Ctrl-C ends training early, with ``interrupted`` set and the best weights in place; before the end of
-        the first epoch those are the last that gave a finite loss.
+        A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
+        sequences_per_second, and with validation data validation_loss and validation_auroc (which is left out
+        where it is undefined). Ctrl-C ends training early, with ``interrupted`` set and the best weights in
+        place; before the end of the first epoch those are the last that gave a finite loss.
 
     Raises
     ------

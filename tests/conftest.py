@@ -7,13 +7,15 @@ import os
 # before JAX is imported: float64 is what gradients are checked in
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# JAX compiles each small operation anew for each shape, and the tests spend their time on that
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Iterator
 
-import pytest  # noqa: E402
-from support.backends import VARIANTS, installed_variants, open_variant  # noqa: E402
+import pytest
 
-from genoml.backend import Backend, use_backend  # noqa: E402
+from genoml.backend import Backend, use_backend
+from support.backends import VARIANTS, default_variants, open_variant
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,12 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         choices=(*VARIANTS, "all"),
         help="variant to run on, may be repeated; named and absent is a failure. Default: every installed "
-        "CPU variant",
+        "CPU variant but jax, which compiles for minutes",
     )
 
 
 def selected_variants(config: pytest.Config) -> list[str]:
-    chosen = config.getoption("--backend") or installed_variants()
+    chosen = config.getoption("--backend") or default_variants()
     return list(VARIANTS) if "all" in chosen else list(dict.fromkeys(chosen))
 
 

@@ -26,7 +26,9 @@ def some_sequences() -> tuple[list[str], np.ndarray]:
     rng = np.random.default_rng(0)
     letters = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(16)]
     labels = (np.arange(16) % 2)[:, None]
-    return [s[:20] + "TATAAAAG" + s[28:] if y else s for s, y in zip(letters, labels[:, 0], strict=True)], labels
+    return [
+        s[:20] + "TATAAAAG" + s[28:] if y else s for s, y in zip(letters, labels[:, 0], strict=True)
+    ], labels
 
 
 @pytest.mark.parametrize("name", ["numpy"])

@@ -11,7 +11,7 @@ import pytest
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.optim import SGD, Adam, AdamW, Optimizer, clip_by_norm
+from genoml.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, clip_by_norm
 from genoml.schedules import constant, one_cycle
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -32,7 +32,7 @@ class ByFormula:
 
     def __init__(self, p: np.ndarray, decay: float) -> None:
         self.p, self.decay, self.t = p.copy(), decay, 0
-        self.m, self.v = np.zeros_like(p), np.zeros_like(p)
+        self.m, self.v, self.s = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
 
     def sgd(self, g: np.ndarray, lr: float, momentum: float, nesterov: bool) -> None:
         g = g + self.decay * self.p
@@ -50,6 +50,20 @@ class ByFormula:
         self.v = b2 * self.v + (1 - b2) * g**2
         m_hat, v_hat = self.m / (1 - b1**self.t), self.v / (1 - b2**self.t)
         self.p = self.p - lr * m_hat / (np.sqrt(v_hat) + eps)
+
+    def adagrad(self, g: np.ndarray, lr: float, lr_decay: float, initial: float, eps: float) -> None:
+        self.t += 1
+        g = g + self.decay * self.p
+        self.s = self.s + g**2
+        self.p = self.p - lr / (1 + (self.t - 1) * lr_decay) * g / (np.sqrt(initial + self.s) + eps)
+
+    def rmsprop(self, g: np.ndarray, lr: float, rho: float, momentum: float, centred: bool) -> None:
+        g = g + self.decay * self.p
+        self.s = rho * self.s + (1 - rho) * g**2
+        self.m = rho * self.m + (1 - rho) * g
+        spread = self.s - self.m**2 if centred else self.s
+        self.v = momentum * self.v + g / (np.sqrt(spread) + 1e-8)
+        self.p = self.p - lr * self.v
 
 
 CASES: dict[str, tuple[Callable[[], Optimizer], Callable[[ByFormula, np.ndarray], None], float]] = {
@@ -80,6 +94,24 @@ CASES: dict[str, tuple[Callable[[], Optimizer], Callable[[ByFormula, np.ndarray]
         lambda: AdamW(0.01, weight_decay=0.1),
         lambda f, g: f.adam(g, 0.01, 0.9, 0.999, 1e-8, True),
         0.1,
+    ),
+    "Adagrad": (lambda: Adagrad(), lambda f, g: f.adagrad(g, 0.01, 0.0, 0.0, 1e-10), 0.0),
+    "Adagrad decay": (
+        lambda: Adagrad(0.1, lr_decay=0.05, initial=0.3, eps=1e-3, weight_decay=0.1),
+        lambda f, g: f.adagrad(g, 0.1, 0.05, 0.3, 1e-3),
+        0.1,
+    ),
+    "RMSprop": (lambda: RMSprop(), lambda f, g: f.rmsprop(g, 0.01, 0.99, 0.0, False), 0.0),
+    "RMSprop momentum": (
+        lambda: RMSprop(0.01, rho=0.9, momentum=0.8, weight_decay=0.1),
+        lambda f, g: f.rmsprop(g, 0.01, 0.9, 0.8, False),
+        0.1,
+    ),
+    # rho such that s - m^2 is far from 0 from the first step on: near 0 it is rounding alone
+    "RMSprop centred": (
+        lambda: RMSprop(0.01, rho=0.5, centred=True),
+        lambda f, g: f.rmsprop(g, 0.01, 0.5, 0.0, True),
+        0.0,
     ),
 }
 OPTIMIZERS = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -205,6 +237,10 @@ def test_a_networks_parameters_are_written_through(backend: Backend) -> None:
         (lambda: SGD(0.1, momentum=1.0), "0 <= momentum < 1, got 1.0"),
         (lambda: SGD(0.1, momentum=-0.1), "0 <= momentum < 1"),
         (lambda: SGD(0.1, nesterov=True), "momentum > 0 with nesterov"),
+        (lambda: RMSprop(rho=1.0), "0 <= rho < 1 and 0 <= momentum < 1, got 1.0 and 0.0"),
+        (lambda: RMSprop(momentum=-0.5), "RMSprop expects"),
+        (lambda: Adagrad(lr_decay=-1.0), "lr_decay >= 0 and initial >= 0, got -1.0 and 0.0"),
+        (lambda: Adagrad(initial=math.nan), "Adagrad expects"),
         (lambda: Adam(beta1=1.0), "0 <= beta < 1, got 1.0 and 0.999"),
         (lambda: AdamW(beta2=-0.5), "AdamW expects 0 <= beta < 1"),
         (lambda: clip_by_norm({}, 1.0), "at least one gradient"),

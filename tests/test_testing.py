@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
+from array_api_compat import device as device_of
 
 from genoml import get_backend, testing
 from genoml.backend import Backend, use_backend
@@ -412,3 +413,69 @@ def test_a_loss_gradient_of_another_shape_is_caught() -> None:
 
     with pytest.raises(AssertionError, match=r"gradient has shape \(3,\), not \(3, 1\)"):
         check_loss(wrong, LOGITS, LABELS)
+
+
+# ---------------------------------------------------------------- layers that read integers
+
+
+class Table(Layer):
+    """y = weights[x]: sound, and altered by ``change``."""
+
+    weights, weights_grad = Parameter(), Gradient()
+    change = staticmethod(lambda grad, result: result)
+
+    def initial_params(self) -> Any:
+        return {"weights": normal((5, 2), 1.0)}
+
+    def check_dtype(self, x: Any) -> None:
+        if not array_namespace(x).isdtype(x.dtype, "integral"):
+            raise TypeError(f"Table expects integers, got {x.dtype}")
+
+    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
+        expect_shape("Table", x, x.ndim == 1, "(batch,)")
+        xp, weights = array_namespace(x), self.weights
+        hits = xp.astype(x[:, None] == xp.arange(5, dtype=x.dtype, device=device_of(x)), weights.dtype)
+
+        def pullback(grad: Any, *, need_x: bool = True) -> Any:
+            return self.change(grad, (None, {"weights": xp.matrix_transpose(hits) @ grad}))
+
+        return hits @ weights, pullback
+
+
+TOKENS: dict[str, Any] = {
+    "shape": (4,),
+    "edges": [(0,), (1,)],
+    "errors": [((4, 2), "Table expects (batch,), got (4, 2)")],
+    "reference": lambda arrays, x: arrays["weights"][x],
+    "sample": lambda rng, shape: rng.integers(0, 5, shape),
+    "integer": True,
+}
+
+
+def table(change: Callable[..., Any]) -> type[Layer]:
+    return type("Table", (Table,), {"change": staticmethod(change)})
+
+
+def test_a_sound_layer_that_reads_integers_passes_everywhere(backend: Backend) -> None:
+    float64 = "no_float64" not in str(backend.device)
+    case = case_of(Table, **TOKENS)
+    check_layer(case, backend=backend, float64=float64, no_host_read=lambda: no_host_read(backend))
+
+
+def test_a_wrong_gradient_of_a_table_is_caught() -> None:
+    faulty = table(lambda grad, result: (None, {"weights": result[1]["weights"] * 1.0001}))
+    refused(case_of(faulty, **TOKENS), "gradient of weights: pullback gives")
+
+
+def test_a_gradient_of_integers_is_caught() -> None:
+    refused(case_of(table(lambda grad, result: (grad, result[1])), **TOKENS), "expected \\['weights'\\]")
+
+
+def test_a_table_that_takes_floats_is_caught() -> None:
+    lenient = type("Table", (Table,), {"check_dtype": lambda self, x: None})
+    refused(case_of(lenient, **TOKENS), "with the wrong kind was accepted")
+
+
+def test_floats_without_a_gradient_are_caught() -> None:
+    faulty = altered(change_pullback=lambda layer, x, grad, need_x, r: (None, r[1]))
+    refused(case_of(faulty), "expected \\['weights', 'x'\\]")

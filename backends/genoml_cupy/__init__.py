@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,13 @@ class CupyBackend(Backend):
             )
         self.xp = xp
         self.device = cupy.cuda.Device()
+
+    @property
+    def twins(self) -> Mapping[str, Callable[..., Any]]:
+        """The library's own special functions."""
+        from genoml_cupy import special
+
+        return {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
 
     def owns(self, array: object) -> bool:
         """Whether it is a CuPy array."""

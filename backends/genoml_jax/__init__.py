@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,13 @@ class JaxBackend(Backend):
         self.xp = jnp
         self.device = jax.devices()[0]
 
+    @property
+    def twins(self) -> Mapping[str, Callable[..., Any]]:
+        """The library's own special functions."""
+        from genoml_jax import special
+
+        return {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
+
     def owns(self, array: object) -> bool:
         """Whether it is a JAX array."""
         return isinstance(array, jax.Array)
@@ -42,7 +50,9 @@ class JaxBackend(Backend):
         host = np.asarray(values, dtype=dtype)
         if host.dtype == np.float64 and not jax.config.read("jax_enable_x64"):
             if dtype == "float64":
-                raise ValueError("JAX rounds float64 to float32 here; set JAX_ENABLE_X64=1 in the environment")
+                raise ValueError(
+                    "JAX rounds float64 to float32 here; set JAX_ENABLE_X64=1 in the environment"
+                )
             host = host.astype(np.float32)
         # copied: JAX may otherwise share a NumPy buffer that its owner goes on changing
         return jnp.array(host, device=self.device)

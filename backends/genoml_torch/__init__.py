@@ -5,6 +5,7 @@ Autograd is not used; every operation runs on tensors that require no gradient.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,13 @@ class TorchBackend(Backend):
     def __init__(self, device: str = "cpu") -> None:
         self.xp = xp
         self.device = torch.device(device)
+
+    @property
+    def twins(self) -> Mapping[str, Callable[..., Any]]:
+        """The library's own special functions."""
+        from genoml_torch import special
+
+        return {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
 
     def owns(self, array: object) -> bool:
         """Whether it is a tensor."""

@@ -123,6 +123,16 @@ def refuse_short(sequences: Sequences, model: str, options: dict[str, Any]) -> N
             )
 
 
+def refuse_long(sequences: Sequences, model: str, length_bp: int) -> None:
+    """Raise ValueError, naming file and record, if a sequence is longer than the model's fixed length."""
+    for index, letters in enumerate(sequences.letters):
+        if len(letters) > length_bp:
+            raise ValueError(
+                f"{sequences.place(index)}: {len(letters)} bp is longer than the {length_bp} bp that this "
+                f"{model} was trained on and reads; cut it to them, or train a model that reads any length"
+            )
+
+
 def encode(sequences: Sequences, length: int) -> np.ndarray:
     """Base codes (n, length), shorter sequences padded evenly on both sides."""
     return base_codes(sequences.letters, pad="both", length=length)
@@ -132,17 +142,21 @@ def score_sequences(model: Layer, record: RunRecord, path: str) -> tuple[Sequenc
     """Read a file, and predict the probabilities (n, tasks) of its sequences with a run's model.
 
     A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
-    that a score does not depend on what else is in the file.
+    that a score does not depend on what else is in the file. Models of a fixed length refuse longer ones.
 
     Raises
     ------
     FormatError, OSError, ValueError
-        See load_sequences, refuse_short and predict.
+        See load_sequences, refuse_short, refuse_long and predict.
     """
     config = record.config
     sequences = load_sequences(path, config.ambiguous)
     refuse_short(sequences, config.model, config.model_options)
-    widths = np.array([_width(len(letters), record.length_bp) for letters in sequences.letters])
+    if model_spec(config.model).fixed_length:
+        refuse_long(sequences, config.model, record.length_bp)
+        widths = np.full(len(sequences), record.length_bp)
+    else:
+        widths = np.array([_width(len(letters), record.length_bp) for letters in sequences.letters])
     order, parts = [], []
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)

@@ -119,7 +119,7 @@ def write_report(
     from genoml.report import ReportData, build_report
 
     record = read_record(out)
-    model_name, row = next(iter(metrics.items()))
+    row = next(iter(metrics.values()))
     content = ReportData(
         title="CTCF binding sites",
         summary=(

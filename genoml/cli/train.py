@@ -22,7 +22,7 @@ from genoml.cli.common import (
 from genoml.cli.progress import Progress
 from genoml.config import TrainConfig, read_config
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
-from genoml.models import build_model, check_options
+from genoml.models import MODELS, build_model, check_options
 from genoml.runs import RunFolder, RunRecord, refuse_existing, versions
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
 from genoml.train import History, NotFiniteError, fit
@@ -36,8 +36,10 @@ _SHUFFLE = "shuffle"
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet."
 )
-@click.option("--model", metavar="NAME", help="Network: motif_cnn (default) or promoter_cnn.")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training sequences (20; 40 with shuffles).")
+@click.option("--model", metavar="NAME", help=f"Network, motif_cnn by default: {', '.join(MODELS)}.")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Passes over the training sequences (20; 40 with shuffles)."
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Sequences a step (128).")
 @click.option(
     "--seed", type=click.IntRange(0), help="Fixes all that is random: the same seed gives the same run (0)."
@@ -60,8 +62,9 @@ def command(
     """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files.
 
     They may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
-    shuffles of the positives, drawn anew for each epoch. Part of the sequences is held out to choose the best epoch by (10 %, or
-    validation_chromosomes of the settings). Options on the command line win over the file of settings.
+    shuffles of the positives, drawn anew for each epoch. Part of the sequences is held out to choose the best
+    epoch by (10 %, or validation_chromosomes of the settings). Options on the command line win over the file
+    of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far.
@@ -216,9 +219,7 @@ def train_run(
 def _report_end(out: Path, record: RunRecord, progress: Progress) -> None:
     end = f"{record.status} after {progress.seconds:.0f} s"
     if record.best_epoch is not None and "validation_auroc" in record.best:
-        end += (
-            f"; best epoch {record.best_epoch}, AUROC {record.best['validation_auroc']:.4f} in validation"
-        )
+        end += f"; best epoch {record.best_epoch}, AUROC {record.best['validation_auroc']:.4f} in validation"
     if record.best_epoch is None:
         end += "; no epoch ended, so the weights are those of its last step"
     click.echo(f"{end}; run folder {out}", err=True)

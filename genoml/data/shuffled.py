@@ -27,7 +27,9 @@ class ShuffledNegatives(SequenceData):
     origins: np.ndarray
 
     @classmethod
-    def of(cls, positives: np.ndarray, groups: list[str] | None = None, *, seed: int = 0) -> ShuffledNegatives:
+    def of(
+        cls, positives: np.ndarray, groups: list[str] | None = None, *, seed: int = 0
+    ) -> ShuffledNegatives:
         """Base codes (n, length) and one shuffle of each: 2 n examples."""
         both = None if groups is None else (groups, groups)
         plain = SequenceData.binary(positives, _shuffled(positives, seed), both)
@@ -36,9 +38,7 @@ class ShuffledNegatives(SequenceData):
     def take(self, index: np.ndarray) -> ShuffledNegatives:
         """The examples at these positions, or where a mask is true."""
         groups = None if self.groups is None else self.groups[index]
-        return ShuffledNegatives(
-            self.codes[index], self.targets[index], groups, origins=self.origins[index]
-        )
+        return ShuffledNegatives(self.codes[index], self.targets[index], groups, origins=self.origins[index])
 
     def for_epoch(self, epoch: int, seed: int) -> ShuffledNegatives:
         """The same positives; new shuffles, keyed by (seed, epoch)."""

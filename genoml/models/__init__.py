@@ -1,6 +1,7 @@
-"""Networks by name. A model is a function of the sequence length and its options that returns a Layer.
+"""Networks by name. A model is a function of its options that returns a Layer; docs/models.md compares them.
 
-Models map one-hot sequences (batch, 4, length) to logits (batch, tasks).
+Models map one-hot sequences (batch, 4, length) to logits (batch, outputs), never to probabilities: the losses
+that end in ``_with_logits`` and ``predict`` take the sigmoid.
 """
 
 from __future__ import annotations
@@ -13,9 +14,28 @@ from typing import Any, get_type_hints
 import msgspec
 
 from genoml.backend import Backend, get_backend, use_backend
+from genoml.models.attention_cnn import attention_cnn, attention_cnn_windows
+from genoml.models.basset import basset, basset_windows
+from genoml.models.bpnet import bpnet, bpnet_windows, join_profile, split_profile
+from genoml.models.danq import danq, danq_windows
+from genoml.models.deepbind import deepbind
+from genoml.models.deepromoter import deepromoter, deepromoter_windows
+from genoml.models.deepsea import deepsea, deepsea_windows
+from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
+from genoml.models.windows import Window, shortest_bp
 from genoml.nn.base import Layer
+
+__all__ = [
+    "MODELS",
+    "ModelSpec",
+    "build_model",
+    "check_options",
+    "join_profile",
+    "model_spec",
+    "split_profile",
+]
 
 
 @dataclass(frozen=True)
@@ -29,15 +49,50 @@ class ModelSpec:
     min_length_bp : callable
         Options -> the shortest sequence that the network can read.
     options_for : callable
-        Length of the training sequences in bp -> options that depend on it, where none are given.
+        Length of the training sequences in bp -> the options with which ``genoml train`` builds the network
+        for one label a sequence, where none are given. Raises ValueError if it has no use for such labels.
+    fixed_length : bool
+        Whether the network reads sequences of its option ``length_bp`` only.
     """
 
     build: Callable[..., Layer]
     min_length_bp: Callable[..., int]
     options_for: Callable[[int], dict[str, Any]] = lambda length_bp: {}
+    fixed_length: bool = False
+
+
+def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Window]]) -> ModelSpec:
+    """A network whose dense layers fix the length."""
+    return ModelSpec(
+        build,
+        lambda **options: shortest_bp(windows(**options)),
+        lambda length_bp: {"length_bp": length_bp, "n_outputs": 1},
+        fixed_length=True,
+    )
+
+
+def _shortest_bpnet(profile_length_bp: int = 1000, **options: Any) -> int:
+    return shortest_bp(bpnet_windows(**options), profile_length_bp)
+
+
+def _no_labels(length_bp: int) -> dict[str, Any]:
+    raise ValueError(
+        "model bpnet predicts a profile along each sequence, and has no use for one label each; train it "
+        "from Python, or choose another model"
+    )
 
 
 MODELS: dict[str, ModelSpec] = {
+    "attention_cnn": ModelSpec(
+        attention_cnn, lambda **options: shortest_bp(attention_cnn_windows(**options))
+    ),
+    "basset": _fixed(basset, basset_windows),
+    "bpnet": ModelSpec(bpnet, _shortest_bpnet, _no_labels),
+    "danq": _fixed(danq, danq_windows),
+    "deepbind": ModelSpec(deepbind, lambda **_: 1),
+    "deepromoter": _fixed(deepromoter, deepromoter_windows),
+    "deepsea": _fixed(deepsea, deepsea_windows),
+    "deepstarr": _fixed(deepstarr, deepstarr_windows),
     "motif_cnn": ModelSpec(
         motif_cnn,
         lambda kernel_size=19, pool_size=8, **_: kernel_size + pool_size - 1,
@@ -80,7 +135,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
             checked[key] = msgspec.convert(value, types[key])
         except msgspec.ValidationError as error:
             raise ValueError(f"model {name}, option {key}: {error}") from error
-        if isinstance(value, int) and value < 1:
+        if types[key] is int and checked[key] < 1:
             raise ValueError(f"model {name}, option {key}: expects 1 or more, got {value}")
     return checked
 

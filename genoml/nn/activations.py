@@ -1,70 +1,42 @@
-"""Element-wise non-linearities, each beside its derivative.
-
-Conv1D and Dense take them by name (``activation="relu"``); the same functions are layers of their own.
-"""
+"""Element-wise non-linearities as layers; their formulas and derivatives are in genoml/nn/functions.py."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeAlias
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback
+from genoml.nn.functions import ACTIVATIONS, activation_vjp, sigmoid
 
-#: y and grad of y -> grad of z
-ActivationPullback: TypeAlias = Callable[[Array], Array]
-ActivationVJP: TypeAlias = Callable[[Array], tuple[Array, ActivationPullback]]
-
-
-def relu_vjp(z: Array) -> tuple[Array, ActivationPullback]:
-    """y = max(z, 0); dy/dz = 1 where z > 0, else 0 (the subgradient 0 is taken at z = 0)."""
-    xp = array_namespace(z)
-    zero = xp.zeros((), dtype=z.dtype, device=device_of(z))
-    y = xp.maximum(z, zero)
-    return y, lambda grad: xp.where(y > 0, grad, zero)
-
-
-def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)) without overflow: exp is taken of -|z| only."""
-    xp = array_namespace(z)
-    small = xp.exp(-xp.abs(z))
-    return xp.where(z >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
-
-
-def sigmoid_vjp(z: Array) -> tuple[Array, ActivationPullback]:
-    """y = 1 / (1 + exp(-z)); dy/dz = y (1 - y)."""
-    y = sigmoid(z)
-    return y, lambda grad: grad * (y * (1.0 - y))
-
-
-ACTIVATIONS: dict[str, ActivationVJP] = {"relu": relu_vjp, "sigmoid": sigmoid_vjp}
-
-
-def activation_vjp(name: str | None) -> ActivationVJP:
-    """The activation with this name; None or ``"linear"`` is the identity.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    if name is None or name == "linear":
-        return lambda z: (z, lambda grad: grad)
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation expects one of {sorted(ACTIVATIONS)}, 'linear' or None, got {name!r}")
-    return ACTIVATIONS[name]
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "Activation",
+    "Exp",
+    "LeakyReLU",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "activation_vjp",
+    "sigmoid",
+]
 
 
 class Activation(Layer):
-    """A layer that applies one element-wise function; subclasses name it."""
+    """A layer that applies one element-wise function; subclasses name it, and its options."""
 
     function: str
 
+    def options(self) -> dict[str, float]:
+        """What the function takes beside its input."""
+        return {}
+
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        y, back = activation_vjp(self.function)(x)
+        y, back = activation_vjp(self.function, **self.options())(x)
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
             return (back(grad) if need_x else None), {}
@@ -89,17 +61,117 @@ class Sigmoid(Activation):
     function = "sigmoid"
 
 
-class Exp(Layer):
-    """y = exp(min(x, ceiling)), any shape; behind the first convolution it makes filters read as whole motifs.
-
-    Without a ceiling it is the exponential, and overflows where x does not stay moderate (88 in float32). With
-    one, y is bounded and dy/dx = 0 from the ceiling on, so that single large activations do not take over the
-    training.
+class LeakyReLU(Activation):
+    """y = x where x > 0, else slope x; any shape.
 
     References
     ----------
-    Koo and Ploenzke (2021), Improving representations of genomic sequence motifs in convolutional networks with
-    exponential activations, doi:10.1038/s42256-020-00291-x; the ceiling is our own.
+    Maas et al. (2013), Rectifier nonlinearities improve neural network acoustic models.
+    """
+
+    function = "leaky_relu"
+
+    def __init__(
+        self, slope: float = 0.01, *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.slope = slope
+
+    def options(self) -> dict[str, float]:
+        """The slope."""
+        return {"slope": self.slope}
+
+
+class ELU(Activation):
+    """y = x where x > 0, else alpha (exp(x) - 1); any shape.
+
+    References
+    ----------
+    Clevert et al. (2016), Fast and accurate deep network learning by exponential linear units,
+    arXiv:1511.07289.
+    """
+
+    function = "elu"
+
+    def __init__(
+        self, alpha: float = 1.0, *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.alpha = alpha
+
+    def options(self) -> dict[str, float]:
+        """The limit towards minus infinity, with its sign turned."""
+        return {"alpha": self.alpha}
+
+
+class GELU(Activation):
+    """y = x P(x), P the standard normal's cumulative distribution; any shape.
+
+    Parameters
+    ----------
+    approximate : "none" or "tanh"
+        Exact through erf, or x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. As activations by name they
+        are ``"gelu"`` and ``"gelu_tanh"``.
+
+    Raises
+    ------
+    ValueError
+        If ``approximate`` is neither.
+
+    References
+    ----------
+    Hendrycks and Gimpel (2016), Gaussian error linear units, arXiv:1606.08415.
+    """
+
+    def __init__(
+        self, approximate: str = "none", *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"GELU expects approximate 'none' or 'tanh', got {approximate!r}")
+        self.approximate = approximate
+        self.function = "gelu" if approximate == "none" else "gelu_tanh"
+
+
+class SiLU(Activation):
+    """y = x / (1 + exp(-x)), any shape.
+
+    References
+    ----------
+    Elfwing et al. (2018), Sigmoid-weighted linear units, doi:10.1016/j.neunet.2017.12.012.
+    """
+
+    function = "silu"
+
+
+class Tanh(Activation):
+    """y = tanh(x), any shape."""
+
+    function = "tanh"
+
+
+class Softplus(Activation):
+    """y = log(1 + exp(x)), any shape; positive, and x itself where x is large, without overflow.
+
+    References
+    ----------
+    Dugas et al. (2001), Incorporating second-order functional knowledge for better option pricing.
+    """
+
+    function = "softplus"
+
+
+class Exp(Layer):
+    """y = exp(min(x, ceiling)), any shape; behind the first convolution it lets filters read whole motifs.
+
+    Without a ceiling it is the exponential, and overflows where x does not stay moderate (88 in float32).
+    With one, y is bounded and dy/dx = 0 from the ceiling on, so that single large activations do not take over
+    the training.
+
+    References
+    ----------
+    Koo and Ploenzke (2021), Improving representations of genomic sequence motifs in convolutional networks
+    with exponential activations, doi:10.1038/s42256-020-00291-x; the ceiling is our own.
     """
 
     def __init__(

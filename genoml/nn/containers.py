@@ -16,13 +16,13 @@ class Container(Layer):
 
     def __init__(self, layers: Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         named = (
-            dict(layers)
-            if isinstance(layers, Mapping)
-            else {str(i): layer for i, layer in enumerate(layers)}
+            dict(layers) if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         )
         for name, layer in named.items():
             if not isinstance(layer, Layer):
-                raise TypeError(f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}")
+                raise TypeError(
+                    f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}"
+                )
         if not named:
             raise ValueError(f"{type(self).__name__} expects at least one layer")
         first = next(iter(named.values()))
@@ -92,7 +92,8 @@ class Container(Layer):
 class Sequential(Container):
     """One layer after another: y = f_n(... f_2(f_1(x))).
 
-    Backward by the chain rule, last layer first. Raises ValueError for an empty list, or layers on different backends.
+    Backward by the chain rule, last layer first. Raises ValueError for an empty list, or layers on different
+    backends.
     """
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
@@ -109,6 +110,41 @@ class Sequential(Container):
             return grad, grads
 
         return x, pullback
+
+
+class Residual(Sequential):
+    """A shortcut around one layer, or around several in a row: y = x + f(x).
+
+    The parameters are named as in Sequential.
+
+    Shapes
+    ------
+    x, y : any that the layers map to itself
+
+    Raises
+    ------
+    ValueError
+        If f(x) does not have the shape of x.
+
+    References
+    ----------
+    He et al. (2016), Deep residual learning for image recognition, doi:10.1109/CVPR.2016.90, eq. 1.
+    """
+
+    def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
+        super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        y, pullback_layers = super().vjp(x, training=training, step=step)
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # y = x + f(x): dL/dx = g + (df/dx)^T g
+            grad_x, grads = pullback_layers(grad, need_x=need_x)
+            return (None if grad_x is None else grad + grad_x), grads
+
+        return x + y, pullback
 
 
 class Parallel(Container):
@@ -137,7 +173,7 @@ class Parallel(Container):
                 start += shape[1]
                 branch_x, own = pullback_branch(part, need_x=need_x)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
-                if need_x:
+                if branch_x is not None:  # a branch that reads integers has no gradient to give
                     grad_x = branch_x if grad_x is None else grad_x + branch_x
             return grad_x, grads
 

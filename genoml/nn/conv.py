@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.conv1d import grouped_conv1d_vjp
+from genoml.ops.pad import pad_length
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 
@@ -32,10 +32,13 @@ class Conv1D(Layer):
     padding : "valid", "same" or int
         Zeros on each side: none; so many that y has ceil(L / stride) positions (the odd one on the right,
         as in TensorFlow); or the given number.
+    groups : int
+        The channels, in and out, are cut into this many blocks in order, and block g of y reads block g of x
+        only; ``weights`` then holds in_channels / groups of them a kernel. 1 = all read all.
     bias : bool
         Whether there is one; before a normalisation it has no effect, and its gradient is rounding noise.
     activation : str or None
-        ``"relu"`` by default.
+        ``"relu"`` by default; the names are in genoml/nn/functions.py.
 
     Shapes
     ------
@@ -47,14 +50,14 @@ class Conv1D(Layer):
     Raises
     ------
     ValueError
-        If the channels differ, or a sequence is shorter than the kernel.
+        If the channels differ, ``groups`` does not divide them, or a sequence is shorter than the kernel.
 
     References
     ----------
     Waibel et al. (1989), Phoneme recognition using time-delay neural networks, doi:10.1109/29.21701.
     """
 
-    weights, weights_grad = Parameter(), Gradient()  # (out_channels, in_channels, kernel_size)
+    weights, weights_grad = Parameter(), Gradient()  # (out_channels, in_channels / groups, kernel_size)
     bias, bias_grad = Parameter(), Gradient()  # (out_channels,)
 
     def __init__(
@@ -66,6 +69,7 @@ class Conv1D(Layer):
         stride: int = 1,
         padding: str | int = "valid",
         dilation: int = 1,
+        groups: int = 1,
         bias: bool = True,
         activation: str | None = "relu",
         seed: int = 0,
@@ -73,19 +77,32 @@ class Conv1D(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        for name, value in (("kernel_size", kernel_size), ("stride", stride), ("dilation", dilation)):
+        sizes = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "dilation": dilation,
+            "groups": groups,
+        }
+        for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"Conv1D expects {name} >= 1, got {value}")
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"Conv1D expects groups that divide {in_channels} and {out_channels} channels, got {groups}"
+            )
         if padding not in ("valid", "same") and not (isinstance(padding, int) and padding >= 0):
             raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.groups = groups
         self.has_bias, self.activation = bias, activation
         self._activate = activation_vjp(activation)
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        shape = (self.out_channels, self.in_channels, self.kernel_size)
-        fan_in, fan_out = shape[1] * shape[2], shape[0] * shape[2]
+        shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
+        fan_in, fan_out = shape[1] * shape[2], shape[0] // self.groups * shape[2]
         rectified = self.activation == "relu"
         weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
         return {"weights": weights} | ({"bias": constant((self.out_channels,), 0.0)} if self.has_bias else {})
@@ -107,13 +124,13 @@ class Conv1D(Layer):
         shortest = max(span - before - after, 0)
         expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp, length = array_namespace(x), x.shape[2]
-        rows = _pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
+        rows = pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
         w = xp.permute_dims(self.weights, (2, 1, 0))
-        z, back_conv = conv1d_vjp(rows, w, self.stride, self.dilation)
+        z, back_conv = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
         y, back = self._activate(z + self.bias if self.has_bias else z)
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # z = conv(x, w) + b: dL/db sums over positions; dL/dw and dL/dx are correlations, in ops/conv1d.py
+            # z = conv(x, w) + b: dL/db sums over positions; dL/dw, dL/dx are correlations, in ops/conv1d.py
             g = back(xp.permute_dims(grad, (0, 2, 1)))
             grad_rows, grad_w = back_conv(g, need_x)
             grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
@@ -124,13 +141,3 @@ class Conv1D(Layer):
             return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
-
-
-def _pad_length(rows: Array, before: int, after: int) -> Array:
-    """(N, L, C) -> (N, before + L + after, C), with zeros."""
-    if before == after == 0:
-        return rows
-    xp = array_namespace(rows)
-    n, _, c = rows.shape
-    zeros = [xp.zeros((n, size, c), dtype=rows.dtype, device=device_of(rows)) for size in (before, after)]
-    return xp.concat([zeros[0], rows, zeros[1]], axis=1)

@@ -49,6 +49,8 @@ class Dense(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"Dense expects sizes of at least 1, got {in_features} and {out_features}")
         self.in_features, self.out_features = in_features, out_features
         self.activation = activation
         self._activate = activation_vjp(activation)

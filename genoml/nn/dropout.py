@@ -5,7 +5,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback
+from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.ops.threefry import random_uniform
 from genoml.random import derive_key
 
@@ -49,14 +49,16 @@ class Dropout(Layer):
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
         if not 0.0 <= rate < 1.0:
-            raise ValueError(f"Dropout expects 0 <= rate < 1, got {rate}")
+            raise ValueError(f"{type(self).__name__} expects 0 <= rate < 1, got {rate}")
         self.rate = rate
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         if not training or self.rate == 0.0:
             return x, lambda grad, *, need_x=True: (grad if need_x else None, {})
         if step is None:
-            raise ValueError("Dropout expects a step number in training, which keys its mask; got None")
+            raise ValueError(
+                f"{type(self).__name__} expects a step number in training, which keys its mask; got None"
+            )
         factor = self._factor(x, step)
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
@@ -74,3 +76,34 @@ class Dropout(Layer):
         uniform = random_uniform(x, derive_key(self.seed, self.path), step, count)
         keep = xp.astype(xp.reshape(uniform, shape) >= self.rate, x.dtype) * (1.0 / (1.0 - self.rate))
         return keep if x.ndim != 3 else xp.permute_dims(keep, (0, 2, 1))
+
+
+class SpatialDropout1D(Dropout):
+    """In training, set whole channels of a sequence to zero with probability ``rate``, and scale the rest.
+
+        y[n, c, :] = x[n, c, :] mask[n, c] / (1 - rate),  mask ~ Bernoulli(1 - rate);  y = x in evaluation
+
+    Behind a convolution neighbours say nearly the same, so dropping single positions takes little away.
+    Parameters, keys of the mask and errors are those of :class:`Dropout`.
+
+    Shapes
+    ------
+    x, y : (batch, channels, length)
+
+    Raises
+    ------
+    ValueError
+        Also if x does not have three axes.
+
+    References
+    ----------
+    Tompson et al. (2015), Efficient object localization using convolutional networks, arXiv:1411.4280.
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        expect_shape("SpatialDropout1D", x, x.ndim == 3, "(batch, channels, length)")
+        return super().vjp(x, training=training, step=step)
+
+    def _factor(self, x: Array, step: int) -> Array:
+        """0 or 1 / (1 - rate) for each channel: (batch, channels, 1)."""
+        return super()._factor(x[:, :, : min(x.shape[2], 1)], step)

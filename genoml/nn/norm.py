@@ -71,9 +71,7 @@ class BatchNorm1D(Layer):
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
-        expect_shape(
-            "BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})"
-        )
+        expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
         # as a matrix of rows by channels, which is a view of channels-last memory
         xp, shape = array_namespace(x), tuple(x.shape)
         rows = x if x.ndim == 2 else xp.permute_dims(x, (0, 2, 1))

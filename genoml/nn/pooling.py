@@ -6,14 +6,70 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
-from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp
 
 
 class MaxPool1D(Layer):
     """The largest value in each window: y[n, c, l] = max_{k < pool_size} x[n, c, l stride + k].
 
-    Where several positions of a window are largest, the first takes the gradient. Positions past the last
-    whole window are dropped.
+    Where several positions of a window are largest, the first takes the gradient.
+
+    Parameters
+    ----------
+    pool_size : int
+        Window width in positions.
+    stride : int or None
+        Step between windows; ``pool_size`` if None.
+    ceil_mode : bool
+        Whether positions behind the last whole window make one more, which the sequence's end cuts off; they
+        are dropped otherwise. The last window begins inside the sequence, as in PyTorch.
+
+    Shapes
+    ------
+    x : (batch, channels, length)
+    y : (batch, channels, (length - pool_size) // stride + 1), rounded up with ``ceil_mode``
+
+    Raises
+    ------
+    ValueError
+        If a sequence is shorter than the window; with ``ceil_mode``, if it is empty.
+    """
+
+    def __init__(
+        self,
+        pool_size: int,
+        stride: int | None = None,
+        *,
+        ceil_mode: bool = False,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.pool_size, self.stride = pool_size, pool_size if stride is None else stride
+        self.ceil_mode = ceil_mode
+        if self.pool_size < 1 or self.stride < 1:
+            raise ValueError(f"MaxPool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        shortest = 1 if self.ceil_mode else self.pool_size
+        ok = x.ndim == 3 and x.shape[2] >= shortest
+        expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {shortest})")
+        xp = array_namespace(x)
+        rows = xp.permute_dims(x, (0, 2, 1))
+        y, back = max_pool1d_vjp(rows, self.pool_size, self.stride, self.ceil_mode)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            if not need_x:
+                return None, {}
+            return xp.permute_dims(back(xp.permute_dims(grad, (0, 2, 1))), (0, 2, 1)), {}
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback
+
+
+class AveragePool1D(Layer):
+    """The mean of each window: y[n, c, l] = (1 / pool_size) sum_{k < pool_size} x[n, c, l stride + k].
+
+    Positions behind the last whole window are dropped.
 
     Parameters
     ----------
@@ -44,13 +100,13 @@ class MaxPool1D(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.pool_size, self.stride = pool_size, pool_size if stride is None else stride
         if self.pool_size < 1 or self.stride < 1:
-            raise ValueError(f"MaxPool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
+            raise ValueError(f"AveragePool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.pool_size
-        expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
+        expect_shape("AveragePool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
         xp = array_namespace(x)
-        y, back = max_pool1d_vjp(xp.permute_dims(x, (0, 2, 1)), self.pool_size, self.stride)
+        y, back = average_pool1d_vjp(xp.permute_dims(x, (0, 2, 1)), self.pool_size, self.stride)
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
             if not need_x:
@@ -61,7 +117,7 @@ class MaxPool1D(Layer):
 
 
 class GlobalMaxPool1D(Layer):
-    """The largest value along the sequence: y[n, c] = max_l x[n, c, l]; the first of equals takes the gradient.
+    """The largest value of the sequence: y[n, c] = max_l x[n, c, l]; the first of equals takes the gradient.
 
     Behind a convolution it asks whether a motif is present, wherever it lies.
 
@@ -76,9 +132,7 @@ class GlobalMaxPool1D(Layer):
     """
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        expect_shape(
-            "GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
-        )
+        expect_shape("GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
         xp = array_namespace(x)
         y, back = global_max_vjp(xp.permute_dims(x, (0, 2, 1)))
 

@@ -1,0 +1,1 @@
+"""The few array operations that the standard lacks, each written once with standard functions."""

@@ -1,6 +1,7 @@
 """One-dimensional cross-correlation as matrix products, with both gradients.
 
-Arrays are channels-last: x (N, L, C), w (K, C, F) -> y (N, Lo, F), Lo = (L - (K - 1) dilation - 1) // stride + 1.
+Arrays are channels-last: x (N, L, C), w (K, C, F) -> y (N, Lo, F), with
+Lo = (L - (K - 1) dilation - 1) // stride + 1.
 Two algorithms, chosen by shape:
 
 phases
@@ -58,13 +59,44 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
     return conv1d_taps(x, w, stride, dilation)
 
 
+def grouped_conv1d_vjp(
+    x: Array, w: Array, groups: int, stride: int = 1, dilation: int = 1
+) -> tuple[Array, ConvPullback]:
+    """The correlation of each block of channels with its own kernels, group by group.
+
+    Shapes
+    ------
+    x : (N, L, C);  w : (K, C / groups, F), kernels in the order of their groups;  y and grad : (N, Lo, F)
+    """
+    if groups == 1:
+        return conv1d_vjp(x, w, stride, dilation)  # type: ignore[no-any-return]
+    xp, c, f = array_namespace(x), w.shape[1], w.shape[2] // groups
+    outputs, pullbacks = [], []
+    for g in range(groups):
+        part, kernels = x[:, :, g * c : (g + 1) * c], w[:, :, g * f : (g + 1) * f]
+        y, back = conv1d_vjp(part, kernels, stride, dilation)
+        outputs.append(y)
+        pullbacks.append(back)
+
+    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
+        # the groups share neither channels nor kernels, so their gradients stand side by side
+        parts = [back(grad[:, :, g * f : (g + 1) * f], need_x) for g, back in enumerate(pullbacks)]
+        grad_x = xp.concat([part[0] for part in parts], axis=2) if need_x else None
+        return grad_x, xp.concat([part[1] for part in parts], axis=2)
+
+    return xp.concat(outputs, axis=2), pullback
+
+
 # ---------------------------------------------------------------- phases
 
 
 def pad_rows(rows: Array, before: int, after: int) -> Array:
     """(T, C) -> (before + T + after, C), with zeros."""
     xp = array_namespace(rows)
-    zeros = [xp.zeros((count, rows.shape[1]), dtype=rows.dtype, device=device_of(rows)) for count in (before, after)]
+    zeros = [
+        xp.zeros((count, rows.shape[1]), dtype=rows.dtype, device=device_of(rows))
+        for count in (before, after)
+    ]
     parts = ([zeros[0]] if before else []) + [rows] + ([zeros[1]] if after else [])
     return rows if len(parts) == 1 else xp.concat(parts, axis=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -10,22 +11,44 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.ops._dispatch import operation
+from genoml.ops.pad import pad_length
 
 #: grad of the output -> grad of the input
 PoolPullback: TypeAlias = Callable[[Array], Array]
 
 
+def pooled_length(length: int, size: int, stride: int, ceil_mode: bool = False) -> int:
+    """Windows in a sequence: those that fit, and with ``ceil_mode`` a last one that is cut off by the end.
+
+    The last window must begin inside the sequence, as in PyTorch.
+    """
+    if not ceil_mode:
+        return (length - size) // stride + 1
+    return min(max(-(-(length - size) // stride), 0) + 1, -(-length // stride))
+
+
 @operation
-def max_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPullback]:
-    """y[n, l, c] = max_{k < size} x[n, l stride + k, c]; where several are largest, the first takes the gradient.
+def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) -> tuple[Array, PoolPullback]:
+    """y[n, l, c] = max_{k < size} x[n, l stride + k, c]; the first of equals takes the gradient.
 
     Shapes
     ------
-    x : (N, L, C);  y and grad : (N, (L - size) // stride + 1, C)
+    x : (N, L, C);  y and grad : (N, pooled_length(L, size, stride, ceil_mode), C)
     """
+    length = x.shape[1]
+    count = pooled_length(length, size, stride, ceil_mode)
+    short = (count - 1) * stride + size - length
+    if short <= 0:
+        return _max_pool_whole(x, size, stride, count)
+    # the values behind the end are never larger, and come last: they never take a gradient from a real one
+    y, back = _max_pool_whole(pad_length(x, 0, short, -math.inf), size, stride, count)
+    return y, lambda grad: back(grad)[:, :length, :]
+
+
+def _max_pool_whole(x: Array, size: int, stride: int, count: int) -> tuple[Array, PoolPullback]:
+    """The first ``count`` windows, all of them inside x."""
     xp = array_namespace(x)
-    n, length, channels = x.shape
-    count = (length - size) // stride + 1
+    length = x.shape[1]
     taps = [x[:, k : k + (count - 1) * stride + 1 : stride, :] for k in range(size)]
     y = taps[0]
     for tap in taps[1:]:
@@ -43,6 +66,26 @@ def max_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPullbac
         return _gather_windows(parts, length, stride)
 
     return y, pullback
+
+
+def average_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPullback]:
+    """y[n, l, c] = (1 / size) sum_{k < size} x[n, l stride + k, c].
+
+    Shapes
+    ------
+    x : (N, L, C);  y and grad : (N, (L - size) // stride + 1, C)
+    """
+    length = x.shape[1]
+    count = pooled_length(length, size, stride)
+    total = x[:, : (count - 1) * stride + 1 : stride, :]
+    for k in range(1, size):
+        total = total + x[:, k : k + (count - 1) * stride + 1 : stride, :]
+
+    def pullback(grad: Array) -> Array:
+        # each position of window l has weight 1 / size: dx[l s + k] gets g[l] / size for every k
+        return _gather_windows([grad * (1.0 / size)] * size, length, stride)
+
+    return total * (1.0 / size), pullback
 
 
 def _gather_windows(parts: list[Array], length: int, stride: int) -> Array:

@@ -1,4 +1,4 @@
-"""Counts and frequencies of k-mers, in lexicographic order of A, C, G, T."""
+"""K-mers as counts, frequencies and tokens, in lexicographic order of A, C, G, T."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from genoml.backend import Array, Backend, get_backend
 from genoml.sequence.alphabet import CODE_LETTERS, PAD_CODE
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes, refuse_ambiguous
-from genoml.sequence.encode import ONE_HOT_TABLES, Ambiguous, check_ambiguous
+from genoml.sequence.encode import ONE_HOT_TABLES, Ambiguous, Pad, base_codes, check_ambiguous
 
 #: 4**12 is 17 million columns, 67 MB a sequence in float32.
 MAX_K = 12
@@ -122,6 +122,59 @@ def kmer_frequencies(
             counts /= np.maximum(counts.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
         out[first : first + step] = counts
     return target.asarray(out, dtype=dtype)
+
+
+def kmer_tokens(
+    sequences: Sequences,
+    k: int = 6,
+    *,
+    alphabet: str = "auto",
+    pad: Pad | None = None,
+    length: int | None = None,
+    backend: str | Backend | None = None,
+) -> Array:
+    """Number of the k-mer at each position, over overlapping windows: the input of an Embedding.
+
+    Parameters
+    ----------
+    sequences : iterable of str, bytes or uint8 arrays, or a uint8 array (batch, length)
+        Of one length, unless ``pad`` is given.
+    k : int
+        1 to 12.
+    alphabet, pad, length
+        As in :func:`~genoml.sequence.base_codes`.
+    backend : str, Backend or None
+        Where the tokens go; the default backend if None.
+
+    Returns
+    -------
+    array
+        (batch, length - k + 1) int32. 0 to 4**k - 1 are the columns of :func:`kmer_frequencies`, in the order
+        of :func:`kmer_names`; 4**k is a window that holds a base other than A, C, G, T, or padding.
+
+    Raises
+    ------
+    ValueError
+        For illegal letters, ragged lengths without ``pad``, ``k`` outside 1..12, or sequences shorter than
+        ``k``.
+
+    Examples
+    --------
+    >>> kmer_tokens(["AACNT"], 2)
+    array([[ 0,  1, 16, 16]], dtype=int32)
+    """
+    check_k(k)
+    codes = base_codes(sequences, alphabet=alphabet, pad=pad, length=length)
+    windows = codes.shape[1] - k + 1
+    if windows < 1:
+        raise ValueError(f"kmer_tokens expects sequences of at least k = {k} bases, got {codes.shape[1]}")
+    tokens = np.zeros((codes.shape[0], windows), dtype=np.int32)
+    ambiguous = np.zeros(tokens.shape, dtype=np.bool_)
+    for j in range(k):
+        column = codes[:, j : j + windows]
+        tokens = 4 * tokens + column
+        ambiguous |= column > 3
+    return get_backend(backend).asarray(np.where(ambiguous, np.int32(4**k), tokens), dtype="int32")
 
 
 def _count(flat: FlatCodes, k: int, policy: Ambiguous) -> np.ndarray:

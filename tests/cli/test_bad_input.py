@@ -116,7 +116,7 @@ def test_ambiguous_letters_where_they_are_errors(folder: Path, capsys: pytest.Ca
         (("--batch-size", 0), "'--batch-size': 0 is not in the range"),
         (("--seed", -1), "'--seed': -1 is not in the range"),
         (("--epoch", 3), "No such option '--epoch'"),
-        (("--model", "cnn"), "unknown model 'cnn'; models: motif_cnn, promoter_cnn"),
+        (("--model", "cnn"), "unknown model 'cnn'; models: attention_cnn, basset, "),
         (("--backend", "abacus"), "unknown backend 'abacus'; installed backends: cupy, jax, numpy, torch"),
         (("--config", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
         (("--config", "."), ".: cannot be read (Is a directory)"),

@@ -51,7 +51,13 @@ def test_the_report_opens_offline_with_all_its_parts(demo: tuple[Path, str], tmp
     page = demo[0] / "report.html"
     text = page.read_text()
     if BROWSER is not None:  # what the browser makes of it, not what we wrote
-        flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking".split()
+        flags = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ]
         done = subprocess.run(
             [BROWSER, *flags, f"--user-data-dir={tmp_path}", "--dump-dom", page.as_uri()],
             capture_output=True,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from support.backends import has_float64
-from support.guard import no_host_read
-from support.layers import LAYERS
 
 from genoml import nn, testing
 from genoml.backend import Backend
 from genoml.nn.activations import Activation
 from genoml.testing import LayerCase
+from support.backends import has_float64
+from support.guard import no_host_read
+from support.layers import LAYERS
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
 
@@ -34,7 +34,9 @@ def test_backward_matches_central_differences(case: LayerCase, backend: Backend)
 
 @CASES
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_numbers_equal_those_on_numpy_and_repeat_bitwise(case: LayerCase, backend: Backend, dtype: str) -> None:
+def test_numbers_equal_those_on_numpy_and_repeat_bitwise(
+    case: LayerCase, backend: Backend, dtype: str
+) -> None:
     testing.check_same_numbers(case, backend, dtype if has_float64(backend) else "float32")
 
 
@@ -55,7 +57,9 @@ def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> Non
 
 
 @CASES
-def test_bad_inputs_are_refused_with_what_was_expected_and_what_came(case: LayerCase, backend: Backend) -> None:
+def test_bad_inputs_are_refused_with_what_was_expected_and_what_came(
+    case: LayerCase, backend: Backend
+) -> None:
     testing.check_errors(case, backend, dtype_of(backend))
 
 

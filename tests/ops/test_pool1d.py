@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Backend
-from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp, pooled_length
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -104,6 +104,71 @@ def test_the_global_maximum_and_its_twin_equal_one_window_of_the_whole_length(ca
         assert_close(pullback(grad), expected, case.dtype)
 
 
+class CutOff(NamedTuple):
+    """The parts of a case whose last window may reach past the end of the sequence."""
+
+    length: int
+    size: int
+    stride: int
+    seed: int
+    ties: bool
+    layout: str
+
+    def starts(self) -> list[int]:
+        """Windows begin until one of them reaches the end, and inside the sequence."""
+        starts = [0]
+        while starts[-1] + self.size < self.length and starts[-1] + self.stride < self.length:
+            starts.append(starts[-1] + self.stride)
+        return starts
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(self.seed)
+        x = laid_out(rng, (2, self.length, 3), np.float64, self.layout)
+        x = np.sign(np.round(x)) if self.ties else x
+        return x, laid_out(rng, (2, len(self.starts()), 3), np.float64, self.layout)
+
+
+CUT_OFF = st.builds(
+    CutOff,
+    length=st.integers(1, 12),
+    size=st.integers(1, 6),
+    stride=st.integers(1, 6),
+    seed=st.integers(0, 2**32 - 1),
+    ties=st.booleans(),
+    layout=st.sampled_from(LAYOUTS),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CUT_OFF)
+def test_with_ceil_mode_a_last_window_is_cut_off_by_the_end(case: CutOff) -> None:
+    assert pooled_length(case.length, case.size, case.stride, True) == len(case.starts())
+    x, grad = case.arrays()
+    x.flags.writeable = grad.flags.writeable = False
+    expected_y, expected = loop_max_pool(x, grad, case.size, case.stride)
+    runs = [max_pool1d_vjp.standard, max_pool1d_vjp]
+    runs += [TWINS["max_pool1d_vjp"]] if case.size == case.stride else []
+    for run in runs:
+        y, pullback = run(x, case.size, case.stride, True)
+        np.testing.assert_array_equal(y, expected_y)
+        for _ in range(2):
+            assert_close(pullback(grad), expected, np.float64)
+
+
+@settings(max_examples=150, deadline=None)
+@given(CASES)
+def test_average_pooling_equals_the_loop(case: Case) -> None:
+    x, grad = case.arrays()
+    expected_y, expected = np.zeros(grad.shape), np.zeros(x.shape)
+    for window in range(case.windows):
+        part = slice(window * case.stride, window * case.stride + case.size)
+        expected_y[:, window] = x[:, part].mean(axis=1, dtype=np.float64)
+        expected[:, part] += grad[:, window, None].astype(np.float64) / case.size
+    y, pullback = average_pool1d_vjp(x, case.size, case.stride)
+    assert_close(y, expected_y, case.dtype)
+    assert_close(pullback(grad), expected, case.dtype)
+
+
 POOLS = [(3, 3), (5, 2), (2, 3), (1, 1), (4, 1), (1, 3)]
 
 
@@ -120,6 +185,27 @@ def test_every_backend_gives_the_first_of_equals_the_gradient(
         grad_x = pullback(g)
     np.testing.assert_array_equal(backend.to_numpy(y), expected_y)
     assert_close(backend.to_numpy(grad_x), expected, dtype)
+
+
+@pytest.mark.parametrize(("size", "stride", "length"), [(3, 3, 8), (5, 2, 6), (2, 3, 7), (4, 4, 3)])
+def test_every_backend_cuts_off_the_last_window_alike(
+    size: int, stride: int, length: int, backend: Backend
+) -> None:
+    host, grad = (a.astype(np.float32) for a in CutOff(length, size, stride, 5, True, "contiguous").arrays())
+    expected_y, expected = loop_max_pool(host, grad, size, stride)
+    x, g = backend.asarray(host), backend.asarray(grad)
+    with no_host_read(backend):
+        y, pullback = max_pool1d_vjp(x, size, stride, True)
+        grad_x = pullback(g)
+    np.testing.assert_array_equal(backend.to_numpy(y), expected_y)
+    assert_close(backend.to_numpy(grad_x), expected, np.float32)
+
+
+def test_minus_infinity_in_a_cut_off_window_takes_the_gradient(backend: Backend) -> None:
+    host = np.full((1, 3, 1), -np.inf, np.float32)
+    _, pullback = max_pool1d_vjp(backend.asarray(host), 2, 2, True)
+    grad_x = backend.to_numpy(pullback(backend.asarray(np.ones((1, 2, 1)), "float32")))
+    np.testing.assert_array_equal(grad_x[0, :, 0], [1.0, 0.0, 1.0])
 
 
 def test_every_backend_gives_the_first_global_maximum_the_gradient(backend: Backend) -> None:

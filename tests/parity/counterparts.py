@@ -11,12 +11,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from genoml import nn
+from parity import counterparts_motif as motif
+from parity.counterparts_attention import ATTENTION
+from parity.counterparts_recurrent import RECURRENT
 
 ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
     None: lambda z: z,
     "linear": lambda z: z,
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
+    "gelu": F.gelu,
+    "silu": F.silu,
 }
 
 
@@ -47,7 +52,12 @@ def conv1d(call: Call, x: torch.Tensor) -> torch.Tensor:
         total = max((-(-length // layer.stride) - 1) * layer.stride + span - length, 0)
         pads = (total // 2, total - total // 2)
     z = F.conv1d(
-        F.pad(x, pads), arrays["weights"], arrays.get("bias"), stride=layer.stride, dilation=layer.dilation
+        F.pad(x, pads),
+        arrays["weights"],
+        arrays.get("bias"),
+        stride=layer.stride,
+        dilation=layer.dilation,
+        groups=layer.groups,
     )
     return ACTIVATIONS[layer.activation](z)
 
@@ -84,6 +94,16 @@ def sequential(call: Call, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+def residual(call: Call, x: torch.Tensor) -> torch.Tensor:
+    return x + sequential(call, x)
+
+
+def cropped_residual(call: Call, x: torch.Tensor) -> torch.Tensor:
+    y = sequential(call, x)
+    before = (x.shape[2] - y.shape[2]) // 2
+    return y + x[:, :, before : before + y.shape[2]]
+
+
 def parallel(call: Call, x: torch.Tensor) -> torch.Tensor:
     return torch.cat([forward(call.child(name), x) for name in call.layer.named_layers], dim=1)
 
@@ -93,15 +113,35 @@ COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]]
     nn.Dense: dense,
     nn.BatchNorm1D: batch_norm,
     nn.Dropout: dropout,
-    nn.MaxPool1D: lambda call, x: F.max_pool1d(x, call.layer.pool_size, call.layer.stride),
+    nn.MaxPool1D: lambda call, x: F.max_pool1d(
+        x, call.layer.pool_size, call.layer.stride, ceil_mode=call.layer.ceil_mode
+    ),
+    nn.AveragePool1D: lambda call, x: F.avg_pool1d(x, call.layer.pool_size, call.layer.stride),
+    nn.CropTo: lambda call, x: x[:, :, (x.shape[2] - call.layer.length) // 2 :][:, :, : call.layer.length],
+    nn.SpatialDropout1D: dropout,
     nn.GlobalMaxPool1D: lambda call, x: torch.max(x, dim=2).values,
     nn.GlobalAveragePool1D: lambda call, x: torch.mean(x, dim=2),
     nn.Flatten: lambda call, x: torch.flatten(x, 1),
     nn.ReLU: lambda call, x: torch.relu(x),
     nn.Sigmoid: lambda call, x: torch.sigmoid(x),
+    nn.LeakyReLU: lambda call, x: F.leaky_relu(x, call.layer.slope),
+    nn.ELU: lambda call, x: F.elu(x, call.layer.alpha),
+    nn.GELU: lambda call, x: F.gelu(x, approximate=call.layer.approximate),
+    nn.SiLU: lambda call, x: F.silu(x),
+    nn.Tanh: lambda call, x: torch.tanh(x),
+    nn.Softplus: lambda call, x: F.softplus(x, threshold=1e9),
     nn.Exp: exp,
     nn.Sequential: sequential,
     nn.Parallel: parallel,
+    nn.MotifLayer: motif.motif_layer,
+    nn.RCConv1D: motif.rc_conv,
+    nn.RCBatchNorm1D: motif.rc_batch_norm,
+    nn.RCGlobalPool1D: motif.rc_global_pool,
+    nn.StrandSymmetric: motif.strand_symmetric,
+    nn.Residual: residual,
+    nn.CroppedResidual: cropped_residual,
+    **ATTENTION,
+    **RECURRENT,
 }
 
 #: layers that PyTorch has no functions for, with the reason

@@ -22,10 +22,10 @@ def by_torch(case: LayerCase, x: np.ndarray, cotangent: np.ndarray, training: bo
     """Output, gradients and state, under the names of ``forward_backward``."""
     layer = case.build(get_backend("numpy"), "float64")
     params, state = tensors(dict(layer.params), True), tensors(dict(layer.state), False)
-    leaf = torch.tensor(x, requires_grad=True)
+    leaf = torch.tensor(x, requires_grad=not case.integer)
     y = forward(Call(layer, params | state, training), leaf)
     y.backward(torch.tensor(cotangent))
-    found = {"y": y.detach(), "grad_x": leaf.grad}
+    found = {"y": y.detach()} if case.integer else {"y": y.detach(), "grad_x": leaf.grad}
     found |= {f"{name}_grad": value.grad for name, value in params.items()}
     return {name: np.asarray(value) for name, value in (found | state).items()}
 

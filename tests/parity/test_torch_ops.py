@@ -71,19 +71,19 @@ def test_single_precision_is_at_most_4_times_less_accurate_than_pytorchs(
 @settings(max_examples=100, deadline=None)
 @given(
     st.integers(1, 3), st.integers(1, 20), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5),
-    st.integers(0, 2**32 - 1), st.booleans(),
+    st.integers(0, 2**32 - 1), st.booleans(), st.booleans(),
 )  # fmt: skip
 def test_max_pooling_with_ties_equals_pytorchs(
-    batch: int, extra: int, channels: int, size: int, stride: int, seed: int, ties: bool
+    batch: int, extra: int, channels: int, size: int, stride: int, seed: int, ties: bool, ceil_mode: bool
 ) -> None:
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((batch, size + extra, channels))
     x = np.round(x) if ties else x
     leaf = torch.tensor(x.transpose(0, 2, 1).copy(), requires_grad=True)
-    expected = F.max_pool1d(leaf, size, stride)
+    expected = F.max_pool1d(leaf, size, stride, ceil_mode=ceil_mode)
     grad = rng.standard_normal(tuple(expected.shape))
     expected.backward(torch.tensor(grad))
-    y, pullback = max_pool1d_vjp(x, size, stride)
+    y, pullback = max_pool1d_vjp(x, size, stride, ceil_mode)
     np.testing.assert_array_equal(y.transpose(0, 2, 1), expected.detach())
     grad_x = pullback(np.ascontiguousarray(grad.transpose(0, 2, 1)))
     np.testing.assert_allclose(grad_x.transpose(0, 2, 1), leaf.grad, rtol=1e-12, atol=1e-13)

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from genoml.optim import SGD, Adam, AdamW, Optimizer, clip_by_norm
+from genoml.optim import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Optimizer,
+    RMSprop,
+    clip_by_norm,
+    clip_by_value,
+    limit_norms,
+)
 
 SHAPES = {"0.weights": (4, 3), "0.bias": (3,), "1.gamma": (3,), "2.weights": (3, 1)}
 CASES: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], torch.optim.Optimizer]]] = {
@@ -29,6 +39,20 @@ CASES: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], torch.optim.Opti
         lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.99), eps=1e-6),
     ),
     "AdamW": (lambda: AdamW(0.01, weight_decay=0.05), lambda p: torch.optim.AdamW(p, lr=0.01)),
+    "Adagrad": (lambda: Adagrad(), lambda p: torch.optim.Adagrad(p)),
+    "Adagrad decay": (
+        lambda: Adagrad(0.1, lr_decay=0.02, initial=0.5, eps=1e-6, weight_decay=0.05),
+        lambda p: torch.optim.Adagrad(p, lr=0.1, lr_decay=0.02, initial_accumulator_value=0.5, eps=1e-6),
+    ),
+    "RMSprop": (lambda: RMSprop(), lambda p: torch.optim.RMSprop(p)),
+    "RMSprop momentum": (
+        lambda: RMSprop(0.02, rho=0.9, eps=1e-6, momentum=0.7, weight_decay=0.05),
+        lambda p: torch.optim.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-6, momentum=0.7),
+    ),
+    "RMSprop centred": (
+        lambda: RMSprop(0.02, rho=0.9, momentum=0.5, centred=True),
+        lambda p: torch.optim.RMSprop(p, lr=0.02, alpha=0.9, momentum=0.5, centered=True),
+    ),
 }
 
 
@@ -77,3 +101,24 @@ def test_clipping_equals_that_of_torch(max_norm: float) -> None:
     for leaf, grad in zip(leaves, clipped.values(), strict=True):
         # PyTorch divides by the norm plus 1e-6
         np.testing.assert_allclose(grad, leaf.grad, rtol=1.1e-6 / float(norm), atol=1e-15)
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.5, 100.0])
+def test_clipping_by_value_equals_that_of_torch(limit: float) -> None:
+    grads = draws(1)
+    leaves = [torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64)) for shape in SHAPES.values()]
+    for leaf, grad in zip(leaves, grads.values(), strict=True):
+        leaf.grad = torch.tensor(grad)
+    torch.nn.utils.clip_grad_value_(leaves, limit)
+    for leaf, grad in zip(leaves, clip_by_value(grads, limit).values(), strict=True):
+        np.testing.assert_array_equal(grad, leaf.grad)
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 2.0, 100.0])
+def test_limited_norms_equal_torch_renorm(max_norm: float) -> None:
+    rng = np.random.default_rng(0)
+    params = {"conv.weights": rng.standard_normal((5, 3, 4)), "dense.weights": rng.standard_normal((6, 2))}
+    conv, dense = (torch.tensor(value) for value in params.values())
+    limit_norms(params, max_norm)
+    np.testing.assert_allclose(params["conv.weights"], torch.renorm(conv, 2, 0, max_norm), rtol=1e-6)
+    np.testing.assert_allclose(params["dense.weights"], torch.renorm(dense, 2, 1, max_norm), rtol=1e-6)

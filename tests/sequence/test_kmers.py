@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.sequence import base_codes, kmer_frequencies, kmer_index, kmer_names
+from genoml.sequence import base_codes, kmer_frequencies, kmer_index, kmer_names, kmer_tokens
 from genoml.sequence import kmers as kmers_module
 
 IUPAC = {"A": "A", "C": "C", "G": "G", "T": "T", "U": "T", "R": "AG", "B": "CGT", "N": "ACGT", "K": "GT"}
@@ -149,3 +149,49 @@ def test_index_takes_rna_and_lower_case():
 def test_index_of_no_kmer_is_refused(kmer):
     with pytest.raises(ValueError, match=r"ambiguous letter|is not a nucleotide|k expects"):
         kmer_index(kmer)
+
+
+# ---------------------------------------------------------------- tokens
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.text(alphabet="ACGTRN", min_size=7, max_size=7), min_size=1, max_size=4), st.integers(1, 4)
+)
+def test_tokens_are_the_indices_of_the_windows(sequences, k):
+    tokens = kmer_tokens(sequences, k, backend="numpy")
+    assert tokens.dtype == np.int32
+    for sequence, row in zip(sequences, tokens, strict=True):
+        windows = [sequence[start : start + k] for start in range(8 - k)]
+        assert row.tolist() == [4**k if set(w) & set("RN") else kmer_index(w) for w in windows]
+
+
+def test_tokens_lie_on_the_backend(backend):
+    tokens = kmer_tokens(["ACGT", "TTTN"], 3)
+    backend.check(tokens, "the result")
+    assert tokens.dtype == backend.dtype("int32")
+    np.testing.assert_array_equal(backend.to_numpy(tokens), [[6, 27], [63, 64]])
+
+
+def test_windows_that_reach_padding_have_the_token_of_ambiguity():
+    np.testing.assert_array_equal(
+        kmer_tokens(["ACG", "A"], 2, pad="right", backend="numpy"), [[1, 6], [16, 16]]
+    )
+    np.testing.assert_array_equal(kmer_tokens(["AC"], 2, pad="left", length=3, backend="numpy"), [[16, 1]])
+
+
+def test_tokens_of_the_longest_kmers_fit():
+    assert kmer_tokens(["T" * 12, "N" * 12], 12, backend="numpy").tolist() == [[4**12 - 1], [4**12]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["ACG"], 4), "kmer_tokens expects sequences of at least k = 4 bases, got 3"),
+        ((["ACG"], 0), "k expects 1 to 12, got 0"),
+        ((["ACG", "AC"], 2), "length"),
+    ],
+)
+def test_tokens_that_cannot_be_made_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kmer_tokens(*arguments)

@@ -22,7 +22,7 @@ def no_host_read(backend: Backend) -> Iterator[None]:
     kind = type(backend.xp.empty(0, device=backend.device))
     kept = {name: getattr(kind, name) for name in _READS if hasattr(kind, name)}
 
-    def refuse(name: str):  # noqa: ANN202
+    def refuse(name: str):
         def method(self: object, *args: object, **options: object) -> object:
             raise AssertionError(f"a device array was read on the host, by {name}")
 

@@ -8,11 +8,14 @@ import numpy as np
 
 from genoml import nn
 from genoml.testing import LayerCase
+from support import layers_activations, layers_attention, layers_models, layers_motif, layers_recurrent
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def loop_conv(p: Arrays, x: np.ndarray, *, stride: int = 1, dilation: int = 1, pads: tuple[int, int] = (0, 0)) -> np.ndarray:
+def loop_conv(
+    p: Arrays, x: np.ndarray, *, stride: int = 1, dilation: int = 1, pads: tuple[int, int] = (0, 0)
+) -> np.ndarray:
     """The formula of Conv1D, one output value after another."""
     weights, bias = p["weights"], p["bias"]
     padded = np.pad(x, ((0, 0), (0, 0), pads))
@@ -50,7 +53,11 @@ def loop_batch_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
     return y
 
 
-CONV_ERRORS = [((2, 5, 12), "expects (batch, 3, length >= 4), got (2, 5, 12)"), ((2, 3, 3), "got (2, 3, 3)"), ((2, 3), "got (2, 3)")]
+CONV_ERRORS = [
+    ((2, 5, 12), "expects (batch, 3, length >= 4), got (2, 5, 12)"),
+    ((2, 3, 3), "got (2, 3, 3)"),
+    ((2, 3), "got (2, 3)"),
+]
 
 LAYERS: dict[str, LayerCase] = {
     "Conv1D": LayerCase(
@@ -155,7 +162,9 @@ LAYERS: dict[str, LayerCase] = {
         errors=[((3,), "expects (batch, ...)")],
         reference=lambda p, x: x.reshape(len(x), -1),
     ),
-    "Dropout": LayerCase(lambda: nn.Dropout(0.4, seed=3), (5, 4, 9), edges=[(0, 4, 9), (1, 1)], reference=lambda p, x: x),
+    "Dropout": LayerCase(
+        lambda: nn.Dropout(0.4, seed=3), (5, 4, 9), edges=[(0, 4, 9), (1, 1)], reference=lambda p, x: x
+    ),
     "BatchNorm1D": LayerCase(
         lambda: nn.BatchNorm1D(4),
         (3, 4, 6),
@@ -164,10 +173,18 @@ LAYERS: dict[str, LayerCase] = {
         reference=loop_batch_norm,
     ),
     "BatchNorm1D matrix": LayerCase(
-        lambda: nn.BatchNorm1D(4), (5, 4), edges=[(2, 4)], errors=[((1, 4), "more than one value")], reference=loop_batch_norm
+        lambda: nn.BatchNorm1D(4),
+        (5, 4),
+        edges=[(2, 4)],
+        errors=[((1, 4), "more than one value")],
+        reference=loop_batch_norm,
     ),
     "BatchNorm1D evaluation": LayerCase(
-        lambda: nn.BatchNorm1D(4), (3, 4, 6), edges=[(0, 4, 6), (1, 4, 1)], reference=loop_batch_norm, training=False
+        lambda: nn.BatchNorm1D(4),
+        (3, 4, 6),
+        edges=[(0, 4, 6), (1, 4, 1)],
+        reference=loop_batch_norm,
+        training=False,
     ),
     "ReLU": LayerCase(nn.ReLU, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: relu(x)),
     "Exp": LayerCase(nn.Exp, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: np.exp(x)),
@@ -191,8 +208,18 @@ LAYERS: dict[str, LayerCase] = {
         errors=[((3, 5, 12), "Conv1D expects (batch, 4, length >= 3), got (3, 5, 12)")],
     ),
     "Parallel": LayerCase(
-        lambda: nn.Parallel({"max": nn.GlobalMaxPool1D(), "wide": nn.Sequential([nn.Conv1D(3, 2, 4), nn.GlobalAveragePool1D()])}),
+        lambda: nn.Parallel(
+            {
+                "max": nn.GlobalMaxPool1D(),
+                "wide": nn.Sequential([nn.Conv1D(3, 2, 4), nn.GlobalAveragePool1D()]),
+            }
+        ),
         (2, 3, 8),
         edges=[(0, 3, 8), (1, 3, 4)],
     ),
 }
+
+LAYERS |= layers_attention.LAYERS
+LAYERS |= layers_activations.LAYERS | layers_recurrent.LAYERS
+LAYERS |= layers_motif.LAYERS
+LAYERS |= layers_models.LAYERS

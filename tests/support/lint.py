@@ -266,8 +266,9 @@ def _allowed(source: str) -> Iterator[tuple[int, str]]:
 
 def portable_files(package: Path) -> list[Path]:
     """The files that must run on every library."""
-    found = [path for folder in ("nn", "ops", "losses") for path in (package / folder).rglob("*.py")]
-    found += [package / f"{name}.py" for name in ("losses", "metrics", "optim", "schedules")]
+    folders = ("nn", "ops", "losses", "metrics", "optim")
+    found = [path for folder in folders for path in (package / folder).rglob("*.py")]
+    found += [package / f"{name}.py" for name in ("metrics", "schedules")]
     return sorted(path for path in found if path.exists())
 
 

@@ -28,25 +28,26 @@ def global_max_vjp(x: Array) -> tuple[Array, PoolPullback]:
     return y, pullback
 
 
-def max_pool1d_vjp(x: Array, size: int, stride: int) -> Any:
+def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) -> Any:
     """See genoml.ops.pool1d.max_pool1d_vjp; covers windows that do not overlap."""
     if size != stride:
         return NotImplemented
-    n, length, channels = x.shape
-    count = length // size
-    taps = [x[:, k : count * size : size] for k in range(size)]
+    # a last window that is cut off has fewer taps: those are one row shorter than y
+    end = x.shape[1] if ceil_mode else x.shape[1] // size * size
+    taps = [x[:, k:end:size] for k in range(min(size, end))]
     y = taps[0].copy()
     for tap in taps[1:]:
-        np.maximum(y, tap, out=y)
+        part = y[:, : tap.shape[1]]
+        np.maximum(part, tap, out=part)
 
     def pullback(grad: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape, grad.dtype)
-        out[:, count * size :] = 0.0
+        out[:, end:] = 0.0
         rest = grad.copy()  # what no tap has claimed yet
         for k, tap in enumerate(taps):
-            part = out[:, k : count * size : size]
-            np.multiply(rest, tap == y, out=part)
-            rest -= part
+            part, left, best = out[:, k:end:size], rest[:, : tap.shape[1]], y[:, : tap.shape[1]]
+            np.multiply(left, tap == best, out=part)
+            left -= part
         return out
 
     return y, pullback

@@ -41,5 +41,7 @@ def random_uniform(like: Array, key: tuple[int, int], step: int, count: int) -> 
             bits >>= np.uint32(8)
             # 24 bits fit an int32, whose conversion to float is a vector instruction and that of uint32 is not
             values = uniform[place : place + size]
-            np.multiply(bits.view(np.int32), np.float32(2.0**-24), out=values, dtype=np.float32, casting="unsafe")
+            np.multiply(
+                bits.view(np.int32), np.float32(2.0**-24), out=values, dtype=np.float32, casting="unsafe"
+            )
     return uniform[:count]

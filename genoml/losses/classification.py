@@ -1,0 +1,308 @@
+"""Losses of labels: two classes on probabilities and on logits, several classes, and their focal forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.labels import PROBABILITIES, check_host_labels, classes
+from genoml.losses._common import (
+    Reduction,
+    labelled,
+    log_softmax,
+    match_shape,
+    presence,
+    reduce_loss,
+    require_axes,
+    softplus,
+    without_axis,
+)
+from genoml.nn.activations import sigmoid
+
+
+def binary_cross_entropy(
+    predictions: Array,
+    targets: Any,
+    *,
+    class_weight: tuple[float, float] = (1.0, 1.0),
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Cross-entropy of probabilities.
+
+        l = -(w1 t log p + w0 (1 - t) log(1 - p)),    dl/dp = -w1 t / p + w0 (1 - t) / (1 - p)
+
+    with p kept eps away from 0 and 1, eps being the dtype's machine epsilon, so that a sure mistake costs a
+    large but finite amount. The form on logits is exact; prefer it in training.
+
+    Parameters
+    ----------
+    predictions : array
+        Probabilities p.
+    targets : array, NumPy array or list
+        Labels t, 0 or 1 or between (soft labels); of the same shape, or (N,) for predictions of (N, 1).
+    class_weight : (w0, w1)
+        Weights of the negative and of the positive class.
+    sample_weight : optional
+        One weight an example, or one an entry.
+    mask : optional
+        Nonzero where the label is there; a missing label may hold anything, NaN too.
+    reduction : "mean", "sum" or "none"
+        See ``genoml.losses``.
+
+    Returns
+    -------
+    loss, grad
+        The value, and its gradient with respect to the predictions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a host label is not between 0 and 1.
+    TypeError
+        If targets are an array of another library.
+    """
+    xp, what = array_namespace(predictions), "binary_cross_entropy"
+    t, present = labelled(predictions, targets, mask, what, PROBABILITIES)
+    w0, w1 = class_weight
+    eps = xp.finfo(predictions.dtype).eps
+    p = xp.clip(predictions, eps, 1.0 - eps)
+    q = 1.0 - p
+    entries = -(w1 * t * xp.log(p) + w0 * (1.0 - t) * xp.log(q))
+    grads = w0 * (1.0 - t) / q - w1 * t / p
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what)
+
+
+def binary_cross_entropy_with_logits(
+    predictions: Array,
+    targets: Any,
+    *,
+    class_weight: tuple[float, float] = (1.0, 1.0),
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Cross-entropy of logits z, p = 1 / (1 + exp(-z)); stable for any z.
+
+        l = w1 t softplus(-z) + w0 (1 - t) softplus(z),    softplus(z) = max(z, 0) + log(1 + exp(-|z|))
+        dl/dz = w0 (1 - t) p - w1 t (1 - p)
+
+    Parameters, returns and errors are those of ``binary_cross_entropy``; ``predictions`` are logits.
+    """
+    xp, what, z = array_namespace(predictions), "binary_cross_entropy_with_logits", predictions
+    t, present = labelled(z, targets, mask, what, PROBABILITIES)
+    w0, w1 = class_weight
+    tail = xp.log1p(xp.exp(-xp.abs(z)))
+    zero = xp.zeros((), dtype=z.dtype, device=device_of(z))
+    entries = w1 * t * (xp.maximum(-z, zero) + tail) + w0 * (1.0 - t) * (xp.maximum(z, zero) + tail)
+    # sigmoid(-z), not 1 - sigmoid(z): the difference of near-equal numbers loses the gradient's digits
+    grads = w0 * (1.0 - t) * sigmoid(z) - w1 * t * sigmoid(-z)
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what)
+
+
+def focal_loss(
+    predictions: Array,
+    targets: Any,
+    *,
+    alpha: float | None = 0.25,
+    gamma: float = 2.0,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Binary cross-entropy of logits z that counts easy examples less, p = 1 / (1 + exp(-z)).
+
+        l = -alpha t (1 - p)^gamma log p - (1 - alpha) (1 - t) p^gamma log(1 - p)
+
+    The mean is over all entries; the paper divides by the number of positives instead.
+
+    Parameters
+    ----------
+    predictions : array
+        Logits z.
+    targets, sample_weight, mask, reduction
+        As in ``binary_cross_entropy``.
+    alpha : float or None
+        Weight of the positive class, 1 - alpha that of the negative one; None gives both the weight 1.
+    gamma : float
+        How strongly easy examples are discounted; 0 gives the cross-entropy.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, alpha is outside [0, 1], gamma < 0, or a host label is not between 0 and 1.
+
+    References
+    ----------
+    Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, eq. 5 and appendix B.
+    """
+    xp, what, z = array_namespace(predictions), "focal_loss", predictions
+    if alpha is not None and not 0.0 <= alpha <= 1.0:
+        raise ValueError(f"{what} expects 0 <= alpha <= 1 or None, got {alpha}")
+    _require_gamma(gamma, what)
+    t, present = labelled(z, targets, mask, what, PROBABILITIES)
+    weight, other = (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
+    up, down = softplus(z), softplus(-z)  # -log(1 - p) and -log p
+    # q^gamma = exp(-gamma softplus(z)), which stays exact where q = 1 - p is too small to be told from 0
+    q_power, p_power = xp.exp(-gamma * up), xp.exp(-gamma * down)
+    p, q = sigmoid(z), sigmoid(-z)
+    entries = weight * t * q_power * down + other * (1.0 - t) * p_power * up
+    # d/dz q^gamma = -gamma q^gamma p and d/dz log p = q, so d/dz (-q^gamma log p) = q^gamma (gamma p log p
+    # - q); the negative class is the mirror image
+    grads = other * (1.0 - t) * p_power * (gamma * q * up + p) - weight * t * q_power * (gamma * p * down + q)
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what)
+
+
+def _require_gamma(gamma: float, what: str) -> None:
+    if not gamma >= 0.0:
+        raise ValueError(f"{what} expects gamma >= 0, got {gamma}")
+
+
+# ---------------------------------------------------------------- several classes
+
+
+def _class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
+    """A distribution over the classes for each entry, from class numbers or one-hot targets; and the mask."""
+    require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
+    xp, shape = array_namespace(predictions), tuple(predictions.shape)
+    count, entries = shape[1], without_axis(predictions, 1)
+    given = _shape_of(targets)
+    if given == shape:
+        return labelled(predictions, targets, mask, what, PROBABILITIES, axis=1)
+    if given != entries:
+        raise ValueError(f"{what} expects class numbers of shape {entries} or one-hot {shape}, got {given}")
+    numbers = match_shape(targets, predictions, entries, what)
+    check_host_labels(targets, classes(count), what, mask)
+    order = xp.arange(count, dtype=predictions.dtype, device=device_of(predictions))
+    order = xp.reshape(order, (1, count) + (1,) * (predictions.ndim - 2))
+    # a missing label, NaN or -1, equals no class and leaves zeros
+    one_hot = xp.astype(xp.expand_dims(numbers, axis=1) == order, predictions.dtype)
+    return one_hot, presence(predictions, mask, what, axis=1)
+
+
+def _shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of an array, or of a list of lists."""
+    if hasattr(values, "shape"):
+        return tuple(values.shape)
+    if not isinstance(values, list | tuple):
+        return ()
+    return (len(values), *(_shape_of(values[0]) if values else ()))
+
+
+def _class_weights(predictions: Array, weights: Sequence[float] | None, what: str) -> Array | None:
+    """The weights as an array that broadcasts along the classes."""
+    if weights is None:
+        return None
+    xp, count = array_namespace(predictions), predictions.shape[1]
+    found = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
+    return xp.reshape(found, (1, count) + (1,) * (predictions.ndim - 2))
+
+
+def softmax_cross_entropy(
+    predictions: Array,
+    targets: Any,
+    *,
+    label_smoothing: float = 0.0,
+    class_weight: Sequence[float] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Cross-entropy of logits z of K classes, p = softmax(z); stable for any z.
+
+        l = -sum_k w_k t_k log p_k,    dl/dz_j = p_j sum_k w_k t_k - w_j t_j
+
+    where t is one-hot, or any weights of the classes, after smoothing: t_k <- (1 - s) t_k + s / K.
+
+    Parameters
+    ----------
+    predictions : array
+        Logits, (batch, classes) or (batch, classes, length, ...).
+    targets : array, NumPy array or list
+        Class numbers 0 to K - 1 of shape (batch,) or (batch, length, ...); or, in the predictions' shape,
+        one-hot labels or probabilities.
+    label_smoothing : float
+        s, from 0 up to but not including 1.
+    class_weight : sequence of floats, optional
+        w, one weight a class.
+    sample_weight, mask : optional
+        Of the class numbers' shape, or (batch,) for the weights. A missing class may be any number or NaN.
+    reduction : "mean", "sum" or "none"
+        See ``genoml.losses``; an entry is one softmax.
+
+    Shapes
+    ------
+    grad : that of the predictions
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, label_smoothing is out of range, or a host label is no class.
+
+    References
+    ----------
+    Smoothing: Szegedy et al. (2016), Rethinking the Inception architecture, arXiv:1512.00567, section 7.
+    """
+    xp, what = array_namespace(predictions), "softmax_cross_entropy"
+    if not 0.0 <= label_smoothing < 1.0:
+        raise ValueError(f"{what} expects 0 <= label_smoothing < 1, got {label_smoothing}")
+    t, present = _class_targets(predictions, targets, mask, what)
+    if label_smoothing:
+        t = (1.0 - label_smoothing) * t + label_smoothing / predictions.shape[1]
+    weights = _class_weights(predictions, class_weight, what)
+    if weights is not None:
+        t = t * weights
+    log_p = log_softmax(predictions, 1)
+    entries = -xp.sum(t * log_p, axis=1)
+    # d log p_k / dz_j = [j = k] - p_j
+    grads = xp.exp(log_p) * xp.sum(t, axis=1, keepdims=True) - t
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=1)
+
+
+def focal_loss_multiclass(
+    predictions: Array,
+    targets: Any,
+    *,
+    gamma: float = 2.0,
+    class_weight: Sequence[float] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Softmax cross-entropy that counts easy examples less, p = softmax(z).
+
+        l = -sum_k w_k t_k (1 - p_k)^gamma log p_k
+
+    Parameters, shapes and errors are those of ``softmax_cross_entropy``; ``class_weight`` is the paper's
+    alpha.
+
+    References
+    ----------
+    Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, eq. 5, with a softmax for the
+    sigmoid.
+    """
+    xp, what = array_namespace(predictions), "focal_loss_multiclass"
+    _require_gamma(gamma, what)
+    t, present = _class_targets(predictions, targets, mask, what)
+    weights = _class_weights(predictions, class_weight, what)
+    if weights is not None:
+        t = t * weights
+    log_p = log_softmax(predictions, 1)
+    p = xp.exp(log_p)
+    q = -xp.expm1(log_p)
+    # where q rounds to 0 so do its powers; 1 in its place keeps 0^0 and the quotient below defined
+    zero = q <= 0.0
+    safe = xp.where(zero, xp.ones_like(q), q)
+    power = xp.where(zero, xp.full_like(q, 1.0 if gamma == 0.0 else 0.0), safe**gamma)
+    entries = -xp.sum(t * power * log_p, axis=1)
+    # dl/dlog p_k = t_k q^gamma (gamma p log p / q - 1) =: s_k, where log p / q -> -1 as q -> 0;
+    # dl/dz_j = s_j - p_j sum_k s_k
+    quotient = xp.where(zero, -xp.ones_like(q), log_p / safe)
+    slopes = t * power * (gamma * p * quotient - 1.0)
+    grads = slopes - p * xp.sum(slopes, axis=1, keepdims=True)
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=1)

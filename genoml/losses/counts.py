@@ -1,0 +1,272 @@
+"""Losses of counts: Poisson, negative binomial, and negative binomial with excess zeros.
+
+A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2; a = 1 / r, where r is what
+others call size, theta or inverse dispersion. a -> 0 is the Poisson.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.labels import COUNTS, FINITE, Domain, check_host_labels
+from genoml.losses._common import (
+    Reduction,
+    labelled,
+    parameter_like,
+    reduce_loss,
+    reduce_losses,
+    softplus,
+    sum_to_shape,
+)
+from genoml.losses._negative_binomial import (
+    Terms,
+    count_constant,
+    log_of,
+    negative_binomial_terms,
+    poisson_deviance,
+    without_constant,
+)
+from genoml.nn.activations import sigmoid
+
+#: means are kept this far from 0, where log and 1 / m would be infinite
+LEAST_MEAN = 1e-8
+_DISPERSIONS = Domain("dispersion >= 0", low=0.0)
+
+
+def poisson_loss(
+    predictions: Array,
+    targets: Any,
+    *,
+    log_input: bool = False,
+    full: bool = False,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Negative log-likelihood of counts y under a Poisson with mean m.
+
+        l = m - y log m,    dl/dm = 1 - y / m
+        with log_input, z = log m:    l = exp(z) - y z,    dl/dz = exp(z) - y
+        with full, plus log(y!) = lgamma(y + 1), which no prediction changes
+
+    Parameters
+    ----------
+    predictions : array
+        Means m > 0 (0 and below count as 1e-8), or their logarithms z.
+    targets : array, NumPy array or list
+        Counts y >= 0, not necessarily whole; of the same shape, or (N,) for predictions of (N, 1).
+    log_input : bool
+        Whether the predictions are logarithms; then any number is one, and no step makes the mean negative.
+    full : bool
+        Whether the loss is the whole -log p(y). PyTorch approximates this constant by Stirling's formula;
+        here it is exact, and at large counts single precision keeps digits that the short form loses.
+    sample_weight, mask, reduction
+        As in ``mean_squared_error``.
+
+    Returns
+    -------
+    loss, grad
+        The value, and its gradient with respect to the predictions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a host count is negative or not finite.
+    """
+    xp, what = array_namespace(predictions), "poisson_loss"
+    y, present = labelled(predictions, targets, mask, what, COUNTS)
+    if log_input:
+        z, m = predictions, xp.exp(predictions)
+        grads = m - y
+    else:
+        least = xp.full((), LEAST_MEAN, dtype=y.dtype, device=device_of(y))
+        m = xp.maximum(predictions, least)
+        z, grads = xp.log(m), 1.0 - y / m
+    entries = poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what)
+
+
+def _terms(
+    predictions: Array, y: Array, log_dispersion: Array, log_input: bool, full: bool
+) -> tuple[Terms, Array]:
+    """The likelihood's terms, and what turns a gradient in log m into one in the predictions."""
+    xp = array_namespace(predictions)
+    z = predictions if log_input else log_of(predictions, LEAST_MEAN)
+    terms = negative_binomial_terms(z, log_dispersion, y)
+    if not full:
+        terms = terms._replace(entries=without_constant(terms.entries, y))
+    return terms, (xp.ones_like(z) if log_input else xp.exp(-z))
+
+
+def negative_binomial_loss(
+    predictions: Array,
+    targets: Any,
+    *,
+    dispersion: Any = 1.0,
+    log_input: bool = False,
+    full: bool = True,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Negative log-likelihood of counts y, negative binomial (NB2) with mean m and dispersion a = 1 / r.
+
+        l = lgamma(r) + lgamma(y + 1) - lgamma(y + r) + (y + r) log(1 + m / r) - y log(m / r)
+        dl/dm = (m - y) / (m (1 + a m));    with log_input, z = log m:    dl/dz = (m - y) / (1 + a m)
+
+    The variance is m + a m^2. Exact to rounding for counts of 0 to 1e6 and dispersions of 1e-6 to 1e6, in
+    single precision too; a = 0 is the Poisson. To learn the dispersion as well, see
+    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.dispersion``.
+
+    Parameters
+    ----------
+    predictions : array
+        Means m > 0 (0 and below count as 1e-8), or their logarithms z.
+    targets : array, NumPy array or list
+        Counts y >= 0, of the same shape, or (N,) for predictions of (N, 1).
+    dispersion : float or array
+        a >= 0: a number, one a task, or whatever broadcasts to the predictions. A model with a size (theta,
+        r) takes dispersion = 1 / size.
+    log_input : bool
+        Whether the predictions are logarithms.
+    full : bool
+        Whether the loss is the whole -log p(y), or leaves out lgamma(y + 1), which no prediction changes.
+    sample_weight, mask, reduction
+        As in ``mean_squared_error``.
+
+    Returns
+    -------
+    loss, grad
+        The value, and its gradient with respect to the predictions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a host count or dispersion is negative or not finite.
+
+    References
+    ----------
+    Hilbe (2011), Negative binomial regression, 2nd ed., doi:10.1017/CBO9780511973420, eq. 8.9.
+    """
+    what = "negative_binomial_loss"
+    y, present = labelled(predictions, targets, mask, what, COUNTS)
+    check_host_labels(dispersion, _DISPERSIONS, what)
+    a = parameter_like(dispersion, predictions, what, "dispersion")
+    log_a = log_of(a, 2.0**-57)  # about exp(-40), from where on it is a Poisson
+    terms, chain = _terms(predictions, y, log_a, log_input, full)
+    return reduce_loss(terms.entries, terms.log_mean_grad * chain, sample_weight, present, reduction, what)
+
+
+def negative_binomial_loss_with_dispersion(
+    predictions: Array,
+    log_dispersion: Any,
+    targets: Any,
+    *,
+    log_input: bool = False,
+    full: bool = True,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, tuple[Array, Array]]:
+    """``negative_binomial_loss`` with the gradient of the dispersion, in its logarithm.
+
+        dl/dlog a = r (digamma(y + r) - digamma(r) - log(1 + m / r) - (y - m) / (r + m)),    r = 1 / a
+
+    Parameters
+    ----------
+    log_dispersion : number or array
+        log a: one number, one a task (tasks,), or, from the network, one a prediction. Any real number will
+        do; beyond -40 and 40 the dispersion stays where it is, and the gradient is 0.
+    predictions, targets, log_input, full, sample_weight, mask, reduction
+        As in ``negative_binomial_loss``.
+
+    Returns
+    -------
+    loss, (grad, grad_log_dispersion)
+        The second gradient has the shape of ``log_dispersion``: where one number serves many predictions,
+        it is the sum over them.
+    """
+    what = "negative_binomial_loss_with_dispersion"
+    y, present = labelled(predictions, targets, mask, what, COUNTS)
+    check_host_labels(log_dispersion, FINITE, f"{what}: log_dispersion")
+    log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
+    terms, chain = _terms(predictions, y, log_a, log_input, full)
+    grads = (terms.log_mean_grad * chain, terms.log_dispersion_grad)
+    loss, (grad, grad_a) = reduce_losses(
+        terms.entries, grads, (None, None), sample_weight, present, reduction, what
+    )
+    return loss, (grad, sum_to_shape(grad_a, tuple(log_a.shape)))
+
+
+def _excess_zero(v: Array, n0: Array) -> Array:
+    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), losing no digits."""
+    xp = array_namespace(v)
+    # softplus(v) + n0 - softplus(v + n0), and the same with softplus(x) = x + softplus(-x)
+    return xp.where(v + n0 > 0.0, softplus(-v) - softplus(-v - n0), softplus(v) + n0 - softplus(v + n0))
+
+
+def zero_inflated_negative_binomial_loss(
+    predictions: Array,
+    zero_logits: Any,
+    log_dispersion: Any,
+    targets: Any,
+    *,
+    log_input: bool = False,
+    full: bool = True,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, tuple[Array, Array, Array]]:
+    """Negative log-likelihood of counts that are 0 with probability s, else negative binomial.
+
+        p(0) = s + (1 - s) NB(0),    p(y) = (1 - s) NB(y) for y > 0,    s = 1 / (1 + exp(-v))
+
+    In logits v, with n(y) = -log NB(y):
+
+        y > 0:  l = softplus(v) + n(y)
+        y = 0:  l = softplus(v) + n(0) - softplus(v + n(0))
+
+    Parameters
+    ----------
+    predictions : array
+        Means m of the negative binomial, or their logarithms: not of the counts, whose mean is (1 - s) m.
+    zero_logits, log_dispersion : number or array
+        v and log a: one number, one a task, or one a prediction.
+    targets, log_input, full, sample_weight, mask, reduction
+        As in ``negative_binomial_loss``.
+
+    Returns
+    -------
+    loss, (grad, grad_zero_logits, grad_log_dispersion)
+        Each gradient has its argument's shape.
+
+    References
+    ----------
+    Lambert (1992), Zero-inflated Poisson regression, doi:10.2307/1269547, with a negative binomial; as used
+    for counts of single cells by Eraslan et al. (2019), doi:10.1038/s41467-018-07931-2.
+    """
+    xp, what = array_namespace(predictions), "zero_inflated_negative_binomial_loss"
+    y, present = labelled(predictions, targets, mask, what, COUNTS)
+    for values, name in ((zero_logits, "zero_logits"), (log_dispersion, "log_dispersion")):
+        check_host_labels(values, FINITE, f"{what}: {name}")
+    log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
+    given = parameter_like(zero_logits, predictions, what, "zero_logits")
+    v = given + xp.zeros_like(predictions)
+    terms, chain = _terms(predictions, y, log_a, log_input, full)
+    empty = y == 0.0
+    n0 = xp.where(empty, terms.entries, xp.zeros_like(v))
+    entries = xp.where(empty, _excess_zero(v, n0), softplus(v) + terms.entries)
+    # a zero is the negative binomial's with probability sigmoid(-v - n(0)); only that share moves its
+    # parameters
+    share = xp.where(empty, sigmoid(-v - n0), xp.ones_like(v))
+    grad_v = sigmoid(v) - xp.where(empty, sigmoid(v + n0), xp.zeros_like(v))
+    grads = (terms.log_mean_grad * chain * share, grad_v, terms.log_dispersion_grad * share)
+    loss, (grad, grad_v, grad_a) = reduce_losses(
+        entries, grads, (None, None, None), sample_weight, present, reduction, what
+    )
+    shapes = tuple(given.shape), tuple(log_a.shape)
+    return loss, (grad, sum_to_shape(grad_v, shapes[0]), sum_to_shape(grad_a, shapes[1]))

@@ -1,0 +1,164 @@
+"""Losses of continuous targets: squared error, Huber's, and one minus the correlation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.labels import FINITE
+from genoml.losses._common import Reduction, entry_weights, labelled, reduce_loss, require_axes
+
+
+def mean_squared_error(
+    predictions: Array,
+    targets: Any,
+    *,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Squared error.
+
+        l = (y - t)^2,    dl/dy = 2 (y - t)
+
+    Parameters
+    ----------
+    predictions : array
+        y, of any shape.
+    targets : array, NumPy array or list
+        t, of the same shape, or (N,) for predictions of (N, 1).
+    sample_weight : optional
+        One weight an example, or one an entry.
+    mask : optional
+        Nonzero where the target is there; a missing target may hold anything, NaN too.
+    reduction : "mean", "sum" or "none"
+        See ``genoml.losses``.
+
+    Returns
+    -------
+    loss, grad
+        The value, and its gradient with respect to the predictions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a host target is not finite.
+    TypeError
+        If targets are an array of another library.
+    """
+    what = "mean_squared_error"
+    t, present = labelled(predictions, targets, mask, what, FINITE)
+    error = predictions - t
+    return reduce_loss(error * error, 2.0 * error, sample_weight, present, reduction, what)
+
+
+def huber_loss(
+    predictions: Array,
+    targets: Any,
+    *,
+    delta: float = 1.0,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Half the squared error near 0, a line beyond ``delta``: outliers pull with a bounded force.
+
+        l = d^2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond,    d = y - t
+        dl/dy = d clipped to [-delta, delta]
+
+    Parameters and returns are those of ``mean_squared_error``; ``delta`` > 0 is in the targets' unit.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, delta is not positive, or a host target is not finite.
+
+    References
+    ----------
+    Huber (1964), Robust estimation of a location parameter, doi:10.1214/aoms/1177703732.
+    """
+    xp, what = array_namespace(predictions), "huber_loss"
+    if not delta > 0.0:
+        raise ValueError(f"{what} expects delta > 0, got {delta}")
+    t, present = labelled(predictions, targets, mask, what, FINITE)
+    error = predictions - t
+    grads = xp.clip(error, -delta, delta)
+    # with c = clip(d): c (d - c / 2) is d^2 / 2 inside and delta (|d| - delta / 2) outside
+    entries = grads * (error - 0.5 * grads)
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what)
+
+
+def pearson_loss(
+    predictions: Array,
+    targets: Any,
+    *,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """One minus Pearson's correlation over the batch, for each task.
+
+        l_j = 1 - r_j,    r = sum_i w_i a_i b_i / sqrt(sum_i w_i a_i^2 sum_i w_i b_i^2)
+        dl/dy_i = -w_i (b_i / sqrt(A B) - r a_i / A),    A = sum w a^2, B = sum w b^2
+
+    where a and b are the predictions and the targets minus their weighted means over the labelled examples
+    of the task. The entries are tasks: ``"mean"`` is the mean over those with at least two labels. A task
+    whose predictions or targets are constant has r = 0 and gradient 0. A small batch makes a noisy
+    correlation.
+
+    Parameters
+    ----------
+    predictions : array
+        (batch,), (batch, tasks) or (batch, tasks, ...).
+    targets, mask
+        As in ``mean_squared_error``.
+    sample_weight : optional
+        Weights >= 0 within the correlation: one an example, or one an entry.
+    reduction : "mean", "sum" or "none"
+        Over the tasks; ``"none"`` gives one loss a task.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a host target is not finite.
+    """
+    xp, what = array_namespace(predictions), "pearson_loss"
+    require_axes(predictions, what, low=1, axes="(batch, ...)")
+    t, present = labelled(predictions, targets, mask, what, FINITE)
+    zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))
+    given = entry_weights(predictions, sample_weight, what)
+    weight = xp.ones_like(predictions) if given is None else xp.ones_like(predictions) * given
+    y = predictions
+    if present is not None:
+        weight, y = xp.where(present, weight, zero), xp.where(present, y, zero)
+    a, size_a = _standardised(y, weight)
+    b, size_b = _standardised(t, weight)
+    flat = xp.logical_or(size_a == 0.0, size_b == 0.0)
+    r = xp.where(flat, zero, xp.sum(weight * a * b, axis=0))
+    # the mean's own derivative drops out, since sum w b = sum w a = 0
+    grads = xp.where(flat, zero, -weight * (b - r * a) / xp.where(flat, xp.ones_like(size_a), size_a))
+    labels = present if present is not None else xp.ones_like(predictions, dtype=xp.bool)
+    counted = xp.sum(xp.astype(labels, predictions.dtype), axis=0) >= 2.0
+    return reduce_loss(1.0 - r, grads, None, counted, reduction, what, axis=0)
+
+
+def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
+    """Values less their weighted mean, brought to a sum of squares of 1; and its root before, 0 for constants."""
+    xp = array_namespace(values)
+    eps = xp.finfo(values.dtype).eps
+    total = xp.sum(weight, axis=0)
+    mean = xp.sum(weight * values, axis=0) / xp.where(total > 0.0, total, xp.ones_like(total))
+    centred = xp.where(weight > 0.0, values - mean, xp.zeros_like(values))
+    # an empty batch has no largest number
+    widest = xp.max(xp.abs(centred), axis=0) if values.shape[0] else xp.zeros_like(total)
+    # the mean of equal numbers is not always that number: what rounding leaves is no spread
+    flat = widest <= 8.0 * eps * xp.abs(mean)
+    one = xp.ones_like(total)
+    # by the largest first: squares of small or large numbers leave the range of float32
+    scale = xp.where(flat, one, widest)
+    centred = centred / scale
+    root = xp.where(flat, one, xp.sqrt(xp.sum(weight * centred * centred, axis=0)))
+    return centred / root, xp.where(flat, xp.zeros_like(total), scale * root)

@@ -1,0 +1,99 @@
+"""A small network whose motifs read one another: convolution, then attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genoml.models.windows import Window, pool
+from genoml.nn import (
+    BatchNorm1D,
+    Conv1D,
+    Dense,
+    Dropout,
+    GlobalAveragePool1D,
+    LayerNorm,
+    MaxPool1D,
+    ReLU,
+    Sequential,
+    TransformerBlock,
+    Transpose,
+)
+from genoml.nn.base import Layer
+
+
+def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Window]:
+    """What its convolution and pooling read."""
+    return [Window(kernel_size), pool(pool_size)]
+
+
+def attention_cnn(
+    *,
+    n_outputs: int = 1,
+    filters: int = 64,
+    kernel_size: int = 15,
+    pool_size: int = 8,
+    blocks: int = 2,
+    heads: int = 4,
+    hidden: int = 128,
+    dropout: float = 0.1,
+    seed: int = 0,
+) -> Sequential:
+    """Motif scan and pooling, transformer blocks over what was found, and the mean over the sequence.
+
+        conv 4 -> 64 x 15, max pool 8, batch norm, ReLU, dropout 0.1
+        two pre-norm transformer blocks: 4 heads, rotary positions, 64 -> 128 -> 64 behind each
+        layer norm, mean over the positions, dense 1
+
+    Attention lets a motif's meaning depend on which others are there and how far away. The memory of a step
+    grows with the square of length / pool_size. Padding is read as sequence without bases, as by every other
+    network here.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Tasks predicted together.
+    filters : int
+        Motif detectors, and features of every position from then on.
+    kernel_size, pool_size : int
+        Of the convolution and the pooling.
+    blocks, heads : int
+        Transformer blocks, and attention heads in each; ``heads`` divides ``filters``.
+    hidden : int
+        Size inside each block's dense part.
+    dropout : float
+        Behind the scan, and inside the blocks.
+
+    Shapes
+    ------
+    x : (batch, 4, length >= kernel_size + pool_size - 1)
+    y : (batch, n_outputs) logits
+
+    Raises
+    ------
+    ValueError
+        If the heads do not divide the filters into even parts, which rotary positions need.
+
+    References
+    ----------
+    A network of our own, not a published one. Vaswani et al. (2017), Attention is all you need,
+    arXiv:1706.03762, for the blocks; Su et al. (2021), RoFormer, arXiv:2104.09864, for rotary positions.
+    """
+    layers: dict[str, Layer] = {
+        "scan": Conv1D(4, filters, kernel_size, bias=False, activation=None),
+        "pool": MaxPool1D(pool_size),
+        "norm": BatchNorm1D(filters),
+        "relu": ReLU(),
+        "dropout": Dropout(dropout),
+        "steps": Transpose(),
+    }
+    for i in range(1, blocks + 1):
+        layers[f"block{i}"] = TransformerBlock(
+            filters, heads, hidden_features=hidden, dropout=dropout, position="rotary"
+        )
+    layers |= {
+        "last_norm": LayerNorm(filters),
+        "channels": Transpose(),
+        "mean": GlobalAveragePool1D(),
+        "output": Dense(filters, n_outputs),
+    }
+    return Sequential(layers, seed=seed)

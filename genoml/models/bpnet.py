@@ -1,0 +1,133 @@
+"""BPNet: the profile of reads at every base, and their number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+from genoml.models.windows import Window
+from genoml.nn import (
+    Conv1D,
+    CroppedResidual,
+    CropTo,
+    Dense,
+    Flatten,
+    GlobalAveragePool1D,
+    Parallel,
+    Sequential,
+)
+from genoml.nn.base import Layer, expect_shape
+
+
+def bpnet_windows(
+    kernel_size: int = 21, dilated_layers: int = 8, profile_kernel_size: int = 75, **_: Any
+) -> list[Window]:
+    """What its convolutions read, the profile head's last."""
+    dilated = [Window(2 * 2**i + 1) for i in range(1, dilated_layers + 1)]
+    return [Window(kernel_size), *dilated, Window(profile_kernel_size)]
+
+
+def bpnet(
+    *,
+    tracks: int = 1,
+    profile_length_bp: int = 1000,
+    filters: int = 64,
+    kernel_size: int = 21,
+    dilated_layers: int = 8,
+    profile_kernel_size: int = 75,
+    seed: int = 0,
+) -> Sequential:
+    """A wide convolution, dilated ones with shortcuts, and two heads: the profile's shape and its total.
+
+        conv 4 -> 64 x 21, ReLU                                              2114 -> 2094 positions
+        for i = 1 ... 8: h = crop(h) + ReLU(conv 64 -> 64 x 3, dilation 2^i)  2094 -> 1074
+        profile: conv 64 -> tracks x 75, the middle profile_length_bp         1074 -> 1000
+        counts: mean over the 1074 positions, dense 64 -> tracks
+
+    No convolution is padded, so that no output has read anything but sequence; each shortcut is cropped to
+    the middle, as long as what it is added to.
+
+    The two heads come as one array, the profile logits track by track and then the log counts;
+    ``split_profile`` takes it apart:
+
+        y[n, t profile_length_bp + l] = logit of position l of track t
+        y[n, tracks profile_length_bp + t] = log(1 + total count of track t)
+
+    Parameters
+    ----------
+    tracks : int
+        Profiles predicted together, such as the two strands.
+    profile_length_bp : int
+        Positions of a profile, in the middle of the sequence.
+    filters, kernel_size : int
+        Channels throughout, and width of the first convolution.
+    dilated_layers : int
+        Number of dilated convolutions, with dilation 2, 4, 8, ...
+    profile_kernel_size : int
+        Width of the profile head.
+
+    Shapes
+    ------
+    x : (batch, 4, length >= profile_length_bp + 1114 with these defaults)
+    y : (batch, tracks * (profile_length_bp + 1))
+
+    References
+    ----------
+    Avsec et al. (2021), Base-resolution models of transcription-factor binding reveal soft motif syntax,
+    doi:10.1038/s41588-021-00782-6. Sizes and cropping are those that its authors' later ChromBPNet takes
+    (Pampari et al. 2024, doi:10.1101/2024.12.25.630221): 2114 bp to 1000, eight dilated layers, widths 21 and
+    75; the paper has 1000 bp to 1000 with padding, nine layers, widths 25 and 25. Deviations: there is no
+    control track.
+    """
+    layers: dict[str, Layer] = {"conv": Conv1D(4, filters, kernel_size)}
+    for i in range(1, dilated_layers + 1):
+        layers[f"dilated{i}"] = CroppedResidual({"conv": Conv1D(filters, filters, 3, dilation=2**i)})
+    profile = {
+        "conv": Conv1D(filters, tracks, profile_kernel_size, activation=None),
+        "crop": CropTo(profile_length_bp),
+        "flatten": Flatten(),
+    }
+    counts = {"mean": GlobalAveragePool1D(), "dense": Dense(filters, tracks)}
+    layers["heads"] = Parallel({"profile": Sequential(profile), "counts": Sequential(counts)})
+    return Sequential(layers, seed=seed)
+
+
+def split_profile(y: Array, tracks: int = 1) -> tuple[Array, Array]:
+    """BPNet's output as profile logits and log counts; the same for its gradient.
+
+    Shapes
+    ------
+    y : (batch, tracks * (length + 1))
+    profile : (batch, tracks, length);  log_counts : (batch, tracks)
+
+    Raises
+    ------
+    ValueError
+        If y cannot be divided so.
+    """
+    ok = tracks >= 1 and y.ndim == 2 and y.shape[1] % tracks == 0 and y.shape[1] > tracks
+    expect_shape("split_profile", y, ok, f"(batch, {tracks} (length + 1))")
+    xp, (batch, width) = array_namespace(y), y.shape
+    length = width // tracks - 1
+    return xp.reshape(y[:, : tracks * length], (batch, tracks, length)), y[:, tracks * length :]
+
+
+def join_profile(profile: Array, log_counts: Array) -> Array:
+    """The inverse of ``split_profile``: gradients of both heads as BPNet's pullback takes them.
+
+    Shapes
+    ------
+    profile : (batch, tracks, length);  log_counts : (batch, tracks)
+    y : (batch, tracks * (length + 1))
+
+    Raises
+    ------
+    ValueError
+        If they differ in batch or tracks.
+    """
+    ok = profile.ndim == 3 and tuple(log_counts.shape) == tuple(profile.shape[:2])
+    expect_shape("join_profile", log_counts, ok, f"log_counts for a profile of {tuple(profile.shape)}")
+    xp, (batch, tracks, length) = array_namespace(profile), profile.shape
+    return xp.concat([xp.reshape(profile, (batch, tracks * length)), log_counts], axis=1)

@@ -1,0 +1,105 @@
+"""DeePromoter: promoters from 300 bp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genoml.models.windows import Window, pool, positions
+from genoml.nn import (
+    LSTM,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool1D,
+    Parallel,
+    Sequential,
+    Transpose,
+)
+from genoml.nn.base import Layer
+
+
+def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Window]:
+    """What its pooling reads; the convolutions are padded and keep the length."""
+    return [pool(pool_size)]
+
+
+def deepromoter(
+    *,
+    length_bp: int = 300,
+    n_outputs: int = 1,
+    filters: int = 32,
+    kernel_sizes: tuple[int, ...] = (27, 14, 7),
+    pool_size: int = 6,
+    hidden: int = 32,
+    dense_units: int = 128,
+    dropout: float = 0.5,
+    seed: int = 0,
+) -> Sequential:
+    """Convolutions of three widths beside one another, a bidirectional LSTM, and two dense layers.
+
+        side by side, for widths 27, 14, 7: conv 4 -> 32, ReLU, max pool 6, dropout 0.5    300 -> 50 positions
+        LSTM 96 -> 32 each way, every state
+        flatten (50 x 64 = 3200), dense 128, ReLU, dropout 0.5, dense 1
+
+    Convolutions are padded to keep the length, so that the three fit beside one another. The dense layer
+    behind the flattening fixes the length.
+
+    Parameters
+    ----------
+    length_bp : int
+        Length of every sequence; ``genoml train`` sets it to that of the data.
+    n_outputs : int
+        Tasks predicted together.
+    filters : int
+        Of each width.
+    kernel_sizes : ints
+        Widths of the convolutions.
+    pool_size : int
+        Of the pooling behind each.
+    hidden : int
+        Size of the LSTM's state, each way.
+    dense_units : int
+        Size of the hidden dense layer.
+    dropout : float
+        Behind each pooling and behind the hidden dense layer.
+
+    Shapes
+    ------
+    x : (batch, 4, length_bp)
+    y : (batch, n_outputs) logits; the paper's probability is their sigmoid
+
+    Raises
+    ------
+    ValueError
+        If length_bp is shorter than a window of the pooling, or there is no kernel size.
+
+    References
+    ----------
+    Oubounyt et al. (2019), DeePromoter: robust promoter predictor using deep learning,
+    doi:10.3389/fgene.2019.00286. Deviations: the 32 filters of each width are our choice.
+    """
+    left = positions(length_bp, deepromoter_windows(pool_size))
+    branches: dict[str, Layer] = {
+        f"width{i}": Sequential(
+            {
+                "conv": Conv1D(4, filters, kernel_size, padding="same"),
+                "pool": MaxPool1D(pool_size),
+                "dropout": Dropout(dropout),
+            }
+        )
+        for i, kernel_size in enumerate(kernel_sizes, 1)
+    }
+    return Sequential(
+        {
+            "scan": Parallel(branches),
+            "steps": Transpose(),
+            "lstm": Bidirectional(LSTM(filters * len(kernel_sizes), hidden)),
+            "flatten": Flatten(),
+            "dense": Dense(left * 2 * hidden, dense_units, "relu"),
+            "dropout": Dropout(dropout),
+            "output": Dense(dense_units, n_outputs),
+        },
+        seed=seed,
+    )

@@ -1,0 +1,90 @@
+"""DeepSTARR: enhancer activity from 249 bp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genoml.models.windows import Window, pool, positions
+from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
+from genoml.nn.base import Layer
+
+#: Keras's default, with which the network was trained
+_EPS = 1e-3
+
+
+def deepstarr_windows(pool_size: int = 2, **_: Any) -> list[Window]:
+    """What its poolings read; the convolutions are padded and keep the length."""
+    return [pool(pool_size)] * 4
+
+
+def deepstarr(
+    *,
+    length_bp: int = 249,
+    n_outputs: int = 2,
+    filters: tuple[int, int, int, int] = (256, 60, 60, 120),
+    kernel_sizes: tuple[int, int, int, int] = (7, 3, 5, 3),
+    pool_size: int = 2,
+    dense_units: int = 256,
+    dropout: float = 0.4,
+    seed: int = 0,
+) -> Sequential:
+    """Four blocks of convolution and pooling, two of dense layers, each with batch normalisation.
+
+        conv 4 -> 256 x 7, batch norm, ReLU, max pool 2       249 -> 124 positions
+        conv 256 -> 60 x 3, batch norm, ReLU, max pool 2      124 ->  62
+        conv 60 -> 60 x 5, batch norm, ReLU, max pool 2        62 ->  31
+        conv 60 -> 120 x 3, batch norm, ReLU, max pool 2       31 ->  15
+        flatten (1800), twice: dense 256, batch norm, ReLU, dropout 0.4
+        dense 2
+
+    Convolutions are padded to keep the length. The dense layer behind the flattening fixes the length.
+
+    Parameters
+    ----------
+    length_bp : int
+        Length of every sequence; ``genoml train`` sets it to that of the data.
+    n_outputs : int
+        Activities predicted together (developmental and housekeeping); ``genoml train`` sets it to 1.
+    filters, kernel_sizes : four ints each
+        Sizes, in the order of the layers.
+    pool_size, dense_units : int
+        Of every pooling, and of both hidden dense layers.
+    dropout : float
+        Behind each hidden dense layer.
+
+    Shapes
+    ------
+    x : (batch, 4, length_bp)
+    y : (batch, n_outputs) log2 activities for a squared error, as published; logits for labels
+
+    Raises
+    ------
+    ValueError
+        If length_bp is shorter than what the poolings read (16 bp).
+
+    References
+    ----------
+    De Almeida et al. (2022), DeepSTARR predicts enhancer activity from DNA sequence and enables the de novo
+    design of synthetic enhancers, doi:10.1038/s41588-022-01048-5. Deviations: running statistics move by 0.1
+    a step (0.01 there), which suits short trainings too. Flatten goes channel by channel.
+    """
+    left = positions(length_bp, deepstarr_windows(pool_size))
+    layers: dict[str, Layer] = {}
+    inputs = (4, *filters)
+    for i, kernel_size in enumerate(kernel_sizes, 1):
+        layers |= {
+            f"conv{i}": Conv1D(inputs[i - 1], inputs[i], kernel_size, padding="same", activation=None),
+            f"norm{i}": BatchNorm1D(inputs[i], eps=_EPS),
+            f"relu{i}": ReLU(),
+            f"pool{i}": MaxPool1D(pool_size),
+        }
+    layers["flatten"] = Flatten()
+    for i, features in enumerate((filters[3] * left, dense_units), 1):
+        layers |= {
+            f"dense{i}": Dense(features, dense_units),
+            f"dense_norm{i}": BatchNorm1D(dense_units, eps=_EPS),
+            f"dense_relu{i}": ReLU(),
+            f"dropout{i}": Dropout(dropout),
+        }
+    layers["output"] = Dense(dense_units, n_outputs)
+    return Sequential(layers, seed=seed)

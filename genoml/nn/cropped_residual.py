@@ -1,0 +1,48 @@
+"""A shortcut around layers that shorten the sequence."""
+
+from __future__ import annotations
+
+from genoml.backend import Array
+from genoml.nn.base import Pullback
+from genoml.nn.containers import Sequential
+from genoml.nn.crop import CropTo
+
+
+class CroppedResidual(Sequential):
+    """A shortcut around convolutions without padding: y = crop(x) + f(x), the middle of x being added.
+
+    f keeps the channels and shortens the sequence; ``crop`` is that of :class:`CropTo`. The parameters are
+    named as in Sequential.
+
+    Shapes
+    ------
+    x : (batch, channels, length)
+    y : (batch, channels, length - what f takes off)
+
+    Raises
+    ------
+    ValueError
+        If f(x) has other channels than x, or is longer.
+
+    References
+    ----------
+    Avsec et al. (2021), BPNet, doi:10.1038/s41588-021-00782-6, as in its authors' later code.
+    """
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        y, pullback_layers = super().vjp(x, training=training, step=step)
+        before, after = tuple(x.shape), tuple(y.shape)
+        if y.ndim != 3 or after[:2] != before[:2] or after[2] > before[2]:
+            raise ValueError(
+                f"CroppedResidual expects f(x) of x's channels and no longer than x {before}, got {after}"
+            )
+        middle, pullback_crop = CropTo(after[2], dtype=self.dtype, backend=self.backend).vjp(x)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # y = crop(x) + f(x): dL/dx = crop^T g + (df/dx)^T g
+            grad_x, grads = pullback_layers(grad, need_x=need_x)
+            shortcut, _ = pullback_crop(grad, need_x=need_x)
+            return (None if grad_x is None or shortcut is None else shortcut + grad_x), grads
+
+        return middle + y, pullback

@@ -1,0 +1,263 @@
+"""Motifs as parameters: a bank of position weight matrices that scans both strands and can be trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array, Backend
+from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.functions import activation_vjp
+from genoml.ops.conv1d import conv1d_vjp
+from genoml.random import Initializer, constant, normal
+from genoml.sequence.codes import Sequences
+from genoml.sequence.motif_bank import stack_log_probabilities
+from genoml.sequence.pwm import PWM, UNIFORM
+
+if TYPE_CHECKING:
+    from genoml.io.motifs import Motif
+
+_LN2 = math.log(2.0)
+
+
+class MotifLayer(Layer):
+    """Scan one-hot sequences with trainable motifs, on both strands.
+
+        p[m, b, k] = exp(logits[m, b, k]) / sum_c exp(logits[m, c, k])
+        w[m, b, k] = log2(p[m, b, k] / background[b])
+        s+[n, m, l] = sum_{b,k} w[m, b, k] x[n, b, l + k]
+        s-[n, m, l] = sum_{b,k} w[m, 3 - b, width - 1 - k] x[n, b, l + k]
+        y[n, m, l] = activation(max(s+, s-) - threshold[m])
+
+    The logits are unconstrained, and whatever their values, p is a motif and w its log-odds: the layer is a
+    motif scanner at every step of its training, and before. s- is the score of the reverse complement, with
+    the same parameters; where both are equal, s+ takes the gradient. A base whose one-hot row is zero adds
+    0 bits.
+
+    Parameters
+    ----------
+    n_motifs : int
+        How many.
+    width : int
+        Of each, in bases.
+    both_strands : bool
+        If False, y holds s+ alone.
+    background : sequence of 4 floats
+        Probabilities of A, C, G, T outside the motifs.
+    threshold : float, optional
+        Bits that are subtracted, trainable for each motif from this value on. None: nothing is, and there is
+        no such parameter.
+    activation : str or None
+        As in Conv1D; none by default, so that y is in bits.
+    seed : int
+        Logits begin normal with standard deviation 0.1: near the background, whose scores are 0.
+
+    Shapes
+    ------
+    x : (batch, 4, length), channels A, C, G, T
+    y : (batch, n_motifs, length - width + 1), in bits
+
+    Raises
+    ------
+    ValueError
+        If x does not have 4 channels, or a sequence is shorter than the motifs.
+
+    References
+    ----------
+    Ploenzke and Irizarry (2018), doi:10.1101/411934, for first-layer weights that are position weight
+    matrices. There weights are constrained by clipping and penalties; here by the softmax.
+    """
+
+    logits, logits_grad = Parameter(), Gradient()  # (n_motifs, 4, width)
+    threshold, threshold_grad = Parameter(), Gradient()  # (n_motifs,), only if asked for
+
+    def __init__(
+        self,
+        n_motifs: int,
+        width: int,
+        *,
+        both_strands: bool = True,
+        background: Sequence[float] = UNIFORM,
+        threshold: float | None = None,
+        activation: str | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        if n_motifs < 1 or width < 1:
+            raise ValueError(f"MotifLayer expects n_motifs >= 1 and width >= 1, got {n_motifs} and {width}")
+        if len(background) != 4 or min(background) <= 0 or abs(math.fsum(background) - 1.0) > 1e-6:
+            raise ValueError(
+                f"MotifLayer expects a background of 4 probabilities above 0 that sum to 1, got {background}"
+            )
+        self.n_motifs, self.width, self.both_strands = n_motifs, width, both_strands
+        self.background = tuple(background)
+        self.activation, self._activate = activation, activation_vjp(activation)
+        self._threshold = threshold
+        self._initial_logits: Initializer = normal((n_motifs, 4, width), 0.1)
+        self._names = [f"motif_{i}" for i in range(n_motifs)]
+
+    # ------------------------------------------------------------ from motifs, and back
+
+    @classmethod
+    def from_motifs(
+        cls,
+        motifs: Sequence[Motif | PWM],
+        *,
+        width: int | None = None,
+        pseudocount: float = 0.25,
+        background: Sequence[float] = UNIFORM,
+        **options: Any,
+    ) -> Self:
+        """A layer that begins as known motifs, such as those of a JASPAR, TRANSFAC or MEME file.
+
+        Parameters
+        ----------
+        motifs : sequence of Motif or PWM
+            One each; shorter ones are centred, with the background on both sides.
+        width : int, optional
+            That of the widest motif if None.
+        pseudocount : float
+            Added to the count of each base of a Motif, see ``PWM.from_motif``.
+        background
+            Also that of the pseudocounts' log-odds.
+        **options
+            As in the class.
+
+        Raises
+        ------
+        ValueError
+            If there is no motif, one is wider than ``width``, or a probability of 0 remains.
+        """
+        bank = [
+            motif
+            if isinstance(motif, PWM)
+            else PWM.from_motif(motif, pseudocount=pseudocount, background=background)
+            for motif in motifs
+        ]
+        logits = stack_log_probabilities(bank, width, background)
+        layer = cls(len(bank), logits.shape[2], background=background, **options)
+        layer._initial_logits = lambda rng: logits
+        layer._names = [pwm.name or name for pwm, name in zip(bank, layer._names, strict=True)]
+        return layer
+
+    @classmethod
+    def from_sequences(
+        cls,
+        *sites: Sequences,
+        pseudocount: float = 0.25,
+        background: Sequence[float] = UNIFORM,
+        **options: Any,
+    ) -> Self:
+        """A layer that begins as the motifs of aligned sites: one motif for each list of sites.
+
+        Raises
+        ------
+        ValueError
+            If a list is empty, or its sites differ in length.
+        """
+        bank = [PWM.from_sequences(group, pseudocount=pseudocount, background=background) for group in sites]
+        return cls.from_motifs(bank, background=background, **options)
+
+    def motifs(self) -> list[Motif]:
+        """The motifs as they are now, on the host, for ``genoml.io.write_meme``, logos and matches."""
+        from genoml.io.motifs import Motif
+
+        xp = array_namespace(self.logits)
+        matrices = self.backend.to_numpy(xp.permute_dims(self.probabilities(), (0, 2, 1)))
+        return [Motif(name, matrix) for name, matrix in zip(self._names, matrices, strict=True)]
+
+    # ------------------------------------------------------------ forward and backward
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        params = {"logits": self._initial_logits}
+        if self._threshold is not None:
+            params["threshold"] = constant((self.n_motifs,), self._threshold)
+        return params
+
+    def probabilities(self) -> Array:
+        """(n_motifs, 4, width): the softmax of the logits over the bases."""
+        return _softmax(self.logits)[0]
+
+    def log_odds(self) -> Array:
+        """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
+        return _log_odds(self.logits, self.background)[0]
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
+        expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
+        xp, m = array_namespace(x), self.n_motifs
+        weights, probabilities = _log_odds(self.logits, self.background)
+        kernel = xp.permute_dims(weights, (2, 1, 0))
+        if self.both_strands:
+            # the reverse complement flips positions and bases; both strands are one convolution
+            kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1))], axis=2)
+        scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), kernel)
+        forward, reverse = scores[:, :, :m], scores[:, :, m:]
+        bits = xp.maximum(forward, reverse) if self.both_strands else forward
+        has_threshold = self._threshold is not None
+        y, back = self._activate(bits - self.threshold if has_threshold else bits)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            g = back(xp.permute_dims(grad, (0, 2, 1)))
+            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold else {}
+            if self.both_strands:
+                # max gives g to the larger score, to s+ where they are equal
+                zero, first = xp.zeros((), dtype=g.dtype, device=device_of(g)), forward >= reverse
+                g = xp.concat([xp.where(first, g, zero), xp.where(first, zero, g)], axis=2)
+            grad_rows, grad_kernel = back_conv(g, need_x)
+            if self.both_strands:
+                # w serves both strands: the reverse one's gradient is flipped back and added
+                grad_kernel = grad_kernel[:, :, :m] + xp.flip(grad_kernel[:, :, m:], axis=(0, 1))
+            grad_weights = xp.permute_dims(grad_kernel, (2, 1, 0))
+            # w = (z - log sum exp z) / ln 2 - log2 q  =>  dz = (dw - p sum_b dw) / ln 2
+            total = xp.sum(grad_weights, axis=1, keepdims=True)
+            grads["logits"] = (grad_weights - probabilities * total) * (1.0 / _LN2)
+            return (None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))), grads
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback
+
+
+def _softmax(logits: Array) -> tuple[Array, Array]:
+    """Probabilities p and ln p over the bases, without overflow."""
+    xp = array_namespace(logits)
+    centred = logits - xp.max(logits, axis=1, keepdims=True)
+    log_p = centred - xp.log(xp.sum(xp.exp(centred), axis=1, keepdims=True))
+    return xp.exp(log_p), log_p
+
+
+def _log_odds(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
+    """log2(p / background), and p."""
+    xp = array_namespace(logits)
+    p, log_p = _softmax(logits)
+    logs = [math.log(q) for q in background]
+    log_q = xp.asarray(logs, dtype=logits.dtype, device=device_of(logits))
+    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), p
+
+
+def information_penalty(layer: MotifLayer, strength: float = 1.0) -> tuple[Array, dict[str, Array]]:
+    """Mean information content of a layer's motifs, as a penalty: columns that the data do not need fade.
+
+        R = (strength / n_motifs) sum_{m,b,k} p[m, b, k] w[m, b, k]    (w in bits, see MotifLayer)
+        dR/dlogits[m, b, k] = (strength / n_motifs) p[m, b, k] (w[m, b, k] - sum_c p[m, c, k] w[m, c, k])
+
+    Add the value to the loss and the gradient to that of the loss. A negative strength rewards information.
+
+    Returns
+    -------
+    value : array
+        R, a scalar on the device.
+    grads : dict
+        ``{"logits": dR/dlogits}``.
+    """
+    xp = array_namespace(layer.logits)
+    weights, p = _log_odds(layer.logits, layer.background)
+    scale = strength / layer.n_motifs
+    information = xp.sum(p * weights, axis=1, keepdims=True)
+    # d sum_c p_c w_c / dz_b: the p inside w contributes sum_c dp_c / ln 2 = 0, since p sums to 1
+    return scale * xp.sum(information), {"logits": scale * p * (weights - information)}

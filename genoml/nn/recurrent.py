@@ -1,0 +1,179 @@
+"""Recurrent layers, with backpropagation through time written out.
+
+The input's part of every gate is one matrix product for all steps; only the state's part runs step by step,
+in Python. In the pullback, whatever does not depend on later steps (the slopes of the gates) is computed for
+all steps at once, so that a step costs one product and a few element-wise operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array, Backend
+from genoml.nn.base import Gradient, Parameter, Pullback, expect_shape
+from genoml.nn.containers import Container
+from genoml.nn.masked import MaskedLayer
+from genoml.random import Initializer, constant, glorot_normal
+
+#: gradients of the states, one a step (None: zero) -> gradient of the gates' input part, other gradients
+ScanPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
+
+
+class Recurrent(MaskedLayer):
+    """What LSTM and GRU share: the sequence turned into gates, and the states turned into the output."""
+
+    gates: int
+    weights_input, weights_input_grad = Parameter(), Gradient()  # (in_features, gates hidden)
+    weights_recurrent, weights_recurrent_grad = Parameter(), Gradient()  # (hidden, gates hidden)
+    bias, bias_grad = Parameter(), Gradient()  # (gates hidden,)
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        *,
+        return_sequences: bool = True,
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        for name, value in (("in_features", in_features), ("hidden", hidden)):
+            if value < 1:
+                raise ValueError(f"{type(self).__name__} expects {name} >= 1, got {value}")
+        self.in_features, self.hidden, self.return_sequences = in_features, hidden, return_sequences
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """Each gate's weights are drawn as a dense layer's."""
+        size = self.hidden
+        return {
+            "weights_input": glorot_normal((self.in_features, self.gates * size), self.in_features, size),
+            "weights_recurrent": glorot_normal((size, self.gates * size), size, size),
+            "bias": constant((self.gates * size,), 0.0),
+        }
+
+    def scan(self, z: Array, keep: Array | None) -> tuple[list[Array], ScanPullback]:
+        """Run the steps.
+
+        Shapes
+        ------
+        z : (length, batch, gates hidden), the input's part of the gates;  keep : (length, batch, 1)
+        states : ``length`` arrays (batch, hidden)
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
+
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
+        expect_shape(type(self).__name__, x, ok, f"(batch, length >= 1, {self.in_features})")
+        xp, (batch, length, features) = array_namespace(x), x.shape
+        weights, width = self.weights_input, self.gates * self.hidden
+        steps, real = xp.permute_dims(x, (1, 0, 2)), self.real_steps(mask, x)
+        keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
+        if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
+            steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
+        rows = xp.reshape(steps, (length * batch, features))
+        states, back = self.scan(xp.reshape(rows @ weights + self.bias, (length, batch, width)), keep)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
+            received: list[Array | None] = [None] * (length - 1) + [grad]
+            if self.return_sequences:
+                received = [grad[:, t, :] for t in range(length)]
+            grad_z, grads = back(received)
+            flat = xp.reshape(grad_z, (length * batch, width))
+            grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": xp.sum(flat, axis=0)}
+            if not need_x:
+                return None, grads
+            grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
+            return xp.permute_dims(grad_x, (1, 0, 2)), grads
+
+        return (xp.stack(states, axis=1) if self.return_sequences else states[-1]), pullback
+
+
+def recurrent_grad(before: Array, grad_z: Array) -> Array:
+    """z_t = ... + h_{t-1} W  =>  dL/dW = sum_t h_{t-1}^T dz_t, as one product over all steps."""
+    xp, (length, batch, size) = array_namespace(before), before.shape
+    rows = xp.reshape(before, (length * batch, size))
+    return xp.matrix_transpose(rows) @ xp.reshape(grad_z, (length * batch, grad_z.shape[2]))
+
+
+class Bidirectional(MaskedLayer, Container):
+    """A recurrent layer, and another of its kind that reads the sequence from its end, side by side.
+
+        y[n, t] = [forward(x)[n, t], backward(flipped x)[n, length - 1 - t]]
+
+    Without ``return_sequences`` they are the last state of each: that of the backward layer has read the
+    sequence from its end to its start. Parameters are named ``forward.weights_input``,
+    ``backward.weights_input``, ...
+
+    Sequences of different lengths are padded on the right and given with a mask. The backward layer meets the
+    padding first; there its state stays 0, so that it starts at each sequence's own last step.
+
+    Parameters
+    ----------
+    layer : LSTM or GRU
+        The forward layer; the backward one has its sizes and weights of its own.
+    mask : (batch, length), 1 = real, 0 = padding, an argument of the call
+        See :class:`LSTM`.
+
+    Shapes
+    ------
+    x : (batch, length >= 1, in_features)
+    y : (batch, length, 2 hidden), or (batch, 2 hidden) without ``return_sequences``
+
+    Raises
+    ------
+    TypeError
+        If ``layer`` is not a recurrent layer.
+
+    References
+    ----------
+    Schuster and Paliwal (1997), Bidirectional recurrent neural networks, doi:10.1109/78.650093.
+    """
+
+    def __init__(self, layer: Recurrent, *, seed: int = 0) -> None:
+        if not isinstance(layer, Recurrent):
+            raise TypeError(f"Bidirectional expects an LSTM or a GRU, got {type(layer).__name__}")
+        other = type(layer)(
+            layer.in_features,
+            layer.hidden,
+            return_sequences=layer.return_sequences,
+            dtype=layer.dtype,
+            backend=layer.backend,
+        )
+        Container.__init__(self, {"forward": layer, "backward": other}, seed=seed)
+        self.directions = layer, other
+
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        xp, (ahead, behind) = array_namespace(x), self.directions
+        expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {ahead.in_features})")
+        real = self.real_steps(mask, x)
+        turned = None if real is None else xp.flip(real, axis=1)
+        y_ahead, pull_ahead = ahead.vjp(x, training=training, step=step, mask=real)
+        y_behind, pull_behind = behind.vjp(xp.flip(x, axis=1), training=training, step=step, mask=turned)
+
+        def turn(states: Array) -> Array:
+            return xp.flip(states, axis=1) if ahead.return_sequences else states
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # y holds the two outputs side by side, and x goes to both: dL/dx is the sum of what they return
+            size = ahead.hidden
+            x_ahead, grads_ahead = pull_ahead(grad[..., :size], need_x=need_x)
+            x_behind, grads_behind = pull_behind(turn(grad[..., size:]), need_x=need_x)
+            grads = {f"forward.{name}": value for name, value in grads_ahead.items()}
+            grads |= {f"backward.{name}": value for name, value in grads_behind.items()}
+            if x_ahead is None or x_behind is None:
+                return None, grads
+            return x_ahead + xp.flip(x_behind, axis=1), grads
+
+        return xp.concat([y_ahead, turn(y_behind)], axis=-1), pullback

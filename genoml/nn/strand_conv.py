@@ -1,0 +1,122 @@
+"""Convolution that treats both strands alike; see genoml/nn/strand.py for what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend
+from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.functions import activation_vjp
+from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.pad import pad_length
+from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+
+class RCConv1D(Layer):
+    """Convolution whose kernels come in reverse-complement pairs: turning x turns y.
+
+        W[o, c, k] = weights[o, c, k],  W[O - 1 - o, c, k] = weights[o, C - 1 - c, K - 1 - k]    for o < O / 2
+        y[n, o, l] = activation(b[o] + sum_{c,k} W[o, c, k] x[n, c, l + k dilation - padding])
+
+    with b shared likewise: kernel O - 1 - o is kernel o for the other strand.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        4 at the input layer; channels of y, an even number.
+    kernel_size : int
+        Kernel width, in base pairs at the input layer.
+    padding : "valid", "same" or int
+        Zeros on both sides; ``"same"`` needs an odd kernel_size, since unequal sides break the symmetry.
+    dilation : int
+        Step between the kernel's positions; 1 = none. There is no stride, which would break the symmetry too.
+    activation : str or None
+        ``"relu"`` by default.
+
+    Shapes
+    ------
+    x : (batch, in_channels, length)
+    y : (batch, out_channels, length + 2 padding - (kernel_size - 1) dilation)
+    weights : (out_channels / 2, in_channels, kernel_size);  bias : (out_channels / 2,)
+
+    Raises
+    ------
+    ValueError
+        If out_channels is odd, the kernel of ``"same"`` is even, the channels differ, or a sequence is
+        shorter than the kernel.
+
+    References
+    ----------
+    Shrikumar et al. (2017), doi:10.1101/103663; Brown and Lunter (2019), doi:10.1093/bioinformatics/bty964.
+    """
+
+    weights, weights_grad = Parameter(), Gradient()  # (out_channels / 2, in_channels, kernel_size)
+    bias, bias_grad = Parameter(), Gradient()  # (out_channels / 2,)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        padding: str | int = "valid",
+        dilation: int = 1,
+        activation: str | None = "relu",
+        seed: int = 0,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        if in_channels < 1 or kernel_size < 1 or dilation < 1:
+            sizes = (in_channels, kernel_size, dilation)
+            raise ValueError(f"RCConv1D expects in_channels, kernel_size and dilation >= 1, got {sizes}")
+        if out_channels < 2 or out_channels % 2:
+            raise ValueError(f"RCConv1D expects an even number of out_channels, got {out_channels}")
+        if padding == "same":
+            if kernel_size % 2 == 0:
+                raise ValueError(f"RCConv1D expects an odd kernel_size for 'same', got {kernel_size}")
+            padding = (kernel_size - 1) * dilation // 2
+        elif padding == "valid":
+            padding = 0
+        if not isinstance(padding, int) or padding < 0:
+            raise ValueError(f"RCConv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.padding, self.dilation = padding, dilation
+        self.activation, self._activate = activation, activation_vjp(activation)
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        shape = (self.out_channels // 2, self.in_channels, self.kernel_size)
+        fan_in, fan_out = shape[1] * shape[2], self.out_channels * shape[2]
+        rectified = self.activation == "relu"
+        weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
+        return {"weights": weights, "bias": constant((shape[0],), 0.0)}
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        shortest = max((self.kernel_size - 1) * self.dilation + 1 - 2 * self.padding, 0)
+        ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
+        expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
+        xp, pad, length, half = array_namespace(x), self.padding, x.shape[2], self.out_channels // 2
+        kernel = xp.permute_dims(self.weights, (2, 1, 0))
+        kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1, 2))], axis=2)
+        bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
+        rows = pad_length(xp.permute_dims(x, (0, 2, 1)), pad, pad)
+        z, back_conv = conv1d_vjp(rows, kernel, 1, self.dilation)
+        y, back = self._activate(z + bias)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # the mirrored half is a flip of the same numbers: its gradient is flipped back and added
+            g = back(xp.permute_dims(grad, (0, 2, 1)))
+            grad_rows, grad_w = back_conv(g, need_x)
+            grad_b = xp.sum(g, axis=(0, 1))
+            folded = grad_w[:, :, :half] + xp.flip(grad_w[:, :, half:], axis=(0, 1, 2))
+            grads = {
+                "weights": xp.permute_dims(folded, (2, 1, 0)),
+                "bias": grad_b[:half] + xp.flip(grad_b[half:], axis=0),
+            }
+            if grad_rows is None:
+                return None, grads
+            return xp.permute_dims(grad_rows[:, pad : pad + length, :], (0, 2, 1)), grads
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback

@@ -1,0 +1,70 @@
+"""What every optimiser does: steps, weight decay, and its own arrays by parameter name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+
+
+class Optimizer:
+    """Base of all optimisers.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size; may be changed between updates, which is how schedules work.
+    weight_decay : float
+        Decay of every parameter that ``decays`` accepts.
+    decays : callable, optional
+        Parameter name -> whether weight decay applies; by default to weights only, not to biases and
+        normalisation scales.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        *,
+        weight_decay: float = 0.0,
+        decays: Callable[[str], bool] | None = None,
+    ) -> None:
+        if not (learning_rate > 0 and weight_decay >= 0):  # so that NaN is refused too
+            raise ValueError(
+                f"{type(self).__name__} expects learning_rate > 0 and weight_decay >= 0, "
+                f"got {learning_rate} and {weight_decay}"
+            )
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.decays = decays or (lambda name: name.rsplit(".", 1)[-1] == "weights")
+        self.steps = 0
+        #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it as it is
+        self.state: dict[str, Array] = {}
+
+    def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """One step: every parameter that has a gradient is replaced by its next value.
+
+        Raises
+        ------
+        KeyError
+            If a gradient has no parameter of its name.
+        """
+        for name in grads:
+            if name not in params:
+                raise KeyError(f"{name!r} has a gradient and is no parameter; parameters: {sorted(params)}")
+        self.steps += 1
+        for name, grad in grads.items():
+            decay = self.weight_decay if self.decays(name) else 0.0
+            params[name] = self.step_one(name, params[name], grad, decay)
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+        """The next value of one parameter; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__} must define step_one")
+
+    def slot(self, slot: str, name: str, like: Array) -> Array:
+        """One of the optimiser's arrays for a parameter, zeros at first."""
+        key = f"{slot}/{name}"
+        if key not in self.state:
+            self.state[key] = array_namespace(like).zeros_like(like)
+        return self.state[key]
