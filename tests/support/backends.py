@@ -66,10 +66,15 @@ CPU_VARIANTS = (
 VARIANTS = (*CPU_VARIANTS, "cupy")
 
 
+def installed_variants() -> list[str]:
+    """The CPU variants whose library is there."""
+    optional = {"torch", "jax"}
+    return [name for name in CPU_VARIANTS if name not in optional or importlib.util.find_spec(name)]
+
+
 def default_variants() -> list[str]:
-    """The CPU variants whose library is there, but for JAX: eager, it compiles each small operation."""
-    absent = {name for name in ("torch",) if not importlib.util.find_spec(name)}
-    return [name for name in CPU_VARIANTS if name not in absent | {"jax"}]
+    """All of them but JAX: run eagerly, it compiles each small operation."""
+    return [name for name in installed_variants() if name != "jax"]
 
 
 def has_float64(backend: Backend) -> bool:
