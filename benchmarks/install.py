@@ -39,12 +39,14 @@ def fresh_install() -> None:
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / ("Scripts" if os.name == "nt" else "bin") / "python"
-        (packages,) = Path(folder).glob("lib*/python*/site-packages")
+        ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+        packages = Path(subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip())
+        there = set(packages.iterdir())  # pip itself
         before, start = folder_bytes(packages), time.perf_counter()
         subprocess.run([python, "-m", "pip", "install", "-q", "--no-compile", str(ROOT)], check=True)
         seconds = time.perf_counter() - start
         print(f"base install: {(folder_bytes(packages) - before) / 1e6:.1f} MB in {seconds:.0f} s")
-        for package in sorted(packages.iterdir(), key=folder_bytes, reverse=True)[:6]:
+        for package in sorted(set(packages.iterdir()) - there, key=folder_bytes, reverse=True)[:6]:
             print(f"  {folder_bytes(package) / 1e6:6.1f} MB  {package.name}")
 
 
