@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, PathView, Pullback
+from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 
 
 class Container(Layer):
@@ -40,6 +41,11 @@ class Container(Layer):
     def layers(self) -> list[Layer]:
         """The children in order."""
         return list(self.named_layers.values())
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether one of the children takes a mask."""
+        return any(isinstance(layer, MaskedLayer) and layer.takes_mask for layer in self.layers)
 
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
@@ -89,17 +95,25 @@ class Container(Layer):
         return self
 
 
-class Sequential(Container):
+class Sequential(Container, MaskedLayer):
     """One layer after another: y = f_n(... f_2(f_1(x))).
 
-    Backward by the chain rule, last layer first. Raises ValueError for an empty list, or layers on different
-    backends.
+    Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that takes a mask
+    (attention, recurrent, a container of such) is given it; they must see sequences of the mask's length.
+
+    Raises
+    ------
+    ValueError
+        For an empty list, layers on different backends, or a mask that no layer takes.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
+        refuse_unread_mask(self, mask)
         pullbacks: list[tuple[str, Pullback]] = []
         for name, layer in self.named_layers.items():
-            x, pullback_layer = layer.vjp(x, training=training, step=step)
+            x, pullback_layer = call_vjp(layer, x, training=training, step=step, mask=mask)
             pullbacks.append((name, pullback_layer))
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
@@ -134,8 +148,10 @@ class Residual(Sequential):
     def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        y, pullback_layers = super().vjp(x, training=training, step=step)
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
+        y, pullback_layers = super().vjp(x, training=training, step=step, mask=mask)
         if tuple(y.shape) != tuple(x.shape):
             raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
 
@@ -147,18 +163,26 @@ class Residual(Sequential):
         return x + y, pullback
 
 
-class Parallel(Container):
+class Parallel(Container, MaskedLayer):
     """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
 
-    dL/dx is the sum over the branches, each of which is pulled back its own slice of dL/dy.
-    Raises ValueError if the branches' outputs differ in any axis but the channels.
+    dL/dx is the sum over the branches, each of which is pulled back its own slice of dL/dy. A mask is handed
+    on as in Sequential.
+
+    Raises
+    ------
+    ValueError
+        If the branches' outputs differ in any axis but the channels, or for a mask that no branch takes.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
+        refuse_unread_mask(self, mask)
         outputs, pullbacks = [], []
         for layer in self.layers:
-            y, pullback_branch = layer.vjp(x, training=training, step=step)
+            y, pullback_branch = call_vjp(layer, x, training=training, step=step, mask=mask)
             outputs.append(y)
             pullbacks.append(pullback_branch)
         shapes = [tuple(y.shape) for y in outputs]

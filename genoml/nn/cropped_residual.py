@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from genoml.backend import Array
 from genoml.nn.base import Pullback
 from genoml.nn.containers import Sequential
@@ -29,9 +31,11 @@ class CroppedResidual(Sequential):
     Avsec et al. (2021), BPNet, doi:10.1038/s41588-021-00782-6, as in its authors' later code.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        y, pullback_layers = super().vjp(x, training=training, step=step)
+        y, pullback_layers = super().vjp(x, training=training, step=step, mask=mask)
         before, after = tuple(x.shape), tuple(y.shape)
         if y.ndim != 3 or after[:2] != before[:2] or after[2] > before[2]:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Layers over (batch, length, features) that are told which positions are real and which are padding."""
+"""Layers that are told which positions are real and which are padding, and containers that pass it on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from genoml.ops.convert import array_like
 
 
 class MaskedLayer(Layer):
-    """A layer over (batch, length, features) whose call takes a mask of the real steps."""
+    """A layer whose call takes a mask of the real steps: over (batch, length, features), or a container of such."""
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether a mask has an effect: False for a container in which no layer takes one."""
+        return True
 
     def __call__(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
@@ -41,3 +46,18 @@ class MaskedLayer(Layer):
         real, expected = array_like(mask, x, f"{type(self).__name__} mask"), tuple(x.shape[:2])
         expect_shape(f"{type(self).__name__} mask", real, tuple(real.shape) == expected, f"{expected}")
         return real != 0
+
+
+def call_vjp(
+    layer: Layer, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+) -> tuple[Array, Pullback]:
+    """``layer.vjp``, with the mask for a layer that takes one."""
+    if isinstance(layer, MaskedLayer) and layer.takes_mask:
+        return layer.vjp(x, training=training, step=step, mask=mask)
+    return layer.vjp(x, training=training, step=step)
+
+
+def refuse_unread_mask(layer: MaskedLayer, mask: Any) -> None:
+    """Raise ValueError if there is a mask and the layer has no use for it: it would silently do nothing."""
+    if mask is not None and not layer.takes_mask:
+        raise ValueError(f"{type(layer).__name__} has no layer that takes a mask, and was given one")

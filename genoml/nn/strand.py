@@ -22,7 +22,7 @@ Research 165, who compare the two ways.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -30,16 +30,18 @@ from array_api_compat import device as device_of
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.nn.containers import Container
+from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.norm import BatchNorm1D
+from genoml.ops.convert import array_like
 from genoml.ops.pool1d import global_max_vjp
 
 
-class StrandSymmetric(Container):
+class StrandSymmetric(Container, MaskedLayer):
     """Any model, made the same for both strands: y = combine(f(x), f(reverse complement of x)).
 
     Both strands go through the model as one batch of twice the size: batch normalisation takes its statistics
     over both, and dropout draws a mask for each, so that in training the symmetry holds on average; in
-    evaluation it is exact.
+    evaluation it is exact. A mask is handed to the model, turned for the other strand.
 
     Parameters
     ----------
@@ -70,11 +72,17 @@ class StrandSymmetric(Container):
         super().__init__({"model": model}, seed=seed)
         self.combine = combine
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> tuple[Array, Pullback]:
         expect_shape("StrandSymmetric", x, x.ndim == 3 and x.shape[1] == 4, "(batch, 4, length)")
         xp, n = array_namespace(x), x.shape[0]
         both = xp.concat([x, xp.flip(x, axis=(1, 2))], axis=0)
-        outputs, back = self.named_layers["model"].vjp(both, training=training, step=step)
+        refuse_unread_mask(self, mask)
+        if mask is not None:
+            mask = array_like(mask, x, "StrandSymmetric mask")
+            mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
+        outputs, back = call_vjp(self.named_layers["model"], both, training=training, step=step, mask=mask)
         flat = outputs.ndim <= 2
         expect_shape("StrandSymmetric", outputs, flat, "a model that gives (batch,) or (batch, outputs)")
         given, turned = outputs[:n, ...], outputs[n:, ...]

@@ -15,7 +15,7 @@ from genoml.nn.containers import Container
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
-from genoml.nn.masked import MaskedLayer
+from genoml.nn.masked import MaskedLayer, call_vjp
 from genoml.nn.softmax import softmax, softmax_gradient
 from genoml.random import Initializer, constant, identity
 
@@ -174,11 +174,7 @@ class TransformerBlock(MaskedLayer, Container):
         """The shortcut x + f(x), f being these children in a row: dL/dx = g + (df/dx)^T g."""
         h, pullbacks = x, []
         for name in names:
-            layer = self[name]
-            if isinstance(layer, MaskedLayer):
-                h, back = layer.vjp(h, training=training, step=step, mask=mask)
-            else:
-                h, back = layer.vjp(h, training=training, step=step)
+            h, back = call_vjp(self[name], h, training=training, step=step, mask=mask)
             pullbacks.append((name, back))
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
