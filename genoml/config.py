@@ -12,6 +12,7 @@ import msgspec
 
 from genoml.data import Augmentation
 from genoml.models import model_spec
+from genoml.objectives import BinaryClassification
 from genoml.optim import AdamW
 from genoml.schedules import one_cycle
 from genoml.train import FitOptions
@@ -35,6 +36,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: share of the steps over which the learning rate rises
     warmup: float = 0.25
     max_grad_norm: float | None = None
+    #: largest norm of the weights into one output; Basset used 7
+    max_weight_norm: float | None = None
+    #: exponent of the focal loss; 0 = binary cross-entropy
+    focal_gamma: float = 0.0
     label_smoothing: float = 0.0
     #: decay of the moving average of the weights; 0 = none
     average_decay: float = 0.99
@@ -57,8 +62,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             self._expect(name, lambda value: value is None or value >= 1, "a number of at least 1")
         self._expect("seed", lambda value: 0 <= value < 2**63, "a number from 0 to 2**63 - 1")
         self._expect("learning_rate", lambda value: 0 < value < math.inf, "a number above 0")
-        self._expect("max_grad_norm", lambda value: value is None or 0 < value < math.inf, "a number above 0")
-        for name in ("shift_bp", "weight_decay"):
+        for name in ("max_grad_norm", "max_weight_norm"):
+            self._expect(name, lambda value: value is None or 0 < value < math.inf, "a number above 0")
+        for name in ("shift_bp", "weight_decay", "focal_gamma"):
             self._expect(name, lambda value: value is None or 0 <= value < math.inf, "a number of at least 0")
         for name in ("average_decay", "label_smoothing", "warmup"):
             self._expect(name, lambda value: 0 <= value < 1, "a number from 0 to below 1")
@@ -89,9 +95,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
-            class_weight=class_weight,
-            label_smoothing=self.label_smoothing,
+            objective=BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma),
             max_grad_norm=self.max_grad_norm,
+            max_weight_norm=self.max_weight_norm,
             average_decay=self.average_decay,
             patience=self.patience,
             ambiguous=self.ambiguous,

@@ -9,8 +9,8 @@ import numpy as np
 from genoml.backend import Array, Backend
 from genoml.data import SequenceData
 from genoml.metrics import aupr, auroc, f1_score
-from genoml.nn.activations import sigmoid
 from genoml.nn.base import Layer
+from genoml.objectives import BinaryClassification, Objective
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 
@@ -21,7 +21,7 @@ def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str
     return backend.xp.permute_dims(encoded, (0, 2, 1))
 
 
-def predict_logits(
+def predict_outputs(
     model: Layer,
     codes: np.ndarray,
     *,
@@ -29,7 +29,9 @@ def predict_logits(
     both_strands: bool = True,
     ambiguous: str = "zero",
 ) -> np.ndarray:
-    """Logits (n, tasks) of base codes (n, length), the mean of both strands' unless told otherwise.
+    """A model's outputs (n, outputs) for base codes (n, length), the mean of both strands' unless told otherwise.
+
+    They are what the model's objective reads: logits, logarithms of rates, values.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def predict_logits(
         Without sequences, or for an ambiguous letter with ``ambiguous="error"``.
     """
     if not len(codes):
-        raise ValueError("predict_logits expects at least one sequence, got none")
+        raise ValueError("predict_outputs expects at least one sequence, got none")
     backend, outputs = model.backend, []
     with backend.computing():
         for start in range(0, len(codes), batch_size):
@@ -51,23 +53,36 @@ def predict_logits(
     return np.concatenate(outputs)
 
 
-def predict(model: Layer, codes: np.ndarray, **options: Any) -> np.ndarray:
-    """Probabilities (n, tasks): the sigmoid of ``predict_logits``, whose options it takes.
+def predict(
+    model: Layer, codes: np.ndarray, *, objective: Objective | None = None, **options: Any
+) -> np.ndarray:
+    """What the model says of base codes (n, length): probabilities (n, tasks), or as its objective has it.
+
+    Parameters
+    ----------
+    model : Layer
+        A trained model.
+    codes : (n, length) uint8
+        Base codes.
+    objective : Objective, optional
+        What the model was trained for; binary classification if None.
+    **options
+        Those of ``predict_outputs``.
 
     Raises
     ------
     ValueError
-        As ``predict_logits``, and where the model gives a NaN.
+        As ``predict_outputs``, and where the model gives a NaN.
     """
     with np.errstate(all="ignore"):  # what they warn of is seen in the result
-        logits = predict_logits(model, codes, **options)
-    affected = int(np.sum(np.isnan(logits).any(axis=1)))
+        outputs = predict_outputs(model, codes, **options)
+    affected = int(np.sum(np.isnan(outputs).any(axis=1)))
     if affected:
         raise ValueError(
             f"the model gives no number (NaN) for {affected} of {len(codes)} sequences; its weights are too "
             "large or damaged: train it again, with a smaller learning rate"
         )
-    return np.asarray(sigmoid(logits))
+    return (objective or BinaryClassification()).predictions(outputs)
 
 
 def evaluate(model: Layer, data: SequenceData, **options: Any) -> dict[str, float]:

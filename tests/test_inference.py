@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend
-from genoml.inference import encode_batch, evaluate, predict, predict_logits, score_predictions
+from genoml.inference import encode_batch, evaluate, predict, predict_outputs, score_predictions
 from genoml.models import build_model
 from genoml.sequence import base_codes, reverse_complement
 from support.planted import planted_data
@@ -18,22 +18,22 @@ def test_a_sequence_and_its_reverse_complement_get_the_same_score() -> None:
 
 
 def test_both_strands_are_the_mean_of_each() -> None:
-    forward = predict_logits(MODEL, CODES, both_strands=False)
-    backward = predict_logits(MODEL, reverse_complement(CODES), both_strands=False)
+    forward = predict_outputs(MODEL, CODES, both_strands=False)
+    backward = predict_outputs(MODEL, reverse_complement(CODES), both_strands=False)
     assert not np.allclose(forward, backward)
-    np.testing.assert_allclose(predict_logits(MODEL, CODES), (forward + backward) / 2, rtol=1e-6)
+    np.testing.assert_allclose(predict_outputs(MODEL, CODES), (forward + backward) / 2, rtol=1e-6)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 23, 1000])
 def test_the_batch_size_changes_no_score(batch_size: int) -> None:
     np.testing.assert_allclose(
-        predict_logits(MODEL, CODES, batch_size=batch_size), predict_logits(MODEL, CODES), atol=1e-6
+        predict_outputs(MODEL, CODES, batch_size=batch_size), predict_outputs(MODEL, CODES), atol=1e-6
     )
 
 
 def test_probabilities_are_the_sigmoid_of_the_logits() -> None:
     np.testing.assert_allclose(
-        predict(MODEL, CODES), 1 / (1 + np.exp(-predict_logits(MODEL, CODES))), rtol=1e-6
+        predict(MODEL, CODES), 1 / (1 + np.exp(-predict_outputs(MODEL, CODES))), rtol=1e-6
     )
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from genoml.backend import Array, Backend
 from genoml.data import Augmentation, SequenceData, split_by_group, split_random
-from genoml.inference import predict_logits
+from genoml.inference import predict_outputs
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.models import build_model
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Exp, GlobalMaxPool1D, Layer, Parallel, Sequential
 from genoml.nn.base import Pullback
+from genoml.objectives import BinaryClassification
 from genoml.optim import SGD, AdamW
 from genoml.schedules import one_cycle
 from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, NotFiniteError, Trainer, first_not_finite, fit
@@ -83,7 +84,7 @@ def test_the_model_ends_with_the_epoch_of_the_greatest_validation_auroc() -> Non
     scores = [record["validation_auroc"] for record in history.epochs]
     assert history.best_epoch == int(np.argmax(scores))
     assert len(set(scores)) > 1
-    logits = predict_logits(model, held.codes)
+    logits = predict_outputs(model, held.codes)
     assert float(auroc(logits, held.targets)) == max(scores)
     assert same(weights(model), recorder.weights[history.best_epoch])
     assert [improved for _, improved in recorder.epochs] == [
@@ -116,7 +117,7 @@ def test_validation_averages_auroc_over_tasks() -> None:
     tasks = SequenceData(data.codes, np.concatenate([data.targets, second], axis=1))
     model = Sequential([Conv1D(4, 6, 8), GlobalMaxPool1D(), Dense(6, 2)])
     history = fit(model, tasks, validation=tasks, options=small_options(epochs=2))
-    logits = predict_logits(model, tasks.codes)
+    logits = predict_outputs(model, tasks.codes)
     each = [float(auroc(logits[:, i], tasks.targets[:, i])) for i in range(2)]
     best = history.epochs[history.best_epoch or 0]
     assert best["validation_auroc"] == pytest.approx(np.mean(each), abs=1e-12)
@@ -181,10 +182,10 @@ def test_class_weights_and_label_smoothing_enter_the_loss(
 ) -> None:
     data = planted_data(10)
     options = small_options(
-        augmentation=Augmentation(False, 0), label_smoothing=smoothing, class_weight=class_weight
+        augmentation=Augmentation(False, 0), objective=BinaryClassification(class_weight, smoothing)
     )
     loss, _ = step_of(options, data)
-    z = predict_logits(small_model(), data.codes, both_strands=False).astype(np.float64)
+    z = predict_outputs(small_model(), data.codes, both_strands=False).astype(np.float64)
     t = data.targets * (1 - smoothing) + smoothing / 2
     entries = class_weight[1] * t * np.logaddexp(0, -z) + class_weight[0] * (1 - t) * np.logaddexp(0, z)
     assert loss == pytest.approx(entries.mean(), rel=1e-5)
@@ -228,7 +229,7 @@ def test_the_average_is_evaluated_and_kept_while_training_goes_on_from_the_live_
     assert [loss for _, loss, _ in averaged.steps] == [loss for _, loss, _ in live_recorder.steps]
     assert history.best_epoch is not None
     assert same(weights(model), averaged.weights[history.best_epoch])
-    logits = predict_logits(model, held.codes)
+    logits = predict_outputs(model, held.codes)
     assert float(auroc(logits, held.targets)) == history.epochs[history.best_epoch]["validation_auroc"]
 
 
@@ -335,7 +336,7 @@ def test_a_huge_learning_rate_stops_in_the_step_without_a_warning_and_leaves_a_u
     assert "step 1" in str(error)
     assert "layer" in str(error)
     assert same(weights(model), before)
-    assert np.isfinite(predict_logits(model, planted_data(5, 20).codes)).all()
+    assert np.isfinite(predict_outputs(model, planted_data(5, 20).codes)).all()
 
 
 def test_a_last_update_that_makes_the_weights_useless_is_not_kept() -> None:
@@ -343,7 +344,7 @@ def test_a_last_update_that_makes_the_weights_useless_is_not_kept() -> None:
     with pytest.raises(NotFiniteError) as caught:
         fit(model, planted_data(8), options=small_options(epochs=1, optimizer=SGD(1e39)))
     assert caught.value.step == 0
-    assert np.isfinite(predict_logits(model, planted_data(5).codes)).all()
+    assert np.isfinite(predict_outputs(model, planted_data(5).codes)).all()
 
 
 def test_a_validation_loss_that_is_not_finite_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +353,7 @@ def test_a_validation_loss_that_is_not_finite_stops_the_training(monkeypatch: py
     def broken(*_: object, **__: object) -> np.ndarray:
         return np.full((len(data), 1), np.nan, np.float32)
 
-    monkeypatch.setattr("genoml.train.predict_logits", broken)
+    monkeypatch.setattr("genoml.train.loop.predict_outputs", broken)
     with pytest.raises(NotFiniteError, match="the validation loss"):
         fit(small_model(), data, validation=data, options=small_options())
 

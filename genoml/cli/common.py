@@ -163,7 +163,15 @@ def score_sequences(model: Layer, record: RunRecord, path: str) -> tuple[Sequenc
         codes = base_codes([sequences.letters[row] for row in rows], pad="both", length=width)
         batch_size = max(1, min(256, _BATCH_BP // width))
         order.append(rows)
-        parts.append(predict(model, codes, batch_size=batch_size, ambiguous=config.ambiguous))
+        parts.append(
+            predict(
+                model,
+                codes,
+                batch_size=batch_size,
+                ambiguous=config.ambiguous,
+                both_strands=config.reverse_complement,
+            )
+        )
     return sequences, np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 

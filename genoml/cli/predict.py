@@ -28,7 +28,7 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
     """Write the score that the model in the folder RUN gives each of SEQUENCES, a FASTA or FASTQ file.
 
     RUN is what `genoml train` made; SEQUENCES may be gzipped, and - is standard input. Scores are
-    probabilities of the positive class, averaged over both strands, in the order of the file. A sequence
+    probabilities of the positive class, averaged over both strands if RUN was trained on both, in the order of the file. A sequence
     shorter than those of the training is padded to their length; a longer one is read whole.
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -22,11 +23,15 @@ class SequenceData:
         Labels.
     groups : (n,) of str, or None
         What must not be torn apart by a split, such as the chromosome.
+    extras : mapping of (n, ...) arrays
+        What the loss takes beside the targets, by its name there: ``sample_weight``, ``mask`` (0 where a label
+        is missing), ``offset`` (of counts); see genoml.objectives.
     """
 
     codes: np.ndarray
     targets: np.ndarray
     groups: np.ndarray | None = None
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.codes.ndim != 2 or self.codes.dtype != np.uint8:
@@ -39,16 +44,24 @@ class SequenceData:
             )
         if self.groups is not None and len(self.groups) != len(self.codes):
             raise ValueError(f"SequenceData expects {len(self.codes)} groups, got {len(self.groups)}")
+        for name, values in self.extras.items():
+            if len(values) != len(self.codes):
+                raise ValueError(f"SequenceData expects {len(self.codes)} of {name}, got {len(values)}")
 
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, index: np.ndarray) -> SequenceData:
+    def take(self, index: np.ndarray) -> Self:
         """The examples at these positions, or where a mask is true."""
-        groups = None if self.groups is None else self.groups[index]
-        return SequenceData(self.codes[index], self.targets[index], groups)
+        return replace(
+            self,
+            codes=self.codes[index],
+            targets=self.targets[index],
+            groups=None if self.groups is None else self.groups[index],
+            extras={name: values[index] for name, values in self.extras.items()},
+        )
 
-    def for_epoch(self, epoch: int, seed: int) -> SequenceData:
+    def for_epoch(self, epoch: int, seed: int) -> Self:
         """What one epoch trains on; a data set whose examples are drawn anew each time overrides this."""
         return self
 
@@ -65,10 +78,13 @@ class SequenceData:
         return cls(np.concatenate([positives, negatives]), targets.astype(np.float32), together)
 
 
-def split_random(data: SequenceData, fraction: float, seed: int) -> tuple[SequenceData, SequenceData]:
+def split_random(
+    data: SequenceData, fraction: float, seed: int, *, by_class: bool = True
+) -> tuple[SequenceData, SequenceData]:
     """(rest, held out): a random ``fraction`` of each class is held out, at least one example of each.
 
-    Classes are those of the first target, so that a rare class is present on both sides.
+    Classes are those of the first target, so that a rare class is present on both sides. With
+    ``by_class=False``, for targets that are not classes, the examples are one class.
 
     Raises
     ------
@@ -78,8 +94,9 @@ def split_random(data: SequenceData, fraction: float, seed: int) -> tuple[Sequen
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"split_random expects 0 < fraction < 1, got {fraction}")
     rng, held = host_generator(seed, "split"), np.zeros(len(data), dtype=bool)
-    for label in np.unique(data.targets[:, 0]):
-        members = np.flatnonzero(data.targets[:, 0] == label)
+    labels = data.targets[:, 0] if by_class else np.zeros(len(data))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
         if len(members) < 2:
             raise ValueError(
                 f"split_random expects at least 2 examples of each class, got {len(members)} of {label}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -35,17 +36,17 @@ class ShuffledNegatives(SequenceData):
         plain = SequenceData.binary(positives, _shuffled(positives, seed), both)
         return cls(plain.codes, plain.targets, plain.groups, origins=np.concatenate([positives, positives]))
 
-    def take(self, index: np.ndarray) -> ShuffledNegatives:
+    def take(self, index: np.ndarray) -> Self:
         """The examples at these positions, or where a mask is true."""
-        groups = None if self.groups is None else self.groups[index]
-        return ShuffledNegatives(self.codes[index], self.targets[index], groups, origins=self.origins[index])
+        # the lengths are checked of the whole, so the origins come along in one step
+        return replace(super().take(index), origins=self.origins[index])
 
-    def for_epoch(self, epoch: int, seed: int) -> ShuffledNegatives:
+    def for_epoch(self, epoch: int, seed: int) -> Self:
         """The same positives; new shuffles, keyed by (seed, epoch)."""
         negative = self.targets[:, 0] == 0.0
         codes = self.codes.copy()
         codes[negative] = _shuffled(self.origins[negative], derive_key(seed, "negatives", epoch)[0] >> 1)
-        return ShuffledNegatives(codes, self.targets, self.groups, origins=self.origins)
+        return replace(self, codes=codes)
 
 
 def _shuffled(codes: np.ndarray, seed: int) -> np.ndarray:

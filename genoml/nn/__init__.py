@@ -12,8 +12,10 @@ from genoml.nn.dropout import Dropout, SpatialDropout1D
 from genoml.nn.embedding import Embedding
 from genoml.nn.gru import GRU
 from genoml.nn.layer_norm import GroupNorm, LayerNorm
+from genoml.nn.learned_dispersion import LearnedDispersion
 from genoml.nn.lstm import LSTM
-from genoml.nn.motif import MotifLayer, information_penalty
+from genoml.nn.motif import MotifLayer
+from genoml.nn.motif_penalty import information_penalty
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import AveragePool1D, GlobalAveragePool1D, GlobalMaxPool1D, MaxPool1D
 from genoml.nn.positions import SinusoidalPositions
@@ -49,6 +51,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedDispersion",
     "LogSoftmax",
     "MaxPool1D",
     "MotifLayer",

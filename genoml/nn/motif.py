@@ -186,13 +186,13 @@ class MotifLayer(Layer):
 
     def log_odds(self) -> Array:
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
-        return _log_odds(self.logits, self.background)[0]
+        return log_odds_of(self.logits, self.background)[0]
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
         expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
         xp, m = array_namespace(x), self.n_motifs
-        weights, probabilities = _log_odds(self.logits, self.background)
+        weights, probabilities = log_odds_of(self.logits, self.background)
         kernel = xp.permute_dims(weights, (2, 1, 0))
         if self.both_strands:
             # the reverse complement flips positions and bases; both strands are one convolution
@@ -231,33 +231,10 @@ def _softmax(logits: Array) -> tuple[Array, Array]:
     return xp.exp(log_p), log_p
 
 
-def _log_odds(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
+def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
     """log2(p / background), and p."""
     xp = array_namespace(logits)
     p, log_p = _softmax(logits)
     logs = [math.log(q) for q in background]
     log_q = xp.asarray(logs, dtype=logits.dtype, device=device_of(logits))
     return (log_p - log_q[None, :, None]) * (1.0 / _LN2), p
-
-
-def information_penalty(layer: MotifLayer, strength: float = 1.0) -> tuple[Array, dict[str, Array]]:
-    """Mean information content of a layer's motifs, as a penalty: columns that the data do not need fade.
-
-        R = (strength / n_motifs) sum_{m,b,k} p[m, b, k] w[m, b, k]    (w in bits, see MotifLayer)
-        dR/dlogits[m, b, k] = (strength / n_motifs) p[m, b, k] (w[m, b, k] - sum_c p[m, c, k] w[m, c, k])
-
-    Add the value to the loss and the gradient to that of the loss. A negative strength rewards information.
-
-    Returns
-    -------
-    value : array
-        R, a scalar on the device.
-    grads : dict
-        ``{"logits": dR/dlogits}``.
-    """
-    xp = array_namespace(layer.logits)
-    weights, p = _log_odds(layer.logits, layer.background)
-    scale = strength / layer.n_motifs
-    information = xp.sum(p * weights, axis=1, keepdims=True)
-    # d sum_c p_c w_c / dz_b: the p inside w contributes sum_c dp_c / ln 2 = 0, since p sums to 1
-    return scale * xp.sum(information), {"logits": scale * p * (weights - information)}

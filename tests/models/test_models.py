@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend
-from genoml.inference import predict_logits
+from genoml.inference import predict_outputs
 from genoml.models import MODELS, build_model, check_options, model_spec
 from genoml.testing import forward_backward
 from support.backends import has_float64
@@ -33,12 +33,12 @@ def test_a_model_reads_its_shortest_sequence_and_nothing_shorter(name: str, smal
         options["length_bp"] = shortest
     model = build_model(name, options)
     codes = np.zeros((2, shortest), np.uint8)
-    logits = predict_logits(model, codes)
+    logits = predict_outputs(model, codes)
     assert logits.ndim == 2
     assert len(logits) == 2
     if shortest > 1:  # files have no empty sequences
         with pytest.raises(ValueError, match="length >= "):
-            predict_logits(model, codes[:, 1:])
+            predict_outputs(model, codes[:, 1:])
 
 
 @pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.fixed_length])
@@ -46,7 +46,7 @@ def test_a_model_of_a_fixed_length_reads_no_other(name: str) -> None:
     model = small_model(name)
     codes = np.zeros((2, 2 * small_length_bp(name)), np.uint8)
     with pytest.raises(ValueError, match=r"Dense expects \(batch, "):
-        predict_logits(model, codes)
+        predict_outputs(model, codes)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "bpnet"])
@@ -58,7 +58,7 @@ def test_the_options_for_a_length_suit_that_length_and_give_one_output(name: str
         assert check_options(name, found) == found
         assert spec.min_length_bp(**found) <= max(length, spec.min_length_bp())
         model = build_model(name, found | options)
-        assert predict_logits(model, np.zeros((2, length), np.uint8)).shape == (2, 1)
+        assert predict_outputs(model, np.zeros((2, length), np.uint8)).shape == (2, 1)
 
 
 def test_bpnet_says_that_it_has_no_use_for_labels() -> None:

@@ -119,6 +119,9 @@ COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]]
     nn.AveragePool1D: lambda call, x: F.avg_pool1d(x, call.layer.pool_size, call.layer.stride),
     nn.CropTo: lambda call, x: x[:, :, (x.shape[2] - call.layer.length) // 2 :][:, :, : call.layer.length],
     nn.SpatialDropout1D: dropout,
+    nn.LearnedDispersion: lambda call, x: torch.cat(
+        [x, call.arrays["log_dispersion"].expand(len(x), -1)], dim=1
+    ),
     nn.GlobalMaxPool1D: lambda call, x: torch.max(x, dim=2).values,
     nn.GlobalAveragePool1D: lambda call, x: torch.mean(x, dim=2),
     nn.Flatten: lambda call, x: torch.flatten(x, 1),

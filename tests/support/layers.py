@@ -207,6 +207,16 @@ LAYERS: dict[str, LayerCase] = {
         edges=[(1, 4, 6)],
         errors=[((3, 5, 12), "Conv1D expects (batch, 4, length >= 3), got (3, 5, 12)")],
     ),
+    "LearnedDispersion": LayerCase(
+        lambda: nn.LearnedDispersion(3, 0.4),
+        (2, 3),
+        edges=[(0, 3), (1, 3)],
+        errors=[
+            ((2, 4), "LearnedDispersion expects (batch, 3), got (2, 4)"),
+            ((2, 3, 1), "LearnedDispersion expects (batch, 3), got (2, 3, 1)"),
+        ],
+        reference=lambda p, x: np.concatenate([x, np.tile(p["log_dispersion"], (len(x), 1))], axis=1),
+    ),
     "Parallel": LayerCase(
         lambda: nn.Parallel(
             {

@@ -8,118 +8,23 @@ once (NumPy), every 16 steps where it queues work (CUDA).
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import numpy as np
 
 from genoml.backend import Array
-from genoml.data import Augmentation, SequenceData, epoch_order
-from genoml.inference import encode_batch, predict_logits
-from genoml.losses import binary_cross_entropy_with_logits
-from genoml.metrics import auroc
+from genoml.data import SequenceData, epoch_order
+from genoml.inference import encode_batch, predict_outputs
 from genoml.nn.base import Layer
-from genoml.nn.containers import Parallel, Sequential
-from genoml.optim import AdamW, Optimizer, clip_by_norm
+from genoml.optim import clip_by_norm, limit_norms
 from genoml.random import host_generator
-from genoml.schedules import Schedule, constant
+from genoml.schedules import ReduceOnPlateau
+from genoml.train.finite import NotFiniteError, first_not_finite
+from genoml.train.options import Callback, FitOptions, History
+from genoml.train.snapshots import Average, Snapshot
 
 #: steps between two reads of the device, where it works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
-
-
-class NotFiniteError(ArithmeticError):
-    """The loss became NaN or infinite. The model holds the last weights that gave a finite one.
-
-    Attributes
-    ----------
-    step : int
-        Step, from 0, whose loss was not finite, or whose update made the weights so that the next would be.
-    layer : str
-        Path and class of the first layer whose parameters or output were not finite, or ``"the loss"``.
-    """
-
-    def __init__(self, step: int, layer: str) -> None:
-        super().__init__(
-            f"the loss is not finite at step {step}, first seen in {layer}; the weights before it are kept. "
-            "Try a smaller learning rate or gradient clipping"
-        )
-        self.step, self.layer = step, layer
-
-
-class Callback(Protocol):
-    """What ``fit`` tells its caller."""
-
-    def step(self, step: int, loss: float, examples: int) -> None:
-        """A logging interval has ended."""
-
-    def epoch(self, record: dict[str, float], improved: bool) -> None:
-        """An epoch has ended; ``improved`` if the model's validation score is the best so far."""
-
-
-@dataclass
-class FitOptions:
-    """How to train; the defaults are those of ``genoml train``."""
-
-    epochs: int = 20
-    batch_size: int = 64
-    optimizer: Optimizer = field(default_factory=lambda: AdamW(1e-3))
-    schedule: Schedule = field(default_factory=constant)
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(reverse_complement=True))
-    class_weight: tuple[float, float] = (1.0, 1.0)
-    label_smoothing: float = 0.0
-    max_grad_norm: float | None = None
-    #: decay of the exponential moving average of the weights that is evaluated and kept; 0 = none
-    average_decay: float = 0.0
-    #: stop after this many epochs without a better validation score; None = never
-    patience: int | None = None
-    ambiguous: str = "zero"
-    seed: int = 0
-
-
-@dataclass
-class History:
-    """What training did: one record an epoch, and the place among them of the one whose weights were kept."""
-
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int | None = None
-    interrupted: bool = False
-
-
-class _Average:
-    """Exponential moving average of the parameters and the state, a = d a + (1 - d) p.
-
-    d is at most (1 + t) / (10 + t) at step t, which forgets the initial weights. The running statistics of a
-    batch normalisation are averaged too, since they belong to the weights beside them.
-    """
-
-    def __init__(self, model: Layer, decay: float) -> None:
-        self.model, self.decay, self.steps = model, decay, 0
-        self.params, self.state = dict(model.params), dict(model.state)
-
-    def update(self) -> None:
-        """Take in the model as it is now."""
-        self.steps += 1
-        d = min(self.decay, (1.0 + self.steps) / (10.0 + self.steps))
-        for mine, live in ((self.params, self.model.params), (self.state, self.model.state)):
-            for name, value in live.items():
-                mine[name] = d * mine[name] + (1.0 - d) * value
-
-    def apply(self) -> None:
-        """Put the averages into the model."""
-        self.model.params, self.model.state = self.params, self.state
-
-
-class _Snapshot:
-    """Everything a step changes. Arrays are replaced, never written to, so this copies no numbers."""
-
-    def __init__(self, model: Layer, optimizer: Optimizer) -> None:
-        self.params, self.state = dict(model.params), dict(model.state)
-        self.moments, self.steps = dict(optimizer.state), optimizer.steps
-
-    def restore(self, model: Layer, optimizer: Optimizer) -> None:
-        model.params, model.state = self.params, self.state
-        optimizer.state, optimizer.steps = dict(self.moments), self.steps
 
 
 class Trainer:
@@ -135,16 +40,20 @@ class Trainer:
     ) -> None:
         self.model, self.data, self.validation, self.options = model, data, validation, options
         self.callback = callback
+        self.objective = options.objective
+        for part in (data, validation):
+            if part is not None:
+                self.objective.check(part.targets, part.extras)
         self.step = 0
         #: the data as this epoch sees them
         self.examples = data
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.average = _Average(model, options.average_decay) if options.average_decay else None
+        self.average = Average(model, options.average_decay) if options.average_decay else None
         self.peak_rate = options.optimizer.learning_rate
         #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
         self._pending: list[tuple[int, Array, np.ndarray]] = []
         #: before the first step that has not been read; before the newest step; before the last finite loss
-        self._unread = self._newest = self._good = _Snapshot(model, options.optimizer)
+        self._unread = self._newest = self._good = Snapshot(model, options.optimizer)
 
     # ------------------------------------------------------------ one step
 
@@ -157,17 +66,22 @@ class Trainer:
     def run_step(self, index: np.ndarray) -> None:
         """Forward, backward, update; the loss stays on the device."""
         options, model = self.options, self.model
-        self._newest = _Snapshot(model, options.optimizer)
-        smooth = options.label_smoothing
-        targets = self.examples.targets[index] * (1.0 - smooth) + 0.5 * smooth
-        logits, pullback = model.vjp(self.batch(self.step, index), training=True, step=self.step)
-        loss, grad = binary_cross_entropy_with_logits(logits, targets, class_weight=options.class_weight)
-        self._pending.append((self.step, loss, index))
+        self._newest = Snapshot(model, options.optimizer)
+        outputs, pullback = model.vjp(self.batch(self.step, index), training=True, step=self.step)
+        extras = {name: values[index] for name, values in self.examples.extras.items()}
+        loss, grad = self.objective.loss(outputs, self.examples.targets[index], **extras)
         _, grads = pullback(grad, need_x=False)
+        for penalty in options.penalties:
+            value, own = penalty(model)
+            loss = loss + value
+            grads |= {name: grads[name] + more for name, more in own.items()}
+        self._pending.append((self.step, loss, index))
         if options.max_grad_norm is not None:
             grads, _ = clip_by_norm(grads, options.max_grad_norm)
         options.optimizer.learning_rate = self.peak_rate * options.schedule(self.step)
         options.optimizer.update(model.params, grads)
+        if options.max_weight_norm is not None:
+            limit_norms(model.params, options.max_weight_norm)
         if self.average is not None:
             self.average.update()
         self.step += 1
@@ -186,7 +100,7 @@ class Trainer:
             if not np.isfinite(value):
                 self._stop_at(position)
         self._pending.clear()
-        self._good, self._unread = self._newest, _Snapshot(self.model, self.options.optimizer)
+        self._good, self._unread = self._newest, Snapshot(self.model, self.options.optimizer)
         return [float(value) for value in values]
 
     def _stop_at(self, position: int) -> NoReturn:
@@ -237,15 +151,18 @@ class Trainer:
         }
 
     def validate(self, data: SequenceData) -> dict[str, float]:
-        """Loss, and AUROC (mean over tasks that have both classes), on held-out data, strands averaged."""
-        logits = predict_logits(self.model, data.codes, ambiguous=self.options.ambiguous)
-        loss, _ = binary_cross_entropy_with_logits(logits.astype(np.float64), data.targets)
+        """The objective's loss and scores on held-out data; strands are averaged if both were trained on."""
+        outputs = predict_outputs(
+            self.model,
+            data.codes,
+            both_strands=self.options.augmentation.reverse_complement,
+            ambiguous=self.options.ambiguous,
+        ).astype(np.float64)
+        loss = self.objective.validation_loss(outputs, data.targets, **data.extras)
         if not np.isfinite(loss):
             self._diverged(self.step - 1, "the validation loss")
-        scores = [float(auroc(logits[:, i], data.targets[:, i])) for i in range(logits.shape[1])]
-        defined = [score for score in scores if not np.isnan(score)]
-        found = {"validation_loss": float(loss)}
-        return found | {"validation_auroc": float(np.mean(defined))} if defined else found
+        scores = self.objective.scores(outputs, data.targets, **data.extras)
+        return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
 
     def run(self) -> History:
         """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
@@ -262,20 +179,21 @@ class Trainer:
         try:
             for epoch in range(self.options.epochs):
                 record = self.run_epoch(epoch)
-                live = _Snapshot(model, optimizer)
+                live = Snapshot(model, optimizer)
                 if self.average is not None:
                     self.average.apply()
                 if self.validation is not None:
                     record |= self.validate(self.validation)
                 history.epochs.append(record)
-                score = _score(record)
+                score = self._score(record)
                 improved = score > best_score
                 if improved:
-                    best, best_score = _Snapshot(model, optimizer), score
+                    best, best_score = Snapshot(model, optimizer), score
                     history.best_epoch = epoch
                 if self.callback is not None:
                     self.callback.epoch(record, improved)
                 live.restore(model, optimizer)
+                self._tell_schedule(record)
                 if self._out_of_patience(epoch, history):
                     break
         except KeyboardInterrupt:
@@ -286,45 +204,25 @@ class Trainer:
             best.restore(model, optimizer)
         return history
 
+    def _score(self, record: dict[str, float]) -> float:
+        """Higher is better: the objective's score, the loss where it is undefined; else the newest epoch."""
+        best = f"validation_{self.objective.best}"
+        if best in record:
+            return record[best]
+        return -record["validation_loss"] if "validation_loss" in record else record["epoch"]
+
+    def _tell_schedule(self, record: dict[str, float]) -> None:
+        """What a ReduceOnPlateau goes by: the score if it is to rise, the loss if it is to fall."""
+        schedule = self.options.schedule
+        if isinstance(schedule, ReduceOnPlateau):
+            loss = record.get("validation_loss", record["loss"])
+            schedule.report(self._score(record) if schedule.maximise else loss)
+
     def _out_of_patience(self, epoch: int, history: History) -> bool:
         patience = self.options.patience
         if patience is None or history.best_epoch is None:
             return False
         return epoch - history.best_epoch >= patience
-
-
-def _score(record: dict[str, float]) -> float:
-    """Higher is better: AUROC; the loss where no task has both classes; the newest without validation."""
-    if "validation_auroc" in record:
-        return record["validation_auroc"]
-    return -record["validation_loss"] if "validation_loss" in record else record["epoch"]
-
-
-def _finite(layer: Layer) -> bool:
-    """Whether all parameters and state are finite; reads the device."""
-    arrays = [*layer.params.values(), *layer.state.values()]
-    return all(bool(np.all(np.isfinite(layer.backend.to_numpy(value)))) for value in arrays)
-
-
-def first_not_finite(
-    layer: Layer, x: Array, path: str = "", *, training: bool = False, step: int | None = None
-) -> str | None:
-    """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
-    # the layers inside other containers read what only their container can give them
-    if isinstance(layer, Sequential | Parallel):
-        for name, child in layer.named_layers.items():
-            below = f"{path}.{name}" if path else name
-            found = first_not_finite(child, x, below, training=training, step=step)
-            if found is not None:
-                return found
-            if isinstance(layer, Sequential):
-                x, _ = child.vjp(x, training=training, step=step)
-        return None
-    if _finite(layer):
-        y, _ = layer.vjp(x, training=training, step=step)
-        if bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
-            return None
-    return f"layer {path} ({type(layer).__name__})"
 
 
 def fit(
@@ -335,12 +233,13 @@ def fit(
     options: FitOptions | None = None,
     callback: Callback | None = None,
 ) -> History:
-    """Train a model that gives logits on binary labels.
+    """Train a model on sequences and targets.
 
     Parameters
     ----------
     model : Layer
-        (batch, 4, length) -> logits (batch, tasks); trained in place, on its own backend.
+        (batch, 4, length) -> (batch, outputs) as the objective reads them: logits on binary labels, unless
+        the options say otherwise. Trained in place, on its own backend.
     data, validation : SequenceData
         What to train on, and what to choose the best epoch by; without validation data the last one is kept.
     options : FitOptions
@@ -351,19 +250,24 @@ def fit(
 
     Notes
     -----
-    The best epoch is the first with the greatest validation AUROC; with the smallest validation loss where
-    the validation data have one class only.
+    The best epoch is the first with the greatest validation score of the objective (AUROC for labels,
+    accuracy for classes, Pearson's r for numbers); with the smallest validation loss for counts, and where
+    that score is undefined, as with validation data of one class. Both strands are averaged in validation
+    if the augmentation trains on both.
 
     Returns
     -------
     History
         A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
-        sequences_per_second, and with validation data validation_loss and validation_auroc (which is left out
-        where it is undefined). Ctrl-C ends training early, with ``interrupted`` set and the best weights in
-        place; before the end of the first epoch those are the last that gave a finite loss.
+        sequences_per_second, and with validation data validation_loss and the objective's scores, such as
+        validation_auroc, which are left out where they are undefined. Ctrl-C ends training early, with
+        ``interrupted`` set and the best weights in place; before the end of the first epoch those are the
+        last that gave a finite loss.
 
     Raises
     ------
+    ValueError
+        For targets that the objective's loss is not defined for.
     NotFiniteError
         At the first loss that is not finite, or the first whose weights would make it so. Where the backend
         queues its work it comes up to 16 steps later, with the same weights.

@@ -1,0 +1,265 @@
+"""What ``fit`` makes small, what it watches on validation data, and what a prediction is.
+
+An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
+the loss on the device in each step, and on the host, in float64, the scores of an epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from genoml import losses
+from genoml.backend import Array
+from genoml.labels import COUNTS, FINITE, PROBABILITIES, Domain, check_host_labels
+from genoml.metrics import auroc, pearson
+from genoml.nn.activations import sigmoid
+from genoml.ops.convert import array_like
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Base of the objectives; a subclass defines ``loss`` and ``scores``."""
+
+    #: what a model's outputs are compared with
+    domain: ClassVar[Domain] = FINITE
+    #: names of the arrays beside the targets that the loss takes, see SequenceData.extras
+    extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask")
+    #: score by which the best epoch is chosen, the greatest, where it is defined; else the smallest loss
+    best: ClassVar[str | None] = None
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        """The loss of a batch, and its gradient with respect to the model's outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss")
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        """The loss on held-out data, without what only helps training (class weights, smoothing)."""
+        return float(self.loss(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        """Further scores of held-out data; those that are undefined there are left out."""
+        return {}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        """What a person reads: probabilities, rates, values."""
+        return outputs
+
+    def check(self, targets: np.ndarray, extras: Mapping[str, np.ndarray]) -> None:
+        """Raise ValueError, naming the first bad position, for targets that the loss is not defined for."""
+        name = type(self).__name__
+        unknown = sorted(set(extras) - set(self.extras))
+        if unknown:
+            raise ValueError(
+                f"{name} takes {', '.join(self.extras)} beside targets, got {', '.join(unknown)}"
+            )
+        check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
+
+
+def _mean_over_tasks(score: Any, outputs: np.ndarray, targets: np.ndarray, mask: Any) -> float | None:
+    """The mean of a score over the tasks where it is defined, of the labels that are there."""
+    present = np.ones(targets.shape, bool) if mask is None else np.broadcast_to(mask != 0, targets.shape)
+    found = []
+    for task in range(targets.shape[1]):
+        rows = present[:, task]
+        if rows.any():
+            found.append(float(score(outputs[rows, task], targets[rows, task])))
+    defined = [value for value in found if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else None
+
+
+@dataclass(frozen=True)
+class BinaryClassification(Objective):
+    """Independent labels 0 or 1, from logits.
+
+    Binary cross-entropy, or with ``focal_gamma`` above 0 the focal loss, see ``genoml.losses``. Scores:
+    ``auroc``, the mean over the tasks that have both classes. A prediction is a probability.
+
+    Attributes
+    ----------
+    class_weight : (float, float)
+        What an example of class 0 and of class 1 counts.
+    label_smoothing : float
+        s: a label y becomes y (1 - s) + s / 2.
+    focal_gamma : float
+        Exponent of the focal loss, 0 or more.
+    """
+
+    class_weight: tuple[float, float] = (1.0, 1.0)
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
+
+    domain: ClassVar[Domain] = PROBABILITIES
+    best: ClassVar[str | None] = "auroc"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        smooth = self.label_smoothing
+        labels = targets * (1.0 - smooth) + 0.5 * smooth if smooth else targets
+        if not self.focal_gamma:
+            return losses.binary_cross_entropy_with_logits(
+                outputs, labels, class_weight=self.class_weight, **extras
+            )
+        negative, positive = self.class_weight
+        # the focal loss weighs classes by alpha and 1 - alpha, which add up to 1
+        total = negative + positive
+        loss, grad = losses.focal_loss(
+            outputs, labels, gamma=self.focal_gamma, alpha=positive / total, **extras
+        )
+        return total * loss, total * grad
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        return float(losses.binary_cross_entropy_with_logits(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        found = _mean_over_tasks(auroc, outputs, targets, extras.get("mask"))
+        return {} if found is None else {"auroc": found}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(sigmoid(outputs))
+
+
+@dataclass(frozen=True)
+class MultiClassification(Objective):
+    """One of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
+
+    Softmax cross-entropy. Scores: ``accuracy``. A prediction is a probability of each class.
+
+    Attributes
+    ----------
+    class_weight : sequence of float or None
+        What an example of each class counts.
+    label_smoothing : float
+        As in ``softmax_cross_entropy``.
+    """
+
+    class_weight: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+
+    domain: ClassVar[Domain] = PROBABILITIES
+    best: ClassVar[str | None] = "accuracy"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        return losses.softmax_cross_entropy(
+            outputs,
+            targets,
+            class_weight=self.class_weight,
+            label_smoothing=self.label_smoothing,
+            **extras,
+        )
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        return float(losses.softmax_cross_entropy(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        right = outputs.argmax(axis=1) == targets.argmax(axis=1)
+        mask = extras.get("mask")
+        rows = right if mask is None else right[np.reshape(mask, len(right)) != 0]
+        return {"accuracy": float(rows.mean())} if len(rows) else {}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        share: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+        return share
+
+
+@dataclass(frozen=True)
+class Regression(Objective):
+    """Real numbers, from outputs as they are. Scores: ``pearson``, the mean over the tasks.
+
+    Attributes
+    ----------
+    kind : {"squared", "huber"}
+        Mean squared error, or Huber's loss, which outliers move less.
+    delta : float
+        Where Huber's loss turns from square to straight.
+    """
+
+    kind: Literal["squared", "huber"] = "squared"
+    delta: float = 1.0
+
+    best: ClassVar[str | None] = "pearson"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        if self.kind == "huber":
+            return losses.huber_loss(outputs, targets, delta=self.delta, **extras)
+        return losses.mean_squared_error(outputs, targets, **extras)
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        found = _mean_over_tasks(pearson, outputs, targets, extras.get("mask"))
+        return {} if found is None else {"pearson": found}
+
+
+@dataclass(frozen=True)
+class Counts(Objective):
+    """Counts, from the logarithm of their rate: mean = exp(output + offset).
+
+    ``offset``, one of the extras, is the logarithm of what a count is relative to: sequencing depth, or the
+    copies of DNA that the RNA was made from. The best epoch is the one with the smallest loss.
+
+    Attributes
+    ----------
+    distribution : {"poisson", "negative_binomial", "zero_inflated"}
+        ``genoml.dispersion.diagnose_counts`` says which the data ask for.
+    dispersion : float or None
+        Of the negative binomial; None: learned. The model then gives, behind the log-rates of all tasks, as
+        many log-dispersions, for example through ``nn.LearnedDispersion``; zero-inflated, the zeros' logits
+        stand between them.
+    """
+
+    distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
+    dispersion: float | None = None
+
+    domain: ClassVar[Domain] = COUNTS
+    extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask", "offset")
+
+    def __post_init__(self) -> None:
+        known = ("poisson", "negative_binomial", "zero_inflated")
+        if self.distribution not in known:
+            raise ValueError(f"Counts expects distribution {', '.join(known)}, got {self.distribution!r}")
+        if self.dispersion is not None and self.distribution != "negative_binomial":
+            raise ValueError(f"Counts expects no fixed dispersion with {self.distribution!r}")
+
+    @property
+    def _parts(self) -> int:
+        """How many outputs of the model there are a task."""
+        if self.distribution == "zero_inflated":
+            return 3
+        return 2 if self.distribution == "negative_binomial" and self.dispersion is None else 1
+
+    def loss(self, outputs: Array, targets: Any, *, offset: Any = None, **extras: Any) -> tuple[Array, Array]:
+        xp, parts = array_namespace(outputs), self._split(outputs)
+        log_mean = parts[0] if offset is None else parts[0] + array_like(offset, outputs, "Counts: offset")
+        options: dict[str, Any] = {"log_input": True, "full": True, **extras}
+        if self.distribution == "poisson":
+            return losses.poisson_loss(log_mean, targets, **options)
+        if self.distribution == "zero_inflated":
+            found, grads = losses.zero_inflated_negative_binomial_loss(
+                log_mean, parts[1], parts[2], targets, **options
+            )
+            return found, xp.concat(grads, axis=1)
+        if self.dispersion is not None:
+            return losses.negative_binomial_loss(log_mean, targets, dispersion=self.dispersion, **options)
+        found, pair = losses.negative_binomial_loss_with_dispersion(log_mean, parts[1], targets, **options)
+        return found, xp.concat(pair, axis=1)
+
+    def _split(self, outputs: Array) -> list[Array]:
+        tasks, rest = divmod(outputs.shape[1], self._parts)
+        if rest:
+            raise ValueError(
+                f"Counts ({self.distribution}, dispersion {self.dispersion or 'learned'}) expects {self._parts} "
+                f"outputs a task, got {outputs.shape[1]} outputs"
+            )
+        return [outputs[:, part * tasks : (part + 1) * tasks] for part in range(self._parts)]
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        rates = np.log1p(targets) - extras.get("offset", 0.0)
+        found = _mean_over_tasks(pearson, self._split(outputs)[0], rates, extras.get("mask"))
+        return {} if found is None else {"pearson": found}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        """Rates: the mean of a count whose offset is 0."""
+        rates: np.ndarray = np.exp(self._split(outputs)[0])
+        return rates
