@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
@@ -173,6 +174,24 @@ class MotifLayer(Layer):
         return [Motif(name, matrix) for name, matrix in zip(self._names, matrices, strict=True)]
 
     # ------------------------------------------------------------ forward and backward
+
+    def centre(self) -> None:
+        """Shift each motif so that its information stands in the middle of the window.
+
+        A motif that begins to form at the edge of its window cannot grow beyond it. Called once after the
+        first epochs, this gives it room on both sides; columns that come in are the background's. The centre
+        is that of the squared information content of the columns, which columns of noise hardly move.
+        """
+        bits = self.backend.to_numpy(self.log_odds()).astype(np.float64)
+        share = self.backend.to_numpy(self.probabilities()).astype(np.float64)
+        logits = self.backend.to_numpy(self.logits)
+        weight = np.sum(share * bits, axis=1) ** 2 + 1e-12
+        middle = weight @ np.arange(self.width) / weight.sum(axis=1)
+        source = np.arange(self.width) - np.rint((self.width - 1) / 2 - middle).astype(int)[:, None]
+        inside = ((source >= 0) & (source < self.width))[:, None, :]
+        moved = np.take_along_axis(logits, np.clip(source, 0, self.width - 1)[:, None, :], axis=2)
+        background = np.log(self.background)[None, :, None]
+        self.logits = self.backend.asarray(np.where(inside, moved, background), self.dtype)
 
     def initial_params(self) -> Mapping[str, Initializer]:
         params = {"logits": self._initial_logits}

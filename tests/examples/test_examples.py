@@ -39,6 +39,16 @@ def test_train_motif_cnn_finds_the_planted_site(name: str) -> None:
     assert "GATA" in out.upper().rsplit("FILTER", 3)[1]
 
 
+@pytest.mark.parametrize("name", BACKENDS)
+def test_promoter_counts_are_predicted_better_with_the_sequence(name: str) -> None:
+    small = ["--folds", "1", "--epochs", "3", "--promoters", "800"]
+    out = run("examples/promoter_counts.py", "--backend", name, *small)
+    assert "negative_binomial_loss with dispersion near 0.652" in out
+    last = out.splitlines()[-1]
+    with_sequence, without = (float(word) for word in last.split() if word[0].isdigit())
+    assert with_sequence < without - 0.1
+
+
 def test_an_example_refuses_a_backend_that_does_not_exist() -> None:
     done = subprocess.run(
         [sys.executable, "examples/seed_promoter.py", "--backend", "abacus"],

@@ -147,6 +147,36 @@ def test_the_gradient_of_the_penalty_matches_central_differences(backend: Backen
         assert float(np.sum(gradient * v)) == pytest.approx(central_difference(value, start, v, h), rel=rtol)
 
 
+# ------------------------------------------------------------ centring
+
+
+@pytest.mark.parametrize("offset", [0, 2, 5])
+def test_centring_moves_a_motif_to_the_middle_of_its_window(offset: int, backend: Backend) -> None:
+    layer = MotifLayer(1, 12, background=SKEWED)
+    logits = np.tile(np.log(SKEWED)[None, :, None], (1, 1, 12))
+    site = np.random.default_rng(0).standard_normal((1, 4, 7)) * 3.0
+    logits[:, :, offset : offset + 7] = site
+    layer.logits = backend.asarray(logits, "float32")
+    layer.centre()
+    moved = backend.to_numpy(layer.log_odds())
+    start = int(np.argmax(np.abs(moved[0]).max(axis=0) > 1e-3))
+    assert 1 <= start <= 4
+    layer.logits = backend.asarray(site, "float32")
+    np.testing.assert_allclose(
+        moved[:, :, start : start + 7], backend.to_numpy(layer.log_odds()), rtol=1e-4, atol=1e-5
+    )
+    rest = np.delete(moved, slice(start, start + 7), axis=2)
+    np.testing.assert_allclose(rest, 0.0, atol=1e-5)
+
+
+def test_a_centred_motif_stays_where_it_is() -> None:
+    layer = MotifLayer.from_motifs([PWM.from_sequences(SITES)], width=11)
+    layer.centre()
+    before = layer.logits
+    layer.centre()
+    np.testing.assert_array_equal(before, layer.logits)
+
+
 # ------------------------------------------------------------ recovery
 
 
@@ -162,7 +192,7 @@ def test_ctcf_is_recovered_from_its_peaks() -> None:
 
     with as_file(files("genoml") / "resources" / "ctcf_peaks.fa.gz") as path:
         codes = base_codes([record.sequence for record in read_fasta(path)][:1000])
-    found = learn(ShuffledNegatives.of(codes), 0, Setting(epochs=6))
+    found = learn(ShuffledNegatives.of(codes), 0, Setting(width=24, epochs=8))
     (matches,) = match_motifs([found], jaspar_motifs(), limit=1)
     assert matches[0].name.startswith("MA0139")
     assert matches[0].similarity > 0.8

@@ -47,21 +47,26 @@ def learn(data: SequenceData, seed: int, setting: Setting) -> np.ndarray:
     """The probabilities (width, 4) of the trained layer's motif.
 
     A log-odds score is a log-likelihood ratio, so the dense layer begins with the factor from bits to logits.
+    The motif is centred after a quarter of the epochs, since it may have begun at the edge.
     """
     layers = {"motifs": MotifLayer(1, setting.width), "pool": GlobalMaxPool1D(), "dense": Dense(1, 1)}
     model = Sequential(layers, seed=seed)
     model["dense"].params["weights"] = model.backend.asarray([[np.log(2.0)]], "float32")
-    steps = setting.epochs * -(-len(data) // setting.batch_size)
-    options = FitOptions(
-        epochs=setting.epochs,
-        batch_size=setting.batch_size,
-        optimizer=AdamW(setting.learning_rate),
-        schedule=one_cycle(steps),
-        augmentation=Augmentation(reverse_complement=False),
-        seed=seed,
-    )
-    fit(model, data, options=options)
-    (motif,) = model["motifs"].motifs()  # type: ignore[attr-defined]
+    layer = layers["motifs"]
+    assert isinstance(layer, MotifLayer)
+    first = setting.epochs // 4
+    for epochs in (first, setting.epochs - first):
+        options = FitOptions(
+            epochs=epochs,
+            batch_size=setting.batch_size,
+            optimizer=AdamW(setting.learning_rate),
+            schedule=one_cycle(epochs * -(-len(data) // setting.batch_size)),
+            augmentation=Augmentation(reverse_complement=False),
+            seed=seed,
+        )
+        fit(model, data, options=options)
+        layer.centre()
+    (motif,) = layer.motifs()
     return np.asarray(motif.matrix)
 
 
@@ -73,7 +78,8 @@ def best_correlation(found: np.ndarray, motif: np.ndarray) -> float:
         padded = np.concatenate([flank, oriented, flank])
         for start in range(1, len(padded) - WIDTH):
             window = padded[start : start + WIDTH]
-            best = max(best, float(np.corrcoef(window.ravel(), motif.ravel())[0, 1]))
+            if np.ptp(window) > 0.0:  # a window of the flank alone correlates with nothing
+                best = max(best, float(np.corrcoef(window.ravel(), motif.ravel())[0, 1]))
     return best
 
 
