@@ -28,8 +28,9 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
     """Write the score that the model in the folder RUN gives each of SEQUENCES, a FASTA or FASTQ file.
 
     RUN is what `genoml train` made; SEQUENCES may be gzipped, and - is standard input. Scores are
-    probabilities of the positive class, averaged over both strands if RUN was trained on both, in the order of the file. A sequence
-    shorter than those of the training is padded to their length; a longer one is read whole.
+    probabilities of the positive class, in the order of the file, averaged over both strands if RUN was
+    trained on both. A sequence shorter than those of the training is padded to their length; a longer one is
+    read whole.
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
