@@ -74,6 +74,11 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until the work that was queued on the device is done."""
 
+    @property
+    def threads(self) -> int:
+        """Threads among which a batch is shared out; 1 where the library or the device does so itself."""
+        return 1
+
     def computing(self) -> AbstractContextManager[Any]:
         """Entered around training and prediction: settings of the library that only long work wants."""
         return nullcontext()

@@ -55,10 +55,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ambiguous: Literal["zero", "uniform", "iupac", "error"] = "zero"
     #: ``balanced`` weighs each class by the inverse of its share
     class_weight: Literal["none", "balanced"] = "none"
+    #: threads that share out each batch; none = all cores on NumPy
+    threads: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
+        for name in ("epochs", "batch_size", "patience", "threads"):
             self._expect(name, lambda value: value is None or value >= 1, "a number of at least 1")
         self._expect("seed", lambda value: 0 <= value < 2**63, "a number from 0 to 2**63 - 1")
         self._expect("learning_rate", lambda value: 0 < value < math.inf, "a number above 0")
@@ -101,6 +103,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             average_decay=self.average_decay,
             patience=self.patience,
             ambiguous=self.ambiguous,
+            threads=self.threads,
             seed=self.seed,
         )
 

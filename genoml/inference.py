@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from genoml.nn.base import Layer
 from genoml.objectives import BinaryClassification, Objective
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
+from genoml.threads import Threads
 
 
 def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str) -> Array:
@@ -28,10 +30,12 @@ def predict_outputs(
     batch_size: int = 256,
     both_strands: bool = True,
     ambiguous: str = "zero",
+    threads: int | Threads | None = None,
 ) -> np.ndarray:
     """A model's outputs (n, outputs) for base codes (n, length), the mean of both strands' unless told otherwise.
 
-    They are what the model's objective reads: logits, logarithms of rates, values.
+    They are what the model's objective reads: logits, logarithms of rates, values. Each batch is shared out
+    among ``threads``, as many as the backend has if None.
 
     Raises
     ------
@@ -41,13 +45,14 @@ def predict_outputs(
     if not len(codes):
         raise ValueError("predict_outputs expects at least one sequence, got none")
     backend, outputs = model.backend, []
-    with backend.computing():
+    shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
+    with backend.computing(), nullcontext() if shared is threads else shared:
         for start in range(0, len(codes), batch_size):
             part = codes[start : start + batch_size]
-            logits, _ = model.vjp(encode_batch(part, backend, model.dtype, ambiguous))
+            logits, _ = shared.vjp(model, encode_batch(part, backend, model.dtype, ambiguous))
             if both_strands:
                 turned = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
-                other, _ = model.vjp(turned)
+                other, _ = shared.vjp(model, turned)
                 logits = (logits + other) * 0.5
             outputs.append(backend.to_numpy(logits))
     return np.concatenate(outputs)

@@ -92,14 +92,14 @@ def test_fit_options_carry_every_setting() -> None:
     config = TrainConfig(
         epochs=3, batch_size=10, learning_rate=0.5, weight_decay=0.2, max_grad_norm=2.0, label_smoothing=0.1,
         average_decay=0.9, patience=4, reverse_complement=False, shift_bp=6, ambiguous="iupac", seed=9,
-        warmup=0.5, max_weight_norm=7.0, focal_gamma=2.0,
+        warmup=0.5, max_weight_norm=7.0, focal_gamma=2.0, threads=3,
     )  # fmt: skip
     options = config.fit_options(25, (1.0, 3.0))
     assert (options.epochs, options.batch_size, options.patience, options.seed) == (3, 10, 4, 9)
     assert (options.optimizer.learning_rate, options.optimizer.weight_decay) == (0.5, 0.2)
     assert (options.max_grad_norm, options.max_weight_norm, options.average_decay) == (2.0, 7.0, 0.9)
     assert (options.augmentation.reverse_complement, options.augmentation.shift_bp) == (False, 6)
-    assert options.ambiguous == "iupac"
+    assert (options.ambiguous, options.threads) == ("iupac", 3)
     assert options.objective == BinaryClassification((1.0, 3.0), label_smoothing=0.1, focal_gamma=2.0)
     # 3 epochs of 3 batches: the rise ends at step 4
     assert options.schedule(4) == 1.0

@@ -6,6 +6,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.ops.parts import rows_of_batch
 from genoml.ops.threefry import random_uniform
 from genoml.random import derive_key
 
@@ -70,10 +71,15 @@ class Dropout(Layer):
         """0 or 1 / (1 - rate) for each value; laid out channels-last, as x is."""
         xp = array_namespace(x)
         shape = tuple(x.shape) if x.ndim != 3 else (x.shape[0], x.shape[2], x.shape[1])
-        count = 1
-        for size in shape:
-            count *= size
-        uniform = random_uniform(x, derive_key(self.seed, self.path), step, count)
+        each = 1
+        for size in shape[1:]:
+            each *= size
+        key = derive_key(self.seed, self.path)
+        drawn = [
+            random_uniform(x, key, step, (stop - start) * each, start * each)
+            for start, stop in rows_of_batch(shape[0])
+        ]
+        uniform = drawn[0] if len(drawn) == 1 else xp.concat(drawn)
         keep = xp.astype(xp.reshape(uniform, shape) >= self.rate, x.dtype) * (1.0 / (1.0 - self.rate))
         return keep if x.ndim != 3 else xp.permute_dims(keep, (0, 2, 1))
 

@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State, expect_shape
+from genoml.ops.parts import batch_size, is_first_part, whole_batch_sum
 from genoml.random import Initializer, constant
 
 
@@ -79,8 +80,9 @@ class BatchNorm1D(Layer):
         count = shape[0] * (shape[2] if x.ndim == 3 else 1)
         rows = xp.reshape(rows, (count, self.channels))
         if training:
-            expect_shape("BatchNorm1D", x, count > 1, "more than one value a channel in training")
-            y, back = self._train(rows, count)
+            in_batch = batch_size(shape[0]) * (shape[2] if x.ndim == 3 else 1)
+            expect_shape("BatchNorm1D", x, in_batch > 1, "more than one value a channel in training")
+            y, back = self._train(rows, in_batch)
         else:
             y, back = self._evaluate(rows)
 
@@ -96,13 +98,14 @@ class BatchNorm1D(Layer):
 
     def _train(self, rows: Array, count: int) -> tuple[Array, Pullback]:
         xp, gamma = array_namespace(rows), self.gamma
-        mean = xp.mean(rows, axis=0)
+        mean = whole_batch_sum(xp.sum(rows, axis=0)) / count
         centred = rows - mean
-        var = xp.mean(centred * centred, axis=0)
-        unbiased = var * (count / (count - 1))
-        keep = 1.0 - self.momentum
-        self.running_mean = keep * self.running_mean + self.momentum * mean
-        self.running_var = keep * self.running_var + self.momentum * unbiased
+        var = whole_batch_sum(xp.sum(centred * centred, axis=0)) / count
+        if is_first_part():
+            unbiased = var * (count / (count - 1))
+            keep = 1.0 - self.momentum
+            self.running_mean = keep * self.running_mean + self.momentum * mean
+            self.running_var = keep * self.running_var + self.momentum * unbiased
         scale = 1.0 / xp.sqrt(var + self.eps)
         normed = centred * scale
 
@@ -113,6 +116,7 @@ class BatchNorm1D(Layer):
             grads = {"gamma": sum_gx, "beta": sum_g}
             if not need_x:
                 return None, grads
+            sum_g, sum_gx = whole_batch_sum(sum_g), whole_batch_sum(sum_gx)
             return (gamma * scale) * (grad - sum_g / count - normed * (sum_gx / count)), grads
 
         return normed * gamma + self.beta, pullback

@@ -33,6 +33,7 @@ from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.norm import BatchNorm1D
 from genoml.ops.convert import array_like
+from genoml.ops.parts import batch_twice
 from genoml.ops.pool1d import global_max_vjp
 
 
@@ -82,7 +83,10 @@ class StrandSymmetric(Container, MaskedLayer):
         if mask is not None:
             mask = array_like(mask, x, "StrandSymmetric mask")
             mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
-        outputs, back = call_vjp(self.named_layers["model"], both, training=training, step=step, mask=mask)
+        with batch_twice():
+            outputs, back = call_vjp(
+                self.named_layers["model"], both, training=training, step=step, mask=mask
+            )
         flat = outputs.ndim <= 2
         expect_shape("StrandSymmetric", outputs, flat, "a model that gives (batch,) or (batch, outputs)")
         given, turned = outputs[:n, ...], outputs[n:, ...]

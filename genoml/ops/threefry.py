@@ -40,15 +40,17 @@ def threefry2x32(key: tuple[int, int], x0: Array, x1: Array) -> tuple[Array, Arr
 
 
 @operation
-def random_uniform(like: Array, key: tuple[int, int], step: int, count: int) -> Array:
+def random_uniform(like: Array, key: tuple[int, int], step: int, count: int, start: int = 0) -> Array:
     """``count`` float32 numbers in [0, 1) with 24 random bits each, keyed by (key, step), on ``like``'s device.
 
-    The stream is the first halves of the blocks of counters (step, 0), (step, 1), ..., then their second halves.
+    They are numbers ``start``, ``start + 1``, ... of the stream of (key, step), which is the two halves of block
+    (step, 0), those of block (step, 1), and so on: parts of a batch can be drawn apart.
     """
     xp, device = array_namespace(like), device_of(like)
-    half = (count + 1) // 2
-    counter = xp.arange(half, dtype=xp.int32, device=device)
-    high = xp.zeros(half, dtype=xp.int32, device=device) + signed_word(step)
+    first_block = start // 2
+    blocks = (start + count + 1) // 2 - first_block
+    counter = xp.arange(blocks, dtype=xp.int32, device=device) + first_block
+    high = xp.zeros(blocks, dtype=xp.int32, device=device) + signed_word(step)
     first, second = threefry2x32(key, high, counter)
-    bits = (xp.concat([first, second])[:count] >> 8) & 0xFFFFFF
-    return xp.astype(bits, xp.float32) * 2.0**-24
+    bits = xp.reshape(xp.stack([first, second], axis=1), (2 * blocks,))[start % 2 : start % 2 + count]
+    return xp.astype((bits >> 8) & 0xFFFFFF, xp.float32) * 2.0**-24

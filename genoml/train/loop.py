@@ -19,6 +19,7 @@ from genoml.nn.base import Layer
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.random import host_generator
 from genoml.schedules import ReduceOnPlateau
+from genoml.threads import Threads
 from genoml.train.finite import NotFiniteError, first_not_finite
 from genoml.train.options import Callback, FitOptions, History
 from genoml.train.snapshots import Average, Snapshot
@@ -40,6 +41,7 @@ class Trainer:
     ) -> None:
         self.model, self.data, self.validation, self.options = model, data, validation, options
         self.callback = callback
+        self.threads = Threads(options.threads or model.backend.threads)
         self.objective = options.objective
         for part in (data, validation):
             if part is not None:
@@ -67,7 +69,8 @@ class Trainer:
         """Forward, backward, update; the loss stays on the device."""
         options, model = self.options, self.model
         self._newest = Snapshot(model, options.optimizer)
-        outputs, pullback = model.vjp(self.batch(self.step, index), training=True, step=self.step)
+        x = self.batch(self.step, index)
+        outputs, pullback = self.threads.vjp(model, x, training=True, step=self.step)
         extras = {name: values[index] for name, values in self.examples.extras.items()}
         loss, grad = self.objective.loss(outputs, self.examples.targets[index], **extras)
         _, grads = pullback(grad, need_x=False)
@@ -157,6 +160,7 @@ class Trainer:
             data.codes,
             both_strands=self.options.augmentation.reverse_complement,
             ambiguous=self.options.ambiguous,
+            threads=self.threads,
         ).astype(np.float64)
         loss = self.objective.validation_loss(outputs, data.targets, **data.extras)
         if not np.isfinite(loss):
@@ -168,7 +172,7 @@ class Trainer:
         """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
         try:
             # every loss is looked at here; NumPy's warnings would only say the same without step and layer
-            with np.errstate(all="ignore"), self.model.backend.computing():
+            with np.errstate(all="ignore"), self.model.backend.computing(), self.threads:
                 return self._run()
         finally:
             self.options.optimizer.learning_rate = self.peak_rate

@@ -47,6 +47,8 @@ class FitOptions:
     #: stop after this many epochs without a better validation score; None = never
     patience: int | None = None
     ambiguous: str = "zero"
+    #: threads that share out each batch; None = the backend's own number (all cores on NumPy)
+    threads: int | None = None
     seed: int = 0
 
 

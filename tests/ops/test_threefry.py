@@ -60,13 +60,23 @@ STEPS = st.one_of(st.integers(0, 2**40), st.sampled_from([0, 2**31 - 1, 2**31, 2
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.tuples(WORDS, WORDS), STEPS, st.integers(0, 300))
-def test_numpys_twin_equals_the_standard_version(key: tuple[int, int], step: int, count: int) -> None:
-    expected = random_uniform.standard(LIKE, key, step, count)
-    got = TWIN(LIKE, key, step, count)
+@given(st.tuples(WORDS, WORDS), STEPS, st.integers(0, 300), st.integers(0, 90))
+def test_numpys_twin_equals_the_standard_version(
+    key: tuple[int, int], step: int, count: int, start: int
+) -> None:
+    expected = random_uniform.standard(LIKE, key, step, count, start)
+    got = TWIN(LIKE, key, step, count, start)
     assert got.dtype == expected.dtype == np.float32
     assert got.shape == (count,)
     np.testing.assert_array_equal(got, expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_a_part_of_the_stream_is_drawn_as_in_the_whole(start: int, count: int) -> None:
+    whole = random_uniform.standard(LIKE, (3, 4), 5, 80)
+    for draw in (random_uniform.standard, TWIN):
+        np.testing.assert_array_equal(draw(LIKE, (3, 4), 5, count, start), whole[start : start + count])
 
 
 @pytest.mark.parametrize("count", [2**16 - 1, 2**16, 2**16 + 1, 2**17 + 3])

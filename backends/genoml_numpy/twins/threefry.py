@@ -26,22 +26,21 @@ def _rounds(key: tuple[int, int], x0: np.ndarray, x1: np.ndarray, spare: np.ndar
         x1 += np.uint32((int(words[(block + 2) % 3]) + block + 1) & 0xFFFFFFFF)
 
 
-def random_uniform(like: Array, key: tuple[int, int], step: int, count: int) -> Array:
+def random_uniform(like: Array, key: tuple[int, int], step: int, count: int, start: int = 0) -> Array:
     """See genoml.ops.threefry.random_uniform."""
-    half = (count + 1) // 2
-    uniform = np.empty(2 * half, np.float32)
-    counter = np.arange(min(_BLOCK, half), dtype=np.uint32)
-    first, second, spare = (np.empty_like(counter) for _ in range(3))
-    for start in range(0, half, _BLOCK):
-        size = min(_BLOCK, half - start)
-        first[:size] = step & 0xFFFFFFFF
-        np.add(counter[:size], np.uint32(start), out=second[:size])
-        _rounds(key, first[:size], second[:size], spare[:size])
-        for bits, place in ((first[:size], start), (second[:size], half + start)):
-            bits >>= np.uint32(8)
-            # 24 bits fit an int32, whose conversion to float is a vector instruction and that of uint32 is not
-            values = uniform[place : place + size]
-            np.multiply(
-                bits.view(np.int32), np.float32(2.0**-24), out=values, dtype=np.float32, casting="unsafe"
-            )
-    return uniform[:count]
+    first_block = start // 2
+    blocks = (start + count + 1) // 2 - first_block
+    uniform = np.empty((blocks, 2), np.float32)
+    counter = np.arange(min(_BLOCK, blocks), dtype=np.uint32)
+    halves, spare = np.empty((2, len(counter)), np.uint32), np.empty_like(counter)
+    for place in range(0, blocks, _BLOCK):
+        size = min(_BLOCK, blocks - place)
+        halves[0, :size] = step & 0xFFFFFFFF
+        np.add(counter[:size], np.uint32((first_block + place) & 0xFFFFFFFF), out=halves[1, :size])
+        _rounds(key, halves[0, :size], halves[1, :size], spare[:size])
+        bits = halves[:, :size]
+        bits >>= np.uint32(8)
+        # 24 bits fit an int32, whose conversion to float is a vector instruction and that of uint32 is not
+        values = uniform[place : place + size].T
+        np.multiply(bits.view(np.int32), np.float32(2.0**-24), out=values, dtype=np.float32, casting="unsafe")
+    return uniform.reshape(-1)[start % 2 : start % 2 + count]

@@ -1,0 +1,158 @@
+"""A batch in parts, one a thread, gives what the whole batch gives."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genoml import nn
+from genoml.backend import Array, Backend
+from genoml.inference import predict_outputs
+from genoml.nn.base import Layer, Pullback
+from genoml.threads import Threads, even_ranges
+from genoml.train import FitOptions, fit
+from genoml_numpy import NumpyBackend
+from support.models import SMALL, small_input, small_model
+from support.planted import planted_data
+
+
+def run(model: Layer, x: Array, threads: int) -> dict[str, np.ndarray]:
+    """Output, gradients and state of a training step."""
+    to_numpy, rng = model.backend.to_numpy, np.random.default_rng(2)
+    with Threads(threads, least_input=1) as shared:
+        y, pullback = shared.vjp(model, x, training=True, step=3)
+        cotangent = model.backend.asarray(rng.standard_normal(tuple(y.shape)), model.dtype)
+        grad_x, grads = pullback(cotangent)
+    found = {"y": to_numpy(y), "x": to_numpy(grad_x)} | {name: to_numpy(g) for name, g in grads.items()}
+    return found | {f"state {name}": to_numpy(value) for name, value in model.state.items()}
+
+
+def assert_same(model: Any, x: Array, threads: int) -> None:
+    whole, parts = run(model(), x, 1), run(model(), x, threads)
+    assert whole.keys() == parts.keys()
+    for name, expected in whole.items():
+        np.testing.assert_allclose(parts[name], expected, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("name", SMALL)
+def test_every_network_gives_the_same_in_parts(name: str, threads: int) -> None:
+    assert_same(lambda: small_model(name, "numpy"), small_input(name, batch=7), threads)
+
+
+def layers(**options: Any) -> list[Layer]:
+    place = {"dtype": "float64", **options}
+    return [
+        nn.Conv1D(4, 6, 3, **place),
+        nn.BatchNorm1D(6, **place),
+        nn.Dropout(0.3, **place),
+        nn.SpatialDropout1D(0.3, **place),
+        nn.MaxPool1D(2, **place),
+        nn.Flatten(**place),
+        nn.Dropout(0.4, **place),
+        nn.Dense(6 * 5, 3, **place),
+        nn.BatchNorm1D(3, **place),
+    ]
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_dropout_and_batch_statistics_are_those_of_the_whole_batch(threads: int, backend: Backend) -> None:
+    if "no_float64" in str(backend.device):
+        place: dict[str, Any] = {"dtype": "float32", "backend": backend}
+        whole, parts = (
+            run(nn.Sequential(layers(**place)), backend.asarray(small("float32")), count)
+            for count in (1, threads)
+        )
+        for name, expected in whole.items():
+            np.testing.assert_allclose(parts[name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
+    else:
+        x = backend.asarray(small("float64"))
+        assert_same(lambda: nn.Sequential(layers(backend=backend)), x, threads)
+
+
+def small(dtype: str) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((5, 4, 12)).astype(dtype)
+
+
+def test_both_strands_of_a_symmetric_model_keep_their_masks() -> None:
+    def model() -> Layer:
+        return nn.StrandSymmetric(nn.Sequential(layers(backend="numpy")))
+
+    assert_same(model, small("float64"), 2)
+
+
+def test_parts_are_even_and_cover_the_batch() -> None:
+    assert even_ranges(7, 3) == [(0, 2), (2, 4), (4, 7)]
+    with Threads(4, least_input=10) as shared:
+        assert shared.parts_of(np.zeros((8, 5))) == 4
+        assert shared.parts_of(np.zeros((8, 2))) == 1
+        assert shared.parts_of(np.zeros((3, 50))) == 3
+        assert shared.parts_of(np.zeros((0, 50))) == 1
+
+
+class FailsInPart(nn.ReLU):
+    """Raises for the part that holds a marked example."""
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        if (x == 7.0).any():
+            raise ArithmeticError("marked")
+        return super().vjp(x, training=training, step=step)
+
+
+@pytest.mark.parametrize("marked", [0, 4])
+def test_an_error_in_one_part_reaches_the_caller_and_leaves_nobody_waiting(marked: int) -> None:
+    x = np.ones((6, 3), np.float32)
+    x[marked] = 7.0
+    model = nn.Sequential([FailsInPart(), nn.BatchNorm1D(3)])
+    before = threading.active_count()
+    with (
+        Threads(3, least_input=1) as shared,
+        np.errstate(all="ignore"),
+        pytest.raises(ArithmeticError, match="marked"),
+    ):
+        shared.vjp(model, x, training=True)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_training_is_bitwise_the_same_for_the_same_number_of_threads(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.threads.LEAST_INPUT", 1)
+    monkeypatch.setattr(Threads.__init__, "__kwdefaults__", {"least_input": 1})
+
+    def weights(count: int) -> dict[str, np.ndarray]:
+        model = small_model("motif_cnn", "numpy", "float32")
+        fit(model, planted_data(40), options=FitOptions(epochs=2, batch_size=16, threads=count))
+        return {name: np.array(value) for name, value in model.params.items()}
+
+    first, second, whole = weights(threads), weights(threads), weights(1)
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name])
+        np.testing.assert_allclose(value, whole[name], atol=2e-5)
+
+
+def test_predictions_do_not_depend_on_the_number_of_threads() -> None:
+    model, codes = small_model("danq", "numpy", "float32"), planted_data(300, 30).codes
+    one = predict_outputs(model, codes, threads=1)
+    with Threads(3, least_input=1) as shared:
+        np.testing.assert_allclose(predict_outputs(model, codes, threads=shared), one, rtol=1e-5, atol=1e-6)
+
+
+def test_the_environment_sets_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENOML_THREADS", "3")
+    assert NumpyBackend().threads == 3
+    monkeypatch.delenv("GENOML_THREADS")
+    assert NumpyBackend().threads >= 1
+    for wrong in ("0", "two", "-1"):
+        monkeypatch.setenv("GENOML_THREADS", wrong)
+        with pytest.raises(ValueError, match=f"GENOML_THREADS expects a number of at least 1, got '{wrong}'"):
+            _ = NumpyBackend().threads
+
+
+def test_fewer_than_one_thread_is_refused() -> None:
+    with pytest.raises(ValueError, match="threads expects a number of at least 1, got 0"):
+        Threads(0)
