@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
@@ -15,6 +14,7 @@ from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.nn.functions import activation_vjp
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.random import Initializer, constant, normal
+from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
 from genoml.sequence.motif_bank import stack_log_probabilities
 from genoml.sequence.pwm import PWM, UNIFORM
@@ -179,19 +179,10 @@ class MotifLayer(Layer):
         """Shift each motif so that its information stands in the middle of the window.
 
         A motif that begins to form at the edge of its window cannot grow beyond it. Called once after the
-        first epochs, this gives it room on both sides; columns that come in are the background's. The centre
-        is that of the squared information content of the columns, which columns of noise hardly move.
+        first epochs, this gives it room on both sides, see ``genoml.sequence.centre``.
         """
-        bits = self.backend.to_numpy(self.log_odds()).astype(np.float64)
-        share = self.backend.to_numpy(self.probabilities()).astype(np.float64)
-        logits = self.backend.to_numpy(self.logits)
-        weight = np.sum(share * bits, axis=1) ** 2 + 1e-12
-        middle = weight @ np.arange(self.width) / weight.sum(axis=1)
-        source = np.arange(self.width) - np.rint((self.width - 1) / 2 - middle).astype(int)[:, None]
-        inside = ((source >= 0) & (source < self.width))[:, None, :]
-        moved = np.take_along_axis(logits, np.clip(source, 0, self.width - 1)[:, None, :], axis=2)
-        background = np.log(self.background)[None, :, None]
-        self.logits = self.backend.asarray(np.where(inside, moved, background), self.dtype)
+        moved = centre_motifs(self.backend.to_numpy(self.logits), self.background)
+        self.logits = self.backend.asarray(moved, self.dtype)
 
     def initial_params(self) -> Mapping[str, Initializer]:
         params = {"logits": self._initial_logits}
