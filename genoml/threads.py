@@ -3,7 +3,7 @@
 A layer's ``vjp`` leaves nothing behind and NumPy lets go of the interpreter's lock while it computes, so parts of
 a batch run side by side, each through the whole network. Element-wise work shares the cores in this way too,
 which the threads of a BLAS library leave to one. The results are those of the whole batch but for rounding: batch
-statistics are summed over the parts, and dropout draws each example's own numbers, see ``genoml.ops.parts``.
+statistics are summed over the parts, and dropout draws each example's own numbers, see ``genoml.parts``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.base import Layer, Pullback
-from genoml.ops.parts import Meeting, Part, computing_part
+from genoml.parts import Meeting, Part, computing_part
 
 T = TypeVar("T")
 
