@@ -9,7 +9,8 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.ops.conv1d import grouped_conv1d_vjp
+from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
+from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
 from genoml.ops.pad import pad_length
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -117,15 +118,20 @@ class Conv1D(Layer):
         total = max((-(-length // self.stride) - 1) * self.stride + span - length, 0)
         return total // 2, total - total // 2
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def _inputs(self, x: Array) -> tuple[Array, Array, int]:
+        """Padded x and the weights, both channels-last, and the zeros on the left."""
         span = (self.kernel_size - 1) * self.dilation + 1
-        before, after = self._pads(x.shape[2]) if x.ndim == 3 else (0, 0)
+        before, after = self._pads(x.shape[2] if x.ndim == 3 else 0)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] + before + after >= span
-        shortest = max(span - before - after, 0)
+        shortest = 1 if self.padding == "same" else max(span - before - after, 0)
         expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
-        xp, length = array_namespace(x), x.shape[2]
+        xp = array_namespace(x)
         rows = pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
-        w = xp.permute_dims(self.weights, (2, 1, 0))
+        return rows, xp.permute_dims(self.weights, (2, 1, 0)), before
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        rows, w, before = self._inputs(x)
+        xp, length = array_namespace(x), x.shape[2]
         z, back_conv = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
         y, back = self._activate(z + self.bias if self.has_bias else z)
 
@@ -141,3 +147,38 @@ class Conv1D(Layer):
             return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
+
+    @property
+    def has_quick_maximum(self) -> bool:
+        """Whether ``vjp_of_maximum`` serves this layer.
+
+        The activation must keep the order of values, and the inputs be few, as bases are: the windows that are
+        gathered then weigh little.
+        """
+        return self.activation in (None, "linear", "relu") and self.groups == 1 and self.in_channels <= 8
+
+    def vjp_of_maximum(self, x: Array) -> tuple[Array, Pullback]:
+        """The layer and a GlobalMaxPool1D behind it in one: y[n, o] = max_l activation(z[n, o, l]).
+
+        The largest value is found before the activation, which keeps the order, and backward reads the winning
+        windows only; z itself is not kept. Sequential calls it where the two layers follow one another.
+        """
+        rows, w, before = self._inputs(x)
+        xp, length, shape = array_namespace(x), x.shape[2], (self.kernel_size, self.stride, self.dilation)
+        best, positions = conv1d_max(rows, w, self.stride, self.dilation)
+        y, back = self._activate(best + self.bias if self.has_bias else best)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # y = act(z[l*]) with l* = argmax z: dL/dw[k, c] = sum_n g x[l* s + k d, c], dL/db = sum_n g
+            g = back(grad)
+            grad_w = conv1d_max_grad_w(rows, positions, g, *shape)
+            grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
+            if self.has_bias:
+                grads["bias"] = xp.sum(g, axis=0)
+            if not need_x:
+                return None, grads
+            full, back_conv = conv1d_vjp(rows, w, self.stride, self.dilation)
+            grad_rows, _ = back_conv(spread_to_positions(positions, g, full.shape[1]), True)
+            return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
+
+        return y, pullback

@@ -21,7 +21,7 @@ def _windows(rows: np.ndarray, r: int, k: int) -> np.ndarray:
     return rows[r : r + count * k].reshape(count, k * c)
 
 
-def _correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
+def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
     """y[t] = sum_k rows[t + k] @ w[k]; the last K - 1 rows, whose windows are incomplete, are left as they are."""
     k, c, f = w.shape
     kernel = w.reshape(k * c, f)
@@ -39,7 +39,7 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     if choose_algorithm(length, k, stride, dilation) != "phases" or n == 0:
         return NotImplemented
     rows = np.ascontiguousarray(x).reshape(n * length, c)
-    y = _correlate_rows(rows, w).reshape(n, length, f)[:, : length - k + 1]
+    y = correlate_rows(rows, w).reshape(n, length, f)[:, : length - k + 1]
 
     def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
         # rows of zeros in front serve dx, which reaches back K - 1 rows; those behind each sequence keep
@@ -55,7 +55,7 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
         if not need_x:
             return None, grad_w
         transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-        grad_x = _correlate_rows(padded, transposed)[: n * length]
+        grad_x = correlate_rows(padded, transposed)[: n * length]
         return grad_x.reshape(n, length, c), grad_w
 
     return y, pullback
