@@ -7,6 +7,7 @@ from collections.abc import Callable
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
+from genoml.ops.adam import adam_update
 from genoml.optim.base import Optimizer
 
 
@@ -146,16 +147,23 @@ class Adam(Optimizer):
         """See the class."""
         return self.adaptive_step(name, param, grad + decay * param if decay else grad)
 
-    def adaptive_step(self, name: str, param: Array, grad: Array) -> Array:
-        """The update without weight decay."""
-        xp = array_namespace(param)
-        m = self.beta1 * self.slot("mean", name, param) + (1.0 - self.beta1) * grad
-        v = self.beta2 * self.slot("square", name, param) + (1.0 - self.beta2) * (grad * grad)
-        self.state[f"mean/{name}"], self.state[f"square/{name}"] = m, v
+    def adaptive_step(self, name: str, param: Array, grad: Array, kept: float = 1.0) -> Array:
+        """The update, of which ``kept`` is the share of the parameter that decoupled decay leaves."""
+        moments = self.slot("mean", name, param), self.slot("square", name, param)
         # the bias corrections are host numbers, folded into the scalars
-        correction = (1.0 - self.beta2**self.steps) ** 0.5
-        rate = self.learning_rate / (1.0 - self.beta1**self.steps)
-        return param - rate * (m / (xp.sqrt(v) / correction + self.eps))
+        updated, m, v = adam_update(
+            param,
+            grad,
+            *moments,
+            kept=kept,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            rate=self.learning_rate / (1.0 - self.beta1**self.steps),
+            correction=(1.0 - self.beta2**self.steps) ** 0.5,
+            eps=self.eps,
+        )
+        self.state[f"mean/{name}"], self.state[f"square/{name}"] = m, v
+        return updated
 
 
 class AdamW(Adam):
@@ -168,5 +176,4 @@ class AdamW(Adam):
 
     def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
         """See the class."""
-        kept = param * (1.0 - self.learning_rate * decay) if decay else param
-        return self.adaptive_step(name, kept, grad)
+        return self.adaptive_step(name, param, grad, 1.0 - self.learning_rate * decay)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from genoml_numpy.twins.adam import adam_update
 from genoml_numpy.twins.conv1d import conv1d_vjp
 from genoml_numpy.twins.conv1d_max import conv1d_max
 from genoml_numpy.twins.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml_numpy.twins.threefry import random_uniform
 
 TWINS: dict[str, Callable[..., Any]] = {
+    "adam_update": adam_update,
     "conv1d_max": conv1d_max,
     "conv1d_vjp": conv1d_vjp,
     "global_max_vjp": global_max_vjp,

@@ -12,6 +12,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.ops.conv1d import choose_algorithm
+from genoml_numpy.twins.conv1d_tiles import conv1d_tiles, tile_size
 
 
 def _windows(rows: np.ndarray, r: int, k: int) -> np.ndarray:
@@ -34,8 +35,11 @@ def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d.conv1d_vjp; covers what the phases algorithm does."""
+    """See genoml.ops.conv1d.conv1d_vjp; covers stride and dilation 1, by tiles where both sides have many channels."""
     (n, length, c), (k, _, f) = x.shape, w.shape
+    size = tile_size(length, k, c, f) if stride == dilation == 1 and n else None
+    if size is not None:
+        return conv1d_tiles(x, w, size)
     if choose_algorithm(length, k, stride, dilation) != "phases" or n == 0:
         return NotImplemented
     rows = np.ascontiguousarray(x).reshape(n * length, c)

@@ -1,0 +1,36 @@
+"""Adam's update of one parameter."""
+
+from __future__ import annotations
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+from genoml.ops._dispatch import operation
+
+
+@operation
+def adam_update(
+    param: Array,
+    grad: Array,
+    mean: Array,
+    square: Array,
+    *,
+    kept: float,
+    beta1: float,
+    beta2: float,
+    rate: float,
+    correction: float,
+    eps: float,
+) -> tuple[Array, Array, Array]:
+    """The next parameter and moments, each a new array.
+
+        m' = b1 m + (1 - b1) g,    v' = b2 v + (1 - b2) g^2
+        p' = kept p - rate m' / (sqrt(v') / correction + eps)
+
+    ``rate`` and ``correction`` hold the bias corrections, ``kept`` the share that decoupled decay leaves.
+    """
+    xp = array_namespace(param)
+    m = beta1 * mean + (1.0 - beta1) * grad
+    v = beta2 * square + (1.0 - beta2) * (grad * grad)
+    start = param if kept == 1.0 else kept * param
+    return start - rate * (m / (xp.sqrt(v) / correction + eps)), m, v

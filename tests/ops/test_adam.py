@@ -1,0 +1,36 @@
+"""NumPy's block-wise update of Adam against the standard version."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from genoml.ops.adam import adam_update
+from genoml_numpy.twins import TWINS
+
+OPTIONS = {"kept": 0.99, "beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (3, 4, 5), (1 << 14,), (3, (1 << 14) - 1)])
+def test_the_twin_equals_the_standard_version(shape: tuple[int, ...], dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    param, grad, mean = (rng.standard_normal(shape).astype(dtype) for _ in range(3))
+    square = rng.random(shape).astype(dtype)
+    given = [np.asarray(array) for array in (param, np.asarray(grad).T.copy().T, mean, square)]
+    kept = [array.copy() for array in given]
+    for array in given:
+        array.flags.writeable = False
+    found = TWINS["adam_update"](*given, **OPTIONS)
+    rtol = 1e-6 if dtype is np.float32 else 1e-14
+    for got, expected in zip(found, adam_update.standard(*given, **OPTIONS), strict=True):
+        assert got.shape == shape
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol)
+    for array, before in zip(given, kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
+def test_arrays_of_several_dtypes_are_left_to_the_standard_version() -> None:
+    one, two = np.ones(3, np.float32), np.ones(3, np.float64)
+    assert TWINS["adam_update"](one, two, one, one, **OPTIONS) is NotImplemented
