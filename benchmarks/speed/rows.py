@@ -104,6 +104,8 @@ def promoter(batch: int, length: int, *, filters: int = 32, kernel_size: int = 8
 
 
 class TorchAttention(torch.nn.Module):
+    """PyTorch's own layer, whose fused way returns no weights."""
+
     def __init__(self, features: int, heads: int, weights: bool) -> None:
         super().__init__()
         self.attention = torch.nn.MultiheadAttention(features, heads, batch_first=True, bias=False)
@@ -125,6 +127,8 @@ def attention(batch: int, length: int, *, weights: bool, target: float) -> Row:
 
 
 class TorchLSTM(torch.nn.Module):
+    """Every state of PyTorch's LSTM."""
+
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
         self.lstm = torch.nn.LSTM(features, hidden, batch_first=True)

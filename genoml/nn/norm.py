@@ -126,11 +126,11 @@ class BatchNorm1D(Layer):
     def _evaluate(self, rows: Array) -> tuple[Array, Pullback]:
         xp, gamma = array_namespace(rows), self.gamma
         scale = 1.0 / xp.sqrt(self.running_var + self.eps)
-        normed = (rows - self.running_mean) * scale
+        centred = rows - self.running_mean
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
             # the statistics are constants here: dx = gamma s g
-            grads = {"gamma": xp.sum(grad * normed, axis=0), "beta": xp.sum(grad, axis=0)}
+            grads = {"gamma": xp.sum(grad * centred, axis=0) * scale, "beta": xp.sum(grad, axis=0)}
             return (grad * (gamma * scale) if need_x else None), grads
 
-        return normed * gamma + self.beta, pullback
+        return centred * (gamma * scale) + self.beta, pullback

@@ -12,6 +12,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.ops.conv1d import choose_algorithm
+from genoml_numpy.twins.conv1d_dilated import conv1d_dilated, covers
 from genoml_numpy.twins.conv1d_tiles import conv1d_tiles, tile_size
 
 
@@ -35,11 +36,13 @@ def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d.conv1d_vjp; covers stride and dilation 1, by tiles where both sides have many channels."""
+    """See genoml.ops.conv1d.conv1d_vjp; covers stride 1, by tiles where both sides have many channels."""
     (n, length, c), (k, _, f) = x.shape, w.shape
     size = tile_size(length, k, c, f) if stride == dilation == 1 and n else None
     if size is not None:
         return conv1d_tiles(x, w, size)
+    if stride == 1 and dilation > 1 and n and covers(length, k, dilation):
+        return conv1d_dilated(x, w, dilation)
     if choose_algorithm(length, k, stride, dilation) != "phases" or n == 0:
         return NotImplemented
     rows = np.ascontiguousarray(x).reshape(n * length, c)
