@@ -33,7 +33,9 @@ def interleaved(ours: Callable[[], object], theirs: Callable[[], object], pairs:
     repeats = [max(1, round(least / max(seconds(work, 1), 1e-6))) for work in (ours, theirs)]
     found = [(seconds(ours, repeats[0]), seconds(theirs, repeats[1])) for _ in range(pairs)]
     ratios = [b / a for a, b in found]
-    return Timing(_median(a for a, _ in found), _median(b for _, b in found), _median(ratios), min(ratios), max(ratios))
+    return Timing(
+        _median(a for a, _ in found), _median(b for _, b in found), _median(ratios), min(ratios), max(ratios)
+    )
 
 
 def _median(values: Sequence[float] | object) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ class Row:
     target: float
     copy: Copy | None = None
     one_hot: bool = True
-    options: dict[str, Any] = field(default_factory=dict)
+    #: whether the attention weights are wanted beside the output
+    weights: bool = False
 
     def inputs(self, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, torch.Tensor]:
         """The same numbers for both; ours in channels-last memory, as ``encode_batch`` lays them out."""
@@ -123,6 +124,7 @@ def attention(batch: int, length: int, *, weights: bool, target: float) -> Row:
         lambda: TorchAttention(128, 8, weights),
         target,
         one_hot=False,
+        weights=weights,
     )
 
 

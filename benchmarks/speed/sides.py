@@ -24,14 +24,18 @@ class Ours:
     def __init__(self, row: Row, x: np.ndarray, threads: Threads, build: Callable[[], Layer]) -> None:
         self.model, self.x, self.threads = build(), x, threads
         self.optimizer = AdamW(RATE, weight_decay=DECAY)
-        self.steps = 0
+        self.steps, self.weights = 0, row.weights
         shape = self.infer().shape
         self.targets = np.random.default_rng(1).random(shape).astype(np.float32)
 
     def infer(self) -> np.ndarray:
+        if self.weights:
+            self.model.attention(self.x)  # type: ignore[operator]
         return np.asarray(self.threads.vjp(self.model, self.x)[0])
 
     def step(self) -> float:
+        if self.weights:
+            self.model.attention(self.x)  # type: ignore[operator]
         y, pullback = self.threads.vjp(self.model, self.x, training=True, step=self.steps)
         loss, grad = mean_squared_error(y, self.targets)
         _, grads = pullback(grad, need_x=False)

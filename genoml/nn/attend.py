@@ -21,6 +21,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.nn.attend_plain import plain_attention_vjp
 from genoml.nn.relative import ScoreTerm, Tile
 from genoml.nn.softmax import allow, constant_like, masked_softmax, nonzero, softmax_gradient
 
@@ -103,6 +104,8 @@ def attention_weights(a: Attention) -> Array:
 
 def attend_whole(a: Attention) -> tuple[Array, AttendPullback]:
     """The weights times the values, holding the weights."""
+    if a.term is None and a.real is None and not a.causal:
+        return _attend_plainly(a)
     xp = array_namespace(a.query)
     weights = attention_weights(a)
 
@@ -118,6 +121,17 @@ def attend_whole(a: Attention) -> tuple[Array, AttendPullback]:
         )
 
     return weights @ a.value, pullback
+
+
+def _attend_plainly(a: Attention) -> tuple[Array, AttendPullback]:
+    """All queries to all keys: an operation that backends may have a version of."""
+    y, back = plain_attention_vjp(a.query, a.key, a.value)
+
+    def pullback(grad: Array) -> AttentionGradient:
+        query, key, value = back(grad)
+        return AttentionGradient(query=query, key=key, value=value, term={})
+
+    return y, pullback
 
 
 def _term_gradient(a: Attention, parts: list[tuple[Array, Tile]]) -> dict[str, Array]:

@@ -34,4 +34,8 @@ def test_blocks_hold_memory_in_proportion_to_the_length(position: str | None) ->
 
 
 def test_without_blocks_the_matrix_is_held() -> None:
-    assert peak_bytes(1024) > 1024 * 1024 * 4
+    assert peak_bytes(1024, causal=True) > 1024 * 1024 * 4
+
+
+def test_plain_attention_needs_no_blocks_on_numpy() -> None:
+    assert peak_bytes(4096) < 4096 * 4096 * 4 / 8

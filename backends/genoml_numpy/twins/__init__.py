@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genoml_numpy.twins.adam import adam_update
+from genoml_numpy.twins.attention import plain_attention_vjp
 from genoml_numpy.twins.conv1d import conv1d_vjp
 from genoml_numpy.twins.conv1d_max import conv1d_max
 from genoml_numpy.twins.pool1d import global_max_vjp, max_pool1d_vjp
@@ -15,5 +16,6 @@ TWINS: dict[str, Callable[..., Any]] = {
     "conv1d_vjp": conv1d_vjp,
     "global_max_vjp": global_max_vjp,
     "max_pool1d_vjp": max_pool1d_vjp,
+    "plain_attention_vjp": plain_attention_vjp,
     "random_uniform": random_uniform,
 }

@@ -1,0 +1,35 @@
+"""Attention of every query to every key, without mask or position term."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+from genoml.nn.softmax import softmax, softmax_gradient
+from genoml.ops._dispatch import operation
+
+#: dL/dy -> gradients of query, key and value
+PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
+
+
+@operation
+def plain_attention_vjp(query: Array, key: Array, value: Array) -> tuple[Array, PlainPullback]:
+    """y = softmax(q k^T) v, over the keys, and its pullback.
+
+    Shapes
+    ------
+    query, key : (batch, heads, length, key_size);  value, y : (batch, heads, length, value_size)
+    """
+    xp = array_namespace(query)
+    weights = softmax(query @ xp.matrix_transpose(key), axis=-1)
+
+    def pullback(grad: Array) -> tuple[Array, Array, Array]:
+        # y = W v, W = softmax(S), S = q k^T: dv = W^T g, dW = g v^T, dS = W (dW - sum(dW W)), dq = dS k, dk = dS^T q
+        grad_scores = softmax_gradient(weights, grad @ xp.matrix_transpose(value), axis=-1)
+        transposed = xp.matrix_transpose(grad_scores)
+        return grad_scores @ key, transposed @ query, xp.matrix_transpose(weights) @ grad
+
+    return weights @ value, pullback
