@@ -54,6 +54,11 @@ class Attention:
         """Number of queries, and of keys."""
         return int(self.query.shape[2])
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every query sees every key, and nothing is added to the scores."""
+        return self.term is None and self.real is None and not self.causal
+
     def whole(self) -> Tile:
         """All queries against all keys."""
         return Tile(0, self.length, 0, self.length)
@@ -104,7 +109,7 @@ def attention_weights(a: Attention) -> Array:
 
 def attend_whole(a: Attention) -> tuple[Array, AttendPullback]:
     """The weights times the values, holding the weights."""
-    if a.term is None and a.real is None and not a.causal:
+    if a.is_plain:
         return _attend_plainly(a)
     xp = array_namespace(a.query)
     weights = attention_weights(a)
