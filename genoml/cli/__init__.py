@@ -5,20 +5,31 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import NoReturn
+import warnings
+from typing import NoReturn, TextIO
 
 import click
 
 from genoml import __version__
 from genoml.backend import BackendError
+from genoml.io.errors import FormatWarning
 from genoml.train import NotFiniteError
 
 _COMMANDS = {
+    "align": "Align the sequences of two files, pair by pair.",
     "backends": "List the backends and what each would run on.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
     "evaluate": "Score a trained model on labelled sequences.",
+    "fetch": "Write the sequences of intervals of a genome.",
+    "kmers": "Count k-mers, of a file or of each record, as a table.",
+    "orfs": "Find open reading frames, on linear and circular sequences.",
     "predict": "Write a trained model's score of each sequence.",
+    "revcomp": "Write the reverse complement of each sequence.",
+    "scan": "Find where motifs match sequences, as BED or a table.",
+    "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
+    "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
     "train": "Train a model on two sets of sequences.",
+    "translate": "Translate sequences into protein.",
 }
 
 
@@ -42,7 +53,7 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Deep learning for genomics on NumPy (CPU) or CuPy (CUDA).
 
-    Begin with `genoml demo`. Sequences are FASTA or FASTQ, plain or gzipped.
+    Begin with `genoml demo`. Sequences are FASTA or FASTQ, plain or compressed.
     """
 
 
@@ -52,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     Those are the errors that say what is wrong with input, files or machine. Any other error is a fault of
     ours, and shows its traceback.
     """
+    warnings.showwarning = _show_warning
     try:
         given = sys.argv[1:] if arguments is None else arguments
         status = cli.main(args=given or ["--help"], prog_name="genoml", standalone_mode=False)
@@ -69,6 +81,24 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, BackendError, NotFiniteError, OSError) as error:
         _fail(_one_line(error))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+_python_shows_warning = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What a file makes us warn of is one line; any other warning keeps Python's form."""
+    if issubclass(category, FormatWarning):
+        click.echo(f"genoml: warning: {' '.join(str(message).split())}", err=True)
+    else:
+        _python_shows_warning(message, category, filename, lineno, file, line)
 
 
 def _fail(message: str) -> NoReturn:

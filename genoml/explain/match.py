@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genoml.explain.information import base_probabilities, information_content
 from genoml.io.motifs import Motif
+from genoml.sequence.motif_comparison import MotifComparison, compare_motifs
 
 __all__ = ["Match", "chance_similarity", "match_motif", "match_motifs"]
 
@@ -42,6 +43,8 @@ class Match:
         ``"-"`` if the known motif was reverse-complemented to fit the query, else ``"+"``.
     target : int
         The known motif's place in the list that was searched.
+    p_value, e_value : float or None
+        Tomtom's, of this target: see :func:`genoml.sequence.compare_motifs`. None unless asked for.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Match:
     offset: int
     strand: str
     target: int
+    p_value: float | None = None
+    e_value: float | None = None
 
     @property
     def accession(self) -> str:
@@ -62,18 +67,24 @@ class Match:
         return f"{self.symbol} {self.name}".strip()
 
 
-def match_motif(query: ArrayLike, targets: Sequence[Motif], *, limit: int | None = 10) -> list[Match]:
+def match_motif(
+    query: ArrayLike, targets: Sequence[Motif], *, limit: int | None = 10, p_values: bool = False
+) -> list[Match]:
     """The known motifs most like one motif: :func:`match_motifs` for a single query.
 
     Shapes
     ------
     query : (width, 4), columns A C G T, counts or probabilities
     """
-    return match_motifs([query], targets, limit=limit)[0]
+    return match_motifs([query], targets, limit=limit, p_values=p_values)[0]
 
 
 def match_motifs(
-    queries: Iterable[ArrayLike], targets: Sequence[Motif], *, limit: int | None = 10
+    queries: Iterable[ArrayLike],
+    targets: Sequence[Motif],
+    *,
+    limit: int | None = 10,
+    p_values: bool = False,
 ) -> list[list[Match]]:
     """The known motifs most like each of several motifs.
 
@@ -89,7 +100,10 @@ def match_motifs(
     target's columns without a partner cost little, because a filter is often a piece of a longer motif. S
     lies in [-1, 1], and is 1 only for the same motif (in the columns that hold information).
 
-    There is always a most similar motif: :func:`chance_similarity` says what a random one reaches.
+    There is always a most similar motif: :func:`chance_similarity` says what a random one reaches, and
+    ``p_values`` how often chance scores as much with each. Matches are ranked by similarity, which finds a
+    motif from a noisy piece of it more often than p-values do: of 60 pieces of 8 columns under 20 % noise, the
+    right one of 879 came first for 55 and 45.
 
     Parameters
     ----------
@@ -99,6 +113,8 @@ def match_motifs(
         The known motifs.
     limit : int, optional
         How many matches of each query to return; None for all.
+    p_values : bool
+        Give each match Tomtom's p-value and E-value, which takes some 20 ms a query.
 
     Shapes
     ------
@@ -116,12 +132,19 @@ def match_motifs(
 
     References
     ----------
-    Gupta et al. (2007, Tomtom), doi:10.1186/gb-2007-8-2-r24, for columns compared by Pearson's correlation
-    and summed at the best offset. Tomtom turns the sum over the query's columns into a p-value; here the sum
-    is weighted by information and scaled, and what the target has beside the query is weighed too.
+    Gupta et al. (2007, Tomtom), doi:10.1186/gb-2007-8-2-r24, for columns compared one by one and summed at
+    the best offset. Here the sum is weighted by information and scaled, and what the target has beside the
+    query is weighed too.
     """
     vectors = [_column_vectors(target.matrix) for target in targets]
-    return [_best_matches(_column_vectors(query), targets, vectors, limit) for query in queries]
+    found = []
+    for query in queries:
+        matches = _best_matches(_column_vectors(query), targets, vectors, limit)
+        if p_values and matches:
+            (compared,) = compare_motifs([Motif("query", base_probabilities(query))], targets)
+            matches = [_with_p_value(match, compared) for match in matches]
+        found.append(matches)
+    return found
 
 
 def chance_similarity(query: ArrayLike) -> float:
@@ -139,6 +162,11 @@ def chance_similarity(query: ArrayLike) -> float:
     squares = float((information**2).sum())
     columns = float(information.sum()) ** 2 / squares if squares > 0 else 0.0
     return float(np.interp(columns, list(_CHANCE), list(_CHANCE.values())))
+
+
+def _with_p_value(match: Match, compared: MotifComparison) -> Match:
+    p, e = compared.p_value[match.target], compared.e_value[match.target]
+    return replace(match, p_value=float(p), e_value=float(e))
 
 
 def _column_vectors(matrix: ArrayLike) -> Floats:

@@ -39,6 +39,10 @@ class FormatError(ValueError):
         return _rebuild, (self._arguments,)
 
 
+class FormatWarning(UserWarning):
+    """A file can be read, but what it means is not certain: a guessed encoding, an end that may be missing."""
+
+
 def _rebuild(arguments: dict[str, Any]) -> FormatError:
     return FormatError(**arguments)
 

@@ -1,19 +1,19 @@
 """FASTA: names and sequences.
 
-Read here line by line rather than with dnaio: its FASTA reader gives no line number for a record, and drops
-lines that start with ``#`` and control characters at line ends, so that some damaged files read as sound.
+Read here in blocks of lines rather than with dnaio: its FASTA reader gives no line number for a record, and
+drops lines that start with ``#`` and control characters at line ends, so that some damaged files read as sound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from genoml.io.errors import FormatError, shown
+from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaBlock, FastaParser
 from genoml.io.files import Path, Source, write_whole
-from genoml.io.letters import Letters, check_letters, describe_illegal, first_illegal
-
-_BLANKS = b" \t\r\n"
+from genoml.io.letters import Letters, check_letters
 
 
 class FastaRecord(NamedTuple):
@@ -36,21 +36,27 @@ class FastaRecord(NamedTuple):
         return self.name.split(maxsplit=1)[0]
 
 
-def read_fasta(path: Path, *, letters: str | None = "nucleotide") -> Iterator[FastaRecord]:
-    """Read a FASTA file, plain or gzipped, record by record.
+def read_fasta(
+    path: Path, *, letters: str | None = "nucleotide", max_record_bp: int = MAX_SEQUENCE_BP
+) -> Iterator[FastaRecord]:
+    """Read a FASTA file, plain or compressed with gzip, bgzip or zstd, record by record.
 
     Parameters
     ----------
     path : str or os.PathLike
-        ``"-"`` is standard input.
+        ``"-"`` is standard input, which like a pipe is read as it comes.
     letters : {"nucleotide", "protein", None}
         What each letter is checked against: A C G T U and the IUPAC codes, in upper or lower case; A to Z
         and ``*``; or nothing.
+    max_record_bp : int
+        A longer record is an error, found before it fills the memory. The default is 2**30 letters (wheat's
+        longest chromosome has 0.85 x 10^9), of which reading takes about twice as many bytes.
 
     Returns
     -------
     iterator of FastaRecord
-        Lazy: one record is held at a time. Blank lines, and blanks at line ends, are passed over.
+        Lazy: one record, or one block of short ones, is held at a time. Blank lines, and blanks at line ends,
+        are passed over.
 
     Raises
     ------
@@ -58,13 +64,13 @@ def read_fasta(path: Path, *, letters: str | None = "nucleotide") -> Iterator[Fa
         At the call.
     FormatError
         At the call, if the file is empty or does not start with ``>``; while reading, for a header without a
-        name, a record without a sequence, an illegal letter (a gap is one) or a damaged gzip stream. It
-        carries ``.path``, ``.line`` and ``.record``.
+        name, a record without a sequence, an illegal letter (a gap is one), a record that is too long, or a
+        compressed stream that is cut or corrupt. It carries ``.path``, ``.line`` and ``.record``.
     """
     kind = check_letters(letters)
     source = Source(path)
     expect_fasta(source)
-    return fasta_records(source, kind)
+    return fasta_records(source, kind, max_record_bp)
 
 
 def expect_fasta(source: Source) -> None:
@@ -77,76 +83,28 @@ def expect_fasta(source: Source) -> None:
     else:
         text = shown(line.decode("ascii", "replace").strip())
         what, fix = f"text before the first '>': {text!r}", "expects FASTA, whose records start with '>'"
-    raise FormatError(what, path=source.path, line=_first_text_line(source), fix=fix)
+    raise FormatError(what, path=source.path, line=source.start_line, fix=fix)
 
 
-def _first_text_line(source: Source) -> int:
-    with source.open() as stream, source.damage_reported():
-        return next((number for number, line in enumerate(stream, 1) if line.strip(_BLANKS)), 1)
+def fasta_records(
+    source: Source, letters: Letters | None, max_record_bp: int = MAX_SEQUENCE_BP
+) -> Iterator[FastaRecord]:
+    """The records of content that is known to start with ``>``."""
+    return chain.from_iterable(as_records(*block) for block in _blocks(source, letters, max_record_bp))
 
 
-def fasta_records(source: Source, letters: Letters | None) -> Iterator[FastaRecord]:
-    """Yield the records of content that is known to start with ``>``."""
-    header, header_line, lines = b"", 0, list[bytes]()
-    with source.open() as stream, source.damage_reported():
-        for number, line in enumerate(stream, 1):
-            if line.startswith(b">"):
-                if header_line:
-                    yield _record(source.path, header, header_line, lines, letters)
-                header, header_line, lines = line, number, []
-                continue
-            lines.append(line.rstrip(_BLANKS))
-            if lines[-1] and not header_line:
-                raise FormatError(
-                    "text before the first '>'", path=source.path, line=number, fix="'>' starts a line"
-                )
-        yield _record(source.path, header, header_line, lines, letters)
+def _blocks(source: Source, letters: Letters | None, max_record_bp: int) -> Iterator[FastaBlock]:
+    with source.open() as stream:
+        yield from FastaParser(source.path, letters, max_record_bp).blocks(stream)
 
 
-def _record(
-    path: str, header: bytes, header_line: int, lines: list[bytes], letters: Letters | None
-) -> FastaRecord:
-    name = _name(path, header, header_line)
-    data = lines[0] if len(lines) == 1 else b"".join(lines)
-    if not data:
-        raise FormatError(
-            "the record has no sequence",
-            path=path,
-            line=header_line,
-            record=name.split()[0],
-            fix="add the sequence or remove the header",
-        )
-    position = first_illegal(data, letters)
-    if position is not None and letters is not None:
-        below, column = 0, position
-        while column >= len(lines[below]):
-            column -= len(lines[below])
-            below += 1
-        line = header_line + 1 + below
-        what, fix = describe_illegal(data[position], letters)
-        raise FormatError(
-            f"{what} (column {column + 1})", path=path, line=line, record=name.split()[0], fix=fix
-        )
-    return FastaRecord(name, data.decode("ascii" if letters else "latin-1"))
-
-
-def _name(path: str, header: bytes, line: int) -> str:
-    try:
-        name = header[1:].decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            f"the header is not UTF-8 text ({error.reason})", path=path, line=line, fix="save it as UTF-8"
-        ) from None
-    if not name:
-        raise FormatError("the header has no name", path=path, line=line, fix="write one after '>'")
-    if "\r" in name:
-        what, fix = describe_illegal(ord("\r"), "nucleotide")
-        raise FormatError(what, path=path, line=line, fix=fix)
-    return name
+def as_records(names: list[str], sequences: list[str]) -> Iterator[FastaRecord]:
+    """Named tuples of two lists, made in half the time that their own constructor takes."""
+    return map(tuple.__new__, repeat(FastaRecord), zip(names, sequences, strict=True))
 
 
 def write_fasta(path: Path, records: Iterable[tuple[str, str]], *, width: int = 80) -> None:
-    """Write a FASTA file, whole or not at all; gzipped if the path ends in ``.gz``.
+    """Write a FASTA file, whole or not at all; compressed if the path ends in ``.gz`` or ``.zst``.
 
     Parameters
     ----------

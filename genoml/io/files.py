@@ -1,4 +1,4 @@
-"""Opening files to read (plain, gzip, standard input, pipes) and writing them whole or not at all."""
+"""Opening files to read (plain, compressed, standard input, pipes) and writing them whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,116 +6,180 @@ import gzip
 import io
 import os
 import secrets
-import shutil
 import stat
 import sys
-import tempfile
 import weakref
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, BinaryIO, TypeAlias, cast
+from typing import IO, Any, BinaryIO, TypeAlias, cast
 
+from genoml.io.compression import (
+    MAGIC_LENGTH,
+    compression_of,
+    decompressed,
+    refuse_other_compression,
+    zstandard_module,
+)
 from genoml.io.errors import FormatError
 
 #: A path as a str or an os.PathLike; ``"-"`` is standard input where a reader takes it.
 Path: TypeAlias = "str | os.PathLike[str]"
 
-_GZIP = b"\x1f\x8b"
-_OTHER_COMPRESSION = {
-    b"BZh": ("bzip2", "bunzip2"),
-    b"\xfd7zXZ": ("xz", "unxz"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
-    b"PK\x03\x04": ("zip", "unzip"),
-}
 _BUFFER = 1 << 17
-# Standard input and pipes cannot be read twice; up to this many bytes are held in memory, more on disk.
-_SPOOL = 1 << 26
+#: White space before the first record, at most, in bytes.
+_MOST_BLANK = 1 << 20
+#: As much of the first line is looked at, in bytes.
+_START = 4096
 
 
 class Source:
-    """A file to read, opened on demand and as often as needed.
+    """A file to read: a regular file as often as needed, standard input or a pipe once.
 
     Parameters
     ----------
     path : str or os.PathLike
-        ``"-"`` is standard input. A pipe or standard input is first copied whole, to memory or, beyond
-        64 MB, to a temporary file, so that its kind can be seen before it is read.
+        ``"-"`` is standard input. Of a pipe only as much is read at once as is needed to see what it is.
+
+    Attributes
+    ----------
+    path : str
+        For messages.
+    start : bytes
+        First line of the content or its first 4,096 bytes, and maybe more, decompressed, without leading
+        white space.
+    start_line : int
+        1-based number of the line on which they begin.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         At once.
     FormatError
-        At once, if the file is empty or compressed otherwise than with gzip.
+        At once, if the file is empty or compressed otherwise than with gzip, bgzip or zstd; while reading,
+        if a compressed stream is cut, corrupt or followed by something else.
+
+    Warns
+    -----
+    FormatWarning
+        While reading, if a bgzip stream ends without its end-of-file block.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = os.fspath(path)
-        self._spool: IO[bytes] | None = None
+        self._is_stream = True
+        self._once: io.BufferedReader | None = None
         if self.path == "-":
             self.path = "standard input"
-            self._spool = _spooled(sys.stdin.buffer)
+            self._once = _content(_Available(sys.stdin.buffer), self.path)
+        elif not stat.S_ISREG(_mode_of(self.path)):
+            pipe = open(self.path, "rb", buffering=0)  # noqa: SIM115 - closed with this object
+            weakref.finalize(self, pipe.close)
+            self._once = _content(pipe, self.path)
         else:
-            mode = _mode_of(self.path)
-            if not stat.S_ISREG(mode):
-                with open(self.path, "rb") as stream:
-                    self._spool = _spooled(stream)
-        if self._spool is not None:
-            weakref.finalize(self, self._spool.close)
-        self.start = self._look()
+            self._is_stream = False
+        if self._once is not None:
+            begin = self._look(self._once)
+            self._once = _buffered(_Joined(begin, self._once))
+        else:
+            with self.open() as stream:
+                self._look(stream)
 
-    def _look(self) -> bytes:
-        """The first bytes of the content, decompressed, without leading white space."""
-        with self.open() as stream, self.damage_reported():
-            start = stream.read(4096)
-            while start.isspace():
-                start = stream.read(4096)
-        if not start:
-            raise FormatError("the file is empty", path=self.path, fix="expects at least one record")
-        for magic, (name, tool) in _OTHER_COMPRESSION.items():
-            if start.startswith(magic):
+    def _look(self, stream: io.BufferedReader) -> bytes:
+        """Set ``start`` and ``start_line``; the bytes that were read for it, from the beginning."""
+        begin = b""
+        while len(text := begin.lstrip()) < _START and b"\n" not in text:
+            more = stream.read1(_BUFFER)
+            if not more:
+                break
+            begin += more
+            if len(begin) > _MOST_BLANK and begin.isspace():
                 raise FormatError(
-                    f"the file is compressed with {name}",
+                    f"the file starts with more than {_MOST_BLANK} bytes of white space",
                     path=self.path,
-                    fix=f"expects plain text or gzip: decompress it with {tool}",
+                    fix="expects records",
                 )
-        if start.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        if not text:
+            raise FormatError("the file is empty", path=self.path, fix="expects at least one record")
+        self.start = begin.lstrip()
+        self.start_line = 1 + begin.count(b"\n", 0, len(begin) - len(self.start))
+        refuse_other_compression(begin, self.path)
+        if begin.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
             raise FormatError(
                 "the file starts with a byte-order mark", path=self.path, fix="save it as plain ASCII text"
             )
-        return start.lstrip()
+        return begin
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        """Open the content from its beginning, decompressed."""
-        if self._spool is not None:
-            self._spool.seek(0)
-            raw: IO[bytes] = self._spool
-        else:
-            raw = open(self.path, "rb", buffering=_BUFFER)  # noqa: SIM115 - closed below
-        try:
-            magic = raw.read(2)
-            raw.seek(0)
-            if magic == _GZIP:
-                # io.BufferedReader iterates over lines much faster than GzipFile
-                yield cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=raw, mode="rb"), _BUFFER))
-            else:
-                yield cast(BinaryIO, raw)
-        finally:
-            if raw is not self._spool:
-                raw.close()
+    def open(self) -> Iterator[io.BufferedReader]:
+        """Open the content from its beginning, decompressed.
 
-    @contextmanager
-    def damage_reported(self) -> Iterator[None]:
-        """Report a truncated or corrupt gzip stream as a FormatError."""
-        try:
-            yield
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            what = "ends too early" if isinstance(error, EOFError) else f"is corrupt ({error})"
-            raise FormatError(
-                f"the gzip stream {what}", path=self.path, fix="copy or download the file again"
-            ) from error
+        Raises
+        ------
+        ValueError
+            If standard input or a pipe is opened a second time.
+        """
+        if not self._is_stream:
+            with open(self.path, "rb", buffering=0) as raw:
+                yield _content(raw, self.path)
+            return
+        stream, self._once = self._once, None
+        if stream is None:
+            raise ValueError(f"{self.path} can be read only once; save it to a file first")
+        yield stream
+
+
+class _Available:
+    """A buffered stream whose ``read`` gives what is there, so that records come before the pipe ends."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, size: int) -> bytes:
+        found: bytes = self._stream.read1(size)
+        return found
+
+
+class _Joined(io.RawIOBase):
+    """Bytes that were read before, then the rest of the stream they came from."""
+
+    def __init__(self, begin: bytes, rest: Any) -> None:
+        self._begin, self._rest = memoryview(begin), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        some = self._begin[: len(view)] if self._begin else memoryview(_some(self._rest, len(view)))
+        self._begin = self._begin[len(some) :]
+        view[: len(some)] = some
+        return len(some)
+
+
+def _some(stream: Any, size: int) -> bytes:
+    """At most ``size`` bytes that are there without waiting for more; none at the end."""
+    found: bytes = stream.read1(size) if hasattr(stream, "read1") else stream.read(size)
+    return found
+
+
+def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
+    return io.BufferedReader(raw, _BUFFER)
+
+
+def _content(raw: Any, path: str) -> io.BufferedReader:
+    """The decompressed content of a stream, whose kind its first bytes tell."""
+    magic = b""
+    while len(magic) < MAGIC_LENGTH and (more := raw.read(MAGIC_LENGTH - len(magic))):
+        magic += more
+    kind = compression_of(magic)
+    if kind is None and raw.seekable():
+        raw.seek(0)
+        return io.BufferedReader(raw, _BUFFER)
+    joined = _buffered(_Joined(magic, raw))
+    return joined if kind is None else _buffered(decompressed(_Available(joined), kind, path))
 
 
 def _mode_of(path: str) -> int:
@@ -128,20 +192,24 @@ def _mode_of(path: str) -> int:
     return mode
 
 
-def _spooled(stream: BinaryIO) -> IO[bytes]:
-    spool = cast(IO[bytes], tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115 - lives as long as its Source
-    shutil.copyfileobj(stream, spool)
-    return spool
-
-
 @contextmanager
 def write_whole(path: Path) -> Iterator[BinaryIO]:
     """Open a file to write that appears under its name only once it is complete.
 
     The bytes go to a temporary file beside it, which then replaces it in one step; if the block raises, the
-    temporary file is removed and what stood there before remains. A path that ends in ``.gz`` is compressed,
-    without a time stamp, so that the same content gives the same bytes. A device or pipe is written directly.
+    temporary file is removed and what stood there before remains. A path that ends in ``.gz`` is compressed
+    with gzip, without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst``
+    with zstd and a checksum. A device or pipe is written directly.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If there is no such folder, or it is one.
+    FormatError
+        For ``.zst`` without the package ``zstandard``.
     """
+    if os.fspath(path).endswith(".zst"):
+        zstandard_module(os.fspath(path))  # before anything is created
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
         if os.path.isdir(target):
@@ -182,8 +250,12 @@ def _sync_folder(folder: str) -> None:
 
 @contextmanager
 def _compressed(raw: IO[bytes], path: str) -> Iterator[BinaryIO]:
-    if not path.endswith(".gz"):
+    if path.endswith(".gz"):
+        with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed:
+            yield cast(BinaryIO, packed)
+    elif path.endswith(".zst"):
+        packer = zstandard_module(path).ZstdCompressor(write_checksum=True)
+        with packer.stream_writer(raw, closefd=False) as stream:
+            yield cast(BinaryIO, stream)
+    else:
         yield cast(BinaryIO, raw)
-        return
-    with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed:
-        yield cast(BinaryIO, packed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 #: ``"nucleotide"``: A C G T U and the IUPAC codes; ``"protein"``: A to Z and ``*``; None: not checked.
 Letters: TypeAlias = Literal["nucleotide", "protein"]
 
@@ -34,6 +36,23 @@ def first_illegal(sequence: bytes, letters: Letters | None) -> int | None:
         return None
     rest = sequence.translate(None, _LEGAL[letters])
     return sequence.index(rest[:1]) if rest else None
+
+
+def all_legal(sequence: bytes, letters: Letters | None) -> bool:
+    """Whether every byte is a letter of this kind; fastest for A C G T N.
+
+    For nucleotides three passes of array operations settle the usual case: with letters in upper case and
+    all of them from A to Y, ``43 y + 21 (mod 256)`` puts A G N T C at 0 2 47 49 86 and each of
+    E F I J L O P Q X, which are no nucleotides, above 86.
+    """
+    if letters == "nucleotide" and sequence:
+        upper = np.bitwise_and(np.frombuffer(sequence, np.uint8), np.uint8(0xDF))
+        if upper.min() >= ord("A") and upper.max() <= ord("Y"):
+            upper *= np.uint8(43)
+            upper += np.uint8(21)
+            if upper.max() <= 86:
+                return True
+    return first_illegal(sequence, letters) is None
 
 
 def describe_illegal(byte: int, letters: Letters) -> tuple[str, str]:

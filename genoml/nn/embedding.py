@@ -18,7 +18,7 @@ class Embedding(Layer):
 
     Tokens are integers, which have no derivative: ``backward`` gives None for dL/dx, and in a network only
     the first layer can be an Embedding. For k-mers see :func:`~genoml.sequence.kmer_tokens`; their vocabulary is
-    4**k + 1, the last one for windows with an ambiguous base.
+    4**k + 1, the last one for windows with an ambiguous base, and 4**k + 2 where sequences are padded.
 
     Parameters
     ----------

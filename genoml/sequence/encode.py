@@ -66,7 +66,7 @@ def base_codes(
     width = _target_length(flat.lengths, pad, length)
     if bool(np.all(flat.lengths == width)):
         return flat.codes.reshape(flat.lengths.size, width)
-    return _fill(flat, width, pad, fill)
+    return fill_rows(flat, width, pad, fill)
 
 
 def _pad_code(pad_value: str | None) -> int:
@@ -102,7 +102,8 @@ def _target_length(lengths: np.ndarray, pad: Pad | None, length: int | None) -> 
     return longest if length is None else length
 
 
-def _fill(flat: FlatCodes, width: int, pad: Pad | None, fill: int) -> np.ndarray:
+def fill_rows(flat: FlatCodes, width: int, pad: Pad | None, fill: int) -> np.ndarray:
+    """Lay out ragged rows of bytes in a matrix (batch, width), with ``fill`` where a row does not reach."""
     spare = width - flat.lengths
     starts = {"left": spare, "both": spare // 2}.get(pad or "right", np.zeros_like(spare))
     columns = np.arange(width)

@@ -1,8 +1,7 @@
-"""K-mers as counts, frequencies and tokens, in lexicographic order of A, C, G, T."""
+"""K-mers of each sequence as counts and frequencies, in lexicographic order of A, C, G, T."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -10,48 +9,19 @@ import numpy as np
 from genoml.backend import Array, Backend, get_backend
 from genoml.sequence.alphabet import CODE_LETTERS, PAD_CODE
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes, refuse_ambiguous
-from genoml.sequence.encode import ONE_HOT_TABLES, Ambiguous, Pad, base_codes, check_ambiguous
+from genoml.sequence.encode import ONE_HOT_TABLES, Ambiguous, check_ambiguous
+from genoml.sequence.kmer_windows import (
+    KmerShape,
+    WindowBlock,
+    check_k,
+    kmer_shape,
+    window_blocks,
+    window_codes,
+)
 
-#: 4**12 is 17 million columns, 67 MB a sequence in float32.
-MAX_K = 12
-# Cells of the result, and windows, that are worked on at a time: few enough to stay in the cache.
+# Cells of the result that are worked on at a time: few enough to stay in the cache.
 _BLOCK = 1 << 18
 _CODE_OF_N = CODE_LETTERS.index("N")
-
-
-def check_k(k: int) -> int:
-    """Return ``k`` if it is a usable k-mer length.
-
-    Raises
-    ------
-    ValueError
-        Unless 1 <= k <= 12.
-    """
-    if not 1 <= k <= MAX_K:
-        raise ValueError(f"k expects 1 to {MAX_K}, got {k}")
-    return k
-
-
-def kmer_index(kmer: str) -> int:
-    """The column of a k-mer: its letters as the digits of a number in base 4 (A 0, C 1, G 2, T or U 3).
-
-    Raises
-    ------
-    ValueError
-        If it holds any other letter, or is empty or longer than 12.
-
-    Examples
-    --------
-    >>> kmer_index("AAC"), kmer_index("TTT")
-    (1, 63)
-    """
-    check_k(len(kmer))
-    flat = flat_codes([kmer])
-    refuse_ambiguous(flat)
-    index = 0
-    for code in flat.codes.tolist():
-        index = 4 * index + code
-    return index
 
 
 def kmer_names(k: int) -> list[str]:
@@ -65,10 +35,35 @@ def kmer_names(k: int) -> list[str]:
     return ["".join(letters) for letters in product("ACGT", repeat=check_k(k))]
 
 
+def canonical_columns(k: int) -> np.ndarray:
+    """Numbers of the k-mers that stand for themselves and their reverse complements, ascending.
+
+    Of the two it is the one that comes first in lexicographic order. ``y[:, canonical_columns(k)]`` leaves out
+    the columns that are 0 in ``y = kmer_frequencies(sequences, k, canonical=True)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64: 4**k / 2 of them for odd k, (4**k + 4**(k / 2)) / 2 for even k.
+
+    Raises
+    ------
+    ValueError
+        Unless 1 <= k <= 12.
+
+    Examples
+    --------
+    >>> [kmer_names(2)[column] for column in canonical_columns(2)]
+    ['AA', 'AC', 'AG', 'AT', 'CA', 'CC', 'CG', 'GA', 'GC', 'TA']
+    """
+    return np.flatnonzero(_reverse_columns(check_k(k)) >= np.arange(4**k))
+
+
 def kmer_frequencies(
     sequences: Sequences,
-    k: int = 3,
+    k: int | str = 3,
     *,
+    canonical: bool = False,
     ambiguous: str = "zero",
     alphabet: str = "auto",
     normalize: bool = True,
@@ -79,19 +74,28 @@ def kmer_frequencies(
 
         y[n, m] = (windows of sequence n that are k-mer m) / (windows counted)
 
+    The windows counted are those whose k-mer has no ambiguous base, under ``ambiguous="zero"``; all that do not
+    reach padding, under the policies that share such windows out.
+
     Parameters
     ----------
     sequences : iterable of str, bytes or uint8 arrays, or a uint8 array (batch, length)
         They may differ in length. One shorter than ``k`` has no window, and its row is zero.
-    k : int
-        1 to 12.
+    k : int or str
+        1 to 12; or a spaced seed such as ``"1101011"``, whose k-mers are the bases at its 1s (12 at most). The
+        bases at its 0s are not looked at, and may be ambiguous.
+    canonical : bool
+        Count a k-mer and its reverse complement as one, in the column of the one that comes first in
+        lexicographic order; the other's column is 0 (see :func:`canonical_columns`). A spaced seed must then
+        read the same from both ends.
     ambiguous : {"zero", "uniform", "iupac", "error"}
-        ``"zero"`` leaves out each window that holds a base other than A, C, G, T. ``"uniform"`` and
+        ``"zero"`` leaves out each window whose k-mer holds a base other than A, C, G, T. ``"uniform"`` and
         ``"iupac"`` share such a window among the k-mers that it can be, by the product of its bases'
         distributions (see :func:`~genoml.sequence.one_hot`). ``"error"`` refuses it. A window that reaches
         padding is never counted.
     normalize : bool
-        Divide by the windows counted, so that a row sums to 1, or to 0 if none was. False: counts.
+        Divide by the windows counted, so that a row sums to 1, or to 0 if none was. False: counts, which
+        float32 holds exactly up to 16.7 million; :func:`kmer_counts` has integers.
     alphabet, dtype, backend
         As in :func:`~genoml.sequence.batch_encode`.
 
@@ -103,107 +107,145 @@ def kmer_frequencies(
     Raises
     ------
     ValueError
-        For illegal letters, an unknown policy, ``k`` outside 1..12, or an ambiguous base under ``"error"``.
+        For illegal letters, an unknown policy, ``k`` outside 1 to 12, a pattern that is none, or an ambiguous
+        base under ``"error"``.
     """
     policy = check_ambiguous(ambiguous)
-    width = 4 ** check_k(k)
+    shape = kmer_shape(k, canonical=canonical)
     target = get_backend(backend)
     flat = flat_codes(sequences, alphabet=alphabet)
     if policy == "error":
         refuse_ambiguous(flat)
-    out = np.zeros((flat.lengths.size, width), dtype=np.float64 if dtype == "float64" else np.float32)
-    ends = np.cumsum(flat.lengths)
-    step = max(1, _BLOCK // width)
-    for first in range(0, flat.lengths.size, step):
-        lengths = flat.lengths[first : first + step]
-        begin, end = int(ends[first] - lengths[0]), int(ends[first + lengths.size - 1])
-        counts = _count(FlatCodes(flat.codes[begin:end], lengths), k, policy)
+    out = np.zeros((flat.lengths.size, 4**shape.k), dtype=np.float64 if dtype == "float64" else np.float32)
+    for rows, part in _row_blocks(flat, 4**shape.k):
+        counts = count_rows(part, shape).astype(np.float64)
+        if policy in ("uniform", "iupac"):
+            counts += _shared(part, shape, policy)
+        if canonical:
+            counts = fold_strands(counts, shape.k)
         if normalize:
             counts /= np.maximum(counts.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        out[first : first + step] = counts
+        out[rows] = counts
     return target.asarray(out, dtype=dtype)
 
 
-def kmer_tokens(
-    sequences: Sequences,
-    k: int = 6,
-    *,
-    alphabet: str = "auto",
-    pad: Pad | None = None,
-    length: int | None = None,
-    backend: str | Backend | None = None,
-) -> Array:
-    """Number of the k-mer at each position, over overlapping windows: the input of an Embedding.
+def kmer_counts(
+    sequences: Sequences, k: int | str = 3, *, canonical: bool = False, alphabet: str = "auto"
+) -> np.ndarray:
+    """Exact counts of the k-mers of each sequence, over overlapping windows, on the host.
+
+        y[n, m] = windows of sequence n that are k-mer m
+
+    A k-mer with an ambiguous base is not counted. For the sum over many sequences, or over a genome, see
+    :class:`~genoml.sequence.KmerCounter`; for k beyond 12, :func:`~genoml.sequence.sparse_kmers`.
 
     Parameters
     ----------
-    sequences : iterable of str, bytes or uint8 arrays, or a uint8 array (batch, length)
-        Of one length, unless ``pad`` is given.
-    k : int
-        1 to 12.
-    alphabet, pad, length
-        As in :func:`~genoml.sequence.base_codes`.
-    backend : str, Backend or None
-        Where the tokens go; the default backend if None.
+    sequences, k, canonical, alphabet
+        As in :func:`kmer_frequencies`.
 
     Returns
     -------
-    array
-        (batch, length - k + 1) int32. 0 to 4**k - 1 are the columns of :func:`kmer_frequencies`, in the order
-        of :func:`kmer_names`; 4**k is a window that holds a base other than A, C, G, T, or padding.
+    numpy.ndarray
+        (batch, 4**k) int64, columns as in :func:`kmer_frequencies`.
 
     Raises
     ------
     ValueError
-        For illegal letters, ragged lengths without ``pad``, ``k`` outside 1..12, or sequences shorter than
-        ``k``.
+        As :func:`kmer_frequencies`.
 
     Examples
     --------
-    >>> kmer_tokens(["AACNT"], 2)
-    array([[ 0,  1, 16, 16]], dtype=int32)
+    >>> kmer_counts(["AACNT"], 1)
+    array([[2, 1, 0, 1]])
     """
-    check_k(k)
-    codes = base_codes(sequences, alphabet=alphabet, pad=pad, length=length)
-    windows = codes.shape[1] - k + 1
-    if windows < 1:
-        raise ValueError(f"kmer_tokens expects sequences of at least k = {k} bases, got {codes.shape[1]}")
-    tokens = np.zeros((codes.shape[0], windows), dtype=np.int32)
-    ambiguous = np.zeros(tokens.shape, dtype=np.bool_)
-    for j in range(k):
-        column = codes[:, j : j + windows]
-        tokens = 4 * tokens + column
-        ambiguous |= column > 3
-    return get_backend(backend).asarray(np.where(ambiguous, np.int32(4**k), tokens), dtype="int32")
+    shape = kmer_shape(k, canonical=canonical)
+    flat = flat_codes(sequences, alphabet=alphabet)
+    out = np.zeros((flat.lengths.size, 4**shape.k), dtype=np.int64)
+    for rows, part in _row_blocks(flat, 4**shape.k):
+        counts = count_rows(part, shape)
+        out[rows] = fold_strands(counts, shape.k) if canonical else counts
+    return out
 
 
-def _count(flat: FlatCodes, k: int, policy: Ambiguous) -> np.ndarray:
-    """Counts (batch, 4**k) in float64."""
+def count_rows(flat: FlatCodes, shape: KmerShape) -> np.ndarray:
+    """Counts (batch, 4**k) in int64 of the windows of each sequence without an ambiguous base."""
+    batch, width = flat.lengths.size, 4**shape.k
+    counts = np.zeros(batch * width, dtype=np.int64)
+    add_counts(counts, flat, shape, np.repeat(np.arange(batch) * width, flat.lengths) if batch > 1 else None)
+    return counts.reshape(batch, width)
+
+
+def add_counts(
+    counts: np.ndarray, flat: FlatCodes, shape: KmerShape, first_cell: np.ndarray | None = None
+) -> None:
+    """Add the windows without an ambiguous base to flat counts, in place.
+
+    ``first_cell`` (bases,) is where the counts of each base's sequence begin; None if all are counted together.
+    """
+    for block in window_blocks(flat, shape):
+        cells = window_codes(block.bases, shape).astype(np.int64)
+        if first_cell is not None:
+            cells += first_cell[block.start : block.start + cells.size]
+        if not block.plain.all():
+            cells = cells[block.plain]
+        if counts.size <= 4 * cells.size:
+            counts += np.bincount(cells, minlength=counts.size)
+        else:  # touch only the cells that are met
+            np.add.at(counts, cells, 1)
+
+
+def fold_strands(counts: np.ndarray, k: int) -> np.ndarray:
+    """Add the column of each k-mer to that of its reverse complement, where that one comes first."""
+    reverse = _reverse_columns(k)
+    later = np.flatnonzero(reverse < np.arange(4**k))
+    folded = counts.copy()
+    folded[..., reverse[later]] += counts[..., later]
+    folded[..., later] = 0
+    return folded
+
+
+def _reverse_columns(k: int) -> np.ndarray:
+    """The column of each k-mer's reverse complement, (4**k,)."""
+    columns = np.zeros(1, dtype=np.int64)
+    for _ in range(k):
+        # a base in front goes to the end as its complement
+        columns = (np.arange(3, -1, -1)[:, None] + 4 * columns).ravel()
+    return columns
+
+
+def _row_blocks(flat: FlatCodes, width: int) -> list[tuple[slice, FlatCodes]]:
+    """Some sequences at a time, so that their counts stay in the cache."""
+    step = max(1, _BLOCK // width)
+    ends = np.concatenate([[0], np.cumsum(flat.lengths)])
+    blocks = []
+    for first in range(0, flat.lengths.size, step):
+        lengths = flat.lengths[first : first + step]
+        part = FlatCodes(flat.codes[ends[first] : ends[first + lengths.size]], lengths)
+        blocks.append((slice(first, first + lengths.size), part))
+    return blocks
+
+
+def _shared(flat: FlatCodes, shape: KmerShape, policy: Ambiguous) -> np.ndarray:
+    """Counts (batch, 4**k) from the windows with ambiguous bases, each shared among the k-mers it can be."""
     codes, batch = flat.codes, flat.lengths.size
     if policy == "uniform":
         codes = np.where((codes > 3) & (codes < PAD_CODE), np.uint8(_CODE_OF_N), codes)
-    counts = np.zeros(batch * 4**k)
-    for rows, windows in _window_blocks(FlatCodes(codes, flat.lengths), k):
-        plain = np.all(windows < 4, axis=0)
-        index = np.zeros(plain.size, dtype=np.int64)
-        for column in windows:
-            index = 4 * index + column
-        counts += np.bincount(rows[plain] * 4**k + index[plain], minlength=counts.size)
-        if policy in ("uniform", "iupac"):
-            mixed = ~plain & np.all(windows != PAD_CODE, axis=0)
-            counts += _spread(rows[mixed], windows[:, mixed], batch)
-    return counts.reshape(batch, 4**k)
+    row_of = np.repeat(np.arange(batch), flat.lengths)
+    counts = np.zeros(batch * 4**shape.k)
+    for block in window_blocks(FlatCodes(codes, flat.lengths), shape):
+        starts, windows = _mixed_windows(block, shape)
+        if starts.size:
+            counts += _spread(row_of[starts], windows, batch)
+    return counts.reshape(batch, 4**shape.k)
 
 
-def _window_blocks(flat: FlatCodes, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the row (windows,) and the codes (k, windows) of windows that lie within one sequence."""
-    row_of = np.repeat(np.arange(flat.lengths.size), flat.lengths)
-    step = _BLOCK // k
-    for begin in range(0, flat.codes.size - k + 1, step):
-        end = min(begin + step, flat.codes.size - k + 1)
-        rows = row_of[begin:end]
-        within = rows == row_of[begin + k - 1 : end + k - 1]
-        yield rows[within], np.stack([flat.codes[begin + j : end + j][within] for j in range(k)])
+def _mixed_windows(block: WindowBlock, shape: KmerShape) -> tuple[np.ndarray, np.ndarray]:
+    """Starts (windows,) and bases (k, windows) of those with ambiguous bases that reach no padding."""
+    starts = np.flatnonzero(block.within & ~block.plain)
+    windows = block.bases[starts + np.array(shape.offsets)[:, None]]
+    inside = np.all(windows != PAD_CODE, axis=0)
+    return starts[inside] + block.start, windows[:, inside]
 
 
 def _spread(rows: np.ndarray, windows: np.ndarray, batch: int) -> np.ndarray:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from genoml.backend import Backend
 from genoml.sequence.alphabet import MEMBERSHIP, PAD_CODE
 from genoml.sequence.codes import Sequences, flat_codes
+from genoml.sequence.consensus import consensus, degenerate_consensus
 from genoml.sequence.encode import ONE_HOT_TABLES
 from genoml.sequence.matrix import check_p_value, checked_background, checked_matrix
-from genoml.sequence.scan import Hit, as_batch, find_hits, turned, window_scores
+from genoml.sequence.scan import Hit, MotifScanner, as_batch, window_scores
+from genoml.sequence.scan_bank import turned
 from genoml.sequence.score_distribution import ScoreDistribution
 
 if TYPE_CHECKING:
@@ -77,10 +80,10 @@ class PWM:
         self.name, self.n_sites = name, n_sites
         with np.errstate(divide="ignore"):
             self.log_odds = np.log2(self.probabilities / self.background)
-        # (width, 16): the score of every base code
+        # (width, 16): the score of every base code, of several bases the worst
         among = np.where(MEMBERSHIP[:PAD_CODE], self.log_odds[:, None, :], np.inf).min(axis=2)
-        self._table = np.concatenate([among, np.full((self.width, 1), -np.inf)], axis=1)
-        for array in (self.probabilities, self.background, self.log_odds, self._table):
+        self.table = np.concatenate([among, np.full((self.width, 1), -np.inf)], axis=1)
+        for array in (self.probabilities, self.background, self.log_odds, self.table):
             array.setflags(write=False)
 
     # ------------------------------------------------------------ where one comes from
@@ -186,7 +189,12 @@ class PWM:
     @property
     def consensus(self) -> str:
         """The most probable base at each position; of equals the first of A, C, G, T."""
-        return "".join("ACGT"[base] for base in self.probabilities.argmax(axis=1))
+        return consensus(self.probabilities)
+
+    @property
+    def degenerate_consensus(self) -> str:
+        """The consensus in IUPAC letters, by the rule of Cavener (1987); pseudocounts count."""
+        return degenerate_consensus(self.probabilities)
 
     @property
     def information_content(self) -> np.ndarray:
@@ -238,7 +246,7 @@ class PWM:
                 f"PWM.score expects sequences of {self.width} bases, got {min(wrong)}; PWM.scan finds windows"
             )
         windows = flat.codes.reshape(-1, self.width)
-        scores = self._table[np.arange(self.width), windows].sum(axis=1)
+        scores = self.table[np.arange(self.width), windows].sum(axis=1)
         return float(scores[0]) if single else scores
 
     def window_scores(self, sequence: str | bytes | np.ndarray, strand: str = "+") -> np.ndarray:
@@ -252,7 +260,7 @@ class PWM:
         if flat.lengths.size != 1:
             raise ValueError(f"PWM.window_scores expects one sequence, got {flat.lengths.size}")
         codes = flat.codes.astype(np.intp)
-        return window_scores(self._table if strand == "+" else turned(self._table), codes)
+        return window_scores(self.table if strand == "+" else turned(self.table), codes)
 
     def scan(
         self,
@@ -261,6 +269,7 @@ class PWM:
         *,
         p_value: float = 1e-4,
         both_strands: bool = True,
+        backend: str | Backend | None = None,
     ) -> list[Hit]:
         """Every window that scores at least the threshold.
 
@@ -275,6 +284,8 @@ class PWM:
             Used without a threshold; for one window on one strand, as in FIMO.
         both_strands : bool
             Look at the reverse complement of each window too. A palindrome is found on both.
+        backend : str or Backend, optional
+            Where the scan runs; hits are the same on all. For many motifs at once, see MotifScanner.
 
         Returns
         -------
@@ -285,18 +296,15 @@ class PWM:
         ------
         ValueError
             For a letter that is no nucleotide, or a p-value outside (0, 1].
-
-        References
-        ----------
-        Grant et al. (2011, FIMO), doi:10.1093/bioinformatics/btr064; Korhonen et al. (2009, MOODS),
-        doi:10.1093/bioinformatics/btp554. Hits may overlap, as there.
         """
-        check_p_value(p_value)
-        return find_hits(
-            self._table,
-            as_batch(sequence)[1],
-            self.distribution,
-            threshold=threshold,
+        scanner = MotifScanner(
+            [self],
             p_value=p_value,
-            strands="+-" if both_strands else "+",
+            threshold=threshold,
+            both_strands=both_strands,
+            best_if_short=True,
+            backend=backend,
         )
+        hits = scanner.scan(sequence)
+        columns = (hits.start, hits.end, hits.strand, hits.score, hits.p_value, hits.sequence)
+        return [Hit(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]

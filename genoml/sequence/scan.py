@@ -1,21 +1,33 @@
-"""Scans with a score table: every window of a batch of sequences, and those that reach a threshold."""
+"""Scans for motifs: every window of sequences on both strands, as a batched convolution on a backend."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from genoml.sequence.alphabet import COMPLEMENT_CODES, PAD_CODE
-from genoml.sequence.codes import FlatCodes, flat_codes
-from genoml.sequence.score_distribution import ScoreDistribution
+from genoml.backend import Array, Backend, get_backend
+from genoml.ops.conv1d import conv1d_vjp
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.codes import FlatCodes, Sequences, flat_codes
+from genoml.sequence.encode import one_hot
+from genoml.sequence.matrix import check_p_value
+from genoml.sequence.scan_bank import DeviceGroup, ScoreBank
 
-__all__ = ["Hit", "as_batch", "find_hits", "turned", "window_scores"]
+if TYPE_CHECKING:
+    from genoml.sequence.pwm import PWM
 
-#: Windows of one block of a scan, so that what is added up stays in the cache.
-_BLOCK = 2**14
-#: Two sums of the same numbers may differ in their last digits; a threshold is met within this, in bits.
-_TOLERANCE_BITS = 1e-9
+__all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
+
+#: Windows of one block of a scan: on a CPU what is added up stays in the cache; a device wants longer work.
+_BLOCK, _DEVICE_BLOCK = 2**14, 2**18
+#: Blocks that are computed before the first of them is handed on, shared out among threads.
+_BLOCKS_AHEAD = 16
+#: Candidates that are scored again at a time, which bounds memory where nearly every window is one.
+_CHECKED_AT_ONCE = 2**15
 
 
 class Hit(NamedTuple):
@@ -43,15 +55,186 @@ class Hit(NamedTuple):
     sequence: int = 0
 
 
+class MotifHits(NamedTuple):
+    """Hits of several motifs, one array (hits,) a column, in the order of sequence, start, motif, strand.
+
+    Attributes
+    ----------
+    motif, sequence : numpy.ndarray
+        int64, places in the lists that were given.
+    start, end : numpy.ndarray
+        int64, 0-based, half-open, on the given sequence.
+    strand : numpy.ndarray
+        ``"+"`` or ``"-"``.
+    score, p_value : numpy.ndarray
+        float64, log-odds in bits, and the probability that a random window on one strand scores as much.
+    """
+
+    motif: np.ndarray
+    sequence: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    strand: np.ndarray
+    score: np.ndarray
+    p_value: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[MotifHits]) -> Self:
+        """Blocks of hits as one."""
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+class MotifScanner:
+    """A scan for many motifs at once: a batched convolution on the backend, checked exactly on the host.
+
+        candidates = windows i with sum_k log_odds[f, k, x[i + k]] >= limit[f] - error,   in float32
+
+    The limits leave room for float32, TF32 and bfloat16 products. Each candidate, about one window in
+    1 / p_value, is then scored in float64, with the bins of the exact score distribution, so that hits,
+    scores and p-values are the same on every backend. Sequences are cut into blocks: memory grows with the
+    sequences and the hits, not with their product with the motifs.
+
+    A letter that stands for several bases, N too, scores as the worst of them, so that a hit over one is a hit
+    whatever the base is, and a stretch of N is none.
+
+    Parameters
+    ----------
+    motifs : sequence of PWM
+        One or more, of any widths.
+    p_value : float
+        Hits are the windows whose p-value is at most this, for one window on one strand, as in FIMO. A motif
+        too short for any window to be so rare has none.
+    threshold : float, optional
+        In bits: hits are the windows that score as much, whatever their p-value.
+    both_strands : bool
+        Look at the reverse complement of each window too. A palindrome is found on both.
+    best_if_short : bool
+        Give a motif too short for ``p_value`` the windows that score as its best.
+    backend : str or Backend, optional
+        Where the convolution runs; by default the default backend.
+
+    Raises
+    ------
+    ValueError
+        If there is no motif, the p-value is outside (0, 1], or the threshold is not a number.
+
+    References
+    ----------
+    Grant et al. (2011, FIMO), doi:10.1093/bioinformatics/btr064; Korhonen et al. (2009, MOODS),
+    doi:10.1093/bioinformatics/btp554. Hits may overlap, as there.
+    """
+
+    def __init__(
+        self,
+        motifs: Sequence[PWM],
+        *,
+        p_value: float = 1e-4,
+        threshold: float | None = None,
+        both_strands: bool = True,
+        best_if_short: bool = False,
+        backend: str | Backend | None = None,
+    ) -> None:
+        check_p_value(p_value)
+        if not motifs:
+            raise ValueError("MotifScanner expects at least one motif, got none")
+        if threshold is not None and math.isnan(threshold):
+            raise ValueError(f"MotifScanner expects a threshold in bits, got {threshold}")
+        self.backend = get_backend(backend)
+        self._bank = ScoreBank(
+            motifs,
+            p_value=p_value,
+            threshold=threshold,
+            both_strands=both_strands,
+            best_if_short=best_if_short,
+        )
+        self._groups = self._bank.on_device(self.backend)
+
+    def scan(self, sequences: str | bytes | np.ndarray | Sequences) -> MotifHits:
+        """All hits in one sequence or a batch, as letters or base codes; lengths may differ.
+
+        Raises
+        ------
+        ValueError
+            For a letter that is no nucleotide.
+        """
+        return MotifHits.joined([_NO_HITS, *self.blocks(sequences)])
+
+    def blocks(self, sequences: str | bytes | np.ndarray | Sequences) -> Iterator[MotifHits]:
+        """The same hits, block by block, in their order, for more than fit in memory."""
+        codes, starts = _joined(as_batch(sequences)[1])
+        begins = range(0, codes.size, _DEVICE_BLOCK if self.backend.asynchronous else _BLOCK)
+        if len(begins) < 2:
+            yield from (self._block(codes, begin, begins.step, starts) for begin in begins)
+            return
+        from concurrent.futures import ThreadPoolExecutor  # slow to import, and for long work only
+
+        with ThreadPoolExecutor(self.backend.threads, "genoml") as pool:
+            for first in range(0, len(begins), _BLOCKS_AHEAD):
+                # whoever takes the hits computes outside of these settings
+                with self.backend.computing():
+                    work = [
+                        pool.submit(self._block, codes, begin, begins.step, starts)
+                        for begin in begins[first : first + _BLOCKS_AHEAD]
+                    ]
+                    found = [part.result() for part in work]
+                yield from found
+
+    def _block(self, codes: np.ndarray, begin: int, block: int, starts: np.ndarray) -> MotifHits:
+        """The hits that begin at ``block`` positions from ``begin`` on."""
+        widest = self._bank.tables.shape[1]
+        part = codes[begin : begin + block + widest - 1]
+        # few lengths of blocks, since some libraries compile for each; padding scores nothing
+        length = min(block, 1 << max(part.size, 256).bit_length()) + widest - 1
+        part = np.pad(part, (0, length - part.size), constant_values=PAD_CODE)
+        return self._hits(part, *self._candidates(part), begin, starts)
+
+    def _candidates(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Windows of a block that may be hits: where they begin, and the rows of the bank."""
+        # R as half A and half G scores at least what the worse of them does
+        x = one_hot(codes[None, :], ambiguous="iupac", backend=self.backend)
+        places, filters = [], []
+        for group in self._groups:
+            mask = self.backend.to_numpy(_passing(x, group, codes.size - self._bank.tables.shape[1] + 1))
+            place, column = np.divmod(np.flatnonzero(mask), mask.shape[1])
+            places.append(place)
+            filters.append(group.filters[column])
+        return np.concatenate(places), np.concatenate(filters)
+
+    def _hits(
+        self, codes: np.ndarray, places: np.ndarray, filters: np.ndarray, begin: int, starts: np.ndarray
+    ) -> MotifHits:
+        bank, parts = self._bank, [_NO_HITS]
+        order = np.lexsort((filters, places))
+        for first in range(0, order.size, _CHECKED_AT_ONCE):
+            chosen = order[first : first + _CHECKED_AT_ONCE]
+            windows = codes[places[chosen, None] + np.arange(bank.tables.shape[1])]
+            hits, scores, p_values = bank.exact(windows, filters[chosen])
+            found = filters[chosen][hits]
+            position = places[chosen][hits] + begin
+            rows = np.searchsorted(starts, position, side="right") - 1
+            start = position - starts[rows]
+            strand = _STRANDS[bank.strands[found]]
+            end = start + bank.widths[found]
+            parts.append(MotifHits(bank.motifs[found], rows, start, end, strand, scores, p_values))
+        return MotifHits.joined(parts)
+
+
+_STRANDS = np.array(["+", "-"])
+_WHOLE, _REAL = np.zeros(0, dtype=np.int64), np.zeros(0)
+_NO_HITS = MotifHits(_WHOLE, _WHOLE, _WHOLE, _WHOLE, _STRANDS[:0], _REAL, _REAL)
+
+
+def _passing(x: Array, group: DeviceGroup, n_windows: int) -> Array:
+    """Which windows reach the limit of each filter: (1, length, 4) -> (n_windows, filters) bool."""
+    xp = array_namespace(x)
+    scores, _ = conv1d_vjp(x, group.kernel)
+    return xp.greater_equal(scores[0, :n_windows, :], group.limits)
+
+
 def as_batch(sequence: Any) -> tuple[bool, FlatCodes]:
     """Whether it is a single sequence, and the codes."""
     single = isinstance(sequence, str | bytes) or (isinstance(sequence, np.ndarray) and sequence.ndim == 1)
     return single, flat_codes([sequence] if single else sequence)
-
-
-def turned(table: np.ndarray) -> np.ndarray:
-    """The score table (width, 16) of the reverse complement."""
-    return table[::-1, COMPLEMENT_CODES]
 
 
 def window_scores(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -70,49 +253,8 @@ def window_scores(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return scores
 
 
-def find_hits(
-    table: np.ndarray,
-    flat: FlatCodes,
-    distribution: ScoreDistribution,
-    *,
-    threshold: float | None,
-    p_value: float,
-    strands: str,
-) -> list[Hit]:
-    """The windows that score at least ``threshold`` bits; if that is None, those as rare as ``p_value``."""
-    width, (codes, starts) = len(table), _joined(flat)
-    limit_bin, limit = None, threshold
-    if limit is None:
-        limit_bin = _limit_bin(distribution, p_value)
-        # rounding moves a window's score by half a bin a position at most
-        limit = (limit_bin - 0.5 * width) * distribution.granularity
-    found = []
-    for strand in strands:
-        oriented = table if strand == "+" else turned(table)
-        scores = window_scores(oriented, codes)
-        places = np.flatnonzero((scores >= limit - _TOLERANCE_BITS) & (scores > -np.inf))
-        windows = codes[places[:, None] + np.arange(width)]
-        bins = distribution.bins(oriented)[np.arange(width), windows].sum(axis=1)
-        if limit_bin is not None:
-            places, bins = places[bins >= limit_bin], bins[bins >= limit_bin]
-        rows = np.searchsorted(starts, places, side="right") - 1
-        columns = (places - starts[rows], scores[places], distribution.p_value(bins), rows)
-        found += [
-            Hit(start, start + width, strand, score, p, row)
-            for start, score, p, row in zip(*(column.tolist() for column in columns), strict=True)
-        ]
-    return sorted(found, key=lambda hit: (hit.sequence, hit.start, hit.strand))
-
-
-def _limit_bin(distribution: ScoreDistribution, p_value: float) -> int:
-    """The lowest bin that is so rare; the best one if none is."""
-    found = distribution.threshold_bin(p_value)
-    return distribution.best_bin if found is None else found
-
-
 def _joined(flat: FlatCodes) -> tuple[np.ndarray, np.ndarray]:
     """One row with padding behind each sequence, so that no window straddles two; and where each begins."""
     ends = np.cumsum(flat.lengths)
     codes = np.insert(flat.codes, ends, PAD_CODE)
-    starts = ends - flat.lengths + np.arange(flat.lengths.size)
-    return codes.astype(np.intp), starts
+    return codes, ends - flat.lengths + np.arange(flat.lengths.size)

@@ -1,4 +1,4 @@
-"""Exact dinucleotide shuffles: negatives with the composition of the positives."""
+"""Exact k-let shuffles: negatives with the composition of the positives."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 
 from genoml.sequence.codes import FlatCodes, decode, flat_codes
 from genoml.sequence.encode import base_codes
+from genoml.sequence.euler import euler_paths
 
 # Rows are worked on in blocks of about this many array cells, to bound memory.
-_BLOCK = 1 << 22
-_RANDOM_BITS = 56
+_BLOCK = 1 << 21
+# Numbers of (k - 1)-mers are made anew before they grow beyond this.
+_GREATEST = 1 << 40
+# Up to this many are looked up in a table; more are sorted.
+_TABLE = 1 << 24
 
 
 @overload
@@ -29,12 +33,7 @@ def dinucleotide_shuffle(sequences: list[np.ndarray], *, seed: int = ...) -> lis
 def dinucleotide_shuffle(sequences: Any, *, seed: int = 0) -> Any:
     """Shuffle sequences so that every dinucleotide count stays exactly as it is.
 
-    Each result is drawn uniformly from all sequences with the same first letter, the same last letter and
-    the same count of each dinucleotide (hence of each letter). A sequence is a path that uses every edge of
-    a graph once: letters are vertices and dinucleotides edges. A path is drawn by choosing for each vertex,
-    save the last letter, the edge by which it is left for the last time, such that these edges lead to the
-    last letter; then the order of the other edges of each vertex at random. IUPAC codes are letters of
-    their own; so is padding, hence shuffle first and pad afterwards.
+    The same as :func:`klet_shuffle` with k = 2: the first letter, the last one and the count of each dinucleotide stay.
 
     Parameters
     ----------
@@ -54,20 +53,69 @@ def dinucleotide_shuffle(sequences: Any, *, seed: int = 0) -> Any:
     ------
     ValueError
         For illegal letters or codes.
+    """
+    return klet_shuffle(sequences, 2, seed=seed)
+
+
+@overload
+def klet_shuffle(sequences: str, k: int = ..., *, seed: int = ...) -> str: ...
+@overload
+def klet_shuffle(sequences: bytes, k: int = ..., *, seed: int = ...) -> bytes: ...
+@overload
+def klet_shuffle(sequences: np.ndarray, k: int = ..., *, seed: int = ...) -> np.ndarray: ...
+@overload
+def klet_shuffle(sequences: list[str], k: int = ..., *, seed: int = ...) -> list[str]: ...
+@overload
+def klet_shuffle(sequences: list[bytes], k: int = ..., *, seed: int = ...) -> list[bytes]: ...
+@overload
+def klet_shuffle(sequences: list[np.ndarray], k: int = ..., *, seed: int = ...) -> list[np.ndarray]: ...
+def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
+    """Shuffle sequences so that every k-let count (hence every shorter one) stays exactly as it is.
+
+    Each result is drawn uniformly from all sequences with the same first k - 1 letters, the same last k - 1
+    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path
+    that uses every edge of a graph once: (k - 1)-lets are vertices and k-lets edges; a uniform such path is
+    drawn. IUPAC codes are letters of their own, whose k-lets are kept like any others; so is padding, hence
+    shuffle first and pad afterwards.
+
+    Parameters
+    ----------
+    sequences : str, bytes, uint8 array, or a batch of them
+        As in :func:`dinucleotide_shuffle`. A sequence of fewer than k + 2 letters has one order only, if k > 1.
+    k : int
+        Letters in a k-let, 1 or more.
+    seed : int
+        Seed of a Philox generator, 0 or more. The same sequences in the same order with the same seed give
+        the same result.
+
+    Returns
+    -------
+    str, bytes, numpy.ndarray or list
+        As given. Letters come back in upper case, with U where the sequence had U.
+
+    Raises
+    ------
+    ValueError
+        For illegal letters or codes, ``k`` below 1, or a negative seed.
 
     References
     ----------
-    Altschul and Erickson (1985), doi:10.1093/oxfordjournals.molbev.a040370. Deviation: last edges are drawn
-    by loop-erased random walks (Wilson 1996, doi:10.1145/237814.237880), which have the same distribution
-    as drawing all of them until they connect, but need few steps for any composition.
+    Altschul and Erickson (1985), doi:10.1093/oxfordjournals.molbev.a040370; Kandel et al. (1996),
+    doi:10.1016/S0166-218X(97)81456-4. Deviation: last edges are drawn by cycle popping (Wilson 1996,
+    doi:10.1145/237814.237880), which have the same distribution as drawing all of them until they connect,
+    but need few steps for any composition.
     """
+    if k < 1:
+        raise ValueError(f"k expects 1 or more, got {k}")
+    if seed < 0:
+        raise ValueError(f"seed expects 0 or more, got {seed}")
     rng = np.random.Generator(np.random.Philox(seed))
     is_array = isinstance(sequences, np.ndarray) and sequences.dtype == np.uint8
     if is_array and sequences.ndim != 1:
-        return _shuffle_equal(base_codes(sequences), rng)
+        return _shuffle_equal(base_codes(sequences), k, rng)
     single = is_array or isinstance(sequences, str | bytes)
     items = [sequences] if single else list(sequences)
-    rows = _shuffle_ragged(flat_codes(items), rng)
+    rows = _shuffle_ragged(flat_codes(items), k, rng)
     results = [_in_the_form_of(item, row) for item, row in zip(items, rows, strict=True)]
     return results[0] if single else results
 
@@ -80,107 +128,55 @@ def _in_the_form_of(item: str | bytes | np.ndarray, codes: np.ndarray) -> str | 
     return letters if isinstance(item, str) else letters.encode("ascii")
 
 
-def _shuffle_ragged(flat: FlatCodes, rng: np.random.Generator) -> list[np.ndarray]:
+def _shuffle_ragged(flat: FlatCodes, k: int, rng: np.random.Generator) -> list[np.ndarray]:
     out: list[Any] = [None] * flat.lengths.size
     starts = np.cumsum(flat.lengths) - flat.lengths
     for length in np.unique(flat.lengths).tolist():
         rows = np.flatnonzero(flat.lengths == length)
-        shuffled = _shuffle_equal(flat.codes[starts[rows, None] + np.arange(length)], rng)
+        shuffled = _shuffle_equal(flat.codes[starts[rows, None] + np.arange(length)], k, rng)
         for row, codes in zip(rows.tolist(), shuffled, strict=True):
             out[row] = codes
     return out
 
 
-def _shuffle_equal(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _shuffle_equal(codes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Shuffle (batch, length) codes."""
+    if k == 1:
+        return rng.permuted(codes, axis=1)
     out = codes.copy()
-    if codes.shape[1] < 4:  # with three letters or fewer, first and last fixed, nothing can move
+    if codes.shape[1] < k + 2:  # one k-let has one order, and of two the first and the last are fixed
         return out
-    present, vertices = np.unique(codes, return_inverse=True)
-    if present.size == 1:
-        return out
-    vertices = vertices.reshape(codes.shape).astype(np.int64)
-    step = max(1, _BLOCK // max(codes.shape[1], present.size**2))
+    step = max(1, _BLOCK // codes.shape[1])
     for first in range(0, codes.shape[0], step):
-        paths = _euler_paths(vertices[first : first + step], present.size, rng)
-        out[first : first + step] = present[paths]
+        block = codes[first : first + step]
+        edges = euler_paths(*_vertices(block, k - 1), rng)
+        out[first : first + step, k - 1 :] = np.take_along_axis(block[:, k - 1 :], edges, axis=1)
     return out
 
 
-def _euler_paths(s: np.ndarray, n_vertices: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a uniform Euler path for each row of vertices (batch, length)."""
-    batch, length = s.shape
-    source, target = s[:, :-1], s[:, 1:]
-    offset = np.arange(batch)[:, None] * n_vertices
-    cells = (offset + source) * n_vertices + target
-    counts = np.bincount(cells.ravel(), minlength=batch * n_vertices**2)
-    counts = counts.reshape(batch, n_vertices, n_vertices)
-    last = _last_edges(counts, s[:, -1], rng)
-    targets = _edge_order(source, target, last, rng)
-
-    # walk: the edges of a vertex lie side by side, and each visit takes the next of them
-    degree = counts.sum(axis=2)
-    pointer = np.cumsum(degree, axis=1) - degree + np.arange(batch)[:, None] * (length - 1)
-    pointer, targets = pointer.ravel(), targets.ravel()
-    path = np.empty((length, batch), dtype=np.int64)
-    path[0] = s[:, 0]
-    for position in range(1, length):
-        vertex = offset[:, 0] + path[position - 1]
-        edge = pointer[vertex]
-        path[position] = targets[edge]
-        pointer[vertex] = edge + 1
-    return path.T
+def _vertices(codes: np.ndarray, width: int) -> tuple[np.ndarray, int]:
+    """Numbers of the ``width``-mers of each row, (batch, length - width + 1), and what they are below."""
+    letter, n_letters = _renumbered(codes, 16)
+    vertices, below = letter, n_letters
+    for place in range(1, width):
+        vertices, below = vertices[:, :-1] * n_letters + letter[:, place:], below * n_letters
+        if below > _GREATEST:
+            vertices, below = _renumbered(vertices, below)
+    if below <= 4 * codes.shape[1]:
+        return vertices, below
+    # most would be absent from a row: number those of each row from 0
+    vertices, below = _renumbered(vertices, below)
+    rows = np.arange(codes.shape[0])[:, None]
+    vertices, _ = _renumbered(rows * below + vertices, codes.shape[0] * below)
+    vertices = vertices - vertices.min(axis=1, keepdims=True)
+    return vertices, int(vertices.max()) + 1
 
 
-def _edge_order(
-    source: np.ndarray, target: np.ndarray, last: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Order the edges of each row by source, at random within a source but for its last edge.
-
-    Each edge is one 64-bit key: source, then random bits, then target; sorting the keys sorts the edges.
-    """
-    greatest = (1 << _RANDOM_BITS) - 1
-    random = rng.integers(0, greatest, size=source.shape, dtype=np.uint64)
-    # of the edges that could be the last one of a vertex, which are alike, one is put behind all others
-    row, column = np.nonzero(target == np.take_along_axis(last, source, axis=1))
-    chosen = np.full(last.shape, -1)
-    chosen[row, source[row, column]] = column
-    row, vertex = np.nonzero(chosen >= 0)
-    random[row, chosen[row, vertex]] = greatest
-    keys = source.astype(np.uint64) << np.uint64(60)
-    keys |= random << np.uint64(4)
-    keys |= target.astype(np.uint64)
-    keys.sort(axis=1)
-    return (keys & np.uint64(15)).astype(np.int64)
-
-
-def _last_edges(counts: np.ndarray, root: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw for each vertex the target of its last edge, (batch, vertices); -1 for the root and absentees.
-
-    From each vertex that is not yet joined, walk at random along the edges until the tree is met, keeping
-    for each vertex only the latest step: loops erase themselves. Edges from a vertex to itself can be no
-    part of the tree and are left out of the walk.
-    """
-    batch, n_vertices, _ = counts.shape
-    present = counts.sum(axis=2) > 0
-    steps = np.cumsum(counts * ~np.eye(n_vertices, dtype=bool), axis=2)
-    last = np.full((batch, n_vertices), -1)
-    joined = np.zeros((batch, n_vertices), dtype=bool)
-    joined[np.arange(batch), root] = True
-    for start in range(n_vertices):
-        begun = np.flatnonzero(present[:, start] & ~joined[:, start])
-        rows, vertex = begun, np.full(begun.size, start)
-        while rows.size:
-            edges = steps[rows, vertex]
-            draw = np.floor(rng.random(rows.size) * edges[:, -1])
-            reached = (draw[:, None] >= edges).sum(axis=1)
-            last[rows, vertex] = reached
-            going = ~joined[rows, reached]
-            rows, vertex = rows[going], reached[going]
-        rows, vertex = begun, np.full(begun.size, start)
-        while rows.size:
-            joined[rows, vertex] = True
-            vertex = last[rows, vertex]
-            going = ~joined[rows, vertex]
-            rows, vertex = rows[going], vertex[going]
-    return last
+def _renumbered(numbers: np.ndarray, below: int) -> tuple[np.ndarray, int]:
+    """Consecutive numbers in the same order, and how many; ``below`` is above all that are given."""
+    if below > _TABLE:
+        keys, consecutive = np.unique(numbers, return_inverse=True)
+        return consecutive.reshape(numbers.shape), keys.size
+    present = np.zeros(below, dtype=np.bool_)
+    present[numbers] = True
+    return (np.cumsum(present, dtype=np.int64) - 1)[numbers], int(np.count_nonzero(present))

@@ -1,4 +1,4 @@
-"""The other strand: reverse complements of letters, of base codes and of one-hot arrays."""
+"""The other strand: complements of letters, of base codes and of one-hot arrays; parts of either strand."""
 
 from __future__ import annotations
 
@@ -62,29 +62,67 @@ def reverse_complement(seq: Any, *, alphabet: str = "auto") -> Any:
     >>> reverse_complement("AACGn"), reverse_complement("AACGU")
     ('nCGTT', 'ACGUU')
     """
+    return _complement(seq, alphabet, "reverse_complement", -1)
+
+
+@overload
+def complement(seq: str, *, alphabet: str = ...) -> str: ...
+@overload
+def complement(seq: bytes, *, alphabet: str = ...) -> bytes: ...
+@overload
+def complement(seq: np.ndarray, *, alphabet: str = ...) -> np.ndarray: ...
+@overload
+def complement(seq: list[str], *, alphabet: str = ...) -> list[str]: ...
+@overload
+def complement(seq: list[bytes], *, alphabet: str = ...) -> list[bytes]: ...
+@overload
+def complement(seq: list[np.ndarray], *, alphabet: str = ...) -> list[np.ndarray]: ...
+def complement(seq: Any, *, alphabet: str = "auto") -> Any:
+    """Complement of each base, in the order they stand in; otherwise as :func:`reverse_complement`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`reverse_complement`.
+
+    Examples
+    --------
+    >>> complement("AACGn"), complement("AACGU")
+    ('TTGCn', 'UUGCA')
+    """
+    return _complement(seq, alphabet, "complement", 1)
+
+
+def _complement(seq: Any, alphabet: str, what: str, step: int) -> Any:
     check_alphabet(alphabet)
     if isinstance(seq, list | tuple):
         flat_codes(seq, alphabet=alphabet)  # refuses illegal letters, naming the sequence
-        return [_reverse(item, alphabet) for item in seq]
+        return [_complement_one(item, alphabet, step) for item in seq]
     if isinstance(seq, str | bytes):
         flat_codes([seq], alphabet=alphabet)
     elif not isinstance(seq, np.ndarray):
-        raise TypeError(
-            f"reverse_complement expects str, bytes, uint8 codes or a list of them, got {type(seq).__name__}"
-        )
+        raise TypeError(f"{what} expects str, bytes, uint8 codes or a list of them, got {type(seq).__name__}")
     elif seq.dtype != np.uint8:
-        raise TypeError(f"reverse_complement expects uint8 base codes, got an array of {seq.dtype}")
+        raise TypeError(
+            f"{what} expects uint8 base codes, got an array of {seq.dtype}; one-hot arrays are turned by "
+            "reverse_complement_one_hot"
+        )
     elif seq.size and int(seq.max()) > 15:
         raise ValueError(f"base codes run from 0 to 15, got {int(seq.max())}")
-    return _reverse(seq, alphabet)
+    return _complement_one(seq, alphabet, step)
 
 
-def _reverse(seq: str | bytes | np.ndarray, alphabet: str) -> str | bytes | np.ndarray:
+def is_rna(seq: str | bytes) -> bool:
+    """Whether letters are taken for RNA: they hold a U."""
+    return ("U" in seq or "u" in seq) if isinstance(seq, str) else (b"U" in seq or b"u" in seq)
+
+
+def _complement_one(seq: str | bytes | np.ndarray, alphabet: str, step: int) -> str | bytes | np.ndarray:
     if isinstance(seq, np.ndarray):
-        return np.take(COMPLEMENT_CODES, np.flip(seq, axis=-1))
+        return np.take(COMPLEMENT_CODES, seq[..., ::step])
     data = seq.encode("ascii") if isinstance(seq, str) else seq
-    rna = alphabet == "RNA" or (alphabet == "auto" and (b"U" in data or b"u" in data))
-    flipped = data.translate(_RNA_TABLE if rna else _DNA_TABLE)[::-1]
+    rna = alphabet == "RNA" or (alphabet == "auto" and is_rna(data))
+    flipped = data.translate(_RNA_TABLE if rna else _DNA_TABLE)[::step]
     return flipped.decode("ascii") if isinstance(seq, str) else flipped
 
 
@@ -119,3 +157,71 @@ def reverse_complement_one_hot(x: Array, channels_axis: int = -1) -> Array:
             f"reverse_complement_one_hot expects 4 channels on axis {channels_axis}, got {tuple(x.shape)}"
         )
     return array_namespace(x).flip(x, axis=(-2, -1))
+
+
+@overload
+def subsequence(
+    seq: str, start: int, end: int, strand: str = ..., *, circular: bool = ..., alphabet: str = ...
+) -> str: ...
+@overload
+def subsequence(
+    seq: bytes, start: int, end: int, strand: str = ..., *, circular: bool = ..., alphabet: str = ...
+) -> bytes: ...
+@overload
+def subsequence(
+    seq: np.ndarray, start: int, end: int, strand: str = ..., *, circular: bool = ..., alphabet: str = ...
+) -> np.ndarray: ...
+def subsequence(
+    seq: Any, start: int, end: int, strand: str = "+", *, circular: bool = False, alphabet: str = "auto"
+) -> Any:
+    """Part of a sequence, read along its strand.
+
+    Parameters
+    ----------
+    seq : str, bytes or uint8 codes (length,)
+        The plus strand.
+    start, end : int
+        0-based, half-open, on the plus strand whichever strand is read: ``0 <= start <= end <= length``. On
+        a circular sequence ``start < length``, and ``end`` may lie beyond it, as of an :class:`ORF` across the
+        origin, by up to three rounds.
+    strand : {"+", "-", "."}
+        ``"-"`` gives the reverse complement; ``"."`` (none) is read as ``"+"``.
+    circular : bool
+        Read on across the end of the sequence.
+    alphabet : {"auto", "DNA", "RNA"}
+        How the minus strand is written; ``"auto"``: as RNA if the whole sequence, not only the part, has a U.
+
+    Raises
+    ------
+    ValueError
+        For coordinates outside the sequence, an end before the start, or another strand.
+    TypeError
+        For coordinates that are no integers, or another kind of sequence.
+
+    Examples
+    --------
+    >>> subsequence("AACGT", 0, 3, "-"), subsequence("AACGT", 3, 7, circular=True)
+    ('GTT', 'GTAA')
+    """
+    if not isinstance(seq, str | bytes) and not (isinstance(seq, np.ndarray) and seq.ndim == 1):
+        raise TypeError(f"subsequence expects one str, bytes or array (length,), got {type(seq).__name__}")
+    for what, value in (("start", start), ("end", end)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{what} expects an integer, got {type(value).__name__}")
+    length = len(seq)
+    furthest = 4 * length if circular else length
+    if not 0 <= start <= end <= furthest or (circular and start >= length > 0):
+        limit = f"start < {length}, end <= {furthest}" if circular else f"end <= {length}, the length"
+        raise ValueError(f"subsequence expects 0 <= start <= end, {limit}; got start {start}, end {end}")
+    if strand not in ("+", "-", "."):
+        raise ValueError(f"strand expects '+', '-' or '.', got {strand!r}")
+    part = seq[start:end]
+    if end > length:
+        rounds, rest = divmod(end - length, length)
+        pieces: list[Any] = [part, *[seq] * rounds, seq[:rest]]
+        part = np.concatenate(pieces) if isinstance(seq, np.ndarray) else seq[:0].join(pieces)
+    if strand != "-":
+        return part
+    if alphabet == "auto" and not isinstance(seq, np.ndarray):
+        alphabet = "RNA" if is_rna(seq) else "DNA"
+    return reverse_complement(part, alphabet=alphabet)

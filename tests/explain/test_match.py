@@ -154,3 +154,13 @@ def test_a_single_column_is_a_motif():
 def test_a_query_that_is_no_motif_is_refused(known):
     with pytest.raises(ValueError, match=r"\(width, 4\), columns A C G T, got \(4, 8\)"):
         match_motif(np.ones((4, 8)), known)
+
+
+def test_p_values_come_if_asked_for_and_leave_the_ranking(known, ctcf):
+    plain, with_p = match_motif(ctcf, known, limit=5), match_motif(ctcf, known, limit=5, p_values=True)
+    assert [m.name for m in plain] == [m.name for m in with_p]
+    assert plain[0].p_value is None
+    assert with_p[0].p_value < 1e-15
+    assert with_p[0].e_value == pytest.approx(len(known) * with_p[0].p_value)
+    noise = np.random.default_rng(6).dirichlet([0.3] * 4, 12)
+    assert match_motif(noise, known, limit=1, p_values=True)[0].e_value > 1e-3

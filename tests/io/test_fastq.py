@@ -81,13 +81,22 @@ def test_read_trimmed_to_nothing_is_kept(tmp_path):
         (b"@bad\nACET\n+\nIIII\n", "'E' is not a nucleotide letter", 2),
         (b"@bad\nAC-T\n+\nIIII\n", "gap '-' in a sequence", 2),
         (b"@bad\nAC T\n+\nIIII\n", "white space", 2),
-        (b"@bad\nACGT\n+\nII I\n", "' ' is not a quality character .column 3.; expects characters from", 4),
-        (b"@bad\nACGT\n+\nI\x7fII\n", r"'\\x7f' is not a quality character .column 2.", 4),
+        (
+            b"@bad\nACGT\n+\nII I\n",
+            "' ' is not a quality character of phred33 .column 3.; expects characters from",
+            4,
+        ),
+        (b"@bad\nACGT\n+\nI\x7fII\n", r"'\\x7f' is not a quality character of phred33 .column 2.", 4),
         (b"@bad\nACGT\n+\nI\x00II\n", r"'\\x00' is not a quality character", 4),
-        (b"@bad\nACGT\n+\nIII\n", "Length of sequence and qualities differ; expects four lines", 4),
-        (b"@bad\nACGT\n+\nIIIII\n", "Length of sequence and qualities differ", 4),
-        (b"@bad\nACGT\n+other\nIIII\n", "Sequence descriptions don't match", 3),
-        (b"@bad\nACGT\nACGT\n+\nIIIIIIII\n", "expected to start with '\\+'.* not wrapped", 3),
+        (
+            b"@bad\nACGT\n+\nIII\n",
+            "3 qualities for 4 letters, and the next line has 5 char.*; expects four lines",
+            4,
+        ),
+        (b"@bad\nACGT\n+\nIIIII\n", "5 qualities for 4 letters; expects four lines", 4),
+        (b"@bad\nACGT\n+other\nIIII\n", "the name after '\\+' is not that of the header", 3),
+        (b"@bad\nACGT\n\nACGT\n+\nIIIIIIII\n", "a blank line within the sequence; remove it", 3),
+        (b"@bad\nACGT\nACGT\n+\nIIII\n\n", "4 qualities for 8 letters", 5),
     ],
 )
 def test_malformed_record_is_refused_with_line_and_record(number, bad, message, offset, tmp_path):
@@ -110,12 +119,12 @@ def test_header_without_name_is_refused(tmp_path):
 
 def test_record_without_at_sign_is_refused(tmp_path):
     error = refused(written(tmp_path, READ + b"bad\nACGT\n+\nIIII\n"), "expected to start with '@'")
-    assert (error.line, error.record) == (5, None)
+    assert (error.line, error.record) == (5, "r1")
 
 
 def test_bytes_beyond_ascii_are_refused(tmp_path):
-    path = written(tmp_path, READ * 3 + b"@bad\nAC\xe9T\n+\nIIII\n" + READ)
-    error = refused(path, "Non-ASCII.*expects ASCII")
+    path = written(tmp_path, READ * 3 + b"@bad\nAC\xc3T\n+\nIIII\n" + READ)
+    error = refused(path, "byte 0xc3 is not a nucleotide letter")
     assert (error.line, error.record) == (14, "bad")
 
 
@@ -153,7 +162,7 @@ def test_reading_is_lazy(tmp_path):
         (("r", "AC", np.array([-1, 3])), r"expects qualities from 0 to 93, got -1 to 3"),
         (("r", "A!", np.zeros(2)), "expects nucleotides, got 'A!'"),
         (("r", "Aé", np.zeros(2)), "expects nucleotides"),
-        (("", "AC", np.zeros(2)), "a name expects one line of text"),
+        (("", "AC", np.zeros(2)), "a name expects one line of ASCII text"),
     ],
 )
 def test_record_that_would_not_read_back_is_not_written(record, message, tmp_path):

@@ -3,7 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genoml.io import FormatError, Motif, jaspar_motifs, read_meme, read_transfac, write_meme
+from genoml.io import (
+    FormatError,
+    Motif,
+    jaspar_motifs,
+    read_jaspar,
+    read_meme,
+    read_motifs,
+    read_transfac,
+    write_meme,
+)
+from support.mutations import mutations, refusals
 
 TRANSFAC = """AC MA0001.1
 XX
@@ -57,14 +67,20 @@ def test_transfac_gives_counts_and_names(tmp_path):
     ("old", "new", "message", "line", "record"),
     [
         ("02\t10.0\t0.0\t0.0\t0.0", "02\t10.0\t0.0\t0.0", "expects four numbers: A, C, G, T", 8, "MA0001.1"),
-        ("\t10.0\t", "\tx\t", "got 'x 0.0 0.0 0.0'; expects four numbers", 8, "MA0001.1"),
+        ("\t10.0\t", "\tx\t", "got 'x'; expects a finite number, 0 or above", 8, "MA0001.1"),
         ("\n02\t", "\n03\t", "row 03 where 02 is due; a row is missing or repeated", 8, "MA0001.1"),
         ("\tA\tC\tG\tT", "\tA\tG\tC\tT", "expects A C G T", 6, "MA0001.1"),
-        ("\t10.0\t", "\t0.0\t", "no row of zeros", 12, "MA0001.1"),
-        ("\t10.0\t", "\t-10.0\t", "none negative", 12, "MA0001.1"),
-        ("\t10.0\t", "\tnan\t", "expects finite entries", 12, "MA0001.1"),
+        ("\t10.0\t", "\t0.0\t", "a position of zeros", 8, "MA0001.1"),
+        ("\t10.0\t", "\t-10.0\t", "got '-10.0'; expects a finite number", 8, "MA0001.1"),
+        ("\t10.0\t", "\tnan\t", "got 'nan'", 8, "MA0001.1"),
+        ("\t10.0\t", "\tInfinity\t", "got 'Infinity'", 8, "MA0001.1"),
+        ("\t10.0\t", "\t1e400\t", "got '1e400'", 8, "MA0001.1"),
+        ("\t10.0\t", "\t1_0\t", "got '1_0'", 8, "MA0001.1"),
+        ("\t10.0\t", "\t\u0661\t", "got '\u0661'", 8, "MA0001.1"),
+        ("01\t1.0\t2.0", "01\t1.7e308\t1.7e308", "expects finite entries", 12, "MA0001.1"),
         ("//\n", "", "the file ends within a record; expects records that end with //", 11, "MA0001.1"),
-        ("PO\tA\tC\tG\tT\n", "", "the motif has no matrix; expects a PO line", 11, "MA0001.1"),
+        ("PO\tA\tC\tG\tT\n", "", "row 01 without columns; expects a PO line", 6, "MA0001.1"),
+        ("01\t1.0\t2.0\t3.0\t4.0\n02\t10.0\t0.0\t0.0\t0.0\n", "", "the motif has no matrix", 10, "MA0001.1"),
         ("AC MA0001.1\nXX\nID TEST\n", "", "the motif has no AC line", 9, None),
         (TRANSFAC, "hello\n", "no motif", 1, None),
     ],
@@ -96,7 +112,12 @@ def test_meme_gives_probabilities_names_and_sites(tmp_path):
         ("alength= 4 w= 2", "alength= 20 w= 2", "alength 20, w 2; expects alength 4", 11, "M1"),
         ("w= 2", "w= 3", "got 'URL none'; expects four numbers", 14, "M1"),
         ("0.1 0.2", "0.5 0.2", "probabilities that sum to 1", 13, "M1"),
-        ("1.0 0.0 0.0 0.0", "1.0 0.0 0.0 z", "expects four numbers", 13, "M1"),
+        ("1.0 0.0 0.0 0.0", "1.0 0.0 0.0 z", "got 'z'; expects a finite number", 13, "M1"),
+        ("1.0 0.0 0.0 0.0", "1.0 0.0 0.0 -0.1", "got '-0.1'; expects a finite number, 0 or above", 13, "M1"),
+        ("0.1 0.2", "nan 0.2", "got 'nan'", 12, "M1"),
+        ("0.1 0.2", "1e400 0.2", "got '1e400'", 12, "M1"),
+        ("nsites= 20", "nsites= inf", "got 'inf'", 11, "M1"),
+        ("nsites= 20", "nsites= -1", "got '-1'", 11, "M1"),
         (" 0.25 0.25 0.25 0.25\n", "", "the file ends within a matrix", 17, "M2"),
         (MEME[MEME.index("MOTIF") :], "", "no motif", 9, None),
         ("letter-probability matrix: alength= 4 w= 1", "", "the motif has no matrix", 18, "M2"),
@@ -122,7 +143,7 @@ def test_what_is_written_reads_back(name, tmp_path):
     ]
     write_meme(tmp_path / name, motifs)
     first, second = read_meme(tmp_path / name)
-    np.testing.assert_allclose(first.matrix, motifs[0].probabilities, atol=1e-8)
+    np.testing.assert_array_equal(first.matrix, motifs[0].probabilities)
     assert (first.name, first.symbol, first.n_sites) == ("M1", "ONE", 10)
     assert (second.name, second.symbol, second.n_sites) == ("M2", "", 7)
 
@@ -158,3 +179,147 @@ def test_jaspar_motifs_hold_ctcf():
     ctcf = motifs["MA0139.2"]
     assert (ctcf.symbol, ctcf.width, ctcf.kind) == ("CTCF", 15, "counts")
     np.testing.assert_array_equal(ctcf.matrix[1], [56, 800, 21, 36])
+
+
+# ------------------------------------------------------------ TRANSFAC beyond JASPAR
+
+
+def test_transfac_of_transfac_itself_is_read(tmp_path):
+    """Spaces for tabs, P0 for PO, a consensus letter behind each row, and a record that only heads the file."""
+    head = "VV  TRANSFAC MATRIX TABLE, Release 7.0\nXX\n//\n"
+    record = "AC  M00001\nXX\nID  V$MYOD_01\nXX\nNA  MyoD\nXX\nP0      A      C      G      T\n"
+    rows = "01      1      2      2      0      S\n02      2      1      2      0      R\nXX\n//\n"
+    (motif,) = read_transfac(written(tmp_path, head + record + rows))
+    assert (motif.name, motif.symbol) == ("M00001", "V$MYOD_01")
+    np.testing.assert_array_equal(motif.matrix, [[1, 2, 2, 0], [2, 1, 2, 0]])
+
+
+# ------------------------------------------------------------ JASPAR
+
+JASPAR = """>MA0004.1\tArnt
+A  [ 4 19  0 ]
+C  [16  0 20 ]
+G  [ 0  1  0 ]
+T  [ 0  0  0 ]
+>MA0006.1 Ahr::Arnt
+A [3 0]
+C [8 0]
+G [2 23]
+T [11 1]
+"""
+PFM = """>MA0004.1 Arnt
+ 4 19  0
+16  0 20
+ 0  1  0
+ 0  0  0
+"""
+
+
+@pytest.mark.parametrize("read", [read_jaspar, read_motifs])
+def test_jaspar_gives_counts_and_names(read, tmp_path):
+    first, second = read(written(tmp_path, JASPAR))
+    assert (first.name, first.symbol, first.kind, first.width) == ("MA0004.1", "Arnt", "counts", 3)
+    np.testing.assert_array_equal(first.matrix, [[4, 16, 0, 0], [19, 0, 1, 0], [0, 20, 0, 0]])
+    assert (second.symbol, second.width) == ("Ahr::Arnt", 2)
+
+
+def test_four_plain_rows_are_a_motif_with_or_without_a_header(tmp_path):
+    (headed,) = read_jaspar(written(tmp_path, PFM))
+    assert (headed.name, headed.symbol) == ("MA0004.1", "Arnt")
+    path = tmp_path / "MA0004.1.pfm"
+    path.write_text(PFM.split("\n", 1)[1])
+    for read in (read_jaspar, read_motifs):
+        (plain,) = read(path)
+        assert (plain.name, plain.kind) == ("MA0004.1", "counts")
+        np.testing.assert_array_equal(plain.matrix, headed.matrix)
+
+
+def test_columns_of_fractions_that_sum_to_1_are_probabilities(tmp_path):
+    (motif,) = read_jaspar(written(tmp_path, ">a\n0.5 0\n0.5 1\n0 0\n0 0\n"))
+    assert motif.kind == "probabilities"
+    (one_site,) = read_jaspar(written(tmp_path, ">a\n1 0\n0 1\n0 0\n0 0\n"))
+    assert one_site.kind == "counts"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "line", "record"),
+    [
+        (">MA0004.1\tArnt", ">", "the header has no name", 1, None),
+        ("A  [ 4 19  0 ]\n", "", "row C where A is due; expects the rows A, C, G, T", 2, "MA0004.1"),
+        ("T  [ 0  0  0 ]\n", "", "the motif ends after 3 row", 5, "MA0004.1"),
+        ("T [11 1]\n", "", "the motif ends after 3 row", 9, "MA0006.1"),
+        ("T  [ 0  0  0 ]\n", "T  [ 0  0  0 ]\n1 2 3\n", "got '1 2 3' after four rows", 6, None),
+        ("[16  0 20 ]", "[16  0 ]", "row C has 2 numbers; expects 3 numbers", 3, "MA0004.1"),
+        ("[ 4 19  0 ]", "[]", "row A has 0 numbers; expects one number a position", 2, "MA0004.1"),
+        ("[16  0 20 ]", "[16  x 20 ]", "got 'x'; expects a finite number", 3, "MA0004.1"),
+        ("[16  0 20 ]", "[16  -1 20 ]", "got '-1'", 3, "MA0004.1"),
+        ("[16  0 20 ]", "[16  nan 20 ]", "got 'nan'", 3, "MA0004.1"),
+        ("[16  0 20 ]", "[16  1e400 20 ]", "got '1e400'", 3, "MA0004.1"),
+        ("[16  0 20 ]", "[16  0 0 ]", "position 3 is all zeros", 5, "MA0004.1"),
+        (JASPAR, ">MA0004.1 Arnt\n", "the motif ends after 0 row", 1, "MA0004.1"),
+        (JASPAR, "hello\n", "row h where A is due", 1, None),
+    ],
+)
+def test_malformed_jaspar_is_refused(old, new, message, line, record, tmp_path):
+    path = written(tmp_path, JASPAR.replace(old, new))
+    with pytest.raises(FormatError, match=message) as caught:
+        read_jaspar(path)
+    assert (caught.value.path, caught.value.line, caught.value.record) == (str(path), line, record)
+
+
+# ------------------------------------------------------------ any format, and files between formats
+
+
+def test_formats_are_told_apart_by_how_a_file_begins(tmp_path):
+    assert [motif.name for motif in read_motifs(written(tmp_path, MEME))] == ["M1", "M2"]
+    assert [motif.name for motif in read_motifs(written(tmp_path, TRANSFAC))] == ["MA0001.1"]
+    with pytest.raises(FormatError, match="got 'hello you'; expects MEME, JASPAR or TRANSFAC format"):
+        read_motifs(written(tmp_path, "hello you\n"))
+
+
+def test_probabilities_that_are_written_and_read_are_identical(tmp_path):
+    rng = np.random.default_rng(0)
+    motifs = [Motif(f"M{i}", rng.dirichlet([0.1] * 4, 12), n_sites=1 / 3 + i) for i in range(20)]
+    motifs.append(Motif("rounded", [[0.333, 0.333, 0.333, 0.0], [1e-300, 0.5, 0.5, 0.0]]))
+    write_meme(tmp_path / "a.meme", motifs)
+    read = read_meme(tmp_path / "a.meme")
+    for was, now in zip(motifs, read, strict=True):
+        np.testing.assert_array_equal(now.matrix, was.matrix)
+        assert now.n_sites == was.n_sites
+    write_meme(tmp_path / "b.meme", read)
+    assert (tmp_path / "b.meme").read_bytes() == (tmp_path / "a.meme").read_bytes()
+
+
+def test_counts_of_jaspar_go_through_meme_exactly(tmp_path):
+    motifs = jaspar_motifs()
+    write_meme(tmp_path / "a.meme", motifs)
+    for was, now in zip(motifs, read_meme(tmp_path / "a.meme"), strict=True):
+        np.testing.assert_array_equal(now.matrix, was.probabilities)
+        assert (now.name, now.symbol, now.n_sites) == (was.name, was.symbol, was.matrix.sum(axis=1).max())
+
+
+@pytest.mark.parametrize("n_sites", [0, -1, np.nan, np.inf])
+def test_a_number_of_sites_that_is_none_is_refused(n_sites):
+    with pytest.raises(ValueError, match="n_sites above 0"):
+        Motif("M", np.full((1, 4), 0.25), n_sites=n_sites)
+
+
+def test_zero_sites_in_meme_are_sites_unknown(tmp_path):
+    first, _ = read_meme(written(tmp_path, MEME.replace("nsites= 20", "nsites= 0")))
+    assert first.n_sites is None
+
+
+@pytest.mark.parametrize(
+    ("read", "sound", "least"),
+    [
+        (read_meme, MEME, 15),
+        (read_transfac, TRANSFAC + TRANSFAC.replace("0001.1", "0002.1"), 15),
+        (read_jaspar, JASPAR, 15),
+        (read_jaspar, PFM, 15),
+        (read_motifs, JASPAR + PFM, 10),
+    ],
+)
+def test_damaged_files_are_read_or_refused_by_name(read, sound, least, tmp_path):
+    read(written(tmp_path, sound))
+    refused = refusals(read, tmp_path, mutations(sound.encode(), 66, seed=len(sound)))
+    assert least <= refused <= 66

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.sequence import base_codes, kmer_frequencies, kmer_index, kmer_names, kmer_tokens
+from genoml.sequence import (
+    base_codes,
+    canonical_columns,
+    kmer_counts,
+    kmer_frequencies,
+    kmer_index,
+    kmer_names,
+    kmer_strings,
+    kmer_windows,
+    reverse_complement,
+)
 from genoml.sequence import kmers as kmers_module
+from support.kmers import SYMMETRIC_SEEDS, dictionary_counts, letters, seeds
 
 IUPAC = {"A": "A", "C": "C", "G": "G", "T": "T", "U": "T", "R": "AG", "B": "CGT", "N": "ACGT", "K": "GT"}
 
@@ -49,6 +60,7 @@ def test_blocks_give_the_same_counts(monkeypatch):
     sequences = ["".join(rng.choice(list("ACGTN"), size=size)) for size in (0, 50, 3, 200, 1, 70)]
     whole = kmer_frequencies(sequences, 3, ambiguous="iupac", backend="numpy")
     monkeypatch.setattr(kmers_module, "_BLOCK", 100)
+    monkeypatch.setattr(kmer_windows, "_BLOCK", 13)
     np.testing.assert_allclose(
         kmer_frequencies(sequences, 3, ambiguous="iupac", backend="numpy"), whole, atol=1e-7
     )
@@ -145,53 +157,106 @@ def test_index_takes_rna_and_lower_case():
     assert kmer_index("uuu") == kmer_index("TTT") == 63
 
 
-@pytest.mark.parametrize("kmer", ["AN", "A!", ""])
+@pytest.mark.parametrize("kmer", ["AN", "A!", "", "A" * 33])
 def test_index_of_no_kmer_is_refused(kmer):
     with pytest.raises(ValueError, match=r"ambiguous letter|is not a nucleotide|k expects"):
         kmer_index(kmer)
 
 
-# ---------------------------------------------------------------- tokens
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    st.lists(st.text(alphabet="ACGTRN", min_size=7, max_size=7), min_size=1, max_size=4), st.integers(1, 4)
-)
-def test_tokens_are_the_indices_of_the_windows(sequences, k):
-    tokens = kmer_tokens(sequences, k, backend="numpy")
-    assert tokens.dtype == np.int32
-    for sequence, row in zip(sequences, tokens, strict=True):
-        windows = [sequence[start : start + k] for start in range(8 - k)]
-        assert row.tolist() == [4**k if set(w) & set("RN") else kmer_index(w) for w in windows]
-
-
-def test_tokens_lie_on_the_backend(backend):
-    tokens = kmer_tokens(["ACGT", "TTTN"], 3)
-    backend.check(tokens, "the result")
-    assert tokens.dtype == backend.dtype("int32")
-    np.testing.assert_array_equal(backend.to_numpy(tokens), [[6, 27], [63, 64]])
-
-
-def test_windows_that_reach_padding_have_the_token_of_ambiguity():
-    np.testing.assert_array_equal(
-        kmer_tokens(["ACG", "A"], 2, pad="right", backend="numpy"), [[1, 6], [16, 16]]
-    )
-    np.testing.assert_array_equal(kmer_tokens(["AC"], 2, pad="left", length=3, backend="numpy"), [[16, 1]])
-
-
-def test_tokens_of_the_longest_kmers_fit():
-    assert kmer_tokens(["T" * 12, "N" * 12], 12, backend="numpy").tolist() == [[4**12 - 1], [4**12]]
+def test_strings_and_indices_are_inverse_up_to_the_longest():
+    kmers = ["T" * 32, "A" * 32, "GATTACA" * 4 + "CCCC"]
+    assert kmer_strings(np.array([kmer_index(kmer) for kmer in kmers], dtype=np.uint64), 32) == kmers
+    assert kmer_strings(np.arange(64), 3) == kmer_names(3)
+    assert kmer_strings(np.zeros(0, dtype=np.int64), 3) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("codes", "message"),
     [
-        ((["ACG"], 4), "kmer_tokens expects sequences of at least k = 4 bases, got 3"),
-        ((["ACG"], 0), "k expects 1 to 12, got 0"),
-        ((["ACG", "AC"], 2), "length"),
+        ([64], r"numbers of 3-mers run from 0 to 4\*\*3 - 1 = 63, got 64"),
+        ([-1], "got -1"),
+        ([0.5], "expects integers"),
+        ([[1]], r"shape \(n,\)"),
     ],
 )
-def test_tokens_that_cannot_be_made_are_refused(arguments, message):
+def test_numbers_of_no_kmer_are_refused(codes, message):
     with pytest.raises(ValueError, match=message):
-        kmer_tokens(*arguments)
+        kmer_strings(np.array(codes), 3)
+
+
+# ---------------------------------------------------------------- exact counts, both strands, spaced seeds
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(letters(30), max_size=5), seeds(5, 9))
+def test_counts_of_spaced_seeds_match_a_dictionary(sequences, pattern):
+    counts = kmer_counts(sequences, pattern)
+    assert counts.dtype == np.int64
+    names = kmer_names(pattern.count("1"))
+    for sequence, row in zip(sequences, counts, strict=True):
+        found = {name: count for name, count in zip(names, row.tolist(), strict=True) if count}
+        assert found == dictionary_counts(sequence, pattern)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(letters(30), max_size=5), st.sampled_from(SYMMETRIC_SEEDS))
+def test_canonical_counts_match_a_dictionary(sequences, pattern):
+    k = pattern.count("1")
+    names = kmer_names(k)
+    for sequence, row in zip(sequences, kmer_counts(sequences, pattern, canonical=True), strict=True):
+        found = {names[column]: int(row[column]) for column in np.flatnonzero(row)}
+        assert found == dictionary_counts(sequence, pattern, canonical=True)
+        assert set(np.flatnonzero(row)) <= set(canonical_columns(k))
+
+
+def test_a_number_and_as_many_ones_are_the_same():
+    sequences = ["ACGTTGCANACGT", "TTTT"]
+    np.testing.assert_array_equal(kmer_counts(sequences, 4), kmer_counts(sequences, "1111"))
+
+
+@pytest.mark.parametrize("policy", ["zero", "uniform", "iupac"])
+def test_canonical_frequencies_do_not_depend_on_the_strand(policy):
+    sequences = ["ACGTTGRANACGTAAACB", "TTTTCCTG"]
+    for k in (3, "11011"):
+        one, other = (
+            kmer_frequencies(given, k, canonical=True, ambiguous=policy, dtype="float64", backend="numpy")
+            for given in (sequences, reverse_complement(sequences))
+        )
+        np.testing.assert_allclose(one, other, atol=1e-15)
+        np.testing.assert_allclose(one.sum(axis=1), 1)
+
+
+def test_ambiguous_bases_under_the_zeros_of_a_seed_do_not_matter():
+    assert kmer_counts(["ANA"], "101")[0, kmer_index("AA")] == 1
+    y = kmer_frequencies(["ARA", "RAA"], "101", ambiguous="iupac", backend="numpy")
+    np.testing.assert_array_equal(y[:, [kmer_index("AA"), kmer_index("GA")]], [[1, 0], [0.5, 0.5]])
+
+
+def test_the_denominator_is_the_windows_counted():
+    y = kmer_frequencies(["AACNA"], 1, backend="numpy")
+    np.testing.assert_array_equal(y, [[0.75, 0.25, 0, 0]])
+
+
+def test_canonical_columns_are_those_that_come_first():
+    for k in (1, 2, 3, 4, 5):
+        names = kmer_names(k)
+        expected = [i for i, name in enumerate(names) if name <= reverse_complement(name)]
+        assert canonical_columns(k).tolist() == expected
+    assert canonical_columns(4).size == 136
+
+
+@pytest.mark.parametrize(
+    ("k", "canonical", "error", "message"),
+    [
+        ("011", False, ValueError, "expects 1s and 0s with a 1 at either end, got '011'"),
+        ("", False, ValueError, "expects 1s and 0s"),
+        ("1x1", False, ValueError, "expects 1s and 0s"),
+        ("1101", True, ValueError, "reads the same from both ends, got '1101'"),
+        ("1" * 13, False, ValueError, "at most 12 1s here, got 13"),
+        (2.0, False, TypeError, "k expects a number or a pattern of 1s and 0s, got float"),
+        (True, False, TypeError, "got bool"),
+    ],
+)
+def test_a_seed_that_is_none_is_refused(k, canonical, error, message):
+    with pytest.raises(error, match=message):
+        kmer_counts(["ACGTACGT"], k, canonical=canonical)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from genoml.io import Motif, jaspar_motifs, read_meme, write_meme
 from genoml.sequence import PWM, base_codes, reverse_complement
 from genoml.sequence.motif_bank import stack_log_probabilities
+from genoml.sequence.score_distribution import ScoreDistribution
 
 SITES = ["TGACTCA", "TGAGTCA", "TGACTCA", "TTACTCA"]
 SKEWED = (0.3, 0.2, 0.1, 0.4)
@@ -76,7 +77,7 @@ def test_a_matrix_goes_through_a_file(tmp_path: Path) -> None:
     write_meme(tmp_path / "motif.meme", [pwm.to_motif()])
     (motif,) = read_meme(tmp_path / "motif.meme")
     assert (motif.name, motif.n_sites) == ("AP1", 4)
-    np.testing.assert_allclose(motif.probabilities, pwm.probabilities, atol=1e-7)
+    np.testing.assert_array_equal(motif.matrix, pwm.probabilities)
 
 
 def test_the_arrays_of_a_matrix_cannot_be_changed() -> None:
@@ -113,6 +114,32 @@ def test_the_best_window_has_the_maximal_score() -> None:
     pwm = random_pwm(3, 8)
     assert pwm.score(pwm.consensus) == pytest.approx(pwm.max_score)
     assert "bits" in repr(pwm)
+
+
+@pytest.mark.parametrize(
+    ("counts", "letter"),
+    [
+        ([51, 25, 12, 12], "A"),
+        ([50, 20, 20, 10], "N"),  # not more than half, and no two above 75 %
+        ([52, 26, 11, 11], "M"),  # not more than twice the second
+        ([40, 35, 25, 0], "V"),  # two bases are exactly 75 %
+        ([40, 36, 24, 0], "M"),
+        ([1, 1, 1, 1], "N"),
+        ([0, 30, 35, 35], "B"),
+        ([0, 0, 0, 3], "T"),
+    ],
+)
+def test_the_degenerate_consensus_follows_cavener(counts: list[int], letter: str) -> None:
+    assert PWM.from_counts([counts], pseudocount=0).degenerate_consensus == letter
+
+
+def test_the_degenerate_consensus_is_that_of_biopython() -> None:
+    from Bio.motifs import Motif as BioMotif
+
+    for motif in jaspar_motifs()[::20]:
+        columns = dict(zip("ACGT", motif.matrix.T.tolist(), strict=True))
+        expected = str(BioMotif(alphabet="ACGT", counts=columns).degenerate_consensus)
+        assert PWM.from_motif(motif, pseudocount=0).degenerate_consensus == expected, motif.name
 
 
 # ------------------------------------------------------------ scores
@@ -185,6 +212,30 @@ def test_p_values_of_a_matrix_with_impossible_bases_count_the_possible_windows()
     assert pwm.score("ACA") == -np.inf
     assert pwm.p_value(pwm.score("ACG")) == pytest.approx(2 / 64)
     assert pwm.threshold(1.0) == pytest.approx(pwm.score("ACG"), abs=1e-3)
+
+
+def test_p_values_below_and_above_0_bits_are_of_one_distribution() -> None:
+    pwm = random_pwm(11, 6, SKEWED)
+    distribution = pwm.distribution
+    bins = np.arange(distribution.lowest_bin, distribution.best_bin + 1)
+    p_values = distribution.p_value(bins)
+    assert p_values[0] == pytest.approx(1.0)
+    assert np.all(np.diff(p_values) <= 0)
+    positive = bins[bins >= 0]
+    fresh = random_pwm(11, 6, SKEWED).distribution  # asked for the tail alone
+    np.testing.assert_allclose(fresh.p_value(positive), p_values[bins >= 0], rtol=1e-12)
+    np.testing.assert_array_equal(fresh.p_values_from(0), fresh.p_value(positive))
+    assert fresh.p_values_from(distribution.best_bin + 1).size == 0
+
+
+def test_coarser_bins_give_p_values_near_the_exact_ones() -> None:
+    pwm = random_pwm(12, 8)
+    coarse = ScoreDistribution(pwm.log_odds, pwm.background, granularity=0.1)
+    assert coarse.granularity == 0.1
+    for score in (0.0, 4.0, 8.0):
+        error = 0.1 * (0.5 * pwm.width + 0.5)
+        coarse_p = float(coarse.p_value(coarse.bins(np.array(score))))
+        assert pwm.p_value(score + error) <= coarse_p <= pwm.p_value(score - error)
 
 
 def test_rounding_stays_below_half_a_bin_a_position_in_motifs_of_jaspar() -> None:

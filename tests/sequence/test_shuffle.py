@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise, permutations
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from genoml.sequence import base_codes, decode, dinucleotide_shuffle
+from genoml.sequence import base_codes, decode, dinucleotide_shuffle, euler, klet_shuffle, kmer_counts
 from genoml.sequence import shuffle as shuffle_module
 from genoml.sequence.alphabet import CODE_LETTERS
 
@@ -18,11 +18,22 @@ def dinucleotides(sequence) -> Counter:
     return Counter(pairwise(sequence))
 
 
-def every_shuffle(sequence: str) -> list[str]:
-    """All sequences with the ends and dinucleotide counts of this one, by trying every order."""
-    middles = set(permutations(sequence[1:-1]))
-    candidates = (sequence[0] + "".join(middle) + sequence[-1] for middle in middles)
-    return sorted(text for text in candidates if dinucleotides(text) == dinucleotides(sequence))
+def klets(sequence, k: int) -> Counter:
+    return Counter(tuple(sequence[start : start + k]) for start in range(len(sequence) - k + 1))
+
+
+def every_shuffle(sequence: str, k: int = 2) -> list[str]:
+    """All sequences with the first letters and k-let counts of this one, built letter by letter."""
+    found, begun = [], [(sequence[: k - 1], klets(sequence, k))]
+    while begun:
+        text, left = begun.pop()
+        if len(text) == len(sequence):
+            found.append(text)
+        for letter in set(sequence):
+            klet = tuple(text[len(text) - k + 1 :] + letter)
+            if left[klet]:
+                begun.append((text + letter, left - Counter([klet])))
+    return found
 
 
 def assert_shuffled(before: str, after: str) -> None:
@@ -49,15 +60,81 @@ def test_a_batch_of_codes_keeps_each_rows_dinucleotides():
     assert np.mean(shuffled == codes) < 0.4
 
 
-@pytest.mark.parametrize("sequence", ["ACGTACGATC", "AACAGAACGA", "AAACACCAAC", "ANRACNRGNA", "CATTAGATTAC"])
-def test_every_shuffle_is_equally_likely(sequence):
-    possible = every_shuffle(sequence)
+@pytest.mark.parametrize("few", [0, 1 << 60])  # all rows at once, or row by row
+@pytest.mark.parametrize(
+    ("sequence", "k"),
+    [
+        ("ACGTACGATC", 2),
+        ("AACAGAACGA", 2),
+        ("AAACACCAAC", 2),
+        ("ANRACNRGNA", 2),
+        ("CATTAGATTAC", 2),
+        ("AACAAGAAACAATAA", 3),
+        ("ACAACAGACATACA", 3),
+        ("ACGTACGAACGCACGG", 4),
+        ("ACCGT", 1),
+    ],
+)
+def test_every_shuffle_is_equally_likely(monkeypatch, sequence, k, few):
+    monkeypatch.setattr(euler, "_FEW", few)
+    possible = every_shuffle(sequence, k)
     assert len(possible) > 3
-    draws = 400 * len(possible)
+    draws = 200 * len(possible)
     codes = np.repeat(base_codes([sequence]), draws, axis=0)
-    seen = Counter(decode(dinucleotide_shuffle(codes, seed=11)))
+    seen = Counter(decode(klet_shuffle(codes, k, seed=11)))
     assert set(seen) == set(possible)
     assert chisquare([seen[text] for text in possible]).pvalue > 1e-3
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.text(alphabet="ACGTN", max_size=80), max_size=6), st.integers(1, 20), st.integers(0, 2**32)
+)
+def test_klets_and_ends_are_kept_exactly(sequences, k, seed):
+    for before, after in zip(sequences, klet_shuffle(sequences, k, seed=seed), strict=True):
+        for shorter in range(1, k + 1):
+            assert klets(after, shorter) == klets(before, shorter)
+        assert after[: k - 1] == before[: k - 1]
+        assert after[len(after) - k + 1 :] == before[len(before) - k + 1 :] or k == 1
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 6])
+@pytest.mark.parametrize("rows", [1, 60])
+def test_one_long_sequence_and_many_keep_their_klets(rows, k):
+    codes = np.random.default_rng(k).integers(0, 4, size=(rows, 3000 // rows)).astype(np.uint8)
+    codes = np.tile(codes, 4)  # so that no k-let is alone
+    shuffled = klet_shuffle(codes, k, seed=1)
+    np.testing.assert_array_equal(kmer_counts(shuffled, k), kmer_counts(codes, k))
+    np.testing.assert_array_equal(shuffled[:, : k - 1], codes[:, : k - 1])
+    assert np.mean(shuffled != codes) > (0.5 if k < 4 else 0.01)
+
+
+def test_long_klets_of_many_letters_are_told_apart(monkeypatch):
+    monkeypatch.setattr(shuffle_module, "_GREATEST", 50)
+    monkeypatch.setattr(shuffle_module, "_TABLE", 20)
+    codes = np.tile(np.random.default_rng(3).integers(0, 15, size=(30, 40)).astype(np.uint8), 5)
+    for k in (3, 7):
+        for before, after in zip(codes.tolist(), klet_shuffle(codes, k).tolist(), strict=True):
+            assert klets(after, k) == klets(before, k)
+
+
+def test_a_run_of_one_letter_takes_no_longer_than_others():
+    sequence = "A" * 100_000 + "CA"
+    assert sorted(dinucleotide_shuffle(sequence)) == sorted(sequence)
+    assert dinucleotide_shuffle([sequence[-2000:]] * 30)[0].count("C") == 1
+
+
+def test_dinucleotides_are_twolets():
+    sequences = ["ACGGTTACGATCGACTAGCATCGACTACG", "ACGGTTACG"]
+    assert dinucleotide_shuffle(sequences, seed=4) == klet_shuffle(sequences, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"k": 0}, "k expects 1 or more, got 0"), ({"seed": -1}, "0 or more, got -1")]
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        klet_shuffle("ACGT", **options)
 
 
 def test_the_same_seed_gives_the_same_shuffle():

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from genoml.sequence import (
     base_codes,
     batch_encode,
+    complement,
     one_hot_encode,
     reverse_complement,
     reverse_complement_one_hot,
+    subsequence,
 )
 from genoml.sequence.alphabet import CODE_LETTERS
 
@@ -55,6 +57,21 @@ def test_iupac_codes_become_those_of_the_complements_and_case_is_kept():
 )
 def test_rna_stays_rna(sequence, alphabet, expected):
     assert reverse_complement(sequence, alphabet=alphabet) == expected
+
+
+@given(DNA)
+def test_complement_is_the_reverse_complement_backwards(sequence):
+    assert complement(sequence) == reverse_complement(sequence)[::-1]
+    assert complement(sequence.encode()) == complement(sequence).encode()
+    np.testing.assert_array_equal(complement(base_codes([sequence])), base_codes([complement(sequence)]))
+    assert complement([sequence, "AU"]) == [complement(sequence), "UA"]
+
+
+def test_complement_refuses_what_it_cannot_read():
+    with pytest.raises(TypeError, match="complement expects str, bytes, uint8 codes or a list"):
+        complement(None)
+    with pytest.raises(ValueError, match="both T and U"):
+        complement("TU")
 
 
 def test_list_is_taken_sequence_by_sequence():
@@ -141,3 +158,53 @@ def test_one_hot_with_the_batch_axis_as_channels_is_refused():
 def test_one_hot_without_four_channels_is_refused():
     with pytest.raises(ValueError, match=r"expects 4 channels on axis -1, got \(2, 4, 5\)"):
         reverse_complement_one_hot(np.zeros((2, 4, 5)))
+
+
+@given(DNA, st.integers(0, 60), st.integers(0, 60))
+def test_part_of_the_minus_strand_is_that_of_the_reverse_complement(sequence, one, other):
+    start, end = (min(place, len(sequence)) for place in sorted((one, other)))
+    flipped, size = reverse_complement(sequence), len(sequence)
+    assert subsequence(sequence, start, end) == sequence[start:end]
+    assert subsequence(sequence, start, end, "-") == flipped[size - end : size - start]
+    codes = base_codes([sequence])[0]
+    np.testing.assert_array_equal(
+        subsequence(codes, start, end, "-"), reverse_complement(codes)[size - end : size - start]
+    )
+
+
+def test_part_of_a_circle_goes_on_across_the_origin():
+    assert subsequence("AACGT", 3, 7, circular=True) == "GTAA"
+    assert subsequence(b"AACGT", 3, 7, "-", circular=True) == b"TTAC"
+    assert subsequence("ACG", 2, 11, circular=True) == "GACGACGAC"
+    np.testing.assert_array_equal(subsequence(base_codes(["ACG"])[0], 2, 5, circular=True), [2, 0, 1])
+
+
+def test_part_of_rna_is_rna_even_without_a_u():
+    assert subsequence("UUAA", 2, 4, "-") == "UU"
+    assert subsequence("TTAA", 2, 4, "-") == "TT"
+    assert subsequence("CCAA", 2, 4, "-", alphabet="RNA") == "UU"
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(-1, 2), (2, 1), (0, 6), (6, 6), (0, 2**31), (0, 2**63), (2**63, 2**63 + 1), (-(2**63), 1)],
+)
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_coordinates_outside_the_sequence_are_refused(start, end, strand):
+    with pytest.raises(ValueError, match=f"end <= 5, the length; got start {start}, end {end}"):
+        subsequence("AACGT", start, end, strand)
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1, 2), (2, 1), (5, 6), (0, 21), (0, 2**63)])
+def test_coordinates_outside_a_circle_are_refused(start, end):
+    with pytest.raises(ValueError, match=f"start < 5, end <= 20; got start {start}, end {end}"):
+        subsequence("AACGT", start, end, circular=True)
+
+
+def test_other_kinds_of_coordinates_strands_and_sequences_are_refused():
+    with pytest.raises(TypeError, match="start expects an integer, got float"):
+        subsequence("ACGT", 0.5, 2)
+    with pytest.raises(ValueError, match=r"strand expects '\+', '-' or '\.', got 'x'"):
+        subsequence("ACGT", 0, 2, "x")
+    with pytest.raises(TypeError, match="subsequence expects one str, bytes or array"):
+        subsequence(["ACGT"], 0, 1)

@@ -1,0 +1,154 @@
+"""``genoml fetch``: the sequences of intervals, from a genome."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+import numpy as np
+
+from genoml.cli.streams import open_output, out_option
+
+if TYPE_CHECKING:
+    from genoml.genome import GenomeStore, Intervals
+
+#: Bases that are fetched and written together.
+_BATCH_BP = 1 << 24
+
+
+@click.command("fetch")
+@click.argument("genome")
+@click.argument("intervals", default="-")
+@click.option(
+    "--length",
+    "length_bp",
+    type=click.IntRange(min=1),
+    metavar="BP",
+    default=None,
+    help="Fetch a window of this length around the centre of each interval.",
+)
+@click.option(
+    "--centre",
+    "on",
+    type=click.Choice(["midpoint", "summit"]),
+    default="midpoint",
+    show_default=True,
+    help="With --length: around the midpoint, or the summit of narrowPeak.",
+)
+@click.option(
+    "--edges",
+    type=click.Choice(["error", "pad", "drop"]),
+    default="error",
+    show_default=True,
+    help="An interval past an end of its chromosome: stop, pad with N, or leave it out.",
+)
+@click.option(
+    "--columns",
+    type=click.IntRange(3, 12),
+    default=None,
+    help="How many columns are BED's, for files with others after them.",
+)
+@click.option(
+    "--store",
+    "store_path",
+    metavar="FILE",
+    default=None,
+    help="Where the genome's store is kept. Default: GENOME.store.",
+)
+@out_option
+def command(
+    genome: str,
+    intervals: str,
+    length_bp: int | None,
+    on: Any,
+    edges: Any,
+    columns: int | None,
+    store_path: str | None,
+    out: str,
+) -> None:
+    """Write the sequences of INTERVALS in GENOME as FASTA.
+
+    GENOME is FASTA, plain or compressed, or a store made from it. From FASTA a store is made once, one byte
+    a base, and kept in GENOME.store or where --store says; it is made anew when GENOME changes. INTERVALS is
+    BED or narrowPeak (10 columns), plain or compressed; - is standard input.
+
+    Names are chrom:start-end(strand), 0-based and half-open, as `bedtools getfasta -s` gives them; of strand
+    - the reverse complement is written. Letters are upper-case.
+    """
+    from genoml.io import bed_intervals
+
+    if columns in (10, 11):
+        raise click.BadParameter("expects 3 to 9, or 12", param_hint="'--columns'")
+    with _opened(genome, store_path) as store, open_output(out) as stream:
+        # without windows the reader itself can name the line that leaves the chromosome
+        sizes = store.sizes if edges == "error" else None
+        dropped = 0
+        for block in bed_intervals(intervals, columns=columns, sizes=sizes):
+            dropped += _write(stream, store, _windows(block, length_bp, on), edges)
+    if dropped:
+        click.echo(
+            f"genoml: left out {dropped} interval(s) that reach past an end of their chromosome", err=True
+        )
+
+
+def _windows(block: Intervals, length_bp: int | None, on: Any) -> Intervals:
+    from genoml.genome import centre
+
+    return block if length_bp is None else centre(block, length_bp, on=on)
+
+
+def _opened(genome: str, store_path: str | None) -> GenomeStore:
+    """The store itself, or that of a FASTA file, made or made anew if need be."""
+    from genoml.genome import GenomeStore
+    from genoml.genome.store_format import is_store
+    from genoml.io import FormatError
+
+    if genome == "-":
+        raise ValueError("GENOME expects a file, got standard input (-); save it first")
+    if is_store(genome):
+        if store_path is not None:
+            raise click.BadParameter("GENOME is a store already", param_hint="'--store'")
+        return GenomeStore.open(genome)
+    path = f"{genome}.store" if store_path is None else store_path
+    if os.path.exists(path):
+        try:
+            return GenomeStore.open(path, fasta=genome)
+        except FormatError as error:
+            if not is_store(path):
+                raise  # some other file, which is not ours to replace
+            click.echo(f"genoml: {error}", err=True)
+    click.echo(f"genoml: making {path} from {genome}", err=True)
+    try:
+        return GenomeStore.build(genome, path)
+    except PermissionError as error:
+        raise ValueError(
+            f"{path}: cannot be written ({error.strerror}); choose a place with --store"
+        ) from None
+
+
+def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: Any) -> int:
+    """Write records; how many rows were left out."""
+    from genoml.genome.intervals import row_blocks
+
+    dropped = 0
+    for rows in row_blocks(intervals, _BATCH_BP):
+        part = intervals[rows]
+        if edges == "drop":
+            found, kept = store.fetch(part, edges="drop")
+            dropped += len(part) - len(kept)
+            part = part[kept]
+        else:
+            found = store.fetch(part, edges=edges)
+        stream.writelines(
+            f">{part.place(row)}({part.strand[row]})\n".encode() + _letters(codes) + b"\n"
+            for row, codes in enumerate(found)
+        )
+    return dropped
+
+
+def _letters(codes: np.ndarray) -> bytes:
+    from genoml.sequence.alphabet import CODE_LETTERS
+
+    # code 15, beyond an edge, is written N
+    return codes.tobytes().translate(f"{CODE_LETTERS}N".encode().ljust(256, b"N"))

@@ -1,0 +1,34 @@
+"""``genoml revcomp``."""
+
+from __future__ import annotations
+
+import click
+
+from genoml.cli.streams import open_output, out_option, sequences_argument
+
+
+@click.command()
+@sequences_argument
+@out_option
+@click.option(
+    "--alphabet",
+    type=click.Choice(["auto", "DNA", "RNA"]),
+    default="auto",
+    show_default=True,
+    help="Whether the complement of A is T or U; auto: U in records that hold a U.",
+)
+def command(sequences: str, out: str, alphabet: str) -> None:
+    """Write the reverse complement of each record.
+
+    SEQUENCES is FASTA or FASTQ, plain or gzipped; - is standard input. The same format is written; the
+    qualities of FASTQ are reversed with their bases. Case and names are kept.
+    """
+    from genoml.io.records import Record, errors_in, read_records, record_bytes
+    from genoml.sequence import reverse_complement
+
+    with open_output(out) as stream:
+        for record in read_records(sequences):
+            with errors_in(sequences, record.name):
+                flipped = reverse_complement(record.sequence, alphabet=alphabet)
+            qualities = None if record.encoded is None else record.encoded[::-1]
+            stream.write(record_bytes(Record(record.name, flipped, qualities)))

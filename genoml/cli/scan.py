@@ -1,0 +1,155 @@
+"""``genoml scan``: where motifs match sequences, as BED or as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+import numpy as np
+
+from genoml.cli.common import backend_option, open_backend
+from genoml.cli.streams import open_output, out_option, sequences_argument
+
+if TYPE_CHECKING:
+    from genoml.io import Motif
+    from genoml.sequence import MotifHits
+
+#: Bases that are scanned together, so that many short records fill the batches.
+_BATCH_BP = 1 << 20
+
+_HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
+
+
+@click.command("scan")
+@sequences_argument
+@click.option(
+    "--motifs",
+    "motifs_path",
+    metavar="FILE",
+    default=None,
+    help="Motifs in MEME, JASPAR or TRANSFAC format. Default: the 879 vertebrate motifs of JASPAR 2024.",
+)
+@click.option(
+    "--motif", "names", metavar="NAME", multiple=True, help="Only this one, by name or symbol; repeatable."
+)
+@click.option(
+    "--p-value",
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    default=1e-4,
+    show_default=True,
+    help="Report windows whose p-value, on one strand, is at most this.",
+)
+@click.option("--format", "kind", type=click.Choice(["bed", "tsv"]), default="bed", show_default=True)
+@click.option("--strand", type=click.Choice(["both", "+"]), default="both", show_default=True)
+@out_option
+@backend_option
+def command(
+    sequences: str,
+    motifs_path: str | None,
+    names: tuple[str, ...],
+    p_value: float,
+    kind: str,
+    strand: str,
+    out: str,
+    backend_name: str | None,
+) -> None:
+    """Find where motifs match SEQUENCES (FASTA or FASTQ; - is standard input).
+
+    Scores are log-odds in bits against equal base frequencies, from counts with 0.25 added for each base; a
+    motif of probabilities stands for the number of sites in its file, or for 20. Coordinates are 0-based and
+    half-open. An ambiguous letter, N too, scores as the worst of its bases: a hit over one is a hit whatever
+    the base is, and a run of N is none.
+
+    BED has six columns: sequence, start, end, motif, -100 log10(p-value) as a whole number up to 1000,
+    strand. The table (tsv) has name, motif, start, end, strand, score in bits, p_value, and the matched
+    sequence as it reads on its strand.
+    """
+    from genoml.sequence import PWM, MotifScanner
+
+    backend = open_backend(backend_name)
+    if sequences == motifs_path == "-":
+        raise ValueError(
+            "standard input (-) can be only one of SEQUENCES and --motifs; name a file for the other"
+        )
+    motifs = _chosen(motifs_path, names)
+    scanner = MotifScanner(
+        [PWM.from_motif(motif) for motif in motifs],
+        p_value=p_value,
+        both_strands=strand == "both",
+        backend=backend,
+    )
+    labels = np.array([motif.name for motif in motifs], dtype=object)
+    with open_output(out) as stream:
+        if kind == "tsv":
+            stream.write(_HEADER.encode())
+        for ids, letters in _batches(sequences):
+            for hits in scanner.blocks(letters):
+                _write(stream, hits, np.array(ids, dtype=object), letters, labels, kind)
+
+
+def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:
+    """The motifs of the file, or those of the names asked for."""
+    from genoml.io import jaspar_motifs, read_motifs
+
+    motifs = jaspar_motifs() if path is None else read_motifs(path)
+    where = "JASPAR 2024 vertebrates" if path is None else path
+    known = {label for motif in motifs for label in (motif.name, motif.symbol) if label}
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{where}: no motif named {name!r} among {len(motifs)}; see the names in the file"
+            )
+    return [motif for motif in motifs if not names or motif.name in names or motif.symbol in names]
+
+
+def _batches(path: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Ids and sequences, up to about a million bases at a time."""
+    from genoml.io import read_sequences
+
+    ids, letters, total_bp = list[str](), list[str](), 0
+    for record in read_sequences(path):
+        ids.append(record.name.split(maxsplit=1)[0])
+        letters.append(record.sequence)
+        total_bp += len(record.sequence)
+        if total_bp >= _BATCH_BP:
+            yield ids, letters
+            ids, letters, total_bp = [], [], 0
+    if ids:
+        yield ids, letters
+
+
+def _write(
+    stream: BinaryIO, hits: MotifHits, ids: np.ndarray, letters: list[str], labels: np.ndarray, kind: str
+) -> None:
+    columns = [ids[hits.sequence], labels[hits.motif], hits.start, hits.end, hits.strand]
+    name, motif, start, end, strand = (column.tolist() for column in columns)
+    if kind == "bed":
+        with np.errstate(divide="ignore"):
+            shown = np.minimum(np.rint(-100.0 * np.log10(hits.p_value)), 1000.0).astype(int).tolist()
+        rows = zip(name, start, end, motif, shown, strand, strict=True)
+        lines = [f"{n}\t{s}\t{e}\t{m}\t{v}\t{d}\n" for n, s, e, m, v, d in rows]
+    else:
+        matched = _matched(hits, letters)
+        numbers = zip(hits.score.tolist(), hits.p_value.tolist(), matched, strict=True)
+        lines = [
+            f"{n}\t{m}\t{s}\t{e}\t{d}\t{score:.4f}\t{p:.4g}\t{site}\n"
+            for (n, m, s, e, d), (score, p, site) in zip(
+                zip(name, motif, start, end, strand, strict=True), numbers, strict=True
+            )
+        ]
+    stream.write("".join(lines).encode())
+
+
+def _matched(hits: MotifHits, letters: list[str]) -> list[str]:
+    """What each hit covers, as it reads on its strand."""
+    from genoml.sequence import reverse_complement
+
+    rows = hits.sequence.tolist()
+    sites = [letters[r][s:e] for r, s, e in zip(rows, hits.start.tolist(), hits.end.tolist(), strict=True)]
+    reverse = np.flatnonzero(hits.strand == "-").tolist()
+    # a site without U does not show that its sequence is RNA
+    rna = {row: "U" in letters[row] or "u" in letters[row] for row in {rows[i] for i in reverse}}
+    for i, site in zip(reverse, reverse_complement([sites[i] for i in reverse]), strict=True):
+        sites[i] = site.replace("T", "U").replace("t", "u") if rna[rows[i]] else site
+    return sites

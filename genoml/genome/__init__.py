@@ -1,0 +1,37 @@
+"""Genomes: intervals and their algebra, windows, and a store of bases to fetch them from."""
+
+from __future__ import annotations
+
+from genoml.genome.intervals import Interval, Intervals, concat, whole_chromosomes
+from genoml.genome.overlaps import (
+    count_overlaps,
+    exclude,
+    intersect,
+    merge,
+    overlap_pairs,
+    overlaps_any,
+    subtract,
+)
+from genoml.genome.sample import base_composition, sample_windows
+from genoml.genome.store import GenomeStore
+from genoml.genome.windows import centre, jitter, tile
+
+__all__ = [
+    "GenomeStore",
+    "Interval",
+    "Intervals",
+    "base_composition",
+    "centre",
+    "concat",
+    "count_overlaps",
+    "exclude",
+    "intersect",
+    "jitter",
+    "merge",
+    "overlap_pairs",
+    "overlaps_any",
+    "sample_windows",
+    "subtract",
+    "tile",
+    "whole_chromosomes",
+]

@@ -1,0 +1,134 @@
+"""FASTA to base codes in pieces of bounded size, however long a chromosome and its lines are.
+
+read_fasta holds a record at a time, and a chromosome can have gigabases. Here the same letters are taken and
+refused, but each piece is looked up and handed on before the next is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+from genoml.io.errors import FormatError, shown
+from genoml.io.fasta import expect_fasta
+from genoml.io.files import Source
+from genoml.io.letters import describe_illegal, first_illegal
+from genoml.sequence.alphabet import BYTE_TO_CODE, ILLEGAL_CODE
+
+_PIECE_BYTES = 1 << 22
+_LONGEST = 1 << 20
+_BLANKS = b" \t\r"
+
+
+def fasta_codes(source: Source, *, piece_bytes: int = _PIECE_BYTES) -> Iterator[str | bytes]:
+    """Yield the name of each record (first word of its header), then its base codes in pieces, a byte each.
+
+    Raises
+    ------
+    FormatError
+        Naming file, line and record: for text before the first header, a header without a name, a record
+        without a sequence, a name that was there before, an illegal letter, or damaged gzip.
+    """
+    expect_fasta(source)
+    reader = _Reader(source.path)
+    with source.open() as stream:
+        rest = b""
+        while piece := stream.read(piece_bytes):
+            # blanks at the end are kept back: whether they end their line is seen in the next piece
+            held = rest + piece
+            body = held.rstrip(_BLANKS)
+            rest = held[len(body) :]
+            if len(rest) > _LONGEST:
+                reader.fail("the line has more than 1 MB of blanks", "remove them")
+            yield from reader.take(body)
+    yield from reader.finish()
+
+
+class _Reader:
+    """Where in the file we are: the line, the record, and whether a header or a sequence is being read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.line = 1
+        self.record: str | None = None
+        self.record_line = 1
+        self.header: bytes | None = None  # what is known of the header being read
+        self.line_start = True
+        self.has_bases = True  # so that no record is missed before the first
+        self.names = set[str]()
+
+    def fail(self, what: str, fix: str = "", line: int | None = None) -> NoReturn:
+        raise FormatError(what, path=self.path, line=line or self.line, record=self.record, fix=fix)
+
+    def take(self, piece: bytes) -> Iterator[str | bytes]:
+        at = 0
+        while at < len(piece):
+            if self.header is not None:
+                stop = piece.find(b"\n", at)
+                self.header += piece[at : stop if stop >= 0 else len(piece)]
+                at = stop + 1 if stop >= 0 else len(piece)
+                if len(self.header) > _LONGEST:
+                    self.fail("the header is longer than 1 MB", "is this FASTA?")
+                if stop >= 0:
+                    yield self._named()
+            elif self.line_start and piece.startswith(b">", at):
+                self._require_bases()
+                self.header, at = b"", at + 1
+            else:
+                stop = piece.find(b"\n>", at) + 1 or len(piece)
+                yield from self._codes(piece[at:stop])
+                at = stop
+
+    def finish(self) -> Iterator[str | bytes]:
+        if self.header is not None:
+            yield self._named()
+        self._require_bases()
+
+    def _require_bases(self) -> None:
+        if not self.has_bases:
+            self.fail(
+                "the record has no sequence", "add the sequence or remove the header", line=self.record_line
+            )
+
+    def _named(self) -> str:
+        header, self.header = self.header or b"", None
+        self.record, self.record_line = None, self.line
+        try:
+            words = header.decode("utf-8").split(maxsplit=1)
+        except UnicodeDecodeError as error:
+            self.fail(f"the header is not UTF-8 text ({error.reason})", "save it as UTF-8")
+        if b"\r" in header.rstrip(_BLANKS):
+            self.fail(*describe_illegal(ord("\r"), "nucleotide"))
+        if not words:
+            self.fail("the header has no name", "write one after '>'")
+        if words[0] in self.names:
+            self.fail(f"the name {shown(words[0])!r} was there before", "expects each chromosome once")
+        self.record = words[0]
+        self.names.add(self.record)
+        self.line, self.line_start, self.has_bases = self.line + 1, True, False
+        return self.record
+
+    def _codes(self, text: bytes) -> Iterator[bytes]:
+        """The codes of whole or parts of lines of a sequence."""
+        codes = text.translate(BYTE_TO_CODE["auto"], b"\n")
+        if ILLEGAL_CODE in codes:
+            joined = b"".join(line.rstrip(_BLANKS) for line in text.split(b"\n"))
+            codes = joined.translate(BYTE_TO_CODE["auto"])
+        if ILLEGAL_CODE in codes:
+            self._refuse(text)
+        if codes:
+            if self.record is None:
+                self.fail("text before the first '>'", "'>' starts a line")
+            self.has_bases = True
+            yield codes
+        self.line += text.count(b"\n")
+        self.line_start = text.endswith(b"\n")
+
+    def _refuse(self, text: bytes) -> NoReturn:
+        lines = [line.rstrip(_BLANKS) for line in text.split(b"\n")]
+        places = (first_illegal(line, "nucleotide") for line in lines)
+        number, column = next((row, place) for row, place in enumerate(places) if place is not None)
+        if self.record is None:
+            self.fail("text before the first '>'", "'>' starts a line", line=self.line + number)
+        what, fix = describe_illegal(lines[number][column], "nucleotide")
+        self.fail(what, fix, line=self.line + number)

@@ -1,0 +1,136 @@
+"""From the fields of BED and narrowPeak lines to intervals, each field checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from genoml.genome.intervals import Intervals
+from genoml.genome.names import nearest
+from genoml.io.bed_blocks import check_blocks
+from genoml.io.table import Table
+
+#: What is done with an interval whose start is its end, a point between bases.
+ZeroLength: TypeAlias = Literal["error", "drop"]
+
+#: The names of BED's columns.
+BED = (
+    "chromosome", "start", "end", "name", "score", "strand",
+    "thickStart", "thickEnd", "itemRgb", "blockCount", "blockSizes", "blockStarts",
+)  # fmt: skip
+#: The names of narrowPeak's columns.
+NARROWPEAK = (*BED[:6], "signalValue", "pValue", "qValue", "peak")
+# without chromosome sizes: BAM, tabix and bigWig hold positions in 31 bits
+_MAX_POSITION = (1 << 31) - 1
+
+
+def intervals_of(
+    tables: Iterable[Table], sizes: Mapping[str, int] | None, zero_length: ZeroLength
+) -> Iterator[Intervals]:
+    """Turn each table into intervals.
+
+    Raises
+    ------
+    FormatError
+        Naming the line, for a field that is not as the format says.
+    """
+    for table in tables:
+        names, codes = _chromosomes(table)
+        start, end = _coordinates(table, names, codes, sizes)
+        points = start == end
+        if zero_length == "error":
+            table.require(
+                ~points, None, "the interval has no length (start is end)",
+                "leave it out, or read with zero_length='drop'",
+            )  # fmt: skip
+        strand, columns = _further(table, start, end)
+        keep = ~points
+        columns = {name: np.asarray(values)[keep] for name, values in columns.items()}
+        yield Intervals.from_codes(names, codes[keep], start[keep], end[keep], strand[keep], columns)
+
+
+def _chromosomes(table: Table) -> tuple[list[str], np.ndarray]:
+    seen: dict[str, int] = {}
+    codes = np.array([seen.setdefault(name, len(seen)) for name in table.text(0)], dtype=np.int64)
+    blank = [any(letter.isspace() for letter in name) for name in seen]
+    table.require(~np.array(blank)[codes], 0, "a name without blanks")
+    return list(seen), codes
+
+
+def _coordinates(
+    table: Table, names: list[str], codes: np.ndarray, sizes: Mapping[str, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    greatest = _MAX_POSITION if sizes is None else max([*sizes.values(), _MAX_POSITION])
+    start, end = table.integers(1, greatest), table.integers(2, greatest)
+    if not (start <= end).all():
+        row = int(np.argmax(start > end))
+        table.fail(row, None, f"the end ({end[row]}) is before the start ({start[row]})", "exchange them")
+    if sizes is None:
+        return start, end
+    unknown = np.array([name not in sizes for name in names])[codes]
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        table.fail(row, 0, f"a chromosome of the genome{nearest(names[codes[row]], sizes)}")
+    size = np.array([sizes[name] for name in names], dtype=np.int64)[codes]
+    if (end > size).any():
+        row = int(np.argmax(end > size))
+        what = f"the end ({end[row]}) is past the end of {names[codes[row]]}, which has {size[row]} bp"
+        table.fail(row, None, what, "is this the same assembly?")
+    return start, end
+
+
+def _further(table: Table, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """The strand, and the columns beyond the coordinates."""
+    strand, columns = np.full(len(table), ".", dtype="U1"), dict[str, Any]()
+    present = {name: number for number, name in enumerate(table.columns)}
+    if "name" in present:
+        columns["name"] = np.array(table.text(3), dtype=object)
+    if "score" in present:
+        columns["score"] = table.floats(4, dot=True)
+    if "strand" in present:
+        texts = table.text(5)
+        table.require(np.isin(texts, ["+", "-", "."]), 5, "+, - or .")
+        strand = np.array(texts, dtype="U1")
+    if "peak" in present:
+        _peak_columns(table, end - start, columns)
+    if "thickStart" in present:
+        _thick_columns(table, start, end, columns)
+    if "itemRgb" in present:
+        columns["rgb"] = np.array(table.text(8), dtype=object)
+        good = {text: _is_colour(text) for text in set(columns["rgb"])}
+        table.require(np.array([good[text] for text in columns["rgb"]]), 8, "0, . or R,G,B of 0 to 255 each")
+    if "blockCount" in present:
+        columns["block_count"] = table.integers(9, _MAX_POSITION)
+        columns["block_sizes"], columns["block_starts"] = check_blocks(
+            table, columns["block_count"], end - start
+        )
+    return strand, columns
+
+
+def _peak_columns(table: Table, length: np.ndarray, columns: dict[str, Any]) -> None:
+    for number, name in ((6, "signal_value"), (7, "p_value"), (8, "q_value")):
+        columns[name] = table.floats(number)
+    columns["peak"] = table.integers(9, _MAX_POSITION, absent=True)
+    inside = columns["peak"] < length
+    table.require(inside, 9, "an offset within the interval (end - start bp), or -1")
+
+
+def _thick_columns(table: Table, start: np.ndarray, end: np.ndarray, columns: dict[str, Any]) -> None:
+    greatest = max(int(end.max(initial=0)), _MAX_POSITION)
+    columns["thick_start"] = table.integers(6, greatest)
+    table.require((columns["thick_start"] >= start) & (columns["thick_start"] <= end), 6, "start to end")
+    if "thickEnd" in table.columns:
+        columns["thick_end"] = table.integers(7, greatest)
+        good = (columns["thick_end"] >= columns["thick_start"]) & (columns["thick_end"] <= end)
+        table.require(good, 7, "thickStart to end")
+
+
+def _is_colour(text: str) -> bool:
+    parts = text.split(",")
+    if text in ("0", "."):
+        return True
+    return len(parts) == 3 and all(
+        part.isascii() and part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts
+    )

@@ -1,0 +1,133 @@
+"""Probability matrices in minimal MEME format, read and written without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from genoml.io.errors import FormatError, shown
+from genoml.io.files import Path, Source, write_whole
+from genoml.io.motif import Motif, MotifLines
+
+__all__ = ["meme_motifs", "read_meme", "write_meme"]
+
+# the last two head an alphabet definition, which lists A, C, G, T in this order
+_ALPHABETS = ("ACGT", "ACGU", '"DNA"', '"RNA"')
+
+
+def read_meme(path: Path) -> list[Motif]:
+    """Read probability matrices in minimal MEME format (version 4 and later); plain or gzipped.
+
+    Used are the lines ``MEME version``, ``ALPHABET``, ``MOTIF name [symbol]`` and
+    ``letter-probability matrix:``, from which ``w`` and ``nsites`` are taken (0 sites are sites unknown), and
+    the rows that follow it. The background of the file is not used: a PWM is given its own.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        ``"-"`` is standard input.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+    FormatError
+        For an alphabet other than DNA or RNA, a matrix of another width than it says, a row that is not
+        four numbers or does not sum to 1, a number that is negative or not finite, or no motif at all.
+    """
+    return meme_motifs(Source(path))
+
+
+def meme_motifs(source: Source) -> list[Motif]:
+    """The motifs of content that is taken for MEME format."""
+    if not source.start.startswith(b"MEME version"):
+        raise FormatError("no 'MEME version' line", path=source.path, line=1, fix="expects MEME format")
+    lines = MotifLines(source)
+    motifs: list[Motif] = []
+    names, rows, due, n_sites = [""], list[list[float]](), 0, None
+    for line in lines:
+        words = line.split()
+        if due:
+            rows.append(lines.row(words))
+            due -= 1
+            if not due:
+                motifs.append(_motif(lines, names, rows, n_sites))
+                lines.record = None
+        elif line.startswith("ALPHABET"):
+            alphabet = line.removeprefix("ALPHABET").lstrip("= ")
+            if not alphabet.startswith(_ALPHABETS):
+                raise lines.error(f"got {shown(line)!r}", "expects ALPHABET= ACGT")
+        elif words[:1] == ["MOTIF"]:
+            _require_no_motif_begun(lines)
+            if len(words) < 2:
+                raise lines.error("the motif has no name", "expects MOTIF followed by a name")
+            names = words[1:]
+            lines.record = names[0]
+        elif line.startswith("letter-probability matrix"):
+            due, n_sites = _matrix_header(lines, line)
+            rows = []
+    if due or not motifs:
+        what = "the file ends within a matrix" if due else "no motif"
+        raise lines.error(what, "expects MOTIF and a matrix")
+    _require_no_motif_begun(lines)
+    return motifs
+
+
+def _require_no_motif_begun(lines: MotifLines) -> None:
+    if lines.record is not None:
+        raise lines.error("the motif has no matrix", "expects 'letter-probability matrix:' and its rows")
+
+
+def _matrix_header(lines: MotifLines, line: str) -> tuple[int, float | None]:
+    if lines.record is None:
+        raise lines.error("a matrix without a MOTIF line", "expects MOTIF and a name before it")
+    words = line.partition(":")[2].replace("=", " ").split()
+    fields = dict(zip(words[::2], words[1::2], strict=False))
+    try:
+        width, size = int(fields.get("w", "")), int(fields.get("alength", "4"))
+    except ValueError:
+        raise lines.error(f"got {shown(line)!r}", "expects alength= 4 w= WIDTH nsites= N") from None
+    if width < 1 or size != 4:
+        raise lines.error(f"alength {size}, w {width}", "expects alength 4 and w 1 or more")
+    return width, lines.value(fields["nsites"]) or None if "nsites" in fields else None
+
+
+def _motif(lines: MotifLines, names: list[str], rows: list[list[float]], n_sites: float | None) -> Motif:
+    symbol = names[1] if len(names) > 1 else ""
+    return lines.motif(lambda: Motif(names[0], np.array(rows), "probabilities", symbol, n_sites))
+
+
+def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
+    """Write motifs as probabilities in minimal MEME format, whole or not at all.
+
+    Each number is written with the fewest digits, 17 at most, that give the same float64 back, so that
+    probabilities that are written and read are identical. Counts are divided by their sums, and ``nsites``
+    is then the largest of these.
+
+    Raises
+    ------
+    ValueError
+        For a name or symbol with white space, or an empty name.
+    """
+    with write_whole(path) as stream:
+        stream.write(b"MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n")
+        for motif in motifs:
+            if not motif.name or any(len(text.split()) > 1 for text in (motif.name, motif.symbol)):
+                raise ValueError(
+                    f"a motif expects a name, and a name and symbol without white space, "
+                    f"got {motif.name!r} and {motif.symbol!r}"
+                )
+            n_sites, matrix = motif.n_sites, motif.matrix
+            if motif.kind == "counts":
+                n_sites = float(matrix.sum(axis=1).max()) if n_sites is None else n_sites
+                matrix = motif.probabilities
+            header = f"letter-probability matrix: alength= 4 w= {motif.width}"
+            header += "" if n_sites is None else f" nsites= {_digits(float(n_sites))}"
+            rows = [" ".join(map(_digits, row)) for row in matrix.tolist()]
+            lines = [f"MOTIF {motif.name} {motif.symbol}".rstrip(), header, *rows, "", ""]
+            stream.write("\n".join(lines).encode())
+
+
+def _digits(value: float) -> str:
+    return repr(value).removesuffix(".0")

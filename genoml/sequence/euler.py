@@ -1,0 +1,177 @@
+"""Random Euler paths: orders in which all edges of a graph can be gone along, each equally likely."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# With fewer paths than this, a walk over Python's lists is faster than one over arrays.
+_FEW = 24
+
+
+def euler_paths(vertices: np.ndarray, n_vertices: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw for each row a uniform order of its edges that is a path from its first vertex to its last.
+
+    The edges of a row lead from each vertex to the next; the row itself is one such path. By the BEST theorem a path
+    is given by the edge by which each vertex is left for the last time, such that these edges are a tree that
+    leads to the last vertex, and by any order of the other edges of each vertex.
+
+    Parameters
+    ----------
+    vertices : (batch, edges + 1) int64
+        Numbers from 0 to ``n_vertices`` - 1.
+    n_vertices : int
+        Of each row; some may be absent from it.
+    rng : numpy.random.Generator
+        Where the draws come from.
+
+    Returns
+    -------
+    numpy.ndarray
+        (batch, edges) int64: the edges in their new order, each as its place in the given one.
+
+    References
+    ----------
+    van Aardenne-Ehrenfest and de Bruijn (1951), Circuits and trees in oriented linear graphs; Kandel, Matias,
+    Unger and Winkler (1996), doi:10.1016/S0166-218X(97)81456-4.
+    """
+    batch, n_edges = vertices.shape[0], vertices.shape[1] - 1
+    rows = np.arange(batch)[:, None]
+    # from here on the vertices of all rows, and their edges, are numbered together
+    cells = rows * n_vertices + vertices
+    source, targets = cells[:, :-1], cells[:, 1:].ravel()
+    degree = np.bincount(source.ravel(), minlength=batch * n_vertices)
+    start = np.cumsum(degree) - degree  # edges in order of their sources, rows one after the other
+    last = _last_edges(vertices, n_vertices, targets, degree, start, rng)
+
+    order = rng.permuted(np.broadcast_to(np.arange(n_edges), source.shape), axis=1)
+    keys = vertices[:, :-1].astype(_smallest(n_vertices))
+    grouped = np.argsort(np.take_along_axis(keys, order, axis=1), axis=1, kind="stable")
+    order = (np.take_along_axis(order, grouped, axis=1) + rows * n_edges).ravel()
+    _put_last(order, last, start + degree - 1)
+    walk = _walk_lists if batch < _FEW else _walk_arrays
+    path: np.ndarray = order[walk(cells[:, 0], targets[order], start, n_edges)]
+    edges: np.ndarray = np.ascontiguousarray(path.T) - rows * n_edges
+    return edges
+
+
+def _smallest(n: int) -> type[np.unsignedinteger]:
+    """A kind that holds numbers below n; those of 16 bits are sorted by their digits, in linear time."""
+    if n <= 1 << 8:
+        return np.uint8
+    return np.uint16 if n <= 1 << 16 else np.uint32 if n <= 1 << 32 else np.uint64
+
+
+def _put_last(order: np.ndarray, last: np.ndarray, ends: np.ndarray) -> None:
+    """Exchange the last edge of each vertex with the one that stands last; the others stay in random order."""
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    with_last = np.flatnonzero(last >= 0)
+    here, end = place[last[with_last]], ends[with_last]
+    order[here], order[end] = order[end], order[here]
+
+
+def _last_edges(
+    vertices: np.ndarray,
+    n_vertices: int,
+    targets: np.ndarray,
+    degree: np.ndarray,
+    start: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Draw the last edge of each vertex (batch * n_vertices,); -1 for the last vertex of a row and for absentees.
+
+    The tree that they make is uniform, by either form of Wilson's algorithm (1996, doi:10.1145/237814.237880): loop
+    erased random walks, or the popping of cycles. An edge from a vertex to itself is in no tree, and never drawn.
+    """
+    batch, n_edges = vertices.shape[0], vertices.shape[1] - 1
+    loop = vertices[:, :-1] == vertices[:, 1:]
+    keys = 2 * vertices[:, :-1].astype(_smallest(2 * n_vertices)) + loop
+    grouped = np.argsort(keys, axis=1, kind="stable") + np.arange(batch)[:, None] * n_edges
+    loops = np.bincount(targets[loop.ravel()], minlength=degree.size)
+    root = targets[n_edges - 1 :: n_edges]
+    # where the edges of each vertex that can be its last stand, and how many they are
+    tree = _tree_by_walks if batch < _FEW else _tree_by_popping
+    return tree(grouped.ravel(), targets, start, degree - loops, root, rng)
+
+
+def _tree_by_popping(
+    grouped: np.ndarray,
+    targets: np.ndarray,
+    start: np.ndarray,
+    choices: np.ndarray,
+    root: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """All rows at once: every vertex points along a random edge, and those on cycles are drawn anew until none is."""
+    is_root = np.zeros(start.size, dtype=np.bool_)
+    is_root[root] = True
+    last = np.full(start.size, -1)
+    jump = np.arange(start.size)
+    on_cycle = np.zeros(start.size, dtype=np.bool_)
+    unjoined = redrawn = np.flatnonzero((choices > 0) & ~is_root)
+    while redrawn.size:
+        last[redrawn] = grouped[start[redrawn] + rng.integers(0, choices[redrawn])]
+        jump[unjoined] = targets[last[unjoined]]
+        # after as many steps as a row has vertices, a walk is at the root or on a cycle
+        for _ in range(min(start.size // root.size, unjoined.size).bit_length()):
+            jump[unjoined] = jump[jump[unjoined]]
+        reached = jump[unjoined]
+        unjoined, reached = unjoined[~is_root[reached]], reached[~is_root[reached]]
+        on_cycle[reached] = True  # a cycle leads to all of itself
+        redrawn = unjoined[on_cycle[unjoined]]
+        on_cycle[redrawn] = False
+    return last
+
+
+def _tree_by_walks(
+    grouped: np.ndarray,
+    targets: np.ndarray,
+    start: np.ndarray,
+    choices: np.ndarray,
+    root: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """One vertex after the other: walk at random until the tree is met; the latest step from each vertex counts."""
+    first, n_choices, follow = start.tolist(), choices.tolist(), targets[grouped].tolist()
+    joined = (choices == 0).tolist()  # those that are absent, and need no edge
+    for vertex in root.tolist():
+        joined[vertex] = True
+    chosen, numbers = [-1] * start.size, list[float]()
+    for begin in np.flatnonzero(choices).tolist():
+        vertex = begin
+        while not joined[vertex]:
+            if not numbers:
+                numbers = rng.random(1 << 12).tolist()
+            chosen[vertex] = first[vertex] + int(numbers.pop() * n_choices[vertex])
+            vertex = follow[chosen[vertex]]
+        vertex = begin
+        while not joined[vertex]:
+            joined[vertex] = True
+            vertex = follow[chosen[vertex]]
+    places = np.array(chosen, dtype=np.int64)
+    return np.where(places < 0, -1, grouped[places])
+
+
+def _walk_arrays(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edges: int) -> np.ndarray:
+    """Go along the edges of all rows at once, (edges, rows); each visit of a vertex takes its next edge."""
+    path = np.empty((n_edges, first.size), dtype=np.int64)
+    pointer, vertex = start.copy(), first
+    for position in range(n_edges):
+        edge = pointer[vertex]
+        path[position] = edge
+        pointer[vertex] = edge + 1
+        vertex = targets[edge]
+    return path
+
+
+def _walk_lists(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edges: int) -> np.ndarray:
+    """The same, row by row; (edges, rows) too."""
+    pointer, follow = start.tolist(), targets.tolist()
+    path = []
+    for vertex in first.tolist():
+        for _ in range(n_edges):
+            edge = pointer[vertex]
+            path.append(edge)
+            pointer[vertex] = edge + 1
+            vertex = follow[edge]
+    return np.array(path, dtype=np.int64).reshape(first.size, n_edges).T
