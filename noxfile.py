@@ -1,6 +1,8 @@
 """The list of commands: `nox -l` names them, `nox -s NAME` runs one in an environment of its own."""
 
 import os
+import tomllib
+from pathlib import Path
 
 import nox
 
@@ -8,20 +10,38 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-#: backend -> the suite's variants of it
+ROOT = Path(__file__).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+#: the suite's own variants, by the name of their session; every other backend is one variant, of its own name
 VARIANTS = {
     "numpy": ["numpy", "numpy-readonly"],
     "strict": ["strict-device1", "strict-nofloat64", "strictest"],
-    "torch": ["torch"],
-    "jax": ["jax"],
-    "cupy": ["cupy"],
 }
 
 
-def run_suite(session, backend, extras):
+def needs_hardware(entry_point):
+    """Whether the backend's limits.toml asks for hardware that a computer need not have."""
+    file = ROOT / "backends" / entry_point.split(":")[0] / "limits.toml"
+    return file.exists() and "hardware" in tomllib.loads(file.read_text()).get("suite", {})
+
+
+POINTS = PROJECT["entry-points"]["genoml.backends"]
+ON_HARDWARE = [name for name, point in POINTS.items() if needs_hardware(point)]
+BACKENDS = ["numpy", "strict", *(name for name in POINTS if name not in ("numpy", *ON_HARDWARE))]
+
+
+def extras_of(backend):
+    """What to install for a backend's tests; GENOML_CUDA=13 for CUDA 13."""
+    if backend == "torch":
+        return "test"  # the pinned version of the parity tests
+    extra = f"cuda{os.environ.get('GENOML_CUDA', '12')}" if backend == "cupy" else backend
+    return f"test-base,{extra}" if extra in PROJECT["optional-dependencies"] else "test-base"
+
+
+def run_suite(session, backend):
     """All tests on NumPy; on the others those that run on a backend. PyTorch adds the parity tests."""
-    session.install("-e", f".[{extras}]")
-    flags = [flag for variant in VARIANTS[backend] for flag in ("--backend", variant)]
+    session.install("-e", f".[{extras_of(backend)}]")
+    flags = [flag for variant in VARIANTS.get(backend, [backend]) for flag in ("--backend", variant)]
     if backend != "numpy":
         flags += ["-m", "backend or parity"]
     session.run("pytest", *flags, *session.posargs)
@@ -44,16 +64,27 @@ def types(session):
 
 
 @nox.session(tags=["check"])
-@nox.parametrize("backend", [nox.param(name, id=name) for name in ("numpy", "strict", "torch", "jax")])
+@nox.parametrize("backend", [nox.param(name, id=name) for name in BACKENDS])
 def tests(session, backend):
     """The suite on one CPU backend; `torch` also compares with PyTorch's autograd."""
-    run_suite(session, backend, "test" if backend == "torch" else "test-base")
+    run_suite(session, backend)
 
 
-@nox.session(name="tests(cupy)")
-def tests_cupy(session):
-    """The suite on a CUDA GPU, fails where there is none; GENOML_CUDA=13 for CUDA 13."""
-    run_suite(session, "cupy", f"test-base,cuda{os.environ.get('GENOML_CUDA', '12')}")
+for name in ON_HARDWARE:
+
+    @nox.session(name=f"tests({name})")
+    def suite_on_hardware(session, backend=name):
+        """The suite on a backend's hardware, fails where there is none; GENOML_CUDA=13 for CUDA 13."""
+        run_suite(session, backend)
+
+
+@nox.session
+def proof(session):
+    """Write docs/proof.md; `-- --check` holds genoml to it, `-- --backend cupy` measures a backend's hardware."""
+    words = session.posargs
+    named = words[words.index("--backend") + 1] if "--backend" in words else "torch"
+    session.install("-e", f".[{extras_of(named)}]")
+    session.run("python", "-m", "tests.proof", *words)
 
 
 @nox.session(python=PYTHONS, name="pythons")
@@ -72,9 +103,10 @@ def demo(session):
 
 @nox.session
 def bench(session):
-    """Import time and installed size."""
-    session.install("-e", ".")
-    session.run("python", "benchmarks/install.py", "--fresh", *session.posargs)
+    """Import time, installed size, and speed beside PyTorch; `-- --smoke` only sees that it runs."""
+    session.install("-e", ".[test]")
+    session.run("python", "benchmarks/install.py", "--fresh")
+    session.run("python", "-m", "benchmarks.speed", *session.posargs)
 
 
 @nox.session

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import os
-
-# before JAX is imported: float64 is what gradients are checked in
-os.environ.setdefault("JAX_ENABLE_X64", "1")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# JAX compiles each small operation anew for each shape, and the tests spend their time on that
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from genoml.backend import Backend, use_backend
-from support.backends import VARIANTS, default_variants, open_variant
+from support.backends import default_variants, open_variant, variants
+from support.limited import LIMIT, expect_limits, limit_of, unused_limits
+from support.limits import LimitsError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--backend",
         action="append",
-        choices=(*VARIANTS, "all"),
+        choices=(*variants(), "all"),
         help="variant to run on, may be repeated; named and absent is a failure. Default: every installed "
-        "CPU variant but jax, which compiles for minutes",
+        "CPU variant but those that their package's limits.toml leaves out",
     )
 
 
 def selected_variants(config: pytest.Config) -> list[str]:
     chosen = config.getoption("--backend") or default_variants()
-    return list(VARIANTS) if "all" in chosen else list(dict.fromkeys(chosen))
+    return variants() if "all" in chosen else list(dict.fromkeys(chosen))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -42,12 +36,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("backend", selected_variants(metafunc.config), indirect=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if "backend" in getattr(item, "fixturenames", ()):
             item.add_marker("backend")
         if "parity" in item.path.parts:
             item.add_marker("parity")
+        limit = limit_of(item)
+        if limit is not None:
+            item.stash[LIMIT] = limit
+            item.add_marker(pytest.mark.skip(reason=f"limits.toml: {limit}"))
+    try:
+        expect_limits(selected_variants(config))
+    except LimitsError as error:
+        raise pytest.UsageError(str(error)) from error
+    unused = unused_limits(selected_variants(config), items)
+    if unused and config.args_source is pytest.Config.ArgsSource.TESTPATHS:  # the whole suite
+        raise pytest.UsageError(f"limits.toml: no test is covered by {unused[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip is a failure, but for what a backend's limits.toml says cannot hold there."""
+    report = yield
+    if report.skipped and LIMIT not in item.stash:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and no limits.toml says why: {report.longrepr}"
+    return report
 
 
 @pytest.fixture

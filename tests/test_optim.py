@@ -13,136 +13,25 @@ from genoml import nn
 from genoml.backend import Backend
 from genoml.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, clip_by_norm
 from genoml.schedules import constant, one_cycle
-from support.backends import has_float64
+from support.backends import ReadOnlyNumpyBackend, StrictBackend, has_float64
 from support.guard import no_host_read
+from support.optimizers import OPTIMIZERS, SHAPES, OptimizerCase, draws
 
-SHAPES = {"conv.weights": (4, 2, 3), "conv.bias": (4,), "norm.gamma": (4,), "dense.weights": (4, 1)}
-
-
-def draws(seed: int) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return {name: rng.standard_normal(shape) for name, shape in SHAPES.items()}
+CASES = pytest.mark.parametrize("case", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
-# ---------------------------------------------------------------- formulas
+@CASES
+def test_50_steps_equal_the_formula(case: OptimizerCase, backend: Backend) -> None:
+    dtype, limit = ("float64", 1e-12) if has_float64(backend) else ("float32", 2e-5)
+    found = case.run(backend, dtype)
+    for name, expected in case.expected().items():
+        assert found[name].dtype == dtype
+        np.testing.assert_allclose(found[name], expected, rtol=limit, atol=limit)
 
 
-class ByFormula:
-    """The formulas of the papers for one parameter, with plain scalars for the state's decay."""
-
-    def __init__(self, p: np.ndarray, decay: float) -> None:
-        self.p, self.decay, self.t = p.copy(), decay, 0
-        self.m, self.v, self.s = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
-
-    def sgd(self, g: np.ndarray, lr: float, momentum: float, nesterov: bool) -> None:
-        g = g + self.decay * self.p
-        self.v = momentum * self.v + g
-        step = g + momentum * self.v if nesterov else (self.v if momentum else g)
-        self.p = self.p - lr * step
-
-    def adam(self, g: np.ndarray, lr: float, b1: float, b2: float, eps: float, decoupled: bool) -> None:
-        self.t += 1
-        if decoupled:
-            self.p = self.p - lr * self.decay * self.p
-        else:
-            g = g + self.decay * self.p
-        self.m = b1 * self.m + (1 - b1) * g
-        self.v = b2 * self.v + (1 - b2) * g**2
-        m_hat, v_hat = self.m / (1 - b1**self.t), self.v / (1 - b2**self.t)
-        self.p = self.p - lr * m_hat / (np.sqrt(v_hat) + eps)
-
-    def adagrad(self, g: np.ndarray, lr: float, lr_decay: float, initial: float, eps: float) -> None:
-        self.t += 1
-        g = g + self.decay * self.p
-        self.s = self.s + g**2
-        self.p = self.p - lr / (1 + (self.t - 1) * lr_decay) * g / (np.sqrt(initial + self.s) + eps)
-
-    def rmsprop(self, g: np.ndarray, lr: float, rho: float, momentum: float, centred: bool) -> None:
-        g = g + self.decay * self.p
-        self.s = rho * self.s + (1 - rho) * g**2
-        self.m = rho * self.m + (1 - rho) * g
-        spread = self.s - self.m**2 if centred else self.s
-        self.v = momentum * self.v + g / (np.sqrt(spread) + 1e-8)
-        self.p = self.p - lr * self.v
-
-
-CASES: dict[str, tuple[Callable[[], Optimizer], Callable[[ByFormula, np.ndarray], None], float]] = {
-    "SGD": (lambda: SGD(0.05), lambda f, g: f.sgd(g, 0.05, 0.0, False), 0.0),
-    "SGD decay": (lambda: SGD(0.05, weight_decay=0.1), lambda f, g: f.sgd(g, 0.05, 0.0, False), 0.1),
-    "SGD momentum": (
-        lambda: SGD(0.05, momentum=0.9, weight_decay=0.01),
-        lambda f, g: f.sgd(g, 0.05, 0.9, False),
-        0.01,
-    ),
-    "SGD Nesterov": (
-        lambda: SGD(0.05, momentum=0.8, nesterov=True, weight_decay=0.01),
-        lambda f, g: f.sgd(g, 0.05, 0.8, True),
-        0.01,
-    ),
-    "Adam": (lambda: Adam(), lambda f, g: f.adam(g, 1e-3, 0.9, 0.999, 1e-8, False), 0.0),
-    "Adam decay": (
-        lambda: Adam(0.01, beta1=0.8, beta2=0.95, eps=1e-4, weight_decay=0.1),
-        lambda f, g: f.adam(g, 0.01, 0.8, 0.95, 1e-4, False),
-        0.1,
-    ),
-    "Adam without memory": (
-        lambda: Adam(0.01, beta1=0.0, beta2=0.0),
-        lambda f, g: f.adam(g, 0.01, 0.0, 0.0, 1e-8, False),
-        0.0,
-    ),
-    "AdamW": (
-        lambda: AdamW(0.01, weight_decay=0.1),
-        lambda f, g: f.adam(g, 0.01, 0.9, 0.999, 1e-8, True),
-        0.1,
-    ),
-    "Adagrad": (lambda: Adagrad(), lambda f, g: f.adagrad(g, 0.01, 0.0, 0.0, 1e-10), 0.0),
-    "Adagrad decay": (
-        lambda: Adagrad(0.1, lr_decay=0.05, initial=0.3, eps=1e-3, weight_decay=0.1),
-        lambda f, g: f.adagrad(g, 0.1, 0.05, 0.3, 1e-3),
-        0.1,
-    ),
-    "RMSprop": (lambda: RMSprop(), lambda f, g: f.rmsprop(g, 0.01, 0.99, 0.0, False), 0.0),
-    "RMSprop momentum": (
-        lambda: RMSprop(0.01, rho=0.9, momentum=0.8, weight_decay=0.1),
-        lambda f, g: f.rmsprop(g, 0.01, 0.9, 0.8, False),
-        0.1,
-    ),
-    # rho such that s - m^2 is far from 0 from the first step on: near 0 it is rounding alone
-    "RMSprop centred": (
-        lambda: RMSprop(0.01, rho=0.5, centred=True),
-        lambda f, g: f.rmsprop(g, 0.01, 0.5, 0.0, True),
-        0.0,
-    ),
-}
-OPTIMIZERS = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-@OPTIMIZERS
-def test_50_steps_equal_the_formula(case: Any, backend: Backend) -> None:
-    make, formula, decay = case
-    dtype = "float64" if has_float64(backend) else "float32"
-    optimizer = make()
-    params = {name: backend.asarray(value, dtype) for name, value in draws(0).items()}
-    references = {
-        name: ByFormula(value, decay if name.endswith("weights") else 0.0) for name, value in draws(0).items()
-    }
-    for step in range(50):
-        grads = draws(step + 1)
-        arrays = {name: backend.asarray(value, dtype) for name, value in grads.items()}
-        with no_host_read(backend):
-            optimizer.update(params, arrays)
-        for name, reference in references.items():
-            formula(reference, grads[name])
-    assert optimizer.steps == 50
-    for name, reference in references.items():
-        assert params[name].dtype == backend.dtype(dtype)
-        limit = 1e-12 if dtype == "float64" else 2e-5
-        np.testing.assert_allclose(backend.to_numpy(params[name]), reference.p, rtol=limit, atol=limit)
-
-
-@OPTIMIZERS
-def test_neither_parameters_nor_gradients_are_written_to(case: Any, backend: Backend) -> None:
-    optimizer = case[0]()
+@CASES
+def test_neither_parameters_nor_gradients_are_written_to(case: OptimizerCase, backend: Backend) -> None:
+    optimizer = case.make()
     before = {name: backend.asarray(value, "float32") for name, value in draws(0).items()}
     grads = {name: backend.asarray(value, "float32") for name, value in draws(1).items()}
     params = dict(before)
@@ -158,9 +47,9 @@ def test_neither_parameters_nor_gradients_are_written_to(case: Any, backend: Bac
         np.testing.assert_array_equal(backend.to_numpy(value), kept[name])
 
 
-@OPTIMIZERS
-def test_a_saved_state_goes_on_as_if_nothing_had_happened(case: Any) -> None:
-    whole, first, second = case[0](), case[0](), case[0]()
+@CASES
+def test_a_saved_state_goes_on_as_if_nothing_had_happened(case: OptimizerCase) -> None:
+    whole, first, second = case.make(), case.make(), case.make()
     params, resumed = draws(0), draws(0)
     for step in range(6):
         whole.update(params, draws(step + 1))
@@ -256,15 +145,42 @@ def test_bad_settings_are_refused(make: Callable[[], Any], message: str) -> None
         make()
 
 
-@OPTIMIZERS
-def test_a_gradient_of_no_parameter_is_refused_before_anything_changes(case: Any) -> None:
-    optimizer, params = case[0](), draws(0)
+@CASES
+def test_a_gradient_of_no_parameter_is_refused_before_anything_changes(case: OptimizerCase) -> None:
+    optimizer, params = case.make(), draws(0)
     with pytest.raises(KeyError, match=r"conv\.weight'? has a gradient"):
         optimizer.update(params, {**draws(1), "conv.weight": np.ones(1)})
     assert optimizer.steps == 0
     assert not optimizer.state
     for name, value in draws(0).items():
         np.testing.assert_array_equal(params[name], value)
+
+
+@CASES
+def test_gradients_that_do_not_fit_are_refused_before_anything_changes(
+    case: OptimizerCase, backend: Backend
+) -> None:
+    like = "conv.weights"
+    name, right = type(case.make()).__name__, np.ones(SHAPES[like])
+    other = ReadOnlyNumpyBackend() if backend.name.startswith("strict") else StrictBackend()
+    wrong: list[tuple[Any, type[Exception], str]] = [
+        (backend.asarray(right[:, :1], "float32"), ValueError, "of shape (4, 2, 3), got (4, 1, 3)"),
+        (backend.asarray(right, "int32"), TypeError, "expects a gradient of "),
+        (right.tolist(), TypeError, "expects a gradient on the parameter's array library"),
+        (other.asarray(right, "float32"), TypeError, "expects a gradient on the parameter's array library"),
+    ]
+    for grad, kind, words in wrong:
+        optimizer = case.make()
+        params = {key: backend.asarray(value, "float32") for key, value in draws(0).items()}
+        grads = {key: backend.asarray(value, "float32") for key, value in draws(1).items()}
+        before = dict(params)
+        with pytest.raises(kind) as caught:
+            optimizer.update(params, grads | {like: grad})
+        assert f"{name} expects a gradient" in str(caught.value)
+        assert words in str(caught.value)
+        assert like in str(caught.value)
+        assert all(params[key] is before[key] for key in SHAPES)
+        assert optimizer.steps == 0
 
 
 def test_the_base_class_says_what_a_subclass_must_define() -> None:

@@ -14,7 +14,7 @@ profile one for all positions.
 Labels outside their domain (a count of -1, a class that does not exist, a NaN that no mask covers) are a
 ValueError that names the loss and the first such position, as long as they are host data: lists or NumPy
 arrays. Labels that already lie on a device are not looked at, since that would make every training step
-wait for it.
+wait for it. Predictions that are no floating-point array are a TypeError.
 """
 
 from genoml.losses._common import Reduction, match_targets, reduce_loss

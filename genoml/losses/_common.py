@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
@@ -15,6 +15,22 @@ Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 
 # ---------------------------------------------------------------- shapes
+
+
+def loss_namespace(predictions: Array, what: str) -> Any:
+    """The array library of the predictions.
+
+    Raises
+    ------
+    TypeError
+        Unless they are a floating-point array.
+    """
+    if not is_array_api_obj(predictions):
+        raise TypeError(f"{what} expects predictions as an array, got {type(predictions).__name__}")
+    xp = array_namespace(predictions)
+    if not xp.isdtype(predictions.dtype, "real floating"):
+        raise TypeError(f"{what} expects floating-point predictions, got {predictions.dtype}")
+    return xp
 
 
 def match_shape(

@@ -14,6 +14,7 @@ from genoml.losses._common import (
     Reduction,
     labelled,
     log_softmax,
+    loss_namespace,
     match_shape,
     presence,
     reduce_loss,
@@ -67,7 +68,8 @@ def binary_cross_entropy(
     TypeError
         If targets are an array of another library.
     """
-    xp, what = array_namespace(predictions), "binary_cross_entropy"
+    what = "binary_cross_entropy"
+    xp = loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, PROBABILITIES)
     w0, w1 = class_weight
     eps = xp.finfo(predictions.dtype).eps
@@ -94,7 +96,8 @@ def binary_cross_entropy_with_logits(
 
     Parameters, returns and errors are those of ``binary_cross_entropy``; ``predictions`` are logits.
     """
-    xp, what, z = array_namespace(predictions), "binary_cross_entropy_with_logits", predictions
+    what, z = "binary_cross_entropy_with_logits", predictions
+    xp = loss_namespace(predictions, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     w0, w1 = class_weight
     tail = xp.log1p(xp.exp(-xp.abs(z)))
@@ -141,7 +144,8 @@ def focal_loss(
     ----------
     Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, eq. 5 and appendix B.
     """
-    xp, what, z = array_namespace(predictions), "focal_loss", predictions
+    what, z = "focal_loss", predictions
+    xp = loss_namespace(predictions, what)
     if alpha is not None and not 0.0 <= alpha <= 1.0:
         raise ValueError(f"{what} expects 0 <= alpha <= 1 or None, got {alpha}")
     _require_gamma(gamma, what)
@@ -248,7 +252,8 @@ def softmax_cross_entropy(
     ----------
     Smoothing: Szegedy et al. (2016), Rethinking the Inception architecture, arXiv:1512.00567, section 7.
     """
-    xp, what = array_namespace(predictions), "softmax_cross_entropy"
+    what = "softmax_cross_entropy"
+    xp = loss_namespace(predictions, what)
     if not 0.0 <= label_smoothing < 1.0:
         raise ValueError(f"{what} expects 0 <= label_smoothing < 1, got {label_smoothing}")
     t, present = _class_targets(predictions, targets, mask, what)
@@ -286,7 +291,8 @@ def focal_loss_multiclass(
     Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, eq. 5, with a softmax for the
     sigmoid.
     """
-    xp, what = array_namespace(predictions), "focal_loss_multiclass"
+    what = "focal_loss_multiclass"
+    xp = loss_namespace(predictions, what)
     _require_gamma(gamma, what)
     t, present = _class_targets(predictions, targets, mask, what)
     weights = _class_weights(predictions, class_weight, what)

@@ -16,6 +16,7 @@ from genoml.labels import COUNTS, FINITE, Domain, check_host_labels
 from genoml.losses._common import (
     Reduction,
     labelled,
+    loss_namespace,
     parameter_like,
     reduce_loss,
     reduce_losses,
@@ -77,7 +78,8 @@ def poisson_loss(
     ValueError
         If shapes differ, or a host count is negative or not finite.
     """
-    xp, what = array_namespace(predictions), "poisson_loss"
+    what = "poisson_loss"
+    xp = loss_namespace(predictions, what)
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     if log_input:
         z, m = predictions, xp.exp(predictions)
@@ -153,6 +155,7 @@ def negative_binomial_loss(
     Hilbe (2011), Negative binomial regression, 2nd ed., doi:10.1017/CBO9780511973420, eq. 8.9.
     """
     what = "negative_binomial_loss"
+    loss_namespace(predictions, what)
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     check_host_labels(dispersion, _DISPERSIONS, what)
     a = parameter_like(dispersion, predictions, what, "dispersion")
@@ -191,6 +194,7 @@ def negative_binomial_loss_with_dispersion(
         it is the sum over them.
     """
     what = "negative_binomial_loss_with_dispersion"
+    loss_namespace(predictions, what)
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     check_host_labels(log_dispersion, FINITE, f"{what}: log_dispersion")
     log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
@@ -249,7 +253,8 @@ def zero_inflated_negative_binomial_loss(
     Lambert (1992), Zero-inflated Poisson regression, doi:10.2307/1269547, with a negative binomial; as used
     for counts of single cells by Eraslan et al. (2019), doi:10.1038/s41467-018-07931-2.
     """
-    xp, what = array_namespace(predictions), "zero_inflated_negative_binomial_loss"
+    what = "zero_inflated_negative_binomial_loss"
+    xp = loss_namespace(predictions, what)
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     for values, name in ((zero_logits, "zero_logits"), (log_dispersion, "log_dispersion")):
         check_host_labels(values, FINITE, f"{what}: {name}")

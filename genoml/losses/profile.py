@@ -17,6 +17,7 @@ from genoml.losses._common import (
     labelled,
     log_softmax,
     log_sum_exp,
+    loss_namespace,
     match_shape,
     reduce_loss,
     reduce_losses,
@@ -70,6 +71,7 @@ def multinomial_loss(
     doi:10.1038/s41588-021-00782-6, methods, profile loss.
     """
     what = "multinomial_loss"
+    loss_namespace(predictions, what)
     require_axes(predictions, what, low=2, axes=_AXES)
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
     entries, grads = _multinomial(predictions, k, full)
@@ -125,7 +127,8 @@ def multinomial_profile_loss(
     ----------
     Avsec et al. (2021), doi:10.1038/s41588-021-00782-6, methods, BPNet loss.
     """
-    xp, what = array_namespace(predictions), "multinomial_profile_loss"
+    what = "multinomial_profile_loss"
+    xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=2, axes=_AXES)
     if not counts_weight >= 0.0:
         raise ValueError(f"{what} expects counts_weight >= 0, got {counts_weight}")
@@ -181,7 +184,8 @@ def poisson_multinomial_loss(
     Linder et al. (2025), Predicting RNA-seq coverage from DNA sequence, doi:10.1038/s41588-024-02053-6,
     methods. Borzoi adds 1e-6 to predictions and targets; here only a smaller prediction is raised to that.
     """
-    xp, what = array_namespace(predictions), "poisson_multinomial_loss"
+    what = "poisson_multinomial_loss"
+    xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=2, axes=_AXES)
     if not total_weight >= 0.0:
         raise ValueError(f"{what} expects total_weight >= 0, got {total_weight}")

@@ -9,7 +9,14 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.labels import FINITE
-from genoml.losses._common import Reduction, entry_weights, labelled, reduce_loss, require_axes
+from genoml.losses._common import (
+    Reduction,
+    entry_weights,
+    labelled,
+    loss_namespace,
+    reduce_loss,
+    require_axes,
+)
 
 
 def mean_squared_error(
@@ -50,6 +57,7 @@ def mean_squared_error(
         If targets are an array of another library.
     """
     what = "mean_squared_error"
+    loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
     error = predictions - t
     return reduce_loss(error * error, 2.0 * error, sample_weight, present, reduction, what)
@@ -80,7 +88,8 @@ def huber_loss(
     ----------
     Huber (1964), Robust estimation of a location parameter, doi:10.1214/aoms/1177703732.
     """
-    xp, what = array_namespace(predictions), "huber_loss"
+    what = "huber_loss"
+    xp = loss_namespace(predictions, what)
     if not delta > 0.0:
         raise ValueError(f"{what} expects delta > 0, got {delta}")
     t, present = labelled(predictions, targets, mask, what, FINITE)
@@ -125,7 +134,8 @@ def pearson_loss(
     ValueError
         If shapes differ, or a host target is not finite.
     """
-    xp, what = array_namespace(predictions), "pearson_loss"
+    what = "pearson_loss"
+    xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=1, axes="(batch, ...)")
     t, present = labelled(predictions, targets, mask, what, FINITE)
     zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))

@@ -28,12 +28,12 @@ class Dropout(Layer):
 
     Shapes
     ------
-    x, y : any, the same
+    x, y : (batch, ...), the same
 
     Raises
     ------
     ValueError
-        If the rate is outside [0, 1), or in training without a step number.
+        If the rate is outside [0, 1), x has no axis, or in training without a step number.
 
     References
     ----------
@@ -54,6 +54,7 @@ class Dropout(Layer):
         self.rate = rate
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        expect_shape(type(self).__name__, x, x.ndim >= 1, "(batch, ...)")
         if not training or self.rate == 0.0:
             return x, lambda grad, *, need_x=True: (grad if need_x else None, {})
         if step is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
+from array_api_compat import device as device_of
 
 from genoml.backend import Array
 
@@ -49,14 +50,39 @@ class Optimizer:
         ------
         KeyError
             If a gradient has no parameter of its name.
+        ValueError, TypeError
+            If a gradient does not have its parameter's shape and device, array library and dtype.
         """
-        for name in grads:
+        for name, grad in grads.items():
             if name not in params:
                 raise KeyError(f"{name!r} has a gradient and is no parameter; parameters: {sorted(params)}")
+            self._expect_like(name, params[name], grad)
         self.steps += 1
         for name, grad in grads.items():
             decay = self.weight_decay if self.decays(name) else 0.0
             params[name] = self.step_one(name, params[name], grad, decay)
+
+    def _expect_like(self, name: str, param: Array, grad: Array) -> None:
+        """Raise unless the gradient fits the parameter: broadcast or promoted, it would change its shape or kind."""
+        same = type(grad) is type(param) and grad.dtype == param.dtype and grad.shape == param.shape
+        if same and device_of(grad) == device_of(param):
+            return
+        expects = f"{type(self).__name__} expects a gradient"
+        if not is_array_api_obj(grad) or array_namespace(grad) is not array_namespace(param):
+            kinds = [
+                f"{type(value).__module__.split('.')[0]}.{type(value).__name__}" for value in (param, grad)
+            ]
+            raise TypeError(
+                f"{expects} on the parameter's array library for {name!r}, {kinds[0]}, got {kinds[1]}"
+            )
+        if grad.dtype != param.dtype:
+            raise TypeError(f"{expects} of {param.dtype} for {name!r}, got {grad.dtype}")
+        if tuple(grad.shape) != tuple(param.shape):
+            raise ValueError(f"{expects} for {name!r} of shape {tuple(param.shape)}, got {tuple(grad.shape)}")
+        if device_of(grad) != device_of(param):
+            raise ValueError(
+                f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
+            )
 
     def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
         """The next value of one parameter; subclasses define it."""

@@ -49,6 +49,22 @@ def test_promoter_counts_are_predicted_better_with_the_sequence(name: str) -> No
     assert with_sequence < without - 0.1
 
 
+# without jax, on which the checks compile for long; tests/nn/test_all_layers.py runs them there
+@pytest.mark.parametrize("name", [name for name in BACKENDS if name != "jax"])
+def test_own_layer_is_proven_trains_and_comes_back_from_a_file(name: str) -> None:
+    out = run("examples/own_layer.py", "--backend", name)
+    assert "every check passed" in out
+    errors = [float(line.split()[-1]) for line in out.splitlines() if "central differences" in line]
+    assert len(errors) == 2
+    assert max(errors) < 1e-8
+    scores = {
+        line.split()[2]: float(line.split()[-1]) for line in out.splitlines() if line.startswith("AUROC")
+    }
+    assert scores["PositionPool"] > 0.9
+    assert scores["max"] < 0.6
+    assert "the same numbers: True" in out
+
+
 def test_an_example_refuses_a_backend_that_does_not_exist() -> None:
     done = subprocess.run(
         [sys.executable, "examples/seed_promoter.py", "--backend", "abacus"],

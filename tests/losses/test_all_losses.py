@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 import pytest
 
+from genoml import losses
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.random import host_generator
-from genoml.testing import check_loss
+from genoml.testing import LossCase, check_loss
 from support.backends import StrictBackend, has_float64
 from support.guard import no_host_read
-from support.losses import LOSSES, LossCase
+from support.losses import LOSSES, TASK_LOSSES
 
 CASES = pytest.mark.parametrize("case", LOSSES.values(), ids=LOSSES)
-WITH_BAD = pytest.mark.parametrize(
-    "case", [case for case in LOSSES.values() if case.bad], ids=[name for name in LOSSES if LOSSES[name].bad]
-)
+EVERY = LOSSES | TASK_LOSSES
+EVERY_CASE = pytest.mark.parametrize("case", EVERY.values(), ids=EVERY)
 REDUCTIONS = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 
 
@@ -32,6 +33,11 @@ def rows(case: LossCase) -> np.ndarray:
 def weights_and_mask(case: LossCase) -> tuple[np.ndarray, np.ndarray]:
     rng = host_generator(3, "weights and mask")
     return rng.uniform(0.2, 2.0, case.entries), rng.integers(0, 2, case.entries)
+
+
+def mask_shape(case: LossCase) -> tuple[int, ...]:
+    """One an entry; where the entries are tasks, one a target."""
+    return case.targets.shape if case.axis == 0 else case.entries
 
 
 def spread(case: LossCase, values: np.ndarray) -> np.ndarray:
@@ -169,7 +175,7 @@ def test_a_nan_prediction_is_seen_in_the_loss(case: LossCase, backend: Backend) 
 # ---------------------------------------------------------------- what is taken, what is refused
 
 
-@WITH_BAD
+@EVERY_CASE
 @pytest.mark.parametrize("convert", [np.asarray, np.ndarray.tolist], ids=["array", "list"])
 def test_a_host_label_outside_the_domain_is_named_with_its_position(
     case: LossCase, convert: Any, backend: Backend
@@ -184,7 +190,7 @@ def test_a_host_label_outside_the_domain_is_named_with_its_position(
         assert words in str(caught.value)
         assert f"{case.loss.__name__} expects" in str(caught.value)
         assert f"at position {place}" in str(caught.value)
-        mask = np.ones(case.entries)
+        mask = np.ones(mask_shape(case))
         gone = list(position)
         if case.axis is not None and len(position) > mask.ndim:
             gone.pop(case.axis)
@@ -192,7 +198,7 @@ def test_a_host_label_outside_the_domain_is_named_with_its_position(
         case(*arrays, targets=convert(targets), mask=mask)
 
 
-@WITH_BAD
+@EVERY_CASE
 def test_labels_on_the_device_are_taken_as_they_are(case: LossCase, backend: Backend) -> None:
     position, value, _ = case.bad[0]
     targets = case.targets.astype(np.float64)
@@ -204,7 +210,7 @@ def test_labels_on_the_device_are_taken_as_they_are(case: LossCase, backend: Bac
             case(*arrays, targets=labels)
 
 
-@CASES
+@EVERY_CASE
 def test_shapes_that_do_not_fit_are_refused(case: LossCase, backend: Backend) -> None:
     arrays, name = case.on(backend, "float32"), case.loss.__name__
     wrong: list[tuple[dict[str, Any], str]] = [
@@ -220,14 +226,38 @@ def test_shapes_that_do_not_fit_are_refused(case: LossCase, backend: Backend) ->
         assert words in str(caught.value)
 
 
-@CASES
+@EVERY_CASE
 @pytest.mark.parametrize("option", ["targets", "sample_weight", "mask"])
 def test_arrays_of_another_library_are_refused(case: LossCase, option: str, backend: Backend) -> None:
     home, foreign = (get_backend("numpy"), backend), (backend, StrictBackend())
     on, other = home if backend.name.startswith("strict") else foreign
-    shape = case.targets.shape if option == "targets" else case.entries
+    shape = case.targets.shape if option == "targets" else mask_shape(case)
     with pytest.raises(TypeError, match=case.loss.__name__):
         case(*case.on(on, "float32"), **{option: other.asarray(np.ones(shape), "float32")})
+
+
+@EVERY_CASE
+def test_predictions_of_a_wrong_kind_are_refused(case: LossCase, backend: Backend) -> None:
+    name = case.loss.__name__
+    rest = case.on(backend, "float32")[1:]
+    whole = backend.asarray(np.ones(case.inputs[0].shape), "int32")
+    for wrong, words in (
+        (case.inputs[0].tolist(), f"{name} expects predictions as an array, got list"),
+        (whole, f"{name} expects floating-point predictions, got {whole.dtype}"),
+    ):
+        with pytest.raises(TypeError) as caught:
+            case(wrong, *rest)
+        assert words in str(caught.value)
+
+
+def test_every_public_loss_has_an_entry_and_every_entry_has_bad_targets() -> None:
+    public = {
+        name
+        for name, value in vars(losses).items()
+        if inspect.isfunction(value) and {"targets", "reduction"} <= set(inspect.signature(value).parameters)
+    }
+    assert public == {case.loss.__name__ for case in EVERY.values()}
+    assert all(case.bad for case in EVERY.values())
 
 
 # ---------------------------------------------------------------- manners

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from genoml import nn, testing
 from genoml.backend import Backend
 from genoml.nn.activations import Activation
 from genoml.testing import LayerCase
-from support.backends import has_float64
+from support.backends import foreign_arrays, has_float64
 from support.guard import no_host_read
 from support.layers import LAYERS
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+
+ANY_SHAPE = {name: case for name, case in LAYERS.items() if not case.errors}
 
 
 def dtype_of(backend: Backend) -> str:
@@ -60,7 +63,19 @@ def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> Non
 def test_bad_inputs_are_refused_with_what_was_expected_and_what_came(
     case: LayerCase, backend: Backend
 ) -> None:
-    testing.check_errors(case, backend, dtype_of(backend))
+    foreign = foreign_arrays(backend, case.input())
+    testing.check_errors(case, backend, dtype_of(backend), foreign)
+
+
+@pytest.mark.parametrize("case", ANY_SHAPE.values(), ids=ANY_SHAPE)
+@pytest.mark.parametrize("shape", [(), (2,), (2, 0), (2, 3, 4, 2)])
+def test_an_entry_without_bad_shapes_takes_all_edge_sizes(
+    case: LayerCase, shape: tuple[int, ...], backend: Backend
+) -> None:
+    dtype = dtype_of(backend)
+    found = testing.forward_backward(case.build(backend, dtype), case.array(backend, dtype, shape))
+    assert found["y"].shape[: len(shape)] == shape
+    assert all(np.all(np.isfinite(value)) for value in found.values())
 
 
 @CASES

@@ -8,26 +8,11 @@ import torch
 
 from genoml import get_backend, nn
 from genoml.testing import LayerCase, forward_backward
-from parity.counterparts import COUNTERPARTS, WITHOUT_COUNTERPART, Call, forward, tree
+from parity.compare import layer_by_torch
+from parity.counterparts import COUNTERPARTS, WITHOUT_COUNTERPART, tree
 from support.layers import LAYERS
 
 PAIRED = {name: case for name, case in LAYERS.items() if tree(case.make()) <= set(COUNTERPARTS)}
-
-
-def tensors(arrays: dict[str, np.ndarray], train: bool) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor(value, requires_grad=train) for name, value in arrays.items()}
-
-
-def by_torch(case: LayerCase, x: np.ndarray, cotangent: np.ndarray, training: bool) -> dict[str, np.ndarray]:
-    """Output, gradients and state, under the names of ``forward_backward``."""
-    layer = case.build(get_backend("numpy"), "float64")
-    params, state = tensors(dict(layer.params), True), tensors(dict(layer.state), False)
-    leaf = torch.tensor(x, requires_grad=not case.integer)
-    y = forward(Call(layer, params | state, training), leaf)
-    y.backward(torch.tensor(cotangent))
-    found = {"y": y.detach()} if case.integer else {"y": y.detach(), "grad_x": leaf.grad}
-    found |= {f"{name}_grad": value.grad for name, value in params.items()}
-    return {name: np.asarray(value) for name, value in (found | state).items()}
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
@@ -37,7 +22,7 @@ def test_output_gradients_and_state_equal_those_of_autograd(case: LayerCase, tra
     shape = layer.vjp(x, training=False)[0].shape
     cotangent = np.random.default_rng(4).standard_normal(shape)
     ours = forward_backward(layer, x, cotangent, training=training) | dict(layer.state)
-    theirs = by_torch(case, x, cotangent, training)
+    theirs = layer_by_torch(case, x, cotangent, training)
     assert set(ours) == set(theirs)
     for name, expected in theirs.items():
         np.testing.assert_allclose(ours[name], expected, rtol=1e-10, atol=1e-11, err_msg=name)

@@ -11,6 +11,7 @@ import torch
 from genoml.models import build_model
 from genoml.nn.base import Layer
 from genoml.nn.containers import Container
+from parity.compare import network_by_torch
 from parity.networks import NETWORKS, named_parameters
 from support.models import SMALL, small_input, small_model
 
@@ -80,23 +81,14 @@ def test_logits_and_the_gradients_of_a_step_equal_those_of_pytorch(
 ) -> None:  # fmt: skip
     monkeypatch.setitem(SMALL, name, SMALL[name] | more)
     ours, x = small_model(name, "numpy", dtype), small_input(name, batch=8).astype(dtype)
-    theirs = NETWORKS[name](**SMALL[name]).to(getattr(torch, dtype)).train(training)
-    pairs = list(named_parameters(theirs))
-    assert {path for path, _, _ in pairs} == set(ours.params)
-    with torch.no_grad():
-        for value in theirs.parameters():
-            value.zero_()
-        for path, value, turned in pairs:
-            value.copy_(torch.tensor(ours.params[path].T if turned else ours.params[path]))
-
     y, pullback = ours.vjp(x, training=training, step=0)
-    expected = theirs(torch.tensor(x))
-    np.testing.assert_allclose(y, expected.detach(), rtol=forward_limit, atol=forward_limit)
-
     cotangent = np.random.default_rng(6).standard_normal(y.shape).astype(dtype)
-    expected.backward(torch.tensor(cotangent))
+    expected = network_by_torch(name, SMALL[name], ours, x, cotangent, training)
+    np.testing.assert_allclose(y, expected["y"], rtol=forward_limit, atol=forward_limit)
+
     _, grads = pullback(cotangent, need_x=False)
-    for path, value, turned in pairs:
-        gradient = np.asarray(value.grad.T if turned else value.grad)
+    for path, grad in grads.items():
+        gradient = expected[f"{path}_grad"]
         scale = 1.0 + np.abs(gradient).max()
-        np.testing.assert_allclose(grads[path], gradient, atol=limit * scale, rtol=limit, err_msg=path)
+        np.testing.assert_allclose(grad, gradient, atol=limit * scale, rtol=limit, err_msg=path)
+    assert len(expected) == 1 + len(grads)

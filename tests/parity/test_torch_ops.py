@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 
 from genoml.ops.conv1d import conv1d_phases, conv1d_taps, conv1d_vjp
 from genoml.ops.pool1d import max_pool1d_vjp
+from parity.counterparts_ops import torch_conv
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def torch_conv(x: np.ndarray, w: np.ndarray, grad: np.ndarray, stride: int = 1, dilation: int = 1) -> Arrays:
-    """y, grad_x, grad_w of channels-last arrays by PyTorch."""
-    xs = torch.tensor(x.transpose(0, 2, 1).copy(), requires_grad=True)
-    ws = torch.tensor(w.transpose(2, 1, 0).copy(), requires_grad=True)
-    y = F.conv1d(xs, ws, stride=stride, dilation=dilation)
-    y.backward(torch.tensor(grad.transpose(0, 2, 1).copy()))
-    found = y.detach().numpy(), xs.grad.numpy(), ws.grad.numpy()
-    return found[0].transpose(0, 2, 1), found[1].transpose(0, 2, 1), found[2].transpose(2, 1, 0)
 
 
 def sample(seed: int, x: tuple[int, ...], w: tuple[int, ...], stride: int = 1, dilation: int = 1) -> Arrays:

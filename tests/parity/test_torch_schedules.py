@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from genoml.schedules import ReduceOnPlateau, Schedule, cosine, step_decay
+from genoml.schedules import ReduceOnPlateau
+from parity.counterparts_optim import SCHEDULES as COUNTERPARTS
+from parity.counterparts_optim import rates_by_torch
+from support.schedules import SCHEDULES, rates, scores
 
 
-def optimizer() -> torch.optim.Optimizer:
-    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_50_steps_have_the_rates_of_torch(name: str) -> None:
+    np.testing.assert_allclose(rates(name), rates_by_torch(name, scores()), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (step_decay(7, 0.3), lambda o: lr_scheduler.StepLR(o, 7, 0.3)),
-        (cosine(50), lambda o: lr_scheduler.CosineAnnealingLR(o, 50)),
-        (cosine(50, end=0.1), lambda o: lr_scheduler.CosineAnnealingLR(o, 50, eta_min=0.1)),
-    ],
-    ids=["step", "cosine", "cosine with an end"],
-)
-def test_50_steps_have_the_rates_of_torch(ours: Schedule, theirs: Any) -> None:
-    stepped = optimizer()
-    schedule, rates = theirs(stepped), []
-    for _ in range(50):
-        rates.append(stepped.param_groups[0]["lr"])
-        stepped.step()
-        schedule.step()
-    np.testing.assert_allclose([ours(step) for step in range(50)], rates, rtol=1e-10, atol=1e-12)
+def test_every_schedule_has_a_counterpart() -> None:
+    assert set(COUNTERPARTS) == set(SCHEDULES)
 
 
 @pytest.mark.parametrize("maximise", [False, True])
 @pytest.mark.parametrize("cooldown", [0, 2])
 @pytest.mark.parametrize("patience", [0, 3])
 def test_the_plateau_rule_is_that_of_torch(patience: int, cooldown: int, maximise: bool) -> None:
-    scores = 1.0 + np.exp(-np.arange(50) / 10.0) + 0.05 * np.random.default_rng(0).standard_normal(50)
+    falling = np.array(scores())
     ours = ReduceOnPlateau(
         0.5, patience=patience, cooldown=cooldown, threshold=0.01, least=1e-3, maximise=maximise
     )
-    stepped = optimizer()
+    stepped = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = lr_scheduler.ReduceLROnPlateau(
         stepped,
         mode="max" if maximise else "min",
@@ -53,7 +40,7 @@ def test_the_plateau_rule_is_that_of_torch(patience: int, cooldown: int, maximis
         threshold=0.01,
         min_lr=1e-3,
     )
-    for score in scores if not maximise else -scores + 5.0:
+    for score in falling if not maximise else -falling + 5.0:
         theirs.step(float(score))
         assert ours.report(float(score)) == pytest.approx(stepped.param_groups[0]["lr"])
     assert ours(0) < 1.0

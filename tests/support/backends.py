@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from genoml.backend import Backend, get_backend
+from genoml.backend import Array, Backend, backend_entry_points, get_backend
+from genoml.testing import has_float64
 from genoml_numpy import NumpyBackend
+from support.limits import Suite, limits_file, read_suite
+
+__all__ = [
+    "OWN_VARIANTS",
+    "ReadOnlyNumpyBackend",
+    "StrictBackend",
+    "default_variants",
+    "foreign_arrays",
+    "has_float64",
+    "installed_variants",
+    "open_variant",
+    "suite_of",
+    "suites",
+    "variants",
+]
+
+
+# before JAX is imported, whoever does it: float64 is what gradients are checked in
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# JAX compiles each small operation anew for each shape, and the tests spend their time on that
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
 class ReadOnlyNumpyBackend(NumpyBackend):
@@ -54,31 +78,44 @@ class StrictBackend(Backend):
         return np.array(np.from_dlpack(array.to_device(self.xp.Device("CPU_DEVICE"))))
 
 
-CPU_VARIANTS = (
-    "numpy",
-    "numpy-readonly",
-    "strict-device1",
-    "strict-nofloat64",
-    "strictest",
-    "torch",
-    "jax",
-)
-VARIANTS = (*CPU_VARIANTS, "cupy")
+#: the suite's own, stricter than any real backend, beside each backend's variant of its own name
+OWN_VARIANTS = {
+    "numpy-readonly": "numpy",
+    "strict-device1": None,
+    "strict-nofloat64": None,
+    "strictest": None,
+}
+
+
+@cache
+def suites() -> dict[str, Suite]:
+    """What each installed backend says of itself, by its flag."""
+    points = backend_entry_points()
+    return {name: read_suite(limits_file(points[name])) for name in ("numpy", *sorted({*points} - {"numpy"}))}
+
+
+def variants() -> list[str]:
+    """Every variant by name: the suite's own, those of the CPU, and those of other hardware."""
+    others = sorted(
+        (name for name in suites() if name != "numpy"), key=lambda name: bool(suites()[name].hardware)
+    )
+    return ["numpy", *OWN_VARIANTS, *others]
+
+
+def suite_of(variant: str) -> Suite:
+    """What the variant's backend says of itself; array-api-strict, which has no package here, says nothing."""
+    flag = OWN_VARIANTS.get(variant, variant)
+    return Suite() if flag is None else suites()[flag]
 
 
 def installed_variants() -> list[str]:
-    """The CPU variants whose library is there."""
-    optional = {"torch", "jax"}
-    return [name for name in CPU_VARIANTS if name not in optional or importlib.util.find_spec(name)]
+    """Those that need no hardware and whose library is there, jax included."""
+    return [name for name in variants() if suite_of(name).installed and not suite_of(name).hardware]
 
 
 def default_variants() -> list[str]:
-    """All of them but JAX: run eagerly, it compiles each small operation."""
-    return [name for name in installed_variants() if name != "jax"]
-
-
-def has_float64(backend: Backend) -> bool:
-    return "no_float64" not in str(backend.device)
+    """All of these but those that ask to be left out."""
+    return [name for name in installed_variants() if suite_of(name).by_default]
 
 
 @contextmanager
@@ -98,3 +135,19 @@ def open_variant(name: str) -> Iterator[Backend]:
             yield backend
     else:
         yield get_backend(name)
+
+
+def foreign_arrays(backend: Backend, values: np.ndarray) -> list[tuple[Array, type[Exception], str]]:
+    """The values in another library and, where there is one, on another device, each with what is said of it."""
+    strict = isinstance(backend, StrictBackend)
+    other = ReadOnlyNumpyBackend() if strict else StrictBackend()
+    moved = other.asarray(values)
+    found: list[tuple[Array, type[Exception], str]] = [(moved, TypeError, "expects its arrays, got ")]
+    if strict:
+        device = "device2" if str(backend.device) != "Device('device2')" else "device1"
+        there = backend.xp.asarray(values.astype("float32"), device=backend.xp.Device(device))
+        found.append((there, ValueError, "got an array on device "))
+    elif backend.name == "torch":
+        there = backend.xp.asarray(values, device="meta")
+        found.append((there, ValueError, "got an array on device meta"))
+    return found

@@ -79,15 +79,21 @@ LAYERS: dict[str, LayerCase] = {
         (2, 2, 9),
         edges=[(1, 2, 7)],
         reference=lambda p, x: logistic(loop_conv(p, x)),
+        errors=[((1, 2, 6), "Conv1D expects (batch, 2, length >= 7), got (1, 2, 6)")],
     ),
     "Conv1D without bias": LayerCase(
         lambda: nn.Conv1D(3, 5, 4, bias=False),
         (2, 3, 9),
         edges=[(0, 3, 9)],
         reference=lambda p, x: relu(loop_conv({**p, "bias": np.zeros(5)}, x)),
+        errors=CONV_ERRORS,
     ),
     "Conv1D width 1": LayerCase(
-        lambda: nn.Conv1D(3, 2, 1, activation=None), (2, 3, 4), edges=[(1, 3, 1)], reference=loop_conv
+        lambda: nn.Conv1D(3, 2, 1, activation=None),
+        (2, 3, 4),
+        edges=[(1, 3, 1)],
+        reference=loop_conv,
+        errors=[((2, 3, 0), "expects (batch, 3, length >= 1), got (2, 3, 0)")],
     ),
     "Conv1D same": LayerCase(
         lambda: nn.Conv1D(3, 2, 4, padding="same", activation=None),
@@ -108,6 +114,10 @@ LAYERS: dict[str, LayerCase] = {
         (2, 2, 8),
         edges=[(1, 2, 7), (1, 2, 1)],
         reference=lambda p, x: loop_conv(p, x, stride=2, pads=(1, 2)),
+        errors=[
+            ((1, 3, 8), "expects (batch, 2, length >= 1), got (1, 3, 8)"),
+            ((1, 2, 0), "length >= 1), got (1, 2, 0)"),
+        ],
     ),
     "MaxPool1D": LayerCase(
         lambda: nn.MaxPool1D(3),
@@ -121,12 +131,14 @@ LAYERS: dict[str, LayerCase] = {
         (2, 3, 12),
         edges=[(1, 3, 5), (1, 3, 6)],
         reference=lambda p, x: loop_max_pool(x, 5, 2),
+        errors=[((1, 3, 4), "length >= 5), got (1, 3, 4)"), ((3, 12), "got (3, 12)")],
     ),
     "MaxPool1D with gaps": LayerCase(
         lambda: nn.MaxPool1D(2, 3),
         (2, 3, 12),
         edges=[(1, 3, 2), (1, 3, 4)],
         reference=lambda p, x: loop_max_pool(x, 2, 3),
+        errors=[((1, 3, 1), "length >= 2), got (1, 3, 1)")],
     ),
     "GlobalMaxPool1D": LayerCase(
         nn.GlobalMaxPool1D,
@@ -154,6 +166,7 @@ LAYERS: dict[str, LayerCase] = {
         (4, 6),
         edges=[(0, 6)],
         reference=lambda p, x: logistic(x @ p["weights"] + p["bias"]),
+        errors=[((4, 5), "Dense expects (batch, 6), got (4, 5)")],
     ),
     "Flatten": LayerCase(
         nn.Flatten,
@@ -163,7 +176,11 @@ LAYERS: dict[str, LayerCase] = {
         reference=lambda p, x: x.reshape(len(x), -1),
     ),
     "Dropout": LayerCase(
-        lambda: nn.Dropout(0.4, seed=3), (5, 4, 9), edges=[(0, 4, 9), (1, 1)], reference=lambda p, x: x
+        lambda: nn.Dropout(0.4, seed=3),
+        (5, 4, 9),
+        edges=[(0, 4, 9), (1, 1)],
+        errors=[((), "Dropout expects (batch, ...), got ()")],
+        reference=lambda p, x: x,
     ),
     "BatchNorm1D": LayerCase(
         lambda: nn.BatchNorm1D(4),
@@ -185,6 +202,7 @@ LAYERS: dict[str, LayerCase] = {
         edges=[(0, 4, 6), (1, 4, 1)],
         reference=loop_batch_norm,
         training=False,
+        errors=[((3, 5, 6), "expects (batch, 4, length) or (batch, 4), got (3, 5, 6)"), ((4,), "got (4,)")],
     ),
     "ReLU": LayerCase(nn.ReLU, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: relu(x)),
     "Exp": LayerCase(nn.Exp, (3, 4), edges=[(0, 4), (1, 2, 3)], reference=lambda p, x: np.exp(x)),
@@ -226,6 +244,7 @@ LAYERS: dict[str, LayerCase] = {
         ),
         (2, 3, 8),
         edges=[(0, 3, 8), (1, 3, 4)],
+        errors=[((2, 4, 8), "Conv1D expects (batch, 3, length >= 4), got (2, 4, 8)")],
     ),
 }
 

@@ -82,12 +82,14 @@ LAYERS: dict[str, LayerCase] = {
         (2, 2, 7),
         edges=[(0, 2, 7), (1, 2, 3)],
         reference=lambda p, x: by_value(gelu)(p, loop_groups(p, x, 1)),
+        errors=[((2, 3, 7), "expects (batch, 2, length >= 3), got (2, 3, 7)")],
     ),
     "Dense silu": LayerCase(
         lambda: nn.Dense(4, 3, activation="silu"),
         (3, 4),
         edges=[(0, 4)],
         reference=lambda p, x: by_value(lambda v: v * logistic(v))(p, x @ p["weights"] + p["bias"]),
+        errors=[((3, 5), "Dense expects (batch, 4), got (3, 5)")],
     ),
     "Conv1D groups": LayerCase(
         lambda: nn.Conv1D(6, 4, 3, groups=2, activation=None),
@@ -101,6 +103,7 @@ LAYERS: dict[str, LayerCase] = {
         (2, 3, 11),
         edges=[(1, 3, 5)],
         reference=lambda p, x: loop_groups(p, x, 3, stride=2, dilation=2),
+        errors=[((2, 3, 4), "expects (batch, 3, length >= 5), got (2, 3, 4)")],
     ),
     "MaxPool1D ceil": LayerCase(
         lambda: nn.MaxPool1D(3, ceil_mode=True),
@@ -114,12 +117,14 @@ LAYERS: dict[str, LayerCase] = {
         (2, 3, 12),
         edges=[(1, 3, 4), (1, 3, 6)],
         reference=lambda p, x: loop_windows(x, 5, 2, last=True, function=np.max),
+        errors=[((1, 3, 0), "length >= 1), got (1, 3, 0)")],
     ),
     "MaxPool1D ceil with gaps": LayerCase(
         lambda: nn.MaxPool1D(2, 3, ceil_mode=True),
         (2, 3, 13),
         edges=[(1, 3, 3), (1, 3, 4), (1, 3, 5)],
         reference=lambda p, x: loop_windows(x, 2, 3, last=True, function=np.max),
+        errors=[((3, 13), "MaxPool1D expects (batch, channels, length >= 1), got (3, 13)")],
     ),
     "AveragePool1D": LayerCase(
         lambda: nn.AveragePool1D(3),
@@ -133,6 +138,7 @@ LAYERS: dict[str, LayerCase] = {
         (2, 3, 12),
         edges=[(1, 3, 4), (1, 3, 6)],
         reference=lambda p, x: loop_windows(x, 4, 3, last=False, function=np.mean),
+        errors=[((1, 3, 3), "length >= 4), got (1, 3, 3)")],
     ),
     "CropTo": LayerCase(
         lambda: nn.CropTo(4),
@@ -159,5 +165,6 @@ LAYERS: dict[str, LayerCase] = {
         (3, 4),
         edges=[(0, 4)],
         reference=lambda p, x: x + x @ p["0.weights"] + p["0.bias"],
+        errors=[((3, 5), "Dense expects (batch, 4), got (3, 5)")],
     ),
 }

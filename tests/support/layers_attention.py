@@ -107,6 +107,7 @@ LAYERS: dict[str, LayerCase] = {
         (2, 3, 4),
         edges=[(1, 3, 2)],
         reference=lambda p, x: loop_group_norm(p, x, 3),
+        errors=[((2, 4, 4), "GroupNorm expects (batch, 3, length >= 1), got (2, 4, 4)")],
     ),
     **{
         f"SelfAttention {position}": attention(position=position, **options)
@@ -165,6 +166,7 @@ LAYERS: dict[str, LayerCase] = {
         (2, 3, 6),
         edges=[(1, 3, 4)],
         reference=lambda p, x: loop_attention_pool(p, x, 3),
+        errors=[((1, 3, 2), "AttentionPool1D expects (batch, 3, length >= 3), got (1, 3, 2)")],
     ),
     "SelfAttention behind a convolution": LayerCase(
         lambda: nn.Sequential(
@@ -178,5 +180,6 @@ LAYERS: dict[str, LayerCase] = {
         ),
         (2, 4, 10),
         edges=[(1, 4, 4)],
+        errors=[((2, 5, 10), "Conv1D expects (batch, 4, length >= 3), got (2, 5, 10)")],
     ),
 }

@@ -32,5 +32,6 @@ LAYERS: dict[str, LayerCase] = {
         lambda: nn.CroppedResidual([nn.Conv1D(3, 4, 2, activation=None), nn.Conv1D(4, 3, 3, padding=1)]),
         (2, 3, 6),
         edges=[(1, 3, 2)],
+        errors=[((1, 3, 1), "Conv1D expects (batch, 3, length >= 2), got (1, 3, 1)")],
     ),
 }

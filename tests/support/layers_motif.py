@@ -117,18 +117,21 @@ LAYERS: dict[str, LayerCase] = {
         (2, 4, 8),
         edges=[(1, 4, 5), (0, 4, 8)],
         reference=lambda p, x: loop_motifs(p, x, both=False, background=SKEWED),
+        errors=[((1, 4, 4), "MotifLayer expects (batch, 4, length >= 5), got (1, 4, 4)")],
     ),
     "MotifLayer threshold": LayerCase(
         lambda: nn.MotifLayer(2, 3, threshold=0.5, activation="relu", background=SKEWED),
         (2, 4, 7),
         edges=[(1, 4, 3)],
         reference=lambda p, x: np.maximum(loop_motifs(p, x, background=SKEWED), 0.0),
+        errors=[((1, 3, 7), "MotifLayer expects (batch, 4, length >= 3), got (1, 3, 7)")],
     ),
     "MotifLayer from sites": LayerCase(
         lambda: nn.MotifLayer.from_sequences(["TGACTCA", "TGAGTCA"], ["CACGTG"]),
         (2, 4, 10),
         edges=[(1, 4, 7)],
         reference=loop_motifs,
+        errors=[((1, 4, 6), "MotifLayer expects (batch, 4, length >= 7), got (1, 4, 6)")],
     ),
     "StrandSymmetric mean": LayerCase(
         lambda: symmetric("mean"),
@@ -145,6 +148,7 @@ LAYERS: dict[str, LayerCase] = {
         (3, 4, 7),
         edges=[(0, 4, 7), (1, 4, 3)],
         reference=lambda p, x: loop_symmetric(p, x, "max"),
+        errors=[((3, 4), "StrandSymmetric expects (batch, 4, length), got (3, 4)")],
     ),
     "StrandSymmetric with batch norm and dropout": LayerCase(
         lambda: nn.StrandSymmetric(
@@ -177,12 +181,14 @@ LAYERS: dict[str, LayerCase] = {
         (2, 6, 9),
         edges=[(1, 6, 1), (0, 6, 9)],
         reference=lambda p, x: loop_rc_conv(p, x, pad=2, dilation=2),
+        errors=[((1, 6, 0), "RCConv1D expects (batch, 6, length >= 1), got (1, 6, 0)")],
     ),
     "RCConv1D even kernel, padded": LayerCase(
         lambda: nn.RCConv1D(3, 4, 4, padding=1, activation=None),
         (2, 3, 6),
         edges=[(1, 3, 2)],
         reference=lambda p, x: loop_rc_conv(p, x, pad=1),
+        errors=[((1, 3, 1), "RCConv1D expects (batch, 3, length >= 2), got (1, 3, 1)")],
     ),
     "RCBatchNorm1D": LayerCase(
         lambda: nn.RCBatchNorm1D(4),
@@ -197,6 +203,7 @@ LAYERS: dict[str, LayerCase] = {
         edges=[(0, 6, 4), (1, 6, 1)],
         reference=loop_rc_norm,
         training=False,
+        errors=[((2, 4, 4), "RCBatchNorm1D expects (batch, 6, length), got (2, 4, 4)")],
     ),
     "RCGlobalPool1D": LayerCase(
         nn.RCGlobalPool1D,
@@ -214,5 +221,6 @@ LAYERS: dict[str, LayerCase] = {
         (3, 4, 6),
         edges=[(0, 4, 6), (1, 2, 1)],
         reference=lambda p, x: loop_rc_pool(x, "mean"),
+        errors=[((1, 5, 6), "an even number of channels, length >= 1), got (1, 5, 6)")],
     ),
 }

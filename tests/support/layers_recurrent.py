@@ -86,6 +86,7 @@ LAYERS: dict[str, LayerCase] = {
         (3, 5, 3),
         edges=EDGES,
         reference=lambda p, x: loop_lstm(p, x)[:, -1],
+        errors=errors("LSTM"),
     ),
     "GRU": LayerCase(lambda: nn.GRU(3, 4), (2, 6, 3), edges=EDGES, errors=errors("GRU"), reference=loop_gru),
     "GRU last state": LayerCase(
@@ -93,6 +94,7 @@ LAYERS: dict[str, LayerCase] = {
         (3, 5, 3),
         edges=EDGES,
         reference=lambda p, x: loop_gru(p, x)[:, -1],
+        errors=errors("GRU"),
     ),
     "Bidirectional LSTM": LayerCase(
         lambda: nn.Bidirectional(nn.LSTM(3, 2)),
@@ -109,6 +111,10 @@ LAYERS: dict[str, LayerCase] = {
         (2, 5, 3),
         edges=EDGES,
         reference=lambda p, x: last_both_ways(loop_gru, p, x),
+        errors=[
+            ((2, 5, 4), "GRU expects (batch, length >= 1, 3), got (2, 5, 4)"),
+            ((2, 3), "Bidirectional expects"),
+        ],
     ),
     "Embedding": LayerCase(
         lambda: nn.Embedding(7, 3),
@@ -124,5 +130,6 @@ LAYERS: dict[str, LayerCase] = {
         edges=[(0, 5), (1, 1)],
         sample=lambda rng, shape: rng.integers(0, 17, shape),
         integer=True,
+        errors=[((3, 0), "GRU expects (batch, length >= 1, 3), got (3, 0, 3)")],
     ),
 }

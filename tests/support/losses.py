@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
 from genoml import losses
-from genoml.backend import Backend
+from genoml.testing import LossCase
 
 RNG = np.random.default_rng(5)
 LOGITS = RNG.standard_normal((6, 4)) * 2.0
@@ -20,37 +18,6 @@ COUNTS = RNG.negative_binomial(2.0, 0.2, (6, 4)).astype(np.float64) * (RNG.unifo
 PROFILES = RNG.poisson(2.0, (5, 2, 7)).astype(np.float64)
 PROFILE_LOGITS = RNG.standard_normal((5, 2, 7))
 LOG_DISPERSION = RNG.standard_normal(4)
-
-
-@dataclass(frozen=True)
-class LossCase:
-    """A loss, what it takes, and the losses of its entries in plain NumPy and SciPy.
-
-    ``inputs`` are the arguments that have gradients; ``bad`` holds targets outside the domain, each as
-    (position, value, words of the message); ``entries`` is the shape of the entries, ``axis`` the axis that
-    the gradient has besides.
-    """
-
-    loss: Callable[..., Any]
-    inputs: tuple[np.ndarray, ...]
-    targets: np.ndarray
-    reference: Callable[..., np.ndarray]
-    options: dict[str, Any] = field(default_factory=dict)
-    bad: tuple[tuple[tuple[int, ...], float, str], ...] = ()
-    axis: int | None = None
-
-    @property
-    def entries(self) -> tuple[int, ...]:
-        return self.reference(*self.inputs, self.targets).shape
-
-    def __call__(self, *inputs: Any, targets: Any = None, **options: Any) -> tuple[Any, tuple[Any, ...]]:
-        """The loss, and its gradients as a tuple."""
-        targets = self.targets if targets is None else targets
-        value, grads = self.loss(*inputs, targets, **(self.options | options))
-        return value, grads if isinstance(grads, tuple) else (grads,)
-
-    def on(self, backend: Backend, dtype: str) -> tuple[Any, ...]:
-        return tuple(backend.asarray(value, dtype) for value in self.inputs)
 
 
 def log_sigmoid(z: np.ndarray) -> np.ndarray:
@@ -101,6 +68,7 @@ MEANS = np.exp(LOGITS)
 CLASS_MAPS = RNG.integers(0, 3, (5, 7))
 MAP_LOGITS = RNG.standard_normal((5, 3, 7))
 SOFT_CLASSES = RNG.dirichlet(np.ones(4), 6)
+WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
 _LABEL = (((2, 1), 2.0, "labels from 0 to 1, got 2"), ((0, 3), np.nan, "got nan"))
 _CLASS = (
     ((3,), 4.0, "classes 0 to 3, got 4"),
@@ -108,8 +76,10 @@ _CLASS = (
     ((3,), 0.5, "got 0.5"),
     ((0,), np.nan, "got nan"),
 )
+_CLASS_MAP = (((2, 3), 3.0, "classes 0 to 2, got 3"), ((0, 6), np.nan, "got nan"))
 _COUNT = (((2, 1), -1.0, "counts >= 0, got -1"), ((5, 0), np.nan, "got nan"), ((0, 0), np.inf, "got inf"))
 _PROFILE = (((2, 1, 3), -1.0, "counts >= 0, got -1"), ((4, 0, 6), np.nan, "got nan"))
+_ONE_PROFILE = (((2, 3), -1.0, "counts >= 0, got -1"), ((4, 6), np.inf, "got inf"))
 _FINITE = (((2, 1), np.nan, "finite targets, got nan"), ((2, 1), -np.inf, "got -inf"))
 
 LOSSES: dict[str, LossCase] = {
@@ -136,6 +106,7 @@ LOSSES: dict[str, LossCase] = {
         RNG.uniform(size=(6, 4)),
         lambda z, t: focal(z, t, 1.0, 1.0, 0.7),
         {"alpha": None, "gamma": 0.7},
+        bad=_LABEL,
     ),
     "softmax": LossCase(
         losses.softmax_cross_entropy, (LOGITS,), CLASSES, softmax_entries, bad=_CLASS, axis=1
@@ -147,6 +118,7 @@ LOSSES: dict[str, LossCase] = {
         lambda z, t: softmax_entries(z, t, 0.2),
         {"label_smoothing": 0.2},
         axis=1,
+        bad=_CLASS,
     ),
     "softmax, one-hot": LossCase(
         losses.softmax_cross_entropy,
@@ -157,14 +129,29 @@ LOSSES: dict[str, LossCase] = {
         axis=1,
     ),
     "softmax, along a sequence": LossCase(
-        losses.softmax_cross_entropy, (MAP_LOGITS,), CLASS_MAPS, softmax_entries, axis=1
+        losses.softmax_cross_entropy,
+        (MAP_LOGITS,),
+        CLASS_MAPS,
+        softmax_entries,
+        axis=1,
+        bad=_CLASS_MAP,
     ),
     "softmax, class weights": LossCase(
         losses.softmax_cross_entropy,
         (LOGITS,),
         CLASSES,
-        lambda z, t: softmax_entries(z, t) * np.array([0.5, 1.0, 2.0, 3.0])[t.astype(int)],
-        {"class_weight": [0.5, 1.0, 2.0, 3.0]},
+        lambda z, t: softmax_entries(z, t) * WEIGHTS[t.astype(int)],
+        {"class_weight": WEIGHTS.tolist()},
+        axis=1,
+        bad=_CLASS,
+    ),
+    "softmax, one-hot, class weights": LossCase(
+        losses.softmax_cross_entropy,
+        (LOGITS,),
+        SOFT_CLASSES,
+        lambda z, t: -np.sum(WEIGHTS * t * np.log(special.softmax(z, axis=1)), axis=1),
+        {"class_weight": WEIGHTS.tolist()},
+        bad=(((1, 2), -0.5, "labels from 0 to 1, got -0.5"),),
         axis=1,
     ),
     "focal, classes": LossCase(
@@ -182,6 +169,7 @@ LOSSES: dict[str, LossCase] = {
         lambda z, t: softmax_entries(z, t, gamma=0.5),
         {"gamma": 0.5},
         axis=1,
+        bad=_CLASS_MAP,
     ),
     "squared error": LossCase(
         losses.mean_squared_error, (LOGITS,), COUNTS, lambda y, t: (y - t) ** 2, bad=_FINITE
@@ -196,7 +184,12 @@ LOSSES: dict[str, LossCase] = {
     ),
     "Poisson": LossCase(losses.poisson_loss, (MEANS,), COUNTS, lambda m, y: m - y * np.log(m), bad=_COUNT),
     "Poisson, logarithms": LossCase(
-        losses.poisson_loss, (LOGITS,), COUNTS, lambda z, y: np.exp(z) - y * z, {"log_input": True}
+        losses.poisson_loss,
+        (LOGITS,),
+        COUNTS,
+        lambda z, y: np.exp(z) - y * z,
+        {"log_input": True},
+        bad=_COUNT,
     ),
     "Poisson, full": LossCase(
         losses.poisson_loss,
@@ -212,6 +205,7 @@ LOSSES: dict[str, LossCase] = {
         COUNTS,
         lambda z, y: -stats.poisson.logpmf(y, np.exp(z)),
         {"full": True, "log_input": True},
+        bad=_COUNT,
     ),
     "negative binomial": LossCase(
         losses.negative_binomial_loss,
@@ -227,6 +221,7 @@ LOSSES: dict[str, LossCase] = {
         COUNTS,
         lambda z, y: negative_binomial(np.exp(z), np.log([0.1, 0.5, 2.0, 9.0]), y) - special.gammaln(y + 1),
         {"dispersion": [0.1, 0.5, 2.0, 9.0], "log_input": True, "full": False},
+        bad=_COUNT,
     ),
     "negative binomial, one dispersion": LossCase(
         losses.negative_binomial_loss_with_dispersion,
@@ -241,6 +236,7 @@ LOSSES: dict[str, LossCase] = {
         COUNTS,
         lambda z, log_a, y: negative_binomial(np.exp(z), log_a, y),
         {"log_input": True},
+        bad=_COUNT,
     ),
     "negative binomial, a dispersion a count": LossCase(
         losses.negative_binomial_loss_with_dispersion,
@@ -248,12 +244,14 @@ LOSSES: dict[str, LossCase] = {
         COUNTS,
         lambda m, log_a, y: negative_binomial(m, log_a, y) - special.gammaln(y + 1),
         {"full": False},
+        bad=_COUNT,
     ),
     "negative binomial, a dispersion an example": LossCase(
         losses.negative_binomial_loss_with_dispersion,
         (MEANS, RNG.standard_normal((6, 1))),
         COUNTS,
         negative_binomial,
+        bad=_COUNT,
     ),
     "excess zeros": LossCase(
         losses.zero_inflated_negative_binomial_loss,
@@ -268,6 +266,7 @@ LOSSES: dict[str, LossCase] = {
         COUNTS,
         lambda z, v, log_a, y: zero_inflated(np.exp(z), v, log_a, y) - special.gammaln(y + 1),
         {"log_input": True, "full": False},
+        bad=_COUNT,
     ),
     "multinomial": LossCase(
         losses.multinomial_loss, (PROFILE_LOGITS,), PROFILES, multinomial, bad=_PROFILE, axis=-1
@@ -279,6 +278,7 @@ LOSSES: dict[str, LossCase] = {
         lambda z, k: -np.sum(k * np.log(special.softmax(z, axis=-1)), axis=-1),
         {"full": False},
         axis=-1,
+        bad=_ONE_PROFILE,
     ),
     "profile": LossCase(
         losses.multinomial_profile_loss,
@@ -305,5 +305,19 @@ LOSSES: dict[str, LossCase] = {
         lambda z, k: poisson_multinomial(np.exp(z), k, 1.0),
         {"log_input": True},
         axis=-1,
+        bad=_PROFILE,
+    ),
+}
+
+#: losses whose entries are tasks: weights and masks act within an entry, so tests/losses/test_regression.py holds
+#: them to the definition
+TASK_LOSSES: dict[str, LossCase] = {
+    "correlation": LossCase(
+        losses.pearson_loss,
+        (LOGITS,),
+        COUNTS,
+        lambda y, t: np.array([1.0 - np.corrcoef(a, b)[0, 1] for a, b in zip(y.T, t.T, strict=True)]),
+        bad=_FINITE,
+        axis=0,
     ),
 }

@@ -1,0 +1,217 @@
+"""The list of checks that every layer of genoml passes, one function each."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genoml.backend import Array, Backend, get_backend
+from genoml.nn.base import Layer
+from genoml.random import host_generator
+from genoml.testing.cases import LayerCase
+from genoml.testing.gradients import check_gradients, expect
+from genoml.testing.measure import (
+    LIMITS,
+    formula_difference,
+    forward_backward,
+    layer_differences,
+    relative_difference,
+    run_case,
+)
+
+
+def check_layer(
+    case: LayerCase,
+    *,
+    backend: str | Backend | None = None,
+    float64: bool = True,
+    no_host_read: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> None:
+    """Run the list of checks on one backend: see the functions that it calls, in their order.
+
+    Parameters
+    ----------
+    case : LayerCase
+        The layer and its inputs.
+    backend : str or Backend, optional
+        Where; the default backend if None.
+    float64 : bool
+        Whether the backend has float64; without it gradients are compared with NumPy's, not with differences.
+    no_host_read : callable
+        Gives a context in which reading a device array on the host raises; a backend that can do so supplies it.
+
+    Raises
+    ------
+    AssertionError
+        Naming what does not hold.
+    """
+    on = get_backend(backend)
+    dtype = "float64" if float64 else "float32"
+    check_forward(case, on, dtype)
+    if float64:
+        check_gradients(case.build(on, dtype), case.input(), training=case.training)
+    check_same_numbers(case, on, dtype)
+    for name in {"float32", dtype}:
+        check_dtypes(case, on, name)
+    check_pure(case, on, dtype, no_host_read)
+    check_edges(case, on, dtype)
+    check_errors(case, on, dtype)
+    check_saved(case, on, dtype)
+
+
+def _within(difference: float, dtype: str, what: str) -> None:
+    limit = LIMITS.difference[dtype]
+    expect(difference <= limit, f"{what}: differs by {difference:.3g}, allowed {limit:.3g}")
+
+
+def _close(got: np.ndarray, expected: np.ndarray, dtype: str, what: str) -> None:
+    expect(got.shape == expected.shape, f"{what}: shape {got.shape}, expected {expected.shape}")
+    _within(relative_difference(got, expected), dtype, what)
+
+
+def check_forward(case: LayerCase, on: Backend, dtype: str) -> None:
+    """The output in evaluation mode equals the case's reference, and has the layer's dtype."""
+    y = case.build(on, dtype)(case.array(on, dtype))
+    expect(y.dtype == on.dtype(dtype), f"output is {y.dtype}, expected {dtype}")
+    difference = formula_difference(case, on, dtype)
+    if difference is not None:
+        _within(difference, dtype, "forward against the reference")
+
+
+def check_dtypes(case: LayerCase, on: Backend, dtype: str) -> None:
+    """The output, every gradient and the state have the layer's dtype, in training too."""
+    layer, x = case.build(on, dtype), case.array(on, dtype)
+    y, pullback = layer.vjp(x, training=case.training, step=0)
+    grad_x, grads = pullback(on.asarray(np.ones(tuple(y.shape)), dtype))
+    found = {"output": y, **dict(layer.state)} | ({} if grad_x is None else {"gradient of x": grad_x})
+    for name, value in (found | {f"gradient of {name}": grad for name, grad in grads.items()}).items():
+        expect(value.dtype == on.dtype(dtype), f"{name} is {value.dtype}, expected {dtype}")
+
+
+def check_same_numbers(case: LayerCase, on: Backend, dtype: str) -> None:
+    """Forward and gradients equal those on NumPy in float64; two runs here are bitwise equal."""
+    runs = [run_case(case, on, dtype) for _ in range(2)]
+    for name, difference in layer_differences(case, runs[0], dtype).items():
+        _within(difference, dtype, f"{name} against NumPy")
+        expect(np.array_equal(runs[0][name], runs[1][name]), f"{name}: two runs differ")
+
+
+def check_pure(
+    case: LayerCase, on: Backend, dtype: str, no_host_read: Callable[[], AbstractContextManager[Any]]
+) -> None:
+    """No input, cotangent or parameter is changed, nothing is read on the host, and no state is hidden."""
+    layer = case.build(on, dtype)
+    x = case.array(on, dtype)
+    before = {name: on.to_numpy(value).copy() for name, value in layer.params.items()}
+    shape = tuple(layer.vjp(x, training=case.training, step=0)[0].shape)
+    cotangent = on.asarray(host_generator(1, "cotangent").standard_normal(shape), dtype)
+    kept_cotangent = on.to_numpy(cotangent).copy()
+    with no_host_read():
+        _, pullback = layer.vjp(x, training=case.training, step=0)
+        first, _ = pullback(cotangent)
+        second, _ = pullback(cotangent)
+    expect((first is None) == case.integer, "an input has a gradient if, and only if, it is not of integers")
+    if first is not None:
+        expect(np.array_equal(on.to_numpy(first), on.to_numpy(second)), "a pullback called twice differs")
+    expect(np.array_equal(on.to_numpy(x), on.to_numpy(case.array(on, dtype))), "the input was changed")
+    expect(np.array_equal(on.to_numpy(cotangent), kept_cotangent), "the output's gradient was changed")
+    for name, value in before.items():
+        expect(np.array_equal(on.to_numpy(layer.params[name]), value), f"parameter {name} was changed")
+
+
+def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
+    """Edge shapes give finite outputs and gradients; non-contiguous and broadcast arrays give the same ones."""
+    for shape in case.edges:
+        layer = case.build(on, dtype)
+        out = forward_backward(layer, case.array(on, dtype, shape), training=case.training)
+        if not case.integer:
+            expect(out["grad_x"].shape == shape, f"input {shape}: gradient of shape {out['grad_x'].shape}")
+        for name, value in out.items():
+            expect(np.all(np.isfinite(value)), f"input {shape}: {name} is not finite")
+    xp, host = on.xp, case.input()
+    axes = tuple(reversed(range(host.ndim)))
+    plain = forward_backward(case.build(on, dtype), case.place(on, host, dtype), training=case.training)
+    turned = xp.permute_dims(case.place(on, np.ascontiguousarray(host.transpose(axes)), dtype), axes)
+    for name, value in forward_backward(case.build(on, dtype), turned, training=case.training).items():
+        _close(value, plain[name], dtype, f"{name} of a non-contiguous input")
+    one = on.asarray(np.ones((1,) * plain["y"].ndim), dtype)
+    layer = case.build(on, dtype)
+    _, pullback = layer.vjp(case.place(on, host, dtype), training=case.training, step=0)
+    grad_x, grads = pullback(xp.broadcast_to(one, plain["y"].shape))
+    found = {f"{name}_grad": grad for name, grad in grads.items()} | {"grad_x": grad_x}
+    full = forward_backward(
+        case.build(on, dtype), case.place(on, host, dtype), np.ones(plain["y"].shape), training=case.training
+    )
+    for name in set(full) - {"y"}:
+        _close(on.to_numpy(found[name]), full[name], dtype, f"gradient of a broadcast cotangent, {name}")
+
+
+def check_errors(
+    case: LayerCase, on: Backend, dtype: str, foreign: Sequence[tuple[Array, type[Exception], str]] = ()
+) -> None:
+    """Wrong shapes, kinds, libraries and devices are refused, with what was expected and what came.
+
+    ``foreign`` holds arrays of other libraries or devices, each with the error to expect and a part of its
+    message, for those who have them at hand; a list stands for the rest. A container leaves the kind to its
+    first layer, which the message then names.
+    """
+    for shape, part in case.errors:
+        x = case.place(on, np.zeros(shape), dtype)
+        forward = partial(case.build(on, dtype), x, training=case.training, step=0)
+        _refused(forward, ValueError, [part], f"input {shape}")
+    name = type(case.build(on, dtype)).__name__
+    wrong_kind = on.asarray(np.zeros(case.shape), dtype if case.integer else "int32")
+    wrong: list[tuple[Any, type[Exception], list[str]]] = [
+        ([1.0, 2.0], TypeError, [f"{name} is on backend {on.name}", "expects its arrays, got list"]),
+        (wrong_kind, TypeError, ["expects", f"got {wrong_kind.dtype}"]),
+        *((x, kind, [f"{name} is on", part]) for x, kind, part in foreign),
+    ]
+    for x, kind, words in wrong:
+        what = f"an input of {type(x).__name__} with the wrong kind"
+        _refused(partial(case.build(on, dtype), x), kind, words, what)
+    _check_backward_errors(case, case.build(on, dtype), name)
+
+
+def _check_backward_errors(case: LayerCase, layer: Layer, name: str) -> None:
+    """A gradient of another shape is refused, and so is a second backward after one forward."""
+    on, dtype = layer.backend, layer.dtype
+    y = layer(case.array(on, dtype), training=case.training, step=0)
+    shape = tuple(y.shape)
+    wrong = partial(layer.backward, on.asarray(np.zeros((*shape, 2)), dtype))
+    words = f"{name}.backward expects {shape}, got {(*shape, 2)}"
+    _refused(wrong, ValueError, [words], "a gradient of another shape")
+    right = partial(layer.backward, on.asarray(np.zeros(shape), dtype))
+    right()
+    _refused(right, RuntimeError, [f"{name}.backward needs a forward pass first"], "a second backward")
+
+
+def _refused(call: Callable[[], Any], kind: type[Exception], words: Sequence[str], what: str) -> None:
+    """The call must raise this error, with each of the words in its message."""
+    try:
+        call()
+    except kind as error:
+        for part in words:
+            expect(part in str(error), f"{what}: message {str(error)!r} lacks {part!r}")
+    else:
+        raise AssertionError(f"{what} was accepted")
+
+
+def check_saved(case: LayerCase, on: Backend, dtype: str) -> None:
+    """Parameters and state come back from a file, bit by bit, into a layer built anew."""
+    from genoml.checkpoint import load_weights, save_weights
+
+    layer, other = case.build(on, dtype), case.build(on, dtype, seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.safetensors"
+        save_weights(path, layer)
+        load_weights(path, other)
+    x = case.array(on, dtype)
+    expect(
+        np.array_equal(on.to_numpy(layer(x)), on.to_numpy(other(x))), "the loaded layer gives another output"
+    )
