@@ -268,7 +268,7 @@ def portable_files(package: Path) -> list[Path]:
     """The files that must run on every library."""
     folders = ("nn", "ops", "losses", "metrics", "optim")
     found = [path for folder in folders for path in (package / folder).rglob("*.py")]
-    found += [package / f"{name}.py" for name in ("metrics", "schedules")]
+    found.append(package / "schedules.py")
     return sorted(path for path in found if path.exists())
 
 

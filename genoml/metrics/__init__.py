@@ -1,0 +1,19 @@
+"""Metrics of a model's predictions, exact with tied scores and computed where the predictions lie.
+
+Every function takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns a 0-d array on the same
+device: nothing is read back to the host. A quantity that does not exist is NaN, without a warning: AUROC
+with one class, AUPR without a positive, the correlation of a constant, anything computed from a NaN.
+
+The two inputs are of one library and on one device; a list or a NumPy array beside a device array is moved to
+that device. ValueError is raised if the shapes differ or are not those above, or if the arrays lie on two
+devices; TypeError if one does not hold real numbers, or if they are of two libraries.
+
+Ties are handled by counting: with the scores sorted, ``searchsorted`` from the left and from the right gives
+for every score how many scores lie below it and how many do not lie above it. Counts are integers throughout
+and only the last division is made in floating point, in the widest type that the device has.
+"""
+
+from genoml.metrics.classification import aupr, auroc, f1_score
+from genoml.metrics.correlation import pearson, spearman
+
+__all__ = ["aupr", "auroc", "f1_score", "pearson", "spearman"]
