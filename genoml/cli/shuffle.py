@@ -32,7 +32,8 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
     """
     from genoml.cli.record_batches import errors_in_batch, record_batches
     from genoml.io import read_sequences
-    from genoml.io.records import errors_in, fasta_bytes
+    from genoml.io.fasta import fasta_bytes
+    from genoml.io.records import errors_in
     from genoml.random import derive_key
     from genoml.sequence import klet_shuffle
 

@@ -77,7 +77,7 @@ def command(
 
 
 def _fasta(name: str, proteins: list[str], frames: tuple[int, ...]) -> bytes:
-    from genoml.io.records import fasta_bytes
+    from genoml.io.fasta import fasta_bytes
 
     if len(frames) == 1:
         return fasta_bytes(name, proteins[0])

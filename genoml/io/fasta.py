@@ -131,9 +131,14 @@ def write_fasta(path: Path, records: Iterable[tuple[str, str]], *, width: int = 
                     f"record {number} ({shown(name)}) expects a sequence without white space or '>', "
                     f"got {shown(sequence)!r}"
                 )
-            step = width or len(sequence)
-            lines = [sequence[start : start + step] for start in range(0, len(sequence), step)]
-            stream.write("\n".join([f">{name}", *lines, ""]).encode())
+            stream.write(fasta_bytes(name, sequence, width=width))
+
+
+def fasta_bytes(name: str, sequence: str, *, width: int = 80) -> bytes:
+    """One record of FASTA, ``width`` letters a line; 0: all on one."""
+    step = width or max(len(sequence), 1)
+    lines = [sequence[start : start + step] for start in range(0, len(sequence), step)]
+    return "\n".join([f">{name}", *lines, ""]).encode()
 
 
 def check_name(name: str, number: int) -> None:

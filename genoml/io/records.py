@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from genoml.io.errors import FormatError
-from genoml.io.fasta import expect_fasta, fasta_records
+from genoml.io.fasta import expect_fasta, fasta_bytes, fasta_records
 from genoml.io.fastq import fastq_blocks
 from genoml.io.files import Path, Source
 
@@ -60,12 +60,6 @@ def record_bytes(record: Record) -> bytes:
     if record.encoded is None:
         return fasta_bytes(record.name, record.sequence)
     return f"@{record.name}\n{record.sequence}\n+\n{record.encoded}\n".encode()
-
-
-def fasta_bytes(name: str, sequence: str, *, width: int = 80) -> bytes:
-    """One record of FASTA, ``width`` letters a line."""
-    lines = [sequence[start : start + width] for start in range(0, len(sequence), width)]
-    return "\n".join([f">{name}", *lines, ""]).encode()
 
 
 @contextmanager

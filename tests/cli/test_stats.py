@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.bgzf import bgzf_block
 from support.planted import GENOML, run_genoml
 
 FASTA = b">a\nACGTN\n>b\nGGC\n"
@@ -95,13 +96,8 @@ def test_letters_and_encoding_may_be_said(tmp_path: Path) -> None:
 
 
 def test_a_warning_about_a_file_is_one_line(tmp_path: Path) -> None:
-    # one block of bgzip, without the empty one that ends such a file
-    packed = bytearray(gzip.compress(FASTA, mtime=0))
-    size = len(packed) + 8 - 1
-    packed[3] |= 4  # there is an extra field: BC, with the size of the block
-    block = bytes(packed[:10]) + b"\x06\x00BC\x02\x00" + size.to_bytes(2, "little") + bytes(packed[10:])
     path = tmp_path / "a.fa.gz"
-    path.write_bytes(block)
+    path.write_bytes(bgzf_block(FASTA))  # without the empty block that ends such a file
     done = subprocess.run([*GENOML, "stats", str(path)], capture_output=True, text=True, check=True)
     assert done.stderr.startswith(f"genoml: warning: {path}: the BGZF stream has no end-of-file block")
     assert done.stderr.count("\n") == 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import random
-import struct
-import zlib
 
 import pytest
 import zstandard
 
 from genoml.io import FormatError, FormatWarning, read_fasta, read_fastq, write_fasta
+from support.bgzf import bgzf_block
 from support.mutations import mutations, refusals
 from support.subprocesses import BLOCK, output_of
 
@@ -18,15 +17,6 @@ random.seed(5)
 RECORDS = [(f"r{number}", "".join(random.choices("ACGT", k=60))) for number in range(3000)]
 TEXT = b"".join(b">%s\n%s\n" % (name.encode(), sequence.encode()) for name, sequence in RECORDS)
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-
-
-def bgzf_block(data: bytes) -> bytes:
-    """One block, as the SAM specification (section 4.1) lays it out."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-    body = packer.compress(data) + packer.flush()
-    size = len(body) + 25
-    head = b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff\x06\x00BC\x02\x00" + struct.pack("<H", size)
-    return head + body + struct.pack("<II", zlib.crc32(data), len(data))
 
 
 BLOCKS = [bgzf_block(TEXT[start : start + 50_000]) for start in range(0, len(TEXT), 50_000)]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from genoml.io import FormatError
-from genoml.io.records import errors_in, fasta_bytes, read_records, record_bytes
+from genoml.io.fasta import fasta_bytes
+from genoml.io.records import errors_in, read_records, record_bytes
 
 FASTA = b">a b\nACGTAC\n>c\nGG\n"
 FASTQ = b"@a b\nACGT\n+\n!I~#\n@c\n\n+\n\n"
