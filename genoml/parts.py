@@ -2,18 +2,30 @@
 
 A layer whose examples do not meet needs nothing from here. One whose statistics are the batch's sums them
 with ``whole_batch_sum``; one that draws random numbers for each example asks ``rows_of_batch`` which examples
-it has. Outside of a part both say that the batch is whole.
+it has. Outside of a part both say that the batch is whole. There the threads are idle, and ``share_out`` gives
+them what else can be divided: an optimiser's update, the heads of one long sequence.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, wait
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeVar
 
 from genoml.backend import Array
+
+T = TypeVar("T")
+
+
+def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
+    """``parts`` ranges that cover 0 to count, whose sizes differ by at most one."""
+    bounds = [count * part // parts for part in range(parts + 1)]
+    return list(pairwise(bounds))
 
 
 class Meeting:
@@ -22,16 +34,22 @@ class Meeting:
     def __init__(self, parts: int) -> None:
         self.parts = parts
         self._barrier = threading.Barrier(parts)
-        self._slots: list[Array] = [None] * parts
+        self._slots: list[object] = [None] * parts
 
-    def sum(self, index: int, value: Array) -> Array:
-        """The sum of what each part brings, in the parts' order, so that it is the same every time."""
+    def gather(self, index: int, value: T) -> list[T]:
+        """What each part brings, in the parts' order."""
         self._slots[index] = value
         self._barrier.wait()
-        total: Array = self._slots[0]
-        for other in self._slots[1:]:
-            total = total + other
+        found: list[T] = list(self._slots)  # type: ignore[arg-type]
         self._barrier.wait()  # nobody may bring the next before everyone has taken this
+        return found
+
+    def sum(self, index: int, value: Array) -> Array:
+        """The sum of what each part brings, in an order that is the same every time."""
+        first, *others = self.gather(index, value)
+        total: Array = first
+        for other in others:
+            total = total + other
         return total
 
     def abort(self) -> None:
@@ -96,3 +114,49 @@ def is_first_part() -> bool:
     """Whether to do what is to be done once a batch."""
     part = _current.get()
     return part is None or part.index == 0
+
+
+def current_part() -> Part | None:
+    """The part that is being computed; None where the batch is whole."""
+    return _current.get()
+
+
+# ---------------------------------------------------------------- threads that are idle between batches
+
+_idle: ContextVar[tuple[Executor, int] | None] = ContextVar("genoml_idle", default=None)
+
+
+@contextmanager
+def idle_threads(pool: Executor, count: int) -> Iterator[None]:
+    """What runs inside may use ``count`` threads of a pool, beside its own, when it computes no part."""
+    token = _idle.set((pool, count))
+    try:
+        yield
+    finally:
+        _idle.reset(token)
+
+
+def share_out(work: Callable[[int, int], object], count: int, least: int = 1) -> None:
+    """Run ``work(start, stop)`` for ranges that cover 0 to count, side by side where threads are idle.
+
+    The ranges must not depend on each other. Each has at least ``least`` of the count, unless it is the only one.
+    """
+    idle = None if _current.get() is not None else _idle.get()
+    pieces = max(1, min(1 if idle is None else idle[1] + 1, count // max(least, 1)))
+    if idle is None or pieces == 1:
+        work(0, count)
+        return
+    (start, stop), *rest = even_ranges(count, pieces)
+    # an idle thread has nobody to help it further
+    others = [idle[0].submit(copy_context().run, _alone, work, a, b) for a, b in rest]
+    try:
+        work(start, stop)
+    finally:
+        wait(others)
+    for future in others:
+        future.result()
+
+
+def _alone(work: Callable[[int, int], object], start: int, stop: int) -> None:
+    _idle.set(None)
+    work(start, stop)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from contextvars import copy_context
-from itertools import pairwise
 from math import prod
 from threading import BrokenBarrierError
 from types import TracebackType
@@ -21,18 +21,12 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.base import Layer, Pullback
-from genoml.parts import Meeting, Part, computing_part
+from genoml.parts import Meeting, Part, computing_part, even_ranges, idle_threads
 
 T = TypeVar("T")
 
 #: numbers in the input of a part, at least: below it a thread costs more than it saves
 LEAST_INPUT = 1 << 15
-
-
-def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
-    """``parts`` ranges that cover 0 to count, whose sizes differ by at most one."""
-    bounds = [count * part // parts for part in range(parts + 1)]
-    return list(pairwise(bounds))
 
 
 class Threads:
@@ -57,13 +51,17 @@ class Threads:
         self.count, self.least_input = count, least_input
         self._prepared: Layer | None = None
         self._pool = ThreadPoolExecutor(count - 1, "genoml") if count > 1 else None
+        self._entered = ExitStack()
 
     def __enter__(self) -> Self:
+        if self._pool is not None:
+            self._entered.enter_context(idle_threads(self._pool, self.count - 1))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._entered.close()
         if self._pool is not None:
             self._pool.shutdown()
 

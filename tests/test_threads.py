@@ -12,9 +12,12 @@ from genoml import nn
 from genoml.backend import Array, Backend
 from genoml.inference import predict_outputs
 from genoml.nn.base import Layer, Pullback
-from genoml.threads import Threads, even_ranges
+from genoml.optim import AdamW
+from genoml.parts import even_ranges, share_out
+from genoml.threads import Threads
 from genoml.train import FitOptions, fit
 from genoml_numpy import NumpyBackend
+from genoml_numpy.twins import products
 from support.models import SMALL, small_input, small_model
 from support.planted import planted_data
 
@@ -156,3 +159,69 @@ def test_the_environment_sets_the_number_of_threads(monkeypatch: pytest.MonkeyPa
 def test_fewer_than_one_thread_is_refused() -> None:
     with pytest.raises(ValueError, match="threads expects a number of at least 1, got 0"):
         Threads(0)
+
+
+def test_the_gradient_of_large_dense_weights_is_made_once() -> None:
+    def model() -> Layer:
+        place = {"dtype": "float64"}
+        return nn.Sequential([nn.Flatten(**place), nn.Dense(800, 400, **place), nn.Dense(400, 2, **place)])
+
+    x = np.random.default_rng(0).standard_normal((5, 4, 200))
+    assert model().layers[1].weights.size >= products._LEAST  # type: ignore[attr-defined]
+    for threads in (2, 3):
+        assert_same(model, x, threads)
+
+
+def test_what_can_be_divided_is_shared_out_among_idle_threads() -> None:
+    met = threading.Barrier(3, timeout=10)
+    found: list[tuple[int, int]] = []
+
+    def work(start: int, stop: int) -> None:
+        met.wait()  # all three at once, or not at all
+        found.append((start, stop))
+
+    with Threads(3):
+        share_out(work, 10, least=2)
+    assert sorted(found) == even_ranges(10, 3)
+
+
+def test_nothing_is_shared_out_without_idle_threads_or_below_the_least() -> None:
+    found: list[tuple[int, int]] = []
+
+    def work(start: int, stop: int) -> None:
+        found.append((start, stop))
+
+    share_out(work, 10)
+    with Threads(3):
+        share_out(work, 10, least=6)
+        share_out(lambda *range_: share_out(work, range_[1] - range_[0]), 3)  # the helpers have no helpers
+    assert found == [(0, 10), (0, 10), (0, 1), (0, 1), (0, 1)]
+
+
+def test_a_failure_in_an_idle_thread_reaches_the_caller() -> None:
+    def work(start: int, stop: int) -> None:
+        if start:
+            raise ArithmeticError("in a helper")
+
+    with Threads(2), pytest.raises(ArithmeticError, match="in a helper"):
+        share_out(work, 2)
+
+
+def test_one_long_sequence_is_attended_to_head_by_head_on_all_threads() -> None:
+    layer = nn.SelfAttention(16, 4, dtype="float64")
+    x = np.random.default_rng(0).standard_normal((1, 300, 16))
+    assert_same(lambda: layer, x, 3)
+
+
+def test_an_update_of_adam_is_the_same_on_any_number_of_threads() -> None:
+    rng = np.random.default_rng(0)
+    param, grad = rng.standard_normal((2, 700, 800)).astype(np.float32)
+    found = []
+    for threads in (1, 2, 3):
+        params, optimizer = {"weights": param}, AdamW(0.1, weight_decay=0.1)
+        with Threads(threads):
+            for _ in range(2):
+                optimizer.update(params, {"weights": grad})
+        found.append(params["weights"])
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

@@ -107,10 +107,10 @@ def attention_weights(a: Attention) -> Array:
     return masked_softmax(a.scores(a.whole()), a.allowed(a.whole()))
 
 
-def attend_whole(a: Attention) -> tuple[Array, AttendPullback]:
-    """The weights times the values, holding the weights."""
+def attend_whole(a: Attention, with_weights: bool = False) -> tuple[Array, Array | None, AttendPullback]:
+    """The weights times the values, and the weights if they are asked for."""
     if a.is_plain:
-        return _attend_plainly(a)
+        return _attend_plainly(a, with_weights)
     xp = array_namespace(a.query)
     weights = attention_weights(a)
 
@@ -125,18 +125,18 @@ def attend_whole(a: Attention) -> tuple[Array, AttendPullback]:
             term=_term_gradient(a, [(grad_scores, a.whole())]),
         )
 
-    return weights @ a.value, pullback
+    return weights @ a.value, (weights if with_weights else None), pullback
 
 
-def _attend_plainly(a: Attention) -> tuple[Array, AttendPullback]:
+def _attend_plainly(a: Attention, with_weights: bool) -> tuple[Array, Array | None, AttendPullback]:
     """All queries to all keys: an operation that backends may have a version of."""
-    y, back = plain_attention_vjp(a.query, a.key, a.value)
+    y, weights, back = plain_attention_vjp(a.query, a.key, a.value, with_weights)
 
     def pullback(grad: Array) -> AttentionGradient:
         query, key, value = back(grad)
         return AttentionGradient(query=query, key=key, value=value, term={})
 
-    return y, pullback
+    return y, weights, pullback
 
 
 def _term_gradient(a: Attention, parts: list[tuple[Array, Tile]]) -> dict[str, Array]:

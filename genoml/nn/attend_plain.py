@@ -16,12 +16,15 @@ PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 
 
 @operation
-def plain_attention_vjp(query: Array, key: Array, value: Array) -> tuple[Array, PlainPullback]:
-    """y = softmax(q k^T) v, over the keys, and its pullback.
+def plain_attention_vjp(
+    query: Array, key: Array, value: Array, with_weights: bool = False
+) -> tuple[Array, Array | None, PlainPullback]:
+    """y = W v with W = softmax(q k^T) over the keys, W if it is asked for, and the pullback of y.
 
     Shapes
     ------
     query, key : (batch, heads, length, key_size);  value, y : (batch, heads, length, value_size)
+    W : (batch, heads, length, length)
     """
     xp = array_namespace(query)
     weights = softmax(query @ xp.matrix_transpose(key), axis=-1)
@@ -32,4 +35,4 @@ def plain_attention_vjp(query: Array, key: Array, value: Array) -> tuple[Array, 
         transposed = xp.matrix_transpose(grad_scores)
         return grad_scores @ key, transposed @ query, xp.matrix_transpose(weights) @ grad
 
-    return weights @ value, pullback
+    return weights @ value, (weights if with_weights else None), pullback

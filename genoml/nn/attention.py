@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.attend import attend_blocks, attend_whole, attention_weights
+from genoml.nn.attend import AttendPullback, attend_blocks, attend_whole, attention_weights
 from genoml.nn.attention_inputs import Projections, join_heads, split_heads
 from genoml.nn.base import Gradient, Parameter, Pullback
 from genoml.nn.masked import MaskedLayer
@@ -166,14 +166,41 @@ class SelfAttention(MaskedLayer):
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
     ) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, weights = array_namespace(x), self.output_weights
         parts = Projections(self, x, mask)
-        n, length, _ = x.shape
-        context, back = (
-            attend_whole(parts.attention)
-            if self.block_size is None
-            else attend_blocks(parts.attention, self.block_size)
-        )
+        if self.block_size is not None:
+            return self._project(x, parts, *attend_blocks(parts.attention, self.block_size))
+        context, _, back = attend_whole(parts.attention)
+        return self._project(x, parts, context, back)
+
+    def vjp_with_weights(self, x: Array, *, mask: Any = None) -> tuple[Array, Array, Pullback]:
+        """The output, the weights of :meth:`attention`, and the pullback of the output, all in one pass.
+
+        ``block_size`` plays no part.
+        """
+        parts = Projections(self, x, mask)
+        context, weights, back = attend_whole(parts.attention, True)
+        y, pullback = self._project(x, parts, context, back)
+        return y, weights, pullback
+
+    def with_weights(self, x: Array, *, mask: Any = None) -> tuple[Array, Array]:
+        """What a call gives, and the weights of :meth:`attention`; ``backward`` follows it as it follows a call.
+
+        Shapes
+        ------
+        x : (batch, length, features);  mask : (batch, length) or None
+        y : (batch, length, out_features);  weights : (batch, heads, length, length)
+        """
+        self.backend.check(x, "SelfAttention.with_weights")
+        self.check_dtype(x)
+        y, weights, self._pullback = self.vjp_with_weights(x, mask=mask)
+        self._shape = tuple(y.shape)
+        return y, weights
+
+    def _project(
+        self, x: Array, parts: Projections, context: Array, back: AttendPullback
+    ) -> tuple[Array, Pullback]:
+        """The heads joined and mapped to the output's features."""
+        xp, weights, (n, length, _) = array_namespace(x), self.output_weights, x.shape
         rows = join_heads(context)
         y = xp.reshape(rows @ weights + self.output_bias, (n, length, self.out_features))
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, PathView, Pullback
-from genoml.nn.conv import Conv1D
+from genoml.nn.fused import fused_vjp
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
-from genoml.nn.pooling import GlobalMaxPool1D
 
 
 class Container(Layer):
@@ -103,9 +102,9 @@ class Sequential(Container, MaskedLayer):
     Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that takes a mask
     (attention, recurrent, a container of such) is given it; they must see sequences of the mask's length.
 
-    A Conv1D over at most 8 channels, with ReLU or no activation, and a GlobalMaxPool1D right behind it are
-    computed as one, which neither keeps the map between them nor runs over it backward; the numbers are those of
-    the two but for rounding.
+    Some layers that follow one another are computed as one, which saves passes over the arrays between them: a
+    convolution and pooling behind it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
+    numbers are those of the single layers but for rounding.
 
     Raises
     ------
@@ -118,18 +117,15 @@ class Sequential(Container, MaskedLayer):
     ) -> tuple[Array, Pullback]:
         refuse_unread_mask(self, mask)
         pullbacks: list[tuple[str, Pullback]] = []
-        named = list(self.named_layers.items())
-        skip = False
-        for (name, layer), following in zip(named, [*self.layers[1:], None], strict=True):
-            if skip:  # done with the layer before it
-                skip = False
-                continue
-            if _scans(layer, following):
-                skip = True
-                x, pullback_layer = layer.vjp_of_maximum(x)
+        names, layers, at = list(self.named_layers), self.layers, 0
+        while at < len(layers):
+            count, fused = fused_vjp(layers[at:]) or (1, None)
+            if fused is not None:
+                x, pullback_layer = fused(x, training=training)
             else:
-                x, pullback_layer = call_vjp(layer, x, training=training, step=step, mask=mask)
-            pullbacks.append((name, pullback_layer))
+                x, pullback_layer = call_vjp(layers[at], x, training=training, step=step, mask=mask)
+            pullbacks.append((names[at], pullback_layer))
+            at += count
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
             grads: dict[str, Array] = {}
@@ -139,11 +135,6 @@ class Sequential(Container, MaskedLayer):
             return grad, grads
 
         return x, pullback
-
-
-def _scans(layer: Layer, following: Layer | None) -> TypeGuard[Conv1D]:
-    """Whether the two are a convolution and the maximum over the sequence, which are computed as one."""
-    return type(layer) is Conv1D and type(following) is GlobalMaxPool1D and layer.has_quick_maximum
 
 
 class Residual(Sequential):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.pooling import MaxPool1D
 from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
 from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
 from genoml.ops.pad import pad_length
+from genoml.ops.rectify import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 
@@ -130,21 +132,54 @@ class Conv1D(Layer):
         return rows, xp.permute_dims(self.weights, (2, 1, 0)), before
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        rows, w, before = self._inputs(x)
-        xp, length = array_namespace(x), x.shape[2]
-        z, back_conv = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
+        if self.activation == "relu" and self.has_bias:
+            return self._rectified(x, None)
+        z, back_conv = self._correlate(x)
         y, back = self._activate(z + self.bias if self.has_bias else z)
+        xp = array_namespace(x)
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # z = conv(x, w) + b: dL/db sums over positions; dL/dw, dL/dx are correlations, in ops/conv1d.py
+            # z = conv(x, w) + b: dL/db sums over positions
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grad_rows, grad_w = back_conv(g, need_x)
+            grad_x, grads = back_conv(g, need_x)
+            return grad_x, (grads | {"bias": xp.sum(g, axis=(0, 1))} if self.has_bias else grads)
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback
+
+    def _correlate(
+        self, x: Array
+    ) -> tuple[Array, Callable[[Array, bool], tuple[Array | None, dict[str, Array]]]]:
+        """The correlation (batch, length, out_channels), and its gradients with respect to x and the weights."""
+        rows, w, before = self._inputs(x)
+        xp, length = array_namespace(x), x.shape[2]
+        z, back = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
+
+        def pullback(grad: Array, need_x: bool) -> tuple[Array | None, dict[str, Array]]:
+            # dL/dw and dL/dx are correlations themselves, in ops/conv1d.py
+            grad_rows, grad_w = back(grad, need_x)
             grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
-            if self.has_bias:
-                grads["bias"] = xp.sum(g, axis=(0, 1))
             if grad_rows is None:
                 return None, grads
             return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
+
+        return z, pullback
+
+    def vjp_of_pool(self, pool: MaxPool1D, x: Array, *, training: bool = False) -> tuple[Array, Pullback]:
+        """The layer and a MaxPool1D behind it in one, for windows that do not overlap; see genoml/nn/fused.py."""
+        return self._rectified(x, pool)
+
+    def _rectified(self, x: Array, pool: MaxPool1D | None) -> tuple[Array, Pullback]:
+        """max(conv(x, w) + b, 0), pooled if there is a pool."""
+        xp, (z, back_conv) = array_namespace(x), self._correlate(x)
+        y, back = rectified_vjp(
+            z, self.bias, *((1, False) if pool is None else pool.apart(xp.permute_dims(z, (0, 2, 1))))
+        )
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            # z = conv(x, w) + b: dL/db sums over positions
+            grad_bias, _, into_z = back(xp.permute_dims(grad, (0, 2, 1)))
+            grad_x, grads = back_conv(into_z(), need_x)
+            return grad_x, grads | {"bias": grad_bias}
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
@@ -157,11 +192,11 @@ class Conv1D(Layer):
         """
         return self.activation in (None, "linear", "relu") and self.groups == 1 and self.in_channels <= 8
 
-    def vjp_of_maximum(self, x: Array) -> tuple[Array, Pullback]:
+    def vjp_of_maximum(self, x: Array, *, training: bool = False) -> tuple[Array, Pullback]:
         """The layer and a GlobalMaxPool1D behind it in one: y[n, o] = max_l activation(z[n, o, l]).
 
         The largest value is found before the activation, which keeps the order, and backward reads the winning
-        windows only; z itself is not kept. Sequential calls it where the two layers follow one another.
+        windows only; z itself is not kept. See genoml/nn/fused.py.
         """
         rows, w, before = self._inputs(x)
         xp, length, shape = array_namespace(x), x.shape[2], (self.kernel_size, self.stride, self.dilation)

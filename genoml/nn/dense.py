@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.ops.products import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 
@@ -71,7 +72,9 @@ class Dense(Layer):
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
             # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
             g = back(grad)
-            grads = {"weights": xp.matrix_transpose(x) @ g, "bias": xp.sum(g, axis=0)}
+            grads, grad_weights = {"bias": xp.sum(g, axis=0)}, dense_grad_weights(x, g)
+            if grad_weights is not None:  # else another part of the batch has all of it
+                grads["weights"] = grad_weights
             return (g @ xp.matrix_transpose(weights) if need_x else None), grads
 
         return y, pullback

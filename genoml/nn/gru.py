@@ -9,7 +9,8 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.nn.base import Gradient, Parameter
-from genoml.nn.recurrent import Recurrent, ScanPullback, recurrent_grad
+from genoml.nn.recurrent import Recurrent, ScanPullback
+from genoml.ops.recurrent import recurrent_grad
 from genoml.random import Initializer, constant
 
 
@@ -40,7 +41,7 @@ class GRU(Recurrent):
         """As the others, with the second bias."""
         return {**super().initial_params(), "bias_recurrent": constant((self.hidden,), 0.0)}
 
-    def scan(self, z: Array, keep: Array | None) -> tuple[list[Array], ScanPullback]:
+    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
         xp, (length, batch, _), size = array_namespace(z), z.shape, self.hidden
         half = xp.full((2 * size,), 0.5, dtype=z.dtype, device=device_of(z))
@@ -81,7 +82,7 @@ class GRU(Recurrent):
             }
             return grad_z, grads
 
-        return states[1:], back
+        return xp.stack(states[1:]), back
 
 
 def _gru_slopes(r: Array, u: Array, n: Array, q: Array, before: Array) -> tuple[Array, Array]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State, expect_shape
+from genoml.nn.pooling import MaxPool1D
+from genoml.ops.rectify import rectified_vjp, squares_around
 from genoml.parts import batch_size, is_first_part, whole_batch_sum
 from genoml.random import Initializer, constant
 
@@ -71,66 +73,82 @@ class BatchNorm1D(Layer):
         }
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        ok = x.ndim in (2, 3) and x.shape[1] == self.channels
-        expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
-        # as a matrix of rows by channels, which is a view of channels-last memory
-        xp, shape = array_namespace(x), tuple(x.shape)
-        rows = x if x.ndim == 2 else xp.permute_dims(x, (0, 2, 1))
-        moved = tuple(rows.shape)
-        count = shape[0] * (shape[2] if x.ndim == 3 else 1)
-        rows = xp.reshape(rows, (count, self.channels))
-        if training:
-            in_batch = batch_size(shape[0]) * (shape[2] if x.ndim == 3 else 1)
-            expect_shape("BatchNorm1D", x, in_batch > 1, "more than one value a channel in training")
-            y, back = self._train(rows, in_batch)
-        else:
-            y, back = self._evaluate(rows)
-
-        def restore(matrix: Array) -> Array:
-            return matrix if len(shape) == 2 else xp.permute_dims(xp.reshape(matrix, moved), (0, 2, 1))
+        rows, restore, count = self._rows(x, training)
+        mean, scale = self._statistics(rows, count, training)
+        xp, factor = array_namespace(x), self.gamma * scale
+        centred = rows - mean
 
         def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            g = grad if len(shape) == 2 else xp.permute_dims(grad, (0, 2, 1))
-            grad_rows, grads = back(xp.reshape(g, (count, self.channels)), need_x=need_x)
-            return (None if grad_rows is None else restore(grad_rows)), grads
+            g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(rows.shape))
+            sums = xp.sum(g, axis=(0, 1)), xp.sum(g * centred, axis=(0, 1))
+            grads = {"gamma": sums[1] * scale, "beta": sums[0]}
+            if not need_x:
+                return None, grads
+            if not training:
+                return restore(g * factor), grads
+            slope, constant = self._through_statistics(*sums, scale, factor, count)
+            return restore(g * factor - centred * slope - constant), grads
+
+        return restore(centred * factor + self.beta), pullback
+
+    def vjp_of_rectifier(
+        self, pool: MaxPool1D | None, x: Array, *, training: bool = False
+    ) -> tuple[Array, Pullback]:
+        """The layer, a ReLU and a MaxPool1D (if any) behind it in one; see genoml/nn/fused.py."""
+        rows, restore, count = self._rows(x, training)
+        mean, scale = self._statistics(rows, count, training)
+        xp, factor = array_namespace(x), self.gamma * scale
+        windows = (1, False) if pool is None else pool.apart(x)
+        y, back = rectified_vjp(rows, self.beta, *windows, mean=mean, scale=factor)
+
+        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+            g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(y.shape))
+            sum_g, sum_gc, into_x = back(g)
+            grads = {"gamma": sum_gc * scale, "beta": sum_g}
+            if not need_x:
+                return None, grads
+            if not training:
+                return restore(into_x(factor)), grads
+            return restore(
+                into_x(factor, *self._through_statistics(sum_g, sum_gc, scale, factor, count))
+            ), grads
 
         return restore(y), pullback
 
-    def _train(self, rows: Array, count: int) -> tuple[Array, Pullback]:
-        xp, gamma = array_namespace(rows), self.gamma
-        mean = whole_batch_sum(xp.sum(rows, axis=0)) / count
-        centred = rows - mean
-        var = whole_batch_sum(xp.sum(centred * centred, axis=0)) / count
+    def _rows(self, x: Array, training: bool) -> tuple[Array, Callable[[Array], Array], int]:
+        """x with its channels last, (batch, length, C) or (1, batch, C); the way back; the values a channel."""
+        ok = x.ndim in (2, 3) and x.shape[1] == self.channels
+        expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
+        count = batch_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
+        if training:
+            expect_shape("BatchNorm1D", x, count > 1, "more than one value a channel in training")
+        xp = array_namespace(x)
+        if x.ndim == 3:  # a view of channels-last memory
+            return xp.permute_dims(x, (0, 2, 1)), lambda rows: xp.permute_dims(rows, (0, 2, 1)), count
+        return x[None, :, :], lambda rows: rows[0, :, :], count
+
+    def _statistics(self, rows: Array, count: int, training: bool) -> tuple[Array, Array]:
+        """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones."""
+        xp = array_namespace(rows)
+        if not training:
+            return self.running_mean, 1.0 / xp.sqrt(self.running_var + self.eps)
+        flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], self.channels))
+        mean = whole_batch_sum(xp.sum(flat, axis=0)) / count
+        var = whole_batch_sum(squares_around(flat, mean)) / count
         if is_first_part():
             unbiased = var * (count / (count - 1))
             keep = 1.0 - self.momentum
             self.running_mean = keep * self.running_mean + self.momentum * mean
             self.running_var = keep * self.running_var + self.momentum * unbiased
-        scale = 1.0 / xp.sqrt(var + self.eps)
+        return mean, 1.0 / xp.sqrt(var + self.eps)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # xhat = (x - mean) s; mean and s depend on every x, which gives with sums over the rows
-            # dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g
-            sum_g, sum_gx = xp.sum(grad, axis=0), xp.sum(grad * centred, axis=0) * scale
-            grads = {"gamma": sum_gx, "beta": sum_g}
-            if not need_x:
-                return None, grads
-            sum_g, sum_gx = whole_batch_sum(sum_g), whole_batch_sum(sum_gx)
-            # gathered into one factor a channel for each array, since the arrays are what takes time
-            factor = gamma * scale
-            slope, shift = factor * scale * (sum_gx / count), factor * (sum_g / count)
-            return grad * factor - centred * slope - shift, grads
+    def _through_statistics(
+        self, sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int
+    ) -> tuple[Array, Array]:
+        """(slope, constant) of dx = factor g - slope (x - mean) - constant, for the whole batch's mean and scale.
 
-        return centred * (gamma * scale) + self.beta, pullback
-
-    def _evaluate(self, rows: Array) -> tuple[Array, Pullback]:
-        xp, gamma = array_namespace(rows), self.gamma
-        scale = 1.0 / xp.sqrt(self.running_var + self.eps)
-        centred = rows - self.running_mean
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # the statistics are constants here: dx = gamma s g
-            grads = {"gamma": xp.sum(grad * centred, axis=0) * scale, "beta": xp.sum(grad, axis=0)}
-            return (grad * (gamma * scale) if need_x else None), grads
-
-        return centred * (gamma * scale) + self.beta, pullback
+        xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
+        dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
+        """
+        sum_g, sum_gc = whole_batch_sum(sum_g), whole_batch_sum(sum_gc)
+        return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)

@@ -50,10 +50,18 @@ class MaxPool1D(Layer):
         if self.pool_size < 1 or self.stride < 1:
             raise ValueError(f"MaxPool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def _check(self, x: Array) -> None:
         shortest = 1 if self.ceil_mode else self.pool_size
         ok = x.ndim == 3 and x.shape[2] >= shortest
         expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {shortest})")
+
+    def apart(self, x: Array) -> tuple[int, bool]:
+        """(pool_size, ceil_mode) of windows that do not overlap, if they fit into x."""
+        self._check(x)
+        return self.pool_size, self.ceil_mode
+
+    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+        self._check(x)
         xp = array_namespace(x)
         rows = xp.permute_dims(x, (0, 2, 1))
         y, back = max_pool1d_vjp(rows, self.pool_size, self.stride, self.ceil_mode)

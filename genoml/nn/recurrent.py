@@ -56,13 +56,13 @@ class Recurrent(MaskedLayer):
             "bias": constant((self.gates * size,), 0.0),
         }
 
-    def scan(self, z: Array, keep: Array | None) -> tuple[list[Array], ScanPullback]:
+    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps.
 
         Shapes
         ------
         z : (length, batch, gates hidden), the input's part of the gates;  keep : (length, batch, 1)
-        states : ``length`` arrays (batch, hidden)
+        states : (length, batch, hidden)
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
 
@@ -94,14 +94,7 @@ class Recurrent(MaskedLayer):
             grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
             return xp.permute_dims(grad_x, (1, 0, 2)), grads
 
-        return (xp.stack(states, axis=1) if self.return_sequences else states[-1]), pullback
-
-
-def recurrent_grad(before: Array, grad_z: Array) -> Array:
-    """z_t = ... + h_{t-1} W  =>  dL/dW = sum_t h_{t-1}^T dz_t, as one product over all steps."""
-    xp, (length, batch, size) = array_namespace(before), before.shape
-    rows = xp.reshape(before, (length * batch, size))
-    return xp.matrix_transpose(rows) @ xp.reshape(grad_z, (length * batch, grad_z.shape[2]))
+        return (xp.permute_dims(states, (1, 0, 2)) if self.return_sequences else states[-1, :, :]), pullback
 
 
 class Bidirectional(MaskedLayer, Container):

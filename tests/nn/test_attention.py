@@ -309,3 +309,17 @@ def test_attention_pooling_begins_close_to_the_maximum_and_the_mean() -> None:
     np.testing.assert_allclose(mean(x), x.reshape(2, 6, 4, 2).mean(axis=3), rtol=1e-13)
     largest = x.reshape(2, 6, 4, 2).max(axis=3)
     assert np.all((pool(x) <= largest) & (pool(x) > largest - 0.3))
+
+
+@pytest.mark.parametrize("options", [{}, {"causal": True}, {"position": "relative"}, {"block_size": 3}])
+def test_output_and_weights_in_one_pass_equal_the_two_calls(
+    options: dict[str, Any], backend: Backend
+) -> None:
+    layer = nn.SelfAttention(6, 2, backend=backend, **options)
+    x = backend.asarray(np.random.default_rng(0).standard_normal((2, 7, 6)), "float32")
+    y, weights = layer.with_weights(x)
+    grad = layer.backward(y)
+    expected_y, expected = layer(x), layer.attention(x)
+    pairs = [(y, expected_y), (weights, expected), (grad, layer.backward(expected_y))]
+    for got, wanted in pairs:
+        np.testing.assert_allclose(backend.to_numpy(got), backend.to_numpy(wanted), rtol=1e-5, atol=1e-6)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from genoml.backend import Backend
 from genoml.nn.attend_plain import plain_attention_vjp
 from genoml.ops.adam import adam_update
 from genoml.ops.alignment import Rules, alignment_scores
@@ -18,34 +16,13 @@ from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.segments import segment_sum
 from genoml.ops.threefry import random_uniform
+from proof.operation_case import Arrays, OperationCase, named
+from proof.operation_cases_layers import dense_weights, lstm_steps, rectified, squares
 from support.alignments import table_score
 from support.operations import loop_conv, loop_max_pool
 
 RNG = np.random.default_rng(11)
-Arrays = dict[str, Any]
 _ATTENTION_GRADS = ("grad_query", "grad_key", "grad_value")
-
-
-@dataclass(frozen=True)
-class OperationCase:
-    """An operation: on a backend's arrays; as a plain loop in NumPy; by PyTorch."""
-
-    inputs: dict[str, np.ndarray]
-    run: Callable[[Arrays], Arrays]
-    loop: Callable[[Arrays], Arrays]
-    torch: Callable[[Arrays], Arrays] | None = None
-
-    def on(self, backend: Backend, dtype: str) -> dict[str, np.ndarray]:
-        """What it gives on a backend; integers stay integers."""
-        arrays = {
-            name: backend.asarray(value, dtype if value.dtype.kind == "f" else "int32")
-            for name, value in self.inputs.items()
-        }
-        return {name: backend.to_numpy(value) for name, value in self.run(arrays).items()}
-
-
-def _named(values: tuple[Any, ...], *names: str) -> Arrays:
-    return dict(zip(names, values, strict=True))
 
 
 def convolution(
@@ -57,17 +34,17 @@ def convolution(
 
     def run(a: Arrays) -> Arrays:
         y, pullback = conv1d_vjp(a["x"], a["w"], stride, dilation)
-        return {"y": y} | _named(pullback(a["grad"]), "grad_x", "grad_w")
+        return {"y": y} | named(pullback(a["grad"]), "grad_x", "grad_w")
 
     def by_torch(a: Arrays) -> Arrays:
         from parity.counterparts_ops import torch_conv
 
-        return _named(torch_conv(a["x"], a["w"], a["grad"], stride, dilation), "y", "grad_x", "grad_w")
+        return named(torch_conv(a["x"], a["w"], a["grad"], stride, dilation), "y", "grad_x", "grad_w")
 
     return OperationCase(
         {name: RNG.standard_normal(shape) for name, shape in shapes.items()},
         run,
-        lambda a: _named(loop_conv(a["x"], a["w"], a["grad"], stride, dilation), "y", "grad_x", "grad_w"),
+        lambda a: named(loop_conv(a["x"], a["w"], a["grad"], stride, dilation), "y", "grad_x", "grad_w"),
         by_torch,
     )
 
@@ -119,7 +96,7 @@ def pooling(
 
         from parity.counterparts_ops import torch_pool
 
-        return _named(
+        return named(
             torch_pool(a["x"], a["grad"], lambda t: torch.nn.functional.max_pool1d(t, size, stride)),
             "y",
             "grad_x",
@@ -128,7 +105,7 @@ def pooling(
     return OperationCase(
         {"x": RNG.standard_normal((3, length, 4)), "grad": RNG.standard_normal((3, count, 4))},
         run,
-        lambda a: _named(loop_max_pool(a["x"], a["grad"], size, stride), "y", "grad_x"),
+        lambda a: named(loop_max_pool(a["x"], a["grad"], size, stride), "y", "grad_x"),
         by_torch,
     )
 
@@ -208,7 +185,7 @@ def adam() -> OperationCase:
 
     def run(a: Arrays) -> Arrays:
         found = adam_update(a["param"], a["grad"], a["mean"], a["square"], **rates)
-        return _named(found, "y", "mean", "square")
+        return named(found, "y", "mean", "square")
 
     def loop(a: Arrays) -> Arrays:
         found = {name: np.zeros_like(a["param"]) for name in ("y", "mean", "square")}
@@ -237,8 +214,8 @@ def attention() -> OperationCase:
     """Every query to every key, and the three gradients."""
 
     def run(a: Arrays) -> Arrays:
-        y, pullback = plain_attention_vjp(a["query"], a["key"], a["value"])
-        return {"y": y} | _named(pullback(a["grad"]), "grad_query", "grad_key", "grad_value")
+        y, _, pullback = plain_attention_vjp(a["query"], a["key"], a["value"])
+        return {"y": y} | named(pullback(a["grad"]), "grad_query", "grad_key", "grad_value")
 
     def loop(a: Arrays) -> Arrays:
         found = {name: np.zeros_like(a[name.removeprefix("grad_")]) for name in _ATTENTION_GRADS}
@@ -260,7 +237,7 @@ def attention() -> OperationCase:
         leaves = [torch.tensor(a[name], requires_grad=True) for name in ("query", "key", "value")]
         y = torch.nn.functional.scaled_dot_product_attention(*leaves, scale=1.0)
         y.backward(torch.tensor(a["grad"]))
-        return {"y": y.detach()} | _named(tuple(leaf.grad for leaf in leaves), *_ATTENTION_GRADS)
+        return {"y": y.detach()} | named(tuple(leaf.grad for leaf in leaves), *_ATTENTION_GRADS)
 
     sizes = {"query": 4, "key": 4, "value": 5, "grad": 5}
     inputs = {name: RNG.standard_normal((2, 3, 7, size)) for name, size in sizes.items()}
@@ -282,6 +259,14 @@ def cases() -> dict[str, OperationCase]:
         "max_pool1d_vjp, overlapping": pooling(lambda x: max_pool1d_vjp(x, 5, 2), 5, 2),
         "global_max_vjp": pooling(global_max_vjp, 23, 23),
         "plain_attention_vjp": attention(),
+        "rectified_vjp": rectified(1, normalised=False),
+        "rectified_vjp, pooled": rectified(4, normalised=False),
+        "rectified_vjp, normalised": rectified(1, normalised=True),
+        "rectified_vjp, normalised and pooled": rectified(4, normalised=True),
+        "rectified_vjp, a last window cut off": rectified(4, normalised=True, ceil_mode=True, length=22),
+        "squares_around": squares(),
+        "dense_grad_weights": dense_weights(),
+        "lstm_scan": lstm_steps(),
         "segment_sum": segments(),
         "random_uniform": uniform_numbers(),
         "alignment_scores": alignment(local=False),

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
+from genoml.parts import share_out
 
 _BLOCK = 1 << 14
+#: blocks a thread, at least: below it handing them out costs more than it saves
+_LEAST = 8
 
 
 def adam_update(
@@ -33,23 +36,28 @@ def adam_update(
     given = [np.ascontiguousarray(array).reshape(-1) for array in (param, grad, mean, square)]
     results = [np.empty(param.shape, param.dtype) for _ in range(3)]
     flat = [result.reshape(-1) for result in results]
-    spare = np.empty(min(_BLOCK, given[0].size), param.dtype)
-    for start in range(0, given[0].size, _BLOCK):
-        p, g, m, v = (array[start : start + _BLOCK] for array in given)
-        next_p, next_m, next_v = (array[start : start + _BLOCK] for array in flat)
-        work = spare[: len(p)]
-        np.multiply(m, beta1, out=next_m)
-        np.multiply(g, 1.0 - beta1, out=work)
-        next_m += work
-        np.multiply(g, g, out=work)
-        work *= 1.0 - beta2
-        np.multiply(v, beta2, out=next_v)
-        next_v += work
-        np.sqrt(next_v, out=work)
-        work *= 1.0 / correction
-        work += eps
-        np.divide(next_m, work, out=work)
-        work *= rate
-        np.multiply(p, kept, out=next_p)
-        next_p -= work
+
+    def update(first: int, last: int) -> None:
+        """The blocks from first to last."""
+        spare = np.empty(min(_BLOCK, given[0].size), param.dtype)
+        for start in range(first * _BLOCK, min(last * _BLOCK, given[0].size), _BLOCK):
+            p, g, m, v = (array[start : start + _BLOCK] for array in given)
+            next_p, next_m, next_v = (array[start : start + _BLOCK] for array in flat)
+            work = spare[: len(p)]
+            np.multiply(m, beta1, out=next_m)
+            np.multiply(g, 1.0 - beta1, out=work)
+            next_m += work
+            np.multiply(g, g, out=work)
+            work *= 1.0 - beta2
+            np.multiply(v, beta2, out=next_v)
+            next_v += work
+            np.sqrt(next_v, out=work)
+            work *= 1.0 / correction
+            work += eps
+            np.divide(next_m, work, out=work)
+            work *= rate
+            np.multiply(p, kept, out=next_p)
+            next_p -= work
+
+    share_out(update, -(-given[0].size // _BLOCK), _LEAST)
     return tuple(results)

@@ -1,0 +1,153 @@
+"""The operations that whole layers are made of: rectifiers with what stands around them, recurrent steps, products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml.ops.products import dense_grad_weights
+from genoml.ops.rectify import rectified_vjp, squares_around
+from genoml.ops.recurrent import lstm_scan
+from proof.operation_case import Arrays, OperationCase, named
+
+RNG = np.random.default_rng(12)
+
+
+def rectified(size: int, *, normalised: bool, ceil_mode: bool = False, length: int = 23) -> OperationCase:
+    """Normalisation if wanted, ReLU, pooling; with what a batch normalisation subtracts from its gradient."""
+    count = -(-length // size) if ceil_mode else length // size
+    inputs = {"x": RNG.standard_normal((3, length, 4)), "grad": RNG.standard_normal((3, count, 4))}
+    inputs |= {name: RNG.standard_normal(4) for name in ("shift", "mean", "slope", "constant")}
+    inputs |= {"scale": np.array([0.7, -1.3, 0.4, 2.0]), "factor": np.array([1.1, 0.3, -2.0, 0.8])}
+
+    def run(a: Arrays) -> Arrays:
+        around = {"mean": a["mean"], "scale": a["scale"]} if normalised else {}
+        y, back = rectified_vjp(a["x"], a["shift"], size, ceil_mode, **around)
+        sum_g, sum_gc, into_x = back(a["grad"])
+        if not normalised:
+            return {"y": y, "sum_g": sum_g, "grad_x": into_x()}
+        grad_x = into_x(a["factor"], a["slope"], a["constant"])
+        return {"y": y, "sum_g": sum_g, "sum_gc": sum_gc, "grad_x": grad_x}
+
+    def finish(a: Arrays, y: np.ndarray, g: np.ndarray) -> Arrays:
+        if not normalised:
+            return {"y": y, "sum_g": g.sum(axis=(0, 1)), "grad_x": g}
+        centred = a["x"] - a["mean"]
+        grad_x = g * a["factor"] - centred * a["slope"] - a["constant"]
+        return {
+            "y": y,
+            "sum_g": g.sum(axis=(0, 1)),
+            "sum_gc": (g * centred).sum(axis=(0, 1)),
+            "grad_x": grad_x,
+        }
+
+    def affine(a: Arrays) -> np.ndarray:
+        return (a["x"] - a["mean"]) * a["scale"] + a["shift"] if normalised else a["x"] + a["shift"]
+
+    def loop(a: Arrays) -> Arrays:
+        z, y, g = affine(a), np.zeros_like(a["grad"]), np.zeros_like(a["x"])
+        for n, window, c in np.ndindex(*a["grad"].shape):
+            values = z[n, window * size : window * size + size, c]
+            best = int(values.argmax())
+            if values[best] > 0:
+                y[n, window, c] = values[best]
+                g[n, window * size + best, c] = a["grad"][n, window, c]
+        return finish(a, y, g)
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        z = torch.tensor(affine(a).transpose(0, 2, 1).copy(), requires_grad=True)
+        y = torch.nn.functional.max_pool1d(torch.relu(z), size, ceil_mode=ceil_mode)
+        y.backward(torch.tensor(a["grad"].transpose(0, 2, 1).copy()))
+        return finish(a, y.detach().numpy().transpose(0, 2, 1), z.grad.numpy().transpose(0, 2, 1))
+
+    return OperationCase(inputs, run, loop, by_torch)
+
+
+def squares() -> OperationCase:
+    """The numerator of a variance."""
+    return OperationCase(
+        {"rows": 3.0 + RNG.standard_normal((40, 5)), "mean": RNG.standard_normal(5)},
+        lambda a: {"y": squares_around(a["rows"], a["mean"])},
+        lambda a: {
+            "y": np.array([sum((v - m) ** 2 for v in a["rows"][:, c]) for c, m in enumerate(a["mean"])])
+        },
+        lambda a: {"y": a["rows"].var(axis=0) * 40 + 40 * (a["rows"].mean(axis=0) - a["mean"]) ** 2},
+    )
+
+
+def dense_weights() -> OperationCase:
+    """The gradient of a dense layer's weights."""
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        weights = torch.zeros(5, 4, dtype=torch.float64, requires_grad=True)
+        (torch.tensor(a["x"]) @ weights).backward(torch.tensor(a["grad"]))
+        return {"y": weights.grad}
+
+    return OperationCase(
+        {"x": RNG.standard_normal((6, 5)), "grad": RNG.standard_normal((6, 4))},
+        lambda a: {"y": dense_grad_weights(a["x"], a["grad"])},
+        lambda a: {"y": sum(np.outer(x, g) for x, g in zip(a["x"], a["grad"], strict=True))},
+        by_torch,
+    )
+
+
+def lstm_steps(length: int = 6, batch: int = 3, hidden: int = 4) -> OperationCase:
+    """The states of an LSTM, and the gradients of its gates and weights."""
+    inputs = {
+        "z": RNG.standard_normal((length, batch, 4 * hidden)),
+        "weights": RNG.standard_normal((hidden, 4 * hidden)),
+        "grad": RNG.standard_normal((length, batch, hidden)),
+    }
+
+    def run(a: Arrays) -> Arrays:
+        states, back = lstm_scan(a["z"], a["weights"])
+        grad_z, grads = back([a["grad"][t, :, :] for t in range(length)])
+        return {"y": states, "grad_z": grad_z} | named((grads["weights_recurrent"],), "grad_weights")
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        z, w = (torch.tensor(a[name], requires_grad=True) for name in ("z", "weights"))
+        h = c = torch.zeros(batch, hidden, dtype=torch.float64)
+        states: list[Any] = []
+        for t in range(length):
+            i, f, g, o = (z[t] + h @ w).chunk(4, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            states.append(h)
+        y = torch.stack(states)
+        y.backward(torch.tensor(a["grad"]))
+        return {"y": y.detach(), "grad_z": z.grad, "grad_weights": w.grad}
+
+    return OperationCase(inputs, run, _lstm_loop, by_torch)
+
+
+def _lstm_loop(a: Arrays) -> Arrays:
+    """States step by step, and gradients along each coordinate: the imaginary part after a step i h is exact to h^2."""
+
+    def states(z: np.ndarray, w: np.ndarray) -> np.ndarray:
+        (length, batch, _), hidden = z.shape, w.shape[0]
+        h, c, found = np.zeros((batch, hidden)), np.zeros((batch, hidden)), []
+        for t in range(length):
+            i, f, g, o = np.split(z[t] + h @ w, 4, axis=1)
+            c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+            h = np.tanh(c) / (1 + np.exp(-o))
+            found.append(h)
+        return np.stack(found)
+
+    given, step = {name: a[name].astype(np.float64) for name in ("z", "weights")}, 1e-30
+    found = {"y": states(*given.values())}
+    for name, array in given.items():
+        slope = np.zeros_like(array)
+        for at in np.ndindex(*array.shape):
+            moved = array.astype(np.complex128)
+            moved[at] += 1j * step
+            both = given | {name: moved}
+            slope[at] = np.sum(states(*both.values()).imag * a["grad"]) / step
+        found[f"grad_{name}"] = slope
+    return found
