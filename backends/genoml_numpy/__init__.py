@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
 
-from genoml.backend import Array, Backend
+from genoml.backend import Array, Backend, BackendError
 from genoml_numpy.memory import keep_freed_memory
 
 
@@ -24,12 +27,29 @@ class NumpyBackend(Backend):
         self.device = "cpu"
         keep_freed_memory()
 
-    @property
+    @cached_property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """CPU versions of the operations that NumPy's own facilities make faster."""
+        """CPU versions of operations: written with NumPy, and where Numba is installed some that it compiles.
+
+        ``GENOML_COMPILED=0`` does without Numba; ``GENOML_COMPILED=1`` makes its absence an error.
+        """
         from genoml_numpy.twins import TWINS
 
-        return TWINS
+        wanted = os.environ.get("GENOML_COMPILED") or "auto"
+        if wanted not in ("0", "1", "auto"):
+            raise ValueError(f"GENOML_COMPILED expects 0, 1 or nothing, got {wanted!r}")
+        if wanted == "0":
+            return TWINS
+        try:
+            from genoml_numpy import compiled
+        except ImportError as error:
+            if wanted == "auto":
+                return TWINS
+            hint = "pip install 'genoml-xp[compiled]'"
+            raise BackendError(
+                f"GENOML_COMPILED=1 needs Numba, which cannot be used ({error}); {hint}"
+            ) from error
+        return {**TWINS, **compiled.TWINS}
 
     @property
     def threads(self) -> int:
@@ -65,8 +85,11 @@ class NumpyBackend(Backend):
         return "cpu"
 
     def describe(self) -> dict[str, str]:
-        """The CPU and NumPy's version."""
-        return {"device": "cpu", "version": np.__version__}
+        """The CPU and NumPy's version, and Numba's if it is used."""
+        facts = {"device": "cpu", "version": np.__version__}
+        if os.environ.get("GENOML_COMPILED") != "0" and find_spec("numba") is not None:
+            facts["compiled"] = f"Numba {version('numba')}"
+        return facts
 
 
 def _number_from(variable: str, default: int) -> int:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.ops.rectify import rectified_vjp, squares_around
+from genoml_numpy import compiled
 from genoml_numpy.twins import TWINS, rectify
 from support.operations import LAYOUTS, assert_close, laid_out
 
-TWIN = TWINS["rectified_vjp"]
+EACH = {"NumPy": TWINS, "Numba": compiled.TWINS}
 
 
 def around(rng: np.random.Generator, channels: int, dtype: Any, *, falling: bool) -> dict[str, np.ndarray]:
@@ -22,10 +23,12 @@ def around(rng: np.random.Generator, channels: int, dtype: Any, *, falling: bool
     return {"mean": rng.standard_normal(channels).astype(dtype), "scale": scale.astype(dtype)}
 
 
-def assert_same(x: np.ndarray, size: int, ceil_mode: bool, options: dict[str, Any], layout: str) -> None:
+def assert_same(
+    twin: Any, x: np.ndarray, size: int, ceil_mode: bool, options: dict[str, Any], layout: str
+) -> None:
     rng, dtype, channels = np.random.default_rng(1), x.dtype, x.shape[2]
     shift, factor, slope, constant = rng.standard_normal((4, channels)).astype(dtype)
-    y, back = TWIN(x, shift, size, ceil_mode, **options)
+    y, back = twin(x, shift, size, ceil_mode, **options)
     expected_y, expected_back = rectified_vjp.standard(x, shift, size, ceil_mode, **options)
     assert_close(y, expected_y, dtype, "y")
     grad = laid_out(rng, y.shape, dtype, layout)
@@ -72,32 +75,40 @@ def test_the_twin_equals_the_standard_version(
     options = {} if kind == "plain" else around(rng, channels, dtype, falling=kind == "falling")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rectify, "_BLOCK", block)
-        assert_same(x, size, ceil_mode, options, layouts[1])
+        for twins in EACH.values():
+            assert_same(twins["rectified_vjp"], x, size, ceil_mode, options, layouts[1])
 
 
-def test_the_first_of_equals_takes_the_gradient() -> None:
-    x = np.ones((1, 4, 2))
-    y, back = TWIN(x, np.zeros(2), 4)
+@pytest.mark.parametrize("by", EACH)
+def test_the_first_of_equals_takes_the_gradient(by: str) -> None:
+    x = np.ones((1, 4, 2), np.float32)
+    y, back = EACH[by]["rectified_vjp"](x, np.zeros(2, np.float32), 4)
     assert back(np.ones_like(y))[2]()[0].tolist() == [[1, 1], [0, 0], [0, 0], [0, 0]]
 
 
-def test_nan_stays_nan() -> None:
-    x = np.ones((1, 4, 1))
+@pytest.mark.parametrize("by", EACH)
+def test_nan_stays_nan(by: str) -> None:
+    twin, x, shift = EACH[by]["rectified_vjp"], np.ones((1, 4, 1), np.float32), np.zeros(1, np.float32)
     x[0, 2] = np.nan
-    assert np.isnan(TWIN(x, np.zeros(1), 4)[0]).all()
-    assert np.isnan(TWIN(x, np.zeros(1))[0]).ravel().tolist() == [False, False, True, False]
+    assert np.isnan(twin(x, shift, 4)[0]).all()
+    assert np.isnan(twin(x, shift)[0]).ravel().tolist() == [False, False, True, False]
 
 
-def test_what_the_twin_does_not_cover_is_left_to_the_standard_version() -> None:
+@pytest.mark.parametrize("by", EACH)
+def test_what_the_twin_does_not_cover_is_left_to_the_standard_version(by: str) -> None:
+    twin = EACH[by]["rectified_vjp"]
     x, shift = np.ones((1, 300, 2)), np.zeros(2)
-    assert TWIN(x, shift, 256) is NotImplemented
-    assert TWIN(x.astype(np.float32), shift) is NotImplemented
-    assert TWIN(x, shift, mean=shift, scale=np.array([1.0, 0.0])) is NotImplemented
+    assert twin(x, shift, 256) is NotImplemented
+    assert twin(x.astype(np.float32), shift) is NotImplemented
+    assert twin(x, shift, mean=shift, scale=np.array([1.0, 0.0])) is NotImplemented
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(0, 3), (1, 1), (700, 5), (100, 700)])
-def test_squares_around_a_mean_equal_the_standard_version(shape: tuple[int, int], dtype: Any) -> None:
+@pytest.mark.parametrize("by", EACH)
+def test_squares_around_a_mean_equal_the_standard_version(
+    by: str, shape: tuple[int, int], dtype: Any
+) -> None:
     rng = np.random.default_rng(0)
     rows, mean = rng.standard_normal(shape).astype(dtype) + 3, rng.standard_normal(shape[1]).astype(dtype)
-    assert_close(TWINS["squares_around"](rows, mean), squares_around.standard(rows, mean), dtype)
+    assert_close(EACH[by]["squares_around"](rows, mean), squares_around.standard(rows, mean), dtype)

@@ -1,0 +1,116 @@
+"""The loops of genoml_numpy.compiled.rectify.
+
+Shapes: x and out (N, L, C); y, winner, g and grad (N, windows, C), and centred too, or empty without a mean; the
+others (C,).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml_numpy.compiled.signatures import BYTE, FLOAT, INT, NOTHING, compiled, given, written
+
+_ROW, _ROWS = given(FLOAT, 1), given(FLOAT, 3)
+#: rows that are added up before they join the total, which keeps digits
+_SOME = 256
+
+
+@compiled(NOTHING, given(FLOAT, 2), _ROW, written(FLOAT, 1))
+def add_squares(rows: Any, mean: Any, total: Any) -> None:
+    """total[c] += sum_r (rows[r, c] - mean[c])^2."""
+    some = np.zeros(total.shape[0], np.float32)
+    for start in range(0, rows.shape[0], _SOME):
+        some[:] = 0.0
+        for r in range(start, min(start + _SOME, rows.shape[0])):
+            for c in range(total.shape[0]):
+                centred = rows[r, c] - mean[c]
+                some[c] += centred * centred
+        for c in range(total.shape[0]):
+            total[c] += some[c]
+
+
+@compiled(NOTHING, _ROWS, _ROW, _ROW, _ROW, INT, written(FLOAT, 3), written(BYTE, 3), written(FLOAT, 3))
+def rectify(x: Any, mean: Any, scale: Any, shift: Any, size: Any, y: Any, winner: Any, centred: Any) -> None:
+    """y, which row of each window won, and its x - mean; below 0 the scale turns the order round."""
+    channels = x.shape[2]
+    best, place, sign = np.empty(channels, np.float32), np.empty(channels, np.int32), np.sign(scale)
+    for n in range(x.shape[0]):
+        for window in range(y.shape[1]):
+            start = window * size
+            first = x[n, start]
+            for c in range(channels):
+                best[c] = first[c] * sign[c]
+                place[c] = 0
+            for k in range(1, min(size, x.shape[1] - start)):
+                row = x[n, start + k]
+                for c in range(channels):
+                    value = row[c] * sign[c]
+                    more = (value > best[c]) | (value != value)  # a NaN stays
+                    best[c] = value if more else best[c]
+                    place[c] = np.int32(k) if more else place[c]
+            out, where = y[n, window], winner[n, window]
+            for c in range(channels):
+                best[c] = best[c] * sign[c] - mean[c]
+                z = best[c] * scale[c] + shift[c]
+                out[c] = np.float32(0.0) if z <= 0 else z
+            for c in range(channels):
+                where[c] = np.uint8(place[c])
+            if centred.shape[0] > 0:
+                kept = centred[n, window]
+                for c in range(channels):
+                    kept[c] = best[c]
+
+
+@compiled(NOTHING, _ROWS, _ROWS, _ROWS, written(FLOAT, 3), written(FLOAT, 2))
+def add_gradients(grad: Any, y: Any, centred: Any, g: Any, sums: Any) -> None:
+    """g = grad where y > 0; sums[0] += sum g, sums[1] += sum g centred."""
+    channels = g.shape[2]
+    some = np.zeros((2, channels), np.float32)
+    for n in range(g.shape[0]):
+        some[:] = 0.0
+        for window in range(g.shape[1]):
+            row, own, out = grad[n, window], y[n, window], g[n, window]
+            for c in range(channels):
+                out[c] = row[c] if own[c] > 0 else np.float32(0.0)
+                some[0, c] += out[c]
+            if centred.shape[0] > 0:
+                kept = centred[n, window]
+                for c in range(channels):
+                    some[1, c] += out[c] * kept[c]
+        for c in range(channels):
+            sums[0, c] += some[0, c]
+            sums[1, c] += some[1, c]
+
+
+@compiled(NOTHING, _ROWS, given(BYTE, 3), _ROW, INT, written(FLOAT, 3))
+def spread(g: Any, winner: Any, factor: Any, size: Any, out: Any) -> None:
+    """factor g at the winners, zeros elsewhere."""
+    for n in range(out.shape[0]):
+        for position in range(out.shape[1]):
+            window, k = position // size, np.uint8(position % size)
+            row = out[n, position]
+            if window >= g.shape[1]:
+                row[:] = 0.0
+                continue
+            own, where = g[n, window], winner[n, window]
+            for c in range(row.shape[0]):
+                row[c] = own[c] * factor[c] if where[c] == k else np.float32(0.0)
+
+
+@compiled(NOTHING, _ROWS, _ROWS, given(BYTE, 3), _ROW, _ROW, _ROW, _ROW, INT, written(FLOAT, 3))
+def spread_less_mean(
+    x: Any, g: Any, winner: Any, mean: Any, factor: Any, slope: Any, constant: Any, size: Any, out: Any
+) -> None:
+    """factor g at the winners, less slope (x - mean) + constant everywhere."""
+    for n in range(out.shape[0]):
+        for position in range(out.shape[1]):
+            window, k = position // size, np.uint8(position % size)
+            row, read = out[n, position], x[n, position]
+            for c in range(row.shape[0]):
+                row[c] = -slope[c] * (read[c] - mean[c]) - constant[c]
+            if window < g.shape[1]:
+                own, where = g[n, window], winner[n, window]
+                for c in range(row.shape[0]):
+                    row[c] += own[c] * factor[c] if where[c] == k else np.float32(0.0)

@@ -1,0 +1,73 @@
+"""A rectifier with normalisation and pooling around it, in one pass over memory forward and one backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from genoml.backend import Array
+from genoml.ops.pool1d import pooled_length
+from genoml_numpy.compiled import passes
+from genoml_numpy.twins import rectify as plain
+
+
+def squares_around(rows: Array, mean: Array) -> Any:
+    """See genoml.ops.rectify.squares_around."""
+    if rows.dtype != np.float32 or mean.dtype != np.float32:
+        return plain.squares_around(rows, mean)
+    total = np.zeros(rows.shape[1], np.float32)
+    passes.add_squares(np.ascontiguousarray(rows), np.ascontiguousarray(mean), total)
+    return total
+
+
+def rectified_vjp(
+    x: Array,
+    shift: Array,
+    size: int = 1,
+    ceil_mode: bool = False,
+    *,
+    mean: Array | None = None,
+    scale: Array | None = None,
+) -> Any:
+    """See genoml.ops.rectify.rectified_vjp; covers what the NumPy twin does, in float32."""
+    given = [array for array in (x, shift, mean, scale) if array is not None]
+    if (
+        any(array.dtype != np.float32 for array in given)
+        or size > 255
+        or (scale is not None and not np.all(scale))
+    ):
+        return plain.rectified_vjp(x, shift, size, ceil_mode, mean=mean, scale=scale)
+    (n, length, channels), rows = x.shape, np.ascontiguousarray(x)
+    count = pooled_length(length, size, size, ceil_mode)
+    y, winner = np.empty((n, count, channels), np.float32), np.empty((n, count, channels), np.uint8)
+    around = [np.zeros(channels, np.float32), np.ones(channels, np.float32)]
+    if mean is not None and scale is not None:
+        around = [np.ascontiguousarray(mean), np.ascontiguousarray(scale)]
+    centred = np.empty_like(y if mean is not None else y[:0])
+    passes.rectify(rows, *around, np.ascontiguousarray(shift), size, y, winner, centred)
+
+    def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Callable[..., np.ndarray]]:
+        g, sums = np.empty_like(y), np.zeros((2, channels), np.float32)
+        passes.add_gradients(np.ascontiguousarray(grad, np.float32), y, centred, g, sums)
+
+        def into_x(
+            factor: np.ndarray | None = None,
+            slope: np.ndarray | None = None,
+            constant: np.ndarray | None = None,
+        ) -> np.ndarray:
+            if size == 1 and factor is None:
+                return g
+            out = np.empty(x.shape, np.float32)
+            by = np.ones(channels, np.float32) if factor is None else np.ascontiguousarray(factor)
+            if slope is None or constant is None:
+                passes.spread(g, winner, by, size, out)
+            else:
+                less = np.ascontiguousarray(slope), np.ascontiguousarray(constant)
+                passes.spread_less_mean(rows, g, winner, around[0], by, *less, size, out)
+            return out
+
+        return sums[0], (None if mean is None else sums[1]), into_x
+
+    return y, pullback

@@ -1,0 +1,114 @@
+"""The loops over words of bases.
+
+Shapes: codes (N, L), tables (T, 5^span, F), y and grad (N, positions, F), best and positions (N, F).
+"""
+# Numba reads the types of this module's functions itself, so there are none to annotate beyond the signatures.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml_numpy.compiled.signatures import BYTE, FLAG, FLOAT, INT, NOTHING, PLACE, compiled, given, written
+
+_CODES, _TABLES = given(BYTE, 2), given(FLOAT, 3)
+
+
+@compiled(FLAG, given(FLOAT, 3), written(BYTE, 2))
+def read_codes(x: Any, codes: Any) -> Any:
+    """The codes of one-hot rows, 4 for a row of zeros; False if a row is neither."""
+    for n in range(x.shape[0]):
+        sound = True
+        for position in range(x.shape[1]):
+            a, c, g, t = x[n, position, 0], x[n, position, 1], x[n, position, 2], x[n, position, 3]
+            total = a + c + g + t
+            sound &= (a == 0) | (a == 1)
+            sound &= (c == 0) | (c == 1)
+            sound &= (g == 0) | (g == 1)
+            sound &= (t == 0) | (t == 1)
+            sound &= (total == 0) | (total == 1)
+            code = 4 * (1 - total) + c + 2 * g + 3 * t
+            codes[n, position] = np.uint8(code) if sound else np.uint8(4)
+        if not sound:
+            return False
+    return True
+
+
+@compiled(NOTHING, _CODES, INT, INT, written(PLACE, 1))
+def _spell(codes: Any, n: Any, span: Any, found: Any) -> None:
+    """The number of the word that begins at each position; zeros stand behind the end."""
+    length = codes.shape[1]
+    for position in range(length):
+        word = 0
+        for place in range(span):
+            word = 5 * word + (codes[n, position + place] if position + place < length else 4)
+        found[position] = word
+
+
+@compiled(NOTHING, _TABLES, given(PLACE, 1), INT, INT, written(FLOAT, 1))
+def _look_up(tables: Any, spelled: Any, position: Any, span: Any, y: Any) -> None:
+    """y[f] = sum_t tables[t, word at position + t span, f]; several tables a pass, since y is then written less."""
+    count = tables.shape[0]
+    first = tables[0, spelled[position]]
+    t = 1
+    if count >= 3:
+        second, third = tables[1, spelled[position + span]], tables[2, spelled[position + 2 * span]]
+        for f in range(y.shape[0]):
+            y[f] = first[f] + second[f] + third[f]
+        t = 3
+    else:
+        for f in range(y.shape[0]):
+            y[f] = first[f]
+    while t + 1 < count:
+        first = tables[t, spelled[position + t * span]]
+        second = tables[t + 1, spelled[position + (t + 1) * span]]
+        for f in range(y.shape[0]):
+            y[f] += first[f] + second[f]
+        t += 2
+    if t < count:
+        first = tables[t, spelled[position + t * span]]
+        for f in range(y.shape[0]):
+            y[f] += first[f]
+
+
+@compiled(NOTHING, _CODES, _TABLES, INT, written(FLOAT, 3))
+def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
+    """The correlation."""
+    spelled = np.empty(codes.shape[1], np.int32)
+    for n in range(codes.shape[0]):
+        _spell(codes, n, span, spelled)
+        for position in range(y.shape[1]):
+            _look_up(tables, spelled, position, span, y[n, position])
+
+
+@compiled(NOTHING, _CODES, _TABLES, INT, INT, written(FLOAT, 2), written(PLACE, 2))
+def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions: Any) -> None:
+    """The largest value of the correlation over ``count`` positions, and the first position that has it."""
+    spelled, y = np.empty(codes.shape[1], np.int32), np.empty(tables.shape[2], np.float32)
+    for n in range(codes.shape[0]):
+        _spell(codes, n, span, spelled)
+        top, place = best[n], positions[n]
+        _look_up(tables, spelled, 0, span, top)
+        for f in range(top.shape[0]):
+            place[f] = 0
+        for position in range(1, count):
+            _look_up(tables, spelled, position, span, y)
+            for f in range(top.shape[0]):
+                more = y[f] > top[f]
+                top[f] = y[f] if more else top[f]
+                place[f] = np.int32(position) if more else place[f]
+
+
+@compiled(NOTHING, _CODES, given(FLOAT, 3), INT, written(FLOAT, 3))
+def add_up(codes: Any, grad: Any, span: Any, sums: Any) -> None:
+    """sums[t, word, f] += grad[n, l, f] for the word at l + t span: the transpose of the correlation."""
+    spelled = np.empty(codes.shape[1], np.int32)
+    for n in range(codes.shape[0]):
+        _spell(codes, n, span, spelled)
+        for t in range(sums.shape[0]):
+            table = sums[t]
+            for position in range(grad.shape[1]):
+                row, more = table[spelled[position + t * span]], grad[n, position]
+                for f in range(row.shape[0]):
+                    row[f] += more[f]
