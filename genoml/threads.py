@@ -25,8 +25,9 @@ from genoml.parts import Meeting, Part, computing_part, even_ranges, idle_thread
 
 T = TypeVar("T")
 
-#: numbers in the input of a part, at least: below it a thread costs more than it saves
-LEAST_INPUT = 1 << 15
+#: numbers in the input of a part, and that times the model's parameters, at least: below them a thread costs more
+#: than it saves
+LEAST_INPUT, LEAST_WORK = 1 << 15, 1 << 29
 
 
 class Threads:
@@ -36,8 +37,8 @@ class Threads:
     ----------
     count : int
         Threads in all; this one is among them. 1 computes every batch whole.
-    least_input : int
-        See LEAST_INPUT.
+    least_input, least_work : int
+        See LEAST_INPUT and LEAST_WORK.
 
     Raises
     ------
@@ -45,11 +46,12 @@ class Threads:
         If count < 1.
     """
 
-    def __init__(self, count: int, *, least_input: int = LEAST_INPUT) -> None:
+    def __init__(self, count: int, *, least_input: int = LEAST_INPUT, least_work: int = LEAST_WORK) -> None:
         if count < 1:
             raise ValueError(f"threads expects a number of at least 1, got {count}")
-        self.count, self.least_input = count, least_input
+        self.count, self.least_input, self.least_work = count, least_input, least_work
         self._prepared: Layer | None = None
+        self._parameters = 0
         self._pool = ThreadPoolExecutor(count - 1, "genoml") if count > 1 else None
         self._entered = ExitStack()
 
@@ -65,21 +67,24 @@ class Threads:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def parts_of(self, x: Array) -> int:
-        """In how many parts a batch is computed: the same for the same shape."""
+    def parts_of(self, model: Layer, x: Array) -> int:
+        """In how many parts a batch is computed: the same for the same model and shape."""
+        if self._prepared is not model:
+            # drawn when first needed, which is not for two threads to do
+            self._parameters = sum(prod(value.shape) for value in model.params.values())
+            len(model.state)
+            self._prepared = model
         size: int = prod(x.shape)
-        return max(1, min(self.count, int(x.shape[0]), size // self.least_input))
+        worth = min(size // self.least_input, size * max(self._parameters, 1) // self.least_work)
+        return max(1, min(self.count, int(x.shape[0]), worth))
 
     def vjp(
         self, model: Layer, x: Array, *, training: bool = False, step: int | None = None
     ) -> tuple[Array, Pullback]:
         """``model.vjp`` of the whole batch, computed in parts."""
-        parts = self.parts_of(x)
+        parts = 1 if self.count == 1 else self.parts_of(model, x)
         if parts == 1:
             return model.vjp(x, training=training, step=step)
-        if self._prepared is not model:
-            len(model.params), len(model.state)  # drawn when first needed, which is not for two threads to do
-            self._prepared = model
         xp, meeting = array_namespace(x), Meeting(parts)
         ranges = even_ranges(x.shape[0], parts)
         places = [Part(i, (ranges[i],), x.shape[0], meeting) for i in range(parts)]

@@ -25,7 +25,7 @@ from support.planted import planted_data
 def run(model: Layer, x: Array, threads: int) -> dict[str, np.ndarray]:
     """Output, gradients and state of a training step."""
     to_numpy, rng = model.backend.to_numpy, np.random.default_rng(2)
-    with Threads(threads, least_input=1) as shared:
+    with Threads(threads, least_input=1, least_work=1) as shared:
         y, pullback = shared.vjp(model, x, training=True, step=3)
         cotangent = model.backend.asarray(rng.standard_normal(tuple(y.shape)), model.dtype)
         grad_x, grads = pullback(cotangent)
@@ -89,11 +89,16 @@ def test_both_strands_of_a_symmetric_model_keep_their_masks() -> None:
 
 def test_parts_are_even_and_cover_the_batch() -> None:
     assert even_ranges(7, 3) == [(0, 2), (2, 4), (4, 7)]
-    with Threads(4, least_input=10) as shared:
-        assert shared.parts_of(np.zeros((8, 5))) == 4
-        assert shared.parts_of(np.zeros((8, 2))) == 1
-        assert shared.parts_of(np.zeros((3, 50))) == 3
-        assert shared.parts_of(np.zeros((0, 50))) == 1
+    model = nn.Dense(5, 3)  # 18 parameters
+    with Threads(4, least_input=10, least_work=180) as shared:
+        assert shared.parts_of(model, np.zeros((8, 5))) == 4
+        assert shared.parts_of(model, np.zeros((8, 2))) == 1
+        assert shared.parts_of(model, np.zeros((3, 50))) == 3
+        assert shared.parts_of(model, np.zeros((0, 50))) == 1
+    with Threads(4, least_input=1, least_work=400) as shared:
+        assert shared.parts_of(model, np.zeros((8, 5))) == 1
+        assert shared.parts_of(model, np.zeros((8, 6))) == 2
+        assert shared.parts_of(nn.Dense(50, 3), np.zeros((8, 5))) == 4
 
 
 class FailsInPart(nn.ReLU):
@@ -112,7 +117,7 @@ def test_an_error_in_one_part_reaches_the_caller_and_leaves_nobody_waiting(marke
     model = nn.Sequential([FailsInPart(), nn.BatchNorm1D(3)])
     before = threading.active_count()
     with (
-        Threads(3, least_input=1) as shared,
+        Threads(3, least_input=1, least_work=1) as shared,
         np.errstate(all="ignore"),
         pytest.raises(ArithmeticError, match="marked"),
     ):
@@ -125,7 +130,7 @@ def test_training_is_bitwise_the_same_for_the_same_number_of_threads(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genoml.threads.LEAST_INPUT", 1)
-    monkeypatch.setattr(Threads.__init__, "__kwdefaults__", {"least_input": 1})
+    monkeypatch.setattr(Threads.__init__, "__kwdefaults__", {"least_input": 1, "least_work": 1})
 
     def weights(count: int) -> dict[str, np.ndarray]:
         model = small_model("motif_cnn", "numpy", "float32")
@@ -141,7 +146,7 @@ def test_training_is_bitwise_the_same_for_the_same_number_of_threads(
 def test_predictions_do_not_depend_on_the_number_of_threads() -> None:
     model, codes = small_model("danq", "numpy", "float32"), planted_data(300, 30).codes
     one = predict_outputs(model, codes, threads=1)
-    with Threads(3, least_input=1) as shared:
+    with Threads(3, least_input=1, least_work=1) as shared:
         np.testing.assert_allclose(predict_outputs(model, codes, threads=shared), one, rtol=1e-5, atol=1e-6)
 
 
