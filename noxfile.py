@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: the suite's own variants, by the name of their session; every other backend is one variant, of its own name
 VARIANTS = {
-    "numpy": ["numpy", "numpy-readonly"],
+    "numpy": ["numpy", "numpy-compiled", "numpy-readonly"],
     "strict": ["strict-device1", "strict-nofloat64", "strictest"],
 }
 

@@ -17,6 +17,13 @@ from genoml.backend import Array, Backend, BackendError
 from genoml_numpy.memory import keep_freed_memory
 
 
+def compiled_twins() -> Mapping[str, Callable[..., Any]]:
+    """All twins, those of Numba in place of NumPy's; ImportError without it."""
+    from genoml_numpy import compiled, twins
+
+    return {**twins.TWINS, **compiled.TWINS}
+
+
 class NumpyBackend(Backend):
     """Arrays are ``numpy.ndarray``; the device is the CPU."""
 
@@ -41,7 +48,7 @@ class NumpyBackend(Backend):
         if wanted == "0":
             return TWINS
         try:
-            from genoml_numpy import compiled
+            return compiled_twins()
         except ImportError as error:
             if wanted == "auto":
                 return TWINS
@@ -49,7 +56,6 @@ class NumpyBackend(Backend):
             raise BackendError(
                 f"GENOML_COMPILED=1 needs Numba, which cannot be used ({error}); {hint}"
             ) from error
-        return {**TWINS, **compiled.TWINS}
 
     @property
     def threads(self) -> int:

@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genoml.backend import use_backend
+from genoml.models import build_model
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.conv1d_max import conv1d_max
+from genoml.train import FitOptions, fit
 from genoml_numpy import NumpyBackend, compiled
 from genoml_numpy.compiled import bases
 from genoml_numpy.twins import TWINS
+from support.backends import CompiledNumpyBackend
+from support.models import ONE_LABEL
 from support.operations import LAYOUTS, assert_close, laid_out
+from support.planted import planted_data
 from support.subprocesses import BLOCK, output_of
 
 
@@ -133,3 +139,15 @@ def test_the_compiled_twins_serve_what_training_uses() -> None:
     wanted: set[Any] = {"conv1d_max", "conv1d_vjp", "rectified_vjp", "squares_around"}
     assert compiled.TWINS.keys() == wanted
     assert wanted <= TWINS.keys()
+
+
+def test_a_network_trains_with_them_as_without() -> None:
+    losses = []
+    for backend in (NumpyBackend(), CompiledNumpyBackend()):
+        with use_backend(backend):
+            model = build_model(
+                "basset", ONE_LABEL["basset"] | {"length_bp": 45, "n_outputs": 1}, backend=backend
+            )
+            history = fit(model, planted_data(40, 45), options=FitOptions(epochs=2, batch_size=20, threads=2))
+        losses.append([record["loss"] for record in history.epochs])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)

@@ -22,7 +22,8 @@ functions behind them are those of `genoml.testing`, which measure a layer of yo
 
 {measures}
 
-`numpy-readonly` is NumPy with read-only arrays and without genoml's own versions of operations; the strict variants
+`numpy-compiled` is NumPy with the operations that Numba compiles; `numpy-readonly` is NumPy with read-only arrays and
+without genoml's own versions of operations; the strict variants
 are [array-api-strict](https://data-apis.org/array-api-strict/): on a device that is not the host, without float64,
 and with its strictest flags. A figure of 0 is equality to the last bit. A limit that a backend cannot keep would stand
 in the `limits.toml` of its package, and here in its place ([../backends/README.md](../backends/README.md)).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 
 from genoml.backend import Array, Backend, backend_entry_points, get_backend
 from genoml.testing import has_float64
-from genoml_numpy import NumpyBackend
+from genoml_numpy import NumpyBackend, compiled_twins
 from support.limits import Suite, limits_file, read_suite
 
 __all__ = [
     "OWN_VARIANTS",
+    "CompiledNumpyBackend",
     "ReadOnlyNumpyBackend",
     "StrictBackend",
     "default_variants",
@@ -35,6 +36,8 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # JAX compiles each small operation anew for each shape, and the tests spend their time on that
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# the variant "numpy" is NumPy alone, in fresh processes too; "numpy-compiled" has Numba's twins
+os.environ.setdefault("GENOML_COMPILED", "0")
 
 
 class ReadOnlyNumpyBackend(NumpyBackend):
@@ -50,6 +53,16 @@ class ReadOnlyNumpyBackend(NumpyBackend):
         array = np.array(values, dtype=dtype)
         array.flags.writeable = False
         return array
+
+
+class CompiledNumpyBackend(NumpyBackend):
+    """NumPy with the twins that Numba compiles."""
+
+    name = "numpy-compiled"
+
+    @property
+    def twins(self) -> Mapping[str, Any]:
+        return compiled_twins()
 
 
 class StrictBackend(Backend):
@@ -80,6 +93,7 @@ class StrictBackend(Backend):
 
 #: the suite's own, stricter than any real backend, beside each backend's variant of its own name
 OWN_VARIANTS = {
+    "numpy-compiled": "numpy",
     "numpy-readonly": "numpy",
     "strict-device1": None,
     "strict-nofloat64": None,
@@ -115,13 +129,16 @@ def installed_variants() -> list[str]:
 
 def default_variants() -> list[str]:
     """All of these but those that ask to be left out."""
-    return [name for name in installed_variants() if suite_of(name).by_default]
+    left_out = {"numpy-compiled"}  # differs from numpy in four operations, whose own tests are always run
+    return [name for name in installed_variants() if suite_of(name).by_default and name not in left_out]
 
 
 @contextmanager
 def open_variant(name: str) -> Iterator[Backend]:
     """The variant's backend; named and absent is an error."""
-    if name == "numpy-readonly":
+    if name == "numpy-compiled":
+        yield CompiledNumpyBackend()
+    elif name == "numpy-readonly":
         yield ReadOnlyNumpyBackend()
     elif name == "strict-device1":
         yield StrictBackend("device1")
