@@ -1,22 +1,14 @@
-"""CuPy: the CUDA backend. One GPU a process, chosen by ``CUDA_VISIBLE_DEVICES``."""
+"""CuPy: the CUDA backend. One GPU a process, chosen by ``CUDA_VISIBLE_DEVICES``; see docs/gpu.md."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from genoml.backend import Array, Backend, BackendError
-
-try:
-    import array_api_compat.cupy as xp
-    import cupy
-except ImportError as error:
-    raise ImportError(
-        f"CuPy is not installed ({error}); pip install 'genoml-xp[cuda12]' or 'genoml-xp[cuda13]', "
-        "whichever CUDA version nvidia-smi shows"
-    ) from error
 
 
 class CupyBackend(Backend):
@@ -26,6 +18,15 @@ class CupyBackend(Backend):
     asynchronous = True
 
     def __init__(self) -> None:
+        # not above: the twins are imported, and their kernels tested, where there is no CuPy
+        try:
+            import array_api_compat.cupy as xp
+            import cupy
+        except ImportError as error:
+            raise ImportError(
+                f"CuPy is not installed ({error}); pip install 'genoml-xp[cuda12]' or 'genoml-xp[cuda13]', "
+                "whichever CUDA version nvidia-smi shows"
+            ) from error
         # CuPy imports without a GPU, and fails at the first allocation with a driver's message
         if not cupy.cuda.is_available():
             raise BackendError(
@@ -33,36 +34,62 @@ class CupyBackend(Backend):
                 "or use --backend numpy"
             )
         self.xp = xp
+        self.cupy = cupy
         self.device = cupy.cuda.Device()
+
+    @cached_property
+    def _twins(self) -> dict[str, Callable[..., Any]]:
+        from genoml_cupy import special
+        from genoml_cupy.launch import CudaKernels
+        from genoml_cupy.twins import twins_on
+
+        own = {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
+        return own | twins_on(CudaKernels())
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """The library's own special functions."""
-        from genoml_cupy import special
-
-        return {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
+        """Kernels of our own, and the library's special functions."""
+        return self._twins
 
     def owns(self, array: object) -> bool:
         """Whether it is a CuPy array."""
-        return isinstance(array, cupy.ndarray)
+        return isinstance(array, self.cupy.ndarray)
 
     def asarray(self, values: Any, dtype: str | None = None) -> Array:
         """Copy host values to the GPU."""
-        return cupy.asarray(values, dtype=dtype)
+        return self.cupy.asarray(values, dtype=dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy to the host; this waits for the GPU."""
-        return np.asarray(cupy.asnumpy(array))
+        return np.asarray(self.cupy.asnumpy(array))
 
     def synchronize(self) -> None:
         """Wait for the current stream."""
-        cupy.cuda.get_current_stream().synchronize()
+        self.cupy.cuda.get_current_stream().synchronize()
 
     def describe(self) -> dict[str, str]:
-        """The GPU's name, its driver, and CuPy's version."""
-        properties = cupy.cuda.runtime.getDeviceProperties(self.device.id)
-        driver = cupy.cuda.runtime.driverGetVersion()
+        """The GPU's name, its driver, and CuPy's version; and whether its products round to TF32."""
+        runtime = self.cupy.cuda.runtime
+        properties, driver = runtime.getDeviceProperties(self.device.id), runtime.driverGetVersion()
         return {
             "device": f"{properties['name'].decode()} (CUDA driver {driver // 1000}.{driver % 1000 // 10})",
-            "version": cupy.__version__,
+            "version": self.cupy.__version__ + (" with TF32" if self.tf32 else ""),
         }
+
+    @property
+    def tf32(self) -> bool:
+        """Whether float32 matrix products round their factors to 10 bits, for tensor cores.
+
+        Off unless the environment has ``CUPY_TF32=1``; may be set. It reaches products of two matrices, which is
+        what convolutions and dense layers are made of.
+        """
+        from cupy._core import _routines_linalg as linalg
+
+        return bool(linalg.get_compute_type("float32") == linalg.COMPUTE_TYPE_TF32)
+
+    @tf32.setter
+    def tf32(self, wanted: bool) -> None:
+        from cupy._core import _routines_linalg as linalg
+
+        kind = linalg.COMPUTE_TYPE_TF32 if wanted else linalg.COMPUTE_TYPE_DEFAULT
+        linalg.set_compute_type("float32", kind)

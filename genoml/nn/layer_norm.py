@@ -8,9 +8,11 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.ops._dispatch import operation
 from genoml.random import Initializer, constant
 
 
+@operation
 def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
     """(x - mean) / sqrt(var + eps) over the axes, with the biased variance; and its pullback."""
     xp = array_namespace(x)

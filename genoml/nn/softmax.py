@@ -7,6 +7,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.ops._dispatch import operation
 
 #: what a score that is not allowed becomes: far below any real one, and finite, so that no inf - inf arises
 LOWEST = -1e30
@@ -17,6 +18,7 @@ def constant_like(x: Array, value: float) -> Array:
     return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
 
 
+@operation
 def softmax(x: Array, axis: int = -1) -> Array:
     """exp(x) / sum exp(x), of x minus its maximum, so that nothing overflows."""
     xp = array_namespace(x)
@@ -24,6 +26,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     return powers / xp.sum(powers, axis=axis, keepdims=True)
 
 
+@operation
 def softmax_gradient(y: Array, grad: Array, axis: int = -1) -> Array:
     """dL/dx = y (g - sum(g y)), from dy_i/dx_j = y_i (delta_ij - y_j)."""
     xp = array_namespace(y)

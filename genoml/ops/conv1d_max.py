@@ -29,6 +29,7 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
     return xp.max(y, axis=1), xp.argmax(y, axis=1)
 
 
+@operation
 def conv1d_max_grad_w(
     x: Array, positions: Array, grad: Array, kernel_size: int, stride: int = 1, dilation: int = 1
 ) -> Array:

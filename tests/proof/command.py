@@ -37,12 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--check", action="store_true", help="measure anew and compare with the page")
     parser.add_argument("--backend", help="measure this backend alone, and record it under backends/verified")
+    parser.add_argument("--into", type=Path, default=VERIFIED, metavar="FOLDER",
+                        help="with --backend, where to record it [backends/verified]")  # fmt: skip
     parser.add_argument("--keep", action="append", default=[], metavar="VARIANT",
                         help="take this column's figures from the page where it has them")  # fmt: skip
     options = parser.parse_args(arguments)
     if options.backend:
         try:
-            found = record(all_sections(), options.backend, VERIFIED)
+            found = record(all_sections(), options.backend, options.into)
         except BackendError as error:
             parser.error(str(error))
     elif options.check:

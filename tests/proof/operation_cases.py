@@ -247,6 +247,8 @@ def attention() -> OperationCase:
 @cache
 def cases() -> dict[str, OperationCase]:
     """Every operation, by its name and settings."""
+    from proof.row_operations import row_cases
+
     return {
         "adam_update": adam(),
         "conv1d_vjp": convolution(40, 7),
@@ -271,4 +273,4 @@ def cases() -> dict[str, OperationCase]:
         "random_uniform": uniform_numbers(),
         "alignment_scores": alignment(local=False),
         "alignment_scores, local": alignment(local=True),
-    }
+    } | row_cases()

@@ -138,7 +138,7 @@ def test_hardware_that_was_never_at_hand_is_said_so(tmp_path: Path) -> None:
 
 def test_the_columns_are_the_backends_of_this_repository() -> None:
     columns, hardware = page_columns()
-    assert columns[:2] == ["numpy", "numpy-readonly"]
+    assert columns[:3] == ["numpy", "numpy-compiled", "numpy-readonly"]
     assert {"torch", "jax"} <= set(columns)
     assert hardware == ["cupy"]
     assert (ROOT / "pyproject.toml").exists()

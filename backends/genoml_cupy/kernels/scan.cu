@@ -1,0 +1,97 @@
+// The largest value of a correlation along each sequence, and the gradient of its kernels. The correlation itself,
+// (n, positions, filters), never goes through memory.
+//
+// y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
+
+// filters of one thread, and threads of a block; the twin computes grid and shared memory from both
+#define TILE 8
+#define THREADS 128
+
+// Block (n, t): sequence n and filters 8 t .. 8 t + 7. The weights of these filters, and the part of the sequence
+// that 128 neighbouring positions read, lie in shared memory; a thread holds the 8 sums of one position, and the
+// best value of each filter over the positions it has seen.
+extern "C" __global__ void scan_max(
+    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const REAL* w, index_t channels,
+    index_t kernel_size, index_t filters, index_t stride, index_t dilation, index_t positions, REAL* y,
+    index_t* at) {
+  DYNAMIC_SHARED(dynamic_shared);
+  __shared__ REAL best_of[THREADS];
+  __shared__ index_t place_of[THREADS];
+  index_t reach = (kernel_size - 1) * dilation, segment = (THREADS - 1) * stride + reach + 1;
+  REAL* weights = (REAL*)dynamic_shared;                  // (kernel_size, channels, TILE)
+  REAL* bases = weights + kernel_size * channels * TILE;  // (segment, channels)
+  index_t row = blockIdx.x, first_filter = (index_t)blockIdx.y * TILE;
+  int thread = threadIdx.x;
+
+  for (index_t i = thread; i < kernel_size * channels * TILE; i += THREADS) {
+    index_t filter = first_filter + i % TILE;
+    weights[i] = filter < filters ? w[i / TILE * filters + filter] : (REAL)0;
+  }
+  REAL best[TILE];
+  index_t place[TILE];
+  for (int f = 0; f < TILE; ++f) {
+    best[f] = 0;
+    place[f] = -1;  // none seen
+  }
+  const REAL* sequence = x + row * stride_n;
+  index_t length = (positions - 1) * stride + reach + 1;  // what the positions read of it
+  for (index_t start = 0; start < positions; start += THREADS) {
+    __syncthreads();  // the segment before has been read
+    for (index_t i = thread; i < segment * channels; i += THREADS) {
+      index_t base = start * stride + i / channels;
+      if (base < length) bases[i] = sequence[base * stride_l + i % channels * stride_c];
+    }
+    __syncthreads();
+    index_t position = start + thread;
+    if (position < positions) {
+      REAL sums[TILE];
+      for (int f = 0; f < TILE; ++f) sums[f] = 0;
+      for (index_t k = 0; k < kernel_size; ++k)
+        for (index_t c = 0; c < channels; ++c) {
+          REAL value = bases[(thread * stride + k * dilation) * channels + c];
+          const REAL* row_of_weights = weights + (k * channels + c) * TILE;
+          for (int f = 0; f < TILE; ++f) sums[f] += value * row_of_weights[f];
+        }
+      for (int f = 0; f < TILE; ++f)
+        if (place[f] < 0 || is_better(sums[f], position, best[f], place[f])) {
+          best[f] = sums[f];
+          place[f] = position;
+        }
+    }
+  }
+  for (int f = 0; f < TILE; ++f) {
+    __syncthreads();
+    best_of[thread] = best[f];
+    place_of[thread] = place[f];
+    __syncthreads();
+    for (int half = THREADS / 2; half > 0; half /= 2) {
+      if (thread < half && place_of[thread + half] >= 0 &&
+          (place_of[thread] < 0 ||
+           is_better(best_of[thread + half], place_of[thread + half], best_of[thread], place_of[thread]))) {
+        best_of[thread] = best_of[thread + half];
+        place_of[thread] = place_of[thread + half];
+      }
+      __syncthreads();
+    }
+    if (thread == 0 && first_filter + f < filters) {
+      y[row * filters + first_filter + f] = best_of[0];
+      at[row * filters + first_filter + f] = place_of[0];
+    }
+  }
+}
+
+// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won
+extern "C" __global__ void scan_max_grad_w(
+    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const index_t* at, const REAL* grad,
+    index_t grad_n, index_t grad_f, index_t n, index_t channels, index_t kernel_size, index_t filters,
+    index_t stride, index_t dilation, REAL* grad_w) {
+  for (index_t i = FIRST; i < kernel_size * channels * filters; i += STEP) {
+    index_t filter = i % filters, channel = i / filters % channels, k = i / filters / channels;
+    REAL total = 0;
+    for (index_t row = 0; row < n; ++row) {
+      index_t base = at[row * filters + filter] * stride + k * dilation;
+      total += grad[row * grad_n + filter * grad_f] * x[row * stride_n + base * stride_l + channel * stride_c];
+    }
+    grad_w[i] = total;
+  }
+}

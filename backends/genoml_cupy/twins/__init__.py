@@ -1,0 +1,38 @@
+"""CUDA versions of operations of genoml.ops and genoml.nn, each with its reason in its kernel's file.
+
+They are written against ``Kernels`` and not against CuPy, so that the tests run the same lines, and the same
+kernels, on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from genoml_cupy.launch import Kernels
+from genoml_cupy.twins.adam import adam_update
+from genoml_cupy.twins.norm import standardize_vjp
+from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
+from genoml_cupy.twins.rectify import rectified_vjp
+from genoml_cupy.twins.scan import conv1d_max, conv1d_max_grad_w
+from genoml_cupy.twins.softmax import softmax, softmax_gradient
+from genoml_cupy.twins.threefry import random_uniform
+
+_TWINS = (
+    adam_update,
+    conv1d_max,
+    conv1d_max_grad_w,
+    global_max_vjp,
+    max_pool1d_vjp,
+    random_uniform,
+    rectified_vjp,
+    softmax,
+    softmax_gradient,
+    standardize_vjp,
+)
+
+
+def twins_on(kernels: Kernels) -> dict[str, Callable[..., Any]]:
+    """Operation name -> its twin, which launches these kernels."""
+    return {twin.__name__: partial(twin, kernels) for twin in _TWINS}

@@ -1,0 +1,57 @@
+"""The largest value of a correlation, which itself never goes through memory, and its sparse gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genoml.backend import Array
+from genoml.ops.conv1d import output_length
+from genoml_cupy.launch import SHARED_BYTES, Kernels
+from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
+
+#: filters of a thread and threads of a block, as in kernels/scan.cu
+_TILE, _THREADS = 8, 128
+#: a block reads a whole sequence: beyond this a matrix product, which shares it out, takes less time
+_LONGEST = 1 << 16
+
+
+def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
+    """See genoml.ops.conv1d_max.conv1d_max; covers what fits shared memory, as kernels over bases do."""
+    if not covered(x, w):
+        return NotImplemented
+    (n, length, channels), (kernel_size, _, filters), xp = x.shape, w.shape, kernels.xp
+    positions = output_length(length, kernel_size, stride, dilation)
+    segment = (_THREADS - 1) * stride + (kernel_size - 1) * dilation + 1
+    dynamic = (kernel_size * _TILE + segment) * channels * x.dtype.itemsize
+    static = _THREADS * (x.dtype.itemsize + 8)
+    if positions < 1 or length > _LONGEST or dynamic + static > SHARED_BYTES:
+        return NotImplemented
+    y, at = xp.empty((n, filters), dtype=x.dtype), xp.empty((n, filters), dtype="int64")
+    grid = n, -(-filters // _TILE), 1
+    kernels.launch(
+        "scan", "scan_max", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x), xp.ascontiguousarray(w),
+        *indices(channels, kernel_size, filters, stride, dilation, positions), y, at, shared_bytes=dynamic,
+    )  # fmt: skip
+    return y, at
+
+
+def conv1d_max_grad_w(
+    kernels: Kernels,
+    x: Array,
+    positions: Array,
+    grad: Array,
+    kernel_size: int,
+    stride: int = 1,
+    dilation: int = 1,
+) -> Any:
+    """See genoml.ops.conv1d_max.conv1d_max_grad_w."""
+    if not covered(x, grad) or str(positions.dtype) != "int64":
+        return NotImplemented
+    (n, _, channels), filters, xp = x.shape, grad.shape[1], kernels.xp
+    grad_w = xp.empty((kernel_size, channels, filters), dtype=x.dtype)
+    kernels.launch(
+        "scan", "scan_max_grad_w", x.dtype, *elementwise(grad_w.size), x, *strides(x),
+        xp.ascontiguousarray(positions), grad, *strides(grad),
+        *indices(n, channels, kernel_size, filters, stride, dilation), grad_w,
+    )  # fmt: skip
+    return grad_w

@@ -1,0 +1,261 @@
+"""Every CUDA twin equals its operation's standard version: random shapes, memory layouts, dtypes, and edges."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from genoml.backend import Array, Backend
+from genoml.nn.layer_norm import standardize_vjp
+from genoml.nn.softmax import softmax, softmax_gradient
+from genoml.ops._dispatch import Operation
+from genoml.ops.adam import adam_update
+from genoml.ops.conv1d import output_length
+from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w
+from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml.ops.rectify import rectified_vjp
+from genoml.ops.threefry import random_uniform
+from support.operations import LAYOUTS
+
+SOME = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+DTYPES = st.sampled_from(["float32", "float64"])
+VIEWS = st.sampled_from(LAYOUTS)
+SEEDS = st.integers(0, 999)
+SMALL = st.integers(1, 5)
+
+
+def view(
+    on: Backend, seed: int, shape: tuple[int, ...], dtype: str, layout: str, whole: bool = False
+) -> Array:
+    """A random array of three axes on the device whose memory is laid out in an unusual way."""
+    rng, (n, length, channels) = np.random.default_rng(seed), shape
+
+    def drawn(*sizes: int) -> Array:
+        values = rng.integers(-2, 3, sizes) if whole else rng.standard_normal(sizes)
+        return on.asarray(values.astype(dtype))
+
+    if layout == "channels-first":
+        return on.xp.permute_dims(drawn(n, channels, length), (0, 2, 1))
+    if layout == "gaps":
+        return drawn(n, 2 * length, channels + 1)[:, ::2, 1:]
+    if layout == "reversed":
+        return drawn(n, length, channels)[:, ::-1]
+    if layout == "broadcast":
+        return on.xp.broadcast_to(drawn(n, 1, channels), shape)
+    return drawn(n, length, channels)
+
+
+def twin_of(on: Backend, operation: Operation) -> Any:
+    return on.twins[operation.name]
+
+
+def assert_same(on: Backend, got: Any, expected: Any, dtype: str) -> None:
+    """Equal to rounding, of the same shape and dtype; NaN where NaN."""
+    found, wanted = on.to_numpy(got), on.to_numpy(expected)
+    assert found.shape == wanted.shape
+    assert found.dtype == wanted.dtype
+    scale = 1.0 + np.max(np.abs(wanted), initial=0.0, where=np.isfinite(wanted))
+    limit = (1e-12 if dtype == "float64" else 2e-5) * scale
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=limit)
+
+
+def assert_vjp_same(
+    on: Backend, operation: Operation, arguments: tuple[Any, ...], grad: Array, dtype: str
+) -> None:
+    y, pullback = twin_of(on, operation)(*arguments)
+    expected, expected_pullback = operation.standard(*arguments)
+    assert_same(on, y, expected, dtype)
+    assert_same(on, pullback(grad), expected_pullback(grad), dtype)
+
+
+@SOME
+@given(
+    SMALL,
+    st.integers(1, 30),
+    SMALL,
+    st.integers(1, 6),
+    st.integers(1, 7),
+    st.booleans(),
+    DTYPES,
+    VIEWS,
+    VIEWS,
+    SEEDS,
+)
+def test_max_pooling(
+    cuda: Backend, n: int, length: int, channels: int, size: int, stride: int, ceil_mode: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    x = view(cuda, seed, (n, max(length, size), channels), dtype, layout, whole=True)  # with many equals
+    y, _ = max_pool1d_vjp.standard(x, size, stride, ceil_mode)
+    grad = view(cuda, seed + 1, tuple(y.shape), dtype, grad_layout)
+    assert_vjp_same(cuda, max_pool1d_vjp, (x, size, stride, ceil_mode), grad, dtype)
+
+
+@SOME
+@given(
+    SMALL, st.integers(1, 30), SMALL, st.integers(1, 6), st.booleans(), st.booleans(), DTYPES, VIEWS, SEEDS
+)
+def test_a_rectifier_with_what_stands_around_it(
+    cuda: Backend, n: int, length: int, channels: int, size: int, ceil_mode: bool, affine: bool,
+    dtype: str, layout: str, seed: int,
+) -> None:  # fmt: skip
+    x = view(cuda, seed, (n, max(length, size), channels), dtype, layout, whole=True)
+    mean, scale, shift, slope, constant = (
+        view(cuda, seed + k, (1, 1, channels), dtype, "contiguous")[0, 0, :] for k in range(1, 6)
+    )
+    options = {"mean": mean, "scale": scale} if affine else {}
+    y, pullback = twin_of(cuda, rectified_vjp)(x, shift, size, ceil_mode, **options)
+    expected, expected_pullback = rectified_vjp.standard(x, shift, size, ceil_mode, **options)
+    assert_same(cuda, y, expected, dtype)
+    grad = view(cuda, seed + 6, tuple(y.shape), dtype, layout)
+    found, wanted = pullback(grad), expected_pullback(grad)
+    assert (found[1] is None) == (wanted[1] is None) == (not affine)
+    for got, right in zip(found[:2], wanted[:2], strict=True):
+        if right is not None:
+            assert_same(cuda, got, right, dtype)
+    for arguments in ((), (scale, slope, constant)):
+        assert_same(cuda, found[2](*arguments), wanted[2](*arguments), dtype)
+
+
+@SOME
+@given(SMALL, st.integers(1, 40), st.integers(1, 70), DTYPES, VIEWS, st.booleans(), SEEDS)
+def test_the_global_maximum(
+    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, spread: bool, seed: int
+) -> None:
+    x = view(cuda, seed, (n, length, channels), dtype, layout, whole=True)
+    grad = view(cuda, seed + 1, (n, 1, channels), dtype, "contiguous")[:, 0, :]
+    if spread:
+        grad = cuda.xp.broadcast_to(grad[:1, :1], (n, channels))
+    assert_vjp_same(cuda, global_max_vjp, (x,), grad, dtype)
+
+
+@SOME
+@given(
+    st.integers(1, 3), st.integers(0, 150), SMALL, st.integers(1, 20), st.integers(1, 7), st.integers(1, 3),
+    st.integers(1, 3), DTYPES, VIEWS, SEEDS,
+)  # fmt: skip
+def test_the_maximum_of_a_scan_and_the_gradient_of_its_kernels(
+    cuda: Backend, n: int, extra: int, channels: int, filters: int, kernel_size: int, stride: int,
+    dilation: int, dtype: str, layout: str, seed: int,
+) -> None:  # fmt: skip
+    shape = (n, (kernel_size - 1) * dilation + 1 + extra, channels)
+    x = view(cuda, seed, shape, dtype, layout, whole=True)  # sums are exact, so that ties are ties
+    w = view(cuda, seed + 1, (kernel_size, channels, filters), dtype, layout, whole=True)
+    y, positions = twin_of(cuda, conv1d_max)(x, w, stride, dilation)
+    expected, expected_positions = conv1d_max.standard(x, w, stride, dilation)
+    assert_same(cuda, y, expected, dtype)
+    np.testing.assert_array_equal(cuda.to_numpy(positions), cuda.to_numpy(expected_positions))
+    grad = view(cuda, seed + 2, (n, filters, 1), dtype, layout)[:, :, 0]
+    arguments = (x, positions, grad, kernel_size, stride, dilation)
+    assert_same(
+        cuda, twin_of(cuda, conv1d_max_grad_w)(*arguments), conv1d_max_grad_w.standard(*arguments), dtype
+    )
+
+
+@SOME
+@given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
+def test_softmax_and_its_gradient(
+    cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
+) -> None:
+    x = 5.0 * view(cuda, seed, (n, length, size), dtype, layout)
+    grad = view(cuda, seed + 1, (n, length, size), dtype, grad_layout)
+    y = twin_of(cuda, softmax)(x)
+    assert_same(cuda, y, softmax.standard(x), dtype)
+    assert_same(cuda, twin_of(cuda, softmax_gradient)(y, grad), softmax_gradient.standard(y, grad), dtype)
+
+
+@SOME
+@given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
+def test_standardisation(
+    cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
+) -> None:
+    x = 3.0 + view(cuda, seed, (n, length, size), dtype, layout)
+    grad = view(cuda, seed + 1, (n, length, size), dtype, grad_layout)
+    # with eps = 0.1, so that a row of equals does not make rounding errors large
+    assert_vjp_same(cuda, standardize_vjp, (x, (-1,), 0.1), grad, dtype)
+
+
+@SOME
+@given(SMALL, SMALL, SMALL, DTYPES, VIEWS, SEEDS)
+def test_adams_update(
+    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, seed: int
+) -> None:
+    param, grad, mean, square = (
+        view(cuda, seed + k, (n, length, channels), dtype, layout if k % 2 else "contiguous")
+        for k in range(4)
+    )
+    options = {"kept": 0.99, "beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
+    given_arrays = (param, grad, mean, square * square)
+    found = twin_of(cuda, adam_update)(*given_arrays, **options)
+    for got, expected in zip(found, adam_update.standard(*given_arrays, **options), strict=True):
+        assert_same(cuda, got, expected, dtype)
+
+
+@SOME
+@given(st.integers(0, 700), st.integers(0, 2**31), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_random_numbers_to_the_last_bit(cuda: Backend, count: int, start: int, step: int, word: int) -> None:
+    like = cuda.asarray(np.zeros(1, np.float32))
+    arguments = (like, (word, 0x9E3779B9 ^ word), step, count, start)
+    found, expected = twin_of(cuda, random_uniform)(*arguments), random_uniform.standard(*arguments)
+    np.testing.assert_array_equal(cuda.to_numpy(found), cuda.to_numpy(expected))
+
+
+# ------------------------------------------------------------ edges
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 5, 10])
+def test_values_that_are_not_finite(cuda: Backend, place: int, value: float) -> None:
+    host = np.random.default_rng(0).standard_normal((2, 11, 3)).astype(np.float32)
+    host[1, place, 1] = value
+    if place == 5:
+        host[1, 8, 1] = value
+    x, w = cuda.asarray(host), cuda.asarray(np.ones((1, 3, 2), np.float32))
+    for operation, arguments, shape in (
+        (max_pool1d_vjp, (x, 3, 2), (2, 5, 3)), (max_pool1d_vjp, (x, 4, 4, True), (2, 3, 3)),
+        (global_max_vjp, (x,), (2, 3)),
+    ):  # fmt: skip
+        assert_vjp_same(cuda, operation, arguments, cuda.asarray(np.ones(shape, np.float32)), "float32")
+    with np.errstate(invalid="ignore"):  # NumPy's warnings of the standard version
+        pairs = list(zip(twin_of(cuda, conv1d_max)(x, w), conv1d_max.standard(x, w), strict=True))
+        assert_same(cuda, twin_of(cuda, softmax)(x), softmax.standard(x), "float32")
+    for got, expected in pairs:
+        assert_same(cuda, got, expected, "float32")
+
+
+def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backend) -> None:
+    one, none = cuda.asarray(np.ones((2, 6, 3), np.float32)), cuda.asarray(np.ones((0, 6, 3), np.float32))
+    wide = cuda.asarray(np.ones((2000, 4, 1), np.float32))
+    long = cuda.asarray(np.ones((1, (1 << 16) + 1, 4), np.float32))
+    double, whole = cuda.asarray(np.ones((2, 6, 3))), cuda.asarray(np.ones((2, 6, 3), np.int32))
+    options = {"kept": 1.0, "beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
+    for operation, arguments in (
+        (max_pool1d_vjp, (none, 2, 2)), (max_pool1d_vjp, (whole, 2, 2)), (max_pool1d_vjp, (one, 7, 7)),
+        (global_max_vjp, (none,)), (rectified_vjp, (none, one[0, 0, :])), (rectified_vjp, (one, double[0, 0, :])),
+        (conv1d_max, (none, one)), (conv1d_max, (long, wide)),
+        (conv1d_max, (long, wide[:3, :, :])), (conv1d_max, (one, double)),
+        (conv1d_max_grad_w, (one, whole[:, 0, :], one[:, 0, :], 1)),
+        (softmax, (one, 1)), (softmax, (none,)), (softmax_gradient, (one, double)),
+        (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
+    ):  # fmt: skip
+        assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
+    assert twin_of(cuda, adam_update)(one, one, double, one, **options) is NotImplemented
+
+
+@pytest.mark.parametrize("kernel_size", [19, 24])
+def test_a_scan_as_long_as_models_have_it(cuda: Backend, kernel_size: int) -> None:
+    rng = np.random.default_rng(0)
+    x = cuda.asarray(np.eye(4, dtype=np.float32)[rng.integers(0, 4, (2, 500))])
+    w = cuda.asarray(rng.standard_normal((kernel_size, 4, 17)).astype(np.float32))
+    y, positions = twin_of(cuda, conv1d_max)(x, w)
+    expected, expected_positions = conv1d_max.standard(x, w)
+    assert_same(cuda, y, expected, "float32")
+    assert output_length(500, kernel_size) > 4 * 100
+    np.testing.assert_array_equal(cuda.to_numpy(positions), cuda.to_numpy(expected_positions))

@@ -1,0 +1,130 @@
+"""Operations along the rows of a matrix, and the gradient of a scan, each with a plain loop and PyTorch beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml.nn.layer_norm import standardize_vjp
+from genoml.nn.softmax import softmax, softmax_gradient
+from genoml.ops.conv1d_max import conv1d_max_grad_w
+from proof.operation_cases import Arrays, OperationCase
+
+RNG = np.random.default_rng(12)
+_EPS = 1e-5
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])
+
+
+def _by_torch(function: Any, a: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """y of a function of x, and grad_x."""
+    import torch
+
+    x = torch.tensor(a["x"], requires_grad=True)
+    y = function(torch, x)
+    y.backward(torch.tensor(a["grad"]))
+    return y.detach().numpy(), x.grad.numpy()
+
+
+def _powers(row: np.ndarray) -> np.ndarray:
+    powers = np.array([np.exp(value) for value in row])
+    return powers / sum(powers)
+
+
+def softmax_case() -> OperationCase:
+    """Rows that sum to one."""
+    x = 3.0 * RNG.standard_normal((3, 4, 7))
+    return OperationCase(
+        {"x": x, "grad": RNG.standard_normal(x.shape)},
+        lambda a: {"y": softmax(a["x"])},
+        lambda a: {"y": np.array([_powers(row) for row in _rows(a["x"])]).reshape(x.shape)},
+        lambda a: {"y": _by_torch(lambda torch, x: torch.softmax(x, -1), a)[0]},
+    )
+
+
+def softmax_gradient_case() -> OperationCase:
+    """The gradient of their inputs."""
+    x = 3.0 * RNG.standard_normal((3, 4, 7))
+
+    def loop(a: Arrays) -> Arrays:
+        found = []
+        for row, grad in zip(_rows(a["x"]), _rows(a["grad"]), strict=True):
+            y = _powers(row)
+            found.append((np.diag(y) - np.outer(y, y)) @ grad)
+        return {"y": np.array(found).reshape(x.shape)}
+
+    return OperationCase(
+        {"x": x, "grad": RNG.standard_normal(x.shape)},
+        lambda a: {"y": softmax_gradient(softmax(a["x"]), a["grad"])},
+        loop,
+        lambda a: {"y": _by_torch(lambda torch, x: torch.softmax(x, -1), a)[1]},
+    )
+
+
+def standardize_case() -> OperationCase:
+    """Layer normalisation without scale and shift."""
+    x = 1.0 + 2.0 * RNG.standard_normal((3, 4, 9))
+
+    def run(a: Arrays) -> Arrays:
+        y, pullback = standardize_vjp(a["x"], (-1,), _EPS)
+        return {"y": y, "grad_x": pullback(a["grad"])}
+
+    def loop(a: Arrays) -> Arrays:
+        found, grads = [], []
+        for row, grad in zip(_rows(a["x"]), _rows(a["grad"]), strict=True):
+            n, mean = len(row), sum(row) / len(row)
+            deviation = (sum((value - mean) ** 2 for value in row) / n + _EPS) ** 0.5
+            y = np.array([(value - mean) / deviation for value in row])
+            jacobian = (np.eye(n) - 1.0 / n - np.outer(y, y) / n) / deviation
+            found.append(y)
+            grads.append(jacobian @ grad)
+        return {"y": np.array(found).reshape(x.shape), "grad_x": np.array(grads).reshape(x.shape)}
+
+    def by_torch(a: Arrays) -> Arrays:
+        y, grad = _by_torch(lambda torch, x: torch.nn.functional.layer_norm(x, (9,), eps=_EPS), a)
+        return {"y": y, "grad_x": grad}
+
+    return OperationCase({"x": x, "grad": RNG.standard_normal(x.shape)}, run, loop, by_torch)
+
+
+def window_gradient_case() -> OperationCase:
+    """The gradient of a scan's kernels, of windows at given places."""
+    inputs = {
+        "x": RNG.standard_normal((3, 30, 4)),
+        "positions": RNG.integers(0, 12, (3, 5)),
+        "grad": RNG.standard_normal((3, 5)),
+    }
+
+    def loop(a: Arrays) -> Arrays:
+        found = np.zeros((4, 4, 5))
+        for k, c, f in np.ndindex(*found.shape):
+            found[k, c, f] = sum(
+                a["grad"][n, f] * a["x"][n, 2 * a["positions"][n, f] + k, c] for n in range(3)
+            )
+        return {"y": found}
+
+    def by_torch(a: Arrays) -> Arrays:
+        from parity.counterparts_ops import torch_conv
+
+        spread = (a["positions"][:, None, :] == np.arange(14)[:, None]) * a["grad"][:, None, :]
+        return {"y": torch_conv(a["x"], np.zeros((4, 4, 5)), spread, 2)[2]}
+
+    return OperationCase(
+        inputs,
+        lambda a: {"y": conv1d_max_grad_w(a["x"], a["positions"], a["grad"], 4, 2)},
+        loop,
+        by_torch,
+    )
+
+
+def row_cases() -> dict[str, OperationCase]:
+    """Each by its name."""
+    return {
+        "conv1d_max_grad_w": window_gradient_case(),
+        "softmax": softmax_case(),
+        "softmax_gradient": softmax_gradient_case(),
+        "standardize_vjp": standardize_case(),
+    }
