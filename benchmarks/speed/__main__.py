@@ -1,90 +1,71 @@
-"""Write the tables of docs/performance.md: genoml beside PyTorch on this machine, row by row.
+"""Measure genoml's speed and memory beside PyTorch's and JAX's, and write docs/performance.md.
 
-python -m benchmarks.speed [--threads 1 2] [--pairs 7] [--rows NAME ...] [--smoke]
+python -m benchmarks.speed                          everything, about 20 minutes on two quiet cores
+python -m benchmarks.speed --rows danq --keep       only these rows of the tables, and put them into the page
+python -m benchmarks.speed --growth                 only the growth plots; also --memory, --install, --loop
+python -m benchmarks.speed --profile basset bpnet   only where the time of these networks goes
+python -m benchmarks.speed --page                   the page and the plots made anew from the kept results
+python -m benchmarks.speed --smoke                  a short run that only shows that all works; nothing is kept
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-from collections.abc import Iterator
-from pathlib import Path
+import os
 
-import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
-
-from benchmarks.speed.measure import Timing, gemm_rate, interleaved
-from benchmarks.speed.rows import Row, rows
-from benchmarks.speed.sides import Ours, Theirs
-from genoml.threads import Threads
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-START, END = "<!-- table -->", "<!-- end of table -->"
-COLUMNS = (
-    "network",
-    "step: genoml, ms",
-    "PyTorch, ms",
-    "PyTorch / genoml (range)",
-    "inference: genoml, ms",
-    "PyTorch / genoml (range)",
-)
+from benchmarks.speed import suite
+from benchmarks.speed.page import load, save, sections_text, write_page
+from benchmarks.speed.rows import rows
 
 
-def measure(row: Row, threads: Threads, pairs: int, least: float) -> tuple[Timing, Timing]:
-    """Training step and inference; the outputs are first seen to be equal where the weights can be."""
-    x, torch_x = row.inputs()
-    ours = Ours(row, x, threads, row.ours)
-    theirs = Theirs(row, torch_x, ours.targets)
-    if row.copy is not None:
-        row.copy(ours.model, theirs.module)
-        np.testing.assert_allclose(ours.infer(), theirs.infer(), rtol=1e-3, atol=1e-3)
-    return interleaved(ours.step, theirs.step, pairs, least), interleaved(
-        ours.infer, theirs.infer, pairs, least
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-
-def table(chosen: list[Row], count: int, pairs: int, least: float) -> Iterator[str]:
-    """The Markdown of one number of threads, line by line."""
-    torch.set_num_threads(count)
-    with threadpool_limits(1, user_api="blas"), Threads(count) as threads:
-        before = gemm_rate()
-        yield f"### {count} thread{'s' if count > 1 else ''}\n"
-        yield "| " + " | ".join(COLUMNS) + " |"
-        yield "|" + " --- |" * len(COLUMNS)
-        for row in chosen:
-            step, infer = measure(row, threads, pairs, least)
-            cells = [row.name, f"{1e3 * step.ours:.1f}", f"{1e3 * step.theirs:.1f}", _ratio(step)]
-            yield "| " + " | ".join([*cells, f"{1e3 * infer.ours:.1f}", _ratio(infer)]) + " |"
-        yield f"\nNumPy's matrix product, one thread, in the same run: {before:.0f} to {gemm_rate():.0f} GFLOP/s.\n"
-
-
-def _ratio(timing: Timing) -> str:
-    return f"**{timing.ratio:.2f}** ({timing.low:.2f} to {timing.high:.2f})"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, cores}))
+    parser.add_argument(
+        "--pairs", type=int, default=7, help="rounds, in each of which every side is timed once"
+    )
+    parser.add_argument("--rows", nargs="+", help="only the rows whose name holds one of these words")
+    parser.add_argument("--keep", action="store_true", help="with --rows: put them into the page")
+    parser.add_argument("--profile", nargs="*", metavar="ROW", help="by default basset and bpnet")
+    for part in ("speed", "memory", "install", "growth", "loop"):
+        parser.add_argument(f"--{part}", action="store_true")
+    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--smoke", action="store_true")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--pairs", type=int, default=7, help="neighbouring measurements of either side")
-    parser.add_argument("--rows", nargs="*", help="only those whose name holds one of these words")
-    parser.add_argument("--smoke", action="store_true", help="one short pair each, the page left alone")
-    options = parser.parse_args()
+    options = parse()
+    if options.page:
+        write_page(load())
+        return
     chosen = [row for row in rows() if not options.rows or any(word in row.name for word in options.rows)]
-    pairs, least = (1, 0.0) if options.smoke else (options.pairs, 0.3)
-    lines = [
-        f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}, "
-        f"{platform.system()} {platform.machine()}.\n"
-    ]
-    print(lines[0])
-    for count in options.threads:
-        for line in table(chosen, count, pairs, least):
-            print(line, flush=True)
-            lines.append(line)
-    if not options.smoke and not options.rows:
-        page = PAGE.read_text()
-        head, tail = page.split(START)[0], page.split(END)[1]
-        PAGE.write_text(f"{head}{START}\n{chr(10).join(lines)}\n{END}{tail}")
+    if not chosen:
+        raise SystemExit(f"no row holds any of {options.rows}; there are {[row.name for row in rows()]}")
+    named = [part for part in suite.PARTS if getattr(options, part) or getattr(options, part) == []]
+    parts = named or list(suite.PARTS)
+    plan = suite.Plan(
+        [row.name for row in chosen],
+        sorted(options.threads),
+        profiled=options.profile or ["basset", "bpnet"],
+        rounds=1 if options.smoke else options.pairs,
+        smoke=options.smoke,
+    )
+    if options.rows and not named:
+        parts = ["speed", "memory"]
+    kept = not options.smoke and (not options.rows or options.keep)
+    results = load() if kept else {}
+    for part in parts:
+        results = suite.merge(results, part, suite.PARTS[part](plan))
+        if kept:
+            save(results)
+    if kept:
+        write_page(results)
+    else:
+        print("\n\n".join(sections_text(results)))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,28 @@
-"""Interleaved timing: A B A B, so that a machine's moods fall on both."""
+"""Interleaved timing: A B C A B C, so that a machine's moods fall on all."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds of each side, and the median and range of the ratios of neighbours."""
+    """Median seconds of genoml and of another side, and the median and range of the ratios of neighbours."""
 
     ours: float
     theirs: float
     ratio: float
     low: float
     high: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
@@ -26,26 +32,37 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def interleaved(ours: Callable[[], object], theirs: Callable[[], object], pairs: int, least: float) -> Timing:
-    """At least ``pairs`` pairs; each side runs as often as fills ``least`` seconds."""
-    for work in (ours, theirs):
-        work()
-    repeats = [max(1, round(least / max(seconds(work, 1), 1e-6))) for work in (ours, theirs)]
-    found = [(seconds(ours, repeats[0]), seconds(theirs, repeats[1])) for _ in range(pairs)]
-    ratios = [b / a for a, b in found]
+def interleaved(
+    ours: Callable[[], object], others: Mapping[str, Callable[[], object]], rounds: int, least_s: float
+) -> dict[str, Timing]:
+    """Each side once a round, as often as fills ``least_s``; genoml's time beside every other's of its round."""
+    sides = {"": ours, **others}
+    repeats = {}
+    for name, work in sides.items():
+        first = seconds(work, 1)
+        # the first run may have compiled or fetched memory; a long one is not worth another to find out
+        once = first if first > 4 * least_s else seconds(work, 1)
+        repeats[name] = max(1, round(least_s / max(once, 1e-6)))
+    found = [{name: seconds(work, repeats[name]) for name, work in sides.items()} for _ in range(rounds)]
+    return {name: _timing([a[""] for a in found], [a[name] for a in found]) for name in others}
+
+
+def _timing(ours: list[float], theirs: list[float]) -> Timing:
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
     return Timing(
-        _median(a for a, _ in found), _median(b for _, b in found), _median(ratios), min(ratios), max(ratios)
+        statistics.median(ours),
+        statistics.median(theirs),
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
     )
 
 
-def _median(values: Sequence[float] | object) -> float:
-    return statistics.median(values)  # type: ignore[arg-type, type-var]
-
-
-def gemm_rate(size: int = 1024) -> float:
-    """float32 operations a second of this machine's matrix product, in 1e9."""
-    import numpy as np
+def gemm_rate(threads: int, size: int = 1024) -> float:
+    """float32 operations a second of NumPy's matrix product on so many threads."""
+    from threadpoolctl import threadpool_limits
 
     a = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
-    best = min(seconds(lambda: a @ a, 3) for _ in range(5))
-    return 2.0 * size**3 / best / 1e9
+    with threadpool_limits(threads, user_api="blas"):
+        best = min(seconds(lambda: a @ a, 3) for _ in range(4))
+    return 2.0 * size**3 / best

@@ -1,67 +1,68 @@
-"""A training step and an inference on either side, the same down to the optimiser's settings."""
+"""genoml's side: a training step and an inference, as ``fit`` and ``predict_outputs`` run them on an encoded batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from benchmarks.speed.rows import Row
-from genoml.losses import mean_squared_error
-from genoml.nn.base import Layer
-from genoml.optim import AdamW
-from genoml.threads import Threads
 
-#: weight decay and learning rate of both optimisers
+#: learning rate and weight decay of the AdamW of every side, which decays every parameter
 RATE, DECAY = 1e-3, 0.01
 
 
-class Ours:
-    """genoml on NumPy; a step is what ``fit`` does with a batch once it is encoded."""
-
-    def __init__(self, row: Row, x: np.ndarray, threads: Threads, build: Callable[[], Layer]) -> None:
-        self.model, self.x, self.threads = build(), x, threads
-        self.optimizer = AdamW(RATE, weight_decay=DECAY)
-        self.steps, self.weights = 0, row.weights
-        shape = self.infer().shape
-        self.targets = np.random.default_rng(1).random(shape).astype(np.float32)
+class Side(Protocol):
+    """What is timed."""
 
     def infer(self) -> np.ndarray:
-        if self.weights:
-            self.model.attention(self.x)  # type: ignore[operator]
-        return np.asarray(self.threads.vjp(self.model, self.x)[0])
+        """The network's output, as in evaluation."""
 
     def step(self) -> float:
+        """Forward, mean squared error, backward, AdamW; gives the loss before the step."""
+
+
+def targets_like(output: np.ndarray) -> np.ndarray:
+    """What every side is trained towards."""
+    return np.random.default_rng(1).random(output.shape).astype(np.float32)
+
+
+class Genoml:
+    """genoml on NumPy; to be timed inside ``running()``."""
+
+    def __init__(self, row: Row, threads: int) -> None:
+        from genoml.optim import AdamW
+        from genoml.threads import Threads
+
+        self.model, self.x, self.threads = row.build(), row.inputs(), Threads(threads)
+        self.optimizer = AdamW(RATE, weight_decay=DECAY, decays=lambda name: True)
+        self.steps, self.weights = 0, row.weights
+        self.targets = targets_like(self.infer())
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What ``fit`` and ``predict_outputs`` run in; once, since it ends the threads."""
+        with self.model.backend.computing(), self.threads:
+            yield
+
+    def forward(self, *, training: bool) -> tuple[Any, Any]:
+        """The output and the pullback; of the attention layer with its weights, which are made and dropped."""
         if self.weights:
-            self.model.attention(self.x)  # type: ignore[operator]
-        y, pullback = self.threads.vjp(self.model, self.x, training=True, step=self.steps)
+            y, _, pullback = self.model.vjp_with_weights(self.x)  # type: ignore[attr-defined]
+            return y, pullback
+        return self.threads.vjp(self.model, self.x, training=training, step=self.steps)
+
+    def infer(self) -> np.ndarray:
+        return np.asarray(self.forward(training=False)[0])
+
+    def step(self) -> float:
+        from genoml.losses import mean_squared_error
+
+        y, pullback = self.forward(training=True)
         loss, grad = mean_squared_error(y, self.targets)
         _, grads = pullback(grad, need_x=False)
         self.optimizer.update(self.model.params, grads)
         self.steps += 1
         return float(loss)
-
-
-class Theirs:
-    """PyTorch, eager or compiled."""
-
-    def __init__(self, row: Row, x: torch.Tensor, targets: np.ndarray, *, compiled: bool = False) -> None:
-        self.module = row.theirs()
-        self.model: Any = torch.compile(self.module) if compiled else self.module
-        self.x, self.targets = x, torch.tensor(targets)
-        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=RATE, weight_decay=DECAY)
-
-    def infer(self) -> np.ndarray:
-        self.module.eval()
-        with torch.inference_mode():
-            return self.model(self.x).numpy()
-
-    def step(self) -> float:
-        self.module.train()
-        loss = torch.nn.functional.mse_loss(self.model(self.x), self.targets)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()

@@ -11,19 +11,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from genoml import nn
+from parity.rotary import rotate
 from support.attention import loop_bases, loop_sinusoids
 
 if TYPE_CHECKING:
     from parity.counterparts import Call
-
-
-def rotate(x: torch.Tensor) -> torch.Tensor:
-    """Pairs of features as complex numbers, turned by their position."""
-    length, size = x.shape[-2:]
-    frequencies = 10000.0 ** (-torch.arange(0, size, 2, dtype=x.dtype) / size)
-    turn = torch.outer(torch.arange(length, dtype=x.dtype), frequencies)
-    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], size // 2, 2).contiguous())
-    return torch.view_as_real(pairs * torch.polar(torch.ones_like(turn), turn)).reshape(x.shape)
 
 
 def position_scores(call: Call, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:

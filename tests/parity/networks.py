@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from parity.counterparts_attention import rotate
+from parity.rotary import rotate
 
 Built = nn.Module
 
