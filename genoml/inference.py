@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array, Backend
-from genoml.data import SequenceData
+from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
 from genoml.nn.base import Layer
 from genoml.objectives import BinaryClassification, Objective
@@ -25,7 +25,7 @@ def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str
 
 def predict_outputs(
     model: Layer,
-    codes: np.ndarray,
+    codes: Codes,
     *,
     batch_size: int = 256,
     both_strands: bool = True,
@@ -58,9 +58,7 @@ def predict_outputs(
     return np.concatenate(outputs)
 
 
-def predict(
-    model: Layer, codes: np.ndarray, *, objective: Objective | None = None, **options: Any
-) -> np.ndarray:
+def predict(model: Layer, codes: Codes, *, objective: Objective | None = None, **options: Any) -> np.ndarray:
     """What the model says of base codes (n, length): probabilities (n, tasks), or as its objective has it.
 
     Parameters

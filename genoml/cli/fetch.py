@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -100,31 +99,12 @@ def _windows(block: Intervals, length_bp: int | None, on: Any) -> Intervals:
 
 def _opened(genome: str, store_path: str | None) -> GenomeStore:
     """The store itself, or that of a FASTA file, made or made anew if need be."""
-    from genoml.genome import GenomeStore
+    from genoml.genome import open_genome
     from genoml.genome.store_format import is_store
-    from genoml.io import FormatError
 
-    if genome == "-":
-        raise ValueError("GENOME expects a file, got standard input (-); save it first")
-    if is_store(genome):
-        if store_path is not None:
-            raise click.BadParameter("GENOME is a store already", param_hint="'--store'")
-        return GenomeStore.open(genome)
-    path = f"{genome}.store" if store_path is None else store_path
-    if os.path.exists(path):
-        try:
-            return GenomeStore.open(path, fasta=genome)
-        except FormatError as error:
-            if not is_store(path):
-                raise  # some other file, which is not ours to replace
-            click.echo(f"genoml: {error}", err=True)
-    click.echo(f"genoml: making {path} from {genome}", err=True)
-    try:
-        return GenomeStore.build(genome, path)
-    except PermissionError as error:
-        raise ValueError(
-            f"{path}: cannot be written ({error.strerror}); choose a place with --store"
-        ) from None
+    if store_path is not None and is_store(genome):
+        raise click.BadParameter("GENOME is a store already", param_hint="'--store'")
+    return open_genome(genome, store=store_path, tell=lambda text: click.echo(f"genoml: {text}", err=True))
 
 
 def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: Any) -> int:

@@ -2,14 +2,51 @@
 
 from genoml.data.augment import Augmentation
 from genoml.data.batches import epoch_order
-from genoml.data.dataset import SequenceData, split_by_group, split_random
+from genoml.data.codes import CodeRows, Codes, JoinedCodes, LazyCodes
+from genoml.data.coverage import coverage
+from genoml.data.dataset import SequenceData
+from genoml.data.genome import GenomeCodes, genome_data
+from genoml.data.leaks import (
+    SharedSequences,
+    duplicate_groups,
+    refuse_leaks,
+    shared_sequences,
+    without_shared,
+)
+from genoml.data.sampling import BalancedSampler, NegativeSampler, Sampler, WeightedSampler
 from genoml.data.shuffled import ShuffledNegatives
+from genoml.data.splits import k_folds, split_by_group, split_random, split_three_ways
+from genoml.data.tables import read_table_data, table_data
+from genoml.data.targets import class_targets, column_targets, table_targets
 
 __all__ = [
     "Augmentation",
+    "BalancedSampler",
+    "CodeRows",
+    "Codes",
+    "GenomeCodes",
+    "JoinedCodes",
+    "LazyCodes",
+    "NegativeSampler",
+    "Sampler",
     "SequenceData",
+    "SharedSequences",
     "ShuffledNegatives",
+    "WeightedSampler",
+    "class_targets",
+    "column_targets",
+    "coverage",
+    "duplicate_groups",
     "epoch_order",
+    "genome_data",
+    "k_folds",
+    "read_table_data",
+    "refuse_leaks",
+    "shared_sequences",
     "split_by_group",
     "split_random",
+    "split_three_ways",
+    "table_data",
+    "table_targets",
+    "without_shared",
 ]

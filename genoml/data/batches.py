@@ -19,5 +19,17 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[np.n
     """
     if batch_size < 1 or count < 1:
         raise ValueError(f"epoch_order expects examples and batch_size >= 1, got {count} and {batch_size}")
-    order = host_generator(seed, "order", epoch).permutation(count)
-    return np.array_split(order, -(-count // batch_size))
+    return cut(host_generator(seed, "order", epoch).permutation(count), batch_size)
+
+
+def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """An order of examples cut into batches of at most ``batch_size``, as even as can be.
+
+    Raises
+    ------
+    ValueError
+        If batch_size < 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"a batch expects at least 1 example, got batch_size = {batch_size}")
+    return np.array_split(order, -(-len(order) // batch_size))

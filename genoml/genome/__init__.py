@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genoml.genome.intervals import Interval, Intervals, concat, whole_chromosomes
+from genoml.genome.opening import open_genome
 from genoml.genome.overlaps import (
     count_overlaps,
     exclude,
@@ -28,6 +29,7 @@ __all__ = [
     "intersect",
     "jitter",
     "merge",
+    "open_genome",
     "overlap_pairs",
     "overlaps_any",
     "sample_windows",

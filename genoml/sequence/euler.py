@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from genoml.sequence.draws import KeyedDraws, SharedDraws
+
 # With fewer paths than this, a walk over Python's lists is faster than one over arrays.
 _FEW = 24
 
 
-def euler_paths(vertices: np.ndarray, n_vertices: int, rng: np.random.Generator) -> np.ndarray:
+def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | KeyedDraws) -> np.ndarray:
     """Draw for each row a uniform order of its edges that is a path from its first vertex to its last.
 
     The edges of a row lead from each vertex to the next; the row itself is one such path. By the BEST theorem a path
@@ -21,8 +23,9 @@ def euler_paths(vertices: np.ndarray, n_vertices: int, rng: np.random.Generator)
         Numbers from 0 to ``n_vertices`` - 1.
     n_vertices : int
         Of each row; some may be absent from it.
-    rng : numpy.random.Generator
-        Where the draws come from.
+    draws : SharedDraws or KeyedDraws
+        Where the random choices come from. With keys, the path of a row depends on its own vertices and key
+        alone, provided that ``n_vertices`` stays the same.
 
     Returns
     -------
@@ -41,9 +44,9 @@ def euler_paths(vertices: np.ndarray, n_vertices: int, rng: np.random.Generator)
     source, targets = cells[:, :-1], cells[:, 1:].ravel()
     degree = np.bincount(source.ravel(), minlength=batch * n_vertices)
     start = np.cumsum(degree) - degree  # edges in order of their sources, rows one after the other
-    last = _last_edges(vertices, n_vertices, targets, degree, start, rng)
+    last = _last_edges(vertices, n_vertices, targets, degree, start, draws)
 
-    order = rng.permuted(np.broadcast_to(np.arange(n_edges), source.shape), axis=1)
+    order = draws.orders(batch, n_edges)
     keys = vertices[:, :-1].astype(_smallest(n_vertices))
     grouped = np.argsort(np.take_along_axis(keys, order, axis=1), axis=1, kind="stable")
     order = (np.take_along_axis(order, grouped, axis=1) + rows * n_edges).ravel()
@@ -76,7 +79,7 @@ def _last_edges(
     targets: np.ndarray,
     degree: np.ndarray,
     start: np.ndarray,
-    rng: np.random.Generator,
+    draws: SharedDraws | KeyedDraws,
 ) -> np.ndarray:
     """Draw the last edge of each vertex (batch * n_vertices,); -1 for the last vertex of a row and for absentees.
 
@@ -90,8 +93,10 @@ def _last_edges(
     loops = np.bincount(targets[loop.ravel()], minlength=degree.size)
     root = targets[n_edges - 1 :: n_edges]
     # where the edges of each vertex that can be its last stand, and how many they are
-    tree = _tree_by_walks if batch < _FEW else _tree_by_popping
-    return tree(grouped.ravel(), targets, start, degree - loops, root, rng)
+    edges = (grouped.ravel(), targets, start, degree - loops, root)
+    if batch < _FEW and isinstance(draws, SharedDraws):
+        return _tree_by_walks(*edges, draws.rng)
+    return _tree_by_popping(*edges, draws)
 
 
 def _tree_by_popping(
@@ -100,9 +105,10 @@ def _tree_by_popping(
     start: np.ndarray,
     choices: np.ndarray,
     root: np.ndarray,
-    rng: np.random.Generator,
+    draws: SharedDraws | KeyedDraws,
 ) -> np.ndarray:
     """All rows at once: every vertex points along a random edge, and those on cycles are drawn anew until none is."""
+    n_vertices = start.size // root.size
     is_root = np.zeros(start.size, dtype=np.bool_)
     is_root[root] = True
     last = np.full(start.size, -1)
@@ -110,10 +116,11 @@ def _tree_by_popping(
     on_cycle = np.zeros(start.size, dtype=np.bool_)
     unjoined = redrawn = np.flatnonzero((choices > 0) & ~is_root)
     while redrawn.size:
-        last[redrawn] = grouped[start[redrawn] + rng.integers(0, choices[redrawn])]
+        chosen = draws.choices(*np.divmod(redrawn, n_vertices), choices[redrawn])
+        last[redrawn] = grouped[start[redrawn] + chosen]
         jump[unjoined] = targets[last[unjoined]]
         # after as many steps as a row has vertices, a walk is at the root or on a cycle
-        for _ in range(min(start.size // root.size, unjoined.size).bit_length()):
+        for _ in range(min(n_vertices, unjoined.size).bit_length()):
             jump[unjoined] = jump[jump[unjoined]]
         reached = jump[unjoined]
         unjoined, reached = unjoined[~is_root[reached]], reached[~is_root[reached]]

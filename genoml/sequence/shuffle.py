@@ -6,7 +6,9 @@ from typing import Any, overload
 
 import numpy as np
 
+from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, decode, flat_codes
+from genoml.sequence.draws import KeyedDraws, SharedDraws
 from genoml.sequence.encode import base_codes
 from genoml.sequence.euler import euler_paths
 
@@ -120,6 +122,39 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
     return results[0] if single else results
 
 
+def shuffle_each(codes: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Dinucleotide shuffle of each row by a key of its own; padding stays where it is.
+
+    What becomes of a row depends on the row and its key alone, not on the others: batches can be shuffled in any
+    order and by any thread.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        (batch, length) uint8.
+    keys : numpy.ndarray
+        (batch,) uint64, such as :func:`~genoml.sequence.draws.row_keys` gives.
+
+    Returns
+    -------
+    numpy.ndarray
+        (batch, length) uint8, each row drawn as :func:`dinucleotide_shuffle` draws it.
+    """
+    out, inside = codes.copy(), codes != PAD_CODE
+    lengths = np.count_nonzero(inside, axis=1)
+    for length in np.unique(lengths[lengths > 3]).tolist():
+        rows = np.flatnonzero(lengths == length)
+        step = max(1, _BLOCK // length)
+        for part in (rows[first : first + step] for first in range(0, len(rows), step)):
+            bases = codes[part][inside[part]].reshape(len(part), length)
+            edges = euler_paths(bases.astype(np.int64), PAD_CODE, KeyedDraws(keys[part]))
+            bases[:, 1:] = np.take_along_axis(bases[:, 1:], edges, axis=1)
+            block = out[part]
+            block[inside[part]] = bases.reshape(-1)
+            out[part] = block
+    return out
+
+
 def _in_the_form_of(item: str | bytes | np.ndarray, codes: np.ndarray) -> str | bytes | np.ndarray:
     if isinstance(item, np.ndarray):
         return codes
@@ -149,7 +184,7 @@ def _shuffle_equal(codes: np.ndarray, k: int, rng: np.random.Generator) -> np.nd
     step = max(1, _BLOCK // codes.shape[1])
     for first in range(0, codes.shape[0], step):
         block = codes[first : first + step]
-        edges = euler_paths(*_vertices(block, k - 1), rng)
+        edges = euler_paths(*_vertices(block, k - 1), SharedDraws(rng))
         out[first : first + step, k - 1 :] = np.take_along_axis(block[:, k - 1 :], edges, axis=1)
     return out
 

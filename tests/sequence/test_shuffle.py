@@ -12,6 +12,8 @@ from scipy.stats import chisquare
 from genoml.sequence import base_codes, decode, dinucleotide_shuffle, euler, klet_shuffle, kmer_counts
 from genoml.sequence import shuffle as shuffle_module
 from genoml.sequence.alphabet import CODE_LETTERS
+from genoml.sequence.draws import row_keys
+from genoml.sequence.shuffle import shuffle_each
 
 
 def dinucleotides(sequence) -> Counter:
@@ -209,3 +211,30 @@ def test_illegal_letter_is_refused():
 def test_codes_with_three_axes_are_refused():
     with pytest.raises(ValueError, match=r"expects 2 dimension\(s\)"):
         dinucleotide_shuffle(np.zeros((1, 2, 3), dtype=np.uint8))
+
+
+def test_shuffles_by_key_depend_on_their_row_alone() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (60, 50), dtype=np.uint8)
+    codes[::3, :4], codes[1::3, 30:], codes[7, 20] = 15, 15, 14
+    keys = row_keys(9, np.arange(60))
+    whole = shuffle_each(codes, keys)
+    for rows in (np.array([5]), rng.permutation(60)[:30], np.arange(59, -1, -1)):
+        np.testing.assert_array_equal(shuffle_each(codes[rows], keys[rows]), whole[rows])
+    np.testing.assert_array_equal(whole == 15, codes == 15)
+    for before, after in zip(codes, whole, strict=True):
+        kept = [row[row != 15] for row in (before, after)]
+        np.testing.assert_array_equal(*(np.bincount(row[:-1] * 16 + row[1:]) for row in kept))
+    assert (shuffle_each(codes, row_keys(8, np.arange(60))) != whole).any(axis=1).all()
+    np.testing.assert_array_equal(shuffle_each(codes[:0], keys[:0]), codes[:0])
+
+
+def test_shuffles_by_key_are_drawn_evenly() -> None:
+    codes = base_codes(["ACAGATACA"])
+    distinct = Counter(
+        decode(shuffle_each(np.repeat(codes, 6000, axis=0), row_keys(3, np.arange(6000), np.array(1))))
+    )
+    assert set(distinct) == set(Counter(decode(klet_shuffle(np.repeat(codes, 3000, axis=0), seed=1))))
+    expected = 6000 / len(distinct)
+    chi_square = sum((count - expected) ** 2 / expected for count in distinct.values())
+    assert chi_square < len(distinct) - 1 + 4 * np.sqrt(2 * (len(distinct) - 1))

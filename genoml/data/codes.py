@@ -1,0 +1,167 @@
+"""Base codes that need not lie in memory: what a data set asks of them, and views of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+#: bases in a block, where codes are gone through from the first row to the last
+_BLOCK_BASES = 1 << 22
+
+
+class Codes(Protocol):
+    """Base codes of sequences of one length, (n, length) uint8: an array, a memory map, or rows made on demand.
+
+    Asked for by a slice, a boolean mask or an integer array, they give those rows as a NumPy array. Training and
+    prediction ask for a batch at a time.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, length)."""
+
+    @property
+    def dtype(self) -> Any:
+        """numpy.uint8."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+class LazyCodes:
+    """Base of codes that are made when they are asked for; a subclass defines ``fetch``.
+
+    ``numpy.asarray`` makes an array of all of them.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Sequences, and bases in each.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, count: int, length_bp: int) -> None:
+        self.shape = (count, length_bp)
+
+    def fetch(self, rows: np.ndarray) -> np.ndarray:
+        """The codes (len(rows), length) of these rows, int64 numbers from 0 on."""
+        raise NotImplementedError(f"{type(self).__name__} must define fetch")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: slice | int | np.ndarray) -> np.ndarray:
+        rows = row_numbers(index, len(self))
+        if rows.ndim == 0:
+            return np.asarray(self.fetch(rows[None])[0])
+        return self.fetch(rows)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError(
+                f"{type(self).__name__} has no array that could be shared; expects copy=None or True"
+            )
+        made = np.empty(self.shape, np.uint8)
+        for rows in row_slices(self):
+            made[rows] = self[rows]
+        return made if dtype is None else made.astype(dtype)
+
+
+class CodeRows(LazyCodes):
+    """Some rows of other codes, in any order, read when they are asked for; nothing is copied before.
+
+    ``CodeRows(array)`` makes a large array in memory behave likewise: its splits are views.
+
+    Parameters
+    ----------
+    codes : Codes
+        What to read from.
+    rows : (n,) integers, optional
+        Which rows; all if None.
+    """
+
+    def __init__(self, codes: Codes, rows: np.ndarray | None = None) -> None:
+        self.codes = codes
+        self.rows = np.arange(len(codes)) if rows is None else row_numbers(rows, len(codes))
+        super().__init__(len(self.rows), codes.shape[1])
+
+    def fetch(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.codes[self.rows[rows]])
+
+
+class JoinedCodes(LazyCodes):
+    """The rows of several codes of one length, one after another, read when they are asked for."""
+
+    def __init__(self, parts: Sequence[Codes]) -> None:
+        widths = {part.shape[1] for part in parts}
+        if len(widths) != 1:
+            raise ValueError(f"codes to join expect one length, got {sorted(widths)}")
+        self.parts = tuple(parts)
+        self._ends = np.cumsum([len(part) for part in parts])
+        super().__init__(int(self._ends[-1]), widths.pop())
+
+    def fetch(self, rows: np.ndarray) -> np.ndarray:
+        made = np.empty((len(rows), self.shape[1]), np.uint8)
+        which = np.searchsorted(self._ends, rows, side="right")
+        for number, part in enumerate(self.parts):
+            here = np.flatnonzero(which == number)
+            if here.size:
+                made[here] = part[rows[here] - (self._ends[number] - len(part))]
+        return made
+
+
+def is_plain(codes: Codes) -> bool:
+    """Whether codes are an array in memory, rather than on disk or made on demand."""
+    return type(codes) is np.ndarray
+
+
+def take_rows(codes: Codes, index: np.ndarray) -> Codes:
+    """Some rows: copied of an array in memory, as NumPy does; else a view that reads them when asked."""
+    if is_plain(codes):
+        return codes[index]  # type: ignore[no-any-return]
+    if isinstance(codes, CodeRows):
+        return CodeRows(codes.codes, codes.rows[row_numbers(index, len(codes))])
+    return CodeRows(codes, index)
+
+
+def join_codes(parts: Sequence[Codes]) -> Codes:
+    """All rows of several codes: an array if all are arrays in memory."""
+    arrays = [part for part in parts if isinstance(part, np.ndarray) and is_plain(part)]
+    return np.concatenate(arrays) if len(arrays) == len(parts) else JoinedCodes(parts)
+
+
+def row_slices(codes: Codes) -> Iterator[slice]:
+    """Slices of rows that cover all, of a few million bases each; they bound memory."""
+    step = max(1, _BLOCK_BASES // max(1, codes.shape[1]))
+    return (slice(first, min(first + step, len(codes))) for first in range(0, len(codes), step))
+
+
+def row_numbers(index: Any, count: int) -> np.ndarray:
+    """The rows that a slice, mask, integer or integer array means, as int64 from 0 to ``count`` - 1.
+
+    Raises
+    ------
+    IndexError
+        For a row that does not exist, or a mask of another length.
+    TypeError
+        For anything else.
+    """
+    if isinstance(index, slice):
+        return np.arange(*index.indices(count))
+    rows = np.asarray(index)
+    if rows.dtype.kind == "b" and rows.ndim == 1:
+        if len(rows) != count:
+            raise IndexError(f"a mask of {count} rows is expected, got one of {len(rows)}")
+        return np.flatnonzero(rows)
+    if rows.size == 0 and rows.ndim == 1:
+        return np.zeros(0, np.int64)
+    if rows.dtype.kind not in "iu" or rows.ndim > 1:
+        raise TypeError(f"rows expect a slice, a mask or whole numbers (n,), got {rows.dtype} {rows.shape}")
+    wrong = (rows < -count) | (rows >= count)
+    if wrong.any():
+        raise IndexError(f"rows expect numbers below {count}, got {int(rows[wrong].flat[0])}")
+    return np.where(rows < 0, rows + count, rows).astype(np.int64)

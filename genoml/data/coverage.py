@@ -1,0 +1,201 @@
+"""Coverage from bigWig files, in bins: targets of windows of a genome. Needs the package pybigtools.
+
+pybigtools panics on many a damaged file, which is no Exception, and on some it ends the process. So the file is looked
+at first, and whatever pybigtools raises then becomes a FormatError.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from genoml.data.bigwig_check import AGAIN, check_bigwig
+from genoml.genome.intervals import Intervals
+from genoml.genome.names import nearest
+from genoml.io.errors import FormatError
+from genoml.io.files import Path
+
+#: What is made of the bases of a bin.
+Statistic: TypeAlias = Literal["mean", "sum", "max"]
+
+_REDUCE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "mean": (np.mean, np.nanmean),
+    "sum": (np.sum, np.nansum),
+    "max": (np.max, np.nanmax),
+}
+
+
+def coverage(
+    path: Path | Sequence[Path],
+    intervals: Intervals,
+    *,
+    bins: int = 1,
+    statistic: Statistic = "mean",
+    missing: float = 0.0,
+    sizes: Mapping[str, int] | None = None,
+    allow_absent: bool = False,
+) -> np.ndarray:
+    """Values of a bigWig file along intervals, in bins of equal width.
+
+        y[n, b] = statistic of v[i] over the bases i of bin b of interval n
+
+    Bin 0 holds the first bases of the window as it is fetched: of an interval on strand ``-`` those at its end.
+
+    Parameters
+    ----------
+    path : str, os.PathLike, or a sequence of them
+        One file, or one a task.
+    intervals : Intervals
+        Such as the windows of a data set. The length of each is a multiple of ``bins``.
+    bins : int
+        Bins in an interval.
+    statistic : {"mean", "sum", "max"}
+        Of the bases of a bin.
+    missing : float
+        What a base without a value counts as, and one beyond an end of its chromosome. NaN: it is left out,
+        and a bin without any value is NaN, a missing label.
+    sizes : mapping of str to int, optional
+        Length of each chromosome, such as ``store.sizes``; those that the file has otherwise are refused.
+    allow_absent : bool
+        Take a chromosome that the file does not have for one without any value, rather than for an error.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, bins) float32; (n, tasks, bins) for a sequence of paths.
+
+    Raises
+    ------
+    ImportError
+        Without pybigtools.
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+    FormatError
+        For what is no bigWig file, or is damaged; for chromosomes that are not in it or differ in size, which it names.
+    ValueError
+        For options out of range, or lengths that are no multiple of ``bins``.
+
+    References
+    ----------
+    Kent et al. (2010), BigWig and BigBed, doi:10.1093/bioinformatics/btq351. Values are those of single bases, not of
+    the file's zoom levels.
+    """
+    if statistic not in _REDUCE:
+        raise ValueError(f"statistic expects one of {', '.join(_REDUCE)}, got {statistic!r}")
+    if np.isinf(missing):
+        raise ValueError(f"missing expects a finite number or NaN, got {missing}")
+    _check_bins(intervals, bins)
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    if not paths:
+        raise ValueError("coverage expects at least one bigWig file, got none")
+    found = [
+        _track(os.fspath(one), intervals, bins, statistic, missing, sizes, allow_absent) for one in paths
+    ]
+    return found[0] if isinstance(path, str | os.PathLike) else np.stack(found, axis=1)
+
+
+def _check_bins(intervals: Intervals, bins: int) -> None:
+    if bins < 1:
+        raise ValueError(f"bins expects 1 or more, got {bins}")
+    uneven = intervals.length_bp % bins != 0
+    if uneven.any():
+        row = int(np.argmax(uneven))
+        raise ValueError(
+            f"intervals expect lengths that {bins} bins divide evenly, got {int(intervals.length_bp[row])} bp "
+            f"({intervals.place(row)})"
+        )
+
+
+def _track(
+    path: str,
+    intervals: Intervals,
+    bins: int,
+    statistic: Statistic,
+    missing: float,
+    sizes: Mapping[str, int] | None,
+    allow_absent: bool,
+) -> np.ndarray:
+    """(n, bins) float32 of one file; in order of place, since the file is."""
+    made = np.full((len(intervals), bins), missing, dtype=np.float32)
+    reduce = _REDUCE[statistic][bool(np.isnan(missing))]
+    with _opened(path) as reader:
+        with _refusing(path):
+            lengths: dict[str, int] = reader.chroms()
+        _check_chromosomes(path, intervals, lengths, sizes, allow_absent)
+        chroms, starts, ends = intervals.chrom, intervals.start.tolist(), intervals.end.tolist()
+        for row in np.lexsort((intervals.start, intervals.codes)).tolist():
+            values = np.full(ends[row] - starts[row], missing)
+            first, stop = max(starts[row], 0), min(ends[row], lengths.get(chroms[row], 0))
+            if first < stop:
+                with _refusing(path):
+                    inside = reader.values(chroms[row], first, stop, fillna=None)
+                values[first - starts[row] : stop - starts[row]] = np.where(np.isnan(inside), missing, inside)
+            if intervals.strand[row] == "-":
+                values = values[::-1]
+            made[row] = _binned(values.reshape(bins, -1), reduce)
+    return made
+
+
+def _binned(values: np.ndarray, reduce: Callable[..., Any]) -> np.ndarray:
+    """The statistic of each row; NaN, without NumPy's warning, for one that holds nothing but NaN."""
+    empty = np.isnan(values).all(axis=1)
+    found: np.ndarray = reduce(np.where(empty[:, None], 0.0, values), axis=1)
+    return np.where(empty, np.nan, found)
+
+
+def _check_chromosomes(
+    path: str, intervals: Intervals, lengths: Mapping[str, int], sizes: Mapping[str, int] | None, absent: bool
+) -> None:
+    used = [intervals.names[code] for code in np.unique(intervals.codes)]
+    unknown = [name for name in used if name not in lengths]
+    if unknown and not (absent and len(unknown) < len(used)):
+        raise FormatError(
+            f"the bigWig file has no chromosome {', '.join(unknown[:5])}{nearest(unknown[0], lengths)}",
+            path=path,
+            fix="expects the names of the genome; allow_absent=True takes one for a chromosome without values",
+        )
+    differing = [
+        name for name in lengths if sizes is not None and sizes.get(name, lengths[name]) != lengths[name]
+    ]
+    if differing and sizes is not None:
+        shown = ", ".join(f"{name} ({lengths[name]} bp, not {sizes[name]})" for name in differing[:5])
+        raise FormatError(
+            f"{len(differing)} chromosome(s) differ from the genome's in size: {shown}", path=path,
+            fix="is this the same assembly?",
+        )  # fmt: skip
+
+
+@contextmanager
+def _opened(path: str) -> Any:
+    try:
+        pybigtools = importlib.import_module("pybigtools")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "bigWig files need the package pybigtools, which is not installed: pip install 'genoml-xp[bigwig]'"
+        ) from error
+    check_bigwig(path)
+    with open(path, "rb") as stream:
+        with _refusing(path):
+            # by its name pybigtools opens no file without the suffix .bw or .bigWig
+            reader = pybigtools.open(stream)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+
+@contextmanager
+def _refusing(path: str) -> Any:
+    """Turn whatever pybigtools raises, panics too, into FormatError."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        why = " ".join(str(error).split())
+        raise FormatError(f"the bigWig file is damaged ({why})", path=path, fix=AGAIN) from None

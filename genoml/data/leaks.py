@@ -1,0 +1,175 @@
+"""Sequences that stand in two data sets: what a test on one of them, trained on the other, would report too well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genoml.data.codes import Codes, row_slices
+from genoml.data.dataset import SequenceData
+from genoml.random import host_generator
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.strand import reverse_complement
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class SharedSequences:
+    """Examples whose sequence stands in another data set too.
+
+    Attributes
+    ----------
+    first, second : numpy.ndarray
+        (pairs,) int64: an example of one set, and the first one of the other set that is the same. Each example
+        that is shared comes once in ``first``.
+    n_first, n_second : int
+        How many examples of each set are shared.
+    names : list of (str, str)
+        What the first few pairs are called.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    n_first: int
+    n_second: int
+    names: list[tuple[str, str]]
+
+    def __str__(self) -> str:
+        shown = "; ".join(f"{a} = {b}" for a, b in self.names)
+        more = ", ..." if self.n_first > len(self.names) else ""
+        return f"{self.n_first} example(s) of the first set stand in the second: {shown}{more}"
+
+
+def shared_sequences(
+    first: SequenceData | Codes, second: SequenceData | Codes, *, both_strands: bool = True
+) -> SharedSequences:
+    """Find sequences that stand in two data sets.
+
+    Codes are gone through block by block; of each set only a number of 64 bits a sequence is held, a hash that
+    padding does not change. Sequences whose numbers are equal are then compared base by base, so that the
+    result is exact. Two letters are the same if their codes are: N is N.
+
+    Parameters
+    ----------
+    first, second : SequenceData or Codes
+        They may differ in length.
+    both_strands : bool
+        Whether a sequence and its reverse complement are the same.
+    """
+    codes = [part.codes if isinstance(part, SequenceData) else part for part in (first, second)]
+    width = max(part.shape[1] for part in codes)
+    hashes = [_hashes(part, width, both_strands) for part in codes]
+    order = np.argsort(hashes[1], kind="stable")
+    place = np.searchsorted(hashes[1][order], hashes[0])
+    candidate = order[np.minimum(place, len(order) - 1)] if len(order) else place
+    equal = np.zeros(len(hashes[0]), dtype=bool)
+    if len(order):
+        equal = hashes[1][candidate] == hashes[0]
+    rows_a = np.flatnonzero(equal)
+    rows_a = rows_a[_same(codes, rows_a, candidate[rows_a], width, both_strands)]
+    rows_b = candidate[rows_a]
+    shared = int(np.isin(hashes[1], hashes[0][rows_a]).sum())
+    names = [
+        (_name(first, int(a)), _name(second, int(b)))
+        for a, b in zip(rows_a[:_SHOWN], rows_b[:_SHOWN], strict=True)
+    ]
+    return SharedSequences(rows_a, rows_b, len(rows_a), shared, names)
+
+
+def refuse_leaks(*parts: SequenceData | Codes, both_strands: bool = True) -> None:
+    """Raise if a sequence stands in two of several data sets, such as training, validation and test.
+
+    Raises
+    ------
+    ValueError
+        Saying in which two, how many, and the first few by name.
+    """
+    for number, first in enumerate(parts):
+        for other, second in enumerate(parts[:number]):
+            found = shared_sequences(first, second, both_strands=both_strands)
+            if found.n_first:
+                raise ValueError(
+                    f"data sets expect no sequence in common, but {found.n_first} of set {number} stand in set "
+                    f"{other}: " + "; ".join(f"{a} = {b}" for a, b in found.names)
+                )
+
+
+def without_shared(
+    data: SequenceData, others: SequenceData | Codes, *, both_strands: bool = True
+) -> SequenceData:
+    """The examples whose sequences do not stand in the others."""
+    keep = np.ones(len(data), dtype=bool)
+    keep[shared_sequences(data, others, both_strands=both_strands).first] = False
+    return data.take(keep)
+
+
+def duplicate_groups(data: SequenceData | Codes, *, both_strands: bool = True) -> np.ndarray:
+    """A group for each example, the same for the same sequence: as ``groups``, no split tears duplicates apart.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) object array of str. Two different sequences have the same with a probability of about 2^-60.
+    """
+    codes = data.codes if isinstance(data, SequenceData) else data
+    _, which = np.unique(_hashes(codes, codes.shape[1], both_strands), return_inverse=True)
+    return which.reshape(-1).astype(str).astype(object)
+
+
+def _name(part: SequenceData | Codes, row: int) -> str:
+    return part.name_of(row) if isinstance(part, SequenceData) else f"example {row}"
+
+
+def _hashes(codes: Codes, width: int, both_strands: bool) -> np.ndarray:
+    """A 64-bit number for each row: the sum of its codes times random numbers, the lesser of both strands."""
+    weights = host_generator(0, "hash of sequences").integers(0, 2**64, width, dtype=np.uint64)
+    made = np.empty(len(codes), np.uint64)
+    for rows in row_slices(codes):
+        block = np.asarray(codes[rows])
+        made[rows] = _sums(block, weights)
+        if both_strands:
+            made[rows] = np.minimum(made[rows], _sums(reverse_complement(block), weights))
+    return made
+
+
+def _sums(block: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    # code 15, padding, becomes 0, so that its width does not matter
+    values = (_aligned(block) ^ np.uint8(PAD_CODE)).astype(np.uint64)
+    found: np.ndarray = np.einsum("ij,j->i", values, weights[: block.shape[1]])
+    return found
+
+
+def _aligned(block: np.ndarray) -> np.ndarray:
+    """Rows moved left to their first base."""
+    start = np.argmax(block != PAD_CODE, axis=1)
+    if not start.any():
+        return block
+    source = np.arange(block.shape[1]) + start[:, None]
+    moved = np.take_along_axis(block, np.minimum(source, block.shape[1] - 1), axis=1)
+    return np.where(source < block.shape[1], moved, np.uint8(PAD_CODE))
+
+
+def _same(
+    codes: list[Codes], rows_a: np.ndarray, rows_b: np.ndarray, width: int, both_strands: bool
+) -> np.ndarray:
+    """Whether pairs of rows are equal, base by base, on one strand or the other."""
+    good = np.zeros(len(rows_a), dtype=bool)
+    step = max(1, (1 << 22) // max(1, width))
+    for first in range(0, len(rows_a), step):
+        part = slice(first, first + step)
+        a, b = np.asarray(codes[0][rows_a[part]]), np.asarray(codes[1][rows_b[part]])
+        good[part] = _equal(a, b, width)
+        if both_strands:
+            good[part] |= _equal(a, reverse_complement(b), width)
+    return good
+
+
+def _equal(a: np.ndarray, b: np.ndarray, width: int) -> np.ndarray:
+    wide = [
+        np.pad(_aligned(part), ((0, 0), (0, width - part.shape[1])), constant_values=PAD_CODE)
+        for part in (a, b)
+    ]
+    found: np.ndarray = (wide[0] == wide[1]).all(axis=1)
+    return found

@@ -1,0 +1,205 @@
+"""Which examples an epoch sees, and in which order: uniform, or as imbalanced classes call for.
+
+Every sampler is a pure function of the targets, the seed and the epoch: a run can be taken up at any step, and
+the order does not depend on how far ahead batches are fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genoml.data.batches import cut, epoch_order
+from genoml.random import host_generator
+
+
+class Sampler:
+    """Base of the samplers; this one sees each example once an epoch, in random order."""
+
+    def epoch_size(self, targets: np.ndarray) -> int:
+        """How many examples an epoch draws."""
+        return len(targets)
+
+    def batches(self, targets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+        """Positions of the examples of each batch, whose sizes differ by at most one.
+
+        Parameters
+        ----------
+        targets : (n, tasks) array
+            Of the training data.
+        batch_size : int
+            At most so many examples a batch.
+        seed, epoch : int
+            What fixes the draw.
+
+        Raises
+        ------
+        ValueError
+            If batch_size < 1, there are no examples, or the targets are not what the sampler needs.
+        """
+        return epoch_order(len(targets), batch_size, seed, epoch)
+
+    def share_of_positives(self, targets: np.ndarray) -> float:
+        """Share of positives among the draws, of the first task: what ``prior_shift`` calls trained_prior."""
+        return float(np.mean(targets[:, 0]))
+
+
+@dataclass(frozen=True)
+class BalancedSampler(Sampler):
+    """Batches with equally many examples of each class.
+
+    An epoch draws as many examples as there are (rounded up to equal numbers), so its length is that of
+    uniform sampling. Each class is gone through in random order, all of it before any of it comes again, from
+    one epoch to the next too: at the end of every epoch the examples of a class have been seen equally often, or
+    some once more. At 1:99 an epoch sees each positive about 50 times, and half of the negatives once.
+
+    Classes are 0 and 1 of one target, or the columns of one-hot targets.
+    """
+
+    def epoch_size(self, targets: np.ndarray) -> int:
+        classes = len(np.unique(_classes(targets)))
+        return -(-len(targets) // classes) * classes
+
+    def batches(self, targets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+        labels = _classes(targets)
+        classes = np.unique(labels)
+        columns = -(-len(labels) // len(classes))
+        drawn = [
+            _rounds(np.flatnonzero(labels == label), columns, seed, epoch, int(label)) for label in classes
+        ]
+        # a row holds one example of each class, in random order, so that any run of rows is balanced
+        rows = host_generator(seed, "balanced", epoch).permuted(np.stack(drawn, axis=1), axis=1)
+        return cut(rows.reshape(-1), batch_size)
+
+    def share_of_positives(self, targets: np.ndarray) -> float:
+        return 0.5 if len(np.unique(targets[:, 0])) == 2 else super().share_of_positives(targets)
+
+
+@dataclass(frozen=True)
+class NegativeSampler(Sampler):
+    """All positives, and new negatives for each epoch.
+
+    An epoch draws every positive once and ``ratio`` times as many negatives, which differ from those of the
+    epochs before until all have been used. An epoch is as long as that: at 1:99 with ratio 1 a fiftieth of the
+    data, so train for more epochs.
+
+    Attributes
+    ----------
+    ratio : float
+        Negatives for each positive, above 0.
+    """
+
+    ratio: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.ratio < np.inf:
+            raise ValueError(f"NegativeSampler expects a ratio above 0, got {self.ratio}")
+
+    def epoch_size(self, targets: np.ndarray) -> int:
+        positives = int(np.sum(_binary("NegativeSampler", targets)))
+        return positives + self._negatives(positives)
+
+    def batches(self, targets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+        positive = _binary("NegativeSampler", targets)
+        positives = np.flatnonzero(positive)
+        negatives = _rounds(np.flatnonzero(~positive), self._negatives(len(positives)), seed, epoch, 0)
+        both = np.concatenate([positives, negatives])
+        return cut(host_generator(seed, "negatives", epoch).permutation(both), batch_size)
+
+    def share_of_positives(self, targets: np.ndarray) -> float:
+        positives = int(np.sum(_binary("NegativeSampler", targets)))
+        return positives / (positives + self._negatives(positives))
+
+    def _negatives(self, positives: int) -> int:
+        return max(1, round(self.ratio * positives))
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSampler(Sampler):
+    """Each example as often as its weight says.
+
+    Of the n draws of an epoch, example i gets n w_i / sum w on average, and in each epoch that number rounded
+    down or up (systematic sampling: less noise than draws with replacement).
+
+    Attributes
+    ----------
+    weights : (n,) array
+        One for each training example, 0 or more.
+    """
+
+    weights: np.ndarray
+
+    def __post_init__(self) -> None:
+        weights = np.asarray(self.weights, np.float64)
+        if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise ValueError(
+                "WeightedSampler expects weights (n,) of 0 or more, one above 0 at least, "
+                f"got shape {weights.shape}, from {weights.min(initial=np.inf)} to {weights.max(initial=-np.inf)}"
+            )
+
+    def batches(self, targets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+        share, count = self._shares(targets), len(targets)
+        rng = host_generator(seed, "weighted", epoch)
+        # in random order, lest neighbours in the data exclude one another
+        order = rng.permutation(count)
+        ends = np.cumsum(share[order])
+        points = (np.arange(count) + rng.random()) / count * ends[-1]
+        drawn = order[np.minimum(np.searchsorted(ends, points, side="right"), count - 1)]
+        return cut(rng.permutation(drawn), batch_size)
+
+    def share_of_positives(self, targets: np.ndarray) -> float:
+        return float(self._shares(targets) @ targets[:, 0])
+
+    def _shares(self, targets: np.ndarray) -> np.ndarray:
+        weights = np.asarray(self.weights, np.float64)
+        if len(weights) != len(targets):
+            raise ValueError(
+                f"WeightedSampler expects {len(weights)} examples, as weights, got {len(targets)}"
+            )
+        # scaled first, so that no sum overflows
+        weights = weights / weights.max()
+        shares: np.ndarray = weights / weights.sum()
+        return shares
+
+
+def _rounds(members: np.ndarray, count: int, seed: int, epoch: int, label: int) -> np.ndarray:
+    """``count`` members for one epoch: whole rounds of all, then the next part of a round that epochs share.
+
+    The parts of all epochs, joined, are permutations of the members one after the other.
+    """
+    size = len(members)
+    whole, rest = divmod(count, size)
+    rounds = host_generator(seed, "rounds", label, epoch).permuted(np.tile(members, (whole, 1)), axis=1)
+    start = epoch * rest
+    first, last = start // size, -(-(start + rest) // size)
+    shared = [
+        host_generator(seed, "round", label, number).permutation(members) for number in range(first, last)
+    ]
+    part = np.concatenate([members[:0], *shared])[start - first * size :][:rest]
+    return np.concatenate([rounds.reshape(-1), part])
+
+
+def _binary(sampler: str, targets: np.ndarray) -> np.ndarray:
+    """Which examples are positives; ValueError unless there are both kinds and nothing else."""
+    positive: np.ndarray = targets[:, 0] == 1
+    if targets.shape[1] != 1 or not (positive | (targets[:, 0] == 0)).all():
+        raise ValueError(f"{sampler} expects one target of 0 or 1, got {targets.shape[1]} targets, or others")
+    if positive.all() or not positive.any():
+        raise ValueError(
+            f"{sampler} expects both classes, got {int(positive.sum())} positives of {len(targets)} examples"
+        )
+    return positive
+
+
+def _classes(targets: np.ndarray) -> np.ndarray:
+    """The class of each example."""
+    if targets.shape[1] == 1:
+        return _binary("BalancedSampler", targets).astype(np.int64)
+    if not ((targets == 0) | (targets == 1)).all() or not (targets.sum(axis=1) == 1).all():
+        raise ValueError(
+            f"BalancedSampler expects one target of 0 or 1, or one-hot classes; got {targets.shape[1]} targets "
+            "that are not one-hot"
+        )
+    labels: np.ndarray = np.argmax(targets, axis=1)
+    return labels

@@ -1,0 +1,152 @@
+"""Which examples are trained on and which are held out: at random, by class, by group, by chromosome, in folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from genoml.data.dataset import SequenceData
+from genoml.random import host_generator
+
+#: What folds are even in: numbers of examples, of each class, or whole groups.
+FoldsBy: TypeAlias = Literal["random", "class", "group"]
+
+
+def split_random(
+    data: SequenceData, fraction: float, seed: int, *, by_class: bool = True
+) -> tuple[SequenceData, SequenceData]:
+    """(rest, held out): a random ``fraction`` of each class is held out, at least one example of each.
+
+    Classes are those of the first target, so that a rare class is present on both sides. With
+    ``by_class=False``, for targets that are not classes, the examples are one class.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not between 0 and 1, or a class has fewer than two examples.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"split_random expects 0 < fraction < 1, got {fraction}")
+    rng, held = host_generator(seed, "split"), np.zeros(len(data), dtype=bool)
+    labels = data.targets[:, 0] if by_class else np.zeros(len(data))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if len(members) < 2:
+            raise ValueError(
+                f"split_random expects at least 2 examples of each class, got {len(members)} of {label}"
+            )
+        count = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        held[rng.permutation(members)[:count]] = True
+    return data.take(~held), data.take(held)
+
+
+def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceData, SequenceData]:
+    """(rest, held out): all examples of the named groups are held out.
+
+    Raises
+    ------
+    ValueError
+        If the data have no groups, a name is not among them, or nothing is left on one side.
+    """
+    wanted = set(groups)
+    held = _members(data, wanted, "split_by_group")
+    if held.all() or not held.any():
+        raise ValueError(f"split_by_group: holding out {sorted(wanted)} leaves nothing on one side")
+    return data.take(~held), data.take(held)
+
+
+def split_three_ways(
+    data: SequenceData, *, validation: Iterable[str], test: Iterable[str]
+) -> tuple[SequenceData, SequenceData, SequenceData]:
+    """(train, validation, test): whole groups, such as chromosomes, to choose by and to report on.
+
+    Raises
+    ------
+    ValueError
+        If the data have no groups, a name is not among them or stands in both, or one of the three is empty.
+    """
+    first, second = set(validation), set(test)
+    if first & second:
+        raise ValueError(f"split_three_ways expects each group once, got {sorted(first & second)} in both")
+    parts = [_members(data, wanted, "split_three_ways") for wanted in (first, second)]
+    parts.insert(0, ~(parts[0] | parts[1]))
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not part.any():
+            raise ValueError(f"split_three_ways: nothing is left for {name}")
+    return data.take(parts[0]), data.take(parts[1]), data.take(parts[2])
+
+
+def k_folds(
+    data: SequenceData, k: int, seed: int = 0, *, by: FoldsBy = "random"
+) -> Iterator[tuple[SequenceData, SequenceData]]:
+    """(rest, held out) for each of ``k`` folds; every example is held out once.
+
+    Parameters
+    ----------
+    k : int
+        Number of folds, 2 or more.
+    seed : int
+        The same data with the same seed give the same folds.
+    by : {"random", "class", "group"}
+        Folds whose sizes differ by at most one; that, within each class of the first target (of one-hot
+        targets, each column), so that a rare class is spread evenly; or no group torn apart, the groups
+        shared out so that the folds are about equally large.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer examples, examples of a class, or groups than folds.
+    """
+    if k < 2:
+        raise ValueError(f"k_folds expects k >= 2, got {k}")
+    if by not in ("random", "class", "group"):
+        raise ValueError(f"k_folds expects by 'random', 'class' or 'group', got {by!r}")
+    rng = host_generator(seed, "folds", k)
+    fold = _folds_of_groups(data, k, rng) if by == "group" else _folds(data, k, rng, by == "class")
+    return ((data.take(fold != number), data.take(fold == number)) for number in range(k))
+
+
+def _folds(data: SequenceData, k: int, rng: np.random.Generator, by_class: bool) -> np.ndarray:
+    """The fold of each example: dealt out in turn, class after class."""
+    labels = np.zeros(len(data), np.int64)
+    if by_class:
+        labels = data.targets.argmax(axis=1)
+        if data.targets.shape[1] == 1:
+            _, labels = np.unique(data.targets[:, 0], return_inverse=True)
+    count = np.bincount(labels)
+    if count.size == 0 or count.min() < k:
+        what = "examples of each class" if by_class else "examples"
+        raise ValueError(f"k_folds expects at least {k} {what}, got {count.min(initial=len(data))}")
+    order = rng.permutation(len(data))
+    order = order[np.argsort(labels[order], kind="stable")]
+    fold = np.empty(len(data), np.int64)
+    fold[order] = np.arange(len(data)) % k
+    return fold
+
+
+def _folds_of_groups(data: SequenceData, k: int, rng: np.random.Generator) -> np.ndarray:
+    """The fold of each example: the largest group first, each to the fold that is smallest so far."""
+    if data.groups is None:
+        raise ValueError("k_folds by group expects data with groups, got none")
+    names, which, sizes = np.unique(data.groups.astype(str), return_inverse=True, return_counts=True)
+    if len(names) < k:
+        raise ValueError(f"k_folds by group expects at least {k} groups, got {len(names)}")
+    order = rng.permutation(len(names))
+    fold_of, filled = np.empty(len(names), np.int64), np.zeros(k, np.int64)
+    for group in order[np.argsort(-sizes[order], kind="stable")].tolist():
+        fold_of[group] = np.argmin(filled)
+        filled[fold_of[group]] += sizes[group]
+    found: np.ndarray = fold_of[which]
+    return found
+
+
+def _members(data: SequenceData, wanted: set[str], what: str) -> np.ndarray:
+    """Which examples are of the named groups; ValueError for a name that is none."""
+    if data.groups is None:
+        raise ValueError(f"{what} expects data with groups, got none")
+    present = set(data.groups)
+    if not wanted <= present:
+        raise ValueError(f"{what}: no such group {sorted(wanted - present)}; there are {sorted(present)}")
+    return np.isin(data.groups, sorted(wanted))

@@ -1,0 +1,233 @@
+"""Data sets from tables with a column of sequences: regression, several targets, classes, missing labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genoml.data.dataset import SequenceData
+from genoml.data.table_rows import Column, Columns, read_columns
+from genoml.data.targets import class_targets, masked
+from genoml.io.files import Path
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.codes import FlatCodes, flat_codes
+from genoml.sequence.encode import fill_rows
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """Which column is what."""
+
+    sequence: tuple[str, ...]
+    targets: tuple[str, ...]
+    classes: str | None
+    class_order: Sequence[str] | None
+    one_hot: bool
+    group: str | None
+    name: str | None
+    weight: str | None
+    offset: str | None
+    length_bp: int | None
+
+    def __post_init__(self) -> None:
+        if bool(self.targets) == (self.classes is not None):
+            raise ValueError(
+                "a table expects targets (columns of numbers) or classes (a column of labels): one of both"
+            )
+        if not self.sequence:
+            raise ValueError("a table expects at least one column of sequences")
+        if self.length_bp is not None and self.length_bp < 1:
+            raise ValueError(f"length_bp expects 1 or more, got {self.length_bp}")
+
+    @property
+    def numbers(self) -> list[str]:
+        return [*self.targets, *(name for name in (self.weight, self.offset) if name is not None)]
+
+    @property
+    def text(self) -> list[str]:
+        return [name for name in (self.classes, self.group, self.name) if name is not None]
+
+
+def read_table_data(
+    path: Path,
+    *,
+    sequence: str | Sequence[str] = "sequence",
+    targets: str | Sequence[str] = (),
+    classes: str | None = None,
+    class_order: Sequence[str] | None = None,
+    one_hot: bool = True,
+    group: str | None = None,
+    name: str | None = None,
+    weight: str | None = None,
+    offset: str | None = None,
+    length_bp: int | None = None,
+    header: Sequence[str] | None = None,
+) -> SequenceData:
+    """Read sequences and their targets from a CSV or TSV file, in one pass, a byte a base.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Plain or compressed. Commas, tabs or semicolons part the fields; they may be quoted.
+    sequence : str or sequence of str
+        Column of DNA or RNA letters, IUPAC codes among them; of several, the parts are joined. Shorter sequences are
+        padded to the longest, evenly on both sides, with positions that hold no base.
+    targets : str or sequence of str
+        Columns of numbers. Where one is missing (empty, NA, NaN), the target is 0 and the extra ``mask`` too.
+    classes : str, optional
+        Column of labels, in place of ``targets``.
+    class_order, one_hot
+        As in class_targets; the classes become ``target_names``, if they are one-hot.
+    group, name : str, optional
+        Columns of text: what a split must not tear apart, and what an example is called.
+    weight, offset : str, optional
+        Columns of numbers that become the extras ``sample_weight`` and ``offset``.
+    length_bp : int, optional
+        Pad to this length. Nothing is cut: a longer sequence is an error.
+    header : sequence of str, optional
+        What the columns are called, in a file without a header.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+    FormatError
+        Naming file, line and column: see read_columns; also for a missing label, group, weight or offset, a class that
+        is not in ``class_order``, and a sequence longer than ``length_bp``.
+    """
+    spec = _Spec(
+        _several(sequence), _several(targets), classes, class_order, one_hot, group, name, weight, offset, length_bp
+    )  # fmt: skip
+    wanted = [Column(part, "sequence") for part in spec.sequence]
+    wanted += [Column(part, "number") for part in spec.numbers]
+    wanted += [Column(part, "text") for part in spec.text]
+    table = read_columns(path, wanted, header=header)
+    _check_table(table, spec)
+    return _data(table.sequences, table.numbers, table.text, spec)
+
+
+def table_data(
+    columns: Mapping[str, Any],
+    *,
+    sequence: str | Sequence[str] = "sequence",
+    targets: str | Sequence[str] = (),
+    classes: str | None = None,
+    class_order: Sequence[str] | None = None,
+    one_hot: bool = True,
+    group: str | None = None,
+    name: str | None = None,
+    weight: str | None = None,
+    offset: str | None = None,
+    length_bp: int | None = None,
+) -> SequenceData:
+    """The same from columns in memory: a dict of lists or arrays, or a pandas data frame.
+
+    Raises
+    ------
+    ValueError
+        For a column that is not there, columns of different lengths, an illegal letter (it names sequence and
+        position), or a value that is missing and must not be.
+    TypeError
+        For a column of sequences that holds anything but text.
+    """
+    spec = _Spec(
+        _several(sequence), _several(targets), classes, class_order, one_hot, group, name, weight, offset, length_bp
+    )  # fmt: skip
+    held = {}
+    for column in (*spec.sequence, *spec.numbers, *spec.text):
+        if column not in columns:
+            raise ValueError(f"table_data expects a column {column!r}, got {', '.join(map(str, columns))}")
+        held[column] = np.asarray(columns[column], dtype=np.float64 if column in spec.numbers else object)
+    lengths = {len(values) for values in held.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"table_data expects columns of one length, 1 or more, got {sorted(lengths)}")
+    table = Columns("the table", {part: held[part] for part in spec.numbers})
+    table.text = {part: ["" if _is_missing(v) else str(v) for v in held[part]] for part in spec.text}
+    for part in spec.sequence:
+        wrong = next((v for v in held[part] if not isinstance(v, str)), None)
+        if wrong is not None:
+            raise TypeError(f"column {part!r} expects sequences as str, got {type(wrong).__name__}")
+    letters: list[Any] = ["".join(row) for row in zip(*(held[part] for part in spec.sequence), strict=True)]
+    table.sequences = [flat_codes(letters)]
+    _check_table(table, spec)
+    return _data(table.sequences, table.numbers, table.text, spec)
+
+
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value  # a NaN is not itself
+
+
+def _check_table(table: Columns, spec: _Spec) -> None:
+    """Refuse what is missing and must not be, unknown classes, and sequences that are too long or empty."""
+    checks: list[tuple[str, np.ndarray, str]] = []
+    for name in (spec.weight, spec.offset):
+        if name is not None:
+            checks.append((name, ~np.isnan(table.numbers[name]), "a finite number"))
+    if spec.weight is not None:
+        checks.append((spec.weight, ~(table.numbers[spec.weight] < 0), "a weight of 0 or more"))
+    for name in spec.text:
+        checks.append((name, np.array([bool(text) for text in table.text[name]]), "a value"))
+    if spec.classes is not None and spec.class_order is not None:
+        known = set(spec.class_order)
+        good = np.array([text in known for text in table.text[spec.classes]])
+        checks.append((spec.classes, good, f"one of {', '.join(spec.class_order)}"))
+    lengths = np.concatenate([flat.lengths for flat in table.sequences])
+    column = " + ".join(spec.sequence)
+    checks.append((column, lengths > 0, "a sequence"))
+    if spec.length_bp is not None:
+        checks.append((column, lengths <= spec.length_bp, f"at most length_bp = {spec.length_bp} bases"))
+    for name, good, what in checks:
+        if not good.all():
+            row = int(np.argmin(good))
+            held = table.numbers.get(name, table.text.get(name))
+            got = f"{lengths[row]} bases" if held is None else str(held[row]) or "nothing"
+            _refuse(table, row, name, what, got)
+
+
+def _refuse(table: Columns, row: int, column: str, what: str, got: str) -> None:
+    if len(table):
+        table.fail(row, column, what, got)
+    raise ValueError(f"column {column!r} expects {what}, got {got!r} in row {row}")
+
+
+def _data(
+    sequences: list[FlatCodes], numbers: dict[str, np.ndarray], text: dict[str, list[str]], spec: _Spec
+) -> SequenceData:
+    if spec.classes is not None:
+        targets, names = class_targets(text[spec.classes], spec.class_order, one_hot=spec.one_hot)
+        extras: dict[str, np.ndarray] = {}
+        names = names if spec.one_hot else (spec.classes,)
+    else:
+        targets, extras = masked(np.stack([numbers[name] for name in spec.targets], axis=1))
+        names = spec.targets
+    for key, name in (("sample_weight", spec.weight), ("offset", spec.offset)):
+        if name is not None:
+            column = numbers[name].astype(np.float32)
+            extras[key] = column if key == "sample_weight" else column[:, None]
+    return SequenceData(
+        _padded(sequences, spec.length_bp),
+        targets,
+        None if spec.group is None else np.array(text[spec.group], dtype=object),
+        extras,
+        names=None if spec.name is None else np.array(text[spec.name], dtype=object),
+        target_names=names,
+    )
+
+
+def _padded(parts: list[FlatCodes], length_bp: int | None) -> np.ndarray:
+    """Codes (n, length), shorter sequences padded evenly on both sides; each part is let go once laid out."""
+    width = length_bp or max(int(flat.lengths.max()) for flat in parts)
+    made = np.empty((sum(len(flat.lengths) for flat in parts), width), dtype=np.uint8)
+    stop = len(made)
+    while parts:
+        flat = parts.pop()
+        made[stop - len(flat.lengths) : stop] = fill_rows(flat, width, "both", PAD_CODE)
+        stop -= len(flat.lengths)
+    return made

@@ -1,0 +1,155 @@
+"""Targets of regions: from the columns of BED and narrowPeak, and from tables of counts; labels that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genoml.data.table_rows import Column, read_columns
+from genoml.genome.intervals import Intervals
+from genoml.io.errors import FormatError, shown
+from genoml.io.files import Path
+
+
+def masked(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Targets as float32, with 0 for NaN, and the extra ``mask`` (1 where there is a label), if any is missing.
+
+    Raises
+    ------
+    ValueError
+        For infinite values.
+    """
+    values = np.asarray(values, dtype=np.float32)
+    if values.ndim == 1:
+        values = values[:, None]
+    if np.isinf(values).any():
+        place = tuple(int(i) for i in np.argwhere(np.isinf(values))[0])
+        raise ValueError(
+            f"targets expect finite numbers, or NaN where a label is missing, got inf at {place}"
+        )
+    present = ~np.isnan(values)
+    if present.all():
+        return values, {}
+    return np.where(present, values, np.float32(0.0)), {"mask": present.astype(np.float32)}
+
+
+def column_targets(intervals: Intervals, columns: Sequence[str]) -> np.ndarray:
+    """Numeric columns of intervals, such as ``score`` or ``signal_value``, as targets.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, columns) float64; NaN where the file has ``.``.
+
+    Raises
+    ------
+    ValueError
+        For a column that is not there, or holds text.
+    """
+    made = []
+    for name in [columns] if isinstance(columns, str) else columns:
+        values = intervals.columns.get(name)
+        if values is None or values.dtype.kind not in "iuf":
+            kind = "no such column" if values is None else "text"
+            numeric = sorted(key for key, held in intervals.columns.items() if held.dtype.kind in "iuf")
+            raise ValueError(
+                f"column {name!r} expects one of numbers ({', '.join(numeric) or 'none'}), got {kind}"
+            )
+        made.append(values.astype(np.float64))
+    return np.stack(made, axis=1)
+
+
+def class_targets(
+    labels: Sequence[str] | np.ndarray, order: Sequence[str] | None = None, *, one_hot: bool = True
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as one-hot targets, or as the number of each label's class.
+
+    Parameters
+    ----------
+    labels : (n,) of str
+        Such as ``intervals.columns["name"]``.
+    order : sequence of str, optional
+        The classes in the order wanted; sorted if None.
+    one_hot : bool
+        (n, classes) with a 1 in each row, for MultiClassification; or (n, 1) with 0 to classes - 1, which for
+        two classes are labels of BinaryClassification.
+
+    Returns
+    -------
+    targets : numpy.ndarray
+        float32.
+    classes : tuple of str
+        In order.
+
+    Raises
+    ------
+    ValueError
+        For a label that is not in ``order``, or a class twice in it.
+    """
+    found, which = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    classes = tuple(map(str, found)) if order is None else tuple(order)
+    if len(set(classes)) != len(classes):
+        raise ValueError(f"classes expects each once, got {', '.join(classes)}")
+    unknown = sorted(set(map(str, found)) - set(classes))
+    if unknown:
+        first = int(np.argmax(np.asarray(labels, dtype=str) == unknown[0]))
+        raise ValueError(f"labels expect one of {', '.join(classes)}, got {unknown[0]!r} at {first}")
+    place = {name: number for number, name in enumerate(classes)}
+    numbers = np.array([place[str(name)] for name in found], dtype=np.int64)[which.reshape(-1)]
+    if not one_hot:
+        return numbers.astype(np.float32)[:, None], classes
+    return np.eye(len(classes), dtype=np.float32)[numbers], classes
+
+
+def table_targets(
+    path: Path, intervals: Intervals, columns: Sequence[str], *, key: str | tuple[str, str, str]
+) -> np.ndarray:
+    """Targets from a table of counts or of other numbers, TSV or CSV, with a row a region.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Plain or compressed, with a header.
+    intervals : Intervals
+        The regions, as their file gave them: not the windows around them.
+    columns : sequence of str
+        The table's columns to take.
+    key : str or (str, str, str)
+        The column that names the region, as the column ``name`` of the intervals does, or as ``chrom:start-end`` if
+        they have none; or the columns of chromosome, start and end (0-based, half-open). The table may have further
+        regions, in any order.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, columns) float64; NaN where the table has none (empty, NA, NaN).
+
+    Raises
+    ------
+    FormatError
+        Naming the line, for a region that comes twice, or a value that is no number; for a region of the
+        intervals that is not in the table, and how many there are.
+    """
+    keys = (key,) if isinstance(key, str) else tuple(key)
+    wanted = [Column(name, "text") for name in keys] + [Column(name, "number") for name in columns]
+    table = read_columns(path, wanted)
+    rows: dict[str, int] = {}
+    for number, parts in enumerate(zip(*(table.text[name] for name in keys), strict=True)):
+        region = parts[0] if len(parts) == 1 else f"{parts[0]}:{parts[1]}-{parts[2]}"
+        if rows.setdefault(region, number) != number:
+            raise FormatError(
+                "a second row of this region", path=table.path, line=table.line(number), record=region,
+                fix="expects one row a region",
+            )  # fmt: skip
+    places = map(intervals.place, range(len(intervals)))
+    named = isinstance(key, str) and "name" in intervals.columns
+    names = list(map(str, intervals.columns["name"])) if named else list(places)
+    found = np.array([rows.get(name, -1) for name in names], dtype=np.int64)
+    if (found < 0).any():
+        first = names[int(np.argmax(found < 0))]
+        raise FormatError(
+            f"{int((found < 0).sum())} of {len(names)} regions have no row, the first is {shown(first)}",
+            path=table.path, fix=f"the table's first region is {shown(next(iter(rows), 'none'))}",
+        )  # fmt: skip
+    return np.stack([table.numbers[name][found] for name in columns], axis=1)

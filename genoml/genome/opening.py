@@ -1,0 +1,58 @@
+"""Opening a genome that is given as FASTA or as a store: the store is made once and kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from genoml.genome.store import GenomeStore
+from genoml.genome.store_format import is_store
+from genoml.io.errors import FormatError
+from genoml.io.files import Path
+
+
+def open_genome(
+    genome: Path, *, store: Path | None = None, tell: Callable[[str], None] = lambda message: None
+) -> GenomeStore:
+    """Open a store, or the store of a FASTA file, which is made once, and made anew when the file changes.
+
+    Parameters
+    ----------
+    genome : str or os.PathLike
+        A store, or FASTA, plain or compressed.
+    store : str or os.PathLike, optional
+        Where the store of a FASTA file lies, or will; ``GENOME.store`` if None.
+    tell : callable, optional
+        Told when a store is made, and why one that is there does not serve.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If there is no such file.
+    FormatError
+        If a store or the FASTA file is damaged, or something else stands in the store's place.
+    ValueError
+        For standard input, a store whose own store is named, or a folder that cannot be written to.
+    """
+    source = os.fspath(genome)
+    if source == "-":
+        raise ValueError("GENOME expects a file, got standard input (-); save it first")
+    if is_store(source):
+        if store is not None:
+            raise ValueError(f"{source} is a store already; expects no place for another")
+        return GenomeStore.open(source)
+    path = f"{source}.store" if store is None else os.fspath(store)
+    if os.path.exists(path):
+        try:
+            return GenomeStore.open(path, fasta=source)
+        except FormatError as error:
+            if not is_store(path):
+                raise  # some other file, which is not ours to replace
+            tell(str(error))
+    tell(f"making {path} from {source}")
+    try:
+        return GenomeStore.build(source, path)
+    except PermissionError as error:
+        raise ValueError(
+            f"{path}: cannot be written ({error.strerror}); choose another place for the store"
+        ) from None

@@ -1,0 +1,241 @@
+"""Tables of sequences and targets: what is read, what is missing, what is refused with file, line and column."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genoml.data import SequenceData, class_targets, read_table_data, table_data, table_targets
+from genoml.genome import Intervals
+from genoml.io import FormatError
+from genoml.objectives import Counts, MultiClassification, Regression
+from genoml.sequence import base_codes, decode
+from support.mutations import mutations, refusals
+
+TABLE = '''\
+name,seq,dev,hk,kind,set,w
+a,ACGTACGT,1.5,-2,EI,chr1,1
+b,"acgun",NA,3e2,IE,chr2,0.5
+"c, ""d""",RYSW,,nan,N,chr1,2
+'''
+
+
+def written(folder: Path, content: str | bytes, name: str = "table.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def same(a: SequenceData, b: SequenceData) -> None:
+    np.testing.assert_array_equal(np.asarray(a.codes), np.asarray(b.codes))
+    np.testing.assert_array_equal(a.targets, b.targets)
+    assert a.extras.keys() == b.extras.keys()
+    for key in a.extras:
+        np.testing.assert_array_equal(a.extras[key], b.extras[key])
+    for one, other in ((a.groups, b.groups), (a.names, b.names)):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            assert one.tolist() == other.tolist()
+    assert a.target_names == b.target_names
+
+
+OPTIONS: dict[str, Any] = {
+    "sequence": "seq", "targets": ["dev", "hk"], "group": "set", "name": "name", "weight": "w",
+}  # fmt: skip
+
+
+def test_several_targets_with_missing_labels_groups_names_and_weights(tmp_path: Path) -> None:
+    data = read_table_data(written(tmp_path, TABLE), **OPTIONS)
+    np.testing.assert_array_equal(data.codes, base_codes(["ACGTACGT", "ACGUN", "RYSW"], pad="both"))
+    assert data.targets.tolist() == [[1.5, -2.0], [0.0, 300.0], [0.0, 0.0]]
+    assert data.extras["mask"].tolist() == [[1, 1], [0, 1], [0, 0]]
+    assert data.extras["sample_weight"].tolist() == [1.0, 0.5, 2.0]
+    assert data.target_names == ("dev", "hk")
+    assert data.name_of(2) == 'c, "d"'
+    assert data.groups is not None
+    assert data.groups.tolist() == ["chr1", "chr2", "chr1"]
+    Regression().check(data.targets, data.extras)
+    longer = read_table_data(written(tmp_path, TABLE), sequence="seq", targets="dev", length_bp=11)
+    assert np.asarray(longer.codes)[0].tolist() == [15, 0, 1, 2, 3, 0, 1, 2, 3, 15, 15]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.csv.gz"])
+def test_the_same_whatever_separates_the_fields_and_whatever_the_suffix(
+    tmp_path: Path, delimiter: str, name: str
+) -> None:
+    plain = read_table_data(written(tmp_path, TABLE), **OPTIONS)
+    text = io.StringIO()
+    text.write("# a comment, with commas\n\n")
+    csv.writer(text, delimiter=delimiter).writerows(csv.reader(io.StringIO(TABLE)))
+    content = text.getvalue().encode()
+    content = gzip.compress(content) if name.endswith("gz") else content
+    same(read_table_data(written(tmp_path, content, name), **OPTIONS), plain)
+
+
+def test_a_header_may_be_a_comment_or_be_given(tmp_path: Path) -> None:
+    path = written(tmp_path, "#seq\ty\nACGT\t1\n", "t.tsv")
+    assert read_table_data(path, sequence="seq", targets="y").targets.tolist() == [[1.0]]
+    bare = written(tmp_path, "ACGT\t1\nACGA\t2\n", "bare.txt")
+    data = read_table_data(bare, sequence="s", targets="y", header=["s", "y"])
+    assert data.targets.tolist() == [[1.0], [2.0]]
+    assert decode(np.asarray(data.codes)) == ["ACGT", "ACGA"]
+
+
+def test_a_sequence_may_be_joined_from_columns_and_be_long(tmp_path: Path) -> None:
+    long = "ACGT" * 50_000
+    path = written(tmp_path, f"up,down,y\nAC,GT,1\n{long},A,2\n")
+    data = read_table_data(path, sequence=["up", "down"], targets="y")
+    assert data.codes.shape == (2, 200_001)
+    assert str(decode(np.asarray(data.codes)[0])) == "ACGT"
+
+
+def test_many_rows_are_read_in_blocks_with_the_line_of_a_late_fault(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (5000, 6), dtype=np.uint8)
+    lines = [f"{letters},{row}" for row, letters in enumerate(decode(codes))]
+    data = read_table_data(written(tmp_path, "\n".join(["s,y", *lines])), sequence="s", targets="y")
+    np.testing.assert_array_equal(data.codes, codes)
+    assert data.targets[:, 0].tolist() == list(range(5000))
+    lines[4321] = "ACGTXC,1"
+    with pytest.raises(FormatError, match=r"line 4323: column 's' expects ACGT .* got 'X at position 4'"):
+        read_table_data(written(tmp_path, "\n".join(["s,y", *lines])), sequence="s", targets="y")
+
+
+def test_labels_become_classes_in_sorted_or_given_order(tmp_path: Path) -> None:
+    path = written(tmp_path, TABLE)
+    data = read_table_data(path, sequence="seq", classes="kind")
+    assert data.target_names == ("EI", "IE", "N")
+    assert data.targets.tolist() == np.eye(3).tolist()
+    MultiClassification().check(data.targets, data.extras)
+    numbers = read_table_data(
+        path, sequence="seq", classes="kind", class_order=["N", "EI", "IE"], one_hot=False
+    )
+    assert numbers.targets[:, 0].tolist() == [1.0, 2.0, 0.0]
+    assert numbers.target_names == ("kind",)
+    with pytest.raises(FormatError, match="line 4: column 'kind' expects one of EI, IE, got 'N'"):
+        read_table_data(path, sequence="seq", classes="kind", class_order=["EI", "IE"])
+    targets, classes = class_targets(["b", "a", "b"])
+    assert (targets.tolist(), classes) == ([[0, 1], [1, 0], [0, 1]], ("a", "b"))
+    with pytest.raises(ValueError, match="one of a, got 'b' at 0"):
+        class_targets(["b", "a"], ["a"])
+    with pytest.raises(ValueError, match="each once"):
+        class_targets(["a"], ["a", "a"])
+
+
+def test_columns_in_memory_give_the_same_data(tmp_path: Path) -> None:
+    expected = read_table_data(written(tmp_path, TABLE), **OPTIONS)
+    columns: dict[str, Any] = {
+        "name": np.array(["a", "b", 'c, "d"'], dtype=object),
+        "seq": ["ACGTACGT", "acgun", "RYSW"],
+        "dev": [1.5, None, np.nan],
+        "hk": np.array([-2, 300, np.nan]),
+        "set": ("chr1", "chr2", "chr1"),
+        "w": [1, 0.5, 2],
+    }
+    same(table_data(columns, **OPTIONS), expected)
+    with pytest.raises(ValueError, match="column 'set' expects a value, got 'nothing' in row 1"):
+        table_data(columns | {"set": ["chr1", None, "chr2"]}, **OPTIONS)
+    offset = table_data(columns, sequence="seq", targets="w", offset="w")
+    Counts().check(np.ones((3, 1)), offset.extras)
+    assert offset.extras["offset"].tolist() == [[1.0], [0.5], [2.0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("s,y\nACGT,1\nACGX,2\n", r"line 3: column 's' expects .* got 'X at position 3'"),
+        ("s,y\nACGT,1\nAUGT,2\n", r"line 3: column 's' expects DNA \(T\) or RNA \(U\)"),
+        ("s,y\nACGT,1\n,2\n", r"line 3: column 's' expects a sequence, got ''"),
+        ("s,y\nACGT,1_0\n", r"line 2: column 'y' expects a finite number, or nothing or NA .* got '1_0'"),
+        ("s,y\nACGT,inf\n", r"line 2: column 'y' expects a finite number"),
+        ("s,y\nACGT,1e999\n", r"line 2: column 'y' expects a finite number"),
+        ("s,y\nACGT,\u0661\n", r"line 2: column 'y' expects a finite number"),
+        ("s,y\nACGT\n", r"line 2: has 1 field\(s\), but the header has 2"),
+        ("s,y\nACGT,1,2\n", r"line 2: has 3 field\(s\)"),
+        ('s,y\nACGT,1\n"ACG,2\nACGT,2\n', r"line [45]: malformed quotes"),
+        ("s,z\nACGT,1\n", r"line 1: expects a column 'y', got s, z"),
+        ("seq,y\nACGT,1\n", r"expects a column 's', got seq, y"),
+        ("s,y,y\nACGT,1,2\n", r"line 1: has 2 columns 'y'"),
+        ("s,y\n", "the table has no rows"),
+        ("# only\n# comments\n", r"there is no header; expects the columns s, y"),
+        (b"s,y\nACG\xff,1\n", r"line 2: column 's' expects"),
+        ("s,y\nACGTACGTA,1\n", r"line 2: column 's' expects at most length_bp = 8 bases, got '9 bases'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_line_and_column(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(FormatError, match=message) as caught:
+        read_table_data(path, sequence="s", targets="y", length_bp=8)
+    assert caught.value.path == str(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_must_not_be_missing_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, b"s,y,g,w\nACGT,1,a,1\nACGT,1,,NA\nACGT,1,\xe9,-1\n")
+    for options, message in (
+        ({"group": "g"}, "line 4: column 'g' expects text in UTF-8"),
+        ({"weight": "w"}, "line 3: column 'w' expects a finite number, got 'nan'"),
+        ({"name": "w"}, None),
+    ):
+        if message is None:
+            assert read_table_data(path, sequence="s", targets="y", **options).name_of(1) == "NA"
+        else:
+            with pytest.raises(FormatError, match=message):
+                read_table_data(path, sequence="s", targets="y", **options)
+    with pytest.raises(FormatError, match="line 3: column 'g' expects a value, got 'nothing'"):
+        read_table_data(written(tmp_path, "s,y,g\nA,1,a\nA,1,\n"), sequence="s", classes="g")
+    with pytest.raises(FormatError, match=r"a weight of 0 or more, got '-1\.0'"):
+        read_table_data(written(tmp_path, "s,y\nA,-1\n"), sequence="s", targets="y", weight="y")
+
+
+def test_options_and_columns_in_memory_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"s": ["ACGT", "ACG"], "y": [1.0, 2.0], "long": [1, 2, 3]}
+    for options, message in (
+        ({}, r"targets .* or classes .* one of both"),
+        ({"targets": "y", "classes": "s"}, "one of both"),
+        ({"targets": "y", "sequence": ()}, "at least one column of sequences"),
+        ({"targets": "y", "length_bp": 0}, "length_bp expects 1 or more"),
+        ({"targets": "z"}, "expects a column 'z', got s, y, long"),
+        ({"targets": "long"}, r"columns of one length, 1 or more, got \[2, 3\]"),
+        ({"targets": "y", "length_bp": 3}, "at most length_bp = 3 bases, got '4 bases' in row 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            table_data(columns, **({"sequence": "s"} | options))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="column 'y' expects sequences as str, got float"):
+        table_data(columns, sequence="y", targets="y")
+    with pytest.raises(FileNotFoundError):
+        read_table_data(tmp_path / "absent.csv", targets="y")
+
+
+def test_counts_are_taken_by_name_or_by_coordinates(tmp_path: Path) -> None:
+    peaks = Intervals(["chr1", "chr2"], [5, 0], [9, 4], name=["p1", "p2"])
+    bare = Intervals(["chr1", "chr2"], [5, 0], [9, 4])
+    text = "id\tregion\tchrom\tstart\tend\tx\ty\n"
+    text += (
+        "p2\tchr2:0-4\tchr2\t0\t4\t7\tNA\np9\tchr9:1-2\tchr9\t1\t2\t0\t0\np1\tchr1:5-9\tchr1\t5\t9\t1\t2.5\n"
+    )
+    path = written(tmp_path, text, "counts.tsv")
+    expected = [[1.0, 2.5], [7.0, np.nan]]
+    for intervals, key in ((peaks, "id"), (bare, "region"), (peaks, ("chrom", "start", "end"))):
+        np.testing.assert_array_equal(table_targets(path, intervals, ["x", "y"], key=key), expected)
+    with pytest.raises(FormatError, match=r"2 of 2 regions have no row, the first is p1; .* is chr2:0-4"):
+        table_targets(path, peaks, ["x"], key="region")
+    twice = written(tmp_path, text + "p2\tchr2:0-4\tchr2\t0\t4\t7\t1\n", "twice.tsv")
+    with pytest.raises(FormatError, match="line 5, record p2: a second row of this region"):
+        table_targets(twice, peaks, ["x"], key="id")
+
+
+def test_damaged_tables_are_read_or_refused_by_name(tmp_path: Path) -> None:
+    def read(path: Path) -> list[SequenceData]:
+        return [read_table_data(path, **OPTIONS)]
+
+    assert refusals(read, tmp_path, mutations(TABLE.encode(), 220, seed=0)) > 60
