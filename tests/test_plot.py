@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 
 from genoml import plot
+from genoml.calibration import reliability_curve
 from genoml.metrics import aupr, auroc
+from genoml.plot import logos
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def boxes(ax: Axes) -> dict[str, list[np.ndarray]]:
     bases = {colour: base for base, colour in plot.BASE_COLOURS.items()}
     for patch in ax.patches:
         base = bases[to_hex(patch.get_facecolor())]
-        glyph = plot._glyph(base)
+        glyph = logos._glyph(base)
         for vertices in patch.get_path().vertices.reshape(-1, len(glyph.vertices), 2):
             found.setdefault(base, []).append(Path(vertices, glyph.codes).get_extents().extents)
     return found
@@ -66,7 +68,7 @@ def test_letters_stack_outwards_on_both_sides_of_zero(ax):
 
 def test_glyphs_fill_the_unit_square():
     for base in "ACGT":
-        np.testing.assert_allclose(plot._glyph(base).get_extents().extents, [0, 0, 1, 1], atol=1e-9)
+        np.testing.assert_allclose(logos._glyph(base).get_extents().extents, [0, 0, 1, 1], atol=1e-9)
 
 
 def test_training_curve_draws_what_the_log_has_and_marks_the_best(ax):
@@ -164,6 +166,77 @@ def test_wrong_matrices_are_named(ax):
         plot.letters(ax, np.ones((4, 9)))
     with pytest.raises(ValueError, match="finite heights"):
         plot.letters(ax, [[np.nan, 0, 0, 0]])
+
+
+def test_the_letters_of_a_sequence_stand_up_and_hang_down(ax):
+    plot.contributions(ax, [1.0, -2.0, 0.5], "AUN", start=3, ylabel="logit", limits=(-3, 3))
+    drawn = boxes(ax)
+    np.testing.assert_allclose(drawn["A"][0], [2.53, 0, 3.47, 1], atol=1e-6)
+    np.testing.assert_allclose(drawn["T"][0], [3.53, -2, 4.47, 0], atol=1e-6)
+    assert drawn.keys() == {"A", "T"}
+    assert (ax.get_ylim(), ax.get_ylabel()) == ((-3, 3), "logit")
+
+
+def test_an_attention_map_has_the_sequence_on_both_axes(ax):
+    weights = np.eye(4)[[1, 0, 3, 2]]
+    plot.attention_map(ax, weights, "ACGU")
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array(), weights)
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        assert [label.get_text() for label in labels] == list("ACGU")
+        assert labels[3].get_color() == plot.BASE_COLOURS["T"]
+    assert image.get_extent() == [-0.5, 3.5, 3.5, -0.5]
+    assert image.cmap(0.0)[3] == 0.0  # nothing is transparent, for pages of any colour
+
+
+def test_a_map_of_a_long_sequence_has_strips_of_colour_instead(ax):
+    plot.attention_map(ax, np.full((10, 10), 0.1), "ACGT" * 50, highest=1.0)
+    assert image_limits(ax) == (0.0, 1.0)
+    assert ax.get_xlabel() == "position read (bp)"
+    assert len(ax.collections) >= 8
+    assert ax.images[0].get_extent() == [-0.5, 199.5, 199.5, -0.5]
+
+
+def image_limits(ax: Axes) -> tuple[float, float]:
+    return ax.images[0].norm.vmin, ax.images[0].norm.vmax
+
+
+def test_a_confusion_table_counts_each_cell(ax):
+    plot.confusion(ax, [0.9, 0.5, 0.1, 0.7], [1, 1, 1, 0], threshold=0.5)
+    assert texts(ax) == ["2\n66.7%", "1\n33.3%", "1\n100.0%", "0\n0.0%"]
+    assert "0.5" in ax.get_xlabel()
+
+
+def test_a_reliability_diagram_shows_the_curve(ax):
+    probabilities, targets = [0.1, 0.15, 0.9, 0.95], [0, 0, 1, 0]
+    plot.reliability(ax, probabilities, targets, bins=2)
+    curve = reliability_curve(probabilities, targets, 2)
+    points = ax.lines[-1].get_xydata()
+    np.testing.assert_allclose(points, np.stack([curve.mean_prediction, curve.observed], axis=1))
+
+
+def test_a_histogram_shows_shares_of_each_class(ax):
+    plot.histogram(ax, [0.1, 0.2, 0.9, 0.8], [0, 0, 1, 0], bins=2, threshold=0.5)
+    shares = [patch.get_data().values.tolist() for patch in ax.patches[::2]]
+    assert shares == [[0.0, 1.0], [pytest.approx(2 / 3), pytest.approx(1 / 3)]]
+    assert texts(ax) == ["positives, 1", "negatives, 3"]
+
+
+def test_wrong_maps_and_scores_are_named(ax):
+    for weights, words in (
+        (np.ones((2, 3)), r"\(positions, positions\), got \(2, 3\)"),
+        ([[-1.0]], "0 or more"),
+        ([[np.nan]], "finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            plot.attention_map(ax, weights)
+    with pytest.raises(ValueError, match="at least 2 letters, got 1"):
+        plot.attention_map(ax, np.ones((2, 2)), "A")
+    with pytest.raises(ValueError, match=r"expects heights \(3,\), got \(2,\)"):
+        plot.contributions(ax, [1.0, 2.0], "ACG")
+    for draw in (plot.confusion, plot.histogram, plot.reliability):
+        with pytest.raises(ValueError, match=r"got \(2,\) and \(3,\)"):
+            draw(ax, [0.1, 0.2], [0, 1, 1])
 
 
 def test_neither_pyplot_nor_the_global_settings_are_touched():

@@ -15,7 +15,7 @@ import pytest
 
 from genoml.explain import FilterMotif, match_motif
 from genoml.io.motifs import Motif, jaspar_motifs
-from genoml.report import ReportData, build_report
+from genoml.report import AttentionView, ReportData, SequenceView, build_report
 
 HOSTILE = '<script>alert("1")</script> & $x_1$ --> \''
 
@@ -50,7 +50,10 @@ def content() -> ReportData:
             "network": (rng.normal(size=400) + 2 * targets, targets),
             "6-mer regression": (rng.normal(size=400) + targets, targets),
         },
+        probabilities=(rng.uniform(size=400), targets),
         filters=filters,
+        sequences=[SequenceView("peak", "ACGTN" * 30, 0.93, rng.normal(size=150), rng.normal(size=(150, 4)))],
+        attention=[AttentionView("block1.attention", "peak", "ACGT" * 25, rng.uniform(size=(3, 10, 10)))],
         details={"backend": "numpy 2.4 on cpu", "seed": "1", "command": "genoml demo --seed 1"},
     )
 
@@ -103,9 +106,18 @@ def built(path: Path, content: ReportData) -> tuple[str, Page]:
 def test_every_part_is_there(tmp_path, content):
     text, page = built(tmp_path / "report.html", content)
     assert page.open == []
-    for part in ("metrics", "curves", "filters", "training", "details"):
+    for part in (
+        "metrics",
+        "curves",
+        "probabilities",
+        "sequences",
+        "attention",
+        "filters",
+        "training",
+        "details",
+    ):
         assert part in page.values("id")
-    assert page.tags.count("svg") == 2 + 2 + 3
+    assert page.tags.count("svg") == 2 + 2 + 3 + 3 + 1 + 1
     for words in (
         "CTCF against shuffled sequences",
         "The network reaches AUROC 0.9.",
@@ -115,6 +127,9 @@ def test_every_part_is_there(tmp_path, content):
         "No clear match filter 0, 20 sites; closest",
         "No clear match filter 1, 0 sites",
         "genoml demo --seed 1",
+        "peak predicted probability 0.930; bases",
+        "of 150 bp, where mutations act most",
+        "block1.attention peak, 3 heads",
     ):
         assert words in page.text
     assert "<h3>CTCF</h3>" in text
@@ -127,7 +142,8 @@ def test_nothing_refers_to_the_network(tmp_path, content):
     assert "@import" not in text
     assert not {"script", "link", "iframe", "img", "base"} & set(page.tags)
     references = [page.values(name) for name in ("src", "href", "xlink:href", "srcset", "data", "action")]
-    assert all(value.startswith("#") for values in references for value in values)
+    # attention maps are images, held in the page itself
+    assert all(value.startswith(("#", "data:image/png;base64,")) for values in references for value in values)
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
 
 
@@ -135,7 +151,9 @@ def test_identifiers_are_unique_and_every_reference_is_kept(tmp_path, content):
     text, page = built(tmp_path / "report.html", content)
     identifiers = page.values("id")
     assert len(set(identifiers)) == len(identifiers)
-    used = {value[1:] for value in page.values("href")} | set(re.findall(r"url\(#([^)]*)\)", text))
+    used = {value[1:] for value in page.values("href") if value.startswith("#")} | set(
+        re.findall(r"url\(#([^)]*)\)", text)
+    )
     assert used
     assert used <= set(identifiers)
 

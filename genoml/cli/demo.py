@@ -11,10 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from genoml.backend import Backend
 from genoml.baseline import KmerBaseline
 from genoml.cli.common import backend_option, chromosomes, open_backend
-from genoml.cli.train import train_run
+from genoml.cli.train_run import train_run
 from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group
 from genoml.inference import predict, score_predictions
@@ -24,7 +23,7 @@ from genoml.sequence import base_codes
 
 TEST_CHROMOSOMES = ("chr8", "chr9")
 VALIDATION_CHROMOSOMES = ("chr10",)
-_N_FILTERS = 8
+_N_FILTERS, _N_SEQUENCES = 8, 3
 _BASELINE = "6-mer logistic regression"
 
 
@@ -48,6 +47,8 @@ def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None
     """
     backend = open_backend(backend_name)
     refuse_existing(out)
+    from genoml.report import filter_matches
+
     start = time.perf_counter()
     config = TrainConfig(epochs=epochs, seed=seed, validation_chromosomes=list(VALIDATION_CHROMOSOMES))
     rest, test = split_by_group(load_peaks(seed), TEST_CHROMOSOMES)
@@ -61,12 +62,12 @@ def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None
     }
     metrics = {name: score_predictions(values, test.targets[:, 0]) for name, values in scores.items()}
     print_table(metrics)
-    filters = strongest_filters(model, test.codes[test.targets[:, 0] == 1])
+    filters = filter_matches(model, test.codes[test.targets[:, 0] == 1], limit=_N_FILTERS)
     for _, match, _ in filters[:3]:
         if match is not None:
-            click.echo(f"motif {match.label}, similarity {match.similarity:.2f}")
+            click.echo(f"motif {match.label}, similarity {match.similarity:.2f}, p = {match.p_value:.1g}")
     seconds = time.perf_counter() - start
-    write_report(out, backend, metrics, scores, test, filters, seconds)
+    write_report(out, model, metrics, scores, test, filters, seconds)
 
 
 def load_peaks(seed: int) -> SequenceData:
@@ -90,22 +91,9 @@ def print_table(metrics: dict[str, dict[str, float]]) -> None:
     click.echo("")
 
 
-def strongest_filters(model: Layer, positives: np.ndarray) -> list[Any]:
-    """The first layer's strongest filters as motifs, each with its best match in JASPAR."""
-    from genoml.explain import filter_motifs, match_motifs
-    from genoml.io import jaspar_motifs
-
-    known = jaspar_motifs()
-    weights = model.backend.to_numpy(model.params["scan.weights"])
-    motifs = filter_motifs(weights, None, positives, both_strands=True)
-    found = [motif for motif in motifs[:_N_FILTERS] if motif.n_sites]
-    best = [matches[0] for matches in match_motifs([motif.probabilities for motif in found], known, limit=1)]
-    return [(motif, match, known[match.target]) for motif, match in zip(found, best, strict=True)]
-
-
 def write_report(
     out: Path,
-    backend: Backend,
+    model: Layer,
     metrics: dict[str, dict[str, float]],
     scores: dict[str, np.ndarray],
     test: SequenceData,
@@ -116,10 +104,12 @@ def write_report(
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
         click.echo("no report page: pip install 'genoml-xp[report]' and run the demo again")
         return
-    from genoml.report import ReportData, build_report
+    from genoml.report import ReportData, build_report, sequence_views
 
-    record = read_record(out)
-    row = next(iter(metrics.values()))
+    record, backend = read_record(out), model.backend
+    row, predictions = next(iter(metrics.values())), next(iter(scores.values()))
+    best = np.argsort(-predictions, kind="stable")[:_N_SEQUENCES]
+    names = [f"{place} of the held-out peaks" for place in ("first", "second", "third")]
     content = ReportData(
         title="CTCF binding sites",
         summary=(
@@ -129,7 +119,9 @@ def write_report(
         metrics=metrics,
         history=read_log(out),
         curves={name: (values, test.targets[:, 0]) for name, values in scores.items()},
+        probabilities=(predictions, test.targets[:, 0]),
         filters=filters,
+        sequences=sequence_views(model, names, test.codes[best]),
         details={
             "data": "6,000 CTCF ChIP-seq peaks of 100 bp and one exact dinucleotide shuffle of each",
             "held out": f"{', '.join(TEST_CHROMOSOMES)} (test), {', '.join(VALIDATION_CHROMOSOMES)} (validation)",

@@ -1,16 +1,26 @@
-"""Explain a trained model: what its first-layer filters look for, and which known motifs those are."""
+"""Explain a trained model: its filters as motifs, what its outputs owe to each base, and what it attends to."""
 
+from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.information import base_probabilities, information_content
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
+from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
+from genoml.explain.saliency import Saliency, saliency
 
 __all__ = [
     "FilterMotif",
     "Match",
+    "MutationReach",
+    "Saliency",
+    "attention_layers",
+    "attention_maps",
     "base_probabilities",
     "chance_similarity",
     "filter_motifs",
+    "in_silico_mutagenesis",
     "information_content",
     "match_motif",
     "match_motifs",
+    "mutation_reach",
+    "saliency",
 ]

@@ -1,0 +1,133 @@
+"""Attention maps: what each position of a sequence reads, in every attention layer of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genoml.backend import Array
+from genoml.inference import encode_batch
+from genoml.nn.base import Layer
+from genoml.nn.containers import Container
+from genoml.nn.masked import call_vjp
+from genoml.sequence.alphabet import PAD_CODE
+
+__all__ = ["attention_layers", "attention_maps"]
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A layer that can tell its attention weights, as SelfAttention does."""
+
+    def attention(self, x: Array, *, mask: Any = None) -> Array:
+        """The weights (batch, heads, queries, keys) for an input."""
+        ...
+
+
+def attention_layers(model: Layer) -> dict[str, Layer]:
+    """The layers of a model that attend, by their path in it, in the order in which it names them.
+
+    A layer attends if it has a method ``attention(x, mask=)``, as SelfAttention has; one of your own is found
+    too. A model that is such a layer itself has the path ``""``.
+    """
+    found: dict[str, Layer] = {"": model} if isinstance(model, Attends) else {}
+    if isinstance(model, Container):
+        for name, layer in model.named_layers.items():
+            found |= {f"{name}.{path}".rstrip("."): inner for path, inner in attention_layers(layer).items()}
+    return found
+
+
+def attention_maps(
+    model: Layer,
+    codes: NDArray[np.uint8],
+    *,
+    batch_size: int = 64,
+    ambiguous: str = "zero",
+) -> dict[str, NDArray[np.floating[Any]]]:
+    """The attention weights of every attention layer of a model, for each sequence and head.
+
+        weights[n, h, i, :] = softmax_j(q[n, h, i] . k[n, h, j] / sqrt(key_size) + position term)
+
+    Row i says what position i reads; it sums to one. Where the layers before have pooled, a position of a map
+    stands for several bases: all maps of a model trained on length L divide L among their positions. If the
+    model takes a mask, padding (base code 15) is masked out; its own rows say nothing.
+
+    Attention weights are not attributions: they tell what a layer reads, not what the output owes to it.
+
+    Parameters
+    ----------
+    model : Layer
+        A trained model that reads one-hot sequences (batch, 4, length).
+    codes : array
+        Sequences as base codes.
+    batch_size : int
+        Sequences computed at a time.
+    ambiguous : str
+        What becomes of ambiguous bases, as in training.
+
+    Shapes
+    ------
+    codes : (n, length), uint8
+    each map : (n, heads, positions, positions)
+
+    Returns
+    -------
+    dict
+        Path of the layer in the model -> its map, on the host. Empty for a model without attention. A layer
+        that is used several times in a forward pass gives its last map; both strands of a ``StrandSymmetric``
+        model follow each other, (2 n, ...).
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` is not (n >= 1, length) uint8.
+    """
+    if codes.dtype != np.uint8 or codes.ndim != 2 or not len(codes):
+        raise ValueError(
+            f"attention_maps expects uint8 codes (n >= 1, length), got {codes.dtype} {codes.shape}"
+        )
+    layers = attention_layers(model)
+    if not layers:
+        return {}
+    backend, parts = model.backend, {path: list[NDArray[Any]]() for path in layers}
+    for start in range(0, len(codes), batch_size):
+        part = codes[start : start + batch_size]
+        real = (part != PAD_CODE).astype(model.dtype)
+        with backend.computing():
+            x = encode_batch(part, backend, model.dtype, ambiguous)
+            with _recorded(layers) as inputs:
+                call_vjp(model, x, mask=None if real.all() else real)
+            for path, layer in layers.items():
+                read, mask = inputs[path]
+                weights = cast("Attends", layer).attention(read, mask=mask)
+                parts[path].append(backend.to_numpy(weights))
+    return {path: np.concatenate(maps) for path, maps in parts.items()}
+
+
+@contextmanager
+def _recorded(layers: Mapping[str, Layer]) -> Iterator[dict[str, tuple[Array, Any]]]:
+    """While it is open, a forward pass leaves what each layer reads, and its mask, in the dict, by path.
+
+    The inputs of a layer inside a model are known to the pass alone. The layer's ``vjp`` is set on the object,
+    over the one of its class, and taken off again.
+    """
+    inputs: dict[str, tuple[Array, Any]] = {}
+
+    def watch(path: str, layer: Any) -> None:
+        def vjp(x: Array, *, mask: Any = None, **options: Any) -> Any:
+            inputs[path] = x, mask
+            return type(layer).vjp(layer, x, mask=mask, **options)
+
+        layer.vjp = vjp
+
+    try:
+        for path, layer in layers.items():
+            watch(path, layer)
+        yield inputs
+    finally:
+        for layer in layers.values():
+            layer.__dict__.pop("vjp", None)

@@ -1,0 +1,232 @@
+"""In-silico mutagenesis: every base changed into every other, and what the model then says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from genoml.backend import Array
+from genoml.explain.chain import Chain, chain_of
+from genoml.explain.changed import Changed, Window
+from genoml.explain.targets import Task, checked_codes, score_of
+from genoml.nn.base import Layer
+from genoml.nn.strand import StrandSymmetric
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.encode import one_hot
+from genoml.sequence.strand import reverse_complement
+
+__all__ = ["MutationReach", "in_silico_mutagenesis", "mutation_reach"]
+
+
+def in_silico_mutagenesis(
+    model: Layer,
+    codes: NDArray[np.uint8],
+    *,
+    task: Task = 0,
+    both_strands: bool = False,
+    windows: bool = True,
+    batch_size: int = 384,
+    ambiguous: str = "zero",
+) -> NDArray[np.floating[Any]]:
+    """How the model's output changes when each base is replaced by each of the others.
+
+        scores[n, l, b] = f(sequence n with base b at position l) - f(sequence n)
+
+    Only what a mutation can change is computed again: each layer's map is kept for the sequence, and of each
+    mutant the window that its layers' receptive fields reach, up to global pooling or a dense layer, which
+    combine it with what is left of the sequence's own map. :func:`mutation_reach` tells how far that goes for
+    a model; behind the first layer that sees everything, and where a receptive field covers the sequence,
+    mutants are computed whole. The numbers are those of computing every mutant, to rounding.
+
+    Parameters
+    ----------
+    model : Layer
+        A trained model that reads one-hot sequences (batch, 4, length).
+    codes : array
+        Sequences as base codes.
+    task : int or array_like
+        Which output is f, or the weights with which the outputs are summed.
+    both_strands : bool
+        f is the mean of the outputs for the sequence and for its reverse complement, as ``genoml predict``
+        takes it.
+    windows : bool
+        False computes every mutant whole: to compare, at many times the cost.
+    batch_size : int
+        Mutants computed at a time.
+    ambiguous : str
+        What becomes of ambiguous bases, as in training.
+
+    Shapes
+    ------
+    codes : (n, length), uint8
+    scores : (n, length, 4), columns A C G T; 0 at the sequence's own base and at padding
+
+    An ambiguous base is replaced by each of the four.
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` is not (n >= 1, length) uint8, or the model has no such output.
+
+    References
+    ----------
+    Alipanahi et al. (2015, DeepBind), doi:10.1038/nbt.3300, mutation maps; Zhou and Troyanskaya (2015),
+    doi:10.1038/nmeth.3547. Windows: Schreiber et al. (2022, Yuzu), doi:10.1093/bioinformatics/btac135, who
+    compute changed positions by compressed sensing; here they are computed exactly.
+    """
+    checked_codes(codes, "in_silico_mutagenesis", batch_size)
+    inner, twice = _one_strand(model) if windows else (model, False)
+    chain = chain_of(inner, codes.shape[1]) if windows else Chain((), None, (model,))
+    run = _Run(inner, chain, task, batch_size, ambiguous)
+    scores = run.scores(codes)
+    if both_strands or twice:
+        scores = 0.5 * (scores + run.scores(reverse_complement(codes))[:, ::-1, ::-1])
+    return scores
+
+
+def _one_strand(model: Layer) -> tuple[Layer, bool]:
+    """What a model does with one strand, and whether its output is the mean over both."""
+    if type(model) is StrandSymmetric and model.combine == "mean":
+        return model["model"], True
+    return model, False
+
+
+@dataclass(frozen=True)
+class MutationReach:
+    """How much of a model a mutation changes.
+
+    Attributes
+    ----------
+    length_bp : int
+        Of the sequence.
+    steps : tuple of (str, int, int)
+        Of each layer, or part of one, that is computed in windows: what it is, how many positions of its map
+        a mutation changes at most, and how many there are.
+    end : str
+        What makes vectors of the windows, ``""`` if nothing does.
+    whole : tuple of str
+        The layers that are computed whole for each mutant.
+    """
+
+    length_bp: int
+    steps: tuple[tuple[str, int, int], ...]
+    end: str
+    whole: tuple[str, ...]
+
+    @property
+    def covers(self) -> bool:
+        """Whether nothing is spared: the first layers' reach covers the sequence, or they see all of it."""
+        return not self.steps and not self.end
+
+    def __str__(self) -> str:
+        if self.covers:
+            return f"every mutant of {self.length_bp} bp is computed whole"
+        parts = [f"{name} {changed} of {length}" for name, changed, length in self.steps]
+        parts += [self.end] if self.end else []
+        return f"changed positions: {', '.join(parts)}; whole: {', '.join(self.whole) or 'nothing'}"
+
+
+def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
+    """What :func:`in_silico_mutagenesis` computes again for a mutation in a sequence of this length.
+
+    Examples
+    --------
+    >>> print(mutation_reach(Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)]), 100))
+    changed positions: Linear 5 of 96, Pointwise 5 of 96, Highest; whole: Dense
+    """
+    chain = chain_of(_one_strand(model)[0], length_bp)
+    window, length, found = Window(length_bp // 2, 1, 1), length_bp, []
+    for step in chain.steps:
+        window, length = step.window(window, length), step.length(length)
+        found.append((type(step).__name__, window.width, length))
+    end = "" if chain.end is None else type(chain.end).__name__
+    return MutationReach(length_bp, tuple(found), end, tuple(type(layer).__name__ for layer in chain.rest))
+
+
+# Positions computed at once, where there are sequences enough to fill a batch.
+_FEW_PLACES = 2
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One call: a model, what is asked of it, and in which portions."""
+
+    model: Layer
+    chain: Chain
+    task: Task
+    batch_size: int
+    ambiguous: str
+
+    def scores(self, codes: np.ndarray) -> np.ndarray:
+        """f of every mutant minus f of its sequence, (n, length, 4)."""
+        n, length = codes.shape
+        scores = np.zeros((n, length, 4), dtype=self.model.dtype)
+        # a base has three others; an ambiguous one has four
+        kinds = 4 if (codes > 3).any() else 3
+        # rather many sequences than many positions, whose windows are cut alike at the ends of the maps
+        rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
+        places = max(1, self.batch_size // (kinds * rows))
+        with self.model.backend.computing():
+            for start in range(0, n, rows):
+                part = slice(start, start + rows)
+                self._fill(scores[part], codes[part], kinds, places)
+        # an own base differs from itself by rounding, where all four were computed; padding is no sequence
+        own = np.eye(4, dtype=bool)[np.minimum(codes, 3)] & (codes < 4)[:, :, None]
+        scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
+        return scores
+
+    def rows(self, length: int) -> list[np.ndarray]:
+        """The positions in rows, a modulus apart: those whose windows lie within the last map, and the others.
+
+        Where all windows lie within their maps nothing has to be cut off, which is quicker.
+        """
+        found = []
+        for first in range(min(self.chain.modulus, length)):
+            places = np.arange(first, length, self.chain.modulus)
+            window, left = Window(first, 1, self.chain.modulus, len(places)), length
+            for step in self.chain.steps:
+                window, left = step.window(window, left), step.length(left)
+            starts = window.starts()
+            side = np.where(starts < 0, 0, np.where(starts + window.width > left, 2, 1))
+            found += [places[side == which] for which in range(3) if (side == which).any()]
+        return found
+
+    def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int) -> None:
+        """The scores of a few sequences, ``count`` positions at a time."""
+        backend, modulus = self.model.backend, self.chain.modulus
+        options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
+        x = one_hot(codes, ambiguous=self.ambiguous, **options)
+        whole, outputs = self.chain.trace(x)
+        own = backend.to_numpy(score_of(whole, self.task))[:, None, None]
+        for row in self.rows(codes.shape[1]):
+            for start in range(0, len(row), count):
+                chosen = row[start : start + count]
+                bases = _others(codes[:, chosen], kinds)
+                changed = _changed(x, one_hot(bases, **options), chosen, modulus)
+                found = backend.to_numpy(score_of(outputs(changed), self.task)).reshape(bases.shape) - own
+                # (n, kinds, places) -> (n, places, 4)
+                filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
+                np.put_along_axis(
+                    filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2
+                )
+                scores[:, chosen] = filled
+
+
+def _others(codes: np.ndarray, kinds: int) -> np.ndarray:
+    """The bases that replace these, (n, kinds, places): of A, C, G, T the next ones, at last itself."""
+    known = np.where(codes < 4, codes, 3)[:, None, :]
+    others: np.ndarray = (known + np.arange(1, kinds + 1, dtype=np.uint8)[:, None]) % 4
+    return others.astype(np.uint8)
+
+
+def _changed(x: Array, mutated: Array, places: np.ndarray, modulus: int) -> Changed:
+    """Mutants of one-hot sequences: (n, kinds, P, 4) in place of the bases at P places."""
+    xp, (n, kinds, p, _) = array_namespace(x), mutated.shape
+    window = Window(int(places[0]), 1, modulus, p)
+    own = Changed(x, window, 1).reference()
+    delta = mutated - xp.reshape(own, (n, 1, p, 4))
+    return Changed(x, window, kinds, delta=xp.reshape(delta, (n * kinds * p, 1, 4)))

@@ -1,0 +1,123 @@
+"""Saliency: the derivative of a model's output with respect to each base, from one backward pass."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from genoml.backend import Array
+from genoml.explain.targets import Task, checked_codes, score_gradient
+from genoml.inference import encode_batch
+from genoml.nn.base import Layer
+from genoml.sequence.encode import one_hot
+from genoml.sequence.strand import reverse_complement
+
+__all__ = ["Saliency", "saliency"]
+
+
+class Saliency(NamedTuple):
+    """What :func:`saliency` gives.
+
+    Attributes
+    ----------
+    hypothetical : array of shape (n, length, 4)
+        What each base would contribute at each position, to first order: columns A C G T.
+    actual : array of shape (n, length)
+        What the sequence's own base contributes: gradient times input.
+    """
+
+    hypothetical: NDArray[np.floating[Any]]
+    actual: NDArray[np.floating[Any]]
+
+
+def saliency(
+    model: Layer,
+    codes: NDArray[np.uint8],
+    *,
+    task: Task = 0,
+    corrected: bool = True,
+    both_strands: bool = False,
+    batch_size: int = 256,
+    ambiguous: str = "zero",
+) -> Saliency:
+    """Gradient times input of sequences.
+
+        hypothetical[n, l, b] = df/dx[n, b, l]              corrected: minus its mean over the four b
+        actual[n, l] = sum_b hypothetical[n, l, b] x[n, b, l]
+
+    with x the one-hot sequence and f one output. The gradient is that of the layers' own backward passes, in
+    evaluation. A model sees nothing but points where the four inputs of a position sum to one; what its
+    gradient says across that plane is noise that it never learned, and the correction takes it off.
+
+    Parameters
+    ----------
+    model : Layer
+        A trained model that reads one-hot sequences (batch, 4, length).
+    codes : array
+        Sequences as base codes.
+    task : int or array_like
+        Which output is f, or the weights with which the outputs are summed.
+    corrected : bool
+        Subtract the mean over the bases.
+    both_strands : bool
+        f is the mean of the outputs for the sequence and for its reverse complement, as ``genoml predict``
+        takes it.
+    batch_size : int
+        Sequences computed at a time.
+    ambiguous : str
+        What becomes of ambiguous bases, as in training.
+
+    Shapes
+    ------
+    codes : (n, length), uint8
+
+    Returns
+    -------
+    Saliency
+        ``hypothetical`` (n, length, 4) and ``actual`` (n, length), on the host.
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` is not (n >= 1, length) uint8, or the model has no such output.
+
+    References
+    ----------
+    Simonyan, Vedaldi and Zisserman (2013), arXiv:1312.6034, for the gradient; Shrikumar et al. (2016),
+    arXiv:1605.01713, for its product with the input; Majdandzic, Rajesh and Koo (2023),
+    doi:10.1186/s13059-023-02956-3, eq. 3, for the correction.
+    """
+    checked_codes(codes, "saliency", batch_size)
+    backend, parts = model.backend, []
+    with backend.computing():
+        for start in range(0, len(codes), batch_size):
+            part = codes[start : start + batch_size]
+            gradient = _gradient(model, part, task, ambiguous)
+            if both_strands:
+                other = _gradient(model, reverse_complement(part), task, ambiguous)
+                # the derivative by base 3 - b of position L - 1 - l of the other strand
+                gradient = 0.5 * (gradient + array_namespace(other).flip(other, axis=(1, 2)))
+            parts.append(_contributions(gradient, part, model, ambiguous, corrected))
+    hypothetical, actual = zip(*parts, strict=True)
+    return Saliency(np.concatenate(hypothetical), np.concatenate(actual))
+
+
+def _gradient(model: Layer, codes: np.ndarray, task: Task, ambiguous: str) -> Array:
+    """df/dx, (n, length, 4)."""
+    x = encode_batch(codes, model.backend, model.dtype, ambiguous)
+    outputs, pullback = model.vjp(x)
+    gradient, _ = pullback(score_gradient(outputs, task))
+    return array_namespace(x).permute_dims(gradient, (0, 2, 1))
+
+
+def _contributions(
+    gradient: Array, codes: np.ndarray, model: Layer, ambiguous: str, corrected: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    xp, backend = array_namespace(gradient), model.backend
+    if corrected:
+        gradient = gradient - xp.mean(gradient, axis=2, keepdims=True)
+    x = one_hot(codes, ambiguous=ambiguous, dtype=model.dtype, backend=backend)
+    return backend.to_numpy(gradient), backend.to_numpy(xp.sum(gradient * x, axis=2))

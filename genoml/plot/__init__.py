@@ -1,0 +1,34 @@
+"""Figures: sequence logos, attention maps, and curves of training, ranking and calibration.
+
+Every function draws on a Matplotlib ``Axes`` that it is given and returns it, so the figures compose; none
+touches pyplot or the global settings. Lines differ in colour and in dash, in colours that colour-blind
+readers tell apart (Okabe and Ito), and are named beside the plot.
+
+Matplotlib is imported when a figure is drawn; ``pip install genoml-xp[plot]`` brings it.
+"""
+
+from genoml.plot.classes import confusion, histogram, reliability
+from genoml.plot.curves import pr, roc, training_curve
+from genoml.plot.logos import contributions, letters, logo
+from genoml.plot.maps import attention_map
+from genoml.plot.style import BAND, BASE_COLOURS, GRID, INK, LINES, MUTED, require_matplotlib
+
+__all__ = [
+    "BAND",
+    "BASE_COLOURS",
+    "GRID",
+    "INK",
+    "LINES",
+    "MUTED",
+    "attention_map",
+    "confusion",
+    "contributions",
+    "histogram",
+    "letters",
+    "logo",
+    "pr",
+    "reliability",
+    "require_matplotlib",
+    "roc",
+    "training_curve",
+]

@@ -1,0 +1,169 @@
+"""What a classifier's probabilities are worth: calibration, confusion, and how they spread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from genoml.calibration import reliability_curve
+from genoml.curves import host_binary
+from genoml.plot.style import (
+    INK,
+    LINES,
+    MUTED,
+    NORMAL,
+    SMALL,
+    name_lines,
+    require_matplotlib,
+    style_axes,
+    unit_square,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def reliability(
+    ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, bins: int = 10, strategy: Any = "uniform"
+) -> Axes:
+    """Draw a reliability diagram: how often what was said with probability p came true.
+
+    Points on the diagonal are what they say; below it the model is too sure of positives. Bars are Wilson's
+    95 % intervals; a point is as large as its bin is full.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    predictions, targets : array_like
+        Probabilities and labels, see :func:`genoml.calibration.reliability_curve`.
+    bins, strategy
+        As there.
+
+    Raises
+    ------
+    ValueError
+        As ``reliability_curve``.
+    ImportError
+        If Matplotlib is missing.
+    """
+    unit_square(ax, "predicted probability", "share of positives")
+    curve = reliability_curve(predictions, targets, bins, strategy)
+    colour, dash = LINES[0]
+    ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    ax.text(0.55, 0.49, "calibrated", color=MUTED, fontsize=SMALL, ha="center", va="center", rotation=45)
+    spread = np.abs(np.stack([curve.observed - curve.low, curve.high - curve.observed]))
+    x = curve.mean_prediction
+    ax.errorbar(x, curve.observed, yerr=spread, color=colour, linestyle="", elinewidth=1.1, clip_on=False)
+    ax.plot(x, curve.observed, color=colour, linestyle=dash, linewidth=1.2, clip_on=False)
+    sizes = 12.0 + 60.0 * curve.count / curve.count.max()
+    ax.scatter(x, curve.observed, s=sizes, color=colour, linewidth=0, clip_on=False, zorder=3)
+    return ax
+
+
+def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold: float = 0.5) -> Axes:
+    """Draw the table of true and predicted classes: a prediction of at least ``threshold`` is positive.
+
+    Each cell holds its number of examples and its share of the true class; a cell of stronger colour is a larger share.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    predictions, targets : array_like
+        Probabilities or scores, and labels.
+    threshold : float
+        From which on a prediction is positive.
+
+    Raises
+    ------
+    ValueError
+        If predictions and targets are not (N,) or (N, 1) alike, or hold NaN or targets other than 0 and 1.
+    ImportError
+        If Matplotlib is missing.
+    """
+    require_matplotlib()
+    from matplotlib.patches import Rectangle
+
+    scores, positive = host_binary("confusion", predictions, targets)
+    said = scores >= threshold
+    style_axes(ax, grid=False)
+    for row, true in enumerate((True, False)):
+        members = positive == true
+        for column, predicted in enumerate((True, False)):
+            number = int((members & (said == predicted)).sum())
+            share = number / members.sum() if members.any() else 0.0
+            cell = Rectangle(
+                (column, row), 1, 1, facecolor=LINES[0][0], linewidth=0, alpha=0.05 + 0.45 * share
+            )
+            ax.add_patch(cell)
+            ax.text(
+                column + 0.5,
+                row + 0.5,
+                f"{number:,}\n{share:.1%}",
+                ha="center",
+                va="center",
+                fontsize=NORMAL + 1.5,
+                color=INK,
+                linespacing=1.5,
+            )
+    ax.set(xlim=(0, 2), ylim=(2, 0), box_aspect=1)
+    ax.set(xlabel=f"predicted, threshold {threshold:.3g}", ylabel="true class")
+    ax.set_xticks([0.5, 1.5], ["positive", "negative"])
+    ax.set_yticks([0.5, 1.5], ["positive", "negative"], rotation=90, va="center")
+    ax.tick_params(length=0)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    return ax
+
+
+def histogram(
+    ax: Axes,
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    *,
+    bins: int = 25,
+    threshold: float | None = None,
+    xlabel: str = "predicted probability",
+) -> Axes:
+    """Draw how the scores of each class spread, each class as shares of its own number.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    predictions, targets : array_like
+        Scores and labels.
+    bins : int
+        Of equal width, over the range of the scores; from 0 to 1 if they lie within.
+    threshold : float, optional
+        Marked with a line.
+    xlabel : str
+        What the scores are.
+
+    Raises
+    ------
+    ValueError
+        As :func:`confusion`.
+    ImportError
+        If Matplotlib is missing.
+    """
+    require_matplotlib()
+    scores, positive = host_binary("histogram", predictions, targets)
+    style_axes(ax)
+    low, high = min(float(scores.min()), 0.0), max(float(scores.max()), 1.0)
+    edges, names = np.linspace(low, high, bins + 1), []
+    for name, members, (colour, dash) in zip(
+        ("positives", "negatives"), (positive, ~positive), LINES, strict=False
+    ):
+        counts = np.histogram(scores[members], edges)[0] / max(int(members.sum()), 1)
+        ax.stairs(counts, edges, color=colour, linestyle=dash, linewidth=1.6)
+        ax.stairs(counts, edges, color=colour, alpha=0.18, fill=True, linewidth=0)
+        names.append(f"{name}, {int(members.sum()):,}")
+    if threshold is not None:
+        ax.axvline(threshold, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    ax.set(xlim=(low, high), xlabel=xlabel, ylabel="share of the class")
+    ax.set_ylim(bottom=0)
+    name_lines(ax, names)
+    return ax

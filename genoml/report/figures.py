@@ -1,0 +1,204 @@
+"""The figures of a report, each with what it shows in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from genoml import plot
+from genoml.calibration import brier_score, expected_calibration_error
+from genoml.explain.filters import FilterMotif
+from genoml.explain.match import Match, chance_similarity
+from genoml.io.motifs import Motif
+from genoml.metrics import aupr, auroc
+from genoml.report.content import AttentionView, SequenceView
+from genoml.report.svg import inline_svg, one_figure
+
+# Letters of a longer logo are too small to read, in bp.
+_LONGEST_LOGO = 120
+
+
+def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Loss and AUROC of each epoch, where the log has them."""
+
+    def has(key: str) -> bool:
+        return any(row.get(key) is not None for row in history)
+
+    figures = []
+    if has("loss") or has("validation_loss"):
+        figures.append(
+            one_figure(
+                "loss",
+                f"Training and validation loss over {len(history)} epochs.",
+                lambda ax: plot.training_curve(ax, history, best="min" if has("validation_loss") else None),
+            )
+        )
+    if has("validation_auroc"):
+        series = {"validation_auroc": "validation"}
+        figures.append(
+            one_figure(
+                "auroc",
+                f"Validation AUROC over {len(history)} epochs.",
+                lambda ax: plot.training_curve(ax, history, series=series, ylabel="AUROC", best="max"),
+            )
+        )
+    return figures
+
+
+def curve_figures(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> list[dict[str, str]]:
+    """ROC and precision-recall."""
+    if not curves:
+        return []
+
+    def areas(metric: Callable[[Any, Any], Any]) -> str:
+        pairs = [(name, metric(np.asarray(p), np.asarray(t))) for name, (p, t) in curves.items()]
+        return ", ".join(f"{name} {_area(float(area))}" for name, area in pairs)
+
+    roc_alt = f"ROC curves; area under each: {areas(auroc)}."
+    pr_alt = f"Precision-recall curves; area under each: {areas(aupr)}."
+    return [
+        one_figure("roc", roc_alt, lambda ax: plot.roc(ax, curves), height=4.3),
+        one_figure("pr", pr_alt, lambda ax: plot.pr(ax, curves), height=4.3),
+    ]
+
+
+def _area(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "undefined"
+
+
+def probability_figures(
+    probabilities: tuple[ArrayLike, ArrayLike] | None, threshold: float
+) -> list[dict[str, str]]:
+    """Calibration, confusion and spread of a model's probabilities."""
+    if probabilities is None:
+        return []
+    predictions, targets = np.asarray(probabilities[0]), np.asarray(probabilities[1])
+    said, positive = predictions.reshape(-1) >= threshold, targets.reshape(-1) == 1
+    confusion_alt = (
+        f"At threshold {threshold:.3g}, {int((said & positive).sum())} of {int(positive.sum())} positives and "
+        f"{int((said & ~positive).sum())} of {int((~positive).sum())} negatives are called positive."
+    )
+    return [
+        one_figure(
+            "reliability",
+            f"Reliability diagram; expected calibration error "
+            f"{expected_calibration_error(predictions, targets):.3f}, Brier score "
+            f"{brier_score(predictions, targets):.3f}.",
+            lambda ax: plot.reliability(ax, predictions, targets),
+            height=4.1,
+        ),
+        one_figure(
+            "confusion",
+            confusion_alt,
+            lambda ax: plot.confusion(ax, predictions, targets, threshold=threshold),
+            height=4.1,
+        ),
+        one_figure(
+            "histogram",
+            "Histograms of the predicted probabilities of positives and of negatives.",
+            lambda ax: plot.histogram(ax, predictions, targets, threshold=threshold),
+            height=3.2,
+        ),
+    ]
+
+
+def filter_card(place: int, motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
+    """The filter's logo above its match's, column under column, and what to write beside them."""
+    found = match if target is not None else None
+    alt = f"Logo of filter {motif.index}"
+    if found is not None:
+        alt += f" above the logo of {found.label}"
+    return {
+        "index": motif.index,
+        "n_sites": f"{motif.n_sites:,}",
+        "match": found,
+        "recognised": found is not None and found.similarity > chance_similarity(motif.probabilities),
+        "similarity": "" if found is None else f"{found.similarity:.2f}",
+        "p_value": "" if found is None or found.p_value is None else f"{found.p_value:.1g}",
+        "svg": inline_svg(_logos(motif, found, target), f"filter{place}", alt + "."),
+    }
+
+
+def _logos(motif: FilterMotif, match: Match | None, target: Motif | None) -> Any:
+    plot.require_matplotlib()
+    from matplotlib.figure import Figure
+
+    logos = [("filter", motif.probabilities, 0, motif.n_sites or None)]
+    if match is not None and target is not None:
+        known = target.probabilities if match.strand == "+" else target.probabilities[::-1, ::-1]
+        logos.append(("known", known, -match.offset, None))
+    low = min(start for _, _, start, _ in logos)
+    high = max(start + len(matrix) for _, matrix, start, _ in logos)
+    figure = Figure(figsize=(4.4, 1.2 * len(logos)))
+    figure.subplots_adjust(left=0.1, right=0.995, top=1 - 0.06 / len(logos), bottom=0.03, hspace=0.12)
+    for row, (name, matrix, start, n_sites) in enumerate(logos):
+        ax = plot.logo(figure.add_subplot(len(logos), 1, row + 1), matrix, start=start, n_sites=n_sites)
+        ax.axvspan(-0.5, len(motif.counts) - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
+        ax.set(xlim=(low - 0.5, high - 0.5), xticks=[], xlabel="", ylabel=f"{name}, bits")
+    return figure
+
+
+def sequence_card(place: int, view: SequenceView) -> dict[str, Any]:
+    """Two logos of a sequence, one over the other: saliency, and what mutations of each base cost."""
+    plot.require_matplotlib()
+    from matplotlib.figure import Figure
+
+    start, stop = _busiest(view)
+    letters = view.sequence[start:stop]
+    # what a base is worth: how much the output falls, on average, when it is another
+    effect = -view.mutations[start:stop].sum(axis=1) / 3.0
+    figure = Figure(figsize=(9.6, 3.3), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    plot.contributions(upper, view.saliency[start:stop], letters, start=start, ylabel="gradient x input")
+    plot.contributions(lower, effect, letters, start=start, ylabel="loss when mutated")
+    upper.set_xlabel("")
+    figure.align_ylabels([upper, lower])
+    strongest = int(np.argmax(np.abs(effect)))
+    alt = (
+        f"Contributions of the bases {start} to {stop} of {view.name}: saliency above, mutagenesis below; the "
+        f"strongest mutation is at position {start + strongest} ({letters[strongest]})."
+    )
+    return {
+        "name": view.name,
+        "probability": f"{view.probability:.3f}",
+        "cut": f"{start} to {stop} of {len(view.sequence)} bp" if stop - start < len(view.sequence) else "",
+        "svg": inline_svg(figure, f"sequence{place}", alt),
+    }
+
+
+def _busiest(view: SequenceView) -> tuple[int, int]:
+    """The stretch of at most 120 bp on which mutations act most: longer logos are not readable."""
+    length = len(view.sequence)
+    if length <= _LONGEST_LOGO:
+        return 0, length
+    summed = np.concatenate([[0.0], np.cumsum(np.abs(view.mutations).sum(axis=1))])
+    start = int(np.argmax(summed[_LONGEST_LOGO:] - summed[:-_LONGEST_LOGO]))
+    return start, start + _LONGEST_LOGO
+
+
+def attention_card(place: int, view: AttentionView) -> dict[str, Any]:
+    """The maps of a layer's heads, in rows of two, in one scale of colour."""
+    plot.require_matplotlib()
+    from matplotlib.figure import Figure
+
+    heads = len(view.weights)
+    columns = min(heads, 2)
+    rows = -(-heads // columns)
+    figure = Figure(figsize=(4.8 * columns, 4.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.08}).reshape(-1)
+    for panel in panels[heads:]:
+        panel.set_axis_off()
+    for head, (panel, weights) in enumerate(zip(panels, view.weights, strict=False)):
+        plot.attention_map(panel, weights, view.sequence, highest=float(view.weights.max()))
+        panel.set_title(f"head {head}", color=plot.INK, fontsize=10, loc="left", pad=16)
+    alt = f"Attention maps of layer {view.layer} for {view.name}, {heads} heads."
+    return {
+        "layer": view.layer,
+        "name": view.name,
+        "heads": heads,
+        "svg": inline_svg(figure, f"attention{place}", alt),
+    }

@@ -1,0 +1,107 @@
+"""The page: what it says, laid out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from importlib.resources import files
+from os import PathLike
+from typing import Any
+
+from genoml.io.files import write_whole
+from genoml.report.content import ReportData
+from genoml.report.figures import (
+    attention_card,
+    curve_figures,
+    filter_card,
+    probability_figures,
+    sequence_card,
+    training_figures,
+)
+
+__all__ = ["build_report"]
+
+# What the keys of a table of metrics are called; others appear as they are.
+_HEADINGS = {
+    "auroc": "AUROC",
+    "aupr": "AUPR",
+    "f1": "F1",
+    "n_positives": "positives",
+    "n_negatives": "negatives",
+}
+
+
+def build_report(path: str | PathLike[str], content: ReportData) -> None:
+    """Write a report as one HTML file without any reference to the network.
+
+    The figures are inline SVG, drawn by :mod:`genoml.plot`. The file appears under its name only when it is
+    complete; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : path
+        Where to write it; what stood there is replaced.
+    content : ReportData
+        What it says.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib or Jinja is missing: ``pip install genoml-xp[report]``.
+    FileNotFoundError, IsADirectoryError
+        If there is no directory for the file, or ``path`` is one.
+    ValueError
+        If the curves' predictions and targets do not fit each other.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise ImportError("a report needs Jinja and Matplotlib: pip install genoml-xp[report]") from error
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("genoml").joinpath("resources", "report.html.j2").read_text(encoding="utf-8")
+    page = environment.from_string(source).render(
+        content=content,
+        table=_table(content.metrics),
+        training=training_figures(content.history),
+        curves=curve_figures(content.curves),
+        probabilities=probability_figures(content.probabilities, content.threshold),
+        filters=[filter_card(i, *entry) for i, entry in enumerate(content.filters)],
+        sequences=[sequence_card(i, view) for i, view in enumerate(content.sequences)],
+        attention=[attention_card(i, view) for i, view in enumerate(content.attention)],
+    )
+    with write_whole(path) as stream:
+        stream.write(page.encode("utf-8"))
+
+
+def _table(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Headings and rows as text, the best of each score marked."""
+    keys = list(dict.fromkeys(key for row in metrics.values() for key in row))
+    scores = [key for key in keys if not key.startswith("n_")]
+    best = {
+        key: max(
+            (row[key] for row in metrics.values() if math.isfinite(row.get(key, math.nan))), default=None
+        )
+        for key in scores
+    }
+    rows = [
+        {
+            "name": name,
+            "cells": [
+                {
+                    "text": number(row.get(key), count=key not in scores),
+                    "best": len(metrics) > 1 and key in scores and row.get(key) == best[key],
+                }
+                for key in keys
+            ],
+        }
+        for name, row in metrics.items()
+    ]
+    return {"headings": [_HEADINGS.get(key, key) for key in keys], "rows": rows}
+
+
+def number(value: float | None, *, count: bool) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if count else f"{value:.3f}"
