@@ -78,6 +78,27 @@ for name in ON_HARDWARE:
         run_suite(session, backend)
 
 
+@nox.session(name="cuda-compile")
+def cuda_compile(session):
+    """The CUDA kernels compiled for every generation of GPUs, and run on the CPU; needs no GPU, and g++ or clang++."""
+    session.install("-e", ".[test-base,cuda12]")  # with CuPy, whose names are looked up in itself
+    session.run("pytest", "--backend", "numpy", "tests/cuda", *session.posargs)
+
+
+@nox.session
+def gpu(session):
+    """Check, proof, demo, benchmark and suite on a GPU, recorded in backends/verified; GENOML_CUDA=13 for CUDA 13.
+
+    PyTorch is installed with CUDA, to be timed beside genoml: some gigabytes. `-- --backend numpy --out FOLDER --smoke`
+    runs the same parts on the CPU.
+    """
+    words = session.posargs
+    named = words[words.index("--backend") + 1] if "--backend" in words else "cupy"
+    toolkit = [f"cupy-cuda{os.environ.get('GENOML_CUDA', '12')}x[ctk]"] if named == "cupy" else []
+    session.install("-e", f".[{extras_of(named)}]", *toolkit, "torch")
+    session.run("python", "-m", "tests.gpu", *words)
+
+
 @nox.session
 def proof(session):
     """Write docs/proof.md; `-- --check` holds genoml to it, `-- --backend cupy` measures a backend's hardware."""
@@ -95,6 +116,13 @@ def pythons(session):
 
 
 @nox.session
+def restarts(session):
+    """50 trainings killed at random instants and resumed, 10 fresh processes; `-- --kills 500` for more."""
+    session.install("-e", ".[test-base]")
+    session.run("python", "-m", "tests.restarts", *session.posargs)
+
+
+@nox.session
 def demo(session):
     """The main job, as a user runs it."""
     session.install(".[report]")
@@ -103,9 +131,8 @@ def demo(session):
 
 @nox.session
 def bench(session):
-    """Import time, installed size, and speed beside PyTorch; `-- --smoke` only sees that it runs."""
+    """Speed, memory and size beside PyTorch and JAX, into docs/performance.md; `-- --smoke` keeps nothing."""
     session.install("-e", ".[test]")
-    session.run("python", "benchmarks/install.py", "--fresh")
     session.run("python", "-m", "benchmarks.speed", *session.posargs)
 
 

@@ -2,79 +2,168 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-from genoml.data import Augmentation
-from genoml.models import model_spec
+from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
+from genoml.models import check_options, model_spec
 from genoml.objectives import BinaryClassification
 from genoml.optim import AdamW
 from genoml.schedules import one_cycle
+from genoml.toml_file import read_toml, settings_of
 from genoml.train import FitOptions
+from genoml.typed import SettingError, conform, refuse_unknown
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+#: from 0 to below 1
+Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that decides a run, but for the data.
+    """Everything that decides a run, but for the data; docs/configuration.md lists the keys.
 
     The defaults were chosen on validation chromosomes of a Nanog ChIP-seq training set; docs/accuracy.md
     tells how.
+
+    Raises
+    ------
+    SettingError
+        If a value is of another type or out of range, or the model has no such option; a ValueError that
+        begins with the key's path.
     """
 
-    model: str = "motif_cnn"
-    model_options: dict[str, Any] = {}
-    #: passes over the training sequences; none = 20, or 40 where the negatives are drawn anew for each
-    epochs: int | None = None
-    batch_size: int = 128
-    #: peak of the one-cycle schedule
-    learning_rate: float = 0.01
-    weight_decay: float = 0.1
-    #: share of the steps over which the learning rate rises
-    warmup: float = 0.25
-    max_grad_norm: float | None = None
-    #: largest norm of the weights into one output; Basset used 7
-    max_weight_norm: float | None = None
-    #: exponent of the focal loss; 0 = binary cross-entropy
-    focal_gamma: float = 0.0
-    label_smoothing: float = 0.0
-    #: decay of the moving average of the weights; 0 = none
-    average_decay: float = 0.99
-    #: epochs without a better validation AUROC before training stops; none = never
-    patience: int | None = None
-    #: share of the training sequences held out to choose the best epoch by
-    validation_fraction: float = 0.1
-    #: chromosomes held out instead, as named in the headers (``>chr8:100-300``)
-    validation_chromosomes: list[str] = []
-    reverse_complement: bool = True
-    #: largest random shift; none = a twentieth of the sequence length
-    shift_bp: int | None = None
-    ambiguous: Literal["zero", "uniform", "iupac", "error"] = "zero"
-    #: ``balanced`` weighs each class by the inverse of its share
-    class_weight: Literal["none", "balanced"] = "none"
-    #: threads that share out each batch; none = all cores on NumPy
-    threads: int | None = None
-    seed: int = 0
+    model: Annotated[str, Meta(description="network, one of docs/models.md")] = "motif_cnn"
+    model_options: Annotated[
+        dict[str, Any],
+        Meta(description="the network's own options; those left out depend on the sequences or the network"),
+    ] = {}
+    epochs: Annotated[
+        Count | None,
+        Meta(description="passes over the training sequences; left out: 20, or 40 with `shuffle`"),
+    ] = None
+    batch_size: Annotated[Count, Meta(description="sequences a step")] = 128
+    learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
+    weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
+    warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
+    max_grad_norm: Annotated[
+        Positive | None, Meta(description="clip the norm of all gradients together; left out: never")
+    ] = None
+    max_weight_norm: Annotated[
+        Positive | None,
+        Meta(description="largest norm of the weights into one output (Basset used 7); left out: no bound"),
+    ] = None
+    focal_gamma: Annotated[
+        NotNegative,
+        Meta(description="exponent of the focal loss, which counts easy examples less; 0 = cross-entropy"),
+    ] = 0.0
+    label_smoothing: Annotated[
+        Share, Meta(description="s: a label y becomes y (1 - s) + s / 2 in the training loss")
+    ] = 0.0
+    average_decay: Annotated[
+        Share,
+        Meta(description="moving average of the weights, which is what is evaluated and kept; 0 = none"),
+    ] = 0.99
+    patience: Annotated[
+        Count | None,
+        Meta(description="stop after so many epochs without a better validation AUROC; left out: never"),
+    ] = None
+    validation_fraction: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)],
+        Meta(description="share of the training sequences held out to choose the best epoch by"),
+    ] = 0.1
+    validation_chromosomes: Annotated[
+        list[str],
+        Meta(description='held out instead, such as ["chr8"]; headers must read >chr8:100-300'),
+    ] = []
+    reverse_complement: Annotated[
+        bool, Meta(description="random strand in training; both strands averaged in prediction")
+    ] = True
+    shift_bp: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="largest random shift in training; left out: a twentieth of the sequence length"),
+    ] = None
+    ambiguous: Annotated[
+        Literal["zero", "uniform", "iupac", "error"],
+        Meta(
+            description="letters such as N and R: no base, 0.25 each, shares (R is half A, half G), refused"
+        ),
+    ] = "zero"
+    class_weight: Annotated[
+        Literal["none", "balanced"],
+        Meta(description="`balanced` weighs each class by the inverse of its share"),
+    ] = "none"
+    sampling: Annotated[
+        Literal["uniform", "balanced", "negatives"],
+        Meta(
+            description="what an epoch sees: all once; as many of each class; all positives and new negatives"
+        ),
+    ] = "uniform"
+    negatives_per_positive: Annotated[
+        Positive, Meta(description='negatives for each positive in an epoch, with sampling = "negatives"')
+    ] = 1.0
+    calibrate: Annotated[
+        Literal["none", "temperature", "platt"],
+        Meta(
+            description="how probabilities are calibrated on the validation sequences; see docs/imbalance.md"
+        ),
+    ] = "none"
+    threshold_by: Annotated[
+        Literal["f1", "mcc", "precision", "recall"],
+        Meta(description="what the threshold of calls is chosen by, on the validation sequences"),
+    ] = "f1"
+    threshold_at_least: Annotated[
+        Annotated[float, Meta(gt=0, le=1)],
+        Meta(description='precision, or recall, that the threshold must have with such a "threshold_by"'),
+    ] = 0.9
+    baseline: Annotated[
+        bool, Meta(description="also score 6-mer logistic regression on the validation sequences")
+    ] = True
+    threads: Annotated[
+        Count | None,
+        Meta(
+            description="threads that share out each batch, the same number for the same bits; left out: "
+            "GENOML_THREADS, or all cores (NumPy)"
+        ),
+    ] = None
+    checkpoint_minutes: Annotated[
+        Positive,
+        Meta(description="save the training's state after so many minutes, besides after each epoch"),
+    ] = 10.0
+    checkpoint_steps: Annotated[
+        Count | None, Meta(description="save it after so many steps too; left out: by time alone")
+    ] = None
+    seed: Annotated[
+        Annotated[int, Meta(ge=0, le=2**63 - 1)],
+        Meta(description="initial weights, order, augmentation, dropout, shuffles, split"),
+    ] = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "threads"):
-            self._expect(name, lambda value: value is None or value >= 1, "a number of at least 1")
-        self._expect("seed", lambda value: 0 <= value < 2**63, "a number from 0 to 2**63 - 1")
-        self._expect("learning_rate", lambda value: 0 < value < math.inf, "a number above 0")
-        for name in ("max_grad_norm", "max_weight_norm"):
-            self._expect(name, lambda value: value is None or 0 < value < math.inf, "a number above 0")
-        for name in ("shift_bp", "weight_decay", "focal_gamma"):
-            self._expect(name, lambda value: value is None or 0 <= value < math.inf, "a number of at least 0")
-        for name in ("average_decay", "label_smoothing", "warmup"):
-            self._expect(name, lambda value: 0 <= value < 1, "a number from 0 to below 1")
-        self._expect("validation_fraction", lambda value: 0 < value < 1, "a number between 0 and 1")
+        for key, info in config_types().items():
+            msgspec.structs.force_setattr(self, key, conform(getattr(self, key), info, key))
+        try:
+            model_spec(self.model)
+        except ValueError as error:
+            raise SettingError("model", str(error)) from error
+        check_options(self.model, self.model_options, "model_options")
+        if self.class_weight != "none" and self.sampling != "uniform":
+            raise SettingError(
+                "class_weight",
+                f"expects none with sampling {self.sampling}, which balances the classes already",
+            )
 
-    def _expect(self, name: str, holds: Callable[[Any], bool], expected: str) -> None:
-        if not holds(getattr(self, name)):
-            raise ValueError(f"{name} expects {expected}, got {getattr(self, name)}")
+    @property
+    def sampler(self) -> Sampler:
+        """What decides which sequences an epoch sees."""
+        if self.sampling == "balanced":
+            return BalancedSampler()
+        return NegativeSampler(self.negatives_per_positive) if self.sampling == "negatives" else Sampler()
 
     @property
     def n_epochs(self) -> int:
@@ -89,7 +178,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp, epochs=epochs)
 
     def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
-        """What ``fit`` takes, for a training set of this size."""
+        """What ``fit`` takes, for epochs of so many examples."""
         steps = self.n_epochs * -(-n_examples // self.batch_size)
         return FitOptions(
             epochs=self.n_epochs,
@@ -97,6 +186,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
+            sampler=self.sampler,
             objective=BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma),
             max_grad_norm=self.max_grad_norm,
             max_weight_norm=self.max_weight_norm,
@@ -108,46 +198,44 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         )
 
 
+@cache
+def config_types() -> dict[str, msgspec.inspect.Type]:
+    """What each key of a configuration takes."""
+    info = msgspec.inspect.type_info(TrainConfig)
+    if not isinstance(info, msgspec.inspect.StructType):
+        raise TypeError(f"TrainConfig expects to be a Struct, got {info}")
+    return {field.name: field.type for field in info.fields}
+
+
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
     """A configuration from a TOML file, or the defaults; ``overrides`` that are not None win.
 
     Raises
     ------
+    FormatError
+        If the file is not TOML, or a key is unknown, of the wrong type or out of range; a ValueError whose
+        message names file, line and the key's path.
     ValueError
-        If the file cannot be read, or a key is unknown, of the wrong type or out of range; the message names
-        file and key.
+        If the file cannot be read, or an override cannot be.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = msgspec.toml.decode(path.read_bytes())
-        except OSError as error:
-            raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: not valid TOML ({error})") from error
-    source = path or "configuration"
-    for key in values:
-        _expect_known(str(source), key)
-    values |= {key: value for key, value in overrides.items() if value is not None}
-    try:
-        return msgspec.convert(values, TrainConfig)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{source}: {_explained(str(error))}") from error
+    values = {} if path is None else read_toml(path)
+    with settings_of(path):
+        refuse_unknown(values, TrainConfig.__struct_fields__)
+        for key, value in values.items():
+            conform(value, config_types()[key], key)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    # what the file says of one key may not go with what an option says of another
+    with settings_of(path, set(values) - set(given)):
+        return make_config(values | given)
 
 
-def _explained(message: str) -> str:
-    """The key first, and the values that it can have."""
-    what, _, place = message.partition(" - at `$.")
-    key = place.rstrip("`")
-    if what.startswith("Invalid enum value"):
-        what += f"; choose {', '.join(get_args(get_type_hints(TrainConfig)[key]))}"
-    return f"{key}: {what}" if key else what
+def make_config(values: Mapping[str, Any]) -> TrainConfig:
+    """A configuration from values by key.
 
-
-def _expect_known(source: str, key: str) -> None:
-    known = TrainConfig.__struct_fields__
-    if key in known:
-        return
-    nearest = get_close_matches(key, known, 1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"keys: {', '.join(known)}"
-    raise ValueError(f"{source}: unknown key {key}; {hint}")
+    Raises
+    ------
+    SettingError
+        If a key is unknown, or see TrainConfig.
+    """
+    refuse_unknown(values, TrainConfig.__struct_fields__)
+    return TrainConfig(**values)

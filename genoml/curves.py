@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["precision_recall_curve", "roc_curve"]
+__all__ = ["cumulative_calls", "host_binary", "precision_recall_curve", "roc_curve"]
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def roc_curve(predictions: ArrayLike, targets: ArrayLike) -> tuple[Floats, Float
     ValueError
         If the shapes differ or are not those above, a prediction is NaN, or a target is neither 0 nor 1.
     """
-    true, false, thresholds = _cumulative_calls("roc_curve", predictions, targets)
+    true, false, thresholds = cumulative_calls("roc_curve", predictions, targets)
     return (
         _share(np.concatenate(([0], false))),
         _share(np.concatenate(([0], true))),
@@ -72,17 +72,28 @@ def precision_recall_curve(predictions: ArrayLike, targets: ArrayLike) -> tuple[
     ValueError
         If the shapes differ or are not those above, a prediction is NaN, or a target is neither 0 nor 1.
     """
-    true, false, thresholds = _cumulative_calls("precision_recall_curve", predictions, targets)
+    true, false, thresholds = cumulative_calls("precision_recall_curve", predictions, targets)
     precision = np.concatenate(([1.0], true / (true + false)))
     recall = _share(np.concatenate(([0], true)))
     return precision[::-1], recall[::-1], thresholds[::-1]
 
 
-def _cumulative_calls(
+def cumulative_calls(
     function: str, predictions: ArrayLike, targets: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """True and false positives if all scores >= t are called, for each distinct score t from the top."""
-    scores, positive = _checked(function, predictions, targets)
+    """True and false positives if all scores >= t are called, for each distinct score t from the top.
+
+    Returns
+    -------
+    tuple of arrays
+        ``(true, false, thresholds)``, one entry a distinct score.
+
+    Raises
+    ------
+    ValueError
+        As ``host_binary``.
+    """
+    scores, positive = host_binary(function, predictions, targets)
     order = np.argsort(-scores, kind="stable")
     scores, positive = scores[order], positive[order]
     last_of_ties = np.flatnonzero(np.append(scores[1:] != scores[:-1], len(scores) > 0))
@@ -96,7 +107,16 @@ def _share(counts: NDArray[np.int64]) -> Floats:
     return counts / total if total else np.full(counts.shape, np.nan)
 
 
-def _checked(function: str, predictions: ArrayLike, targets: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+def host_binary(
+    function: str, predictions: ArrayLike, targets: ArrayLike
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Scores and which are positives, flat and in float64; ValueError where they are not that.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are neither (N,) nor (N, 1), a score is NaN, or a target is neither 0 nor 1.
+    """
     arrays: list[NDArray[Any]] = [np.asarray(predictions), np.asarray(targets)]
     shapes = [array.shape for array in arrays]
     if any(array.ndim != 1 and not (array.ndim == 2 and array.shape[1] == 1) for array in arrays) or (

@@ -7,7 +7,7 @@ the loss on the device in each step, and on the host, in float64, the scores of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,15 +15,35 @@ from array_api_compat import array_namespace
 
 from genoml import losses
 from genoml.backend import Array
+from genoml.calibration import Calibration
 from genoml.labels import COUNTS, FINITE, PROBABILITIES, Domain, check_host_labels
-from genoml.metrics import auroc, pearson
+from genoml.losses._negative_binomial import LIMIT
+from genoml.metrics import (
+    aupr,
+    auroc,
+    matthews_correlation,
+    negative_binomial_deviance,
+    pearson,
+    poisson_deviance,
+    spearman,
+)
 from genoml.nn.activations import sigmoid
 from genoml.ops.convert import array_like
+from genoml.resampling import per_task
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Base of the objectives; a subclass defines ``loss`` and ``scores``."""
+    """Base of the objectives; a subclass defines ``loss`` and ``scores``.
+
+    Attributes
+    ----------
+    task_names : sequence of str
+        What the tasks are called in ``scores``; their numbers, from 0, where none are given. With one task
+        there is ``auroc``; with several ``auroc_NAME`` of each, and ``auroc``, their mean.
+    """
+
+    task_names: tuple[str, ...] = field(default=(), kw_only=True)
 
     #: what a model's outputs are compared with
     domain: ClassVar[Domain] = FINITE
@@ -58,17 +78,29 @@ class Objective:
             )
         check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
 
+    def _scores_of_tasks(
+        self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
+    ) -> dict[str, float]:
+        """Each metric: of each task, if there are several, and the mean; where it is defined."""
+        tasks, scores = targets.shape[1], {}
+        if self.task_names and len(self.task_names) != tasks:
+            raise ValueError(
+                f"{type(self).__name__} expects {len(self.task_names)} tasks, as task_names, got {tasks}"
+            )
+        for name, metric in metrics.items():
+            found = per_task(metric, outputs, targets, mask)
+            defined = np.flatnonzero(~np.isnan(found))
+            if len(defined):
+                scores[name] = float(np.mean(found[defined]))
+            if tasks > 1:
+                names = self.task_names or range(tasks)
+                scores |= {f"{name}_{names[task]}": float(found[task]) for task in defined}
+        return scores
 
-def _mean_over_tasks(score: Any, outputs: np.ndarray, targets: np.ndarray, mask: Any) -> float | None:
-    """The mean of a score over the tasks where it is defined, of the labels that are there."""
-    present = np.ones(targets.shape, bool) if mask is None else np.broadcast_to(mask != 0, targets.shape)
-    found = []
-    for task in range(targets.shape[1]):
-        rows = present[:, task]
-        if rows.any():
-            found.append(float(score(outputs[rows, task], targets[rows, task])))
-    defined = [value for value in found if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else None
+
+def _aupr_of_both(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """AUPR, or NaN without a negative, where it is 1 whatever the outputs."""
+    return float(aupr(outputs, targets)) if (targets == 0).any() else np.nan
 
 
 @dataclass(frozen=True)
@@ -76,7 +108,7 @@ class BinaryClassification(Objective):
     """Independent labels 0 or 1, from logits.
 
     Binary cross-entropy, or with ``focal_gamma`` above 0 the focal loss, see ``genoml.losses``. Scores:
-    ``auroc``, the mean over the tasks that have both classes. A prediction is a probability.
+    ``auroc`` and ``aupr``, of the tasks that have both classes. A prediction is a probability.
 
     Attributes
     ----------
@@ -86,11 +118,14 @@ class BinaryClassification(Objective):
         s: a label y becomes y (1 - s) + s / 2.
     focal_gamma : float
         Exponent of the focal loss, 0 or more.
+    calibration : Calibration or None
+        What the logits go through before they become probabilities; no part of the loss.
     """
 
     class_weight: tuple[float, float] = (1.0, 1.0)
     label_smoothing: float = 0.0
     focal_gamma: float = 0.0
+    calibration: Calibration | None = None
 
     domain: ClassVar[Domain] = PROBABILITIES
     best: ClassVar[str | None] = "auroc"
@@ -114,18 +149,19 @@ class BinaryClassification(Objective):
         return float(losses.binary_cross_entropy_with_logits(outputs, targets, **extras)[0])
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        found = _mean_over_tasks(auroc, outputs, targets, extras.get("mask"))
-        return {} if found is None else {"auroc": found}
+        metrics = {"auroc": auroc, "aupr": _aupr_of_both}
+        return self._scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        return np.asarray(sigmoid(outputs))
+        return np.asarray(sigmoid(outputs if self.calibration is None else self.calibration(outputs)))
 
 
 @dataclass(frozen=True)
 class MultiClassification(Objective):
     """One of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
 
-    Softmax cross-entropy. Scores: ``accuracy``. A prediction is a probability of each class.
+    Softmax cross-entropy. Scores: ``accuracy`` and ``mcc``, Matthews' correlation. A prediction is a
+    probability of each class.
 
     Attributes
     ----------
@@ -154,10 +190,15 @@ class MultiClassification(Objective):
         return float(losses.softmax_cross_entropy(outputs, targets, **extras)[0])
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        right = outputs.argmax(axis=1) == targets.argmax(axis=1)
         mask = extras.get("mask")
-        rows = right if mask is None else right[np.reshape(mask, len(right)) != 0]
-        return {"accuracy": float(rows.mean())} if len(rows) else {}
+        if mask is not None:
+            present = np.reshape(mask, len(outputs)) != 0
+            outputs, targets = outputs[present], targets[present]
+        if not len(outputs):
+            return {}
+        true = np.eye(targets.shape[1])[targets.argmax(axis=1)]
+        right = outputs.argmax(axis=1) == targets.argmax(axis=1)
+        return {"accuracy": float(right.mean()), "mcc": float(matthews_correlation(outputs, true))}
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
@@ -167,7 +208,7 @@ class MultiClassification(Objective):
 
 @dataclass(frozen=True)
 class Regression(Objective):
-    """Real numbers, from outputs as they are. Scores: ``pearson``, the mean over the tasks.
+    """Real numbers, from outputs as they are. Scores: ``pearson`` and ``spearman``.
 
     Attributes
     ----------
@@ -188,8 +229,8 @@ class Regression(Objective):
         return losses.mean_squared_error(outputs, targets, **extras)
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        found = _mean_over_tasks(pearson, outputs, targets, extras.get("mask"))
-        return {} if found is None else {"pearson": found}
+        metrics = {"pearson": pearson, "spearman": spearman}
+        return self._scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
 
 
 @dataclass(frozen=True)
@@ -197,7 +238,9 @@ class Counts(Objective):
     """Counts, from the logarithm of their rate: mean = exp(output + offset).
 
     ``offset``, one of the extras, is the logarithm of what a count is relative to: sequencing depth, or the
-    copies of DNA that the RNA was made from. The best epoch is the one with the smallest loss.
+    copies of DNA that the RNA was made from. The best epoch is the one with the smallest loss. Scores:
+    ``pearson`` and ``spearman`` of the outputs with log(1 + count) - offset, and, but for excess zeros,
+    ``deviance_explained``: 1 - D / D_0, D_0 being the deviance of one rate for all examples of a task.
 
     Attributes
     ----------
@@ -255,9 +298,31 @@ class Counts(Objective):
         return [outputs[:, part * tasks : (part + 1) * tasks] for part in range(self._parts)]
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        rates = np.log1p(targets) - extras.get("offset", 0.0)
-        found = _mean_over_tasks(pearson, self._split(outputs)[0], rates, extras.get("mask"))
-        return {} if found is None else {"pearson": found}
+        parts, offset, mask = self._split(outputs), extras.get("offset", 0.0), extras.get("mask")
+        metrics = {"pearson": pearson, "spearman": spearman}
+        scores = self._scores_of_tasks(metrics, parts[0], np.log1p(targets) - offset, mask)
+        if self.distribution == "zero_inflated":  # whose mean is not its rate
+            return scores
+        return scores | self._deviance_explained(parts, np.broadcast_to(offset, targets.shape), targets, mask)
+
+    def _deviance_explained(
+        self, parts: list[np.ndarray], offset: np.ndarray, targets: np.ndarray, mask: Any
+    ) -> dict[str, float]:
+        """1 - D / D_0, D_0 that of one rate for all examples of a task, of this distribution and dispersion."""
+        dispersion = np.exp(np.clip(parts[1], -LIMIT, LIMIT)) if len(parts) > 1 else self.dispersion or 0.0
+        means, exposures = np.exp(np.clip(parts[0] + offset, -LIMIT, LIMIT)), np.exp(offset)
+        packed = np.stack([means, exposures, np.broadcast_to(dispersion, targets.shape)], axis=2)
+
+        def explained(values: np.ndarray, counts: np.ndarray) -> float:
+            mean, exposure, spread = values.T
+            null = exposure * (counts.sum() / exposure.sum())
+            if not spread.any():
+                model, none = (float(poisson_deviance(m, counts)) for m in (mean, null))
+            else:
+                model, none = (float(negative_binomial_deviance(m, counts, spread)) for m in (mean, null))
+            return 1.0 - model / none if none > 0 else np.nan
+
+        return self._scores_of_tasks({"deviance_explained": explained}, packed, targets, mask)
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Rates: the mean of a count whose offset is 0."""

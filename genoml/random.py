@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -34,12 +35,23 @@ def host_generator(seed: int, *path: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([low, high], dtype=np.uint64)))
 
 
-def normal(shape: tuple[int, ...], scale: float) -> Initializer:
+@dataclass(frozen=True)
+class Drawn:
+    """An Initializer that tells its array's shape before it draws it."""
+
+    shape: tuple[int, ...]
+    draw: Initializer
+
+    def __call__(self, rng: np.random.Generator) -> np.ndarray:
+        return self.draw(rng)
+
+
+def normal(shape: tuple[int, ...], scale: float) -> Drawn:
     """Normal with mean 0 and this standard deviation."""
-    return lambda rng: rng.standard_normal(shape) * scale
+    return Drawn(shape, lambda rng: rng.standard_normal(shape) * scale)
 
 
-def he_normal(shape: tuple[int, ...], fan_in: int) -> Initializer:
+def he_normal(shape: tuple[int, ...], fan_in: int) -> Drawn:
     """Normal with variance 2 / fan_in, which keeps the variance of activations through ReLU layers.
 
     References
@@ -49,7 +61,7 @@ def he_normal(shape: tuple[int, ...], fan_in: int) -> Initializer:
     return normal(shape, (2.0 / fan_in) ** 0.5)
 
 
-def glorot_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Initializer:
+def glorot_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Drawn:
     """Normal with variance 2 / (fan_in + fan_out), for layers without a rectifier behind them.
 
     References
@@ -59,11 +71,11 @@ def glorot_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Initiali
     return normal(shape, (2.0 / (fan_in + fan_out)) ** 0.5)
 
 
-def constant(shape: tuple[int, ...], value: float) -> Initializer:
+def constant(shape: tuple[int, ...], value: float) -> Drawn:
     """The same number everywhere."""
-    return lambda rng: np.full(shape, value, dtype=np.float64)
+    return Drawn(shape, lambda rng: np.full(shape, value, dtype=np.float64))
 
 
-def identity(size: int, scale: float = 1.0) -> Initializer:
+def identity(size: int, scale: float = 1.0) -> Drawn:
     """``scale`` on the diagonal of a square matrix, 0 elsewhere."""
-    return lambda rng: scale * np.eye(size)
+    return Drawn((size, size), lambda rng: scale * np.eye(size))

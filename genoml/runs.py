@@ -3,27 +3,49 @@
 - run.json: configuration, data, encoding, versions, seed, result
 - weights.safetensors: the weights of the best epoch
 - log.jsonl: one record an epoch
+- checkpoint/: where training stands, until it is finished, see genoml.train.Checkpoints
+- config.toml: the configuration once more, to be read by people and given to ``genoml train --config``
 """
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import load_weights, save_weights
+from genoml.checkpoint import discard_generations, load_weights, save_weights
+from genoml.checkpoint.plain import NotPlainError, open_plain, read_plain
+from genoml.checkpoint.tensors import open_tensors
 from genoml.config import TrainConfig
+from genoml.config_text import config_text
+from genoml.held_out import HeldOut
 from genoml.io.files import write_whole
 from genoml.models import build_model
-from genoml.nn.base import Layer
+from genoml.nn.base import Layer, drawing_at_most
 
-RECORD, WEIGHTS, LOG = "run.json", "weights.safetensors", "log.jsonl"
+RECORD, WEIGHTS, LOG, CONFIG = "run.json", "weights.safetensors", "log.jsonl", "config.toml"
+#: folder of the training's state
+CHECKPOINT = "checkpoint"
+#: folder of TensorBoard's events, where they are asked for
+EVENTS = "tensorboard"
+#: what every line of the log holds; null is what is undefined
+LOG_KEYS = (
+    "epoch", "step", "loss", "learning_rate", "seconds", "sequences_per_second",
+    "validation_loss", "validation_auroc", "validation_aupr",
+)  # fmt: skip
+
+
+#: longer than any chromosome
+_MOST_LENGTH_BP = 1 << 32
+#: bytes of a record and of a log, at most
+_MOST_RECORD, _MOST_LOG = 16 << 20, 256 << 20
+#: what reading a damaged file of JSON raises
+_DAMAGED = (NotPlainError, msgspec.DecodeError, OSError, UnicodeDecodeError, RecursionError)
 
 
 class RunError(ValueError):
@@ -47,22 +69,17 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     versions: dict[str, str] = {}
     best_epoch: int | None = None
     best: dict[str, float] = {}
+    #: calibration, threshold and scores on the validation data, when training has ended
+    held_out: HeldOut = HeldOut()
+
+    #: for each time it was taken up again, what differed: backend, device, versions
+    resumed: list[dict[str, str]] = []
 
     def __post_init__(self) -> None:
-        if self.length_bp < 1:
-            raise ValueError(f"length_bp expects at least 1, got {self.length_bp}")
-
-
-def versions(backend: Backend) -> dict[str, str]:
-    """What the numbers of a run depend on."""
-    from genoml import __version__
-
-    return {
-        "genoml": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        backend.name: backend.describe()["version"],
-    }
+        if not 1 <= self.length_bp <= _MOST_LENGTH_BP:
+            raise ValueError(
+                f"length_bp expects at least 1 and at most {_MOST_LENGTH_BP}, got {self.length_bp}"
+            )
 
 
 class RunFolder:
@@ -90,6 +107,7 @@ class RunFolder:
             with _written(path):
                 path.mkdir(parents=True, exist_ok=True)
                 (path / LOG).touch()
+            folder.save_config()
             folder.save_weights(model)
             folder.save_record()
         except BaseException:
@@ -103,21 +121,42 @@ class RunFolder:
         with _written(self.path / RECORD), write_whole(self.path / RECORD) as file:
             file.write(content)
 
+    def save_config(self) -> None:
+        """Write ``config.toml`` anew."""
+        with _written(self.path / CONFIG), write_whole(self.path / CONFIG) as file:
+            file.write(config_text(self.record.config).encode())
+
     def save_weights(self, model: Layer) -> None:
         """Write the weights anew."""
         with _written(self.path / WEIGHTS):
             save_weights(self.path / WEIGHTS, model)
 
     def log(self, record: dict[str, float]) -> None:
-        """Add a line to the log."""
+        """Add a line to the log, with all of LOG_KEYS."""
         with _written(self.path / LOG), (self.path / LOG).open("ab") as file:
-            file.write(msgspec.json.encode(record) + b"\n")
+            file.write(msgspec.json.encode(dict.fromkeys(LOG_KEYS) | record) + b"\n")
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the training's state is."""
+        return self.path / CHECKPOINT
+
+    def begin_log(self) -> None:
+        """Empty the log: a training that is taken up tells all its epochs again."""
+        with _written(self.path / LOG), write_whole(self.path / LOG):
+            pass
+
+    def discard_checkpoints(self) -> None:
+        """Remove the training's state: the run is finished."""
+        discard_generations(self.checkpoints)
 
     def discard(self) -> None:
         """Remove what ``create`` made: for a run that fails before it has anything to show."""
         with suppress(OSError):
-            for name in (RECORD, WEIGHTS, LOG):
+            for name in (RECORD, WEIGHTS, LOG, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
+            rmtree(self.path / EVENTS, ignore_errors=True)
+            self.discard_checkpoints()
             for made in self._made:
                 made.rmdir()
 
@@ -153,16 +192,18 @@ def read_record(path: str | Path) -> RunRecord:
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; check the path, or make one with genoml train")
     try:
-        return msgspec.json.decode((path / RECORD).read_bytes(), type=RunRecord)
+        return msgspec.json.decode(read_plain(path / RECORD, _MOST_RECORD), type=RunRecord)
     except FileNotFoundError as error:
         raise RunError(f"{path}: not a run folder, it has no {RECORD}") from error
-    except (msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
+    except _DAMAGED as error:
         what = f"{path / RECORD}: damaged or of another version ({error})"
         raise RunError(f"{what}; train the model again") from error
 
 
 def read_log(path: str | Path) -> list[dict[str, float]]:
-    """The epochs of a run, in order; a last line that was cut short, by a full disk, is left out.
+    """The epochs of a run, in order, without what is undefined.
+
+    A last line that was cut short, by a full disk, is left out.
 
     Raises
     ------
@@ -171,10 +212,11 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
     """
     path = Path(path) / LOG
     try:
-        *lines, _ = path.read_bytes().split(b"\n")
-        return [msgspec.json.decode(line, type=dict[str, float]) for line in lines]
-    except (msgspec.DecodeError, OSError) as error:
+        *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
+        found = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
+    except _DAMAGED as error:
         raise RunError(f"{path}: not a readable log ({error})") from error
+    return [{key: value for key, value in line.items() if value is not None} for line in found]
 
 
 def load_run(path: str | Path, backend: str | Backend | None = None) -> tuple[Layer, RunRecord]:
@@ -186,11 +228,55 @@ def load_run(path: str | Path, backend: str | Backend | None = None) -> tuple[La
         If a file is missing or damaged, or the weights do not fit the model.
     """
     record = read_record(path)
-    config = record.config
-    target = get_backend(backend)
-    try:
-        model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
-    except ValueError as error:
-        raise RunError(f"{Path(path) / RECORD}: {error}") from error
+    model = build_recorded(path, record, backend)
     load_weights(Path(path) / WEIGHTS, model)
     return model, record
+
+
+def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend | None = None) -> Layer:
+    """The network that a run's record describes, with its initial weights, no larger than its file of weights.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If there is no such network, or the file is missing, damaged or too small for it.
+    """
+    config, target = record.config, get_backend(backend)
+    with open_tensors(Path(path) / WEIGHTS) as file:
+        numbers = file.numbers
+    try:
+        with drawing_at_most(numbers):
+            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+            len(model.params), len(model.state)  # drawn here
+    except (ValueError, MemoryError, OverflowError) as error:
+        raise RunError(f"{Path(path) / RECORD}: {error}") from error
+    return model
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """A run folder whose training can be taken up again.
+
+    Raises
+    ------
+    RunError
+        If it is missing, damaged or finished, was not made from files, or holds links, devices or pipes.
+    """
+    path = Path(path)
+    record = read_record(path)
+    if record.status == "finished":
+        raise RunError(
+            f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
+        )
+    if record.status == "diverged":
+        raise RunError(
+            f"{path}: its loss was not finite, and would be so again; train anew with other settings"
+        )
+    if not {"positives", "negatives", "hashes"} <= record.data.keys():
+        raise RunError(f"{path}: its record does not say which files it was trained on; train anew")
+    for name in (WEIGHTS, LOG, CONFIG):
+        try:
+            with open_plain(path / name):
+                pass
+        except (NotPlainError, OSError) as error:
+            raise RunError(f"{path / name}: {error}; train the model again") from error
+    return RunFolder(path, record)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 #: step -> factor of the peak learning rate
 Schedule: TypeAlias = Callable[[int], float]
@@ -159,6 +159,21 @@ class ReduceOnPlateau:
     def __call__(self, step: int) -> float:
         """The present factor."""
         return self.current
+
+    @property
+    def state(self) -> dict[str, float | int | None]:
+        """What it remembers of the scores; assign it to take up where another left off."""
+        return {
+            "current": self.current,
+            "best": self.best,
+            "bad_reports": self.bad_reports,
+            "resting": self.resting,
+        }
+
+    @state.setter
+    def state(self, values: Mapping[str, Any]) -> None:
+        self.current, self.best = values["current"], values["best"]
+        self.bad_reports, self.resting = values["bad_reports"], values["resting"]
 
     def _improves(self, score: float) -> bool:
         if self.best is None:

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from genoml.config import TrainConfig, read_config
+from genoml.config import TrainConfig, make_config, read_config
+from genoml.config_text import config_text, key_table, option_tables, options_text
+from genoml.io.errors import FormatError
+from genoml.models import MODELS, option_types
 from genoml.objectives import BinaryClassification
+from genoml.typed import SettingError, toml_value
+from support.configuration_page import PAGE, page_with_tables
+from support.mutations import mutations, refusals
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -17,6 +26,113 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 def test_without_a_file_the_defaults_hold() -> None:
     assert read_config(None, {}) == TrainConfig()
+
+
+def test_every_key_and_every_option_of_every_model_is_described() -> None:
+    assert key_table().count("\n") == len(TrainConfig.__struct_fields__) + 2
+    rows = [row for row in (key_table() + option_tables()).splitlines() if row.startswith("| `")]
+    assert len(rows) == len(TrainConfig.__struct_fields__) + sum(len(option_types(name)) for name in MODELS)
+    assert all(row.split(" | ")[-1].strip("| ") for row in rows)
+
+
+def test_the_documentation_lists_all_keys_and_options_as_they_are() -> None:
+    text = PAGE.read_text()
+    assert page_with_tables(text) == text
+    assert key_table() in text
+    assert option_tables() in text
+
+
+def test_the_printed_defaults_read_back_as_the_defaults(tmp_path: Path) -> None:
+    assert read_config(written(tmp_path, config_text(TrainConfig())), {}) == TrainConfig()
+    assert (
+        options_text("deepsea")
+        == "\n".join(line for line in options_text("deepsea").splitlines() if line.startswith("#")) + "\n"
+    )
+
+
+rates = st.floats(0.0, 1.0, exclude_max=True)
+configs = st.builds(
+    TrainConfig,
+    model=st.just("motif_cnn"),
+    model_options=st.fixed_dictionaries(
+        {}, optional={"filters": st.integers(1, 2**40), "dropout": st.tuples(rates, rates, rates).map(list)}
+    ),
+    epochs=st.none() | st.integers(1, 10**6),
+    learning_rate=st.floats(0.0, 1e300, exclude_min=True),
+    average_decay=rates,
+    validation_chromosomes=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3),
+    reverse_complement=st.booleans(),
+    ambiguous=st.sampled_from(["zero", "uniform", "iupac", "error"]),
+    seed=st.integers(0, 2**63 - 1),
+)
+
+
+@given(configs)
+@settings(max_examples=50, deadline=None)
+def test_every_configuration_is_the_same_after_it_was_written_and_read(config: TrainConfig) -> None:
+    assert make_config(tomllib.loads(config_text(config))) == config
+
+
+values = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(values)
+@settings(max_examples=100, deadline=None)
+def test_every_value_is_the_same_after_it_was_written_as_toml_and_read(value: object) -> None:
+    assert tomllib.loads(f"key = {toml_value(value)}")["key"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# first\n\nepochs = 0", 3),
+        ("epochs = 3\r\nseed = -1\r\n", 2),
+        ("[model_options]\n# of the first layer\nfilters = 0", 3),
+        ("[model_options]\ndropout = [\n  0.1,\n  0.2,\n  1.0,\n]", 2),
+        ('validation_chromosomes = [\n  "epochs = 0",\n]\nepochs = 0', 4),
+        ("model_options.filters = 3\nmodel_options.kernel_size = 0", 2),
+        ('"epochs" = 0', 1),
+    ],
+)
+def test_the_line_that_sets_the_key_is_named(tmp_path: Path, text: str, line: int) -> None:
+    with pytest.raises(FormatError) as caught:
+        read_config(written(tmp_path, text), {})
+    assert caught.value.line == line
+
+
+def test_a_key_of_the_command_line_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "model_options = { filters = 3, second_filters = 4 }")
+    with pytest.raises(SettingError, match=r"^epochs: expects"):
+        read_config(path, {"epochs": 0})
+    # the file's options are those of the model that is chosen on the command line
+    with pytest.raises(
+        FormatError, match=r"line 1: model_options\.second_filters: unknown key of model deepbind"
+    ):
+        read_config(path, {"model": "deepbind"})
+
+
+def test_damaged_files_of_settings_are_refused_by_name_or_read(tmp_path: Path) -> None:
+    sound = config_text(TrainConfig(model_options={"dropout": [0.1, 0.2, 0.3]})).encode()
+    damaged = list(mutations(sound, 110, seed=0))
+    assert refusals(lambda path: [read_config(path, {})], tmp_path, damaged) > 40
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 5000, "a" + ".a" * 1000 + "=1", "seed = " + "9" * 5000, "#" * (1 << 21)]
+)
+def test_files_made_to_exhaust_the_reader_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(FormatError, match=r"settings\.toml"):
+        read_config(written(tmp_path, text), {})
 
 
 def test_options_win_over_the_file_and_none_is_no_option(tmp_path: Path) -> None:
@@ -33,32 +149,38 @@ def test_options_win_over_the_file_and_none_is_no_option(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("lerning_rate = 0.1", "unknown key lerning_rate; did you mean learning_rate?"),
-        ("zzz = 1", "unknown key zzz; keys: model, model_options, epochs"),
-        ("[training]\nepochs = 3", "unknown key training"),
-        ('epochs = "3"', "epochs: Expected `int | null`, got `str`"),
-        ("epochs = 3.5", "epochs: Expected `int | null`"),
-        ("reverse_complement = 1", "reverse_complement: Expected `bool`, got `int`"),
-        ("model_options = 3", "model_options: Expected `object`, got `int`"),
-        ('validation_chromosomes = "chr1"', "validation_chromosomes: Expected `array`, got `str`"),
-        ("validation_chromosomes = [1]", "validation_chromosomes[0]: Expected `str`, got `int`"),
-        ('ambiguous = "maybe"', "ambiguous: Invalid enum value 'maybe'; choose zero, uniform, iupac, error"),
-        ('class_weight = "yes"', "class_weight: Invalid enum value 'yes'; choose none, balanced"),
-        ("epochs = 0", "epochs expects a number of at least 1, got 0"),
-        ("batch_size = -1", "batch_size expects a number of at least 1, got -1"),
-        ("patience = 0", "patience expects a number of at least 1, got 0"),
-        ("seed = -1", "seed expects a number from 0 to"),
+        ("lerning_rate = 0.1", "lerning_rate: unknown key; did you mean learning_rate?"),
+        ("zzz = 1", "zzz: unknown key; there are model, model_options, epochs"),
+        ("[training]\nepochs = 3", "training: unknown key"),
+        ('epochs = "3"', 'epochs: expects a whole number of at least 1, got "3"'),
+        ("epochs = 3.5", "epochs: expects a whole number of at least 1, got 3.5"),
+        ("reverse_complement = 1", "reverse_complement: expects true or false, got 1"),
+        ("model_options = 3", "model_options: expects a table, got 3"),
+        (
+            'validation_chromosomes = "chr1"',
+            'validation_chromosomes: expects a list, each text in quotes, got "chr1"',
+        ),
+        ("validation_chromosomes = [1]", "validation_chromosomes[0]: expects text in quotes, got 1"),
+        ('ambiguous = "maybe"', 'ambiguous: expects one of "error", "iupac", "uniform", "zero", got "maybe"'),
+        ('class_weight = "yes"', 'class_weight: expects one of "balanced", "none", got "yes"'),
+        ("epochs = 0", "epochs: expects a whole number of at least 1, got 0"),
+        ("batch_size = -1", "batch_size: expects a whole number of at least 1, got -1"),
+        ("patience = 0", "patience: expects a whole number of at least 1, got 0"),
+        ("seed = -1", "seed: expects a whole number from 0 to"),
         ("seed = 99999999999999999999", "seed"),
-        ("learning_rate = 0", "learning_rate expects a number above 0, got 0"),
-        ("learning_rate = nan", "learning_rate expects a number above 0, got nan"),
-        ("learning_rate = inf", "learning_rate expects a number above 0, got inf"),
-        ("max_grad_norm = -1.0", "max_grad_norm expects a number above 0, got -1"),
-        ("weight_decay = nan", "weight_decay expects a number of at least 0, got nan"),
-        ("shift_bp = -1", "shift_bp expects a number of at least 0, got -1"),
-        ("warmup = 1.0", "warmup expects a number from 0 to below 1, got 1.0"),
-        ("average_decay = nan", "average_decay expects a number from 0 to below 1, got nan"),
-        ("label_smoothing = -0.1", "label_smoothing expects a number from 0 to below 1, got -0.1"),
-        ("validation_fraction = 0.0", "validation_fraction expects a number between 0 and 1, got 0.0"),
+        ("learning_rate = 0", "learning_rate: expects a number above 0, got 0"),
+        ("learning_rate = nan", "learning_rate: expects a number above 0, got nan"),
+        ("learning_rate = inf", "learning_rate: expects a number above 0, got inf"),
+        ("max_grad_norm = -1.0", "max_grad_norm: expects a number above 0, got -1"),
+        ("weight_decay = nan", "weight_decay: expects a number of at least 0, got nan"),
+        ("shift_bp = -1", "shift_bp: expects a whole number of at least 0, got -1"),
+        ("warmup = 1.0", "warmup: expects a number from 0 to below 1, got 1.0"),
+        ("average_decay = nan", "average_decay: expects a number from 0 to below 1, got nan"),
+        ("label_smoothing = -0.1", "label_smoothing: expects a number from 0 to below 1, got -0.1"),
+        (
+            "validation_fraction = 0.0",
+            "validation_fraction: expects a number between 0 and 1, both excluded, got 0.0",
+        ),
         ("a b", "not valid TOML"),
         (b"epochs = \xff", "not valid TOML"),
     ],
@@ -67,9 +189,9 @@ def test_a_file_that_is_wrong_is_refused_with_its_name_and_the_key(
     tmp_path: Path, text: str | bytes, message: str
 ) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+    with pytest.raises(FormatError, match=re.escape(message)) as caught:
         read_config(path, {})
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{path}, line {caught.value.line}: ")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

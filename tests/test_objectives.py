@@ -10,7 +10,8 @@ from scipy import special, stats
 
 from genoml import losses
 from genoml.backend import Backend
-from genoml.metrics import auroc, pearson
+from genoml.calibration import Calibration
+from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.objectives import BinaryClassification, Counts, MultiClassification, Objective, Regression
 
 RNG = np.random.default_rng(3)
@@ -81,17 +82,76 @@ def test_scores_are_means_over_tasks_of_the_labels_that_are_there() -> None:
     labels = LABELS.copy()
     labels[3:5] = [[0, 0], [1, 1]]
     expected = np.mean([auroc(OUTPUTS[:, 0], labels[:, 0]), auroc(OUTPUTS[3:, 1], labels[3:, 1])])
-    assert BinaryClassification().scores(OUTPUTS, labels, mask=mask) == {"auroc": pytest.approx(expected)}
+    scores = BinaryClassification().scores(OUTPUTS, labels, mask=mask)
+    assert list(scores) == ["auroc", "auroc_0", "auroc_1", "aupr", "aupr_0", "aupr_1"]
+    assert scores["auroc"] == pytest.approx(expected)
+    assert scores["auroc_1"] == auroc(OUTPUTS[3:, 1], labels[3:, 1])
+    assert scores["aupr_0"] == aupr(OUTPUTS[:, 0], labels[:, 0])
     assert BinaryClassification().scores(OUTPUTS, np.ones_like(labels)) == {}
     expected = np.mean([pearson(OUTPUTS[:, 0], COUNTS[:, 0]), pearson(OUTPUTS[3:, 1], COUNTS[3:, 1])])
-    assert Regression().scores(OUTPUTS, COUNTS, mask=mask) == {"pearson": pytest.approx(expected)}
+    scores = Regression(task_names=("brain", "liver")).scores(OUTPUTS, COUNTS, mask=mask)
+    assert scores["pearson"] == pytest.approx(expected)
+    assert scores["spearman_liver"] == spearman(OUTPUTS[3:, 1], COUNTS[3:, 1])
+
+
+def test_a_task_whose_score_is_undefined_is_left_out_of_the_mean() -> None:
+    labels = LABELS.copy()
+    labels[:, 1] = 1.0
+    scores = BinaryClassification().scores(OUTPUTS, labels)
+    assert list(scores) == ["auroc", "auroc_0", "aupr", "aupr_0"]
+    assert scores["auroc"] == scores["auroc_0"] == auroc(OUTPUTS[:, 0], labels[:, 0])
+
+
+def test_one_task_has_no_scores_of_tasks_and_names_must_fit() -> None:
+    assert list(BinaryClassification().scores(OUTPUTS[:, :1], LABELS[:, :1])) == ["auroc", "aupr"]
+    with pytest.raises(ValueError, match="Regression expects 1 tasks, as task_names, got 2"):
+        Regression(task_names=("one",)).scores(OUTPUTS, COUNTS)
+
+
+def test_counts_are_scored_by_the_deviance_that_the_model_explains() -> None:
+    y, exposure = COUNTS, np.exp(OFFSET)
+    null = exposure * (y.sum(axis=0) / exposure.sum(axis=0))
+
+    def explained(log_p: Any) -> np.ndarray:
+        saturated, model, none = (log_p(m).sum(axis=0) for m in (y + 1e-300, np.exp(OUTPUTS + OFFSET), null))
+        return 1 - (saturated - model) / (saturated - none)
+
+    poisson = explained(lambda m: stats.poisson.logpmf(y, m))
+    scores = Counts("poisson").scores(OUTPUTS, y, offset=OFFSET)
+    assert scores["deviance_explained"] == pytest.approx(poisson.mean())
+    assert scores["deviance_explained_1"] == pytest.approx(poisson[1])
+    a = np.array([0.7, 0.2])
+    binomial = explained(lambda m: stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)))
+    learned = np.concatenate([OUTPUTS, np.broadcast_to(np.log(a), (8, 2))], axis=1)
+    scores = Counts().scores(learned, y, offset=OFFSET)
+    assert scores["deviance_explained_0"] == pytest.approx(binomial[0])
+    assert scores["deviance_explained_1"] == pytest.approx(binomial[1])
+    fixed = Counts(dispersion=0.7).scores(OUTPUTS, y, offset=OFFSET)
+    assert fixed["deviance_explained_0"] == pytest.approx(binomial[0])
+    rates = np.log1p(y) - OFFSET
+    assert fixed["pearson_0"] == pytest.approx(pearson(OUTPUTS[:, 0], rates[:, 0]))
+    inflated = np.concatenate([OUTPUTS, OUTPUTS, OUTPUTS], axis=1)
+    assert "deviance_explained" not in Counts("zero_inflated").scores(inflated, y)
+
+
+def test_a_mean_that_no_number_holds_is_scored_without_a_warning() -> None:
+    scores = Counts("poisson").scores(np.array([[900.0], [-900.0], [0.0]]), COUNTS[:3, :1])
+    assert scores["deviance_explained"] < 0
+
+
+def test_predictions_go_through_the_calibration() -> None:
+    found = BinaryClassification(calibration=Calibration(0.5, -2.0)).predictions(OUTPUTS)
+    np.testing.assert_allclose(found, special.expit(0.5 * OUTPUTS - 2.0))
 
 
 def test_accuracy_is_the_share_of_classes_that_are_right() -> None:
     outputs = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, 3.0, 1.0]])
     targets = np.eye(3)[[0, 1, 2]]
-    assert MultiClassification().scores(outputs, targets) == {"accuracy": pytest.approx(2 / 3)}
-    assert MultiClassification().scores(outputs, targets, mask=np.array([1, 1, 0])) == {"accuracy": 1.0}
+    scores = MultiClassification().scores(outputs, targets)
+    assert scores == {"accuracy": pytest.approx(2 / 3), "mcc": matthews_correlation(outputs, targets)}
+    masked = MultiClassification().scores(outputs, targets, mask=np.array([1, 1, 0]))
+    assert masked == {"accuracy": 1.0, "mcc": pytest.approx(1.0)}
+    assert MultiClassification().scores(outputs, targets, mask=np.zeros(3)) == {}
 
 
 def test_predictions_are_probabilities_or_rates() -> None:

@@ -19,8 +19,8 @@ from genoml.runs import (
     read_log,
     read_record,
     refuse_existing,
-    versions,
 )
+from genoml.versions import versions
 
 CONFIG = TrainConfig(model="promoter_cnn", model_options={"filters": 3})
 
@@ -47,6 +47,7 @@ def test_a_run_folder_gives_back_model_record_and_log(folder: RunFolder) -> None
     expected, found = host_weights(small_model(seed=4)), host_weights(model)
     assert all(np.array_equal(expected[name], found[name]) for name in expected)
     assert sorted(path.name for path in folder.path.iterdir()) == [
+        "config.toml",
         "log.jsonl",
         "run.json",
         "weights.safetensors",
@@ -125,11 +126,14 @@ def change(folder: RunFolder, **values: Any) -> None:
         ({"status": "sleeping"}, "status"),
         ({"config": None}, "config"),
         ({"length_bp": "40"}, "length_bp"),
-        ({"length_bp": -1}, "length_bp expects at least 1, got -1"),
+        ({"length_bp": -1}, "length_bp expects at least 1 and at most 4294967296, got -1"),
         ({"surprise": 1}, "surprise"),
-        ({"config": {"epochs": 0}}, "epochs expects"),
+        ({"config": {"epochs": 0}}, "epochs"),
         ({"config": {"model": "cnn"}}, "unknown model 'cnn'"),
-        ({"config": {"model": "promoter_cnn", "model_options": {"size": 1}}}, "no option 'size'"),
+        (
+            {"config": {"model": "promoter_cnn", "model_options": {"size": 1}}},
+            "size: unknown key of model promoter_cnn",
+        ),
     ],
 )
 def test_a_record_that_makes_no_sense_is_refused(

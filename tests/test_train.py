@@ -18,6 +18,7 @@ from genoml.objectives import BinaryClassification
 from genoml.optim import SGD, AdamW
 from genoml.schedules import one_cycle
 from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, NotFiniteError, Trainer, first_not_finite, fit
+from genoml.train.steps import Batch
 from genoml_numpy import NumpyBackend
 from support.planted import planted_data
 
@@ -136,7 +137,7 @@ def test_the_record_of_an_epoch_has_the_documented_keys() -> None:
     record = fit(small_model(), data, validation=data, options=small_options(epochs=1)).epochs[0]
     assert list(record) == [
         "epoch", "step", "loss", "learning_rate", "seconds", "sequences_per_second",
-        "validation_loss", "validation_auroc",
+        "validation_loss", "validation_auroc", "validation_aupr",
     ]  # fmt: skip
     assert record["step"] == 3
     assert record["sequences_per_second"] == pytest.approx(40 / record["seconds"])
@@ -157,7 +158,7 @@ def step_of(options: FitOptions, data: SequenceData) -> tuple[float, dict[str, n
     """Loss and weights after one step on all the data."""
     model = small_model()
     trainer = Trainer(model, data, None, options)
-    trainer.run_step(np.arange(len(data)))
+    trainer.run_step(trainer.batch(0, np.arange(len(data))))
     return trainer.read_losses()[0], weights(model)
 
 
@@ -288,17 +289,16 @@ def diverge(model: Layer, **changes: Any) -> NotFiniteError:
 def weights_before(step: int, backend: Backend | None = None) -> dict[str, np.ndarray]:
     """What the healthy run holds when this step begins."""
     model = poisoned(-1, backend=backend)
-    trainer = Trainer(model, planted_data(160, 20), None, small_options())
+    trainer = Trainer(model, planted_data(160, 20), None, small_options(epochs=2))
     seen: list[dict[str, np.ndarray]] = []
     step_once = trainer.run_step
 
-    def noted(index: np.ndarray) -> None:
+    def noted(batch: Batch) -> None:
         seen.append(weights(model))
-        step_once(index)
+        step_once(batch)
 
     trainer.run_step = noted  # type: ignore[method-assign]
-    trainer.run_epoch(0)
-    trainer.run_epoch(1)
+    trainer.run()
     return seen[step]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -15,9 +16,14 @@ from genoml.backend import Backend, BackendError, get_backend, use_backend
 from genoml.inference import predict
 from genoml.models import check_options, model_spec
 from genoml.nn.base import Layer
+from genoml.objectives import BinaryClassification
 from genoml.runs import RunRecord
 from genoml.sequence import base_codes, count_ambiguous
 
+#: letters of amino acids that could also be bases, none of them common in a genome
+_SEVERAL_BASES = b"RYSWKMBDHVryswkmbdhv"
+#: shorter sequences may well be half ambiguous
+_LEAST_JUDGED = 10
 #: bases in a batch of predictions, at most, which bounds memory for long sequences
 _BATCH_BP = 1 << 18
 
@@ -61,6 +67,11 @@ class Sequences:
         """Length in bp of the longest."""
         return max(map(len, self.letters))
 
+    def digest(self) -> str:
+        """blake2b of names and sequences, which is the same however the file is wrapped or compressed."""
+        content = "\n".join(["\n".join(self.names), *self.letters])
+        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
     def place(self, index: int) -> str:
         """Where a record stands, for messages."""
         name = self.names[index].split(maxsplit=1)[0]
@@ -88,6 +99,12 @@ def load_sequences(path: str, ambiguous: str = "zero") -> Sequences:
             raise ValueError(f"{loaded.place(index)}: has no sequence; remove it")
         if {"T", "U"} <= set(letters.upper()):
             raise ValueError(f"{loaded.place(index)}: has both T and U; write it as DNA or as RNA")
+        several = len(letters) - len(letters.encode().translate(None, _SEVERAL_BASES))
+        if len(letters) >= _LEAST_JUDGED and several > len(letters) // 2:
+            raise ValueError(
+                f"{loaded.place(index)}: {several} of {len(letters)} letters stand for two or three bases, as in "
+                "protein; expects DNA or RNA"
+            )
     if ambiguous == "error":
         _refuse_ambiguous(loaded)
     return loaded
@@ -167,6 +184,7 @@ def score_sequences(model: Layer, record: RunRecord, path: str) -> tuple[Sequenc
             predict(
                 model,
                 codes,
+                objective=BinaryClassification(calibration=record.held_out.calibration),
                 batch_size=batch_size,
                 ambiguous=config.ambiguous,
                 both_strands=config.reverse_complement,

@@ -1,61 +1,169 @@
-"""What a person sees while a model trains."""
+"""What a person, or a program, sees while a model trains: a bar and lines, JSON, or nothing."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import click
+import msgspec
 from tqdm import tqdm
+
+#: columns below which the bar, and then all but the shortest words, are left out
+_WIDE, _NARROW = 72, 48
+#: columns of what is not a terminal
+_UNBOUNDED = 1 << 30
+
+
+def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--quiet`` and ``--json`` to a command, as the arguments ``quiet`` and ``as_json``."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="JSON on standard output, an object a line."),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    ):
+        command = option(command)
+    return command
 
 
 class Progress:
-    """A bar for the epoch under way, and a line for each that ended. Without a terminal, the lines alone."""
+    """What happens is told to this; by itself it says nothing, as for ``--quiet``.
 
-    def __init__(self, epochs: int, examples: int) -> None:
+    Parameters
+    ----------
+    epochs, examples : int
+        Epochs of the run, and sequences in each.
+    first : int
+        Epochs that are already done, for a run that is taken up again.
+    """
+
+    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
         self.epochs, self.examples = epochs, examples
-        self._bar: tqdm[None] | None = None
-        self._done = 0
+        self.done = self._first = first
+        #: sequences of the epoch under way
+        self.seen = 0
         self._start = time.perf_counter()
 
-    def step(self, step: int, loss: float, examples: int) -> None:
-        """Move the bar."""
-        if not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            label = f"epoch {self._done + 1}/{self.epochs}"
-            # a terminal may not know its size, as under script(1); tqdm by itself then draws nothing
-            size = shutil.get_terminal_size()
-            self._bar = tqdm(
-                total=self.examples,
-                desc=label,
-                unit=" seq",
-                leave=False,
-                file=sys.stderr,
-                ncols=size.columns,
-                nrows=size.lines,
-            )
-        self._bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-        self._bar.update(examples)
+    def start(self, line: str, **facts: Any) -> None:
+        """Training begins; ``line`` is for people, ``facts`` for programs."""
 
-    def epoch(self, record: dict[str, float], improved: bool) -> None:
-        """Replace the bar by the epoch's line; ``*`` marks the best so far."""
-        self.close()
-        self._done += 1
-        line = f"epoch {self._done:3d}/{self.epochs}  loss {record['loss']:.4f}"
-        if "validation_auroc" in record:
-            line += f"  validation loss {record['validation_loss']:.4f}"
-            line += f"  AUROC {record['validation_auroc']:.4f}{' *' if improved else '  '}"
-        click.echo(f"{line}  {record['sequences_per_second']:,.0f} sequences/s", err=True)
+    def step(self, step: int, loss: float, examples: int) -> None:
+        """A logging interval has ended."""
+        self.seen += examples
+
+    def epoch(self, record: dict[str, Any], improved: bool) -> None:
+        """An epoch has ended, ``improved`` if it is the best so far."""
+        self.done, self.seen = int(record["epoch"]), 0
+
+    def end(self, line: str, **facts: Any) -> None:
+        """Training has ended."""
 
     def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        """Take away what is only for the moment."""
 
     @property
     def seconds(self) -> float:
         """Since training began."""
         return time.perf_counter() - self._start
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the last epoch ends, by the pace so far; patience may end a run before."""
+        epochs = self.done - self._first + self.seen / self.examples
+        return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
+
+
+class JsonProgress(Progress):
+    """One JSON object a line on standard output, its ``event`` being start, epoch or end."""
+
+    def start(self, line: str, **facts: Any) -> None:
+        self._say("start", **facts, epochs=self.epochs)
+
+    def epoch(self, record: dict[str, Any], improved: bool) -> None:
+        super().epoch(record, improved)
+        self._say("epoch", **record, improved=improved, seconds_left=self.seconds_left)
+
+    def end(self, line: str, **facts: Any) -> None:
+        self._say("end", **facts, seconds=self.seconds)
+
+    def _say(self, event: str, **facts: Any) -> None:
+        click.echo(msgspec.json.encode({"event": event} | facts))
+
+
+class TerminalProgress(Progress):
+    """Lines on standard error: one a validation; on a terminal also a bar for the epoch under way."""
+
+    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
+        super().__init__(epochs, examples, first=first)
+        self._bar: tqdm[None] | None = None
+        # what is not a terminal, or one that cannot take back what it wrote, gets lines alone
+        self._draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def start(self, line: str, **facts: Any) -> None:
+        click.echo(line, err=True)
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        super().step(step, loss, examples)
+        if not self._draws:
+            return
+        if self._bar is None:
+            self._bar = tqdm(total=self.examples, leave=False, file=sys.stderr, miniters=1)
+        # asked for each time, since windows change; one that does not know its size, as under script(1), has 80
+        columns = shutil.get_terminal_size().columns
+        # the last column stays free: some terminals begin a new line as soon as it is written
+        self._bar.ncols = max(columns - 1, 1)
+        self._bar.bar_format = self._format(loss, columns)
+        self._bar.update(examples)
+
+    def _format(self, loss: float, columns: int) -> str:
+        place = f"epoch {self.done + 1}/{self.epochs}"
+        left = tqdm.format_interval(self.seconds_left)
+        if columns < _NARROW:
+            return f"{self.done + 1}/{self.epochs} {{percentage:3.0f}}% {left} left"
+        text = f"{place} {{percentage:3.0f}}%"
+        if columns >= _WIDE:
+            text += " |{bar}|"
+        return f"{text} loss {loss:.4f}  {{remaining}} left, run {left}"
+
+    def epoch(self, record: dict[str, Any], improved: bool) -> None:
+        """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get less of it."""
+        self.close()
+        super().epoch(record, improved)
+        parts = {"place": f"epoch {self.done:3d}/{self.epochs}", "loss": f"loss {record['loss']:.4f}"}
+        if "validation_loss" in record:
+            parts["validation"] = f"validation loss {record['validation_loss']:.4f}"
+        if record.get("validation_auroc") is not None:
+            parts["score"] = f"AUROC {record['validation_auroc']:.4f}{' *' if improved else '  '}"
+        parts["pace"] = f"{record['sequences_per_second']:,.0f} sequences/s"
+        if self.done < self.epochs:
+            parts["left"] = f"{tqdm.format_interval(self.seconds_left)} left"
+        columns = shutil.get_terminal_size().columns if self._draws else _UNBOUNDED
+        for least in ("pace", "left", "validation", "loss"):
+            if len("  ".join(parts.values())) >= columns:
+                parts.pop(least, None)
+        click.echo("  ".join(parts.values()), err=True)
+
+    def end(self, line: str, **facts: Any) -> None:
+        self.close()
+        click.echo(line, err=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def progress_class(quiet: bool, as_json: bool) -> type[Progress]:
+    """The class that ``--quiet`` and ``--json`` ask for.
+
+    Raises
+    ------
+    click.UsageError
+        If both are asked for.
+    """
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json: choose one of them")
+    return Progress if quiet else JsonProgress if as_json else TerminalProgress

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from genoml.backend import Backend
 from genoml.cli.common import (
     Sequences,
     backend_option,
@@ -19,22 +21,27 @@ from genoml.cli.common import (
     refuse_short,
     refuse_two_inputs,
 )
-from genoml.cli.progress import Progress
+from genoml.cli.progress import Progress, progress_class, terminal_options
+from genoml.cli.train_run import resume_run, train_run
 from genoml.config import TrainConfig, read_config
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
-from genoml.models import MODELS, build_model, check_options
-from genoml.runs import RunFolder, RunRecord, refuse_existing, versions
+from genoml.models import MODELS
+from genoml.runs import EVENTS, open_run, refuse_existing
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
-from genoml.train import History, NotFiniteError, fit
+from genoml.train import TensorBoard
 
 _SHUFFLE = "shuffle"
 
 
 @click.command("train")
-@click.argument("positives")
-@click.argument("negatives")
+@click.argument("positives", required=False)
+@click.argument("negatives", required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet.")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet."
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with a run that was cut short, with its settings and input files.",
 )
 @click.option("--model", metavar="NAME", help=f"Network, motif_cnn by default: {', '.join(MODELS)}.")
 @click.option(
@@ -50,13 +57,23 @@ _SHUFFLE = "shuffle"
     type=click.Path(path_type=Path),
     help="TOML file of settings, such as learning_rate = 0.01.",
 )
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Also write TensorBoard events, into the run folder (extra tensorboard).",
+)
+@terminal_options
 @backend_option
 def command(
-    positives: str,
-    negatives: str,
-    out: Path,
+    positives: str | None,
+    negatives: str | None,
+    out: Path | None,
+    resume: Path | None,
     config_path: Path | None,
     backend_name: str | None,
+    quiet: bool,
+    as_json: bool,
+    tensorboard: bool,
     **overrides: Any,
 ) -> None:
     """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files.
@@ -67,16 +84,78 @@ def command(
     of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
-    keeps the best epoch so far.
+    keeps the best epoch so far. A run that was stopped or killed goes on with `genoml train --resume RUN`, to
+    the same bits as without the stop; name POSITIVES and NEGATIVES again only if the files have moved.
     """
+    display = progress_class(quiet, as_json)
+    if resume is not None:
+        refuse_settings({"out": out, "config": config_path, **overrides})
+        _resume(resume, positives, negatives, backend_name, display, tensorboard)
+        return
+    for name, value in (("POSITIVES", positives), ("NEGATIVES", negatives)):
+        if value is None:
+            raise click.MissingParameter(param_type="argument", param_hint=f"'{name}'")
+    if out is None:
+        raise click.MissingParameter(param_type="option", param_hint="'--out'")
+    assert positives is not None
+    assert negatives is not None
     config = read_config(config_path, overrides)
-    check_options(config.model, config.model_options)
     backend = open_backend(backend_name)
     refuse_existing(out)
     refuse_two_inputs(positives, negatives)
     data, sources = load_pair(positives, negatives, config)
     rest, held_out = split_validation(data, config)
-    train_run(out, config, backend, rest, held_out, sources)
+    with open_events(out) if tensorboard else nullcontext() as events:
+        train_run(out, config, backend, rest, held_out, sources, display, events)
+
+
+def refuse_settings(given: dict[str, Any]) -> None:
+    """Raise UsageError for settings beside ``--resume``: they are those of the run."""
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if names:
+        raise click.UsageError(f"--resume takes its settings from the run; leave out {', '.join(names)}")
+
+
+def _resume(
+    path: Path,
+    positives: str | None,
+    negatives: str | None,
+    backend_name: str | None,
+    display: type[Progress],
+    tensorboard: bool,
+) -> None:
+    """Read a run's record and its input anew, and go on with it."""
+    folder = open_run(path)
+    record = folder.record
+    backend = open_backend(backend_name or record.backend["name"])
+    first, second = positives or record.data["positives"], negatives or record.data["negatives"]
+    refuse_two_inputs(first, second)
+    data, sources = load_pair(first, second, record.config)
+    for role, file in (("positives", first), ("negatives", second)):
+        if sources["hashes"][role] != record.data["hashes"][role]:
+            raise ValueError(
+                f"{file}: has other sequences than {path} was begun with; restore it, or train anew"
+            )
+    rest, held_out = split_validation(data, record.config)
+    with open_events(path) if tensorboard else nullcontext() as events:
+        resume_run(folder, backend, rest, held_out, display, events)
+
+
+@contextmanager
+def open_events(out: Path) -> Iterator[TensorBoard]:
+    """Events for TensorBoard in a run folder.
+
+    Raises
+    ------
+    ValueError
+        If tensorboardX is not installed.
+    """
+    try:
+        events = TensorBoard(out / EVENTS)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    with closing(events):
+        yield events
 
 
 def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[SequenceData, dict[str, Any]]:
@@ -112,11 +191,20 @@ def load_pair(positives: str, negatives: str, config: TrainConfig) -> tuple[Sequ
         "n_positives": len(first),
         "n_negatives": len(second),
         "ambiguous_bases": sum(int(count_ambiguous(part)) for part in codes),
+        "hashes": {"positives": first.digest(), "negatives": second.digest()},
     }
     if negatives == _SHUFFLE:
-        return ShuffledNegatives.of(codes[0], groups[0], seed=config.seed), sources
+        shuffled = ShuffledNegatives.of(codes[0], groups[0], seed=config.seed)
+        return replace(shuffled, names=_names(first, second, "shuffle of ")), sources
     both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
-    return SequenceData.binary(codes[0], codes[1], both), sources
+    data = SequenceData.binary(codes[0], codes[1], both)
+    return replace(data, names=_names(first, second)), sources
+
+
+def _names(positives: Sequences, negatives: Sequences, of: str = "") -> np.ndarray:
+    """The first word of each record's header, for messages."""
+    first, second = ([name.partition(" ")[0] for name in part.names] for part in (positives, negatives))
+    return np.array([*first, *(of + name for name in second)], dtype=object)
 
 
 def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
@@ -137,89 +225,3 @@ def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceD
         if len(np.unique(part.targets)) < 2:
             raise ValueError(f"validation_chromosomes leaves one class only {what}; choose other chromosomes")
     return parts
-
-
-class _Recorder:
-    """Writes the log and the best weights, and shows the progress."""
-
-    def __init__(self, folder: RunFolder, model: Any, progress: Progress) -> None:
-        self.folder, self.model, self.progress = folder, model, progress
-
-    def step(self, step: int, loss: float, examples: int) -> None:
-        self.progress.step(step, loss, examples)
-
-    def epoch(self, record: dict[str, float], improved: bool) -> None:
-        self.folder.log(record)
-        if improved:
-            self.folder.save_weights(self.model)
-            self.folder.record.best_epoch, self.folder.record.best = int(record["epoch"]), record
-            self.folder.save_record()
-        self.progress.epoch(record, improved)
-
-
-def train_run(
-    out: Path,
-    config: TrainConfig,
-    backend: Backend,
-    data: SequenceData,
-    validation: SequenceData,
-    sources: dict[str, Any],
-) -> tuple[Any, History]:
-    """Train into a new run folder, saying what happens on standard error."""
-    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
-    model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-    positive = float(data.targets.mean())
-    weights = (0.5 / (1.0 - positive), 0.5 / positive) if config.class_weight == "balanced" else (1.0, 1.0)
-    record = RunRecord(
-        config=config,
-        length_bp=data.codes.shape[1],
-        data=sources | {"n_training": len(data), "n_validation": len(validation)},
-        seed=config.seed,
-        backend={"name": backend.name, **backend.describe()},
-        versions=versions(backend),
-    )
-    folder = RunFolder.create(out, record, model)
-    progress = Progress(config.n_epochs, len(data))
-    click.echo(
-        f"{len(data)} sequences of {data.codes.shape[1]} bp to train on, {len(validation)} to validate; "
-        f"{config.model} on {backend.name}",
-        err=True,
-    )
-    try:
-        history = fit(
-            model,
-            data,
-            validation=validation,
-            options=config.fit_options(len(data), weights),
-            callback=_Recorder(folder, model, progress),
-        )
-    except NotFiniteError:
-        if record.best_epoch is None:
-            folder.save_weights(model)
-        record.status = "diverged"
-        folder.save_record()
-        raise
-    except BaseException:
-        if record.best_epoch is None:  # nothing to keep, and the way is free for another try
-            folder.discard()
-        raise
-    finally:
-        progress.close()
-    # again, since Ctrl-C may have come between the two files of an epoch
-    folder.save_weights(model)
-    if history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
-    record.status = "interrupted" if history.interrupted else "finished"
-    folder.save_record()
-    _report_end(out, record, progress)
-    return model, history
-
-
-def _report_end(out: Path, record: RunRecord, progress: Progress) -> None:
-    end = f"{record.status} after {progress.seconds:.0f} s"
-    if record.best_epoch is not None and "validation_auroc" in record.best:
-        end += f"; best epoch {record.best_epoch}, AUROC {record.best['validation_auroc']:.4f} in validation"
-    if record.best_epoch is None:
-        end += "; no epoch ended, so the weights are those of its last step"
-    click.echo(f"{end}; run folder {out}", err=True)

@@ -1,8 +1,9 @@
 """Metrics of a model's predictions, exact with tied scores and computed where the predictions lie.
 
-Every function takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns a 0-d array on the same
-device: nothing is read back to the host. A quantity that does not exist is NaN, without a warning: AUROC
-with one class, AUPR without a positive, the correlation of a constant, anything computed from a NaN.
+Every function takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns an array on the same
+device, 0-d unless said otherwise: nothing is read back to the host. A quantity that does not exist is NaN,
+without a warning: AUROC with one class, AUPR without a positive, the correlation of a constant, anything
+computed from a NaN. Intervals of them are in :mod:`genoml.resampling`.
 
 The two inputs are of one library and on one device; a list or a NumPy array beside a device array is moved to
 that device. ValueError is raised if the shapes differ or are not those above, or if the arrays lie on two
@@ -14,6 +15,18 @@ and only the last division is made in floating point, in the widest type that th
 """
 
 from genoml.metrics.classification import aupr, auroc, f1_score
+from genoml.metrics.confusion import confusion_matrix, matthews_correlation
 from genoml.metrics.correlation import pearson, spearman
+from genoml.metrics.deviance import negative_binomial_deviance, poisson_deviance
 
-__all__ = ["aupr", "auroc", "f1_score", "pearson", "spearman"]
+__all__ = [
+    "aupr",
+    "auroc",
+    "confusion_matrix",
+    "f1_score",
+    "matthews_correlation",
+    "negative_binomial_deviance",
+    "pearson",
+    "poisson_deviance",
+    "spearman",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cache
 from typing import Any, get_type_hints
 
 import msgspec
@@ -26,6 +26,7 @@ from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
 from genoml.models.windows import Window, shortest_bp
 from genoml.nn.base import Layer
+from genoml.typed import conform, refuse_unknown
 
 __all__ = [
     "MODELS",
@@ -34,6 +35,7 @@ __all__ = [
     "check_options",
     "join_profile",
     "model_spec",
+    "option_types",
     "split_profile",
 ]
 
@@ -115,29 +117,55 @@ def model_spec(name: str) -> ModelSpec:
     return MODELS[name]
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a model, each of the type that its function declares.
+@cache
+def option_types(name: str) -> dict[str, msgspec.inspect.Type]:
+    """What each option of a model takes: sizes are at least 1, rates of dropout from 0 to below 1.
 
     Raises
     ------
     ValueError
-        If the model is unknown or has no such option, or a value is of another type or a size below 1.
+        If the model is unknown.
     """
-    types = get_type_hints(model_spec(name).build)
-    known = [key for key in types if key not in ("seed", "return")]
-    checked = {}
-    for key, value in options.items():
-        if key not in known:
-            nearest = get_close_matches(key, known, 1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"options: {', '.join(known)}"
-            raise ValueError(f"model {name} has no option {key!r}; {hint}")
-        try:
-            checked[key] = msgspec.convert(value, types[key])
-        except msgspec.ValidationError as error:
-            raise ValueError(f"model {name}, option {key}: {error}") from error
-        if types[key] is int and checked[key] < 1:
-            raise ValueError(f"model {name}, option {key}: expects 1 or more, got {value}")
-    return checked
+    hints = get_type_hints(model_spec(name).build, include_extras=True)
+    chosen = {key: hint for key, hint in hints.items() if key not in ("seed", "return")}
+    return {key: _bounded(msgspec.inspect.type_info(hint), key) for key, hint in chosen.items()}
+
+
+def _bounded(info: msgspec.inspect.Type, key: str) -> msgspec.inspect.Type:
+    """A type with the bounds that go without saying for numbers in networks."""
+    if isinstance(info, msgspec.inspect.TupleType):
+        return msgspec.inspect.TupleType(tuple(_bounded(item, key) for item in info.item_types))
+    if isinstance(info, msgspec.inspect.VarTupleType):
+        return msgspec.structs.replace(info, item_type=_bounded(info.item_type, key))
+    if isinstance(info, msgspec.inspect.IntType) and info.ge is None:
+        return msgspec.inspect.IntType(ge=1)
+    if isinstance(info, msgspec.inspect.FloatType) and key == "dropout":
+        return msgspec.inspect.FloatType(ge=0, lt=1)
+    return info
+
+
+def check_options(name: str, options: Mapping[str, Any], key: str = "options") -> dict[str, Any]:
+    """The options of a model, each of the type that its function declares.
+
+    Parameters
+    ----------
+    name : str
+        The model's.
+    options : mapping
+        Values by the names of its function's arguments.
+    key : str
+        What holds the options, for messages: ``options.filters: expects ..., got ...``.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown.
+    SettingError
+        If it has no such option, or a value is of another type or a size below 1; a ValueError too.
+    """
+    known = option_types(name)
+    refuse_unknown(options, known, f"{key}.", of=f" of model {name}")
+    return {option: conform(value, known[option], f"{key}.{option}") for option, value in options.items()}
 
 
 def build_model(

@@ -38,6 +38,17 @@ def motif_cnn(
     keeps a first-layer filter from being split into half motifs; without its ceiling training is less stable.
     ``genoml train`` sets pool_size to a 25th of the sequence length, between 2 and 10.
 
+    Parameters
+    ----------
+    filters, kernel_size : int
+        Number and width of the motif detectors.
+    pool_size : int
+        Of the pooling behind them.
+    second_filters, second_kernel_size : int
+        Number and width of the filters that combine motifs.
+    dropout : three floats
+        Behind the scan, behind the second convolution and before the dense layer.
+
     Shapes
     ------
     x : (batch, 4, length >= kernel_size + pool_size - 1)

@@ -11,6 +11,11 @@ def promoter_cnn(*, filters: int = 32, kernel_size: int = 8, seed: int = 0) -> S
     Each filter scans the sequence as a motif would, the pooling asks whether it occurs anywhere, and the last
     layer weighs the answers.
 
+    Parameters
+    ----------
+    filters, kernel_size : int
+        Number and width of the motif detectors.
+
     Shapes
     ------
     x : (batch, 4, length >= kernel_size)

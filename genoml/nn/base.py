@@ -9,12 +9,53 @@ layer, so that one layer can be used twice in a network, and by several threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import prod
 from typing import Any, Protocol, Self, overload
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.random import Initializer, host_generator
+from genoml.random import Drawn, Initializer, host_generator
+
+#: layers that a network read from a file can have
+_MOST_LAYERS = 10_000
+#: numbers that cost no memory worth speaking of, so that a small network gets as far as its better error
+_FEW_NUMBERS = 1 << 20
+#: what may still be made: [layers, numbers]; None = anything
+_left: ContextVar[list[int] | None] = ContextVar("genoml_left", default=None)
+
+
+class ModelTooLargeError(ValueError):
+    """A network would have more layers or numbers than the file that it is to be read from."""
+
+
+@contextmanager
+def drawing_at_most(numbers: int) -> Iterator[None]:
+    """Within it weights may be drawn for so many numbers (or a million), and 10,000 layers made, and no more.
+
+    The sizes of a network that a file describes are checked in this way before memory is taken for them.
+
+    Raises
+    ------
+    ModelTooLargeError
+        At the first layer or array that is too much.
+    """
+    token = _left.set([_MOST_LAYERS, max(numbers, _FEW_NUMBERS)])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def _take(layers: int, numbers: int) -> None:
+    left = _left.get(None)
+    if left is None:
+        return
+    left[0], left[1] = left[0] - layers, left[1] - numbers
+    if min(left) < 0:
+        raise ModelTooLargeError("the network has more layers or numbers than the file")
 
 
 class Pullback(Protocol):
@@ -88,6 +129,7 @@ class Layer:
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:
+        _take(1, 0)
         self.seed = seed
         self.path = type(self).__name__
         self.dtype = dtype
@@ -127,6 +169,7 @@ class Layer:
         return self._tables[name]
 
     def _draw(self, initializers: Mapping[str, Initializer]) -> dict[str, Array]:
+        _take(0, sum(prod(draw.shape) for draw in initializers.values() if isinstance(draw, Drawn)))
         return {
             name: self.backend.asarray(draw(host_generator(self.seed, self.path, name)), dtype=self.dtype)
             for name, draw in initializers.items()

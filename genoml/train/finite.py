@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from genoml.backend import Array
 from genoml.nn.base import Layer
 from genoml.nn.containers import Parallel, Sequential
+
+#: sequences that the message names, at most
+_NAMED = 3
 
 
 class NotFiniteError(ArithmeticError):
@@ -18,14 +23,22 @@ class NotFiniteError(ArithmeticError):
         Step, from 0, whose loss was not finite, or whose update made the weights so that the next would be.
     layer : str
         Path and class of the first layer whose parameters or output were not finite, or ``"the loss"``.
+    examples : tuple of str
+        The batch's sequences: what ``SequenceData.name_of`` calls them.
     """
 
-    def __init__(self, step: int, layer: str) -> None:
+    def __init__(self, step: int, layer: str, examples: Sequence[str] = ()) -> None:
         super().__init__(
-            f"the loss is not finite at step {step}, first seen in {layer}; the weights before it are kept. "
-            "Try a smaller learning rate or gradient clipping"
+            f"the loss is not finite at step {step}, first seen in {layer}{_of_batch(examples)}; the weights "
+            "before it are kept. Try a smaller learning rate or gradient clipping"
         )
-        self.step, self.layer = step, layer
+        self.step, self.layer, self.examples = step, layer, tuple(examples)
+
+
+def _of_batch(examples: Sequence[str]) -> str:
+    more = len(examples) - _NAMED
+    named = ", ".join(examples[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f", in the batch of {named}" if examples else ""
 
 
 def _finite(layer: Layer) -> bool:

@@ -8,27 +8,28 @@ once (NumPy), every 16 steps where it queues work (CUDA).
 from __future__ import annotations
 
 import time
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import closing
+from os import PathLike
 
 import numpy as np
 
-from genoml.backend import Array
-from genoml.data import SequenceData, epoch_order
-from genoml.inference import encode_batch, predict_outputs
+from genoml.data import SequenceData
+from genoml.inference import predict_outputs
 from genoml.nn.base import Layer
-from genoml.optim import clip_by_norm, limit_norms
-from genoml.random import host_generator
 from genoml.schedules import ReduceOnPlateau
-from genoml.threads import Threads
-from genoml.train.finite import NotFiniteError, first_not_finite
+from genoml.train.checkpoints import Checkpoints, Keeper
 from genoml.train.options import Callback, FitOptions, History
-from genoml.train.snapshots import Average, Snapshot
+from genoml.train.prefetch import ahead
+from genoml.train.snapshots import Snapshot, Weights
+from genoml.train.state import Standing
+from genoml.train.steps import Steps
 
 #: steps between two reads of the device, where it works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
 
 
-class Trainer:
+class Trainer(Steps):
     """One run of training; ``fit`` builds it and runs it."""
 
     def __init__(
@@ -39,119 +40,81 @@ class Trainer:
         options: FitOptions,
         callback: Callback | None = None,
     ) -> None:
-        self.model, self.data, self.validation, self.options = model, data, validation, options
-        self.callback = callback
-        self.threads = Threads(options.threads or model.backend.threads)
-        self.objective = options.objective
+        super().__init__(model, data, options)
+        self.validation, self.callback = validation, callback
         for part in (data, validation):
             if part is not None:
                 self.objective.check(part.targets, part.extras)
-        self.step = 0
-        #: the data as this epoch sees them
-        self.examples = data
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.average = Average(model, options.average_decay) if options.average_decay else None
-        self.peak_rate = options.optimizer.learning_rate
-        #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
-        self._pending: list[tuple[int, Array, np.ndarray]] = []
-        #: before the first step that has not been read; before the newest step; before the last finite loss
-        self._unread = self._newest = self._good = Snapshot(model, options.optimizer)
+        #: as of the last step whose loss has been read
+        self.standing = Standing()
+        self.keeper: Keeper | None = None
 
-    # ------------------------------------------------------------ one step
+    # ------------------------------------------------------------ checkpoints
 
-    def batch(self, step: int, index: np.ndarray) -> Array:
-        """The batch's input on the device, augmented by a generator keyed by the step."""
-        rng = host_generator(self.options.seed, "augment", step)
-        codes = self.options.augmentation(self.examples.codes[index], rng)
-        return encode_batch(codes, self.model.backend, self.model.dtype, self.options.ambiguous)
+    def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
+        """Save the state as told; with ``resume`` take up the one that is there, and tell the callback of it."""
+        self.keeper = Keeper(checkpoints, self, resume=resume)
+        if not resume or not self.keeper.restore():
+            return
+        self.step = self.standing.place.step
+        self._begin()
+        if self.callback is None:
+            return
+        history = self.standing.history
+        for epoch, record in enumerate(history.epochs):
+            live = Weights(self.model)
+            if epoch == history.best_epoch and self.standing.best is not None:
+                self.standing.best.put(self.model)
+            self.callback.epoch(record, epoch == history.best_epoch)
+            live.put(self.model)
 
-    def run_step(self, index: np.ndarray) -> None:
-        """Forward, backward, update; the loss stays on the device."""
-        options, model = self.options, self.model
-        self._newest = Snapshot(model, options.optimizer)
-        x = self.batch(self.step, index)
-        outputs, pullback = self.threads.vjp(model, x, training=True, step=self.step)
-        extras = {name: values[index] for name, values in self.examples.extras.items()}
-        loss, grad = self.objective.loss(outputs, self.examples.targets[index], **extras)
-        _, grads = pullback(grad, need_x=False)
-        for penalty in options.penalties:
-            value, own = penalty(model)
-            loss = loss + value
-            grads |= {name: grads[name] + more for name, more in own.items()}
-        self._pending.append((self.step, loss, index))
-        if options.max_grad_norm is not None:
-            grads, _ = clip_by_norm(grads, options.max_grad_norm)
-        options.optimizer.learning_rate = self.peak_rate * options.schedule(self.step)
-        options.optimizer.update(model.params, grads)
-        if options.max_weight_norm is not None:
-            limit_norms(model.params, options.max_weight_norm)
-        if self.average is not None:
-            self.average.update()
-        self.step += 1
-
-    def read_losses(self) -> list[float]:
-        """The losses since the last read, from the device in one go.
-
-        Raises
-        ------
-        NotFiniteError
-            If one is not finite; the model then holds the last weights that gave a finite loss.
-        """
-        backend = self.model.backend
-        values = backend.to_numpy(backend.xp.stack([loss for _, loss, _ in self._pending]))
-        for position, value in enumerate(values):
-            if not np.isfinite(value):
-                self._stop_at(position)
-        self._pending.clear()
-        self._good, self._unread = self._newest, Snapshot(self.model, self.options.optimizer)
-        return [float(value) for value in values]
-
-    def _stop_at(self, position: int) -> NoReturn:
-        """Repeat the pending steps up to this one, whose loss is not finite, find the layer, and raise."""
-        pending = self._pending
-        bad_step, _, bad_index = pending[position]
-        self._unread.restore(self.model, self.options.optimizer)
-        self._pending, self.step, self.average = [], pending[0][0], None
-        for _, _, index in pending[:position]:
-            self.run_step(index)
-        if position:
-            self._good = self._newest
-        x = self.batch(bad_step, bad_index)
-        self._diverged(bad_step, first_not_finite(self.model, x, training=True, step=bad_step))
-
-    def _diverged(self, step: int, where: str | None) -> NoReturn:
-        """Go back to the weights that gave the last finite loss, and raise."""
-        self._good.restore(self.model, self.options.optimizer)
-        raise NotFiniteError(step, where or "the loss")
+    def _save(self, index: np.ndarray | None = None) -> None:
+        """Save the newest state; ``index`` are the positions of the batch that led to it."""
+        if self.keeper is not None and not self.keeper.save() and index is not None:
+            self.try_weights(self.step - 1, index)
+            self._diverged(self.step - 1, "the optimiser", index)
 
     # ------------------------------------------------------------ epochs
 
-    def run_epoch(self, epoch: int) -> dict[str, float]:
-        """All batches once."""
-        start, losses, unread = time.perf_counter(), [], 0
-        self.examples = self.data.for_epoch(epoch, self.options.seed)
-        batches = epoch_order(len(self.data), self.options.batch_size, self.options.seed, epoch)
-        for number, index in enumerate(batches, 1):
-            self.run_step(index)
-            unread += len(index)
-            if len(self._pending) >= self.interval or number == len(batches):
+    def run_epoch(self, examples: SequenceData) -> dict[str, float]:
+        """All batches of the epoch under way, but for those done before a restart."""
+        place, options, losses = self.standing.place, self.options, self.standing.losses
+        start = time.perf_counter() - place.elapsed_s
+        self.examples = examples
+        batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, place.epoch)
+        first, unread = self.step - place.batch, 0
+        rest = range(place.batch, len(batches))
+        made = ahead(lambda number: self.batch(first + number, batches[number]), rest, options.prefetch)
+        with closing(made):
+            for number, batch in zip(rest, made, strict=True):
+                self.run_step(batch)
+                unread += len(batch.index)
+                if len(self._pending) < self.interval and number + 1 < len(batches):
+                    continue
                 losses += self.read_losses()
+                place.batch, place.step = number + 1, self.step
+                place.elapsed_s = time.perf_counter() - start
+                self._between_steps(batch.index)
                 if self.callback is not None:
                     self.callback.step(self.step, losses[-1], unread)
                 unread = 0
-        # the last update's loss will not be seen: try its weights before they are evaluated and kept
-        where = first_not_finite(self.model, self.batch(self.step - 1, batches[-1]))
-        if where is not None:
-            self._diverged(self.step - 1, where)
+        self.try_weights(self.step - 1, batches[-1])
         seconds = time.perf_counter() - start
         return {
-            "epoch": epoch + 1,
+            "epoch": place.epoch + 1,
             "step": self.step,
             "loss": float(np.average(losses, weights=[len(index) for index in batches])),
             "learning_rate": self.options.optimizer.learning_rate,
             "seconds": seconds,
-            "sequences_per_second": len(self.data) / seconds,
+            "sequences_per_second": sum(map(len, batches)) / seconds,
         }
+
+    def _between_steps(self, index: np.ndarray) -> None:
+        if self.keeper is not None:
+            self.keeper.note(self._unread)
+            if self.keeper.is_due():
+                self._save(index)
 
     def validate(self, data: SequenceData) -> dict[str, float]:
         """The objective's loss and scores on held-out data; strands are averaged if both were trained on."""
@@ -173,40 +136,56 @@ class Trainer:
         try:
             # every loss is looked at here; NumPy's warnings would only say the same without step and layer
             with np.errstate(all="ignore"), self.model.backend.computing(), self.threads:
-                return self._run()
+                self._run()
+            if self.keeper is not None:
+                self.keeper.finish()
         finally:
             self.options.optimizer.learning_rate = self.peak_rate
+            if self.keeper is not None:
+                self.keeper.close()
+        return self.standing.history
 
-    def _run(self) -> History:
-        history, optimizer, model = History(), self.options.optimizer, self.model
-        best, best_score = None, -np.inf
+    def _run(self) -> None:
+        standing, optimizer, model = self.standing, self.options.optimizer, self.model
         try:
-            for epoch in range(self.options.epochs):
-                record = self.run_epoch(epoch)
-                live = Snapshot(model, optimizer)
-                if self.average is not None:
-                    self.average.apply()
-                if self.validation is not None:
-                    record |= self.validate(self.validation)
-                history.epochs.append(record)
-                score = self._score(record)
-                improved = score > best_score
-                if improved:
-                    best, best_score = Snapshot(model, optimizer), score
-                    history.best_epoch = epoch
-                if self.callback is not None:
-                    self.callback.epoch(record, improved)
-                live.restore(model, optimizer)
-                self._tell_schedule(record)
-                if self._out_of_patience(epoch, history):
-                    break
+            first, epochs, seed = standing.place.epoch, self.options.epochs, self.options.seed
+            rest = range(first, 0 if self._out_of_patience() else epochs)
+            views = ahead(lambda epoch: self.data.for_epoch(epoch, seed), rest, min(self.options.prefetch, 1))
+            with closing(views):
+                self._run_epochs(views)
         except KeyboardInterrupt:
             # it may have come in the midst of an update
-            history.interrupted = True
+            standing.history.interrupted = True
             self._good.restore(model, optimizer)
-        if best is not None:
-            best.restore(model, optimizer)
-        return history
+            self._save()
+        if standing.best is not None:
+            standing.best.put(model)
+
+    def _run_epochs(self, views: Iterator[SequenceData]) -> None:
+        standing, optimizer, model = self.standing, self.options.optimizer, self.model
+        for examples in views:
+            record = self.run_epoch(examples)
+            live = Snapshot(model, optimizer)
+            if self.average is not None:
+                self.average.put(model)
+            if self.validation is not None:
+                record |= self.validate(self.validation)
+            score = self._score(record)
+            improved = score > standing.best_score
+            if improved:
+                standing.best, standing.best_score = Weights(model), score
+                standing.history.best_epoch = standing.place.epoch
+            standing.history.epochs.append(record)
+            if self.callback is not None:
+                self.callback.epoch(record, improved)
+            live.restore(model, optimizer)
+            self._tell_schedule(record)
+            standing.next_epoch()
+            if self.keeper is not None:
+                self.keeper.note(live)
+                self._save()
+            if self._out_of_patience():
+                break
 
     def _score(self, record: dict[str, float]) -> float:
         """Higher is better: the objective's score, the loss where it is undefined; else the newest epoch."""
@@ -222,11 +201,11 @@ class Trainer:
             loss = record.get("validation_loss", record["loss"])
             schedule.report(self._score(record) if schedule.maximise else loss)
 
-    def _out_of_patience(self, epoch: int, history: History) -> bool:
-        patience = self.options.patience
+    def _out_of_patience(self) -> bool:
+        patience, history = self.options.patience, self.standing.history
         if patience is None or history.best_epoch is None:
             return False
-        return epoch - history.best_epoch >= patience
+        return len(history.epochs) - 1 - history.best_epoch >= patience
 
 
 def fit(
@@ -236,6 +215,8 @@ def fit(
     validation: SequenceData | None = None,
     options: FitOptions | None = None,
     callback: Callback | None = None,
+    checkpoints: Checkpoints | str | PathLike[str] | None = None,
+    resume: bool = False,
 ) -> History:
     """Train a model on sequences and targets.
 
@@ -251,6 +232,13 @@ def fit(
     callback : Callback, optional
         Told of every logging interval and epoch; in ``epoch`` the model holds the weights that were
         evaluated.
+    checkpoints : Checkpoints or path, optional
+        Where the state of the training is saved, and how often; a path alone: after each epoch, each ten
+        minutes, and on Ctrl-C.
+    resume : bool
+        Take up the training whose checkpoint is there, with a model, data and options as it was begun with; if
+        there is none, begin. The callback is told of the epochs before. It ends with the same bits as
+        without the interruption, on the same backend and number of threads; see docs/restarts.md.
 
     Notes
     -----
@@ -272,8 +260,17 @@ def fit(
     ------
     ValueError
         For targets that the objective's loss is not defined for.
+    CheckpointError
+        If a checkpoint cannot be written, is damaged, or is of other settings or data; or if the folder
+        has one and it is not to be resumed.
     NotFiniteError
         At the first loss that is not finite, or the first whose weights would make it so. Where the backend
         queues its work it comes up to 16 steps later, with the same weights.
     """
-    return Trainer(model, data, validation, options or FitOptions(), callback).run()
+    trainer = Trainer(model, data, validation, options or FitOptions(), callback)
+    if checkpoints is not None:
+        place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
+        trainer.keep(place, resume=resume)
+    elif resume:
+        raise ValueError("fit expects checkpoints, the folder to resume from, with resume=True, got None")
+    return trainer.run()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from genoml.backend import Array
-from genoml.data import Augmentation
+from genoml.data import Augmentation, Sampler
 from genoml.nn.base import Layer
 from genoml.objectives import BinaryClassification, Objective
 from genoml.optim import AdamW, Optimizer
@@ -36,6 +36,8 @@ class FitOptions:
     optimizer: Optimizer = field(default_factory=lambda: AdamW(1e-3))
     schedule: Schedule = field(default_factory=constant)
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(reverse_complement=True))
+    #: which examples an epoch sees; all of them once, unless told otherwise
+    sampler: Sampler = field(default_factory=Sampler)
     objective: Objective = field(default_factory=BinaryClassification)
     #: such as ``partial(information_penalty, strength=1e-3)``
     penalties: tuple[Penalty, ...] = ()
@@ -49,6 +51,8 @@ class FitOptions:
     ambiguous: str = "zero"
     #: threads that share out each batch; None = the backend's own number (all cores on NumPy)
     threads: int | None = None
+    #: batches that are made ahead in a thread while one is trained on; changes no number
+    prefetch: int = 2
     seed: int = 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def test_ambiguous_letters_where_they_are_errors(folder: Path, capsys: pytest.Ca
         (("--backend", "abacus"), "unknown backend 'abacus'; installed backends: cupy, jax, numpy, torch"),
         (("--config", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
         (("--config", "."), ".: cannot be read (Is a directory)"),
-        (("--config", "pos.fa"), "pos.fa: not valid TOML"),
+        (("--config", "pos.fa"), "pos.fa, line 1: not valid TOML"),
     ],
 )
 def test_options_that_cannot_be(
@@ -132,9 +133,12 @@ def test_options_that_cannot_be(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("lerning_rate = 1", "bad.toml: unknown key lerning_rate; did you mean learning_rate?"),
-        ('epochs = "3"', "bad.toml: epochs: Expected `int | null`, got `str`"),
-        ("model_options = { filters = 0 }", "option filters: expects 1 or more, got 0"),
+        ("lerning_rate = 1", "bad.toml, line 1: lerning_rate: unknown key; did you mean learning_rate?"),
+        ('epochs = "3"', 'bad.toml, line 1: epochs: expects a whole number of at least 1, got "3"'),
+        (
+            "model_options = { filters = 0 }",
+            "model_options.filters: expects a whole number of at least 1, got 0",
+        ),
         ('validation_chromosomes = ["chr9"]', "no sequence is on chr9; there are chr1, chr2, chr3, chr4"),
         ('validation_chromosomes = ["chr1", "chr2", "chr3", "chr4"]', "leaves nothing on one side"),
         ("shift_bp = 30", "shift_bp = 30 moves sequences of 30 bp out of view"),
@@ -244,13 +248,26 @@ def test_a_training_that_diverges_keeps_a_usable_run(folder: Path) -> None:
     command = [*GENOML, "train", "pos.fa", "neg.fa", "--out", "run", "--config", "wild.toml"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    first, last = done.stderr.splitlines()  # what is trained, and the error: no warning, no traceback
+    # what is trained, what became of it, and the error: no warning, no traceback
+    first, end, last = done.stderr.splitlines()
+    assert end.startswith("diverged after ")
     assert first.startswith("36 sequences of 30 bp to train on")
     assert last.startswith("genoml: error: the loss is not finite at step ")
     assert "layer" in last
     assert "smaller learning rate" in last
     assert json.loads((folder / "run" / "run.json").read_text())["status"] == "diverged"
     assert run_genoml("evaluate", "run", "pos.fa", "neg.fa") == 0
+
+
+def test_protein_is_refused_even_if_all_its_letters_could_be_bases(
+    folder: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "protein.fa").write_text(">p\nMKVTGGAGGSHVDRMGHVVDNMKVTGGAGG\n")
+    assert run_genoml("predict", trained / "run", "protein.fa", "--out", "-") == 2
+    assert capsys.readouterr().err == (
+        "genoml: error: protein.fa, record 1 (p): 16 of 30 letters stand for two or three bases, as in protein; "
+        "expects DNA or RNA\n"
+    )
 
 
 def limited(*arguments: str, limit: int) -> subprocess.CompletedProcess[str]:
@@ -270,7 +287,7 @@ def test_a_full_disk_leaves_nothing_of_what_has_nothing_to_show(folder: Path, tr
     train = limited("train", "pos.fa", "neg.fa", "--out", "run", "--config", "small.toml", limit=300)
     assert train.returncode == 2
     assert train.stderr == (
-        "genoml: error: run/weights.safetensors: cannot be written (File too large); "
+        "genoml: error: run/config.toml: cannot be written (File too large); "
         "check space and permissions, or choose another folder\n"
     )
     predict = limited("predict", str(trained / "run"), "pos.fa", "--out", "out.tsv", limit=300)
@@ -280,13 +297,14 @@ def test_a_full_disk_leaves_nothing_of_what_has_nothing_to_show(folder: Path, tr
 
 
 def test_a_disk_that_fills_later_leaves_the_best_epoch_so_far(folder: Path) -> None:
-    # weights and record stay below the limit, the log grows beyond it
+    # weights and record stay below the limit, the log and the checkpoint's list of epochs grow beyond it
     done = limited(
-        "train", "pos.fa", "neg.fa", "--out", "run", "--config", "small.toml", "--epochs", "200", limit=4000
+        "train", "pos.fa", "neg.fa", "--out", "run", "--config", "small.toml", "--epochs", "200", limit=12_000
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(
-        "genoml: error: run/log.jsonl: cannot be written (File too large)"
+    last = done.stderr.splitlines()[-1]
+    assert re.match(
+        r"genoml: error: run/(log|checkpoint/manifest-\d+)\.jsonl?: cannot be written \(File", last
     )
     assert "Traceback" not in done.stderr
     assert run_genoml("evaluate", "run", "pos.fa", "neg.fa") == 0
@@ -315,7 +333,7 @@ def test_a_fault_of_ours_shows_its_traceback(
     def fail(*_: object, **__: object) -> None:
         raise bug
 
-    monkeypatch.setattr("genoml.cli.train.fit", fail)
+    monkeypatch.setattr("genoml.cli.train_run.fit", fail)
     from genoml.cli import main
 
     with pytest.raises(type(bug)):

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from genoml.calibration import Calibration
 from genoml.io import read_fasta
 from genoml.metrics import aupr, auroc
+from genoml.runs import read_record
 from support.planted import run_genoml
 
 
@@ -18,7 +21,10 @@ def test_the_json_has_the_documented_keys_and_the_text_the_same_numbers(
     out, err = capsys.readouterr()
     assert err == ""
     found = json.loads(out)
-    assert list(found) == ["auroc", "aupr", "f1", "n_positives", "n_negatives"]
+    assert list(found) == [
+        "auroc", "aupr", "f1", "n_positives", "n_negatives", "brier", "ece", "at_half", "at_threshold",
+        "validation",
+    ]  # fmt: skip
     assert (found["n_positives"], found["n_negatives"]) == (60, 60)
     assert found["auroc"] > 0.8
     assert run_genoml("evaluate", trained / "run", *pair) == 0
@@ -26,8 +32,54 @@ def test_the_json_has_the_documented_keys_and_the_text_the_same_numbers(
         f"AUROC  {found['auroc']:.4f}",
         f"AUPR   {found['aupr']:.4f}",
         f"F1     {found['f1']:.4f}",
+        f"Brier  {found['brier']:.4f}",
+        f"ECE    {found['ece']:.4f}",
+        *calls(found["at_half"], "0.5"),
+        *calls(found["at_threshold"], f"{found['at_threshold']['threshold']:.4g}, chosen in validation"),
+        "in validation, model: " + areas(found["validation"]["model"]),
+        "in validation, 6-mer logistic regression: " + areas(found["validation"]["baseline"]),
         "60 positives, 60 negatives",
     ]
+
+
+def calls(scores: dict[str, Any], threshold: str) -> list[str]:
+    (tn, fp), (fn, tp) = scores["confusion"]
+    assert tn + fp == fn + tp == 60
+    return [
+        f"at {threshold}: F1 {scores['f1']:.4f}, MCC {scores['mcc']:.4f}, sensitivity "
+        f"{scores['sensitivity']:.4f}, specificity {scores['specificity']:.4f}",
+        f"    {tp} true and {fp} false positives, {tn} true and {fn} false negatives",
+    ]
+
+
+def areas(scores: dict[str, float]) -> str:
+    return f"AUROC {scores['auroc']:.4f}, AUPR {scores['aupr']:.4f}"
+
+
+def test_the_record_holds_what_was_learned_from_validation_data(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = read_record(trained / "run")
+    assert run_genoml("evaluate", trained / "run", trained / "pos.fa", trained / "neg.fa", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["at_threshold"]["threshold"] == record.held_out.threshold
+    assert found["validation"] == {"model": record.held_out.scores, "baseline": record.held_out.baseline}
+    assert record.held_out.scores["auroc"] == record.best["validation_auroc"]
+    assert record.held_out.calibration == Calibration()
+    assert found["at_half"]["f1"] == found["f1"]
+
+
+def test_intervals_hold_the_value(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = trained / "pos.fa", trained / "neg.fa"
+    assert run_genoml("evaluate", trained / "run", *pair, "--json", "--intervals") == 0
+    found = json.loads(capsys.readouterr().out)
+    for name in ("auroc", "aupr"):
+        low, high = found[f"{name}_interval"]
+        assert low < found[name] < high
+    assert run_genoml("evaluate", trained / "run", *pair, "--intervals") == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    low, high = found["auroc_interval"]
+    assert first == f"AUROC  {found['auroc']:.4f}  (95 % from {low:.4f} to {high:.4f})"
 
 
 def test_the_scores_are_those_of_predict(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,14 +89,14 @@ def test_ctrl_c_before_the_first_epoch_ends_leaves_a_usable_run(
     assert 0.0 <= evaluated(tmp_path, capsys)["auroc"] <= 1.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "interrupted"), (signal.SIGKILL, "running")])
 def test_a_killed_training_leaves_a_readable_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals, status: str
 ) -> None:
     write_fasta_pair(tmp_path, 100, 60)
     done = train_until(tmp_path, has_two_epochs, number)
     assert done.returncode == -number
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == status
     assert evaluated(tmp_path, capsys)["n_negatives"] == 100
 
 

@@ -117,28 +117,42 @@ def test_outputs_are_logits_and_not_probabilities(name: str) -> None:
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown model 'cnn'; models: .*motif_cnn"):
         build_model("cnn")
-    with pytest.raises(ValueError, match=r"no option 'filter'; did you mean filters\?"):
+    with pytest.raises(
+        ValueError, match=r"options\.filter: unknown key of model promoter_cnn; did you mean filters\?"
+    ):
         build_model("promoter_cnn", {"filter": 3})
-    with pytest.raises(ValueError, match="no option 'seed'; options: filters"):
+    with pytest.raises(
+        ValueError, match=r"options\.seed: unknown key of model promoter_cnn; there are filters, "
+    ):
         build_model("promoter_cnn", {"seed": 3})
 
 
 @pytest.mark.parametrize(
     ("name", "option", "value", "message"),
     [
-        ("motif_cnn", "filters", "many", "option filters: Expected `int`, got `str`"),
-        ("motif_cnn", "filters", 0, "option filters: expects 1 or more, got 0"),
-        ("motif_cnn", "kernel_size", -3, "option kernel_size: expects 1 or more, got -3"),
-        ("motif_cnn", "pool_size", 1.5, "option pool_size: Expected `int`"),
-        ("motif_cnn", "dropout", [0.1], "option dropout: Expected `array` of length 3, got 1"),
-        ("motif_cnn", "dropout", [0.1, 2.0, 0.1], "model motif_cnn: Dropout expects 0 <= rate < 1, got 2.0"),
-        ("deepbind", "dropout", 1, "model deepbind: Dropout expects 0 <= rate < 1, got 1.0"),
-        ("deepbind", "pooling", "mean", "option pooling: Invalid enum value 'mean'"),
-        ("deepsea", "filters", [3, 0, 3], "model deepsea: Conv1D expects out_channels >= 1, got 0"),
+        ("motif_cnn", "filters", "many", 'options.filters: expects a whole number of at least 1, got "many"'),
+        ("motif_cnn", "filters", 0, "options.filters: expects a whole number of at least 1, got 0"),
+        ("motif_cnn", "kernel_size", -3, "options.kernel_size: expects a whole number of at least 1, got -3"),
+        ("motif_cnn", "pool_size", 1.5, "options.pool_size: expects a whole number of at least 1, got 1.5"),
+        ("motif_cnn", "dropout", [0.1], "options.dropout: expects a list of 3, each a number"),
+        (
+            "motif_cnn",
+            "dropout",
+            [0.1, 2.0, 0.1],
+            "options.dropout[1]: expects a number from 0 to below 1, got 2.0",
+        ),
+        ("deepbind", "dropout", 1, "options.dropout: expects a number from 0 to below 1, got 1"),
+        ("deepbind", "pooling", "mean", 'options.pooling: expects one of "max", "max_and_mean", got "mean"'),
+        ("deepsea", "filters", [3, 0, 3], "options.filters[1]: expects a whole number of at least 1, got 0"),
         ("deepsea", "length_bp", 162, "model deepsea: expects length_bp >= 163, got 162"),
         ("deepromoter", "kernel_sizes", [], "model deepromoter: Parallel expects at least one layer"),
         ("attention_cnn", "heads", 5, "model attention_cnn: SelfAttention expects heads that divide"),
-        ("bpnet", "profile_length_bp", 0, "option profile_length_bp: expects 1 or more, got 0"),
+        (
+            "bpnet",
+            "profile_length_bp",
+            0,
+            "options.profile_length_bp: expects a whole number of at least 1, got 0",
+        ),
     ],
 )
 def test_a_value_that_a_network_cannot_have_is_refused(

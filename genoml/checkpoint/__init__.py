@@ -1,0 +1,23 @@
+"""Weights and training states on disk: written whole or not at all, and read without running anything from them."""
+
+from genoml.checkpoint.errors import CheckpointError
+from genoml.checkpoint.generations import (
+    discard_generations,
+    load_generation,
+    newest_generation,
+    read_about,
+    save_generation,
+)
+from genoml.checkpoint.weights import host_weights, load_weights, save_weights
+
+__all__ = [
+    "CheckpointError",
+    "discard_generations",
+    "host_weights",
+    "load_generation",
+    "load_weights",
+    "newest_generation",
+    "read_about",
+    "save_generation",
+    "save_weights",
+]

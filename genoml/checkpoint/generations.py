@@ -1,0 +1,191 @@
+"""A state on disk: one file of arrays and, written last, a manifest with what else there is and the sha256 of both.
+
+    state-000007.safetensors    the arrays
+    manifest-000007.json        {"sha256": of the rest, "manifest": {"format", "state": {bytes, sha256}, "about"}}
+
+Each save is a new generation; the one before is removed once the new one is whole, so that at every instant
+there is a whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+import numpy as np
+
+from genoml.checkpoint.errors import CheckpointError
+from genoml.checkpoint.plain import read_plain
+from genoml.checkpoint.tensors import open_tensors, pack_tensors
+from genoml.io.files import write_whole
+
+About = TypeVar("About", bound=msgspec.Struct)
+#: name -> shape, of the arrays that a file declares
+Shapes = Mapping[str, tuple[int, ...]]
+
+_MOST_MANIFEST = 32 << 20
+_NAME = re.compile(r"(state|manifest)-(\d{6,12})\.(safetensors|json)(\.[0-9a-f]{8}\.tmp)?")
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    bytes: int
+    sha256: str
+
+
+class _Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    format: Literal[1] = 1
+    state: _File
+    about: msgspec.Raw
+
+
+class _Sealed(msgspec.Struct, forbid_unknown_fields=True):
+    sha256: str
+    manifest: msgspec.Raw
+
+
+def _state_path(folder: Path, number: int) -> Path:
+    return folder / f"state-{number:06}.safetensors"
+
+
+def _manifest_path(folder: Path, number: int) -> Path:
+    return folder / f"manifest-{number:06}.json"
+
+
+def _found(folder: Path) -> list[tuple[int, str]]:
+    """(generation, file name) of all that a save leaves, whole or not, the newest first."""
+    matches = [match for match in map(_NAME.fullmatch, os.listdir(folder)) if match]
+    return sorted(((int(match[2]), match[0]) for match in matches), reverse=True)
+
+
+def newest_generation(folder: Path) -> int | None:
+    """The number of the newest generation that has its manifest, or None."""
+    if not folder.is_dir():
+        return None
+    whole = (number for number, name in _found(folder) if name == _manifest_path(folder, number).name)
+    return next(whole, None)
+
+
+def save_generation(folder: Path, arrays: Mapping[str, np.ndarray], about: msgspec.Struct) -> None:
+    """Write a new generation, and remove what is older.
+
+    Each file is written beside its name, flushed to the disk and renamed; the manifest comes last.
+
+    Raises
+    ------
+    CheckpointError
+        If a file cannot be written; the generation before it is then as it was.
+    """
+    path = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = max((number for number, _ in _found(folder)), default=0) + 1
+        path = _state_path(folder, number)
+        content = pack_tensors(arrays, {})
+        with write_whole(path) as file:
+            file.write(content)
+        state = _File(len(content), hashlib.sha256(content).hexdigest())
+        manifest = msgspec.json.encode(_Manifest(state=state, about=msgspec.Raw(msgspec.json.encode(about))))
+        path = _manifest_path(folder, number)
+        with write_whole(path) as file:
+            file.write(_sealed(manifest))
+    except OSError as error:
+        what = f"{path}: cannot be written ({error.strerror or error})"
+        raise CheckpointError(f"{what}; the checkpoint before it is as it was") from error
+    _remove(folder, before=number)
+
+
+def _sealed(manifest: bytes) -> bytes:
+    return msgspec.json.encode(_Sealed(hashlib.sha256(manifest).hexdigest(), msgspec.Raw(manifest)))
+
+
+def _remove(folder: Path, before: int) -> None:
+    """Remove older generations, and what interrupted saves left of them: the manifest first."""
+    for number, name in sorted(_found(folder), key=lambda item: (item[0], item[1].startswith("state"))):
+        if number < before:
+            with suppress(OSError):  # what stays is looked at by nobody, and removed the next time
+                os.unlink(folder / name)
+
+
+def discard_generations(folder: Path) -> None:
+    """Remove all checkpoints, and the folder if nothing else is in it."""
+    if folder.is_dir() and not folder.is_symlink():
+        _remove(folder, before=10**12)
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def load_generation(
+    folder: Path, kind: type[About], expect: Callable[[Path, About, Shapes], None]
+) -> tuple[About, dict[str, np.ndarray]] | None:
+    """The newest whole generation, or None if there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``save_generation`` wrote.
+    kind : type
+        What ``about`` was.
+    expect : callable
+        (path, about, shapes) -> raises CheckpointError unless these are arrays that the caller wants; called
+        before memory is taken for them.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged, no plain file or of another kind; the message names it.
+    """
+    number, manifest, about = _newest(folder, kind)
+    if manifest is None or about is None:
+        return None
+    path = _manifest_path(folder, number)
+    state = _state_path(folder, number)
+    with open_tensors(state) as file:
+        if file.size != manifest.state.bytes:
+            raise CheckpointError(f"{state}: damaged, expects {manifest.state.bytes} bytes, got {file.size}")
+        expect(state, about, file.shapes)
+        arrays, digest = file.read()
+    if digest != manifest.state.sha256:
+        raise CheckpointError(f"{state}: damaged, its sha256 is not that of {path.name}")
+    for name, value in arrays.items():
+        if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
+            raise CheckpointError(f"{state}: {name} holds values that are not finite")
+    return about, arrays
+
+
+def read_about(folder: Path, kind: type[About]) -> About | None:
+    """What the newest generation's manifest holds, or None if there is none; errors as ``load_generation``."""
+    return _newest(folder, kind)[2]
+
+
+def _newest(folder: Path, kind: type[About]) -> tuple[int, _Manifest | None, About | None]:
+    if folder.is_symlink():
+        raise CheckpointError(f"{folder}: it is a symbolic link; expects the folder itself")
+    number = newest_generation(folder)
+    if number is None:
+        return 0, None, None
+    path = _manifest_path(folder, number)
+    manifest = _read_manifest(path)
+    try:
+        return number, manifest, msgspec.json.decode(manifest.about, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: damaged or of another version ({error})") from error
+
+
+def _read_manifest(path: Path) -> _Manifest:
+    try:
+        content = read_plain(path, _MOST_MANIFEST)
+        sealed = msgspec.json.decode(content, type=_Sealed)
+        manifest = msgspec.json.decode(sealed.manifest, type=_Manifest)
+    except (ValueError, RecursionError) as error:  # no plain file; of msgspec, and of UTF-8
+        raise CheckpointError(f"{path}: damaged or no checkpoint ({error})") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if content != _sealed(bytes(sealed.manifest)):
+        raise CheckpointError(f"{path}: damaged, its sha256 is another")
+    return manifest

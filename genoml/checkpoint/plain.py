@@ -1,0 +1,60 @@
+"""Opening what may come from anyone: plain files only, never a link, a device or a pipe."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+
+#: neither follow a link nor wait for the other end of a pipe
+_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+class NotPlainError(ValueError):
+    """A link, device, pipe or folder where a file is expected, or a file that is too large."""
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
+    """The file, open for reading, and its size in bytes.
+
+    Raises
+    ------
+    NotPlainError
+        If it is a symbolic link, has another name elsewhere (a hard link), or is no regular file.
+    OSError
+        If it is missing or cannot be read.
+    """
+    if "\0" in str(path):
+        raise NotPlainError("its name holds a NUL")
+    if path.is_symlink():
+        raise NotPlainError("it is a symbolic link; expects the file itself")
+    handle = os.open(path, _FLAGS)
+    with open(handle, "rb") as file:
+        about = os.fstat(handle)
+        if stat.S_ISDIR(about.st_mode):
+            raise NotPlainError("Is a directory; expects a file")
+        if not stat.S_ISREG(about.st_mode):
+            raise NotPlainError("it is a device or pipe; expects a file")
+        if about.st_nlink > 1:
+            raise NotPlainError("it is a hard link, the same file under another name; copy it")
+        yield file, about.st_size
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The content of a plain file of at most ``most`` bytes.
+
+    Raises
+    ------
+    NotPlainError, OSError
+        See ``open_plain``; also for a larger file, before it is read.
+    """
+    with open_plain(path) as (file, size):
+        if size > most:
+            raise NotPlainError(f"expects at most {most} bytes, got {size}")
+        return file.read(most)

@@ -1,0 +1,124 @@
+"""Arrays in the safetensors format: opened as plain files only, and no memory taken before shapes are known.
+
+See https://github.com/huggingface/safetensors, whose library reads and writes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load, save
+
+from genoml.checkpoint.errors import CheckpointError
+from genoml.checkpoint.plain import NotPlainError, open_plain
+
+#: bytes of a header, at most: some 30,000 arrays; the library takes 100 MB
+MOST_HEADER = 4 << 20
+#: those of the format that NumPy has too
+_DTYPES = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """An open file whose header (with its length, as bytes) is sound; no array has been read."""
+
+    path: Path
+    size: int
+    metadata: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    header: bytes
+    _file: BufferedReader
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers its arrays hold."""
+        return sum(map(prod, self.shapes.values()))
+
+    def read(self) -> tuple[dict[str, np.ndarray], str]:
+        """The arrays by name, and the sha256 of the whole file."""
+        self._file.seek(0)
+        content = self._file.read(self.size + 1)  # the library refuses a file that has grown since
+        try:
+            found = load(content)
+        except (SafetensorError, ValueError) as error:  # of NumPy: an impossible shape
+            raise _unreadable(self.path, error) from error
+        if {name: value.shape for name, value in found.items()} != self.shapes:
+            raise CheckpointError(f"{self.path}: changed while it was read; try again")
+        # in the file's order: the library's differs from call to call; and copied, to lie in memory as any other
+        # array does, which the order of a sum may depend on
+        arrays = {name: found[name].copy() for name in self.shapes}
+        return arrays, hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def open_tensors(path: Path) -> Iterator[TensorFile]:
+    """Open a file, and check its header against its size.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, not a plain file, or not sound safetensors.
+    """
+    try:
+        with open_plain(path) as (file, size):
+            yield _read_header(path, file, size)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file; train the model again") from error
+    except NotPlainError as error:
+        raise CheckpointError(f"{path}: not a readable weights file ({error})") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: not a readable weights file ({error.strerror or error})") from error
+
+
+def _read_header(path: Path, file: BufferedReader, size: int) -> TensorFile:
+    first = file.read(8)
+    length = int.from_bytes(first, "little")
+    if length > MOST_HEADER:
+        raise _unreadable(path, f"{size} bytes, of which the header claims {length}")
+    header = file.read(length)
+    try:
+        # read, not mapped: a mapped file that another process cuts short ends this one
+        with safe_open(path, "numpy", backend="pread") as opened:
+            slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
+            metadata = opened.metadata() or {}
+        json.loads(header, object_pairs_hook=_expect_once)
+    except (SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    for name, part in slices.items():
+        if part.get_dtype() not in _DTYPES:
+            raise _unreadable(path, f"{name!r} has dtype {part.get_dtype()!r}; known: {', '.join(_DTYPES)}")
+    shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+    return TensorFile(path, size, metadata, shapes, first + header, file)
+
+
+def _expect_once(members: list[tuple[str, Any]]) -> None:
+    """Raise if a name comes twice, of which readers may take either; the library takes the last array."""
+    if len(dict(members)) < len(members):
+        raise ValueError("header: a name comes twice")
+
+
+def _unreadable(path: Path, why: object) -> CheckpointError:
+    # the library quotes the names of a file as they are, line feeds and codes of a terminal too
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(why)[:200])
+    return CheckpointError(f"{path}: not a readable weights file ({text}); train the model again")
+
+
+def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """A file's content; the same arrays give the same bytes.
+
+    The library orders the arrays, the widest kinds first, then by name; of ``metadata`` it would write more
+    than one entry in any order.
+    """
+    kept = {name: np.asarray(value, order="C") for name, value in arrays.items()}
+    # None for no entry: with no arrays either the library would write broken JSON
+    return save(kept, dict(metadata) or None)

@@ -1,0 +1,109 @@
+"""Weights on disk, as safetensors with a checksum, since the format notices a file cut short but no changed byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from genoml.checkpoint.errors import CheckpointError
+from genoml.checkpoint.tensors import TensorFile, open_tensors, pack_tensors
+from genoml.io.files import write_whole
+from genoml.nn.base import Layer, ModelTooLargeError, drawing_at_most
+
+_FORMAT = "genoml-weights"
+
+
+def host_weights(layer: Layer) -> dict[str, np.ndarray]:
+    """Parameters and state by path, as NumPy arrays."""
+    arrays = {**layer.params, **layer.state}
+    return {name: np.ascontiguousarray(layer.backend.to_numpy(value)) for name, value in arrays.items()}
+
+
+def save_weights(path: str | Path, layer: Layer, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a layer's parameters and state."""
+    arrays = host_weights(layer)
+    about = {"format": _FORMAT, "checksum": _checksum(arrays), **(metadata or {})}
+    with write_whole(path) as file:
+        file.write(pack_tensors(arrays, {"genoml": json.dumps(about, sort_keys=True)}))
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def _is_sound(file: TensorFile, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether a file of genoml's is as it was written, its header too; one of other origin has no checksum."""
+    if not any("genoml" in key or _FORMAT in value for key, value in file.metadata.items()):
+        return True
+    try:
+        about = json.loads(file.metadata["genoml"])
+        if about["format"] != _FORMAT or about["checksum"] != _checksum(arrays):
+            return False
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return False
+    return pack_tensors(arrays, {"genoml": json.dumps(about, sort_keys=True)}).startswith(file.header)
+
+
+def load_weights(path: str | Path, layer: Layer) -> None:
+    """Read parameters and state into a layer of the same structure, on its own backend.
+
+    Nothing is taken from the file but numbers, and no memory before the header's names and shapes are those of
+    the layer.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged or no plain file (a link, a pipe), or its names, shapes or kinds are not
+        the layer's; the layer is then unchanged. A file of other origin, without a checksum, is taken as it is.
+    """
+    path = Path(path)
+    with open_tensors(path) as file:
+        try:
+            with drawing_at_most(file.numbers):
+                expected = {**layer.params, **layer.state}
+        except ModelTooLargeError as error:
+            raise CheckpointError(f"{path}: weights do not fit the model ({error})") from error
+        expect_shapes(path, file.shapes, {name: tuple(value.shape) for name, value in expected.items()})
+        arrays, _ = file.read()
+    if not _is_sound(file, arrays):
+        raise CheckpointError(f"{path}: damaged, its checksum is another; train the model again")
+    for name, value in arrays.items():
+        _expect_weights(path, name, value)
+    for table in (layer.params, layer.state):
+        for name in table:
+            table[name] = layer.backend.asarray(arrays[name], layer.dtype)
+
+
+def expect_shapes(
+    path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise CheckpointError unless the arrays of a file have the names and shapes that the model's have."""
+    missing, unknown = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing or unknown:
+        raise CheckpointError(
+            f"{path}: weights do not fit the model; missing {_some(missing)}, unknown {_some(unknown)}"
+        )
+    for name, shape in expected.items():
+        if shape != found[name]:
+            raise CheckpointError(
+                f"{path}: weights do not fit the model; {name} expects shape {shape}, got {found[name]}"
+            )
+
+
+def _some(names: list[str]) -> str:
+    return str(names) if len(names) <= 10 else f"{names[:10]} and {len(names) - 10} more"
+
+
+def _expect_weights(path: Path, name: str, value: np.ndarray) -> None:
+    if value.dtype.kind != "f":
+        raise CheckpointError(f"{path}: {name} expects floating-point numbers, got {value.dtype}")
+    if not np.all(np.isfinite(value)):
+        raise CheckpointError(f"{path}: {name} holds values that are not finite")

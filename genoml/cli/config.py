@@ -1,0 +1,24 @@
+"""``genoml config``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genoml.config import read_config
+from genoml.models import MODELS
+
+
+@click.command("config")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--model", metavar="NAME", help=f"Network whose options to list: {', '.join(MODELS)}.")
+def command(file: Path | None, model: str | None) -> None:
+    """Print every setting of `genoml train` with its default and meaning, as a file of settings.
+
+    With FILE, its settings are checked and printed with those that it leaves out.
+    """
+    from genoml.config_text import config_text, options_text
+
+    config = read_config(file, {"model": model})
+    click.echo(config_text(config) + "\n" + options_text(config.model), nl=False)

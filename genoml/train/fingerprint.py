@@ -1,0 +1,88 @@
+"""What a training is, in a few lines of text: its settings and the hashes of its data.
+
+A resumed training must be the one that was begun; what differs is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from genoml.data import SequenceData
+from genoml.train.options import FitOptions
+
+#: rows of codes that are read at a time
+_ROWS = 4096
+#: options that change no number, or none but for rounding
+_FREE = frozenset({"threads", "prefetch"})
+
+
+def describe_options(options: FitOptions) -> dict[str, str]:
+    """Each option that decides the numbers, as text without addresses."""
+    return {
+        field.name: describe(getattr(options, field.name))
+        for field in fields(options)
+        if field.name not in _FREE
+    }
+
+
+def describe(value: Any) -> str:
+    """A value as text, the same in every process: functions by name, with what they hold."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, np.ndarray):
+        return f"array({_digest_array(value)})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {describe(item)}" for key, item in sorted(value.items())) + "}"
+    if isinstance(value, tuple | list | set | frozenset):
+        return "(" + ", ".join(map(describe, value)) + ")"
+    if isinstance(value, partial):
+        return f"{describe(value.func)}{describe(value.args)}{describe(value.keywords)}"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__qualname__}{describe(_closure(value))}"
+    return f"{type(value).__name__}{describe(_settings(value))}"
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """What an object was made with; what it has learned since (moments, plateaus) is the state's."""
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    learned = {"state", "steps"} | set(getattr(value, "state", ()))
+    return {name: item for name, item in getattr(value, "__dict__", {}).items() if name not in learned}
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    """What a function made by another one holds, such as the total number of steps."""
+    cells = getattr(function, "__closure__", None) or ()
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    return {name: cell.cell_contents for name, cell in zip(names, cells, strict=True)}
+
+
+def hash_data(data: SequenceData | None) -> str:
+    """blake2b over what a training reads of its data: codes, targets and extras.
+
+    Codes that are not in memory are read once, some thousand rows at a time.
+    """
+    if data is None:
+        return "none"
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{type(data).__name__} {tuple(data.codes.shape)}".encode())
+    for start in range(0, len(data), _ROWS):
+        digest.update(data.codes[start : start + _ROWS].tobytes())
+    arrays = {"targets": data.targets, **{f"extras.{name}": value for name, value in data.extras.items()}}
+    for name in sorted(arrays):
+        digest.update(f" {name} {_digest_array(np.asarray(arrays[name]))}".encode())
+    return digest.hexdigest()
+
+
+def _digest_array(value: np.ndarray) -> str:
+    digest = hashlib.blake2b(f"{value.dtype} {value.shape} ".encode(), digest_size=16)
+    digest.update(value.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,194 @@
+"""``genoml train --resume``: runs that were stopped, killed, moved."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from restarts.kills import SETTINGS, outcome
+from support.planted import GENOML, run_genoml, write_fasta_pair
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    write_fasta_pair(tmp_path, 40)
+    return tmp_path
+
+
+class Halt:
+    """Ctrl-C at a step of a training in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        from genoml.train import Trainer
+
+        step_once = Trainer.run_step
+
+        def run_step(trainer: Trainer, batch: Any) -> None:
+            step_once(trainer, batch)
+            if trainer.step == at:
+                raise KeyboardInterrupt
+
+        self._patched = monkeypatch.context()
+        self._patch, self._run_step = self._patched, run_step
+
+    def __enter__(self) -> None:
+        self._patched.__enter__().setattr("genoml.train.Trainer.run_step", self._run_step)
+
+    def __exit__(self, *error: Any) -> None:
+        self._patched.__exit__(*error)
+
+
+def train(run: str, *arguments: object) -> int:
+    return run_genoml("train", "pos.fa", "neg.fa", "--config", "small.toml", "--out", run, *arguments)
+
+
+def stopped_run(monkeypatch: pytest.MonkeyPatch, run: str = "run", at: int = 15) -> None:
+    with Halt(monkeypatch, at):
+        assert train(run) == 0
+    assert json.loads(Path(run, "run.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("at", [1, 9, 15])
+def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_bits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at: int
+) -> None:
+    assert train("unbroken") == 0
+    stopped_run(monkeypatch, at=at)
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 0
+    lines = capsys.readouterr().err.splitlines()
+    done = (at - 1) // 9
+    assert lines[0].startswith(
+        f"resuming run after {done} epoch{'' if done == 1 else 's'}: 72 sequences of 30 bp"
+    )
+    assert [line.split()[1] for line in lines[1:-1]] == [f"{epoch}/4" for epoch in range(done + 1, 5)]
+    assert outcome(Path("run")) == outcome(Path("unbroken"))
+    assert sorted(os.listdir("run")) == sorted(os.listdir("unbroken"))
+    assert json.loads(Path("run/run.json").read_text())["resumed"] == [{}]
+
+
+def test_a_finished_run_and_one_that_diverged_say_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("run", "--epochs", 1) == 0
+    (folder / "wild.toml").write_text(
+        "learning_rate = 1e30\nmodel_options = { filters = 4, second_filters = 4 }"
+    )
+    assert run_genoml("train", "pos.fa", "neg.fa", "--config", "wild.toml", "--out", "wild") == 2
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert capsys.readouterr().err.startswith("genoml: error: run: is finished, after 1 epoch")
+    assert run_genoml("train", "--resume", "wild") == 2
+    assert "wild: its loss was not finite, and would be so again" in capsys.readouterr().err
+
+
+def test_changed_data_are_refused_by_the_name_of_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    before = sorted((path, path.stat().st_mtime_ns) for path in Path("run").rglob("*"))
+    sound = Path("neg.fa").read_text()
+    Path("neg.fa").write_text(sound.replace("A", "C", 1))
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert capsys.readouterr().err == (
+        "genoml: error: neg.fa: has other sequences than run was begun with; restore it, or train anew\n"
+    )
+    Path("neg.fa").unlink()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "neg.fa: no such file" in capsys.readouterr().err
+    assert sorted((path, path.stat().st_mtime_ns) for path in Path("run").rglob("*")) == before
+
+
+def test_files_that_moved_are_named_anew_and_may_be_compressed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train("unbroken") == 0
+    stopped_run(monkeypatch)
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    shutil.move("run", elsewhere / "moved")
+    with gzip.open(elsewhere / "p.fa.gz", "wb") as file:
+        file.write(Path("pos.fa").read_bytes())
+    shutil.move("neg.fa", elsewhere / "n.fa")
+    monkeypatch.chdir(elsewhere)
+    assert run_genoml("train", "p.fa.gz", "n.fa", "--resume", "moved") == 0
+    assert outcome(elsewhere / "moved") == outcome(folder / "unbroken")
+
+
+@pytest.mark.parametrize(
+    "words", [("--epochs", "3"), ("--out", "x"), ("--seed", "1"), ("--config", "small.toml")]
+)
+def test_settings_beside_resume_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+) -> None:
+    assert run_genoml("train", "--resume", "run", *words) == 2
+    assert f"--resume takes its settings from the run; leave out {words[0]}" in capsys.readouterr().err
+
+
+def test_what_is_no_run_is_said_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_genoml("train", "--resume", "none") == 2
+    assert "none: no such run folder" in capsys.readouterr().err
+    assert run_genoml("train", "--resume", ".") == 2
+    assert "not a run folder, it has no run.json" in capsys.readouterr().err
+    assert run_genoml("train", "pos.fa") == 2
+    assert "Missing argument 'NEGATIVES'" in capsys.readouterr().err
+    assert run_genoml("train", "pos.fa", "neg.fa") == 2
+    assert "Missing option '--out'" in capsys.readouterr().err
+
+
+def test_other_versions_than_a_run_was_begun_with_are_said_and_recorded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    record = Path("run/run.json")
+    record.write_text(record.read_text().replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 0
+    assert "begun with other numpy, so numbers may differ by rounding" in capsys.readouterr().err
+    assert json.loads(record.read_text())["resumed"] == [{"numpy": np.__version__}]
+
+
+def test_sigterm_saves_where_training_stands(folder: Path) -> None:
+    assert train("unbroken") == 0
+    (folder / "small.toml").write_text(SETTINGS.replace("epochs = 4", "epochs = 4000"))
+    command = [*GENOML, "train", "pos.fa", "neg.fa", "--config", "small.toml", "--out", "run"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not Path("run/checkpoint").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM, err
+    assert "interrupted after" in err
+    assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
+    assert len(list(Path("run/checkpoint").glob("manifest-*.json"))) == 1
+
+
+def test_runs_killed_at_random_instants_end_bitwise_equal() -> None:
+    # a process of its own, which forks: it must not have the threads of the libraries that other tests load
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.restarts", "--kills", "8", "--processes", "0", "--seed", "1"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    tally = done.stdout.splitlines()[-1]
+    print(tally)
+    assert tally.startswith("8 kills: ")
+    assert "8 ended bitwise equal" in tally

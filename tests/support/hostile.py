@@ -1,0 +1,162 @@
+"""Run folders that someone with bad intentions made: what must be refused, and by which reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from genoml.backend import get_backend
+from genoml.checkpoint import load_generation, save_generation
+from genoml.checkpoint.tensors import open_tensors
+from genoml.cli.train_run import train_run
+from genoml.config import TrainConfig
+from genoml.data import split_random
+from genoml.runs import open_run
+from genoml.train.state import StateRecord
+from support.hostile_files import contents, headers, one_array, pickles
+from support.planted import planted_data
+
+CONFIG = TrainConfig(
+    model="promoter_cnn", model_options={"filters": 3, "kernel_size": 4}, epochs=3, batch_size=16,
+    average_decay=0.9, baseline=False, shift_bp=0, threads=1,
+)  # fmt: skip
+
+
+class _Stop:
+    """Events of a training that is interrupted in its second epoch."""
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    def epoch(self, record: dict[str, float], improved: bool) -> None:
+        pass
+
+
+def sound_run(folder: Path) -> Path:
+    """An interrupted run with a checkpoint, as ``genoml train`` leaves it."""
+    rest, held = split_random(planted_data(16), 0.25, 0)
+    sources = {"positives": "pos.fa", "negatives": "neg.fa", "hashes": {}}
+    train_run(folder / "sound", CONFIG, get_backend("numpy"), rest, held, sources, events=_Stop())
+    open_run(folder / "sound")
+    return folder / "sound"
+
+
+def _records(sound: bytes) -> dict[str, bytes]:
+    """Records that ask for what they shall not get."""
+
+    def changed(**values: Any) -> bytes:
+        return json.dumps(json.loads(sound) | values).encode()
+
+    def of_config(**values: Any) -> bytes:
+        return changed(config=json.loads(sound)["config"] | values)
+
+    deep = b"[" * 100_000 + b"]" * 100_000
+    return {
+        "model-code": of_config(model="os.system"),
+        "model-path": of_config(model="../../models/x"),
+        "model-nul": of_config(model="promoter_cnn\0"),
+        "model-dunder": of_config(model="__import__"),
+        "filters-1e15": of_config(model_options={"filters": 10**15}),
+        "options-code": of_config(model_options={"__class__": "x"}),
+        "gigabytes": of_config(model="deepstarr", model_options={"filters": [20_000] * 4, "length_bp": 200}),
+        "negative-length": changed(length_bp=-5),
+        "huge-length": changed(length_bp=10**30),
+        "deep-data": sound.replace(b'"data": {', b'"data": {"x":' + deep + b",", 1),
+        "not-json": b"os.system('true')",
+        "too-large": b" " * (17 << 20) + sound,
+        "wrong-format": changed(format=99),
+        "unknown-key": changed(code="x"),
+    }
+
+
+def _states(sound: Path, make: Callable[[str], Path]) -> None:
+    """Checkpoints with sound hashes, as whoever has the source code can make them."""
+    found = load_generation(sound / "checkpoint", StateRecord, lambda *_: None)
+    assert found is not None
+    record, arrays = found
+    moment = next(name for name in arrays if name.startswith("moments/"))
+    changed: dict[str, tuple[dict[str, np.ndarray], StateRecord]] = {
+        "state-nan": (arrays | {moment: np.full_like(arrays[moment], np.nan)}, record),
+        "state-stranger": (arrays | {"moments/x/os.system": np.ones(3, np.float32)}, record),
+        "state-path": (arrays | {"moments/../../etc/passwd": np.ones(3, np.float32)}, record),
+        "state-losses": (arrays | {"losses": np.ones(10**6)}, record),
+        "state-missing": ({name: value for name, value in arrays.items() if "best/" not in name}, record),
+    }
+    for word, values in {"epoch": 10**9, "batch": -1, "step": -1}.items():
+        place = msgspec.structs.replace(record.place, **{word: values})
+        changed[f"place-{word}"] = arrays, msgspec.structs.replace(record, place=place)
+    for word, value in {
+        "learning_rate": -1.0, "optimizer_steps": -5, "average_steps": None, "best_epoch": 99, "best_score": None,
+        "schedule": {"x": 1}, "options": {}, "data": {}, "epochs": [],
+    }.items():  # fmt: skip
+        changed[f"state-{word}"] = arrays, msgspec.structs.replace(record, **{word: value})
+    for name, (table, about) in changed.items():
+        folder = make(name) / "checkpoint"
+        shutil.rmtree(folder)
+        save_generation(folder, table, about)
+
+
+def _replaced(path: Path, kind: str, outside: Path) -> None:
+    """Put something else than a file of its own in the place of a file or folder."""
+    kept = path.with_name(f"{path.name}.kept")
+    path.rename(kept)
+    if kind == "link":
+        path.symlink_to(kept)
+    elif kind == "outside":
+        path.symlink_to(outside)
+    elif kind == "zeros":
+        path.symlink_to("/dev/zero")
+    elif kind == "hard":
+        os.link(kept, path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "sparse":
+        path.write_bytes(one_array(shape=(2**38,), offsets=(0, 2**40)))
+        os.truncate(path, path.stat().st_size - 4 + 2**40)
+
+
+def hostile_runs(folder: Path) -> list[tuple[str, str]]:
+    """(reader, run folder) of each: ``load``, ``resume`` or ``log``."""
+    sound, found = sound_run(folder), list[tuple[str, str]]()
+    marker, outside = folder / "code-ran", folder / "outside"
+    outside.write_bytes((sound / "weights.safetensors").read_bytes())
+
+    def make(name: str, reader: str = "resume") -> Path:
+        path = folder / f"{len(found)}-{name}"
+        shutil.copytree(sound, path)
+        found.append((reader, str(path)))
+        return path
+
+    pickled = pickles(marker)
+    with open_tensors(sound / "weights.safetensors") as file:
+        arrays, _ = file.read()
+    for name, content in (pickled | headers() | contents(arrays)).items():
+        (make(name, "load") / "weights.safetensors").write_bytes(content)
+    for name, content in (_records((sound / "run.json").read_bytes()) | pickled).items():
+        (make(f"record-{name}", "load") / "run.json").write_bytes(content)
+    for name in ("run.json", "weights.safetensors"):
+        for kind in ("link", "outside", "zeros", "hard", "pipe", "folder"):
+            _replaced(make(f"{kind}-{name}", "load") / name, kind, outside)
+    _replaced(make("sparse", "load") / "weights.safetensors", "sparse", outside)
+    for kind in ("link", "outside", "zeros", "hard", "pipe", "folder"):
+        _replaced(make(f"{kind}-log", "log") / "log.jsonl", kind, outside)
+        for pattern in ("state-*", "manifest-*"):
+            (path,) = (make(f"{kind}-{pattern[:-2]}") / "checkpoint").glob(pattern)
+            _replaced(path, kind, outside)
+    _replaced(make("link-checkpoint") / "checkpoint", "link", outside)
+    for pattern in ("state-*", "manifest-*"):
+        for name, content in (pickled | {"deep": b'{"sha256":' + b"[" * 10**5, "zeros": bytes(1000)}).items():
+            (path,) = (make(f"{name}-{pattern[:-2]}") / "checkpoint").glob(pattern)
+            path.write_bytes(content)
+    _states(sound, make)
+    return found
