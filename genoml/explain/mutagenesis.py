@@ -15,9 +15,11 @@ from genoml.explain.changed import Changed, Window
 from genoml.explain.targets import Task, checked_codes, score_of
 from genoml.nn.base import Layer
 from genoml.nn.strand import StrandSymmetric
+from genoml.parts import share_out
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
+from genoml.threads import Threads
 
 __all__ = ["MutationReach", "in_silico_mutagenesis", "mutation_reach"]
 
@@ -170,7 +172,8 @@ class _Run:
         # rather many sequences than many positions, whose windows are cut alike at the ends of the maps
         rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
         places = max(1, self.batch_size // (kinds * rows))
-        with self.model.backend.computing():
+        backend = self.model.backend
+        with backend.computing(), Threads(backend.threads):
             for start in range(0, n, rows):
                 part = slice(start, start + rows)
                 self._fill(scores[part], codes[part], kinds, places)
@@ -202,9 +205,14 @@ class _Run:
         x = one_hot(codes, ambiguous=self.ambiguous, **options)
         whole, outputs = self.chain.trace(x)
         own = backend.to_numpy(score_of(whole, self.task))[:, None, None]
-        for row in self.rows(codes.shape[1]):
-            for start in range(0, len(row), count):
-                chosen = row[start : start + count]
+        portions = [
+            row[start : start + count]
+            for row in self.rows(codes.shape[1])
+            for start in range(0, len(row), count)
+        ]
+
+        def fill(first: int, last: int) -> None:
+            for chosen in portions[first:last]:
                 bases = _others(codes[:, chosen], kinds)
                 changed = _changed(x, one_hot(bases, **options), chosen, modulus)
                 found = backend.to_numpy(score_of(outputs(changed), self.task)).reshape(bases.shape) - own
@@ -214,6 +222,8 @@ class _Run:
                     filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2
                 )
                 scores[:, chosen] = filled
+
+        share_out(fill, len(portions))
 
 
 def _others(codes: np.ndarray, kinds: int) -> np.ndarray:
