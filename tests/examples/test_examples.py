@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,76 @@ def test_own_layer_is_proven_trains_and_comes_back_from_a_file(name: str) -> Non
     assert scores["PositionPool"] > 0.9
     assert scores["max"] < 0.6
     assert "the same numbers: True" in out
+
+
+def test_rare_positives_are_found_by_no_one_who_says_no() -> None:
+    lines = run("examples/rare_positives.py", "--quick").splitlines()
+    assert "accuracy 0.9900, AUROC 0.5000, AUPR 0.0100, F1 0.0000, Brier 0.0099" in lines[1]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")][1:]
+    assert [row[0] for row in rows] == [
+        "none: cross-entropy", "class weights", "focal loss, gamma 2", "balanced batches",
+        "19 new negatives a positive, each epoch", "6-mer logistic regression",
+    ]  # fmt: skip
+    # so few steps teach nothing yet, but calibrated probabilities are as good as the share of positives
+    assert all(float(row[6].split()[0]) < 0.0105 for row in rows)
+
+
+def figures(line: str) -> list[float]:
+    """The numbers of a line of results."""
+    return [float(number) for number in re.findall(r"(?<![\w-])-?\d+\.\d+", line)]
+
+
+# without jax, as own_layer.py
+without_jax = pytest.mark.parametrize("name", [name for name in BACKENDS if name != "jax"])
+# these two take PyTorch's small arrays a minute each
+on_numpy = pytest.mark.parametrize("name", ["numpy"])
+
+
+class TestWorkedExamples:
+    @without_jax
+    def test_tf_binding_is_predicted_on_other_chromosomes(self, name: str) -> None:
+        lines = run("examples/tf_binding.py", "--backend", name, "--quick").splitlines()
+        network, kmers, matrix = (figures(line)[0] for line in lines[2:5])
+        assert network > kmers + 0.05
+        assert matrix > 0.95
+        assert "CTCF" in lines[-3]
+
+    @on_numpy
+    def test_splice_sites_of_three_classes_are_told_apart(self, name: str) -> None:
+        lines = run("examples/splice_sites.py", "--backend", name, "--quick").splitlines()
+        assert "3190 sequences of 60 bp, 60 ambiguous letters" in lines[0]
+        network, linear, published = (figures(line) for line in lines[3:6])
+        assert network[-1] > linear[-1]
+        assert network[-1] > 0.92
+        assert published == [7.56, 8.47, 4.62]
+
+    @on_numpy
+    def test_both_enhancer_activities_are_predicted(self, name: str) -> None:
+        lines = run("examples/starr_two_tasks.py", "--backend", name, "--quick").splitlines()
+        assert lines[1].split()[-2:] == ["developmental", "housekeeping"]
+        network, ridge = (figures(line) for line in lines[2:4])
+        assert len(network) == len(ridge) == 2
+        assert sum(network) > 0.2
+        assert min(ridge) > 0.25
+
+    @without_jax
+    def test_rna_binding_is_predicted_and_its_motif_found(self, name: str) -> None:
+        lines = run("examples/rna_binding.py", "--backend", name, "--quick").splitlines()
+        network, kmers = (figures(line)[0] for line in lines[1:3])
+        assert network > kmers + 0.03
+        # QKI binds ACUAAY
+        assert any(word in line for line in lines[3:] for word in ("CUAA", "ACUA"))
+
+
+def test_attention_on_trnas_finds_pairs_in_unseen_groups(tmp_path: Path) -> None:
+    picture = tmp_path / "map.png"
+    out = run("examples/trna_attention.py", "--quick", "--epochs", "12", "--out", str(picture))
+    assert "every check of PairScores passed" in out
+    words = out.split("held-out base pairs:")[1].split()
+    precision, recall = (float(word.rstrip(",")) for word in words if word[0].isdigit())
+    assert precision > 0.25  # of pairs drawn at random some 1 % are right
+    assert recall > 0.1
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_example_refuses_a_backend_that_does_not_exist() -> None:
