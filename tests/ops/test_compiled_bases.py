@@ -71,6 +71,14 @@ def test_the_first_of_equals_is_the_position() -> None:
     assert not positions.any()
 
 
+def test_nan_in_a_kernel_reaches_the_maximum() -> None:
+    x, w = one_hot_rows(np.random.default_rng(0), 2, 300), np.ones((5, 4, 60), np.float32)
+    w[2, 1, 7] = np.nan
+    best, _ = compiled.TWINS["conv1d_max"](x, w)
+    assert np.isnan(best[:, 7]).all()
+    assert np.isfinite(np.delete(best, 7, axis=1)).all()
+
+
 @pytest.mark.parametrize("value", [0.25, -1.0, 2.0, np.nan, np.inf])
 @pytest.mark.parametrize("row", [0, 77, 299])
 def test_rows_that_are_not_one_hot_are_computed_as_they_are(value: float, row: int) -> None:

@@ -84,18 +84,37 @@ def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
 
 @compiled(NOTHING, _CODES, _TABLES, INT, INT, written(FLOAT, 2), written(PLACE, 2))
 def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions: Any) -> None:
-    """The largest value of the correlation over ``count`` positions, and the first position that has it."""
-    spelled, y = np.empty(codes.shape[1], np.int32), np.empty(tables.shape[2], np.float32)
+    """The largest value of the correlation over ``count`` positions, and the first position that has it.
+
+    The sums stand here once more, two tables a pass: a call for each position would take as long as they do.
+    """
+    words, filters = tables.shape[0], tables.shape[2]
+    spelled, y = np.empty(codes.shape[1], np.int32), np.empty(filters, np.float32)
     for n in range(codes.shape[0]):
         _spell(codes, n, span, spelled)
         top, place = best[n], positions[n]
-        _look_up(tables, spelled, 0, span, top)
-        for f in range(top.shape[0]):
+        for f in range(filters):
+            top[f] = -np.inf
             place[f] = 0
-        for position in range(1, count):
-            _look_up(tables, spelled, position, span, y)
-            for f in range(top.shape[0]):
-                more = y[f] > top[f]
+        for position in range(count):
+            t = words % 2
+            if t == 1:
+                first = tables[0, spelled[position]]
+                for f in range(filters):
+                    y[f] = first[f]
+            else:
+                first, second = tables[0, spelled[position]], tables[1, spelled[position + span]]
+                for f in range(filters):
+                    y[f] = first[f] + second[f]
+                t = 2
+            while t < words:
+                first = tables[t, spelled[position + t * span]]
+                second = tables[t + 1, spelled[position + (t + 1) * span]]
+                for f in range(filters):
+                    y[f] += first[f] + second[f]
+                t += 2
+            for f in range(filters):
+                more = (y[f] > top[f]) | (y[f] != y[f])  # a NaN stays
                 top[f] = y[f] if more else top[f]
                 place[f] = np.int32(position) if more else place[f]
 
