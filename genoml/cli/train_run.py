@@ -19,7 +19,7 @@ from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives
 from genoml.held_out import assess
 from genoml.models import build_model
-from genoml.runs import RunFolder, RunRecord, build_recorded
+from genoml.runs import RunFolder, RunRecord, build_recorded, read_log
 from genoml.train import Callback, Callbacks, Checkpoints, History, NotFiniteError, fit, saved_epochs
 from genoml.versions import versions
 
@@ -167,8 +167,10 @@ def _run(
 def _finish(
     folder: RunFolder, model: Any, history: History, data: SequenceData, validation: SequenceData
 ) -> None:
-    # again, since Ctrl-C may have come between the two files of an epoch
+    # again, since Ctrl-C may have come between the files of an epoch
     record = folder.record
+    for epoch in history.epochs[len(read_log(folder.path)) :]:
+        folder.log(epoch)
     folder.save_weights(model)
     if history.best_epoch is not None:
         record.best = history.epochs[history.best_epoch]

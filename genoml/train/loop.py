@@ -172,10 +172,12 @@ class Trainer(Steps):
                 record |= self.validate(self.validation)
             score = self._score(record)
             improved = score > standing.best_score
+            standing.history.epochs.append(
+                record
+            )  # first, since Ctrl-C may come before the best one is noted
             if improved:
                 standing.best, standing.best_score = Weights(model), score
                 standing.history.best_epoch = standing.place.epoch
-            standing.history.epochs.append(record)
             if self.callback is not None:
                 self.callback.epoch(record, improved)
             live.restore(model, optimizer)
