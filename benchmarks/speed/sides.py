@@ -23,6 +23,9 @@ class Side(Protocol):
     def step(self) -> float:
         """Forward, mean squared error, backward, AdamW; gives the loss before the step."""
 
+    def mean_gradients(self) -> dict[str, np.ndarray]:
+        """AdamW's running mean of the gradients, by genoml's names; after one step, the gradients times 0.1."""
+
 
 def targets_like(output: np.ndarray) -> np.ndarray:
     """What every side is trained towards."""
@@ -66,3 +69,6 @@ class Genoml:
         self.optimizer.update(self.model.params, grads)
         self.steps += 1
         return float(loss)
+
+    def mean_gradients(self) -> dict[str, np.ndarray]:
+        return {name: self.optimizer.state[f"mean/{name}"] for name in self.model.params}

@@ -166,6 +166,13 @@ class Torch:
         self.optimizer.step()
         return loss.item()
 
+    def mean_gradients(self) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        for parameter, names, transposed in _named(self.module):
+            parts = np.split(self.optimizer.state[parameter]["exp_avg"].numpy(), len(names))
+            found |= {name: part.T if transposed else part for name, part in zip(names, parts, strict=True)}
+        return found
+
 
 @contextmanager
 def interrupted_after(seconds: float) -> Iterator[None]:
