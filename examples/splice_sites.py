@@ -97,7 +97,7 @@ def main():
         if number == folds:
             break
         found.append(train_and_predict(network(number), training, test, epochs, 1e-3, 2.0, number))
-        plain.append(train_and_predict(linear(number), training, test, epochs, 5e-3, 0.05, number))
+        plain.append(train_and_predict(linear(number), training, test, 2 * epochs, 5e-3, 0.05, number))
         targets.append(test.targets)
         print(f"fold {number + 1}: accuracy {errors(found[-1], test.targets)[1]:.4f}", flush=True)
     print(f"{'percent wrong':32}{'EI':>8}{'IE':>8}{'N':>8}{'accuracy':>10}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.planted import GENOML, run_genoml, write_fasta_pair
+from support.subprocesses import hear_ctrl_c
 
 SETTINGS = """
 model_options = { filters = 8, kernel_size = 8, second_filters = 8 }
@@ -31,7 +32,12 @@ def train_until(
     (folder / "settings.toml").write_text(SETTINGS)
     command = [*GENOML, "train", "pos.fa", "neg.fa", "--out", "run", "--config", "settings.toml"]
     with subprocess.Popen(
-        command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_ctrl_c,
     ) as process:
         deadline = time.monotonic() + 60
         while not ready(folder / "run"):
