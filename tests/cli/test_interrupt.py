@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.planted import GENOML, run_genoml, write_fasta_pair
-from support.subprocesses import hear_ctrl_c
+from support.subprocesses import hearing_ctrl_c
 
 SETTINGS = """
 model_options = { filters = 8, kernel_size = 8, second_filters = 8 }
@@ -31,14 +31,12 @@ def train_until(
     """Train until the run folder is ready, and send the signal a moment later."""
     (folder / "settings.toml").write_text(SETTINGS)
     command = [*GENOML, "train", "pos.fa", "neg.fa", "--out", "run", "--config", "settings.toml"]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_ctrl_c,
-    ) as process:
+    with (
+        hearing_ctrl_c(),
+        subprocess.Popen(
+            command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process,
+    ):
         deadline = time.monotonic() + 60
         while not ready(folder / "run"):
             assert process.poll() is None, process.communicate()[1]

@@ -29,7 +29,7 @@ from genoml.search import (
     write_table,
 )
 from support.planted import GENOML, run_genoml, write_fasta_pair
-from support.subprocesses import hear_ctrl_c
+from support.subprocesses import hearing_ctrl_c
 
 RANGES = """
 model = "promoter_cnn"
@@ -151,7 +151,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_end(pair: tuple[str, str])
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) -> None:
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
-    with subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c) as stopped:
+    with hearing_ctrl_c(), subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as stopped:
         wait_for(lambda: list(Path("out").glob("trials/001/*.part.toml")), stopped)
         stopped.send_signal(signal.SIGINT)
         _, said = stopped.communicate(timeout=60)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: makes the import of a library fail, as it does where it is not installed
@@ -20,9 +22,14 @@ sys.meta_path.insert(0, Absent())
 """
 
 
-def hear_ctrl_c() -> None:
-    """In a new process before its program begins: what a shell starts in the background ignores Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextmanager
+def hearing_ctrl_c() -> Iterator[None]:
+    """Processes started within it take Ctrl-C, also where the suite runs in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_python(
