@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 
 #: A score that no path takes; sums of two stay within int32.
 FORBIDDEN = -(1 << 28)

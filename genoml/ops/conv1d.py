@@ -21,7 +21,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.arrays import pad_axis
+from genoml.ops.dispatch import operation
 
 #: grad (N, Lo, F) -> (grad_x or None, grad_w)
 ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array]]
@@ -90,23 +91,12 @@ def grouped_conv1d_vjp(
 # ---------------------------------------------------------------- phases
 
 
-def pad_rows(rows: Array, before: int, after: int) -> Array:
-    """(T, C) -> (before + T + after, C), with zeros."""
-    xp = array_namespace(rows)
-    zeros = [
-        xp.zeros((count, rows.shape[1]), dtype=rows.dtype, device=device_of(rows))
-        for count in (before, after)
-    ]
-    parts = ([zeros[0]] if before else []) + [rows] + ([zeros[1]] if after else [])
-    return rows if len(parts) == 1 else xp.concat(parts, axis=0)
-
-
 def _correlate_rows(rows: Array, w: Array) -> Array:
     """rows (T, C) -> y (T, F), y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
     xp = array_namespace(rows)
     (t, c), (k, _, f) = rows.shape, w.shape
     n = -(-t // k)
-    flat = xp.reshape(pad_rows(rows, 0, n * k + k - t), ((n * k + k) * c,))
+    flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
     kernel = xp.reshape(w, (k * c, f))
     phases = [xp.reshape(flat[r * c : (r + n * k) * c], (n, k * c)) @ kernel for r in range(k)]
     return xp.reshape(xp.stack(phases, axis=1), (n * k, f))[:t, :]
@@ -117,8 +107,8 @@ def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
     xp = array_namespace(rows)
     (t, c), f = rows.shape, grad.shape[1]
     n = -(-t // k)
-    flat = xp.reshape(pad_rows(rows, 0, n * k + k - t), ((n * k + k) * c,))
-    by_phase = xp.reshape(pad_rows(grad, 0, n * k - t), (n, k, f))
+    flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
+    by_phase = xp.reshape(pad_axis(grad, 0, n * k - t, axis=0), (n, k, f))
     total = xp.zeros((k * c, f), dtype=grad.dtype, device=device_of(grad))
     for r in range(k):
         windows = xp.reshape(flat[r * c : (r + n * k) * c], (n, k * c))
@@ -136,13 +126,12 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
     def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
         # y[t] = sum_k rows[t+k] w[k]  =>  dw[k] = sum_t rows[t+k]^T g[t],  dx[t] = sum_k g[t-k] w[k]^T;
         # the rows of g that straddle two sequences are zero, so no window needs to know where one ends
-        tail = xp.zeros((n, k - 1, f), dtype=grad.dtype, device=device_of(grad))
-        g = xp.reshape(xp.concat([grad, tail], axis=1), (n * length, f))
+        g = xp.reshape(pad_axis(grad, 0, k - 1), (n * length, f))
         grad_w = _correlate_rows_grad_w(rows, g, k)
         if not need_x:
             return None, grad_w
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
-        grad_x = _correlate_rows(pad_rows(g, k - 1, 0), transposed)[: n * length, :]
+        grad_x = _correlate_rows(pad_axis(g, k - 1, 0, axis=0), transposed)[: n * length, :]
         return xp.reshape(grad_x, (n, length, c)), grad_w
 
     return y, pullback
@@ -197,12 +186,55 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
             return None, grad_w
         spread, reach = _spread(grad, stride), (kernel_size - 1) * dilation
         unread = length - reach - spread.shape[1]
-        ends = [
-            xp.zeros((n, size, f), dtype=grad.dtype, device=device_of(grad))
-            for size in (reach, reach + unread)
-        ]
-        padded = xp.concat([ends[0], spread, ends[1]], axis=1)
+        padded = pad_axis(spread, reach, reach + unread)
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
         return _correlate_taps(padded, transposed, 1, dilation), grad_w
 
     return _correlate_taps(x, w, stride, dilation), pullback
+
+
+# ---------------------------------------------------------------- the largest value along a sequence
+
+
+@operation
+def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, Array]:
+    """max_l y[n, l, f] of the correlation y, and the first l that has it.
+
+        y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
+
+    Shapes
+    ------
+    x : (N, L, C);  w : (K, C, F);  both results : (N, F), the second of integers
+    """
+    xp = array_namespace(x)
+    y, _ = conv1d_vjp(x, w, stride, dilation)
+    return xp.max(y, axis=1), xp.argmax(y, axis=1)
+
+
+@operation
+def conv1d_max_grad_w(
+    x: Array, positions: Array, grad: Array, kernel_size: int, stride: int = 1, dilation: int = 1
+) -> Array:
+    """dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c], l being the positions.
+
+    Shapes
+    ------
+    x : (N, L, C);  positions, grad : (N, F);  dw : (K, C, F)
+    """
+    xp, (n, length, c), f = array_namespace(x), x.shape, grad.shape[1]
+    kind, device = positions.dtype, device_of(x)
+    rows = xp.reshape(x, (n * length, c))
+    first = xp.arange(n, dtype=kind, device=device)[:, None] * length + positions * stride
+    taps = xp.arange(kernel_size, dtype=kind, device=device) * dilation
+    at = xp.reshape(first[:, :, None] + taps, (n * f * kernel_size,))
+    windows = xp.reshape(xp.take(rows, at, axis=0), (n, f, kernel_size * c))
+    total = xp.sum(windows * grad[:, :, None], axis=0)
+    return xp.permute_dims(xp.reshape(total, (f, kernel_size, c)), (1, 2, 0))
+
+
+def spread_to_positions(positions: Array, grad: Array, count: int) -> Array:
+    """The gradient with respect to y, (N, count, F): g at the winning positions, 0 elsewhere."""
+    xp, device = array_namespace(grad), device_of(grad)
+    steps = xp.reshape(xp.arange(count, dtype=positions.dtype, device=device), (1, count, 1))
+    zero = xp.zeros((), dtype=grad.dtype, device=device)
+    return xp.where(positions[:, None, :] == steps, grad[:, None, :], zero)

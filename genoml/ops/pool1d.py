@@ -10,8 +10,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
-from genoml.ops.pad import pad_length
+from genoml.ops.arrays import pad_axis
+from genoml.ops.dispatch import operation
 
 #: grad of the output -> grad of the input
 PoolPullback: TypeAlias = Callable[[Array], Array]
@@ -41,7 +41,7 @@ def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) ->
     if short <= 0:
         return _max_pool_whole(x, size, stride, count)
     # the values behind the end are never larger, and come last: they never take a gradient from a real one
-    y, back = _max_pool_whole(pad_length(x, 0, short, -math.inf), size, stride, count)
+    y, back = _max_pool_whole(pad_axis(x, 0, short, -math.inf), size, stride, count)
     return y, lambda grad: back(grad)[:, :length, :]
 
 
@@ -97,25 +97,17 @@ def _gather_windows(parts: list[Array], length: int, stride: int) -> Array:
     n, count, channels = parts[0].shape
     shifts = -(-len(parts) // stride)
     blocks = count + shifts - 1
-
-    def zeros(size: int) -> Array:
-        return xp.zeros((n, size, channels), dtype=parts[0].dtype, device=device_of(parts[0]))
-
+    empty = xp.zeros((n, blocks, channels), dtype=parts[0].dtype, device=device_of(parts[0]))
     columns = []
     for r in range(min(stride, len(parts))):
-        shifted = [
-            xp.concat([zeros(q), part, zeros(shifts - 1 - q)], axis=1) if shifts > 1 else part
-            for q, part in enumerate(parts[r::stride])
-        ]
+        shifted = [pad_axis(part, q, shifts - 1 - q) for q, part in enumerate(parts[r::stride])]
         total = shifted[0]
         for part in shifted[1:]:
             total = total + part
         columns.append(total)
-    columns += [zeros(blocks)] * (stride - len(columns))
+    columns += [empty] * (stride - len(columns))
     full = xp.reshape(xp.stack(columns, axis=2), (n, blocks * stride, channels))
-    if blocks * stride >= length:
-        return full[:, :length, :]
-    return xp.concat([full, zeros(length - blocks * stride)], axis=1)
+    return pad_axis(full[:, :length, :], 0, max(length - blocks * stride, 0))
 
 
 @operation

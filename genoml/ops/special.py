@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 _LARGE_FLOAT_EPS = 1e-10

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 
 from genoml import nn, ops
-from genoml.ops._dispatch import Operation
+from genoml.ops.dispatch import Operation
 from proof.accuracy import FUNCTIONS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient, on_numpy, worst
 from proof.operation_cases import OperationCase, cases

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend, get_backend
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 from support.backends import ReadOnlyNumpyBackend, StrictBackend
 
 HOST_VALUES = [

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
 
 #: grad of y -> sum g, sum g (x - mean) or None, and a function of (factor, slope, constant) that gives dL/dx
@@ -81,3 +81,20 @@ def squares_around(rows: Array, mean: Array) -> Array:
     xp = array_namespace(rows)
     centred = rows - mean
     return xp.sum(centred * centred, axis=0)
+
+
+@operation
+def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
+    """(x - mean) / sqrt(var + eps) over the axes, with the biased variance; and its pullback."""
+    xp = array_namespace(x)
+    centred = x - xp.mean(x, axis=axes, keepdims=True)
+    scale = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + eps)
+    normed = centred * scale
+
+    def pullback(grad: Array) -> Array:
+        # mean and scale s depend on every x: dx = s (g - mean(g) - xhat mean(g xhat))
+        mean = xp.mean(grad, axis=axes, keepdims=True)
+        along = xp.mean(grad * normed, axis=axes, keepdims=True)
+        return scale * (grad - mean - normed * along)
+
+    return normed, pullback
