@@ -192,7 +192,7 @@ class MotifLayer(Layer):
 
     def probabilities(self) -> Array:
         """(n_motifs, 4, width): the softmax of the logits over the bases."""
-        return softmax(self.logits, axis=1)  # type: ignore[no-any-return]
+        return softmax(self.logits, axis=1)
 
     def log_odds(self) -> Array:
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""

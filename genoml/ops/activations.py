@@ -115,7 +115,8 @@ def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
 
     dt/dz = (1 - t^2) du/dz, so dy/dz = (1 + t) / 2 + z (1 - t^2) sqrt(2 / pi) (1 + 3 * 0.044715 z^2) / 2.
     """
-    xp, scale, cubic = array_namespace(z), math.sqrt(2.0 / math.pi), 0.044715
+    xp = array_namespace(z)
+    scale, cubic = math.sqrt(2.0 / math.pi), 0.044715
     t = xp.tanh(scale * (z * (1.0 + cubic * (z * z))))
 
     def back(grad: Array) -> Array:
@@ -201,7 +202,7 @@ def masked_softmax(scores: Array, allowed: Array | None) -> Array:
     ``softmax_gradient`` is its gradient too: where y = 0, dL/dx = 0.
     """
     if allowed is None:
-        return softmax(scores)  # type: ignore[no-any-return]
+        return softmax(scores)
     xp = array_namespace(scores)
     scores = allow(scores, allowed)
     powers = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))

@@ -80,7 +80,8 @@ def segment_sum(rows: Array, keys: Array, count: int) -> Array:
     ------
     rows : (T, F);  keys : (T,) integers;  out : (count, F)
     """
-    xp, (total, features), device = array_namespace(rows), rows.shape, device_of(rows)
+    xp, device = array_namespace(rows), device_of(rows)
+    total, features = rows.shape
     zero = xp.zeros((), dtype=rows.dtype, device=device)
     if total == 0:
         return xp.zeros((count, features), dtype=rows.dtype, device=device)

@@ -1,15 +1,15 @@
-"""One-dimensional cross-correlation as matrix products, with both gradients.
+"""One-dimensional cross-correlation as matrix products, with both gradients, and its maximum over the length.
 
 Arrays are channels-last: x (N, L, C), w (K, C, F) -> y (N, Lo, F), with
 Lo = (L - (K - 1) dilation - 1) // stride + 1.
-Two algorithms, chosen by shape:
+There are two algorithms, chosen by shape:
 
 phases
-    The batch is one long sequence of N L rows. Rows r, r + K, r + 2K, ... of its im2col matrix are the
-    memory from r C on, reshaped; so the correlation is K large products without a copy of the windows.
-    Windows that straddle two sequences are computed and cut off. Stride and dilation 1.
+    For stride and dilation 1. The batch is taken as one long sequence of N L rows. Rows r, r + K, r + 2K, ... of its
+    im2col matrix are the memory from r C on, reshaped. So the correlation is K large products, and no window is
+    copied. Windows that straddle two sequences are computed too, and cut off.
 taps
-    One product for each kernel position: y = sum_k x[k dilation :: stride] @ w[k]. Any stride and dilation.
+    For any stride and dilation. One product for each kernel position: y = sum_k x[k dilation :: stride] @ w[k].
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ Algorithm: TypeAlias = Literal["phases", "taps"]
 
 
 def output_length(length: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> int:
-    """Positions at which the dilated kernel lies inside the sequence, every ``stride``-th of them."""
+    """Number of outputs: every ``stride``-th position at which the dilated kernel lies inside the sequence."""
     return (length - (kernel_size - 1) * dilation - 1) // stride + 1
 
 
 def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) -> Algorithm:
-    """``phases`` where it applies; ``taps`` for strides, dilations, and kernels that span the sequence.
+    """``phases`` for stride and dilation 1 and kernels up to half the sequence; else ``taps``.
 
-    Phases computes ``length`` positions where ``length - kernel_size + 1`` are wanted, which is waste once
-    the kernel is longer than half the sequence.
+    Phases computes ``length`` positions although only ``length - kernel_size + 1`` are wanted. That is too much waste
+    once the kernel is longer than half the sequence.
     """
     if stride == 1 and dilation == 1 and 2 * kernel_size <= length + 1:
         return "phases"
@@ -63,15 +63,16 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
 def grouped_conv1d_vjp(
     x: Array, w: Array, groups: int, stride: int = 1, dilation: int = 1
 ) -> tuple[Array, ConvPullback]:
-    """The correlation of each block of channels with its own kernels, group by group.
+    """Grouped correlation: each group of channels with its own kernels, and the pullback.
 
     Shapes
     ------
-    x : (N, L, C);  w : (K, C / groups, F), kernels in the order of their groups;  y and grad : (N, Lo, F)
+    x : (N, L, C);  w : (K, C / groups, F), kernels ordered by group;  y and grad : (N, Lo, F)
     """
     if groups == 1:
         return conv1d_vjp(x, w, stride, dilation)  # type: ignore[no-any-return]
-    xp, c, f = array_namespace(x), w.shape[1], w.shape[2] // groups
+    xp = array_namespace(x)
+    c, f = w.shape[1], w.shape[2] // groups
     outputs, pullbacks = [], []
     for g in range(groups):
         part, kernels = x[:, :, g * c : (g + 1) * c], w[:, :, g * f : (g + 1) * f]
@@ -80,7 +81,7 @@ def grouped_conv1d_vjp(
         pullbacks.append(back)
 
     def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
-        # the groups share neither channels nor kernels, so their gradients stand side by side
+        # the groups share neither channels nor kernels, so their gradients are concatenated
         parts = [back(grad[:, :, g * f : (g + 1) * f], need_x) for g, back in enumerate(pullbacks)]
         grad_x = xp.concat([part[0] for part in parts], axis=2) if need_x else None
         return grad_x, xp.concat([part[1] for part in parts], axis=2)
@@ -94,7 +95,8 @@ def grouped_conv1d_vjp(
 def _correlate_rows(rows: Array, w: Array) -> Array:
     """rows (T, C) -> y (T, F), y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
     xp = array_namespace(rows)
-    (t, c), (k, _, f) = rows.shape, w.shape
+    t, c = rows.shape
+    k, _, f = w.shape
     n = -(-t // k)
     flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
     kernel = xp.reshape(w, (k * c, f))
@@ -105,7 +107,8 @@ def _correlate_rows(rows: Array, w: Array) -> Array:
 def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
     """dw[k] = sum_t rows[t + k]^T @ grad[t], phase by phase."""
     xp = array_namespace(rows)
-    (t, c), f = rows.shape, grad.shape[1]
+    t, c = rows.shape
+    f = grad.shape[1]
     n = -(-t // k)
     flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
     by_phase = xp.reshape(pad_axis(grad, 0, n * k - t, axis=0), (n, k, f))
@@ -117,15 +120,16 @@ def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
 
 
 def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
-    """The correlation by phases; stride and dilation 1."""
+    """The correlation by phases, for stride and dilation 1."""
     xp = array_namespace(x)
-    (n, length, c), (k, _, f) = x.shape, w.shape
+    n, length, c = x.shape
+    k, _, f = w.shape
     rows = xp.reshape(x, (n * length, c))
     y = xp.reshape(_correlate_rows(rows, w), (n, length, f))[:, : length - k + 1, :]
 
     def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
         # y[t] = sum_k rows[t+k] w[k]  =>  dw[k] = sum_t rows[t+k]^T g[t],  dx[t] = sum_k g[t-k] w[k]^T;
-        # the rows of g that straddle two sequences are zero, so no window needs to know where one ends
+        # the rows of g that straddle two sequences are zero, so sequences need no separate treatment
         g = xp.reshape(pad_axis(grad, 0, k - 1), (n * length, f))
         grad_w = _correlate_rows_grad_w(rows, g, k)
         if not need_x:
@@ -141,7 +145,7 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
 
 
 def _tap(x: Array, k: int, count: int, stride: int, dilation: int) -> Array:
-    """The rows that kernel position k meets, as a matrix (N count, C)."""
+    """The rows of x under kernel position k, as a matrix (N count, C)."""
     xp = array_namespace(x)
     start = k * dilation
     rows = x[:, start : start + (count - 1) * stride + 1 : stride, :]
@@ -150,7 +154,8 @@ def _tap(x: Array, k: int, count: int, stride: int, dilation: int) -> Array:
 
 def _correlate_taps(x: Array, w: Array, stride: int, dilation: int) -> Array:
     xp = array_namespace(x)
-    (n, length, _), (kernel_size, _, f) = x.shape, w.shape
+    n, length, _ = x.shape
+    kernel_size, _, f = w.shape
     count = output_length(length, kernel_size, stride, dilation)
     total = _tap(x, 0, count, stride, dilation) @ w[0, :, :]
     for k in range(1, kernel_size):
@@ -159,7 +164,7 @@ def _correlate_taps(x: Array, w: Array, stride: int, dilation: int) -> Array:
 
 
 def _spread(grad: Array, stride: int) -> Array:
-    """Put stride - 1 zeros between positions: the gradient of taking every stride-th one."""
+    """grad with stride - 1 zeros between positions, the gradient of taking every stride-th position."""
     if stride == 1:
         return grad
     xp = array_namespace(grad)
@@ -170,9 +175,10 @@ def _spread(grad: Array, stride: int) -> Array:
 
 
 def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, ConvPullback]:
-    """The correlation by kernel positions; any stride and dilation."""
+    """The correlation by kernel positions, for any stride and dilation."""
     xp = array_namespace(x)
-    (n, length, _), (kernel_size, _, f) = x.shape, w.shape
+    n, length, _ = x.shape
+    kernel_size, _, f = w.shape
     count = output_length(length, kernel_size, stride, dilation)
 
     def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
@@ -193,12 +199,12 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
     return _correlate_taps(x, w, stride, dilation), pullback
 
 
-# ---------------------------------------------------------------- the largest value along a sequence
+# ---------------------------------------------------------------- maximum over the length, a motif scan
 
 
 @operation
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, Array]:
-    """max_l y[n, l, f] of the correlation y, and the first l that has it.
+    """max_l y[n, l, f] of the correlation y, and the first l where it is reached.
 
         y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
 
@@ -215,13 +221,17 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
 def conv1d_max_grad_w(
     x: Array, positions: Array, grad: Array, kernel_size: int, stride: int = 1, dilation: int = 1
 ) -> Array:
-    """dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c], l being the positions.
+    """dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c], where l are the positions of the maxima.
+
+    Only the winning windows count: a sum over N F windows of K C values, where a full correlation's runs over N L F.
 
     Shapes
     ------
     x : (N, L, C);  positions, grad : (N, F);  dw : (K, C, F)
     """
-    xp, (n, length, c), f = array_namespace(x), x.shape, grad.shape[1]
+    xp = array_namespace(x)
+    n, length, c = x.shape
+    f = grad.shape[1]
     kind, device = positions.dtype, device_of(x)
     rows = xp.reshape(x, (n * length, c))
     first = xp.arange(n, dtype=kind, device=device)[:, None] * length + positions * stride
@@ -233,7 +243,7 @@ def conv1d_max_grad_w(
 
 
 def spread_to_positions(positions: Array, grad: Array, count: int) -> Array:
-    """The gradient with respect to y, (N, count, F): g at the winning positions, 0 elsewhere."""
+    """The gradient with respect to y, (N, count, F): g at the positions of the maxima, 0 elsewhere."""
     xp, device = array_namespace(grad), device_of(grad)
     steps = xp.reshape(xp.arange(count, dtype=positions.dtype, device=device), (1, count, 1))
     zero = xp.zeros((), dtype=grad.dtype, device=device)
