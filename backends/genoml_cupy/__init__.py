@@ -1,4 +1,4 @@
-"""CuPy: the CUDA backend. One GPU a process, chosen by ``CUDA_VISIBLE_DEVICES``; see docs/gpu.md."""
+"""CuPy, the CUDA backend. A process uses one GPU, chosen by ``CUDA_VISIBLE_DEVICES``; see docs/gpu.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CupyBackend(Backend):
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """Kernels of our own, and the library's special functions."""
+        """genoml's own kernels, and CuPy's special functions."""
         return self._twins
 
     def owns(self, array: object) -> bool:
@@ -60,7 +60,7 @@ class CupyBackend(Backend):
         return self.cupy.asarray(values, dtype=dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray:
-        """Copy to the host; this waits for the GPU."""
+        """A copy on the host. This waits for the GPU."""
         return np.asarray(self.cupy.asnumpy(array))
 
     def synchronize(self) -> None:
@@ -80,8 +80,8 @@ class CupyBackend(Backend):
     def tf32(self) -> bool:
         """Whether float32 matrix products round their factors to 10 bits, for tensor cores.
 
-        Off unless the environment has ``CUPY_TF32=1``; may be set. It reaches products of two matrices, which is
-        what convolutions and dense layers are made of.
+        Off unless the environment has ``CUPY_TF32=1``; it can also be set here. It affects products of two matrices,
+        of which convolutions and dense layers consist.
         """
         from cupy._core import _routines_linalg as linalg
 

@@ -1,4 +1,4 @@
-"""Kernels of ``kernels/*.cu``: where their sources are, and how one is launched."""
+"""The CUDA kernels of ``kernels/*.cu``: their sources, and how to launch one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SHARED_BYTES = 48 * 1024
 
 @cache
 def source(file: str) -> str:
-    """The text of kernels/FILE.cu, with what all of them share in front."""
+    """The text of kernels/FILE.cu, after the lines that all kernels share."""
     folder = files("genoml_cupy") / "kernels"
     return "".join((folder / name).read_text(encoding="utf-8") for name in ("common.cuh", f"{file}.cu"))
 
 
 class Kernels:
-    """Launches kernels on arrays of one library; here of CuPy, and in the tests of NumPy, compiled for the host."""
+    """Base of what launches kernels: on CuPy arrays here, and in the tests on NumPy arrays, compiled for the host."""
 
     #: the library: functions of the Array API standard that allocate, and ``ascontiguousarray``
     xp: Any
@@ -46,13 +46,13 @@ class Kernels:
     ) -> None:
         """Queue the kernel ``name`` of kernels/FILE.cu, compiled for ``dtype``.
 
-        Arguments are arrays and NumPy scalars, whose dtypes are those of the kernel's parameters.
+        The arguments are arrays and NumPy scalars with the dtypes of the kernel's parameters.
         """
         raise NotImplementedError(f"{type(self).__name__} must define launch")
 
 
 class CudaKernels(Kernels):
-    """Kernels on the current GPU, compiled by NVRTC when first used, and kept on disk by CuPy."""
+    """Launches kernels on the current GPU. NVRTC compiles them at first use, and CuPy keeps them on disk."""
 
     def __init__(self) -> None:
         import cupy

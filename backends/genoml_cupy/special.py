@@ -1,4 +1,4 @@
-"""CuPy's own special functions: one kernel each, where the standard versions take some thirty."""
+"""CuPy's own special functions: one kernel each; the standard versions launch some thirty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy: the CPU backend, and the reference that the others are compared with."""
+"""NumPy, the CPU backend: the reference with which the others are compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genoml_numpy.memory import keep_freed_memory
 
 
 def compiled_twins() -> Mapping[str, Callable[..., Any]]:
-    """All twins, those of Numba in place of NumPy's; ImportError without it."""
+    """All twins, with Numba's in place of NumPy's; ImportError without Numba."""
     from genoml_numpy import compiled, twins
 
     return {**twins.TWINS, **compiled.TWINS}
@@ -36,9 +36,9 @@ class NumpyBackend(Backend):
 
     @cached_property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """CPU versions of operations: written with NumPy, and where Numba is installed some that it compiles.
+        """CPU versions of operations, in NumPy; where Numba is installed, some that it compiles.
 
-        ``GENOML_COMPILED=0`` does without Numba; ``GENOML_COMPILED=1`` makes its absence an error.
+        ``GENOML_COMPILED=0`` disables Numba; ``GENOML_COMPILED=1`` makes its absence an error.
         """
         from genoml_numpy.twins import TWINS
 

@@ -1,10 +1,10 @@
-"""Freed memory kept for the next array.
+"""Keeps freed memory for the next array.
 
-glibc gives large arrays back to the kernel when they are freed, and every training step then pays for its pages
-again: a third of a step's time for arrays of some MB, measured, and a quarter for the gradients and moments of
-large dense layers. With these settings all blocks come from one heap and stay in it: nothing is mapped apart, and
-the threads that compute parts of a batch share the heap, so that each finds what another has freed. What lies
-free at its end beyond 1 GB is given back. ``GENOML_KEEP_MEMORY=0`` leaves malloc as it is.
+glibc returns large arrays to the kernel when they are freed, and every training step then pays for its pages
+again. Measured, that is a third of a step's time for arrays of some MB, and a quarter for the gradients and moments
+of large dense layers. With these settings all blocks come from one heap and stay in it. The threads that compute
+parts of a batch share the heap, so that each can use what another has freed. Free memory beyond 1 GB at the heap's
+end is returned. ``GENOML_KEEP_MEMORY=0`` leaves malloc as it is.
 """
 
 from __future__ import annotations

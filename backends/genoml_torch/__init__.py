@@ -1,4 +1,4 @@
-"""PyTorch tensors as arrays: for checking genoml against it, and for data that already lives there.
+"""PyTorch tensors as arrays, to check genoml against PyTorch, and for data that is already there.
 
 Autograd is not used; every operation runs on tensors that require no gradient.
 """

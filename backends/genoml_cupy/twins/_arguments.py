@@ -1,4 +1,4 @@
-"""What twins pass to their kernels: strides, sizes, grids."""
+"""Arguments of kernels: strides, sizes and grids."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ THREADS, BLOCKS = 256, 1 << 16
 
 
 def covered(*arrays: Array) -> bool:
-    """Whether the kernels are compiled for these: one floating-point dtype, and at least one value each."""
+    """Whether the kernels cover these arrays: one floating-point dtype, and no empty array."""
     dtypes = {str(array.dtype) for array in arrays}
     return len(dtypes) == 1 and dtypes <= set(REALS) and all(array.size for array in arrays)
 
 
 def indices(*values: int) -> tuple[np.int64, ...]:
-    """Parameters of type index_t."""
+    """Arguments of type index_t."""
     return tuple(map(np.int64, values))
 
 
@@ -36,17 +36,17 @@ def elementwise(count: int) -> tuple[Size, Size]:
 
 
 def rowwise(rows: int, threads: int) -> tuple[Size, Size]:
-    """Grid and block for a block a row."""
+    """Grid and block with one block for each row."""
     return (min(rows, BLOCKS), 1, 1), (threads, 1, 1)
 
 
 def real(dtype: Any, value: float) -> np.generic:
-    """A parameter of type REAL."""
+    """An argument of type REAL."""
     number: np.generic = np.dtype(str(dtype)).type(value)
     return number
 
 
 def rows_of(array: Array) -> tuple[int, int]:
-    """Rows and size of the matrix that an array's last axis makes."""
+    """Number of rows, and their size, of an array taken as a matrix of its last axis."""
     size = array.shape[-1]
     return math.prod(array.shape) // size, size

@@ -1,4 +1,4 @@
-"""Standardisation over the last axis and its gradient, one kernel each: layer normalisation."""
+"""Standardisation over the last axis (layer normalisation) and its gradient, one kernel each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rectifier with the affine map before it and the pooling behind it: one kernel forward, one for its gradient."""
+"""Scale, shift, ReLU and max pooling: one kernel forward, and one for the gradient."""
 
 from __future__ import annotations
 

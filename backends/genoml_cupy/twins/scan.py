@@ -1,4 +1,4 @@
-"""The largest value of a correlation, which itself never goes through memory, and its sparse gradient."""
+"""The maximum of a correlation, which is never written to memory, and its sparse gradient."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Correlations over bases: numbers are looked up in tables of short words instead of being multiplied by 0 and 1.
+"""Correlation of kernels with one-hot bases, by looking up words of bases in tables.
 
-With one-hot rows, sum_{k, c} w[k, c, f] x[l + k, c] is a sum of K numbers, one a base. The numbers of ``span``
-neighbouring bases are added up before, for each of the 5^span words (a fifth letter stands for a row of zeros), so
-that a position takes K / span additions a filter instead of 4 K multiplications. The gradient of the kernels is
-added up by words in the same way. Rows that are not one-hot are noticed, and left to the NumPy twins.
+With one-hot rows, sum_{k, c} w[k, c, f] x[l + k, c] is a sum of K numbers, one for each base. The numbers of ``span``
+neighbouring bases are added up in advance for each of the 5^span words (a fifth letter stands for a row of zeros). So a
+position takes K / span additions a filter and not 4 K multiplications. The gradient of the kernels is added up by
+words in the same way. Input with rows that are not one-hot is left to the NumPy twins.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _LEAST = 1 << 14
 
 
 def _span(kernel_size: int, filters: int) -> int:
-    """Letters a word: the most whose tables stay in the cache."""
+    """Letters of a word: the largest number whose tables fit the cache."""
     fits = [span for span in (1, 2, 3, 4) if 5**span * filters <= _TABLE]
     return min(max(fits, default=1), kernel_size)
 
 
 def tables_of(w: np.ndarray, span: int) -> np.ndarray:
-    """Sums of the kernels' numbers, (words a kernel, 5^span, F): entry j of table t stands for the word j there."""
+    """Sums of the kernels' numbers, (words a kernel, 5^span, F): entry j of table t is for word j at place t."""
     k, _, f = w.shape
     count = -(-k // span)
     letters = np.zeros((count * span, 5, f), w.dtype)
@@ -55,7 +55,7 @@ def kernels_of(tables: np.ndarray, kernel_size: int) -> np.ndarray:
 
 
 def _codes(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
-    """Base codes, 4 for a row of zeros; None if this is not for tables."""
+    """Base codes, 4 for a row of zeros; None if tables do not apply."""
     (n, length, c), (k, _, f) = x.shape, w.shape
     if c != 4 or x.dtype != np.float32 or w.dtype != np.float32 or k < 2 or n * length * f < _LEAST:
         return None
@@ -64,7 +64,7 @@ def _codes(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
 
 
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d.conv1d_vjp; covers one-hot x and stride and dilation 1, else the NumPy twin does."""
+    """See genoml.ops.conv1d.conv1d_vjp; covers one-hot x and stride and dilation 1; else the NumPy twin runs."""
     codes = _codes(x, w) if stride == dilation == 1 else None
     if codes is None:
         return plain.conv1d_vjp(x, w, stride, dilation)

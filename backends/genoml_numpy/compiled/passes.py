@@ -33,7 +33,7 @@ def add_squares(rows: Any, mean: Any, total: Any) -> None:
 
 @compiled(NOTHING, _ROWS, _ROW, _ROW, _ROW, INT, written(FLOAT, 3), written(BYTE, 3), written(FLOAT, 3))
 def rectify(x: Any, mean: Any, scale: Any, shift: Any, size: Any, y: Any, winner: Any, centred: Any) -> None:
-    """y, which row of each window won, and its x - mean; below 0 the scale turns the order round."""
+    """y, the row of each window's maximum, and x - mean there. Where the scale is below 0, the smallest x wins."""
     channels = x.shape[2]
     best, place, sign = np.empty(channels, np.float32), np.empty(channels, np.int32), np.sign(scale)
     for n in range(x.shape[0]):
@@ -86,7 +86,7 @@ def add_gradients(grad: Any, y: Any, centred: Any, g: Any, sums: Any) -> None:
 
 @compiled(NOTHING, _ROWS, given(BYTE, 3), _ROW, INT, written(FLOAT, 3))
 def spread(g: Any, winner: Any, factor: Any, size: Any, out: Any) -> None:
-    """factor g at the winners, zeros elsewhere."""
+    """factor g at the rows of the maxima, zeros elsewhere."""
     for n in range(out.shape[0]):
         for position in range(out.shape[1]):
             window, k = position // size, np.uint8(position % size)
@@ -103,7 +103,7 @@ def spread(g: Any, winner: Any, factor: Any, size: Any, out: Any) -> None:
 def spread_less_mean(
     x: Any, g: Any, winner: Any, mean: Any, factor: Any, slope: Any, constant: Any, size: Any, out: Any
 ) -> None:
-    """factor g at the winners, less slope (x - mean) + constant everywhere."""
+    """factor g at the rows of the maxima, minus slope (x - mean) + constant everywhere."""
     for n in range(out.shape[0]):
         for position in range(out.shape[1]):
             window, k = position // size, np.uint8(position % size)

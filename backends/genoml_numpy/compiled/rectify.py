@@ -1,4 +1,4 @@
-"""A rectifier with normalisation and pooling around it, in one pass over memory forward and one backward."""
+"""Normalisation, ReLU and max pooling, in one pass over memory forward and one backward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of the compiled functions' arguments: C-contiguous, read-only where they are only read."""
+"""Argument types of the compiled functions: C-contiguous arrays, read-only where they are only read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ INT, FLAG, NOTHING = types.int64, types.boolean, types.void
 
 
 def given(kind: Any, dimensions: int) -> Any:
-    """An array that is read."""
+    """The type of an array that is read."""
     return types.Array(kind, dimensions, "C", readonly=True)
 
 
 def written(kind: Any, dimensions: int) -> Any:
-    """An array that is written to."""
+    """The type of an array that is written to."""
     return types.Array(kind, dimensions, "C")
 
 
@@ -25,7 +25,7 @@ FLOAT, BYTE, PLACE = types.float32, types.uint8, types.int32
 
 
 def compiled(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile for these types alone, once a machine; the interpreter's lock is let go of while it runs."""
+    """Decorator: compile for these types alone, once on each machine, and release the GIL while it runs."""
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
         [result(*arguments)], nogil=True, cache=True, error_model="numpy"
     )

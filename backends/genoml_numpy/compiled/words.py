@@ -37,7 +37,7 @@ def read_codes(x: Any, codes: Any) -> Any:
 
 @compiled(NOTHING, _CODES, INT, INT, written(PLACE, 1))
 def _spell(codes: Any, n: Any, span: Any, found: Any) -> None:
-    """The number of the word that begins at each position; zeros stand behind the end."""
+    """The number of the word that begins at each position; the sequence is followed by zeros."""
     length = codes.shape[1]
     for position in range(length):
         word = 0
@@ -48,7 +48,7 @@ def _spell(codes: Any, n: Any, span: Any, found: Any) -> None:
 
 @compiled(NOTHING, _TABLES, given(PLACE, 1), INT, INT, written(FLOAT, 1))
 def _look_up(tables: Any, spelled: Any, position: Any, span: Any, y: Any) -> None:
-    """y[f] = sum_t tables[t, word at position + t span, f]; several tables a pass, since y is then written less."""
+    """y[f] = sum_t tables[t, word at position + t span, f]. Several tables a pass, so that y is written less often."""
     count = tables.shape[0]
     first = tables[0, spelled[position]]
     t = 1
@@ -84,9 +84,9 @@ def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
 
 @compiled(NOTHING, _CODES, _TABLES, INT, INT, written(FLOAT, 2), written(PLACE, 2))
 def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions: Any) -> None:
-    """The largest value of the correlation over ``count`` positions, and the first position that has it.
+    """The largest value of the correlation over ``count`` positions, and the first position where it is reached.
 
-    The sums stand here once more, two tables a pass: a call for each position would take as long as they do.
+    The sums are written out here again, two tables a pass, because a call for each position would double the time.
     """
     words, filters = tables.shape[0], tables.shape[2]
     spelled, y = np.empty(codes.shape[1], np.int32), np.empty(filters, np.float32)
@@ -121,7 +121,7 @@ def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions
 
 @compiled(NOTHING, _CODES, given(FLOAT, 3), INT, written(FLOAT, 3))
 def add_up(codes: Any, grad: Any, span: Any, sums: Any) -> None:
-    """sums[t, word, f] += grad[n, l, f] for the word at l + t span: the transpose of the correlation."""
+    """sums[t, word, f] += grad[n, l, f] for the word at l + t span, the transpose of the correlation."""
     spelled = np.empty(codes.shape[1], np.int32)
     for n in range(codes.shape[0]):
         _spell(codes, n, span, spelled)

@@ -1,6 +1,6 @@
-"""Adam's update block by block: what lies between its operations stays in the core's cache.
+"""Adam's update block by block, so that intermediate results stay in the core's cache.
 
-The standard version writes ten arrays of the parameter's size through memory; this one writes the three results.
+The standard version writes ten arrays of the parameter's size to memory; this one writes the three results.
 """
 
 from __future__ import annotations

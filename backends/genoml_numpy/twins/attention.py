@@ -1,9 +1,9 @@
-"""Attention tile by tile, so that scores stay in the core's cache.
+"""Plain attention, tile by tile, so that scores stay in the core's cache.
 
 The standard version passes the length x length matrix of every head through memory some ten times, and keeps it for
-the backward pass. Here it never exists, unless it is asked for: forward keeps each query's sum, from which backward
-makes its weights again (FlashAttention, Dao et al. 2022, arXiv:2205.14135). Scores that are known to be small need no
-shift by their maximum, which saves two passes of five.
+the backward pass. Here the matrix is made only if the weights are asked for. Forward keeps each query's sum, from which
+backward computes the weights again (FlashAttention, Dao et al. 2022, arXiv:2205.14135). If all scores are known to be
+small, their maximum need not be subtracted, which saves two passes of five.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _largest_scores(head: _Head) -> Any:
 def _attend(
     head: _Head, top: np.ndarray, inverse: np.ndarray, y: np.ndarray, weights: np.ndarray | None
 ) -> None:
-    """y = W v, and the inverse sums; the weights too if there is a place for them."""
+    """Write y = W v and the inverse sums, and the weights unless they are None."""
     length = len(head.query)
     held = np.empty((_QUERIES, _KEYS), y.dtype)
     ones = np.ones((length, 1), y.dtype)

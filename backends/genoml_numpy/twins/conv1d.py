@@ -1,7 +1,7 @@
 """Convolution by phases, written straight into the interleaved rows of the output.
 
-The standard version computes each phase apart and stacks them, which copies the output once more; here BLAS
-writes every K-th row of one array. No padding of the input is needed either.
+The standard version computes each phase separately and stacks them, which copies the output once more. Here BLAS
+writes every K-th row of one array. The input needs no padding either.
 """
 
 from __future__ import annotations

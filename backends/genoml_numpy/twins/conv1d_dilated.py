@@ -1,8 +1,8 @@
 """Dilated convolution on the batch as one sequence of rows, block by block.
 
-The standard version copies the rows that each kernel position meets, sequence by sequence, and adds up whole
-arrays. Read as one sequence, the rows that position k meets are those from k times the dilation on, in place; and
-in blocks the sums stay in the core's cache. Rows whose window straddles two sequences are computed and cut off.
+The standard version copies the rows under each kernel position, sequence by sequence, and adds up whole arrays. Read
+as one sequence, the rows under position k begin k times the dilation later, and need no copy. The sums are made in
+blocks that stay in the core's cache. Rows whose window straddles two sequences are computed and cut off.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BLOCK = 2048
 
 
 def covers(length: int, kernel_size: int, dilation: int) -> bool:
-    """Whether little enough is computed to be cut off: at most half."""
+    """Whether at most half of what is computed is cut off."""
     return 2 * (kernel_size - 1) * dilation <= length
 
 

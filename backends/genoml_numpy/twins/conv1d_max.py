@@ -1,7 +1,7 @@
-"""The largest value of a correlation, some examples at a time, so that no full result goes through memory.
+"""The maximum of a correlation, some examples at a time, so that the full result is never in memory.
 
-NumPy's argmax along a middle axis is ten times slower than its max, so the maximum is sought block by block of
-positions first, and its place only in the block that has it.
+NumPy's argmax along a middle axis is ten times slower than its max. So the maximum is found block by block of
+positions first, and its position only in the block that has it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
 
 
 def _maximum(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The maximum along axis 1, and its first place."""
+    """The maximum along axis 1, and its first position."""
     n, count, f = y.shape
     whole = count // _BLOCK
     blocks = np.empty((n, -(-count // _BLOCK), f), y.dtype)

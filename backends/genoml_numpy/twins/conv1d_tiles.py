@@ -1,9 +1,9 @@
 """Convolution by overlap-save tiles in the frequency domain, with matrix products alone.
 
 A tile is B neighbouring rows, B = 16 or 32, and gives S = B - K + 1 outputs. Its Fourier transform is one small
-product with a constant matrix; in the frequency domain the correlation of a tile is, for each frequency, one
-complex product of matrices, done in three real ones. For K = 11 and B = 32 these are 2.1 multiplications an output
-and pair of channels instead of 11, in single precision at the same order of error.
+product with a constant matrix. In the frequency domain the correlation of a tile is, for each frequency, one
+complex product of matrices, computed as three real ones. For K = 11 and B = 32 that is 2.1 multiplications for each
+output and pair of channels, and not 11, with an error of the same order in single precision.
 
 With X, W, Y the transforms of a tile, a kernel and an output, Y = X conj(W); since the transform is linear and
 unitary but for a factor, the gradients are dW = X conj(G) and dX = G W, G being the transform of dL/dy.
@@ -26,7 +26,7 @@ LEAST_CHANNELS = 48
 
 
 def tile_size(length: int, kernel_size: int, channels: int, filters: int) -> int | None:
-    """The tile length that needs the fewest multiplications, or None where the direct way is as good."""
+    """The tile length with the fewest multiplications, or None where direct computation is as good."""
     if min(channels, filters) < LEAST_CHANNELS:
         return None
     count = length - kernel_size + 1
@@ -71,7 +71,7 @@ def _cut(rows: np.ndarray, size: int, step: int, tiles: int) -> np.ndarray:
 
 
 class _Tiles:
-    """One correlation: what its forward computes and its backward uses."""
+    """One correlation by tiles: its forward and its gradients."""
 
     def __init__(self, x: np.ndarray, w: np.ndarray, size: int) -> None:
         self.n, self.length, self.c = x.shape
@@ -87,7 +87,7 @@ class _Tiles:
         self.w = (self.forward[:, : self.k] @ kernels).reshape(size, self.c, self.f)
 
     def frequencies(self) -> range:
-        """Rows of the real parts; the imaginary part stands ``half`` rows on."""
+        """Rows of the real parts; the imaginary part is ``half`` rows later."""
         return range(2, 2 + self.half)
 
     def output(self) -> np.ndarray:
@@ -128,7 +128,7 @@ class _Tiles:
         return (None if grad_x is None else self._joined(grad_x)), kernels
 
     def _joined(self, grad_x: np.ndarray) -> np.ndarray:
-        """The tiles' gradients back in their sequences; neighbours overlap in K - 1 rows and add up there."""
+        """The tiles' gradients as sequences; neighbouring tiles overlap in K - 1 rows, which are added."""
         rows = (self.inverse @ grad_x.reshape(self.size, -1)).reshape(self.size, self.n, self.tiles, self.c)
         joined = np.zeros((self.n, self.tiles * self.step + self.k - 1, self.c), grad_x.dtype)
         body = joined[:, : self.tiles * self.step].reshape(self.n, self.tiles, self.step, self.c)

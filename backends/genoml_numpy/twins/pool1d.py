@@ -1,7 +1,7 @@
 """Max pooling without the full-size masks of the standard version.
 
-The gradient of a maximum touches one position a window and a channel; here it is scattered there, instead of
-being multiplied with a mask over the whole input.
+The gradient of a maximum goes to one position for each window and channel. Here it is scattered there; the standard
+version multiplies it with a mask over the whole input.
 """
 
 from __future__ import annotations

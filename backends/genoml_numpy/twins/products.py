@@ -1,7 +1,7 @@
-"""The gradient of large dense weights, made once for the whole batch: each thread writes some of its rows.
+"""The gradient of large dense weights, computed once for the whole batch: each thread writes some of its rows.
 
-Otherwise each part of a batch writes a matrix of the weights' full size, and they are added: with DeepSEA's 188 MB on
-two threads that is four times the traffic through memory, and memory is what such a layer waits for.
+Otherwise each part of a batch would write a matrix of the weights' full size, and the matrices would be added. With
+DeepSEA's 188 MB on two threads that is four times the memory traffic, and such a layer is limited by memory.
 """
 
 from __future__ import annotations

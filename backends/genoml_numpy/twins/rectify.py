@@ -1,7 +1,7 @@
-"""A rectifier with normalisation and pooling around it, block by block: between its steps a block stays in the cache.
+"""Normalisation, ReLU and max pooling block by block, so that a block stays in the cache between the steps.
 
 The standard version passes ten arrays of the size of x through memory and keeps three of them. This one reads x once
-forward and once backward, and keeps, of each window, which position won (a byte).
+forward and once backward, and keeps the position of each window's maximum, one byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Block = tuple[slice, slice]
 
 
 def _blocks(n: int, rows: int, width: int) -> Iterator[_Block]:
-    """(examples, rows) whose numbers are about _BLOCK, ``width`` of them a row."""
+    """Blocks (examples, rows) of about _BLOCK numbers, with ``width`` numbers a row."""
     some = max(1, _BLOCK // max(rows * width, 1))
     if some > 1 or rows * width <= _BLOCK:
         for start in range(0, n, some):
@@ -47,7 +47,7 @@ def squares_around(rows: Array, mean: Array) -> Any:
 
 
 class _Windows:
-    """Where the windows of a pooling lie in x (N, L, C), some of them at a time."""
+    """The windows of a pooling of x (N, L, C), in blocks."""
 
     def __init__(self, x: np.ndarray, size: int, ceil_mode: bool) -> None:
         (self.n, self.length, self.channels), self.size = x.shape, size
@@ -56,7 +56,7 @@ class _Windows:
         self.whole = min(self.count, self.length // size)
 
     def __iter__(self) -> Iterator[_Block]:
-        """Blocks of windows; the one that is cut off comes apart."""
+        """Blocks of windows; the last window comes separately if the end cuts it off."""
         if self.whole:
             yield from _blocks(self.n, self.whole, self.size * self.channels)
         if self.whole < self.count:
@@ -126,9 +126,9 @@ def rectified_vjp(
 def _largest(
     taps: list[np.ndarray], sign: np.ndarray | None, best: np.ndarray, winner: np.ndarray | None
 ) -> None:
-    """Into ``best`` the value with the largest z of each window, and into ``winner`` its first place there.
+    """Write the x with the largest z of each window into ``best``, and its first position into ``winner``.
 
-    z grows with x where the scale is above 0, and falls where it is below: there the smallest x wins.
+    z rises with x where the scale is above 0, and falls where it is below 0: there the smallest x wins.
     """
     if sign is not None and winner is not None:
         taps = [tap * sign for tap in taps]
@@ -155,7 +155,7 @@ def _into_x(
     slope: np.ndarray | None,
     constant: np.ndarray | None,
 ) -> np.ndarray:
-    """factor g at the winners, less slope (x - mean) + constant everywhere."""
+    """factor g at the positions of the maxima, minus slope (x - mean) + constant everywhere."""
     out = np.empty(x.shape, g.dtype)
     end = min(places.count * places.size, places.length)
     unread = (slice(0, places.n), slice(end, places.length))
@@ -179,7 +179,7 @@ def _into_x(
 
 
 def _less_mean(x: np.ndarray, mean: Any, slope: Any, constant: Any, out: np.ndarray) -> None:
-    """out = -slope (x - mean) - constant; the difference comes first, which keeps its digits."""
+    """out = -slope (x - mean) - constant; the difference is taken first, to lose no digits."""
     np.subtract(x, mean, out=out)
     out *= -slope
     out -= constant

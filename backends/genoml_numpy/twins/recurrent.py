@@ -1,7 +1,7 @@
-"""The steps of an LSTM in arrays that are made once: a step's numbers stay in the core's cache.
+"""The steps of an LSTM in arrays that are made once, so that a step's numbers stay in the core's cache.
 
-The standard version makes some fifteen arrays a step, and stacks what backward needs; here a step writes where its
-results are to stay, and backward computes each step's slopes when it comes to it.
+The standard version makes some fifteen arrays a step, and stacks what backward needs. Here a step writes its results
+to their final place, and backward computes the derivatives of a step when it gets there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Threefry in uint32, in place and block by block, so that the whole of a block stays in the core's cache."""
+"""Threefry in uint32, in place and block by block, so that a block stays in the core's cache."""
 
 from __future__ import annotations
 
