@@ -21,7 +21,7 @@ from genoml.losses import softmax_cross_entropy
 from genoml.nn import Gradient, Parameter
 from genoml.nn.base import expect_shape
 from genoml.nn.masked import MaskedLayer
-from genoml.nn.softmax import allow, masked_softmax
+from genoml.ops.activations import allow, masked_softmax
 from genoml.optim import AdamW
 from genoml.random import glorot_normal, host_generator
 from genoml.schedules import one_cycle

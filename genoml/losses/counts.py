@@ -20,7 +20,6 @@ from genoml.losses._common import (
     parameter_like,
     reduce_loss,
     reduce_losses,
-    softplus,
     sum_to_shape,
 )
 from genoml.losses._negative_binomial import (
@@ -31,7 +30,7 @@ from genoml.losses._negative_binomial import (
     poisson_deviance,
     without_constant,
 )
-from genoml.nn.activations import sigmoid
+from genoml.ops.activations import sigmoid, softplus
 
 #: means are kept this far from 0, where log and 1 / m would be infinite
 LEAST_MEAN = 1e-8

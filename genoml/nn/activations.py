@@ -1,4 +1,4 @@
-"""Element-wise non-linearities as layers; their formulas and derivatives are in genoml/nn/functions.py."""
+"""Element-wise activations as layers. Formulas and derivatives are in genoml/ops/activations.py."""
 
 from __future__ import annotations
 
@@ -7,23 +7,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback
-from genoml.nn.functions import ACTIVATIONS, activation_vjp, sigmoid
-
-__all__ = [
-    "ACTIVATIONS",
-    "ELU",
-    "GELU",
-    "Activation",
-    "Exp",
-    "LeakyReLU",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-    "activation_vjp",
-    "sigmoid",
-]
+from genoml.ops.activations import activation_vjp
 
 
 class Activation(Layer):

@@ -21,9 +21,9 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.nn.attend_plain import plain_attention_vjp
 from genoml.nn.relative import ScoreTerm, Tile
-from genoml.nn.softmax import allow, constant_like, masked_softmax, nonzero, softmax_gradient
+from genoml.ops.activations import allow, constant_like, masked_softmax, nonzero, softmax_gradient
+from genoml.ops.attention import plain_attention_vjp
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.nn.pooling import MaxPool1D
-from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
-from genoml.ops.pad import pad_length
-from genoml.ops.rectify import rectified_vjp
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import pad_axis
+from genoml.ops.conv1d import (
+    conv1d_max,
+    conv1d_max_grad_w,
+    conv1d_vjp,
+    grouped_conv1d_vjp,
+    spread_to_positions,
+)
+from genoml.ops.normalise import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 
@@ -41,7 +46,7 @@ class Conv1D(Layer):
     bias : bool
         Whether there is one; before a normalisation it has no effect, and its gradient is rounding noise.
     activation : str or None
-        ``"relu"`` by default; the names are in genoml/nn/functions.py.
+        ``"relu"`` by default; the names are in genoml/ops/activations.py.
 
     Shapes
     ------
@@ -128,7 +133,7 @@ class Conv1D(Layer):
         shortest = 1 if self.padding == "same" else max(span - before - after, 0)
         expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp = array_namespace(x)
-        rows = pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
+        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), before, after)
         return rows, xp.permute_dims(self.weights, (2, 1, 0)), before
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:

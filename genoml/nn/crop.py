@@ -6,7 +6,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
-from genoml.ops.pad import pad_length
+from genoml.ops.arrays import pad_axis
 
 
 class CropTo(Layer):
@@ -47,7 +47,7 @@ class CropTo(Layer):
             # y is a part of x: its gradient, with zeros where x was cut off
             if not need_x:
                 return None, {}
-            rows = pad_length(xp.permute_dims(grad, (0, 2, 1)), before, after)
+            rows = pad_axis(xp.permute_dims(grad, (0, 2, 1)), before, after)
             return xp.permute_dims(rows, (0, 2, 1)), {}
 
         return x[:, :, before : before + self.length], pullback

@@ -9,7 +9,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback
-from genoml.ops.segments import segment_sum
+from genoml.ops.arrays import segment_sum
 from genoml.random import Initializer, normal
 
 

@@ -6,7 +6,7 @@
     BatchNorm1D, ReLU
 
 The arrays between such layers are larger than all others of a network, and passing over them is what takes its time;
-here a backend can do with one pass (genoml/ops/conv1d_max.py, genoml/ops/rectify.py). Sequential goes by these
+here a backend can do with one pass (genoml/ops/conv1d.py, genoml/ops/normalise.py). Sequential goes by these
 rules wherever the layers stand in it; subclasses of them are left alone.
 """
 

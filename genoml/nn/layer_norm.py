@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.ops._dispatch import operation
+from genoml.ops.normalise import standardize_vjp
 from genoml.random import Initializer, constant
-
-
-@operation
-def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
-    """(x - mean) / sqrt(var + eps) over the axes, with the biased variance; and its pullback."""
-    xp = array_namespace(x)
-    centred = x - xp.mean(x, axis=axes, keepdims=True)
-    scale = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + eps)
-    normed = centred * scale
-
-    def pullback(grad: Array) -> Array:
-        # mean and scale s depend on every x: dx = s (g - mean(g) - xhat mean(g xhat))
-        mean = xp.mean(grad, axis=axes, keepdims=True)
-        along = xp.mean(grad * normed, axis=axes, keepdims=True)
-        return scale * (grad - mean - normed * along)
-
-    return normed, pullback
 
 
 class LayerNorm(Layer):

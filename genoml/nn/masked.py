@@ -6,7 +6,7 @@ from typing import Any
 
 from genoml.backend import Array
 from genoml.nn.base import Layer, Pullback, expect_shape
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 
 
 class MaskedLayer(Layer):

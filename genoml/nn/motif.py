@@ -11,7 +11,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
+from genoml.ops.activations import activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.random import Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
@@ -192,7 +192,7 @@ class MotifLayer(Layer):
 
     def probabilities(self) -> Array:
         """(n_motifs, 4, width): the softmax of the logits over the bases."""
-        return _softmax(self.logits)[0]
+        return softmax(self.logits, axis=1)
 
     def log_odds(self) -> Array:
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
@@ -233,18 +233,10 @@ class MotifLayer(Layer):
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
 
-def _softmax(logits: Array) -> tuple[Array, Array]:
-    """Probabilities p and ln p over the bases, without overflow."""
-    xp = array_namespace(logits)
-    centred = logits - xp.max(logits, axis=1, keepdims=True)
-    log_p = centred - xp.log(xp.sum(xp.exp(centred), axis=1, keepdims=True))
-    return xp.exp(log_p), log_p
-
-
 def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
     """log2(p / background), and p."""
     xp = array_namespace(logits)
-    p, log_p = _softmax(logits)
+    log_p = log_softmax(logits, axis=1)
     logs = [math.log(q) for q in background]
     log_q = xp.asarray(logs, dtype=logits.dtype, device=device_of(logits))
-    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), p
+    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), xp.exp(log_p)

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State, expect_shape
 from genoml.nn.pooling import MaxPool1D
-from genoml.ops.rectify import rectified_vjp, squares_around
+from genoml.ops.normalise import rectified_vjp, squares_around
 from genoml.parts import batch_size, is_first_part, whole_batch_sum
 from genoml.random import Initializer, constant
 

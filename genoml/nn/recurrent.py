@@ -7,8 +7,8 @@ all steps at once, so that a step costs one product and a few element-wise opera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -17,10 +17,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Parameter, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer
+from genoml.ops.recurrent import ScanPullback
 from genoml.random import Initializer, constant, glorot_normal
-
-#: gradients of the states, one a step (None: zero) -> gradient of the gates' input part, other gradients
-ScanPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
 
 
 class Recurrent(MaskedLayer):

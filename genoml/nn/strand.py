@@ -32,7 +32,7 @@ from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.norm import BatchNorm1D
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 from genoml.ops.pool1d import global_max_vjp
 from genoml.parts import batch_twice
 

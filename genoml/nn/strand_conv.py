@@ -8,9 +8,9 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.pad import pad_length
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 
@@ -101,7 +101,7 @@ class RCConv1D(Layer):
         kernel = xp.permute_dims(self.weights, (2, 1, 0))
         kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1, 2))], axis=2)
         bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
-        rows = pad_length(xp.permute_dims(x, (0, 2, 1)), pad, pad)
+        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), pad, pad)
         z, back_conv = conv1d_vjp(rows, kernel, 1, self.dilation)
         y, back = self._activate(z + bias)
 

@@ -16,7 +16,7 @@ from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
 from genoml.nn.masked import MaskedLayer, call_vjp
-from genoml.nn.softmax import softmax, softmax_gradient
+from genoml.ops.activations import softmax, softmax_gradient
 from genoml.random import Initializer, constant, identity
 
 

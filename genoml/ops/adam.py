@@ -1,11 +1,11 @@
-"""Adam's update of one parameter."""
+"""Adam's update of one parameter array."""
 
 from __future__ import annotations
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 
 
 @operation
@@ -22,12 +22,12 @@ def adam_update(
     correction: float,
     eps: float,
 ) -> tuple[Array, Array, Array]:
-    """The next parameter and moments, each a new array.
+    """The updated parameter and its two moments, each a new array.
 
         m' = b1 m + (1 - b1) g,    v' = b2 v + (1 - b2) g^2
         p' = kept p - rate m' / (sqrt(v') / correction + eps)
 
-    ``rate`` and ``correction`` hold the bias corrections, ``kept`` the share that decoupled decay leaves.
+    ``rate`` and ``correction`` contain the bias corrections. ``kept`` is 1 minus the decoupled weight decay.
     """
     xp = array_namespace(param)
     m = beta1 * mean + (1.0 - beta1) * grad

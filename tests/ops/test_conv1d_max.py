@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.ops.conv1d import conv1d_vjp, output_length
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, output_length, spread_to_positions
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read

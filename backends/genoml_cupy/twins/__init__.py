@@ -1,7 +1,6 @@
-"""CUDA versions of operations of genoml.ops and genoml.nn, each with its reason in its kernel's file.
+"""CUDA versions of operations of genoml.ops, each with its reason in its kernel's file.
 
-They are written against ``Kernels`` and not against CuPy, so that the tests run the same lines, and the same
-kernels, on the host.
+They use ``Kernels`` and not CuPy itself, so that the tests can run the same code and the same kernels on the host.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
 
 
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what ``conv1d_vjp`` does."""
+    """See genoml.ops.conv1d.conv1d_max; covers what ``conv1d_vjp`` does."""
     codes = _codes(x, w) if stride == dilation == 1 else None
     if codes is None:
         from genoml_numpy.twins.conv1d_max import conv1d_max as plain_max

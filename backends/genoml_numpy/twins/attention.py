@@ -34,7 +34,7 @@ class _Head(NamedTuple):
 
 
 def plain_attention_vjp(query: Array, key: Array, value: Array, with_weights: bool = False) -> Any:
-    """See genoml.nn.attend_plain.plain_attention_vjp."""
+    """See genoml.ops.attention.plain_attention_vjp."""
     (n, heads, length, _), dtype = query.shape, np.result_type(query, key, value)
     y = np.empty((n, heads, length, value.shape[3]), dtype)
     #: each query's largest score, or 0 where all are small; 1 / sum of exp(score - top)

@@ -18,7 +18,7 @@ _LEAST = 1 << 18
 
 
 def dense_grad_weights(x: Array, grad: Array) -> Any:
-    """See genoml.ops.products.dense_grad_weights; covers batches in parts."""
+    """See genoml.ops.arrays.dense_grad_weights; covers batches in parts."""
     part, (rows, columns) = current_part(), (x.shape[1], grad.shape[1])
     if part is None or rows * columns < _LEAST:
         return NotImplemented

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.recurrent import LSTMPullback, recurrent_grad
+from genoml.ops.recurrent import ScanPullback, recurrent_grad
 
 
 def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
@@ -44,7 +44,7 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
 
 def _pullback(
     gates: np.ndarray, cells: np.ndarray, states: np.ndarray, squashed: np.ndarray, weights: np.ndarray
-) -> LSTMPullback:
+) -> ScanPullback:
     (length, batch, _), size = gates.shape, weights.shape[0]
 
     def back(received: list[Array | None]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
