@@ -1,4 +1,4 @@
-"""What a model trains on: sequences as base codes with labels and groups, splits, batches, augmentation."""
+"""Data sets for training: sequences as base codes with labels and groups, splits, batches, augmentation."""
 
 from genoml.data.augment import Augmentation
 from genoml.data.batches import epoch_order

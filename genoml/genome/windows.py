@@ -9,7 +9,7 @@ import numpy as np
 from genoml.genome.intervals import MAX_COORDINATE_BP, Intervals
 from genoml.random import host_generator
 
-#: What a window is centred on.
+#: Point on which a window is centred.
 Centre: TypeAlias = Literal["midpoint", "summit"]
 
 
@@ -93,7 +93,7 @@ def _peaks(intervals: Intervals) -> np.ndarray:
 
 
 def jitter(intervals: Intervals, max_bp: int, *, seed: int = 0) -> Intervals:
-    """Shift each interval by a whole number of bp drawn evenly from ``-max_bp`` to ``max_bp``.
+    """Shift each interval by a random number of bp, uniform from ``-max_bp`` to ``max_bp``.
 
     The same intervals with the same seed are shifted alike.
 

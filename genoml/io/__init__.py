@@ -1,4 +1,4 @@
-"""Files: FASTA, FASTQ, BED and motif formats; errors name file, line and record."""
+"""Readers and writers of FASTA, FASTQ, BED and motif files; errors name file, line and record."""
 
 from __future__ import annotations
 

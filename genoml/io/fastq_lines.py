@@ -1,4 +1,4 @@
-"""Reading FASTQ line by line: records wrapped over several lines, and what exactly is wrong with a malformed one."""
+"""Line-by-line parser of FASTQ, for records over several lines and for exact errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FOUR = "expects four lines a record: @name, sequence, +, qualities"
 
 
 class Read(NamedTuple):
-    """One record, its qualities still as characters."""
+    """One record, with qualities as characters."""
 
     name: str
     sequence: str
@@ -48,8 +48,11 @@ class FastqLines:
         encoding: Callable[[], Encoding],
         max_record_bp: int,
     ) -> None:
-        self._lines, self._path, self._number = lines, path, line - 1
-        self._encoding, self._max_bp = encoding, max_record_bp
+        self._lines = lines
+        self._path = path
+        self._number = line - 1
+        self._encoding = encoding
+        self._max_bp = max_record_bp
         self._record: str | None = None
         self._header_line = line
         self._complete = True  # whether the last line had a line end
@@ -79,7 +82,7 @@ class FastqLines:
         return self._error("the file ends within a record", _FOUR, self._number + self._complete)
 
     def _end_or_refuse(self, line: bytes) -> None:
-        """Blank lines may end a file; anything else in place of a header is an error."""
+        """Accept blank lines up to the end of the file; raise for anything else in place of a header."""
         number = self._number
         rest: bytes | None = line
         while rest is not None and not rest.strip():
@@ -124,7 +127,7 @@ class FastqLines:
         return b"".join(parts)
 
     def too_long(self) -> FormatError:
-        """The error of a record, or of its header, that does not end."""
+        """The error for a record, or a header, that is too long."""
         return self._error(
             f"the record has more than {self._max_bp} letters",
             "raise max_record_bp if it is meant to be so long",

@@ -1,7 +1,7 @@
-"""Parsing FASTQ a block at a time: dnaio finds the records, array operations check letters and qualities.
+"""Parser of FASTQ, a block at a time: dnaio finds the records, array operations check letters and qualities.
 
-dnaio checks neither of them, nor does it say which file and record is wrong. A block that is not plainly
-sound is read again line by line (:mod:`genoml.io.fastq_lines`).
+dnaio checks neither, and its errors name no file and no record. A block with anything unusual is read again line by
+line (:mod:`genoml.io.fastq_lines`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from genoml.io.fastq_lines import FastqLines
 from genoml.io.letters import all_legal
 from genoml.io.qualities import Encoding, characters
 
-#: Default of the longest record, in letters.
+#: Default of ``max_record_bp``: letters of the longest record.
 MAX_READ_BP = 1 << 28
 _LONGEST_HEADER = 1 << 24
-_NAME, _SEQUENCE, _QUALITIES = map(attrgetter, ("name", "sequence", "qualities"))
+_NAME = attrgetter("name")
+_SEQUENCE = attrgetter("sequence")
+_QUALITIES = attrgetter("qualities")
 
 
 class FastqBlock(NamedTuple):
-    """Records that were read together, as three lists of one length; qualities as characters."""
+    """Records that were read together, as three lists of equal length; qualities as characters."""
 
     names: list[str]
     sequences: list[str]
@@ -36,7 +38,7 @@ class FastqBlock(NamedTuple):
 
 
 class FastqParser:
-    """One reading of one file.
+    """Parser of one FASTQ file.
 
     Parameters
     ----------
@@ -49,11 +51,13 @@ class FastqParser:
     """
 
     def __init__(self, path: str, encoding: Encoding, max_record_bp: int) -> None:
-        self.path, self.encoding, self._max_bp = path, encoding, max_record_bp
+        self.path = path
+        self.encoding = encoding
+        self._max_bp = max_record_bp
         self._line = 1  # number of the line at which the next block begins
 
     def blocks(self, stream: BufferedReader) -> Iterator[FastqBlock]:
-        """Yield the records of a stream, many at a time; one by one from the first unusual block on."""
+        """Yield the records of a stream in blocks; one by one from the first unusual block on."""
         source = LineBlocks(stream, 4)
         blocks = iter(source)
         for found in blocks:
@@ -69,7 +73,7 @@ class FastqParser:
             yield block
 
     def _refuse_long(self, source: LineBlocks) -> None:
-        """Stop before a record that does not end fills the memory."""
+        """Raise FormatError before a record without an end fills the memory."""
         if source.pending_bytes > 2 * self._max_bp + _LONGEST_HEADER or (
             source.pending_lines < 2 and source.pending_bytes > self._max_bp + _LONGEST_HEADER
         ):
@@ -84,7 +88,7 @@ class FastqParser:
             )
 
     def _quick(self, lines: bytes) -> FastqBlock | None:
-        """The records of a block of four-line records; None if it has to be looked at line by line."""
+        """The records of a block of four-line records; None if it must be read line by line."""
         try:
             records = list(FastqReader(BytesIO(lines), buffer_size=len(lines) + 1))
         except FastqFormatError:

@@ -1,4 +1,4 @@
-"""A motif with its names, and what the readers of motif files share."""
+"""The Motif record, and the line reader shared by the motif formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genoml.io.files import Source
 
 __all__ = ["Motif", "MotifLines"]
 
-#: How far the probabilities of a position may be from 1 in a file, which rounds them.
+#: Tolerance of the sum of a position's probabilities, which files round.
 _SUM_TOLERANCE = 0.01
 # Python's own float() also takes 1_000, nan, infinity and the digits of other scripts
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 @dataclass(frozen=True, eq=False)
 class Motif:
-    """A position matrix with its names.
+    """A motif: a matrix of counts or probabilities, with its names.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class Motif:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(width, 4), each row divided by its sum."""
+        """Probabilities (width, 4): each row divided by its sum."""
         return np.asarray(self.matrix / self.matrix.sum(axis=1, keepdims=True))
 
 
 class MotifLines:
-    """The lines of a text file, with what is needed to say where an error is."""
+    """The lines of a motif file, with the place of the current line for errors."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -94,18 +94,18 @@ class MotifLines:
                 yield line.decode("utf-8", "replace").strip()
 
     def error(self, what: str, fix: str = "") -> FormatError:
-        """The error for the line at hand."""
+        """A FormatError for the current line."""
         return FormatError(what, path=self.path, line=self.number, record=self.record, fix=fix)
 
     def value(self, field: str) -> float:
-        """One number: finite, not negative, written in digits."""
+        """Convert a field to a number; it must be finite, not negative and in digits."""
         value = float(field) if _NUMBER.fullmatch(field) else math.nan
         if not math.isfinite(value) or value < 0:
             raise self.error(f"got {shown(field)!r}", "expects a finite number, 0 or above")
         return value
 
     def row(self, fields: list[str]) -> list[float]:
-        """The four numbers of one position, not all of them 0."""
+        """Convert fields to the four numbers of one position, which must not all be 0."""
         if len(fields) != 4:
             raise self.error(f"got {shown(' '.join(fields))!r}", "expects four numbers: A, C, G, T")
         values = [self.value(field) for field in fields]
@@ -114,7 +114,7 @@ class MotifLines:
         return values
 
     def motif(self, make: Callable[[], Motif]) -> Motif:
-        """A motif, or what is wrong with it as an error for the line at hand."""
+        """Make a motif; a ValueError becomes a FormatError for the current line."""
         try:
             return make()
         except ValueError as error:

@@ -8,12 +8,12 @@ from genoml.sequence.alphabet import CODE_LETTERS, MEMBERSHIP, PAD_CODE
 
 __all__ = ["consensus", "degenerate_consensus"]
 
-#: What a sum of shares may be off by.
+#: Rounding error allowed for in sums of probabilities.
 _ROUNDING = 1e-12
 
 
 def consensus(probabilities: np.ndarray) -> str:
-    """The most probable base at each position, of equals the first of A, C, G, T: (width, 4) -> letters."""
+    """The most probable base at each position, ties to the first of A, C, G, T: (width, 4) -> letters."""
     return "".join("ACGT"[base] for base in probabilities.argmax(axis=1))
 
 
@@ -36,7 +36,7 @@ def degenerate_consensus(probabilities: np.ndarray) -> str:
     first, second, _, fourth = np.sort(probabilities, axis=1)[:, ::-1].T
     one = (first > 0.5 + _ROUNDING) & (first > 2 * second + _ROUNDING)
     n_bases = np.select([one, first + second > 0.75 + _ROUNDING, fourth == 0], [1, 2, 3], 4)
-    # the rank of each base in its row; of equals the first of A, C, G, T comes first
+    # the rank of each base in its row; ties go to the first of A, C, G, T
     ranks = np.argsort(np.argsort(-probabilities, axis=1, kind="stable"), axis=1)
     members = ranks < n_bases[:, None]
     codes = (members[:, None, :] == MEMBERSHIP[None, :PAD_CODE]).all(axis=2).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Checks of what a position weight matrix is made from."""
+"""Checks of the arguments of a position weight matrix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["check_p_value", "checked_background", "checked_matrix"]
 
 
 def checked_matrix(values: ArrayLike, what: str) -> np.ndarray:
-    """A (width, 4) float64 copy of finite values, none negative."""
+    """A float64 copy (width, 4), checked to be finite and not negative."""
     matrix = np.array(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] == 0 or matrix.shape[1] != 4:
         hint = "; transpose it" if matrix.ndim == 2 and matrix.shape[0] == 4 else ""
@@ -22,7 +22,7 @@ def checked_matrix(values: ArrayLike, what: str) -> np.ndarray:
 
 
 def checked_background(values: Sequence[float]) -> np.ndarray:
-    """A (4,) float64 copy of probabilities above 0."""
+    """A float64 copy (4,), checked to be probabilities above 0."""
     background = np.array(values, dtype=np.float64)
     if background.shape != (4,) or np.any(background <= 0) or abs(float(background.sum()) - 1.0) > 1e-6:
         raise ValueError(f"PWM expects a background of 4 probabilities above 0 that sum to 1, got {values}")
@@ -30,6 +30,6 @@ def checked_background(values: Sequence[float]) -> np.ndarray:
 
 
 def check_p_value(p_value: float) -> None:
-    """Refuse what is no probability, and 0."""
+    """Raise unless 0 < p_value <= 1."""
     if not 0.0 < p_value <= 1.0:
         raise ValueError(f"PWM expects 0 < p_value <= 1, got {p_value}")

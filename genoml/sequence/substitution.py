@@ -1,4 +1,4 @@
-"""Substitution matrices: scores of pairs of letters, and the letters of sequences looked up in them."""
+"""Substitution matrices: scores of pairs of letters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST_SCORE = 1e6
 
 @dataclass(frozen=True, eq=False)
 class SubstitutionMatrix:
-    """Scores of pairs of letters.
+    """A substitution matrix: scores of pairs of letters.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class SubstitutionMatrix:
 
     @classmethod
     def load(cls, name: str) -> SubstitutionMatrix:
-        """One of the matrices that come with genoml, whatever the case of the name.
+        """Load one of the matrices that come with genoml; the name may be in any case.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class SubstitutionMatrix:
         return set(self.letters) <= set(_NUCLEOTIDES)
 
     def encode(self, sequences: Sequence[Letters], what: str) -> FlatCodes:
-        """Positions of the letters in ``self.letters``, the sequences end to end.
+        """Encode letters as their positions in ``self.letters``, the sequences end to end.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class SubstitutionMatrix:
 
 
 def letter_bytes(sequence: Letters, what: str) -> bytes:
-    """The letters of a sequence, one byte each; base codes become letters."""
+    """The letters of a sequence as bytes; base codes become letters."""
     if isinstance(sequence, np.ndarray) and sequence.dtype == np.uint8 and sequence.ndim == 1:
         sequence = str(decode(sequence))
     if isinstance(sequence, str):
