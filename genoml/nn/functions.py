@@ -108,6 +108,11 @@ def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     return 0.5 * z * (1.0 + t), back
 
 
+def linear_vjp(z: Array) -> tuple[Array, ActivationPullback]:
+    """None: y = z."""
+    return z, lambda grad: grad
+
+
 ACTIVATIONS: dict[str, ActivationVJP] = {
     "elu": elu_vjp,
     "gelu": gelu_vjp,
@@ -132,7 +137,7 @@ def activation_vjp(name: str | None, **options: float) -> ActivationVJP:
         If there is none of that name.
     """
     if name is None or name == "linear":
-        return lambda z: (z, lambda grad: grad)
+        return linear_vjp
     if name not in ACTIVATIONS:
         raise ValueError(f"activation expects one of {sorted(ACTIVATIONS)}, 'linear' or None, got {name!r}")
     return partial(ACTIVATIONS[name], **options) if options else ACTIVATIONS[name]
