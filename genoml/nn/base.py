@@ -8,18 +8,22 @@ layer, so that one layer can be used twice in a network, and by several threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
+from inspect import signature
 from math import prod
-from typing import Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
 from genoml.random import Drawn, Initializer, host_generator
+
+if TYPE_CHECKING:
+    from genoml.nn.summary import ModelSummary
 
 #: layers that a network read from a file can have
 _MOST_LAYERS = 10_000
@@ -219,6 +223,43 @@ class Layer:
         self.backend, self.dtype = target, dtype or self.dtype
         self._grads, self._pullback = {}, None
         return self
+
+    # ------------------------------------------------------------ to read
+
+    def settings(self) -> Mapping[str, Any]:
+        """The constructor's arguments by name: the attributes of their names (``bias`` may be kept as ``has_bias``)."""
+        own = vars(self)
+        held = {name: (name, f"has_{name}", f"_{name}") for name in signature(type(self)).parameters}
+        return {
+            name: own[key]
+            for name, keys in held.items()
+            if (key := next(filter(own.__contains__, keys), None))
+        }
+
+    def __repr__(self) -> str:
+        from genoml.nn.summary import describe_tree
+
+        return describe_tree(self)
+
+    def summary(self, length: int | Sequence[int]) -> ModelSummary:
+        """A table of the layers, the shapes that they give, and their parameters; print it.
+
+        A copy of the network is run, in evaluation, on one example of zeros: the network stays as it is.
+
+        Parameters
+        ----------
+        length : int or sequence of int
+            Length of the sequences, in base pairs (in tokens where the network reads tokens), or the shape of one
+            example, without the batch: ``(channels, length)``.
+
+        Raises
+        ------
+        ValueError
+            If the network cannot read such an input.
+        """
+        from genoml.nn.summary import summarise_model
+
+        return summarise_model(self, length)
 
     # ------------------------------------------------------------ copies
 

@@ -187,7 +187,9 @@ class MotifLayer(Layer):
 
     def initial_params(self) -> Mapping[str, Initializer]:
         given, shape = self._given_logits, (self.n_motifs, 4, self.width)
-        params: dict[str, Initializer] = {"logits": normal(shape, 0.1) if given is None else Drawn(shape, lambda rng: given)}
+        params: dict[str, Initializer] = {
+            "logits": normal(shape, 0.1) if given is None else Drawn(shape, lambda rng: given)
+        }
         if self._threshold is not None:
             params["threshold"] = constant((self.n_motifs,), self._threshold)
         return params

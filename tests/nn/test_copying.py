@@ -35,7 +35,9 @@ COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
 
 
 def network(**options: Any) -> nn.Sequential:
-    return nn.Sequential({"scan": nn.Conv1D(4, 8, 5), "pool": nn.GlobalMaxPool1D(), "head": nn.Dense(8, 1)}, **options)
+    return nn.Sequential(
+        {"scan": nn.Conv1D(4, 8, 5), "pool": nn.GlobalMaxPool1D(), "head": nn.Dense(8, 1)}, **options
+    )
 
 
 def sequences(backend: Backend) -> Any:
@@ -170,7 +172,9 @@ def test_a_pickle_of_a_backend_that_cannot_be_used_here_says_so_and_what_to_do(
 
     content = pickle.dumps(nn.Dense(3, 2, backend=Elsewhere()))
     monkeypatch.setattr(backends, "_instances", {})
-    with pytest.raises(BackendError, match=r"pickled on backend 'elsewhere', which cannot be used here: unknown"):
+    with pytest.raises(
+        BackendError, match=r"pickled on backend 'elsewhere', which cannot be used here: unknown"
+    ):
         pickle.loads(content)
     with pytest.raises(BackendError, match=r"model.to\('numpy'\) before pickling, or save_weights"):
         pickle.loads(content)
