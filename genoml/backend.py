@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -112,6 +112,15 @@ class Backend:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} on {self.device}>"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # copies of a model stay where it is
+
+    def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
+        return _unpickled, (self.name,)
+
 
 def _describe_type(array: object) -> str:
     module = type(array).__module__.split(".")[0]
@@ -173,6 +182,17 @@ def backend_of(array: object) -> Backend | None:
         candidates = [_instance("numpy")] if isinstance(array, np.ndarray) else list(_instances.values())
         _by_type[kind] = next((backend for backend in candidates if backend.owns(array)), None)
     return _by_type[kind]
+
+
+def _unpickled(name: str) -> Backend:
+    """The backend of something that was pickled, by its name."""
+    try:
+        return get_backend(name)
+    except BackendError as error:
+        raise BackendError(
+            f"this was pickled on backend {name!r}, which cannot be used here: {error}. Where it can be used, call "
+            f"model.to('numpy') before pickling, or save_weights"
+        ) from error
 
 
 # ---------------------------------------------------------------- the default

@@ -8,16 +8,22 @@ layer, so that one layer can be used twice in a network, and by several threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
+from inspect import signature
 from math import prod
-from typing import Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
 from genoml.random import Drawn, Initializer, host_generator
+
+if TYPE_CHECKING:
+    from genoml.nn.summary import ModelSummary
 
 #: layers that a network read from a file can have
 _MOST_LAYERS = 10_000
@@ -124,6 +130,11 @@ class Layer:
     Notes
     -----
     Parameters are drawn when they are first needed, so that a network can first tell its layers their paths.
+
+    ``copy.deepcopy``, ``copy.copy`` and ``pickle`` (and with it joblib and the processes of multiprocessing) give an
+    equal layer that shares nothing with this one, on the same backend, which a pickle names. What is pending is left
+    out: the copy needs a call of its own before its ``backward``. A pickle is for the version of genoml that made it;
+    to keep weights, use ``genoml.checkpoint.save_weights``.
     """
 
     def __init__(
@@ -213,6 +224,72 @@ class Layer:
         self._grads, self._pullback = {}, None
         return self
 
+    # ------------------------------------------------------------ to read
+
+    def settings(self) -> Mapping[str, Any]:
+        """The constructor's arguments by name: the attributes of their names (``bias`` may be kept as ``has_bias``)."""
+        own = vars(self)
+        held = {name: (name, f"has_{name}", f"_{name}") for name in signature(type(self)).parameters}
+        return {
+            name: own[key]
+            for name, keys in held.items()
+            if (key := next(filter(own.__contains__, keys), None))
+        }
+
+    def __repr__(self) -> str:
+        from genoml.nn.summary import describe_tree
+
+        return describe_tree(self)
+
+    def summary(self, length: int | Sequence[int]) -> ModelSummary:
+        """A table of the layers, the shapes that they give, and their parameters; print it.
+
+        A copy of the network is run, in evaluation, on one example of zeros: the network stays as it is.
+
+        Parameters
+        ----------
+        length : int or sequence of int
+            Length of the sequences, in base pairs (in tokens where the network reads tokens), or the shape of one
+            example, without the batch: ``(channels, length)``.
+
+        Raises
+        ------
+        ValueError
+            If the network cannot read such an input.
+        """
+        from genoml.nn.summary import summarise_model
+
+        return summarise_model(self, length)
+
+    # ------------------------------------------------------------ copies
+
+    def __copy__(self) -> Self:
+        """A copy of its own weights, as by ``copy.deepcopy``: one that shared them would change with the original."""
+        return deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: all but the pending ``backward`` of the last call; arrays as NumPy's."""
+
+        def host(table: Mapping[str, Array]) -> dict[str, np.ndarray]:
+            return {name: self.backend.to_numpy(value) for name, value in table.items()}
+
+        tables = None if self._tables is None else {name: host(table) for name, table in self._tables.items()}
+        return {**vars(self), "_tables": tables, "_grads": host(self._grads), "_pullback": None}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """The layer on its backend, which pickles name."""
+        vars(self).update(state)
+
+        def moved(table: Mapping[str, np.ndarray]) -> dict[str, Array]:
+            # copied: what comes from another process can be mapped to memory that must not be written to
+            return {
+                name: self.backend.asarray(np.array(value), str(value.dtype)) for name, value in table.items()
+            }
+
+        if self._tables is not None:
+            self._tables = {name: moved(table) for name, table in self._tables.items()}
+        self._grads = moved(self._grads)
+
     # ------------------------------------------------------------ by hand
 
     def __call__(self, x: Array, *, training: bool = False, step: int | None = None) -> Array:
@@ -273,7 +350,8 @@ def _replace(table: MutableMapping[str, Array], values: Mapping[str, Array], wha
 class PathView(MutableMapping[str, Array]):
     """The entries of several layers' dicts as one, under ``"<path>.<name>"``; writing goes through.
 
-    The set of names is the layers' own: entries can be changed, not added or taken away.
+    The set of names is the layers' own: entries can be changed, not added or taken away. A copy, and what comes back
+    from a pickle, is a plain dict: it keeps the values of now, as ``copy.deepcopy(model.params)`` is meant to.
     """
 
     def __init__(self, tables: Callable[[], Mapping[str, MutableMapping[str, Array]]]) -> None:
@@ -301,6 +379,9 @@ class PathView(MutableMapping[str, Array]):
 
     def __len__(self) -> int:
         return sum(len(table) for table in self._tables().values())
+
+    def __reduce__(self) -> tuple[type[dict[str, Array]], tuple[dict[str, Array]]]:
+        return dict, (dict(self),)
 
     def __repr__(self) -> str:
         return f"{{{', '.join(f'{name!r}: {tuple(value.shape)}' for name, value in self.items())}}}"

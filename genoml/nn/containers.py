@@ -21,22 +21,26 @@ class Container(Layer):
             dict(layers) if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         )
         for name, layer in named.items():
-            if not isinstance(layer, Layer):
-                raise TypeError(
-                    f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}"
-                )
+            self._expect_layer(name, layer)
         if not named:
             raise ValueError(f"{type(self).__name__} expects at least one layer")
         first = next(iter(named.values()))
         super().__init__(seed=seed, dtype=first.dtype, backend=first.backend)
         for name, layer in named.items():
-            if layer.backend is not self.backend:
-                raise ValueError(
-                    f"{type(self).__name__} expects one backend, got {self.backend.name} and "
-                    f"{layer.backend.name} (layer {name!r})"
-                )
+            self._expect_backend(name, layer)
         self.named_layers = named
         self.place(seed, "")
+
+    def _expect_layer(self, name: str, layer: object) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}")
+
+    def _expect_backend(self, name: str, layer: Layer) -> None:
+        if layer.backend is not self.backend:
+            raise ValueError(
+                f"{type(self).__name__} expects one backend, got {self.backend.name} and "
+                f"{layer.backend.name} (layer {name!r})"
+            )
 
     @property
     def layers(self) -> list[Layer]:
@@ -50,6 +54,33 @@ class Container(Layer):
 
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
+
+    def __setitem__(self, key: int | str, layer: Layer) -> None:
+        """Put another layer in the place of one: ``model["head"] = Dense(64, 3)``, ``model[-1] = ...``.
+
+        The new layer has the old one's path, from which its weights are drawn, but for weights that it has already.
+
+        Raises
+        ------
+        KeyError, IndexError
+            If there is no such place.
+        TypeError
+            If it is no layer, or not of the container's dtype.
+        ValueError
+            If it is on another backend.
+        """
+        name = key if isinstance(key, str) else list(self.named_layers)[key]
+        if name not in self.named_layers:
+            raise KeyError(f"{name!r} is no layer here; layers: {', '.join(self.named_layers)}")
+        self._expect_layer(name, layer)
+        self._expect_backend(name, layer)
+        if layer.dtype != self.dtype:
+            raise TypeError(
+                f"{type(self).__name__} expects a layer of {self.dtype} at {name!r}, got one of {layer.dtype}"
+            )
+        self.named_layers = {**self.named_layers, name: layer}
+        self._pullback = None  # that of a call of the old layer
+        layer.place(self.seed, f"{self.path}.{name}" if self.path else name)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
@@ -13,7 +14,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.ops.activations import activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.random import Initializer, constant, normal
+from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
 from genoml.sequence.motif_bank import stack_log_probabilities
@@ -100,7 +101,7 @@ class MotifLayer(Layer):
         self.background = tuple(background)
         self.activation, self._activate = activation, activation_vjp(activation)
         self._threshold = threshold
-        self._initial_logits: Initializer = normal((n_motifs, 4, width), 0.1)
+        self._given_logits: np.ndarray | None = None
         self._names = [f"motif_{i}" for i in range(n_motifs)]
 
     # ------------------------------------------------------------ from motifs, and back
@@ -143,7 +144,7 @@ class MotifLayer(Layer):
         ]
         logits = stack_log_probabilities(bank, width, background)
         layer = cls(len(bank), logits.shape[2], background=background, **options)
-        layer._initial_logits = lambda rng: logits
+        layer._given_logits = logits
         layer._names = [pwm.name or name for pwm, name in zip(bank, layer._names, strict=True)]
         return layer
 
@@ -185,7 +186,10 @@ class MotifLayer(Layer):
         self.logits = self.backend.asarray(moved, self.dtype)
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        params = {"logits": self._initial_logits}
+        given, shape = self._given_logits, (self.n_motifs, 4, self.width)
+        params: dict[str, Initializer] = {
+            "logits": normal(shape, 0.1) if given is None else Drawn(shape, lambda rng: given)
+        }
         if self._threshold is not None:
             params["threshold"] = constant((self.n_motifs,), self._threshold)
         return params

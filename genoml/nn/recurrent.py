@@ -8,7 +8,7 @@ all steps at once, so that a step costs one product and a few element-wise opera
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -130,8 +130,7 @@ class Bidirectional(MaskedLayer, Container):
     """
 
     def __init__(self, layer: Recurrent, *, seed: int = 0) -> None:
-        if not isinstance(layer, Recurrent):
-            raise TypeError(f"Bidirectional expects an LSTM or a GRU, got {type(layer).__name__}")
+        self._expect_layer("forward", layer)
         other = type(layer)(
             layer.in_features,
             layer.hidden,
@@ -140,7 +139,16 @@ class Bidirectional(MaskedLayer, Container):
             backend=layer.backend,
         )
         Container.__init__(self, {"forward": layer, "backward": other}, seed=seed)
-        self.directions = layer, other
+
+    def _expect_layer(self, name: str, layer: object) -> None:
+        if not isinstance(layer, Recurrent):
+            raise TypeError(f"Bidirectional expects an LSTM or a GRU, got {type(layer).__name__}")
+
+    @property
+    def directions(self) -> tuple[Recurrent, Recurrent]:
+        """The layer that reads the sequence from its start, and the one that reads it from its end."""
+        ahead, behind = self.layers
+        return cast("Recurrent", ahead), cast("Recurrent", behind)
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None

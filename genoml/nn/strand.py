@@ -22,6 +22,7 @@ Research 165, who compare the two ways.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from array_api_compat import array_namespace
@@ -155,6 +156,10 @@ class RCBatchNorm1D(BatchNorm1D):
         if channels < 2 or channels % 2:
             raise ValueError(f"RCBatchNorm1D expects an even number of channels, got {channels}")
         super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
+
+    def settings(self) -> Mapping[str, Any]:
+        """As typed: all channels, of which ``layer.channels`` is half."""
+        return {**super().settings(), "channels": 2 * self.channels}
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         channels = 2 * self.channels

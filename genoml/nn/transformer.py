@@ -54,7 +54,9 @@ class MLP(Container):
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
-        self.features, self.out_features = features, features if out_features is None else out_features
+        self.features, self.hidden_features = features, hidden_features
+        self.out_features = features if out_features is None else out_features
+        self.activation = activation
         layers = {
             "hidden": Dense(features, hidden_features, activation, dtype=dtype, backend=backend),
             "output": Dense(hidden_features, self.out_features, dtype=dtype, backend=backend),
@@ -139,13 +141,15 @@ class TransformerBlock(MaskedLayer, Container):
         **attention: Any,
     ) -> None:
         place: dict[str, Any] = {"dtype": dtype, "backend": backend}
-        self.features = features
+        self.features, self.heads, self.dropout = features, heads, dropout
+        self.hidden_features = hidden_features or 4 * features
+        self.activation = activation
         layers = {
             "norm1": LayerNorm(features, **place),
             "attention": SelfAttention(features, heads, **attention, **place),
             "dropout1": Dropout(dropout, **place),
             "norm2": LayerNorm(features, **place),
-            "mlp": MLP(features, hidden_features or 4 * features, activation=activation, **place),
+            "mlp": MLP(features, self.hidden_features, activation=activation, **place),
             "dropout2": Dropout(dropout, **place),
         }
         super().__init__(layers, seed=seed)

@@ -10,6 +10,11 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 
 
+def is_weights(name: str) -> bool:
+    """Whether a parameter holds weights: not biases, nor the scales of a normalisation."""
+    return name.rsplit(".", 1)[-1] == "weights"
+
+
 class Optimizer:
     """Base of all optimisers.
 
@@ -38,7 +43,7 @@ class Optimizer:
             )
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.decays = decays or (lambda name: name.rsplit(".", 1)[-1] == "weights")
+        self.decays = decays or is_weights
         self.steps = 0
         #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it as it is
         self.state: dict[str, Array] = {}

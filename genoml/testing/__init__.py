@@ -9,6 +9,7 @@ NAME`` measures genoml's own layers and losses on your machine.
 
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.checks import (
+    check_copied,
     check_dtypes,
     check_edges,
     check_errors,
@@ -48,6 +49,7 @@ __all__ = [
     "LossCase",
     "Slope",
     "central_difference",
+    "check_copied",
     "check_dtypes",
     "check_edges",
     "check_errors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -63,6 +64,7 @@ def check_layer(
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
     check_saved(case, on, dtype)
+    check_copied(case, on, dtype)
 
 
 def _within(difference: float, dtype: str, what: str) -> None:
@@ -215,3 +217,16 @@ def check_saved(case: LayerCase, on: Backend, dtype: str) -> None:
     expect(
         np.array_equal(on.to_numpy(layer(x)), on.to_numpy(other(x))), "the loaded layer gives another output"
     )
+
+
+def check_copied(case: LayerCase, on: Backend, dtype: str) -> None:
+    """A deep copy gives the same output, on the same backend, and shares nothing: changed, it leaves the original."""
+    layer, x = case.build(on, dtype), case.array(on, dtype)
+    y = on.to_numpy(layer(x)).copy()
+    other = copy.deepcopy(layer)
+    expect(other.backend is layer.backend, f"the copy is on {other.backend}")
+    expect(np.array_equal(on.to_numpy(other(x)), y), "the copy gives another output")
+    for table in (other.params, other.state):
+        for name in list(table):
+            table[name] = table[name] * 0
+    expect(np.array_equal(on.to_numpy(layer(x)), y), "a change of the copy has changed the layer")

@@ -83,6 +83,11 @@ def test_parameters_come_back_from_a_file(case: LayerCase, backend: Backend) -> 
     testing.check_saved(case, backend, dtype_of(backend))
 
 
+@CASES
+def test_a_deep_copy_is_equal_and_shares_nothing(case: LayerCase, backend: Backend) -> None:
+    testing.check_copied(case, backend, dtype_of(backend))
+
+
 def test_every_public_layer_has_an_entry() -> None:
     classes = {cls for cls in vars(nn).values() if isinstance(cls, type) and issubclass(cls, nn.Layer)}
     tested = {type(case.make()) for case in LAYERS.values()}
