@@ -99,11 +99,13 @@ from genoml.sequence import (
 
 if TYPE_CHECKING:
     from genoml.io import read_fasta, read_fastq, write_fasta, write_fastq
+    from genoml.runs import load_run, save_run
 
 __version__ = "0.1.0"
 
-# files need dnaio, which a script that only computes should not wait for
+# files need dnaio and msgspec, which a script that only computes should not wait for
 _LAZY = dict.fromkeys(("read_fasta", "read_fastq", "write_fasta", "write_fastq"), "genoml.io")
+_LAZY |= dict.fromkeys(("load_run", "save_run"), "genoml.runs")
 
 
 def __getattr__(name: str) -> Any:
@@ -189,6 +191,7 @@ __all__ = [
     "kmer_frequencies",
     "kmer_tokens",
     "limit_norms",
+    "load_run",
     "matched_sample",
     "mean_squared_error",
     "multinomial_loss",
@@ -204,6 +207,7 @@ __all__ = [
     "read_fasta",
     "read_fastq",
     "reverse_complement",
+    "save_run",
     "softmax_cross_entropy",
     "sparse_kmers",
     "spearman",

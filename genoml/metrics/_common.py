@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
 
 from genoml.backend import Array, get_backend
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 
 
 def pair(function: str, name_a: str, a: Array, name_b: str, b: Array) -> tuple[Any, Array, Array]:
