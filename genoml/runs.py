@@ -21,12 +21,13 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import discard_generations, load_weights, save_weights
 from genoml.checkpoint.plain import NotPlainError, open_plain, read_plain
 from genoml.checkpoint.tensors import open_tensors
+from genoml.checkpoint.weights import fits
 from genoml.config import TrainConfig
 from genoml.config_text import config_text
 from genoml.held_out import HeldOut
 from genoml.io.files import write_whole
 from genoml.models import build_model
-from genoml.nn.base import Layer, drawing_at_most
+from genoml.nn.base import Layer
 
 RECORD, WEIGHTS, LOG, CONFIG = "run.json", "weights.safetensors", "log.jsonl", "config.toml"
 #: folder of the training's state
@@ -245,9 +246,10 @@ def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend |
     with open_tensors(Path(path) / WEIGHTS) as file:
         numbers = file.numbers
     try:
-        with drawing_at_most(numbers):
-            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
-            len(model.params), len(model.state)  # drawn here
+        model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+        if not fits(model, numbers):
+            raise ValueError("the network has more numbers than its file of weights")
+        model.draw()
     except (ValueError, MemoryError, OverflowError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+from genoml.parts import current_part
+
 from benchmarks.speed.rows import row_by_name
 from benchmarks.speed.sides import Genoml
 from benchmarks.speed.work import forward_methods, leaves, shadowed
 from genoml import nn
 from genoml.nn.base import Layer
-from genoml.parts import current_part
 
 #: name of the work in the table, by class of the layer; of any other its class
 KINDS: dict[type, str] = {

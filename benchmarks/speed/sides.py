@@ -36,8 +36,9 @@ class Genoml:
     """genoml on NumPy; to be timed inside ``running()``."""
 
     def __init__(self, row: Row, threads: int) -> None:
-        from genoml.optim import AdamW
         from genoml.threads import Threads
+
+        from genoml.optim import AdamW
 
         self.model, self.x, self.threads = row.build(), row.inputs(), Threads(threads)
         self.optimizer = AdamW(RATE, weight_decay=DECAY, decays=lambda name: True)

@@ -87,7 +87,7 @@ def train_run(
         versions=versions(backend),
     )
     model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-    len(backend.twins)  # loaded before there is a run that Ctrl-C shall leave usable
+    backend.load_twins()  # before there is a run that Ctrl-C shall leave usable
     folder = RunFolder.create(out, record, model)
     return _run(folder, model, data, validation, display, events, resume=False)
 

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.nn.softmax import softmax, softmax_gradient
 from genoml.ops._dispatch import operation
+from genoml.parallel import ALONE, Workers
 
 #: dL/dy -> gradients of query, key and value
 PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
@@ -17,9 +18,11 @@ PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 
 @operation
 def plain_attention_vjp(
-    query: Array, key: Array, value: Array, with_weights: bool = False
+    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
 ) -> tuple[Array, Array | None, PlainPullback]:
     """y = W v with W = softmax(q k^T) over the keys, W if it is asked for, and the pullback of y.
+
+    ``workers`` are threads that a twin may share out the heads among, in the pullback too.
 
     Shapes
     ------

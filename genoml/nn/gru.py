@@ -68,7 +68,7 @@ class GRU(Recurrent):
             for values, value in ((resets, r), (updates, u), (candidates, n), (projected, q), (states, h)):
                 values.append(value)
 
-        def back(received: list[Array | None]) -> tuple[Array, dict[str, Array]]:
+        def back(received: list[Array | None], need_params: bool = True) -> tuple[Array, dict[str, Array]]:
             before, u = xp.stack(states[:-1]), xp.stack(updates)
             r, n, q = (xp.stack(values) for values in (resets, candidates, projected))
             slopes, slope_n = _gru_slopes(r, u, n, q, before)
@@ -76,6 +76,8 @@ class GRU(Recurrent):
             # z reaches n directly, h_{t-1} through r: they share dr and du, and differ in the last block
             shared = xp.reshape(grad_states[:, :, None, :] * slopes, (length, batch, 3 * size))
             grad_z = xp.concat([shared[:, :, : 2 * size], grad_states * slope_n], axis=2)
+            if not need_params:
+                return grad_z, {}
             grads = {
                 "weights_recurrent": recurrent_grad(before, shared),
                 "bias_recurrent": xp.sum(shared[:, :, 2 * size :], axis=(0, 1)),

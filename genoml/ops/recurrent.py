@@ -11,8 +11,9 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops._dispatch import operation
 
-#: gradients of the states, one a step (None: zero) -> gradients of z and of the weights
-LSTMPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
+#: gradients of the states, one a step (None: zero), and whether the weights' gradient is needed -> gradients of z
+#: and of the weights
+LSTMPullback: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
 
 
 @operation
@@ -52,11 +53,11 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> tuple[Arra
         squashed.append(bounded)
         states.append(h)
 
-    def back(received: list[Array | None]) -> tuple[Array, dict[str, Array]]:
+    def back(received: list[Array | None], need_weights: bool = True) -> tuple[Array, dict[str, Array]]:
         a = xp.reshape(xp.stack(activations), (length, batch, 4, size))
         slopes, into_cell, kept = _lstm_slopes(a, xp.stack(cells[:-1]), xp.stack(squashed), keep)
         grad_z = _lstm_back(received, slopes, into_cell, kept, weights, keep)
-        return grad_z, {"weights_recurrent": recurrent_grad(before, grad_z)}
+        return grad_z, ({"weights_recurrent": recurrent_grad(before, grad_z)} if need_weights else {})
 
     before = xp.stack(states[:-1])
     return xp.stack(states[1:]), back
