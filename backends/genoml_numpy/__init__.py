@@ -64,7 +64,7 @@ class NumpyBackend(Backend):
         return _number_from("GENOML_THREADS", cores or 1)
 
     def computing(self) -> AbstractContextManager[Any]:
-        """One BLAS thread: the batch is shared out among threads instead, see genoml.threads.
+        """One BLAS thread: the batch is shared out among threads instead, see genoml.parallel.
 
         The products of a training step are too small to share. ``GENOML_BLAS_THREADS`` sets another number.
         """

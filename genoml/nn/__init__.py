@@ -2,7 +2,7 @@
 
 from genoml.nn.activations import ELU, GELU, Exp, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from genoml.nn.attention import SelfAttention
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State
+from genoml.nn.base import EVALUATION, Gradient, Layer, Parameter, Pass, Pullback, State
 from genoml.nn.containers import Parallel, Residual, Sequential
 from genoml.nn.conv import Conv1D
 from genoml.nn.crop import CropTo
@@ -28,6 +28,7 @@ from genoml.nn.transpose import Transpose
 
 __all__ = [
     "ELU",
+    "EVALUATION",
     "GELU",
     "GRU",
     "LSTM",
@@ -57,6 +58,7 @@ __all__ = [
     "MotifLayer",
     "Parallel",
     "Parameter",
+    "Pass",
     "Pullback",
     "RCBatchNorm1D",
     "RCConv1D",

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.ops.activations import activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.random import Drawn, Initializer, constant, normal
@@ -202,7 +202,7 @@ class MotifLayer(Layer):
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
         return log_odds_of(self.logits, self.background)[0]
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
         expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
         xp, m = array_namespace(x), self.n_motifs
@@ -217,14 +217,17 @@ class MotifLayer(Layer):
         has_threshold = self._threshold is not None
         y, back = self._activate(bits - self.threshold if has_threshold else bits)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold else {}
+            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold and need_params else {}
             if self.both_strands:
                 # max gives g to the larger score, to s+ where they are equal
                 zero, first = xp.zeros((), dtype=g.dtype, device=device_of(g)), forward >= reverse
                 g = xp.concat([xp.where(first, g, zero), xp.where(first, zero, g)], axis=2)
-            grad_rows, grad_kernel = back_conv(g, need_x)
+            grad_rows, grad_kernel = back_conv(g, need_x, need_params)
+            grad_x = None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))
+            if grad_kernel is None:
+                return grad_x, {}
             if self.both_strands:
                 # w serves both strands: the reverse one's gradient is flipped back and added
                 grad_kernel = grad_kernel[:, :, :m] + xp.flip(grad_kernel[:, :, m:], axis=(0, 1))
@@ -232,7 +235,7 @@ class MotifLayer(Layer):
             # w = (z - log sum exp z) / ln 2 - log2 q  =>  dz = (dw - p sum_b dw) / ln 2
             total = xp.sum(grad_weights, axis=1, keepdims=True)
             grads["logits"] = (grad_weights - probabilities * total) * (1.0 / _LN2)
-            return (None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))), grads
+            return grad_x, grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.ops.adam import adam_update
 from genoml.optim.base import Optimizer
+from genoml.parallel import Workers
 
 
 class Adagrad(Optimizer):
@@ -43,7 +44,7 @@ class Adagrad(Optimizer):
             raise ValueError(f"Adagrad expects lr_decay >= 0 and initial >= 0, got {lr_decay} and {initial}")
         self.lr_decay, self.initial, self.eps = lr_decay, initial, eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         xp = array_namespace(param)
         g = grad + decay * param if decay else grad
@@ -92,7 +93,7 @@ class RMSprop(Optimizer):
             raise ValueError(f"RMSprop expects 0 <= rho < 1 and 0 <= momentum < 1, got {rho} and {momentum}")
         self.rho, self.eps, self.momentum, self.centred = rho, eps, momentum, centred
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         xp = array_namespace(param)
         g = grad + decay * param if decay else grad
@@ -143,11 +144,13 @@ class Adam(Optimizer):
             raise ValueError(f"{type(self).__name__} expects 0 <= beta < 1, got {beta1} and {beta2}")
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
-        return self.adaptive_step(name, param, grad + decay * param if decay else grad)
+        return self.adaptive_step(name, param, grad + decay * param if decay else grad, workers)
 
-    def adaptive_step(self, name: str, param: Array, grad: Array, kept: float = 1.0) -> Array:
+    def adaptive_step(
+        self, name: str, param: Array, grad: Array, workers: Workers, kept: float = 1.0
+    ) -> Array:
         """The update, of which ``kept`` is the share of the parameter that decoupled decay leaves."""
         moments = self.slot("mean", name, param), self.slot("square", name, param)
         # the bias corrections are host numbers, folded into the scalars
@@ -161,6 +164,7 @@ class Adam(Optimizer):
             rate=self.learning_rate / (1.0 - self.beta1**self.steps),
             correction=(1.0 - self.beta2**self.steps) ** 0.5,
             eps=self.eps,
+            workers=workers,
         )
         self.state[f"mean/{name}"], self.state[f"square/{name}"] = m, v
         return updated
@@ -174,6 +178,6 @@ class AdamW(Adam):
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
     """
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
-        return self.adaptive_step(name, param, grad, 1.0 - self.learning_rate * decay)
+        return self.adaptive_step(name, param, grad, workers, 1.0 - self.learning_rate * decay)

@@ -8,6 +8,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.parallel import ALONE, Workers
 
 
 def is_weights(name: str) -> bool:
@@ -48,8 +49,10 @@ class Optimizer:
         #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it as it is
         self.state: dict[str, Array] = {}
 
-    def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """One step: every parameter that has a gradient is replaced by its next value.
+    def update(
+        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], *, workers: Workers = ALONE
+    ) -> None:
+        """One step: every parameter that has a gradient is replaced by its next value; ``workers`` may help.
 
         Raises
         ------
@@ -65,7 +68,7 @@ class Optimizer:
         self.steps += 1
         for name, grad in grads.items():
             decay = self.weight_decay if self.decays(name) else 0.0
-            params[name] = self.step_one(name, params[name], grad, decay)
+            params[name] = self.step_one(name, params[name], grad, decay, workers)
 
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient fits the parameter: broadcast or promoted, it would change its shape or kind."""
@@ -89,7 +92,7 @@ class Optimizer:
                 f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
             )
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """The next value of one parameter; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} must define step_one")
 

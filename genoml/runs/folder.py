@@ -22,11 +22,12 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import discard_generations, save_weights
 from genoml.checkpoint.plain import NotPlainError, open_plain, read_plain
 from genoml.checkpoint.tensors import open_tensors
+from genoml.checkpoint.weights import fits
 from genoml.config import TrainConfig
 from genoml.config_text import config_text
 from genoml.io.files import write_whole
 from genoml.models import build_model
-from genoml.nn.base import Layer, drawing_at_most
+from genoml.nn.base import Layer
 from genoml.runs.assess import HeldOut
 from genoml.runs.network import NetworkSettings
 
@@ -259,13 +260,14 @@ def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend |
     with open_tensors(Path(path) / WEIGHTS) as file:
         numbers = file.numbers
     try:
-        with drawing_at_most(numbers):
-            if record.network is not None:
-                model = record.network.build(target, most=numbers)
-            else:
-                config = record.training
-                model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
-            len(model.params), len(model.state)  # drawn here
+        if record.network is not None:
+            model = record.network.build(target, most=numbers)
+        else:
+            config = record.training
+            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+        if not fits(model, numbers):
+            raise ValueError("the network has more numbers than its file of weights")
+        model.draw()
     except (ValueError, TypeError, MemoryError, OverflowError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model

@@ -47,7 +47,9 @@ def _pullback(
 ) -> ScanPullback:
     (length, batch, _), size = gates.shape, weights.shape[0]
 
-    def back(received: list[Array | None]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def back(
+        received: list[Array | None], need_weights: bool = True
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         # the recursion of the standard version, with i, f, g, o behind their functions: dh/dc = o (1 - tanh(c)^2),
         # di' = dc g i (1 - i), df' = dc c_{t-1} f (1 - f), dg' = dc i (1 - g^2), do' = dh tanh(c) o (1 - o)
         grad_z, slope = np.empty_like(gates), np.empty((batch, size), gates.dtype)
@@ -70,7 +72,7 @@ def _pullback(
             np.multiply(dc, cells[t], out=df)
             df *= np.subtract(1.0, f, out=slope)
             np.matmul(grad_z[t], weights.T, out=dh)
-        return grad_z, {"weights_recurrent": recurrent_grad(states[:-1], grad_z)}
+        return grad_z, ({"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {})
 
     return back
 
