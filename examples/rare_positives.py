@@ -21,7 +21,7 @@ from genoml.held_out import prior_offset
 from genoml.inference import predict_outputs
 from genoml.metrics import aupr, auroc
 from genoml.models import build_model
-from genoml.nn.activations import sigmoid
+from genoml.nn.functions import sigmoid
 from genoml.sequence import base_codes, dinucleotide_shuffle
 from genoml.thresholds import choose_threshold, score_calls
 from genoml.train import fit

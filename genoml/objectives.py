@@ -27,7 +27,7 @@ from genoml.metrics import (
     poisson_deviance,
     spearman,
 )
-from genoml.nn.activations import sigmoid
+from genoml.nn.functions import sigmoid
 from genoml.ops.convert import array_like
 from genoml.resampling import per_task
 

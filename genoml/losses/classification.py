@@ -22,7 +22,7 @@ from genoml.losses._common import (
     softplus,
     without_axis,
 )
-from genoml.nn.activations import sigmoid
+from genoml.nn.functions import sigmoid
 
 
 def binary_cross_entropy(

@@ -31,7 +31,7 @@ from genoml.losses._negative_binomial import (
     poisson_deviance,
     without_constant,
 )
-from genoml.nn.activations import sigmoid
+from genoml.nn.functions import sigmoid
 
 #: means are kept this far from 0, where log and 1 / m would be infinite
 LEAST_MEAN = 1e-8

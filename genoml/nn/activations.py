@@ -7,23 +7,9 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback
-from genoml.nn.functions import ACTIVATIONS, activation_vjp, sigmoid
+from genoml.nn.functions import activation_vjp
 
-__all__ = [
-    "ACTIVATIONS",
-    "ELU",
-    "GELU",
-    "Activation",
-    "Exp",
-    "LeakyReLU",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-    "activation_vjp",
-    "sigmoid",
-]
+__all__ = ["ELU", "GELU", "Exp", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class Activation(Layer):

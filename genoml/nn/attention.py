@@ -14,6 +14,8 @@ from genoml.nn.base import Gradient, Parameter, Pullback
 from genoml.nn.masked import MaskedLayer
 from genoml.random import Initializer, constant, glorot_normal
 
+__all__ = ["SelfAttention"]
+
 POSITIONS = (None, "sinusoidal", "rotary", "relative", "relative_basis")
 
 

@@ -12,6 +12,8 @@ from genoml.nn.base import Layer, PathView, Pullback
 from genoml.nn.fused import fused_vjp
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 
+__all__ = ["Parallel", "Residual", "Sequential"]
+
 
 class Container(Layer):
     """A layer whose parameters are those of its children."""

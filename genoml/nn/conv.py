@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.functions import activation_vjp
 from genoml.nn.pooling import MaxPool1D
 from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
 from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
 from genoml.ops.pad import pad_length
 from genoml.ops.rectify import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+__all__ = ["Conv1D"]
 
 
 class Conv1D(Layer):

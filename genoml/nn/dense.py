@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.functions import activation_vjp
 from genoml.ops.products import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+__all__ = ["Dense", "Flatten"]
 
 
 class Dense(Layer):

@@ -13,6 +13,8 @@ from genoml.nn.recurrent import Recurrent, ScanPullback
 from genoml.ops.recurrent import recurrent_grad
 from genoml.random import Initializer, constant
 
+__all__ = ["GRU"]
+
 
 class GRU(Recurrent):
     """Gated recurrent unit.

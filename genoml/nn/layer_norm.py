@@ -11,6 +11,8 @@ from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.ops._dispatch import operation
 from genoml.random import Initializer, constant
 
+__all__ = ["GroupNorm", "LayerNorm"]
+
 
 @operation
 def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:

@@ -13,6 +13,8 @@ from genoml.ops.rectify import rectified_vjp, squares_around
 from genoml.parts import batch_size, is_first_part, whole_batch_sum
 from genoml.random import Initializer, constant
 
+__all__ = ["BatchNorm1D"]
+
 
 class BatchNorm1D(Layer):
     """Normalise each channel over the batch and the length, then scale and shift it.

@@ -19,6 +19,8 @@ from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer
 from genoml.random import Initializer, constant, glorot_normal
 
+__all__ = ["Bidirectional"]
+
 #: gradients of the states, one a step (None: zero) -> gradient of the gates' input part, other gradients
 ScanPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
 

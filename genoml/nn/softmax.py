@@ -9,6 +9,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.ops._dispatch import operation
 
+__all__ = ["LogSoftmax", "Softmax"]
+
 #: what a score that is not allowed becomes: far below any real one, and finite, so that no inf - inf arises
 LOWEST = -1e30
 

@@ -37,6 +37,8 @@ from genoml.ops.convert import array_like
 from genoml.ops.pool1d import global_max_vjp
 from genoml.parts import batch_twice
 
+__all__ = ["RCBatchNorm1D", "RCGlobalPool1D", "StrandSymmetric"]
+
 
 class StrandSymmetric(Container, MaskedLayer):
     """Any model, made the same for both strands: y = combine(f(x), f(reverse complement of x)).

@@ -19,6 +19,8 @@ from genoml.nn.masked import MaskedLayer, call_vjp
 from genoml.nn.softmax import softmax, softmax_gradient
 from genoml.random import Initializer, constant, identity
 
+__all__ = ["MLP", "AttentionPool1D", "TransformerBlock"]
+
 
 class MLP(Container):
     """Two dense layers at each position alike: y = activation(x W1 + b1) W2 + b2.
