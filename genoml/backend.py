@@ -23,6 +23,8 @@ import numpy as np
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+__all__ = ["Backend", "BackendError", "get_backend", "use_backend"]
+
 ENTRY_POINT_GROUP = "genoml.backends"
 
 #: An array of any library that follows the Array API standard. The standard publishes no type for it.
@@ -74,6 +76,10 @@ class Backend:
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy or view a device array as a NumPy array; this waits for the device."""
         raise NotImplementedError(f"{type(self).__name__} must define to_numpy(array)")
+
+    def copy_from_numpy(self, host: np.ndarray) -> Array:
+        """A host array's numbers on the device, in memory of their own, with its dtype."""
+        return self.asarray(np.array(host), str(host.dtype))
 
     def synchronize(self) -> None:
         """Wait until the work that was queued on the device is done."""

@@ -9,6 +9,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.ops.activations import activation_vjp
 
+__all__ = ["ELU", "GELU", "Exp", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+
 
 class Activation(Layer):
     """A layer that applies one element-wise function; subclasses name it, and its options."""

@@ -13,6 +13,8 @@ from genoml.nn.attention_inputs import Projections, join_heads, split_heads
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
 from genoml.random import Initializer, constant, glorot_normal
 
+__all__ = ["SelfAttention"]
+
 POSITIONS = (None, "sinusoidal", "rotary", "relative", "relative_basis")
 
 

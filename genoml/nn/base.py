@@ -15,7 +15,6 @@ from inspect import signature
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, overload
 
-import numpy as np
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
@@ -25,6 +24,8 @@ from genoml.random import Drawn, Initializer, host_generator
 
 if TYPE_CHECKING:
     from genoml.nn.summary import ModelSummary
+
+__all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
 
 #: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
@@ -289,26 +290,13 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: all but the pending ``backward`` of the last call; arrays as NumPy's."""
-
-        def host(table: Mapping[str, Array]) -> dict[str, np.ndarray]:
-            return {name: self.backend.to_numpy(value) for name, value in table.items()}
-
-        tables = None if self._tables is None else {name: host(table) for name, table in self._tables.items()}
-        return {**vars(self), "_tables": tables, "_grads": host(self._grads), "_pullback": None}
+        moved = _moved(vars(self), self.backend.to_numpy)
+        return {**vars(self), **moved, "_pullback": None}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """The layer on its backend, which pickles name."""
+        """The layer on its backend; in memory of its own, since another process's may be read-only."""
         vars(self).update(state)
-
-        def moved(table: Mapping[str, np.ndarray]) -> dict[str, Array]:
-            # copied: what comes from another process can be mapped to memory that must not be written to
-            return {
-                name: self.backend.asarray(np.array(value), str(value.dtype)) for name, value in table.items()
-            }
-
-        if self._tables is not None:
-            self._tables = {name: moved(table) for name, table in self._tables.items()}
-        self._grads = moved(self._grads)
+        vars(self).update(_moved(state, self.backend.copy_from_numpy))
 
     # ------------------------------------------------------------ by hand
 
@@ -358,6 +346,14 @@ class Layer:
         pullback, self._pullback = self._pullback, None
         grad_x, self.grads = pullback(grad)
         return grad_x
+
+
+def _moved(state: Mapping[str, Any], move: Callable[[Any], Any]) -> dict[str, Any]:
+    """The arrays of a layer's state, each moved to or from the host."""
+    tables: Mapping[str, Mapping[str, Any]] | None = state["_tables"]
+    every = {"grads": state["_grads"], **(tables or {})}
+    moved = {key: {name: move(value) for name, value in table.items()} for key, table in every.items()}
+    return {"_grads": moved.pop("grads"), "_tables": None if tables is None else moved}
 
 
 def _replace(table: MutableMapping[str, Array], values: Mapping[str, Array], what: str) -> None:

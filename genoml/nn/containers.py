@@ -11,6 +11,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, PathView, Pullback
 from genoml.nn.fused import fused_vjp
 
+__all__ = ["Parallel", "Residual", "Sequential"]
+
 
 class Container(Layer):
     """A layer whose parameters are those of its children."""

@@ -11,11 +11,11 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.ops.activations import activation_vjp
 from genoml.ops.arrays import pad_axis
-from genoml.ops.conv1d import (
-    grouped_conv1d_vjp,
-)
+from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+__all__ = ["Conv1D"]
 
 #: dL/dz (batch, length, out_channels), the bias's gradient (None: no bias), need_x, need_params -> gradients
 CorrelationPullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]

@@ -8,6 +8,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.arrays import pad_axis
 
+__all__ = ["CropTo"]
+
 
 class CropTo(Layer):
     """The ``length`` positions in the middle: y[n, c, l] = x[n, c, l + (L - length) // 2].

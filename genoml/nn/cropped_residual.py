@@ -7,6 +7,8 @@ from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
 from genoml.nn.containers import Sequential
 from genoml.nn.crop import CropTo
 
+__all__ = ["CroppedResidual"]
+
 
 class CroppedResidual(Sequential):
     """A shortcut around convolutions without padding: y = crop(x) + f(x), the middle of x being added.

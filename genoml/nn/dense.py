@@ -12,6 +12,8 @@ from genoml.ops.activations import activation_vjp
 from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
+__all__ = ["Dense", "Flatten"]
+
 
 class Dense(Layer):
     """Affine map of the features, then an activation.

@@ -10,6 +10,8 @@ from genoml.ops.threefry import random_uniform
 from genoml.parallel import Part
 from genoml.random import derive_key
 
+__all__ = ["Dropout", "SpatialDropout1D"]
+
 
 class Dropout(Layer):
     """In training, set each value to zero with probability ``rate`` and scale the rest by 1 / (1 - rate).

@@ -12,6 +12,8 @@ from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, 
 from genoml.ops.arrays import segment_sum
 from genoml.random import Initializer, normal
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Layer):
     """Look each token up in a table: y[n, l] = weights[x[n, l]].

@@ -11,6 +11,8 @@ from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, 
 from genoml.ops.normalise import standardize_vjp
 from genoml.random import Initializer, constant
 
+__all__ = ["GroupNorm", "LayerNorm"]
+
 
 class LayerNorm(Layer):
     """Normalise each position over its features, then scale and shift each feature.

@@ -11,6 +11,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.random import Initializer, constant
 
+__all__ = ["LearnedDispersion"]
+
 
 class LearnedDispersion(Layer):
     """One number a task, the same for every sequence, laid behind the predictions.

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
@@ -22,6 +21,8 @@ from genoml.sequence.pwm import PWM, UNIFORM
 
 if TYPE_CHECKING:
     from genoml.io.motifs import Motif
+
+__all__ = ["MotifLayer"]
 
 _LN2 = math.log(2.0)
 
@@ -101,7 +102,7 @@ class MotifLayer(Layer):
         self.background = tuple(background)
         self.activation, self._activate = activation, activation_vjp(activation)
         self._threshold = threshold
-        self._given_logits: np.ndarray | None = None
+        self._given_logits: Array | None = None
         self._names = [f"motif_{i}" for i in range(n_motifs)]
 
     # ------------------------------------------------------------ from motifs, and back
@@ -186,10 +187,9 @@ class MotifLayer(Layer):
         self.logits = self.backend.asarray(moved, self.dtype)
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        given, shape = self._given_logits, (self.n_motifs, 4, self.width)
-        params: dict[str, Initializer] = {
-            "logits": normal(shape, 0.1) if given is None else Drawn(shape, lambda rng: given)
-        }
+        shape, given = (self.n_motifs, 4, self.width), self._given_logits
+        logits = normal(shape, 0.1) if given is None else Drawn(shape, lambda rng: given)
+        params: dict[str, Initializer] = {"logits": logits}
         if self._threshold is not None:
             params["threshold"] = constant((self.n_motifs,), self._threshold)
         return params

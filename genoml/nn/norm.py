@@ -12,6 +12,8 @@ from genoml.ops.normalise import squares_around
 from genoml.parallel import Part
 from genoml.random import Initializer, constant
 
+__all__ = ["BatchNorm1D"]
+
 
 class BatchNorm1D(Layer):
     """Normalise each channel over the batch and the length, then scale and shift it.

@@ -8,6 +8,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp
 
+__all__ = ["AveragePool1D", "GlobalAveragePool1D", "GlobalMaxPool1D", "MaxPool1D"]
+
 
 class MaxPool1D(Layer):
     """The largest value in each window: y[n, c, l] = max_{k < pool_size} x[n, c, l stride + k].

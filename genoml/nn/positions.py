@@ -10,6 +10,8 @@ from array_api_compat import device as device_of
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 
+__all__ = ["SinusoidalPositions"]
+
 #: the longest wavelength is 2 pi times this many positions
 BASE = 10000.0
 

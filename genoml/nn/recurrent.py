@@ -20,6 +20,8 @@ from genoml.nn.containers import Container
 from genoml.ops.recurrent import ScanPullback
 from genoml.random import Initializer, constant, glorot_normal
 
+__all__ = ["Bidirectional"]
+
 
 class Recurrent(Layer):
     """What LSTM and GRU share: the sequence turned into gates, and the states turned into the output."""

@@ -8,6 +8,8 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.activations import log_softmax, softmax, softmax_gradient
 
+__all__ = ["LogSoftmax", "Softmax"]
+
 
 def check_axis(layer: str, x: Array, axis: int) -> None:
     """Raise ValueError unless x has this axis, with at least one value."""

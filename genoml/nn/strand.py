@@ -36,6 +36,8 @@ from genoml.nn.norm import BatchNorm1D
 from genoml.ops.arrays import array_like
 from genoml.ops.pool1d import global_max_vjp
 
+__all__ = ["RCBatchNorm1D", "RCGlobalPool1D", "StrandSymmetric"]
+
 
 class StrandSymmetric(Container):
     """Any model, made the same for both strands: y = combine(f(x), f(reverse complement of x)).

@@ -13,6 +13,8 @@ from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
+__all__ = ["RCConv1D"]
+
 
 class RCConv1D(Layer):
     """Convolution whose kernels come in reverse-complement pairs: turning x turns y.

@@ -9,7 +9,7 @@ from inspect import Parameter, signature
 from math import prod
 from typing import Any
 
-import numpy as np
+from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.nn.base import Layer, Pullback
@@ -34,7 +34,8 @@ def describe(layer: Layer) -> str:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and not hasattr(value, "shape") and bool(value == default)
+    same: bool = type(value) is type(default) and not hasattr(value, "shape") and value == default
+    return same
 
 
 def _shown(value: Any) -> str:
@@ -150,17 +151,17 @@ def _watch(layer: Layer, outputs: dict[int, tuple[int, ...]]) -> None:
 
 def _zeros(model: Layer, length: int | Sequence[int]) -> Array:
     """One example of zeros: one-hot sequences or the full shape, of whole numbers where the network reads tokens."""
-    whole = model.backend.asarray(np.zeros((1,)), "int32")
+    on = model.backend
+
+    def zeros(shape: Sequence[int], dtype: str) -> Array:
+        one = on.asarray(1, dtype)
+        return on.xp.zeros((1, *shape), dtype=one.dtype, device=device_of(one))
+
     try:
-        model.check_dtype(whole)
-        dtype = "int32"
+        model.check_dtype(zeros((), "int32"))
     except TypeError:
-        dtype = model.dtype
-    if isinstance(length, int):
-        shape = (length,) if dtype == "int32" else (_BASES, length)
-    else:
-        shape = tuple(length)
-    return model.backend.asarray(np.zeros((1, *shape)), dtype)
+        return zeros((_BASES, length) if isinstance(length, int) else length, model.dtype)
+    return zeros((length,) if isinstance(length, int) else length, "int32")
 
 
 def _count(table: Mapping[str, Array]) -> int:

@@ -18,6 +18,8 @@ from genoml.nn.layer_norm import LayerNorm
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.random import Initializer, constant, identity
 
+__all__ = ["MLP", "AttentionPool1D", "TransformerBlock"]
+
 
 class MLP(Container):
     """Two dense layers at each position alike: y = activation(x W1 + b1) W2 + b2.

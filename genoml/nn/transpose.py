@@ -7,6 +7,8 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 
+__all__ = ["Transpose"]
+
 
 class Transpose(Layer):
     """The last two axes swapped: y[n, l, c] = x[n, c, l], a view without a copy.
