@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from genoml.genome.intervals import Intervals
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.strand import reverse_complement
 
@@ -68,3 +72,10 @@ def gather_each(
         window[shift : shift + stop - first] = codes[first:stop]
         made.append(reverse_complement(window) if reverse is not None and reverse[row] else window)
     return made
+
+
+def row_blocks(intervals: Intervals, bases: int) -> Iterator[slice]:
+    """Runs of rows of about so many bases together, at least a row each; they bound memory."""
+    block = np.cumsum(intervals.length_bp) // bases
+    cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(intervals)]
+    return (slice(first, stop) for first, stop in pairwise(cuts) if stop > first)
