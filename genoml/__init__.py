@@ -1,7 +1,7 @@
 """Deep learning for genomics with hand-derived backward passes, on NumPy (CPU) and CuPy (CUDA).
 
-The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too, and so are ``load_run`` and ``save_run``.
-Everything else is one module down, and needs no import of its own: ``genoml.models.build_model``,
+The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too,
+and so are ``load_run`` and ``save_run``. Everything else is one module down, and needs no import of its own: ``genoml.models.build_model``,
 ``genoml.train.fit``, ``genoml.explain.saliency``. Nothing is imported before it is named.
 """
 
@@ -85,7 +85,9 @@ def _fetch(name: str) -> object:
     if name in _ROOMS:
         return _import_module(f"genoml.{name}")
     if name == "__all__":
-        return sorted(_ALSO.keys() | {own for room in _NAMED for own in _import_module(f"genoml.{room}").__all__})
+        return sorted(
+            _ALSO.keys() | {own for room in _NAMED for own in _import_module(f"genoml.{room}").__all__}
+        )
     if name in _ALSO:
         return getattr(_import_module(f"genoml.{_ALSO[name]}"), name)
     for room in () if name.startswith("_") else _NAMED:

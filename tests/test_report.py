@@ -17,7 +17,7 @@ import pytest
 
 from genoml import plot
 from genoml.explain import FilterMotif, match_motif
-from genoml.io.motifs import Motif, jaspar_motifs
+from genoml.io import Motif, jaspar_motifs
 from genoml.report import AttentionView, ReportData, SequenceView, build_report
 
 #: how the address of a figure begins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -16,11 +16,9 @@ from genoml.ops.conv1d import conv1d_vjp
 from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
+from genoml.sequence.motif import Motif
 from genoml.sequence.motif_bank import stack_log_probabilities
 from genoml.sequence.pwm import PWM, UNIFORM
-
-if TYPE_CHECKING:
-    from genoml.io.motifs import Motif
 
 __all__ = ["MotifLayer"]
 
@@ -169,8 +167,6 @@ class MotifLayer(Layer):
 
     def motifs(self) -> list[Motif]:
         """The motifs as they are now, on the host, for ``genoml.io.write_meme``, logos and matches."""
-        from genoml.io.motifs import Motif
-
         xp = array_namespace(self.logits)
         matrices = self.backend.to_numpy(xp.permute_dims(self.probabilities(), (0, 2, 1)))
         return [Motif(name, matrix) for name, matrix in zip(self._names, matrices, strict=True)]

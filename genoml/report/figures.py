@@ -13,10 +13,10 @@ from genoml import plot
 from genoml.calibration import brier_score, expected_calibration_error
 from genoml.explain.filters import FilterMotif
 from genoml.explain.match import Match, chance_similarity
-from genoml.io.motifs import Motif
 from genoml.metrics import aupr, auroc
 from genoml.report.content import AttentionView, SequenceView
 from genoml.report.svg import one_figure, svg_address
+from genoml.sequence.motif import Motif
 
 # Letters of a longer logo are too small to read, in bp.
 _LONGEST_LOGO = 120
