@@ -20,9 +20,9 @@ from genoml.objectives import BinaryClassification
 from genoml.runs import RunRecord
 from genoml.sequence import base_codes, count_ambiguous
 
-#: letters of amino acids that could also be bases, none of them common in a genome
+#: Letters of amino acids that are also ambiguous bases, none of them common in a genome.
 _SEVERAL_BASES = b"RYSWKMBDHVryswkmbdhv"
-#: shorter sequences may well be half ambiguous
+#: Length from which a sequence is checked: shorter ones may well be half ambiguous.
 _LEAST_JUDGED = 10
 #: bases in a batch of predictions, at most, which bounds memory for long sequences
 _BATCH_BP = 1 << 18
@@ -37,7 +37,7 @@ backend_option = click.option(
 
 
 def open_backend(name: str | None) -> Backend:
-    """The backend asked for, or the default one; it is the default while the command runs.
+    """Open the backend with this name, or the default one, and make it the default while the command runs.
 
     Raises
     ------
@@ -68,12 +68,12 @@ class Sequences:
         return max(map(len, self.letters))
 
     def digest(self) -> str:
-        """blake2b of names and sequences, which is the same however the file is wrapped or compressed."""
+        """blake2b of names and sequences; it does not depend on line width or compression."""
         content = "\n".join(["\n".join(self.names), *self.letters])
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
     def place(self, index: int) -> str:
-        """Where a record stands, for messages."""
+        """File, number and name of a record, for messages."""
         name = self.names[index].split(maxsplit=1)[0]
         path = "standard input" if self.path == "-" else self.path
         return f"{path}, record {index + 1} ({name})"
@@ -99,10 +99,10 @@ def load_sequences(path: str, ambiguous: str = "zero") -> Sequences:
             raise ValueError(f"{loaded.place(index)}: has no sequence; remove it")
         if {"T", "U"} <= set(letters.upper()):
             raise ValueError(f"{loaded.place(index)}: has both T and U; write it as DNA or as RNA")
-        several = len(letters) - len(letters.encode().translate(None, _SEVERAL_BASES))
-        if len(letters) >= _LEAST_JUDGED and several > len(letters) // 2:
+        n_ambiguous = len(letters) - len(letters.encode().translate(None, _SEVERAL_BASES))
+        if len(letters) >= _LEAST_JUDGED and n_ambiguous > len(letters) // 2:
             raise ValueError(
-                f"{loaded.place(index)}: {several} of {len(letters)} letters stand for two or three bases, as in "
+                f"{loaded.place(index)}: {n_ambiguous} of {len(letters)} letters stand for two or three bases, as in "
                 "protein; expects DNA or RNA"
             )
     if ambiguous == "error":
@@ -194,7 +194,7 @@ def score_sequences(model: Layer, record: RunRecord, path: str) -> tuple[Sequenc
 
 
 def _width(length: int, trained: int) -> int:
-    """The width a sequence is padded to: as much on either side, so that both strands are read alike."""
+    """Width to which a sequence is padded: the padding is equal on both sides, so that strands are read alike."""
     return max(length, trained + (trained - length) % 2)
 
 

@@ -1,4 +1,4 @@
-"""``genoml report``: one page about a run."""
+"""``genoml report``: write one page about a run."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def command(
 
 
 def _refuse_early(out: Path) -> None:
-    """Find out before the work whether the page can be written and drawn."""
+    """Raise before any work if the page cannot be drawn or written."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
@@ -94,7 +94,7 @@ def _refuse_early(out: Path) -> None:
 def _scored(
     model: Layer, record: RunRecord, files: tuple[str, ...], threshold: float
 ) -> tuple[tuple[Sequences, np.ndarray], dict[str, Any]]:
-    """The positives with their predictions, and what the labels allow a report to say."""
+    """The positives with their predictions, and the parts of a report that need labels."""
     from genoml.inference import score_predictions
 
     of_positives = score_sequences(model, record, files[0])
@@ -122,14 +122,12 @@ def _explained(
     show: tuple[str, ...],
     top: int,
 ) -> dict[str, Any]:
-    """Filters, logos and attention maps."""
+    """The filters, logos and attention maps of a report."""
     from genoml.report import attention_views, filter_matches, sequence_views
 
     sequences, predictions = scored
-    both, objective = (
-        record.config.reverse_complement,
-        BinaryClassification(calibration=record.held_out.calibration),
-    )
+    both = record.config.reverse_complement
+    objective = BinaryClassification(calibration=record.held_out.calibration)
     chosen = _chosen(sequences, predictions[:, 0], show, top)
     parts: dict[str, Any] = {
         "filters": filter_matches(model, encode(sequences, sequences.longest), both_strands=both),
@@ -150,7 +148,7 @@ def _explained(
 
 
 def _chosen(sequences: Sequences, predictions: np.ndarray, show: tuple[str, ...], top: int) -> list[int]:
-    """Which sequences to explain: those named, or else those that score highest."""
+    """Indices of the sequences to explain: those named, or those that score highest."""
     if not show:
         return [int(i) for i in np.argsort(-predictions, kind="stable")[:top]]
     places = {name.split(maxsplit=1)[0]: i for i, name in reversed(list(enumerate(sequences.names)))}
@@ -161,10 +159,11 @@ def _chosen(sequences: Sequences, predictions: np.ndarray, show: tuple[str, ...]
 
 
 def _details(record: RunRecord) -> dict[str, str]:
-    """How the run was made."""
-    config, data = record.config, record.data
+    """The settings and data of the run, for the end of a report."""
+    config = record.config
+    data = record.data
     epochs = f"best epoch {record.best_epoch} of {config.epochs}" if record.best_epoch is not None else ""
-    found = {
+    details = {
         "model": ", ".join(filter(None, [config.model, epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in config.model_options.items()),
         "positives": str(data.get("positives", "")),
@@ -175,4 +174,4 @@ def _details(record: RunRecord) -> dict[str, str]:
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
         "seed": str(record.seed),
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in details.items() if value}

@@ -1,4 +1,4 @@
-"""How well scores tell two classes apart."""
+"""Metrics of binary classification: AUROC, AUPR and F1."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def auroc(predictions: Array, targets: Array) -> Array:
     xp, predictions, targets = pair("auroc", "predictions", predictions, "targets", targets)
     positive, valid = _classes(xp, predictions, targets)
     below, not_above, positive = _sorted_counts(xp, rankable(xp, predictions), positive)
-    # Negatives below each score, and negatives not above it, from the running count of negatives.
+    # the numbers of negatives below each score and not above it, from the running count of negatives
     negatives = running_count(xp, ~positive)
     twice_wins = xp.take(negatives, below) + xp.take(negatives, not_above)
     twice_u = exact_sum(xp, xp.where(positive, twice_wins, xp.zeros_like(twice_wins)))
@@ -112,7 +112,7 @@ def aupr(predictions: Array, targets: Array) -> Array:
 
 
 def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Array:
-    """F1, the harmonic mean of precision and recall at one threshold.
+    """F1 score: the harmonic mean of precision and recall at one threshold.
 
         F1 = 2 TP / (2 TP + FP + FN),    called positive: prediction >= threshold
 
@@ -146,9 +146,9 @@ def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Arra
     if not xp.isdtype(predictions.dtype, "real floating"):
         predictions = xp.astype(predictions, widest_float(xp, predictions))
     called = predictions >= threshold
-    found = count(xp, positive & called)
+    true_positives = count(xp, positive & called)
     total = count(xp, positive) + count(xp, called)
-    score = 2.0 * found / xp.where(total > 0, total, xp.ones_like(total))
+    score = 2.0 * true_positives / xp.where(total > 0, total, xp.ones_like(total))
     return nan_unless(xp, valid, score)
 
 
@@ -161,7 +161,7 @@ def _classes(xp: Any, predictions: Array, targets: Array) -> tuple[Array, Array]
 
 
 def _sorted_counts(xp: Any, scores: Array, positive: Array) -> tuple[Array, Array, Array]:
-    """For each score, in ascending order: how many are below it, how many not above, is it a positive."""
+    """For each score, in ascending order: the number below it, the number not above it, whether it is positive."""
     order = xp.argsort(scores)
     ascending = xp.take(scores, order)
     below = xp.searchsorted(ascending, ascending, side="left")

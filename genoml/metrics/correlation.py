@@ -1,4 +1,4 @@
-"""How closely two quantities follow one another."""
+"""Pearson's and Spearman's correlation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pearson(x: Array, y: Array) -> Array:
 
 
 def spearman(x: Array, y: Array) -> Array:
-    """Spearman's rank correlation: Pearson's correlation of the ranks, tied values sharing their mean rank.
+    """Spearman's rank correlation: Pearson's correlation of the ranks; tied values share their mean rank.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def spearman(x: Array, y: Array) -> Array:
 
 
 def _centred_ranks(xp: Any, x: Array) -> Array:
-    """(rank - mean rank) * 2 / N, tied values sharing their mean rank."""
+    """Centred ranks, (rank - mean rank) * 2 / N; tied values share their mean rank."""
     x = rankable(xp, x)
     ascending = xp.sort(x)
     below = xp.searchsorted(ascending, x, side="left")
@@ -90,7 +90,7 @@ def _centred_ranks(xp: Any, x: Array) -> Array:
 
 
 def _centred(xp: Any, x: Array) -> tuple[Array, Array]:
-    """Each value less the mean, scaled to a spread of about one, and whether every value is finite."""
+    """Values minus their mean, scaled to a spread of about one, and whether all are finite."""
     x = xp.astype(x, widest_float(xp, x))
     finite = xp.isfinite(x)
     x = 0.5 * xp.where(finite, x, xp.zeros_like(x))  # halved: the shift below cannot overflow
@@ -101,6 +101,6 @@ def _centred(xp: Any, x: Array) -> tuple[Array, Array]:
 
 
 def _correlation(xp: Any, x: Array, y: Array, valid: Array) -> Array:
-    """The quotient sum x y / sqrt(sum x^2 sum y^2) of centred arrays, kept within [-1, 1]."""
+    """Correlation of centred arrays, sum x y / sqrt(sum x^2 sum y^2), clipped to [-1, 1]."""
     spread = xp.sqrt(xp.sum(x * x)) * xp.sqrt(xp.sum(y * y))
     return xp.clip(ratio(xp, xp.sum(x * y), spread, valid), -1.0, 1.0)
