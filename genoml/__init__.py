@@ -1,7 +1,8 @@
 """Deep learning for genomics with hand-derived backward passes, on NumPy (CPU) and CuPy (CUDA).
 
 The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too,
-and so are ``load_run`` and ``save_run``. Everything else is one module down, and needs no import of its own: ``genoml.models.build_model``,
+and so are ``load_run`` and ``save_run``. Everything else is one module down, and needs no import of its own:
+``genoml.models.build_model``,
 ``genoml.train.fit``, ``genoml.explain.saliency``. Nothing is imported before it is named.
 """
 

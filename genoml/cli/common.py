@@ -18,7 +18,7 @@ backend_option = click.option(
 
 
 def open_backend(name: str | None) -> Backend:
-    """The backend asked for, or the default one; it is the default while the command runs.
+    """Open the backend with this name, or the default one, and make it the default while the command runs.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``genoml demo``: the whole way from real peaks to a report, with what the package ships."""
+"""``genoml demo``: train on the peaks that come with genoml, test, and write a report."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None
 
 
 def load_peaks(seed: int) -> SequenceData:
-    """The shipped CTCF peaks and one shuffle of each, with chromosomes as groups."""
+    """The CTCF peaks that come with genoml and one shuffle of each, with chromosomes as groups."""
     from genoml.io import read_fasta
 
     records = list(read_fasta(str(files("genoml").joinpath("resources", "ctcf_peaks.fa.gz"))))
@@ -85,7 +85,7 @@ def load_peaks(seed: int) -> SequenceData:
 
 
 def print_table(metrics: dict[str, dict[str, float]]) -> None:
-    """AUROC, AUPR and F1 of each model on the held-out chromosomes."""
+    """Print AUROC, AUPR and F1 of each model on the held-out chromosomes."""
     width = max(map(len, metrics))
     click.echo(f"\n{'held-out ' + ', '.join(TEST_CHROMOSOMES):{width}}   AUROC    AUPR      F1")
     for name, row in metrics.items():
@@ -101,15 +101,18 @@ def write_report(
     filters: list[Any],
     seconds: float,
 ) -> None:
-    """The report page, or a line on how to get one."""
+    """Write the report page, or print how to get one."""
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
         click.echo("no report page: pip install 'genoml-xp[report]' and run the demo again")
         return
     from genoml.report import ReportData, build_report, sequence_views
 
-    record, backend, out = run.record, run.model.backend, run.path
+    record = run.record
+    backend = run.model.backend
+    row = next(iter(metrics.values()))
+    predictions = next(iter(scores.values()))
+    out = run.path
     config = record.training
-    row, predictions = next(iter(metrics.values())), next(iter(scores.values()))
     best = np.argsort(-predictions, kind="stable")[:_N_SEQUENCES]
     names = [f"{place} of the held-out peaks" for place in ("first", "second", "third")]
     content = ReportData(

@@ -1,4 +1,4 @@
-"""What a person, or a program, sees while a model trains: a bar and lines, JSON, or nothing."""
+"""Progress displays of training: a bar and lines, JSON, or nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from genoml.runs import Progress, RunFolder, RunRecord
 
-#: columns below which the bar, and then all but the shortest words, are left out
+#: Least columns of a terminal for the bar, and for more than the shortest words.
+#: Least columns of a terminal for the bar, and for more than the shortest words.
 _WIDE, _NARROW = 72, 48
-#: columns of what is not a terminal
+#: Columns of an output that is not a terminal.
 _UNBOUNDED = 1 << 30
 
 
@@ -31,7 +32,7 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class JsonProgress(Progress):
-    """One JSON object a line on standard output, its ``event`` being start, epoch or end."""
+    """JSON on standard output, one object per line, whose ``event`` is start, epoch or end."""
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         record = folder.record
@@ -66,12 +67,12 @@ class JsonProgress(Progress):
 
 
 class TerminalProgress(Progress):
-    """Lines on standard error: one a validation; on a terminal also a bar for the epoch under way."""
+    """Lines on standard error, one for each validation; on a terminal also a bar for the current epoch."""
 
     def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
         super().__init__(epochs, examples, first=first)
         self._bar: tqdm[None] | None = None
-        # what is not a terminal, or one that cannot take back what it wrote, gets lines alone
+        # no bar without a terminal that can erase what it wrote
         self._draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
@@ -98,9 +99,9 @@ class TerminalProgress(Progress):
             return
         if self._bar is None:
             self._bar = tqdm(total=self.examples, leave=False, file=sys.stderr, miniters=1)
-        # asked for each time, since windows change; one that does not know its size, as under script(1), has 80
+        # read each time, since windows change; a terminal of unknown size, as under script(1), has 80
         columns = shutil.get_terminal_size().columns
-        # the last column stays free: some terminals begin a new line as soon as it is written
+        # the last column stays free, since some terminals wrap as soon as it is written
         self._bar.ncols = max(columns - 1, 1)
         self._bar.bar_format = self._format(loss, columns)
         self._bar.update(examples)
@@ -116,7 +117,7 @@ class TerminalProgress(Progress):
         return f"{text} loss {loss:.4f}  {{remaining}} left, run {left}"
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
-        """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get less of it."""
+        """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get a shorter line."""
         self.close()
         super().epoch(record, improved)
         parts = {"place": f"epoch {self.done:3d}/{self.epochs}", "loss": f"loss {record['loss']:.4f}"}
@@ -159,7 +160,7 @@ def _backend(record: RunRecord) -> str:
 
 
 def progress_class(quiet: bool, as_json: bool) -> type[Progress]:
-    """The class that ``--quiet`` and ``--json`` ask for.
+    """The progress display for ``--quiet`` and ``--json``.
 
     Raises
     ------

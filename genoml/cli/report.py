@@ -1,4 +1,4 @@
-"""``genoml report``: one page about a run."""
+"""``genoml report``: write one page about a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``genoml revcomp``."""
+"""``genoml revcomp``: write reverse complements."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def command(sequences: str, out: str, alphabet: str) -> None:
     with open_output(out) as stream:
         for record in read_records(sequences):
             with errors_in(sequences, record.name):
-                flipped = reverse_complement(record.sequence, alphabet=alphabet)
+                reverse = reverse_complement(record.sequence, alphabet=alphabet)
             qualities = None if record.encoded is None else record.encoded[::-1]
-            stream.write(record_bytes(Record(record.name, flipped, qualities)))
+            stream.write(record_bytes(Record(record.name, reverse, qualities)))

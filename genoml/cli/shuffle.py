@@ -1,4 +1,4 @@
-"""``genoml shuffle``."""
+"""``genoml shuffle``: shuffle records, with their k-let counts kept."""
 
 from __future__ import annotations
 

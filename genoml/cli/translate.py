@@ -1,4 +1,4 @@
-"""``genoml translate``."""
+"""``genoml translate``: translate sequences into protein."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def command(
     code = genetic_code(table)
     chosen = FRAMES if six else _frames(frames)
     options: dict[str, Any] = {"to_stop": to_stop, "methionine": methionine, "partial": partial}
-    translate("", code, **options)  # refuses bad options by themselves
+    translate("", code, **options)  # raises for bad options before any record is read
     with open_output(out) as stream:
         for batch in record_batches(read_sequences(sequences)):
             letters = [record.sequence for record in batch]
             try:
                 by_frame = [translate(letters, code, frame=frame, **options) for frame in chosen]
             except ValueError:
-                for record, frame in product(batch, chosen):  # which of them is it?
+                for record, frame in product(batch, chosen):  # find the record at fault
                     with errors_in(sequences, record.name):
                         translate(record.sequence, code, frame=frame, **options)
                 raise

@@ -14,9 +14,9 @@ from genoml.io.files import Path
 from genoml.sequence.codes import count_ambiguous
 from genoml.sequence.encode import base_codes
 
-#: letters of amino acids that could also be bases, none of them common in a genome
+#: Letters of amino acids that are also ambiguous bases, none of them common in a genome.
 _SEVERAL_BASES = b"RYSWKMBDHVryswkmbdhv"
-#: shorter sequences may well be half ambiguous
+#: Length from which a sequence is checked: shorter ones may well be half ambiguous.
 _LEAST_JUDGED = 10
 _LOCUS = re.compile(r"^([^:\s]+):\d+-\d+")
 
@@ -61,12 +61,12 @@ class NamedSequences:
         return base_codes(self.letters, pad="both", length=length_bp)
 
     def digest(self) -> str:
-        """blake2b of names and sequences, which is the same however the file is wrapped or compressed."""
+        """blake2b of names and sequences; it does not depend on line width or compression."""
         content = "\n".join(["\n".join(self.names), *self.letters])
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
     def place(self, index: int) -> str:
-        """Where a record stands, for messages."""
+        """File, number and name of a record, for messages."""
         path = "standard input" if self.path == "-" else self.path
         return f"{path}, record {index + 1} ({_first_word(self.names[index])})"
 

@@ -1,4 +1,4 @@
-"""How well scores tell two classes apart."""
+"""Metrics of binary classification: AUROC, AUPR and F1."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def aupr(predictions: Array, targets: Array, *, counts: Array | None = None) -> 
 
 
 def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Array:
-    """F1, the harmonic mean of precision and recall at one threshold.
+    """F1 score: the harmonic mean of precision and recall at one threshold.
 
         F1 = 2 TP / (2 TP + FP + FN),    called positive: prediction >= threshold
 
@@ -150,9 +150,9 @@ def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Arra
     if not xp.isdtype(predictions.dtype, "real floating"):
         predictions = xp.astype(predictions, widest_float(xp, predictions))
     called = predictions >= threshold
-    found = count(xp, positive & called)
+    true_positives = count(xp, positive & called)
     total = count(xp, positive) + count(xp, called)
-    score = 2.0 * found / xp.where(total > 0, total, xp.ones_like(total))
+    score = 2.0 * true_positives / xp.where(total > 0, total, xp.ones_like(total))
     return nan_unless(xp, valid, score)
 
 

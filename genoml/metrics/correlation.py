@@ -1,4 +1,4 @@
-"""How closely two quantities follow one another."""
+"""Pearson's and Spearman's correlation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pearson(x: Array, y: Array, *, counts: Array | None = None) -> Array:
 
 
 def spearman(x: Array, y: Array, *, counts: Array | None = None) -> Array:
-    """Spearman's rank correlation: Pearson's correlation of the ranks, tied values sharing their mean rank.
+    """Spearman's rank correlation: Pearson's correlation of the ranks; tied values share their mean rank.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def spearman(x: Array, y: Array, *, counts: Array | None = None) -> Array:
 
 
 def _centred_ranks(xp: Any, x: Array, counts: Array) -> Array:
-    """(rank - mean rank) * 2 / N among the N of a row, tied values sharing their mean rank."""
+    """Centred ranks of each row, (rank - mean rank) * 2 / N; tied values share their mean rank."""
     x = rankable(xp, x)
     order = xp.argsort(x)
     ascending = xp.take(x, order)
@@ -95,7 +95,7 @@ def _centred_ranks(xp: Any, x: Array, counts: Array) -> Array:
 
 
 def _centred(xp: Any, x: Array, counts: Array) -> tuple[Array, Array]:
-    """Each value less the mean of a row, scaled to a spread of about one, and whether every value is finite."""
+    """Values minus the mean of their row, scaled to a spread of about one, and whether all are finite."""
     x = xp.astype(x, counts.dtype)
     finite = xp.isfinite(x)
     if not x.shape[0]:
@@ -113,7 +113,7 @@ def _centred(xp: Any, x: Array, counts: Array) -> tuple[Array, Array]:
 
 
 def _correlation(xp: Any, x: Array, y: Array, counts: Array, valid: Array) -> Array:
-    """The quotient sum x y / sqrt(sum x^2 sum y^2) of centred arrays, kept within [-1, 1]."""
+    """Correlation of centred arrays, sum x y / sqrt(sum x^2 sum y^2), clipped to [-1, 1]."""
     often_x = counts * x
     spread = xp.sqrt(xp.sum(often_x * x, axis=-1)) * xp.sqrt(xp.sum(counts * y * y, axis=-1))
     return xp.clip(ratio(xp, xp.sum(often_x * y, axis=-1), spread, valid), -1.0, 1.0)

@@ -1,8 +1,8 @@
 """Figures: sequence logos, attention maps, and curves of training, ranking and calibration.
 
-Every function draws on a Matplotlib ``Axes`` that it is given and returns it, so the figures compose; none
-touches pyplot or the global settings. Lines differ in colour and in dash, in colours that colour-blind
-readers tell apart (Okabe and Ito), and are named beside the plot.
+Every function draws on a given Matplotlib ``Axes`` and returns it, so that figures combine; none uses pyplot or the
+global settings. Lines differ in colour and dash, with colours that colour-blind readers can distinguish (Okabe and
+Ito), and are named above the plot.
 
 Matplotlib is imported when a figure is drawn; ``pip install genoml-xp[plot]`` brings it.
 """

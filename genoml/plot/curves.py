@@ -1,4 +1,4 @@
-"""Curves: training, ROC and precision-recall."""
+"""Figures of curves: training, ROC and precision-recall."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from genoml.plot.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# More points than this in a curve are not told apart on a page.
+# The most points of a curve: more cannot be distinguished on a page.
 _MOST_POINTS = 600
 
 
@@ -63,19 +63,21 @@ def training_curve(
     require_matplotlib()
     style_axes(ax)
     names = {"loss": "training", "validation_loss": "validation"} if series is None else dict(series)
-    found: list[tuple[str, NDArray[np.float64]]] = []
+    lines: list[tuple[str, NDArray[np.float64]]] = []
     for key, name in names.items():
         points = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
         values = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-        found.append((name, values[np.isfinite(values).all(axis=1)]))
-    found = [(name, values) for name, values in found if len(values)]
-    for (_, values), (colour, dash) in zip(found, LINES, strict=False):
+        values = values[np.isfinite(values).all(axis=1)]
+        if len(values):
+            lines.append((name, values))
+    for (_, values), line in zip(lines, LINES, strict=False):
+        colour, dash = line
         marker = "o" if len(values) == 1 else ""
         ax.plot(*values.T, color=colour, linestyle=dash, linewidth=1.8, marker=marker)
-    labels = [name for name, _ in found]
-    if found and best is not None:
-        x, y = _best(found[-1][1], best)
-        ax.plot([x], [y], marker="o", markersize=6, color=LINES[len(found) - 1][0])
+    labels = [name for name, _ in lines]
+    if lines and best is not None:
+        x, y = _best(lines[-1][1], best)
+        ax.plot([x], [y], marker="o", markersize=6, color=LINES[len(lines) - 1][0])
         labels[-1] += f", best {y:.3f} at epoch {x:.0f}"
     name_lines(ax, labels)
     ax.set_xlabel("epoch")
@@ -92,7 +94,7 @@ def _best(values: NDArray[np.float64], best: str) -> tuple[float, float]:
 
 
 def roc(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
-    """Draw receiver operating characteristic curves, each named with its AUROC.
+    """Draw receiver operating characteristic curves, with their AUROC.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def roc(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
 
 
 def pr(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
-    """Draw precision-recall curves, each named with its AUPR, as the steps whose sum the AUPR is.
+    """Draw precision-recall curves, with their AUPR, as the steps whose area is the AUPR.
 
     The dotted line is the precision of a random ranking, the share of positives (of the first curve).
 
@@ -159,7 +161,8 @@ def _draw_curves(
     metric: Callable[[Any, Any], Any],
 ) -> Axes:
     names = []
-    for (name, (predictions, targets)), (colour, dash) in zip(curves.items(), LINES, strict=False):
+    for (name, (predictions, targets)), line in zip(curves.items(), LINES, strict=False):
+        colour, dash = line
         x, y = _thinned(*points(predictions, targets))
         ax.plot(x, y, color=colour, linestyle=dash, linewidth=1.8, clip_on=False)
         value = float(metric(np.asarray(predictions), np.asarray(targets)))
@@ -169,7 +172,7 @@ def _draw_curves(
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Any, Any]:
-    """At most 600 points, spread evenly over the length of the curve, both ends among them."""
+    """At most 600 points, spread evenly over the length of the curve, including both ends."""
     if len(x) <= _MOST_POINTS or not (np.isfinite(x).all() and np.isfinite(y).all()):
         return x, y
     length = np.cumsum(np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0])))

@@ -115,7 +115,7 @@ def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> 
 def _explained(
     run: Run, sequences: NamedSequences, predictions: np.ndarray, show: Sequence[str], top: int
 ) -> dict[str, Any]:
-    """Filters, logos and attention maps."""
+    """The filters, logos and attention maps of a report."""
     model, settings = run.model, run.settings
     both, ambiguous = settings.reverse_complement, settings.ambiguous
     parts: dict[str, Any] = {
@@ -135,7 +135,7 @@ def _explained(
 
 
 def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[str], top: int) -> list[int]:
-    """Which sequences to explain: those named, or else those that score highest."""
+    """Indices of the sequences to explain: those named, or those that score highest."""
     if not show:
         return [int(i) for i in np.argsort(-predictions, kind="stable")[:top]]
     places = {name: i for i, name in reversed(list(enumerate(sequences.ids)))}

@@ -50,7 +50,7 @@ class Progress:
     def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
         self.epochs, self.examples = epochs, examples
         self.done = self._first = first
-        #: sequences of the epoch under way
+        #: sequences of the current epoch so far
         self.seen = 0
         self._start = time.perf_counter()
 
@@ -58,7 +58,7 @@ class Progress:
         """Training begins, or goes on."""
 
     def step(self, step: int, loss: float, examples: int) -> None:
-        """A logging interval has ended."""
+        """Show the end of a logging interval."""
         self.seen += examples
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
@@ -69,16 +69,16 @@ class Progress:
         """Training has ended; the record says how."""
 
     def close(self) -> None:
-        """Take away what is only for the moment."""
+        """Remove the bar."""
 
     @property
     def seconds(self) -> float:
-        """Since training began."""
+        """Seconds since training began."""
         return time.perf_counter() - self._start
 
     @property
     def seconds_left(self) -> float:
-        """Until the last epoch ends, by the pace so far; patience may end a run before."""
+        """Seconds until the last epoch ends, at the pace so far; early stopping may end a run before."""
         epochs = self.done - self._first + self.seen / self.examples
         return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
 

@@ -18,7 +18,7 @@ class Callbacks:
         self.callbacks = callbacks
 
     def step(self, step: int, loss: float, examples: int) -> None:
-        """A logging interval has ended."""
+        """Show the end of a logging interval."""
         for callback in self.callbacks:
             callback.step(step, loss, examples)
 
@@ -60,7 +60,7 @@ class TensorBoard:
         self._writer: Any = None
 
     def step(self, step: int, loss: float, examples: int) -> None:
-        """A logging interval has ended."""
+        """Show the end of a logging interval."""
         self._scalars(step, {"step/loss": loss})
 
     def epoch(self, record: dict[str, float], improved: bool) -> None:

@@ -21,7 +21,7 @@ class Callback(Protocol):
     """What ``fit`` tells its caller."""
 
     def step(self, step: int, loss: float, examples: int) -> None:
-        """A logging interval has ended."""
+        """Show the end of a logging interval."""
 
     def epoch(self, record: dict[str, float], improved: bool) -> None:
         """An epoch has ended; ``improved`` if the model's validation score is the best so far."""
