@@ -17,6 +17,7 @@ from genoml.report.gather import attention_views, filter_matches, sequence_views
 from genoml.report.page import build_report
 from genoml.runs import Run, RunRecord
 from genoml.runs.run import Given
+from genoml.runs.score import refuse_two_inputs
 
 
 def write_report(
@@ -70,6 +71,7 @@ def write_report(
     if len(show) and positives is None and sequences is None:
         raise ValueError("write_report expects sequences to show")
     out = Path(out)
+    refuse_two_inputs(positives, negatives)
     expect_writable(out)
     content: dict[str, Any] = {"title": run.path.resolve().name, "history": run.history()}
     if positives is not None and negatives is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from os import PathLike
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Literal
@@ -119,7 +120,7 @@ class RunFolder:
         self._made: list[Path] = []
 
     @classmethod
-    def create(cls, path: str | Path, record: RunRecord, model: Layer) -> RunFolder:
+    def create(cls, path: str | PathLike[str], record: RunRecord, model: Layer) -> RunFolder:
         """Make the folder, with the record and the initial weights in it.
 
         Raises
@@ -200,7 +201,7 @@ def _written(path: Path) -> Iterator[None]:
         raise RunError(f"{what}; check space and permissions, or choose another folder") from error
 
 
-def refuse_existing(path: str | Path) -> None:
+def refuse_existing(path: str | PathLike[str]) -> None:
     """Raise RunError unless a run can be written there."""
     path = Path(path)
     if path.is_dir() and not any(path.iterdir()):
@@ -209,7 +210,7 @@ def refuse_existing(path: str | Path) -> None:
         raise RunError(f"{path}: already exists; choose another folder, or remove it")
 
 
-def read_record(path: str | Path) -> RunRecord:
+def read_record(path: str | PathLike[str]) -> RunRecord:
     """The record of a run folder.
 
     Raises
@@ -229,7 +230,7 @@ def read_record(path: str | Path) -> RunRecord:
         raise RunError(f"{what}; train the model again") from error
 
 
-def read_log(path: str | Path) -> list[dict[str, float]]:
+def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
     """The epochs of a run, in order, without what is undefined.
 
     A last line that was cut short, by a full disk, is left out.
@@ -248,7 +249,9 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
     return [{key: value for key, value in line.items() if value is not None} for line in found]
 
 
-def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend | None = None) -> Layer:
+def build_recorded(
+    path: str | PathLike[str], record: RunRecord, backend: str | Backend | None = None
+) -> Layer:
     """The network that a run's record describes, with its initial weights, no larger than its file of weights.
 
     Raises
@@ -268,12 +271,12 @@ def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend |
         if not fits(model, numbers):
             raise ValueError("the network has more numbers than its file of weights")
         model.draw()
-    except (ValueError, TypeError, MemoryError, OverflowError) as error:
+    except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model
 
 
-def open_run(path: str | Path) -> RunFolder:
+def open_run(path: str | PathLike[str]) -> RunFolder:
     """A run folder whose training can be taken up again.
 
     Raises

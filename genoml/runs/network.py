@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, get_type_hints
 
 import msgspec
@@ -94,7 +95,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(
                 f"a run expects an objective of {', '.join(_OBJECTIVES)}, got {type(objective).__name__}"
             )
-        return cls(
+        made = cls(
             layers=describe_network(model) if standalone else None,
             dtype="float64" if model.dtype == "float64" else "float32",
             objective=type(objective).__name__,
@@ -102,6 +103,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             ambiguous=ambiguous,
             reverse_complement=reverse_complement,
         )
+        return msgspec.json.decode(msgspec.json.encode(made), type=cls)  # as it will be read
 
     def build_objective(self) -> Objective:
         """The objective that the network was trained for."""
@@ -160,7 +162,9 @@ def _parts(layer: Layer, path: str) -> dict[str, LayerRecord]:
 
 
 def _own_options(layer: Layer) -> dict[str, Any]:
-    """The arguments that a container handed on to the layers that it made."""
+    """The arguments that a layer keeps in another form, or handed on to the layers that it made."""
+    if isinstance(layer, nn.RCBatchNorm1D):
+        return {"channels": 2 * layer.channels}
     if isinstance(layer, nn.TransformerBlock):
         attention, mlp = layer["attention"], layer["mlp"]
         found = {name: getattr(attention, name) for name in _parameters(nn.SelfAttention) if name != "seed"}
@@ -171,40 +175,52 @@ def _own_options(layer: Layer) -> dict[str, Any]:
     return {}
 
 
-def _parameters(kind: Callable[..., Layer]) -> list[str]:
+@cache
+def _all_parameters(kind: type[Layer]) -> list[str]:
+    return list(inspect.signature(kind).parameters)
+
+
+def _parameters(kind: type[Layer]) -> list[str]:
     """The arguments that a layer is described by: all but where it lives and the layers in it."""
-    found = list(inspect.signature(kind).parameters)
+    found = _all_parameters(kind)
     if kind is nn.TransformerBlock:
         found = [name for name in found if name != "attention"]
-        found += [name for name in _parameters(nn.SelfAttention) if name not in found]
+        found = [*found, *(name for name in _parameters(nn.SelfAttention) if name not in found)]
     return [name for name in found if name not in ("dtype", "backend", "layers", "layer", "model")]
+
+
+@cache
+def argument_types(kind: type[Layer]) -> dict[str, Any]:
+    """What each argument takes that a layer is described by."""
+    hints = get_type_hints(kind.__init__)
+    if kind is nn.TransformerBlock:
+        hints = get_type_hints(nn.SelfAttention.__init__) | hints
+    return {name: hints[name] for name in _parameters(kind)}
 
 
 def _build(record: LayerRecord, dtype: str, most: int) -> Layer:
     if record.kind not in _LAYERS:
         raise ValueError(f"unknown kind of layer {record.kind!r}; those of genoml.nn are known")
-    kind = _LAYERS[record.kind]
+    kind: type[Any] = _LAYERS[record.kind]
     options = _checked(kind, record, most)
-    parameters = inspect.signature(kind).parameters
+    parameters = _all_parameters(kind)
     if "dtype" in parameters:
         options["dtype"] = dtype
     layers = {name: _build(part, dtype, most) for name, part in record.layers.items()}
-    return kind(layers, **options) if "layers" in parameters else kind(**layers, **options)
+    layer: Layer = kind(layers, **options) if "layers" in parameters else kind(**layers, **options)
+    return layer
 
 
 def _checked(kind: type[Layer], record: LayerRecord, most: int) -> dict[str, Any]:
     """The arguments, each of the type that the class declares."""
-    hints = get_type_hints(kind.__init__)
-    if kind is nn.TransformerBlock:
-        hints = get_type_hints(nn.SelfAttention.__init__) | hints
-    known = _parameters(kind)
+    types = argument_types(kind)
     options = {}
     for name, value in record.options.items():
-        if name not in known:
+        if name not in types:
             raise ValueError(f"{record.kind} has no argument {name!r}")
         if isinstance(value, int) and abs(value) > most and name != "seed":
             raise ValueError(f"{record.kind}: {name} expects at most {most}, got {value}")
-        options[name] = msgspec.convert(value, type=hints[name])
+        options[name] = msgspec.convert(value, type=types[name])
     return options
 
 

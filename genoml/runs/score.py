@@ -72,7 +72,8 @@ def _widths(record: RunRecord, sequences: NamedSequences) -> np.ndarray:
             refuse_long(sequences, config.model, trained)
             return np.full(len(sequences), trained)
     lengths = np.array(list(map(len, sequences.letters)))
-    return np.maximum(lengths, trained + (trained - lengths) % 2)
+    widths: np.ndarray = np.maximum(lengths, trained + (trained - lengths) % 2)
+    return widths
 
 
 def refuse_short(sequences: NamedSequences, model: str, options: dict[str, Any]) -> None:

@@ -56,6 +56,15 @@ def _records(sound: bytes) -> dict[str, bytes]:
     def of_config(**values: Any) -> bytes:
         return changed(config=json.loads(sound)["config"] | values)
 
+    def of_network(
+        kind: str, layers: Any = None, objective: str = "BinaryClassification", **options: Any
+    ) -> bytes:
+        made = {"kind": kind, "options": options, "layers": layers or {}}
+        return changed(config=None, network={"layers": made, "objective": objective})
+
+    nested: dict[str, Any] = {"kind": "ReLU"}
+    for _ in range(300):
+        nested = {"kind": "Sequential", "layers": {"x": nested}}
     deep = b"[" * 100_000 + b"]" * 100_000
     return {
         "model-code": of_config(model="os.system"),
@@ -72,6 +81,18 @@ def _records(sound: bytes) -> dict[str, bytes]:
         "too-large": b" " * (17 << 20) + sound,
         "wrong-format": changed(format=99),
         "unknown-key": changed(code="x"),
+        "network-and-config": changed(network={}),
+        "network-none": changed(config=None, network={}),
+        "network-code": of_network("os.system"),
+        "network-dunder": of_network("Dense", __class__="x"),
+        "network-backend": of_network("Dense", in_features=4, out_features=1, backend="torch"),
+        "network-1e15": of_network("Dense", in_features=10**15, out_features=1),
+        "network-gigabytes": of_network("Dense", in_features=10**6, out_features=10**6),
+        "network-names": of_network("MotifLayer", n_motifs=10**12, width=4),
+        "network-many": of_network("Sequential", {str(i): {"kind": "ReLU"} for i in range(20_000)}),
+        "network-deep": of_network("Sequential", {"x": nested}),
+        "network-other": of_network("Dense", in_features=4, out_features=1),
+        "network-objective": of_network("ReLU", objective="os.system"),
     }
 
 
