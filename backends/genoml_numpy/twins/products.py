@@ -1,7 +1,7 @@
-"""The gradient of large dense weights, made once for the whole batch: each thread writes some of its rows.
+"""The gradient of large dense weights, computed once for the whole batch: each thread writes some of its rows.
 
-Otherwise each part of a batch writes a matrix of the weights' full size, and they are added: with DeepSEA's 188 MB on
-two threads that is four times the traffic through memory, and memory is what such a layer waits for.
+Otherwise each part of a batch writes a matrix of the weights' full size, and these are added: with DeepSEA's 188 MB on
+two threads that is four times the memory traffic, which limits the speed of such a layer.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import numpy as np
 from genoml.backend import Array
 from genoml.parts import current_part, even_ranges
 
-#: fewer weights than this are quicker added than shared out
+#: Least number of weights: fewer are faster to add than to divide among threads.
 _LEAST = 1 << 18
 
 
 def dense_grad_weights(x: Array, grad: Array) -> Any:
     """See genoml.ops.products.dense_grad_weights; covers batches in parts."""
-    part, (rows, columns) = current_part(), (x.shape[1], grad.shape[1])
+    part = current_part()
+    rows, columns = x.shape[1], grad.shape[1]
     if part is None or rows * columns < _LEAST:
         return NotImplemented
     place = np.empty((rows, columns), np.result_type(x, grad)) if part.index == 0 else None
