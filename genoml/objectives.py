@@ -27,8 +27,8 @@ from genoml.metrics import (
     poisson_deviance,
     spearman,
 )
-from genoml.nn.activations import sigmoid
-from genoml.ops.convert import array_like
+from genoml.ops.activations import sigmoid, softmax
+from genoml.ops.arrays import array_like
 from genoml.resampling import per_task
 
 
@@ -201,9 +201,7 @@ class MultiClassification(Objective):
         return {"accuracy": float(right.mean()), "mcc": float(matthews_correlation(outputs, true))}
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        share: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
-        return share
+        return np.asarray(softmax(outputs, axis=1))
 
 
 @dataclass(frozen=True)

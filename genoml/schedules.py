@@ -1,9 +1,13 @@
-"""Learning-rate schedules: functions from the step number, from 0, to a factor of the peak learning rate."""
+"""Learning-rate schedules: functions from the step number, from 0, to a factor of the peak learning rate.
+
+All can be pickled, so that training options can be sent to another process.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 #: Step -> factor of the peak learning rate.
@@ -12,7 +16,11 @@ Schedule: TypeAlias = Callable[[int], float]
 
 def constant() -> Schedule:
     """Constant schedule: always 1."""
-    return lambda step: 1.0
+    return _constant
+
+
+def _constant(step: int) -> float:
+    return 1.0
 
 
 def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: float = 1e-3) -> Schedule:
@@ -31,14 +39,13 @@ def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: floa
     if total < 1 or not 0.0 <= warmup < 1.0:
         raise ValueError(f"one_cycle expects total >= 1 and 0 <= warmup < 1, got {total} and {warmup}")
     rise = int(warmup * total)
+    return partial(_one_cycle, rise=rise, total=total, start=start, end=end)
 
-    def factor(step: int) -> float:
-        if step < rise:
-            return start + (1.0 - start) * step / rise
-        done = min((step - rise) / max(total - rise, 1), 1.0)
-        return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
-    return factor
+def _one_cycle(step: int, *, rise: int, total: int, start: float, end: float) -> float:
+    if step < rise:
+        return start + (1.0 - start) * step / rise
+    return _cosine(step - rise, total=max(total - rise, 1), end=end)
 
 
 def step_decay(every: int, factor: float = 0.1) -> Schedule:
@@ -51,7 +58,11 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     """
     if every < 1 or not 0.0 < factor <= 1.0:
         raise ValueError(f"step_decay expects every >= 1 and 0 < factor <= 1, got {every} and {factor}")
-    return lambda step: factor ** (step // every)
+    return partial(_step_decay, every=every, factor=factor)
+
+
+def _step_decay(step: int, *, every: int, factor: float) -> float:
+    return factor ** (step // every)
 
 
 def cosine(total: int, *, end: float = 0.0) -> Schedule:
@@ -68,7 +79,11 @@ def cosine(total: int, *, end: float = 0.0) -> Schedule:
     """
     if total < 1 or not 0.0 <= end <= 1.0:
         raise ValueError(f"cosine expects total >= 1 and 0 <= end <= 1, got {total} and {end}")
-    return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / total, 1.0)))
+    return partial(_cosine, total=total, end=end)
+
+
+def _cosine(step: int, *, total: int, end: float) -> float:
+    return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / total, 1.0)))
 
 
 def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> Schedule:
@@ -97,10 +112,13 @@ def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> 
     """
     if steps < 0 or not 0.0 <= start <= 1.0:
         raise ValueError(f"warm_up expects steps >= 0 and 0 <= start <= 1, got {steps} and {start}")
-    after = constant() if then is None else then
-    return lambda step: (
-        start + (1.0 - start) * (step + 1) / (steps + 1) if step < steps else after(step - steps)
-    )
+    return partial(_warm_up, steps=steps, then=constant() if then is None else then, start=start)
+
+
+def _warm_up(step: int, *, steps: int, then: Schedule, start: float) -> float:
+    if step < steps:
+        return start + (1.0 - start) * (step + 1) / (steps + 1)
+    return then(step - steps)
 
 
 class ReduceOnPlateau:

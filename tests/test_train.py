@@ -13,9 +13,10 @@ from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.models import build_model
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Exp, GlobalMaxPool1D, Layer, Parallel, Sequential
-from genoml.nn.base import Pullback
+from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
 from genoml.objectives import BinaryClassification
 from genoml.optim import SGD, AdamW
+from genoml.parallel import Workers
 from genoml.schedules import one_cycle
 from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, NotFiniteError, Trainer, first_not_finite, fit
 from genoml.train.steps import Batch
@@ -168,7 +169,7 @@ def test_a_step_is_one_update_with_the_gradient_of_the_loss() -> None:
     loss, found = step_of(small_options(optimizer=SGD(0.1), augmentation=plain), data)
     model = small_model()
     x = np.eye(4, dtype=np.float32)[data.codes].transpose(0, 2, 1)
-    logits, pullback = model.vjp(x, training=True, step=0)
+    logits, pullback = model.vjp(x, Pass(training=True, step=0))
     expected, grad = binary_cross_entropy_with_logits(logits, data.targets)
     _, grads = pullback(grad)
     assert loss == pytest.approx(float(expected), rel=1e-6)
@@ -259,10 +260,10 @@ class Poison(Layer):
         super().__init__()
         self.at, self.gradient = at, gradient
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        bad = training and step == self.at
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        bad = run.training and run.step == self.at
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (grad * np.float32(np.nan) if bad and self.gradient else grad), {}
 
         return (x * np.float32(np.nan) if bad and not self.gradient else x), pullback
@@ -405,10 +406,10 @@ def test_an_interrupt_in_the_first_epoch_leaves_the_weights_of_the_last_finite_l
 
 def test_an_interrupt_amid_an_update_does_not_leave_half_of_it() -> None:
     class Interrupted(AdamW):
-        def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+        def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
             if self.steps == 8 and name == "dense.weights":
                 raise KeyboardInterrupt
-            return super().step_one(name, param, grad, decay)
+            return super().step_one(name, param, grad, decay, workers)
 
     model = poisoned(-1)
     history = fit(model, planted_data(160, 20), options=small_options(optimizer=Interrupted(0.03)))

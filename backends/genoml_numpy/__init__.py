@@ -64,7 +64,7 @@ class NumpyBackend(Backend):
         return _number_from("GENOML_THREADS", cores or 1)
 
     def computing(self) -> AbstractContextManager[Any]:
-        """Settings during computation: one BLAS thread, since the batch is divided among threads; see genoml.threads.
+        """Settings during computation: one BLAS thread, since the batch is divided among threads; see genoml.parallel.
 
         The products of a training step are too small to share. ``GENOML_BLAS_THREADS`` sets another number.
         """

@@ -19,7 +19,7 @@ from benchmarks.speed.sides import Genoml
 from benchmarks.speed.work import forward_methods, leaves, shadowed
 from genoml import nn
 from genoml.nn.base import Layer
-from genoml.parts import current_part
+from genoml.parallel import current_part
 
 #: name of the work in the table, by class of the layer; of any other its class
 KINDS: dict[type, str] = {

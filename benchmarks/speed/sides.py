@@ -37,7 +37,7 @@ class Genoml:
 
     def __init__(self, row: Row, threads: int) -> None:
         from genoml.optim import AdamW
-        from genoml.threads import Threads
+        from genoml.parallel import Threads
 
         self.model, self.x, self.threads = row.build(), row.inputs(), Threads(threads)
         self.optimizer = AdamW(RATE, weight_decay=DECAY, decays=lambda name: True)

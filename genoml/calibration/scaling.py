@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genoml.curves import host_binary
+from genoml.ops.activations import sigmoid, softmax, softplus
 
 Floats = NDArray[np.float64]
 
@@ -135,10 +136,10 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> Calibration:
     Guo et al. (2017), On calibration of modern neural networks, arXiv:1706.04599, sec. 4.2.
     """
     z, true = _classes(logits, targets)
+    shifted = z - z.max(axis=1, keepdims=True)
 
     def derivatives(slope: float) -> tuple[float, float]:
-        share = np.exp(slope * (z - z.max(axis=1, keepdims=True)))
-        share /= share.sum(axis=1, keepdims=True)
+        share = softmax(slope * shifted, axis=1)
         mean = np.sum(share * z, axis=1)
         variance = np.sum(share * np.square(z - mean[:, None]), axis=1)
         return float(np.mean(mean - true)), float(np.mean(variance))
@@ -201,12 +202,12 @@ def _newton(design: Floats, labels: Floats, start: Floats, fixed: Floats | None 
 
     def value(at: Floats) -> float:
         logits = base + design @ at
-        return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
+        return float(np.mean(softplus(logits) - labels * logits))
 
     coefficients = start
     best = value(start)
     for _ in range(100):
-        p = 1.0 / (1.0 + np.exp(-np.clip(base + design @ coefficients, -700.0, 700.0)))
+        p = sigmoid(base + design @ coefficients)
         gradient = design.T @ (p - labels) / len(design)
         curvature = (design * (p * (1.0 - p))[:, None]).T @ design / len(design)
         step = np.linalg.solve(curvature + 1e-12 * np.eye(len(start)), gradient)

@@ -109,7 +109,7 @@ def _opened(genome: str, store_path: str | None) -> GenomeStore:
 
 def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: Any) -> int:
     """Write records; return the number of rows left out."""
-    from genoml.genome.intervals import row_blocks
+    from genoml.genome.gather import row_blocks
 
     dropped = 0
     for rows in row_blocks(intervals, _BATCH_BP):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 import msgspec
 from tqdm import tqdm
+
+from genoml.runs import Progress, RunFolder, RunRecord
 
 #: Least columns of a terminal for the bar, and for more than the shortest words.
 _WIDE, _NARROW = 72, 48
@@ -29,67 +30,36 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class Progress:
-    """Base of the progress displays; shows nothing, which is ``--quiet``.
-
-    Parameters
-    ----------
-    epochs, examples : int
-        Epochs of the run, and sequences in each.
-    first : int
-        Epochs that are already done, for a run that is taken up again.
-    """
-
-    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
-        self.epochs = epochs
-        self.examples = examples
-        self.done = self._first = first
-        #: sequences of the current epoch so far
-        self.seen = 0
-        self._start = time.perf_counter()
-
-    def start(self, line: str, **facts: Any) -> None:
-        """Show the start of training; ``line`` is for people, ``facts`` for programs."""
-
-    def step(self, step: int, loss: float, examples: int) -> None:
-        """Show the end of a logging interval."""
-        self.seen += examples
-
-    def epoch(self, record: dict[str, Any], improved: bool) -> None:
-        """Show the end of an epoch, ``improved`` if it is the best so far."""
-        self.done = int(record["epoch"])
-        self.seen = 0
-
-    def end(self, line: str, **facts: Any) -> None:
-        """Show the end of training."""
-
-    def close(self) -> None:
-        """Remove the bar."""
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since training began."""
-        return time.perf_counter() - self._start
-
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until the last epoch ends, at the pace so far; early stopping may end a run before."""
-        epochs = self.done - self._first + self.seen / self.examples
-        return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
-
-
 class JsonProgress(Progress):
     """JSON on standard output, one object per line, whose ``event`` is start, epoch or end."""
 
-    def start(self, line: str, **facts: Any) -> None:
-        self._say("start", **facts, epochs=self.epochs)
+    def start(self, folder: RunFolder, *, resumed: bool) -> None:
+        record = folder.record
+        self._say(
+            "start",
+            run=str(folder.path),
+            model=record.training.model,
+            backend=_backend(record),
+            length_bp=record.length_bp,
+            n_training=record.data.get("n_training"),
+            n_validation=record.data.get("n_validation"),
+            epochs=self.epochs,
+        )
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
         super().epoch(record, improved)
         self._say("epoch", **record, improved=improved, seconds_left=self.seconds_left)
 
-    def end(self, line: str, **facts: Any) -> None:
-        self._say("end", **facts, seconds=self.seconds)
+    def end(self, folder: RunFolder) -> None:
+        record = folder.record
+        self._say(
+            "end",
+            run=str(folder.path),
+            status=record.status,
+            best_epoch=record.best_epoch,
+            best=record.best,
+            seconds=self.seconds,
+        )
 
     def _say(self, event: str, **facts: Any) -> None:
         click.echo(msgspec.json.encode({"event": event} | facts))
@@ -104,8 +74,23 @@ class TerminalProgress(Progress):
         # no bar without a terminal that can erase what it wrote
         self._draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
-    def start(self, line: str, **facts: Any) -> None:
-        click.echo(line, err=True)
+    def start(self, folder: RunFolder, *, resumed: bool) -> None:
+        click.echo(self._start_line(folder, resumed), err=True)
+
+    def _start_line(self, folder: RunFolder, resumed: bool) -> str:
+        record = folder.record
+        line = (
+            f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
+            f"{record.data.get('n_validation', '?')} to validate; {record.training.model} on {_backend(record)}"
+        )
+        if not resumed:
+            return line
+        epochs = f"{self.done} epoch{'' if self.done == 1 else 's'}"
+        line = f"resuming {folder.path} after {epochs}: {line}"
+        changed = record.resumed[-1]
+        if changed:
+            line += f"; begun with other {', '.join(changed)}, so numbers may differ by rounding"
+        return line
 
     def step(self, step: int, loss: float, examples: int) -> None:
         super().step(step, loss, examples)
@@ -148,14 +133,29 @@ class TerminalProgress(Progress):
                 parts.pop(least, None)
         click.echo("  ".join(parts.values()), err=True)
 
-    def end(self, line: str, **facts: Any) -> None:
+    def end(self, folder: RunFolder) -> None:
         self.close()
-        click.echo(line, err=True)
+        record = folder.record
+        line = f"{record.status} after {self.seconds:.0f} s"
+        if record.best_epoch is not None and "validation_auroc" in record.best:
+            auroc = record.best["validation_auroc"]
+            line += f"; best epoch {record.best_epoch}, AUROC {auroc:.4f} in validation"
+        if record.held_out.baseline:
+            line += f" (6-mer logistic regression {record.held_out.baseline['auroc']:.4f})"
+        if record.best_epoch is None:
+            line += "; no epoch ended, so the weights are those of its last step"
+        click.echo(f"{line}; run folder {folder.path}", err=True)
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _backend(record: RunRecord) -> str:
+    """The backend that training runs on now, which may be another than the one it was begun on."""
+    changed = record.resumed[-1] if record.resumed else {}
+    return changed.get("backend", record.backend["name"])
 
 
 def progress_class(quiet: bool, as_json: bool) -> type[Progress]:

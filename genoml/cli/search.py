@@ -13,8 +13,10 @@ import msgspec
 from tqdm import tqdm
 
 from genoml.backend import Backend
-from genoml.cli.common import backend_option, load_sequences, open_backend, refuse_two_inputs
+from genoml.cli.common import backend_option, open_backend
 from genoml.cli.progress import progress_class, terminal_options
+from genoml.data.files import load_sequences
+from genoml.runs.score import refuse_two_inputs
 
 if TYPE_CHECKING:
     from genoml.search import Result, Rung, SearchRecord

@@ -15,8 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from genoml.data.bigwig_check import AGAIN, check_bigwig
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
+from genoml.genome.intervals import Intervals, nearest
 from genoml.io.errors import FormatError
 from genoml.io.files import Path
 

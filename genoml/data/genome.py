@@ -199,7 +199,7 @@ def _windows(
     """Windows of one length around the summits or middles, and the rows of their regions."""
     if edges not in ("error", "drop", "pad"):
         raise ValueError(f"edges expects 'error', 'drop' or 'pad', got {edges!r}")
-    windows = centre_on_peaks(regions, length_bp)
+    windows = centre(regions, length_bp, on="summit_or_midpoint")
     sizes = _sizes(store, windows)
     outside = (windows.start < 0) | (windows.end > sizes)
     if edges == "pad":
@@ -229,16 +229,6 @@ def _sizes(store: GenomeStore, intervals: Intervals) -> np.ndarray:
     for code in np.unique(intervals.codes).tolist():
         table[code] = store.size_of(intervals.names[code])
     return np.asarray(table[intervals.codes])
-
-
-def centre_on_peaks(regions: Intervals, length_bp: int) -> Intervals:
-    """One window around the summit of each region, or around its middle if it has no summit; see centre."""
-    windows = centre(regions, length_bp)
-    peaks = regions.columns.get("peak")
-    if peaks is None:
-        return windows
-    start = np.where(peaks < 0, windows.start, regions.start + peaks - length_bp // 2)
-    return windows.moved(np.arange(len(windows)), start, start + length_bp)
 
 
 def matched_windows(

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
-from genoml.genome.names import nearest
+from genoml.genome.intervals import nearest
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import Path, Source
 from genoml.sequence.alphabet import describe_alphabet

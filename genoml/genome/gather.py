@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from genoml.genome.intervals import Intervals
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.strand import reverse_complement
 
@@ -69,3 +73,10 @@ def gather_each(
         window[shift : shift + stop - first] = codes[first:stop]
         windows.append(reverse_complement(window) if reverse is not None and reverse[row] else window)
     return windows
+
+
+def row_blocks(intervals: Intervals, bases: int) -> Iterator[slice]:
+    """Slices of consecutive rows with about ``bases`` bases each, and at least one row, to bound memory."""
+    block = np.cumsum(intervals.length_bp) // bases
+    cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(intervals)]
+    return (slice(first, stop) for first, stop in pairwise(cuts) if stop > first)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -241,11 +241,13 @@ def concat(parts: Iterable[Intervals]) -> Intervals:
     )
 
 
-def row_blocks(intervals: Intervals, bases: int) -> Iterator[slice]:
-    """Slices of consecutive rows with about ``bases`` bases each, and at least one row, to bound memory."""
-    block = np.cumsum(intervals.length_bp) // bases
-    cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(intervals)]
-    return (slice(first, stop) for first, stop in pairwise(cuts) if stop > first)
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean ...?)`` for the known chromosome name that is most like this one (chr1 for 1), or ``""``."""
+    names = list(known)
+    twins = (name.removeprefix("chr"), f"chr{name}", {"MT": "chrM", "chrM": "MT", "M": "chrM"}.get(name, ""))
+    close = [twin for twin in twins if twin in names and twin != name]
+    close = close or difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def whole_chromosomes(sizes: Mapping[str, int]) -> Intervals:

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from genoml.genome.intervals import Intervals, concat, row_blocks
+from genoml.genome.gather import row_blocks
+from genoml.genome.intervals import Intervals, concat
 from genoml.genome.overlaps import subtract
 from genoml.genome.store import GenomeStore
 from genoml.random import host_generator

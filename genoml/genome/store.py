@@ -12,8 +12,7 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.genome.build import build_store, unchanged
 from genoml.genome.gather import gather, gather_each
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
+from genoml.genome.intervals import Intervals, nearest
 from genoml.genome.store_format import DATA_OFFSET, read_index
 from genoml.io.errors import FormatError
 from genoml.io.files import Path

@@ -9,7 +9,6 @@ from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq, read_seque
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
 from genoml.io.motifs import (
-    Motif,
     jaspar_motifs,
     read_jaspar,
     read_meme,
@@ -29,6 +28,7 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
+from genoml.sequence.motif import Motif
 
 __all__ = [
     "EncodingGuess",

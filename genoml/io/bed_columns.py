@@ -7,8 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
+from genoml.genome.intervals import Intervals, nearest
 from genoml.io.bed_blocks import check_blocks
 from genoml.io.table import Table
 

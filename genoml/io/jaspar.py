@@ -10,7 +10,8 @@ import numpy as np
 
 from genoml.io.errors import shown
 from genoml.io.files import Path, Source
-from genoml.io.motif import Motif, MotifLines
+from genoml.io.motif_lines import MotifLines
+from genoml.sequence.motif import Motif
 
 __all__ = ["jaspar_format_motifs", "read_jaspar"]
 

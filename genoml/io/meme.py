@@ -8,7 +8,8 @@ import numpy as np
 
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import Path, Source, write_whole
-from genoml.io.motif import Motif, MotifLines
+from genoml.io.motif_lines import MotifLines
+from genoml.sequence.motif import Motif
 
 __all__ = ["meme_motifs", "read_meme", "write_meme"]
 

@@ -8,10 +8,10 @@ from genoml.io.errors import FormatError, shown
 from genoml.io.files import Path, Source
 from genoml.io.jaspar import jaspar_format_motifs, read_jaspar
 from genoml.io.meme import meme_motifs, read_meme, write_meme
-from genoml.io.motif import Motif
 from genoml.io.transfac import read_transfac, transfac_motifs
+from genoml.sequence.motif import Motif
 
-__all__ = ["Motif", "jaspar_motifs", "read_jaspar", "read_meme", "read_motifs", "read_transfac", "write_meme"]
+__all__ = ["jaspar_motifs", "read_jaspar", "read_meme", "read_motifs", "read_transfac", "write_meme"]
 
 
 def read_motifs(path: Path) -> list[Motif]:

@@ -13,16 +13,14 @@ from genoml.labels import PROBABILITIES, check_host_labels, classes
 from genoml.losses._common import (
     Reduction,
     labelled,
-    log_softmax,
     loss_namespace,
     match_shape,
     presence,
     reduce_loss,
     require_axes,
-    softplus,
     without_axis,
 )
-from genoml.nn.activations import sigmoid
+from genoml.ops.activations import log_softmax, sigmoid, softplus
 
 
 def binary_cross_entropy(
@@ -98,12 +96,10 @@ def binary_cross_entropy_with_logits(
     """
     what = "binary_cross_entropy_with_logits"
     z = predictions
-    xp = loss_namespace(predictions, what)
+    loss_namespace(predictions, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     w0, w1 = class_weight
-    tail = xp.log1p(xp.exp(-xp.abs(z)))
-    zero = xp.zeros((), dtype=z.dtype, device=device_of(z))
-    entries = w1 * t * (xp.maximum(-z, zero) + tail) + w0 * (1.0 - t) * (xp.maximum(z, zero) + tail)
+    entries = w1 * t * softplus(-z) + w0 * (1.0 - t) * softplus(z)
     # sigmoid(-z), not 1 - sigmoid(z): the difference of near-equal numbers loses the gradient's digits
     grads = w0 * (1.0 - t) * sigmoid(z) - w1 * t * sigmoid(-z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)

@@ -20,7 +20,6 @@ from genoml.losses._common import (
     parameter_like,
     reduce_loss,
     reduce_losses,
-    softplus,
     sum_to_shape,
 )
 from genoml.losses._negative_binomial import (
@@ -31,7 +30,7 @@ from genoml.losses._negative_binomial import (
     poisson_deviance,
     without_constant,
 )
-from genoml.nn.activations import sigmoid
+from genoml.ops.activations import sigmoid, softplus
 
 #: Least mean, since log m and 1 / m are infinite at 0.
 LEAST_MEAN = 1e-8

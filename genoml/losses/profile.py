@@ -15,8 +15,6 @@ from genoml.labels import COUNTS
 from genoml.losses._common import (
     Reduction,
     labelled,
-    log_softmax,
-    log_sum_exp,
     loss_namespace,
     match_shape,
     reduce_loss,
@@ -24,6 +22,7 @@ from genoml.losses._common import (
     require_axes,
     without_axis,
 )
+from genoml.ops.activations import log_softmax, log_sum_exp
 from genoml.ops.special import lgamma
 
 _AXES = "(batch, ..., length)"

@@ -10,8 +10,11 @@ that device. ValueError is raised if the shapes differ or are not those above, o
 devices; TypeError if one does not hold real numbers, or if they are of two libraries.
 
 Ties are handled by counting: ``searchsorted`` from the left and from the right in the sorted scores gives the number of
-scores below each score and the number not above it. Counts are integers; only the last division is in floating point,
-in the widest type of the device.
+scores below each score and the number not above it. Counts are in the widest float of the device: exact up to 2^53 in
+float64, and up to 2^24 in float32.
+
+``auroc``, ``aupr``, ``pearson`` and ``spearman`` also take ``counts``: how often each example occurs in each of many
+resamples. One call then gives the metric of every resample of a bootstrap, with a single sort.
 """
 
 from genoml.metrics.classification import aupr, auroc, f1_score

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.losses._negative_binomial import log_or_zero, log_ratio
 from genoml.metrics._common import nan_unless, pair, widest_float
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 
 
 def poisson_deviance(predictions: Array, targets: Array) -> Array:

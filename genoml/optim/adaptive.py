@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.ops.adam import adam_update
 from genoml.optim.base import Optimizer
+from genoml.parallel import Workers
 
 
 class Adagrad(Optimizer):
@@ -45,7 +46,7 @@ class Adagrad(Optimizer):
         self.initial = initial
         self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         xp = array_namespace(param)
         g = grad + decay * param if decay else grad
@@ -97,7 +98,7 @@ class RMSprop(Optimizer):
         self.momentum = momentum
         self.centred = centred
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         xp = array_namespace(param)
         g = grad + decay * param if decay else grad
@@ -150,11 +151,13 @@ class Adam(Optimizer):
         self.beta2 = beta2
         self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
-        return self.adaptive_step(name, param, grad + decay * param if decay else grad)
+        return self.adaptive_step(name, param, grad + decay * param if decay else grad, workers)
 
-    def adaptive_step(self, name: str, param: Array, grad: Array, kept: float = 1.0) -> Array:
+    def adaptive_step(
+        self, name: str, param: Array, grad: Array, workers: Workers, kept: float = 1.0
+    ) -> Array:
         """Adam's update; ``kept`` is the fraction of the parameter left by decoupled weight decay."""
         # the bias corrections are host numbers, folded into the scalars
         updated, m, v = adam_update(
@@ -168,6 +171,7 @@ class Adam(Optimizer):
             rate=self.learning_rate / (1.0 - self.beta1**self.steps),
             correction=(1.0 - self.beta2**self.steps) ** 0.5,
             eps=self.eps,
+            workers=workers,
         )
         self.state[f"mean/{name}"] = m
         self.state[f"square/{name}"] = v
@@ -182,6 +186,6 @@ class AdamW(Adam):
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
     """
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
-        return self.adaptive_step(name, param, grad, 1.0 - self.learning_rate * decay)
+        return self.adaptive_step(name, param, grad, workers, 1.0 - self.learning_rate * decay)

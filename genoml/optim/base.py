@@ -8,6 +8,12 @@ from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.parallel import ALONE, Workers
+
+
+def is_weights(name: str) -> bool:
+    """Whether a parameter holds weights: not biases, nor the scales of a normalisation."""
+    return name.rsplit(".", 1)[-1] == "weights"
 
 
 class Optimizer:
@@ -38,13 +44,15 @@ class Optimizer:
             )
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.decays = decays or (lambda name: name.rsplit(".", 1)[-1] == "weights")
+        self.decays = decays or is_weights
         self.steps = 0
         #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it unchanged
         self.state: dict[str, Array] = {}
 
-    def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """Make one step: replace every parameter that has a gradient by its next value.
+    def update(
+        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], *, workers: Workers = ALONE
+    ) -> None:
+        """Make one step: replace every parameter that has a gradient by its next value; ``workers`` may help.
 
         Raises
         ------
@@ -60,7 +68,7 @@ class Optimizer:
         self.steps += 1
         for name, grad in grads.items():
             decay = self.weight_decay if self.decays(name) else 0.0
-            params[name] = self.step_one(name, params[name], grad, decay)
+            params[name] = self.step_one(name, params[name], grad, decay, workers)
 
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""
@@ -84,7 +92,7 @@ class Optimizer:
                 f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
             )
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """The next value of one parameter; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} must define step_one")
 

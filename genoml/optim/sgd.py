@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from genoml.backend import Array
 from genoml.optim.base import Optimizer
+from genoml.parallel import Workers
 
 
 class SGD(Optimizer):
@@ -45,7 +46,7 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         g = grad + decay * param if decay else grad
         if self.momentum:

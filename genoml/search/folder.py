@@ -134,7 +134,7 @@ class SearchFolder:
     def save_best(self, best: Result) -> None:
         """Write the settings of the best trial, for ``genoml train --config``."""
         with write_whole(self.path / BEST) as file:
-            file.write(config_text(read_record(best.run).config).encode())
+            file.write(config_text(read_record(best.run).training).encode())
 
     def open(self, record: SearchRecord, *, resume: bool) -> None:
         """Begin a search, or go on with the one that is there.

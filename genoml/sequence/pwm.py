@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,15 +13,18 @@ from numpy.typing import ArrayLike
 from genoml.backend import Backend
 from genoml.sequence.alphabet import MEMBERSHIP, PAD_CODE
 from genoml.sequence.codes import Sequences, flat_codes
-from genoml.sequence.consensus import consensus, degenerate_consensus
 from genoml.sequence.encode import ONE_HOT_TABLES
-from genoml.sequence.matrix import check_p_value, checked_background, checked_matrix
+from genoml.sequence.motif import (
+    Motif,
+    check_p_value,
+    checked_background,
+    checked_matrix,
+    consensus,
+    degenerate_consensus,
+)
 from genoml.sequence.scan import Hit, MotifScanner, as_batch, window_scores
 from genoml.sequence.scan_bank import reverse_table
 from genoml.sequence.score_distribution import ScoreDistribution
-
-if TYPE_CHECKING:
-    from genoml.io.motifs import Motif
 
 __all__ = ["PWM", "Hit"]
 
@@ -171,8 +174,6 @@ class PWM:
 
     def to_motif(self) -> Motif:
         """The probabilities as a motif, for ``genoml.io.write_meme``."""
-        from genoml.io.motifs import Motif
-
         return Motif(self.name or self.consensus, self.probabilities, n_sites=self.n_sites)
 
     # ------------------------------------------------------------ properties

@@ -14,7 +14,7 @@ from genoml.ops.conv1d import conv1d_vjp
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes
 from genoml.sequence.encode import one_hot
-from genoml.sequence.matrix import check_p_value
+from genoml.sequence.motif import check_p_value
 from genoml.sequence.scan_bank import DeviceGroup, ScoreBank
 
 if TYPE_CHECKING:

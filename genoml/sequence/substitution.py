@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import TypeAlias
 
 import numpy as np
@@ -149,10 +150,8 @@ def letter_bytes(sequence: Letters, what: str) -> bytes:
 
 @cache
 def _shipped(name: str) -> SubstitutionMatrix:
-    from importlib.resources import as_file, files
-
-    from genoml.io.substitution import read_substitution_matrix
-
-    with as_file(files("genoml") / "resources" / "matrices" / name) as path:
-        found = read_substitution_matrix(path)
-    return SubstitutionMatrix(found.letters, found.scores, name)
+    """A matrix that comes with genoml; its rows are in the order of its columns."""
+    text = (files("genoml") / "resources" / "matrices" / name).read_text(encoding="ascii")
+    lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    scores = np.array([[float(score) for score in row[1:]] for row in lines[1:]])
+    return SubstitutionMatrix("".join(lines[0]), scores, name)

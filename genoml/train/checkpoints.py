@@ -21,12 +21,11 @@ from genoml.checkpoint import (
     save_generation,
 )
 from genoml.schedules import ReduceOnPlateau
-from genoml.train.fingerprint import describe_options, hash_data
+from genoml.train.fingerprint import describe_options, hash_data, versions
 from genoml.train.options import History
 from genoml.train.snapshots import Average, Snapshot, Weights
 from genoml.train.state import Standing, StateRecord, arrays_of, expect_state, to_host
 from genoml.train.writing import NewestWriter
-from genoml.versions import versions
 
 if TYPE_CHECKING:
     from genoml.train.loop import Trainer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genoml.backend import Array
-from genoml.nn.base import Layer
+from genoml.nn.base import EVALUATION, Layer, Pass
 from genoml.nn.containers import Parallel, Sequential
 
 #: sequences that the message names, at most
@@ -47,22 +47,20 @@ def _finite(layer: Layer) -> bool:
     return all(bool(np.all(np.isfinite(layer.backend.to_numpy(value)))) for value in arrays)
 
 
-def first_not_finite(
-    layer: Layer, x: Array, path: str = "", *, training: bool = False, step: int | None = None
-) -> str | None:
+def first_not_finite(layer: Layer, x: Array, path: str = "", run: Pass = EVALUATION) -> str | None:
     """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
     # the layers inside other containers read what only their container can give them
     if isinstance(layer, Sequential | Parallel):
         for name, child in layer.named_layers.items():
             below = f"{path}.{name}" if path else name
-            found = first_not_finite(child, x, below, training=training, step=step)
+            found = first_not_finite(child, x, below, run)
             if found is not None:
                 return found
             if isinstance(layer, Sequential):
-                x, _ = child.vjp(x, training=training, step=step)
+                x, _ = child.vjp(x, run)
         return None
     if _finite(layer):
-        y, _ = layer.vjp(x, training=training, step=step)
+        y, _ = layer.vjp(x, run)
         if bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
             return None
     return f"layer {path} ({type(layer).__name__})"

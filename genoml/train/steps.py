@@ -10,10 +10,10 @@ import numpy as np
 from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.inference import encode_batch
-from genoml.nn.base import Layer
+from genoml.nn.base import Layer, Pass
 from genoml.optim import clip_by_norm, limit_norms
+from genoml.parallel import Threads
 from genoml.random import host_generator
-from genoml.threads import Threads
 from genoml.train.finite import NotFiniteError, first_not_finite
 from genoml.train.options import FitOptions
 from genoml.train.snapshots import Average, Snapshot
@@ -35,7 +35,7 @@ class Steps:
 
     def __init__(self, model: Layer, data: SequenceData, options: FitOptions) -> None:
         self.model, self.data, self.options = model, data, options
-        len(model.backend.twins)  # loaded before two threads ask for them, or Ctrl-C cuts it short
+        model.backend.load_twins()  # before two threads ask for them, or Ctrl-C cuts it short
         self.threads = Threads(options.threads or model.backend.threads)
         self.objective = options.objective
         self.step = 0
@@ -74,7 +74,7 @@ class Steps:
         options, model = self.options, self.model
         self._newest = Snapshot(model, options.optimizer)
         x = self.input_of(batch)
-        outputs, pullback = self.threads.vjp(model, x, training=True, step=self.step)
+        outputs, pullback = self.threads.vjp(model, x, Pass(training=True, step=self.step))
         loss, grad = self.objective.loss(outputs, batch.targets, **batch.extras)
         _, grads = pullback(grad, need_x=False)
         for penalty in options.penalties:
@@ -85,7 +85,7 @@ class Steps:
         if options.max_grad_norm is not None:
             grads, _ = clip_by_norm(grads, options.max_grad_norm)
         options.optimizer.learning_rate = self.peak_rate * options.schedule(self.step)
-        options.optimizer.update(model.params, grads)
+        options.optimizer.update(model.params, grads, workers=self.threads.workers)
         if options.max_weight_norm is not None:
             limit_norms(model.params, options.max_weight_norm)
         if self.average is not None:
@@ -122,7 +122,9 @@ class Steps:
         if position:
             self._good = self._newest
         x = self.input_of(self.batch(bad_step, bad_index))
-        self._diverged(bad_step, first_not_finite(self.model, x, training=True, step=bad_step), bad_index)
+        self._diverged(
+            bad_step, first_not_finite(self.model, x, run=Pass(training=True, step=bad_step)), bad_index
+        )
 
     def try_weights(self, step: int, index: np.ndarray) -> None:
         """Raise NotFiniteError if the weights after a step are, or give, what is not finite.

@@ -333,7 +333,7 @@ def test_a_fault_of_ours_shows_its_traceback(
     def fail(*_: object, **__: object) -> None:
         raise bug
 
-    monkeypatch.setattr("genoml.cli.train_run.fit", fail)
+    monkeypatch.setattr("genoml.runs.train_run.fit", fail)
     from genoml.cli import main
 
     with pytest.raises(type(bug)):

@@ -9,6 +9,7 @@ import pytest
 from genoml.backend import Backend
 from genoml.inference import predict_outputs
 from genoml.models import MODELS, build_model, check_options, model_spec
+from genoml.nn.base import Pass
 from genoml.testing import forward_backward
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -81,7 +82,7 @@ def test_forward_and_backward_give_the_same_numbers_on_every_backend(name: str, 
     expected = forward_backward(small_model(name, "numpy", dtype), small_input(name).astype(dtype))
     model, x = small_model(name, backend, dtype), backend.asarray(small_input(name), dtype)
     with no_host_read(backend):
-        y, pullback = model.vjp(x, training=True, step=0)
+        y, pullback = model.vjp(x, Pass(training=True, step=0))
         pullback(y, need_x=False)
     found = forward_backward(small_model(name, backend, dtype), x)
     assert set(found) == set(expected)

@@ -28,9 +28,12 @@ from support.optimizers import OPTIMIZERS
 class SteepReLU(nn.ReLU):
     """A backward that is wrong by one part in a thousand."""
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
-        y, back = super().vjp(x, training=training, step=step)
-        return y, lambda grad, *, need_x=True: (back(grad)[0] * 1.001 if need_x else None, {})
+    def vjp(self, x: Any, run: nn.Pass = nn.EVALUATION) -> Any:
+        y, back = super().vjp(x, run)
+        return y, lambda grad, *, need_x=True, need_params=True: (
+            back(grad)[0] * 1.001 if need_x else None,
+            {},
+        )
 
 
 def section(*entries: Entry, missing: str = "") -> Section:

@@ -12,13 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from genoml.backend import get_backend
 from genoml.checkpoint import load_generation, save_generation
 from genoml.checkpoint.tensors import open_tensors
-from genoml.cli.train_run import train_run
 from genoml.config import TrainConfig
 from genoml.data import split_random
-from genoml.runs import open_run
+from genoml.runs import begin_run, open_run
 from genoml.train.state import StateRecord
 from support.hostile_files import contents, headers, one_array, pickles
 from support.planted import planted_data
@@ -44,7 +42,7 @@ def sound_run(folder: Path) -> Path:
     """An interrupted run with a checkpoint, as ``genoml train`` leaves it."""
     rest, held = split_random(planted_data(16), 0.25, 0)
     sources = {"positives": "pos.fa", "negatives": "neg.fa", "hashes": {}}
-    train_run(folder / "sound", CONFIG, get_backend("numpy"), rest, held, sources, events=_Stop())
+    begin_run(folder / "sound", rest, held, CONFIG, backend="numpy", sources=sources, callback=_Stop())
     open_run(folder / "sound")
     return folder / "sound"
 

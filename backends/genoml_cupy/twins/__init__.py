@@ -1,4 +1,4 @@
-"""CUDA versions of operations of genoml.ops and genoml.nn; each kernel's file gives its reason.
+"""CUDA versions of operations of genoml.ops; each kernel's file gives its reason.
 
 They use ``Kernels`` and not CuPy, so that tests run the same lines and kernels on the host.
 """

@@ -13,7 +13,7 @@ _THREADS = 128
 
 
 def standardize_vjp(kernels: Kernels, x: Array, axes: tuple[int, ...], eps: float) -> Any:
-    """See genoml.nn.layer_norm.standardize_vjp; covers the last axis."""
+    """See genoml.ops.normalise.standardize_vjp; covers the last axis."""
     if axes not in ((-1,), (x.ndim - 1,)) or not covered(x):
         return NotImplemented
     xp = kernels.xp

@@ -22,7 +22,7 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> Any:
-    """See genoml.ops.rectify.rectified_vjp."""
+    """See genoml.ops.normalise.rectified_vjp."""
     affine = () if mean is None or scale is None else (mean, scale)
     if not covered(x, shift, *affine) or x.shape[1] >= _MOST:  # positions are int32
         return NotImplemented

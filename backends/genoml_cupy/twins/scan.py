@@ -16,7 +16,7 @@ _LONGEST = 1 << 16
 
 
 def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what fits shared memory, as kernels over bases do."""
+    """See genoml.ops.conv1d.conv1d_max; covers what fits shared memory, as kernels over bases do."""
     if not covered(x, w):
         return NotImplemented
     xp = kernels.xp
@@ -47,7 +47,7 @@ def conv1d_max_grad_w(
     stride: int = 1,
     dilation: int = 1,
 ) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max_grad_w."""
+    """See genoml.ops.conv1d.conv1d_max_grad_w."""
     if not covered(x, grad) or str(positions.dtype) != "int64":
         return NotImplemented
     xp = kernels.xp

@@ -13,7 +13,7 @@ _THREADS = 128
 
 
 def softmax(kernels: Kernels, x: Array, axis: int = -1) -> Any:
-    """See genoml.nn.softmax.softmax; covers the last axis."""
+    """See genoml.ops.activations.softmax; covers the last axis."""
     if axis not in (-1, x.ndim - 1) or not covered(x):
         return NotImplemented
     y = kernels.xp.empty(x.shape, dtype=x.dtype)
@@ -26,7 +26,7 @@ def softmax(kernels: Kernels, x: Array, axis: int = -1) -> Any:
 
 
 def softmax_gradient(kernels: Kernels, y: Array, grad: Array, axis: int = -1) -> Any:
-    """See genoml.nn.softmax.softmax_gradient; covers the last axis."""
+    """See genoml.ops.activations.softmax_gradient; covers the last axis."""
     if axis not in (-1, y.ndim - 1) or y.shape != grad.shape or not covered(y, grad):
         return NotImplemented
     grad_x = kernels.xp.empty(y.shape, dtype=y.dtype)

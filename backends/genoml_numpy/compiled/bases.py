@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.conv1d import conv1d_vjp as standard
 from genoml_numpy.compiled import words
 from genoml_numpy.twins import conv1d as plain
 
@@ -75,21 +74,22 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     y = np.empty((n, length - k + 1, f), np.float32)
     words.correlate(codes, tables_of(w, span), span, y)
 
-    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
-        if need_x:  # the tables have no derivative with respect to letters
-            other = plain.conv1d_vjp(x, w)
-            _, back = standard.standard(x, w) if other is NotImplemented else other
-            grad_x, grad_w = back(grad, True)
-            return grad_x, grad_w
+    def pullback(
+        grad: np.ndarray, need_x: bool = True, need_w: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        # the tables have no derivative with respect to letters
+        grad_x = plain.grad_x_of_rows(plain.padded_rows(grad, k), w, n) if need_x else None
+        if not need_w:
+            return grad_x, None
         sums = np.zeros((-(-k // span), 5**span, f), np.float32)
         words.add_up(codes, np.ascontiguousarray(grad, np.float32), span, sums)
-        return None, kernels_of(sums, k)
+        return grad_x, kernels_of(sums, k)
 
     return y, pullback
 
 
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what ``conv1d_vjp`` does."""
+    """See genoml.ops.conv1d.conv1d_max; covers what ``conv1d_vjp`` does."""
     codes = _codes(x, w) if stride == dilation == 1 else None
     if codes is None:
         from genoml_numpy.twins.conv1d_max import conv1d_max as plain_max

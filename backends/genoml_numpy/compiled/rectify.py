@@ -14,7 +14,7 @@ from genoml_numpy.twins import rectify as plain
 
 
 def squares_around(rows: Array, mean: Array) -> Any:
-    """See genoml.ops.rectify.squares_around."""
+    """See genoml.ops.normalise.squares_around."""
     if rows.dtype != np.float32 or mean.dtype != np.float32:
         return plain.squares_around(rows, mean)
     total = np.zeros(rows.shape[1], np.float32)
@@ -31,7 +31,7 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> Any:
-    """See genoml.ops.rectify.rectified_vjp; covers what the NumPy twin does, in float32."""
+    """See genoml.ops.normalise.rectified_vjp; covers what the NumPy twin does, in float32."""
     given = [array for array in (x, shift, mean, scale) if array is not None]
     if (
         any(array.dtype != np.float32 for array in given)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.parts import share_out
+from genoml.parallel import ALONE, Workers
 
 _BLOCK = 1 << 14
 #: Least blocks per thread: below it, starting threads costs more than it saves.
@@ -29,6 +29,7 @@ def adam_update(
     rate: float,
     correction: float,
     eps: float,
+    workers: Workers = ALONE,
 ) -> Any:
     """See genoml.ops.adam.adam_update; covers arrays of one dtype."""
     if len({array.dtype for array in (param, grad, mean, square)}) > 1:
@@ -60,5 +61,5 @@ def adam_update(
             np.multiply(p, kept, out=next_p)
             next_p -= work
 
-    share_out(update, -(-given[0].size // _BLOCK), _LEAST)
+    workers.share_out(update, -(-given[0].size // _BLOCK), _LEAST)
     return tuple(results)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genoml.backend import Array
-from genoml.parts import share_out
+from genoml.parallel import ALONE, Workers
 
 #: Queries and keys of a tile.
 _QUERIES, _KEYS = 256, 256
@@ -33,8 +33,10 @@ class _Head(NamedTuple):
     value: np.ndarray
 
 
-def plain_attention_vjp(query: Array, key: Array, value: Array, with_weights: bool = False) -> Any:
-    """See genoml.nn.attend_plain.plain_attention_vjp."""
+def plain_attention_vjp(
+    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
+) -> Any:
+    """See genoml.ops.attention.plain_attention_vjp."""
     n, heads, length, _ = query.shape
     dtype = np.result_type(query, key, value)
     y = np.empty((n, heads, length, value.shape[3]), dtype)
@@ -50,7 +52,7 @@ def plain_attention_vjp(query: Array, key: Array, value: Array, with_weights: bo
             tops[at] = _largest_scores(head)
             _attend(head, tops[at], inverses[at], y[at], None if weights is None else weights[at])
 
-    share_out(forward, n * heads, least)
+    workers.share_out(forward, n * heads, least)
 
     def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         inner = np.sum(grad * y, axis=-1, keepdims=True)
@@ -64,7 +66,7 @@ def plain_attention_vjp(query: Array, key: Array, value: Array, with_weights: bo
                 known, inverse = (None, inverses[at]) if weights is None else (weights[at], None)
                 _attend_back(head, tops[at], inverse, known, grad[at], inner[at], into)
 
-        share_out(backward, n * heads, least)
+        workers.share_out(backward, n * heads, least)
         d_query, d_key, d_value = results
         return d_query, d_key, d_value
 

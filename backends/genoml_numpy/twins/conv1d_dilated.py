@@ -45,16 +45,20 @@ def conv1d_dilated(x: np.ndarray, w: np.ndarray, dilation: int) -> tuple[np.ndar
     kernels = np.ascontiguousarray(w)
     y = _correlate(rows, kernels, dilation).reshape(n, length, f)[:, :count]
 
-    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
+    def pullback(
+        grad: np.ndarray, need_x: bool = True, need_w: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
         # zeros in front are for dx, which reads back; zeros after each sequence cancel windows that span two
         # sequences
         padded = np.zeros((reach + n * length, f), grad.dtype)
         g = padded[reach:]
         g.reshape(n, length, f)[:, :count] = grad
-        grad_w = np.empty(w.shape, np.result_type(rows, grad))
-        for k in range(k_size):
-            read = rows[k * dilation :]
-            np.matmul(read.T, g[: len(read)], out=grad_w[k])
+        grad_w = None
+        if need_w:
+            grad_w = np.empty(w.shape, np.result_type(rows, grad))
+            for k in range(k_size):
+                read = rows[k * dilation :]
+                np.matmul(read.T, g[: len(read)], out=grad_w[k])
         if not need_x:
             return None, grad_w
         transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))

@@ -21,7 +21,7 @@ _BLOCK = 16
 
 
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what the phases algorithm does."""
+    """See genoml.ops.conv1d.conv1d_max; covers what the phases algorithm does."""
     n, length, c = x.shape
     k, _, f = w.shape
     count = length - k + 1

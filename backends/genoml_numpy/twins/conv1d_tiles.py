@@ -107,30 +107,40 @@ class _Tiles:
         rows = rows.reshape(self.step, self.n, self.tiles, self.f).transpose(1, 2, 0, 3)
         return rows.reshape(self.n, self.tiles * self.step, self.f)[:, : self.count]
 
-    def gradients(self, grad: np.ndarray, need_x: bool) -> tuple[np.ndarray | None, np.ndarray]:
-        """dL/dx (N, L, C), or None unless needed, and dL/dw (K, C, F)."""
-        x, w = self.x, self.w
-        m = x.shape[1]
+    def gradients(
+        self, grad: np.ndarray, need_x: bool, need_w: bool
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """dL/dx (N, L, C) and dL/dw (K, C, F), None where not needed."""
+        m = self.x.shape[1]
         g = (self.forward[:, : self.step] @ _cut(grad, self.step, self.step, self.tiles)).reshape(
             self.size, m, self.f
         )
-        grad_w = np.empty_like(w, dtype=g.dtype)
+        return (self._grad_x(g) if need_x else None), (self._grad_w(g) if need_w else None)
+
+    def _grad_w(self, g: np.ndarray) -> np.ndarray:
+        """The gradient of the kernels: dW = X conj(G), transformed back."""
+        x = self.x
+        grad_w = np.empty_like(self.w, dtype=g.dtype)
         np.matmul(x[:2].transpose(0, 2, 1), g[:2], out=grad_w[:2])
-        grad_x = np.empty((self.size, m, self.c), g.dtype) if need_x else None
-        if grad_x is not None:
-            np.matmul(g[:2], w[:2].transpose(0, 2, 1), out=grad_x[:2])
         for i in self.frequencies():
             j = i + self.half
-            both = g[i] + g[j]
             shared = (x[i] + x[j]).T @ g[i]
             np.subtract(shared, x[j].T @ (g[i] - g[j]), out=grad_w[i])
-            np.subtract(shared, x[i].T @ both, out=grad_w[j])
-            if grad_x is not None:
-                shared = both @ w[i].T
-                np.subtract(shared, g[j] @ (w[i] + w[j]).T, out=grad_x[i])
-                np.add(shared, g[i] @ (w[j] - w[i]).T, out=grad_x[j])
-        kernels = (self.inverse[: self.k] @ grad_w.reshape(self.size, -1)).reshape(self.k, self.c, self.f)
-        return (None if grad_x is None else self._joined(grad_x)), kernels
+            np.subtract(shared, x[i].T @ (g[i] + g[j]), out=grad_w[j])
+        kernels: np.ndarray = self.inverse[: self.k] @ grad_w.reshape(self.size, -1)
+        return kernels.reshape(self.k, self.c, self.f)
+
+    def _grad_x(self, g: np.ndarray) -> np.ndarray:
+        """The gradient of the sequences: dX = G W, transformed back."""
+        w = self.w
+        grad_x = np.empty((self.size, g.shape[1], self.c), g.dtype)
+        np.matmul(g[:2], w[:2].transpose(0, 2, 1), out=grad_x[:2])
+        for i in self.frequencies():
+            j = i + self.half
+            shared = (g[i] + g[j]) @ w[i].T
+            np.subtract(shared, g[j] @ (w[i] + w[j]).T, out=grad_x[i])
+            np.add(shared, g[i] @ (w[j] - w[i]).T, out=grad_x[j])
+        return self._joined(grad_x)
 
     def _joined(self, grad_x: np.ndarray) -> np.ndarray:
         """Gradients of the tiles, added up to sequences; neighbouring tiles overlap in K - 1 rows."""
@@ -148,7 +158,9 @@ def conv1d_tiles(x: np.ndarray, w: np.ndarray, size: int) -> tuple[np.ndarray, A
     """Convolution with tiles of ``size`` rows, stride and dilation 1: y and its pullback."""
     tiles = _Tiles(x, w, size)
 
-    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
-        return tiles.gradients(grad, need_x)
+    def pullback(
+        grad: np.ndarray, need_x: bool = True, need_w: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        return tiles.gradients(grad, need_x, need_w)
 
     return tiles.output(), pullback

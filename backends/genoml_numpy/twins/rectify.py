@@ -34,7 +34,7 @@ def _blocks(n: int, rows: int, width: int) -> Iterator[_Block]:
 
 
 def squares_around(rows: Array, mean: Array) -> Any:
-    """See genoml.ops.rectify.squares_around."""
+    """See genoml.ops.normalise.squares_around."""
     step = max(1, _BLOCK // max(rows.shape[1], 1))
     total = np.zeros_like(mean)
     held = np.empty((min(step, len(rows)), rows.shape[1]), rows.dtype)
@@ -84,7 +84,7 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> Any:
-    """See genoml.ops.rectify.rectified_vjp; covers windows of up to 255, and scales that are not 0."""
+    """See genoml.ops.normalise.rectified_vjp; covers windows of up to 255, and scales that are not 0."""
     kinds = {array.dtype for array in (x, shift, mean, scale) if array is not None}
     if size > 255 or len(kinds) > 1 or (scale is not None and not np.all(scale)):
         return NotImplemented

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.recurrent import LSTMPullback, recurrent_grad
+from genoml.ops.recurrent import ScanPullback, recurrent_grad
 
 
 def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
@@ -51,11 +51,13 @@ def _gates(step: np.ndarray, size: int) -> list[np.ndarray]:
 
 def _pullback(
     gates: np.ndarray, cells: np.ndarray, states: np.ndarray, squashed: np.ndarray, weights: np.ndarray
-) -> LSTMPullback:
+) -> ScanPullback:
     length, batch, _ = gates.shape
     size = weights.shape[0]
 
-    def back(received: list[Array | None]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def back(
+        received: list[Array | None], need_weights: bool = True
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         # the recursion of the standard version, with i, f, g, o after their functions: dh/dc = o (1 - tanh(c)^2),
         # di' = dc g i (1 - i), df' = dc c_{t-1} f (1 - f), dg' = dc i (1 - g^2), do' = dh tanh(c) o (1 - o)
         grad_z = np.empty_like(gates)
@@ -79,7 +81,7 @@ def _pullback(
             np.multiply(dc, cells[t], out=df)
             df *= np.subtract(1.0, f, out=slope)
             np.matmul(grad_z[t], weights.T, out=dh)
-        return grad_z, {"weights_recurrent": recurrent_grad(states[:-1], grad_z)}
+        return grad_z, ({"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {})
 
     return back
 

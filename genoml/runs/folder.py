@@ -1,10 +1,11 @@
-"""A run folder: everything that prediction needs, and the record of how the model came to be.
+"""The files of a run folder: everything that prediction needs, and the record of how the model came to be.
 
-- run.json: configuration, data, encoding, versions, seed, result
+- run.json: settings, data, encoding, versions, seed, result
 - weights.safetensors: the weights of the best epoch
 - log.jsonl: one record an epoch
 - checkpoint/: where training stands, until it is finished, see genoml.train.Checkpoints
-- config.toml: the configuration once more, to be read by people and given to ``genoml train --config``
+- config.toml: the settings once more, to be read by people and given to ``genoml train --config``; not for a
+  network that was made by hand
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from typing import Any, Literal
 import msgspec
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import discard_generations, load_weights, save_weights
+from genoml.checkpoint import discard_generations, save_weights
 from genoml.checkpoint.plain import NotPlainError, open_plain, read_plain
 from genoml.checkpoint.tensors import open_tensors
+from genoml.checkpoint.weights import fits
 from genoml.config import TrainConfig
 from genoml.config_text import config_text
-from genoml.held_out import HeldOut
 from genoml.io.files import write_whole
 from genoml.models import build_model
-from genoml.nn.base import Layer, drawing_at_most
+from genoml.nn.base import Layer
+from genoml.runs.assess import HeldOut
+from genoml.runs.network import NetworkSettings
 
 RECORD, WEIGHTS, LOG, CONFIG = "run.json", "weights.safetensors", "log.jsonl", "config.toml"
 #: folder of the training's state
@@ -53,11 +56,14 @@ class RunError(ValueError):
 
 
 class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What ``run.json`` holds."""
+    """What ``run.json`` holds: either ``config`` or ``network``, which say what the model is, and the rest."""
 
     format: Literal[1] = 1
     status: Literal["running", "finished", "interrupted", "diverged"] = "running"
-    config: TrainConfig
+    #: the settings of ``genoml train``
+    config: TrainConfig | None = None
+    #: of a network that was made by hand
+    network: NetworkSettings | None = None
     #: length of the training sequences after padding; shorter ones are padded to it
     length_bp: int
     alphabet: str = "auto"
@@ -71,15 +77,37 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     best: dict[str, float] = {}
     #: calibration, threshold and scores on the validation data, when training has ended
     held_out: HeldOut = HeldOut()
-
     #: for each time it was taken up again, what differed: backend, device, versions
     resumed: list[dict[str, str]] = []
 
     def __post_init__(self) -> None:
+        if (self.config is None) == (self.network is None):
+            raise ValueError("a run expects either config, of genoml train, or network, made by hand")
         if not 1 <= self.length_bp <= _MOST_LENGTH_BP:
             raise ValueError(
                 f"length_bp expects at least 1 and at most {_MOST_LENGTH_BP}, got {self.length_bp}"
             )
+
+    @property
+    def settings(self) -> TrainConfig | NetworkSettings:
+        """How the model was trained, or, if it was made by hand, how it reads sequences."""
+        settings = self.config or self.network
+        if settings is None:
+            raise RunError("a run expects either config or network")
+        return settings
+
+    @property
+    def training(self) -> TrainConfig:
+        """The settings of ``genoml train``.
+
+        Raises
+        ------
+        RunError
+            If the network was made by hand.
+        """
+        if self.config is None:
+            raise RunError("its network was made by hand, and genoml train has no settings for it")
+        return self.config
 
 
 class RunFolder:
@@ -107,7 +135,8 @@ class RunFolder:
             with _written(path):
                 path.mkdir(parents=True, exist_ok=True)
                 (path / LOG).touch()
-            folder.save_config()
+            if record.config is not None:
+                folder.save_config()
             folder.save_weights(model)
             folder.save_record()
         except BaseException:
@@ -124,7 +153,7 @@ class RunFolder:
     def save_config(self) -> None:
         """Write ``config.toml`` anew."""
         with _written(self.path / CONFIG), write_whole(self.path / CONFIG) as file:
-            file.write(config_text(self.record.config).encode())
+            file.write(config_text(self.record.training).encode())
 
     def save_weights(self, model: Layer) -> None:
         """Write the weights anew."""
@@ -219,20 +248,6 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
     return [{key: value for key, value in line.items() if value is not None} for line in found]
 
 
-def load_run(path: str | Path, backend: str | Backend | None = None) -> tuple[Layer, RunRecord]:
-    """The trained model of a run folder, on a backend, and its record.
-
-    Raises
-    ------
-    RunError, CheckpointError
-        If a file is missing or damaged, or the weights do not fit the model.
-    """
-    record = read_record(path)
-    model = build_recorded(path, record, backend)
-    load_weights(Path(path) / WEIGHTS, model)
-    return model, record
-
-
 def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend | None = None) -> Layer:
     """The network that a run's record describes, with its initial weights, no larger than its file of weights.
 
@@ -241,14 +256,19 @@ def build_recorded(path: str | Path, record: RunRecord, backend: str | Backend |
     RunError, CheckpointError
         If there is no such network, or the file is missing, damaged or too small for it.
     """
-    config, target = record.config, get_backend(backend)
+    target = get_backend(backend)
     with open_tensors(Path(path) / WEIGHTS) as file:
         numbers = file.numbers
     try:
-        with drawing_at_most(numbers):
+        if record.network is not None:
+            model = record.network.build(target, most=numbers)
+        else:
+            config = record.training
             model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
-            len(model.params), len(model.state)  # drawn here
-    except (ValueError, MemoryError, OverflowError) as error:
+        if not fits(model, numbers):
+            raise ValueError("the network has more numbers than its file of weights")
+        model.draw()
+    except (ValueError, TypeError, MemoryError, OverflowError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model
 
@@ -263,6 +283,8 @@ def open_run(path: str | Path) -> RunFolder:
     """
     path = Path(path)
     record = read_record(path)
+    if record.config is None:
+        raise RunError(f"{path}: was not made by genoml train, and cannot be taken up again; predict with it")
     if record.status == "finished":
         raise RunError(
             f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"

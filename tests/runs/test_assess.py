@@ -11,8 +11,8 @@ from scipy import special
 from genoml.calibration import Calibration, brier_score
 from genoml.config import TrainConfig
 from genoml.data import SequenceData
-from genoml.held_out import assess, calibrate, prior_offset, score_baseline
 from genoml.models import build_model
+from genoml.runs.assess import assess, calibrate, prior_offset, score_baseline
 from genoml.thresholds import choose_threshold
 from support.planted import planted_data
 
@@ -82,7 +82,7 @@ def _turned(data: SequenceData, model: Any) -> SequenceData:
 
 def test_the_baseline_learns_from_a_part_of_many_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     data, validation = planted_data(60), planted_data(20, seed=1)
-    monkeypatch.setattr("genoml.held_out.MOST_FOR_BASELINE", 50)
+    monkeypatch.setattr("genoml.runs.assess.MOST_FOR_BASELINE", 50)
     found = score_baseline(data, validation, 0)
     assert found == score_baseline(data, validation, 0)
     assert 0.0 <= found["auroc"] <= 1.0

@@ -1,4 +1,4 @@
-"""How a backend's twin takes the place of an operation's standard version."""
+"""Dispatch of an operation to the backend's own version, its twin, where there is one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from genoml.backend import Array, backend_of
 
 
 class Operation:
-    """A standard version, and the dispatch to a backend's twin of the same name.
+    """An operation's standard version, which calls the backend's twin of the same name if there is one.
 
-    A twin takes the same arguments and returns ``NotImplemented`` for what it does not cover.
+    A twin takes the same arguments. It returns ``NotImplemented`` for cases that it does not cover, and then the
+    standard version runs.
     """
 
     def __init__(self, standard: Callable[..., Any]) -> None:
@@ -31,5 +32,5 @@ class Operation:
 
 
 def operation(standard: Callable[..., Any]) -> Operation:
-    """Decorate the standard version of an operation that a backend may have a twin of."""
+    """Decorator of a standard version: backends may have a twin of it."""
     return Operation(standard)

@@ -20,7 +20,7 @@ from genoml.runs import (
     read_record,
     refuse_existing,
 )
-from genoml.versions import versions
+from genoml.train.fingerprint import versions
 
 CONFIG = TrainConfig(model="promoter_cnn", model_options={"filters": 3})
 
@@ -40,7 +40,8 @@ def test_a_run_folder_gives_back_model_record_and_log(folder: RunFolder) -> None
         folder.log(record)
     folder.record.status, folder.record.best_epoch, folder.record.best = "finished", 1, records[1]
     folder.save_record()
-    model, record = load_run(folder.path)
+    run = load_run(folder.path)
+    model, record = run.model, run.record
     assert record == folder.record
     assert record.config == CONFIG
     assert read_log(folder.path) == records
@@ -55,7 +56,7 @@ def test_a_run_folder_gives_back_model_record_and_log(folder: RunFolder) -> None
 
 
 def test_a_run_loads_on_another_backend(folder: RunFolder) -> None:
-    model, _ = load_run(folder.path, "jax")
+    model = load_run(folder.path, "jax").model
     assert model.backend.name == "jax"
     assert np.array_equal(
         host_weights(model)["conv.weights"], host_weights(small_model(seed=4))["conv.weights"]

@@ -1,4 +1,4 @@
-"""Attention of every query to every key, without mask or position term."""
+"""Plain attention: every query attends to every key, with no mask and no position term."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TypeAlias
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.nn.softmax import softmax, softmax_gradient
-from genoml.ops._dispatch import operation
+from genoml.ops.activations import softmax, softmax_gradient
+from genoml.ops.dispatch import operation
+from genoml.parallel import ALONE, Workers
 
 #: dL/dy -> gradients of query, key and value
 PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
@@ -17,9 +18,16 @@ PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 
 @operation
 def plain_attention_vjp(
-    query: Array, key: Array, value: Array, with_weights: bool = False
+    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
 ) -> tuple[Array, Array | None, PlainPullback]:
-    """y = W v with W = softmax(q k^T) over the keys, W if it is asked for, and the pullback of y.
+    """y = W v with W = softmax(q k^T) over the keys. Returns y, W (or None) and the pullback of y.
+
+    Parameters
+    ----------
+    with_weights : bool
+        Whether to return W.
+
+    ``workers`` are threads that a twin may share out the heads among, in the pullback too.
 
     Shapes
     ------

@@ -1,6 +1,7 @@
-"""A rectifier with what stands around it: an affine map of each channel before it, max pooling behind it.
+"""Normalisation: standardising over axes, variances, and scale, shift, ReLU and max pooling in one operation.
 
-They are one operation since the arrays are what takes time: a backend's twin can pass over them once.
+The last four are one operation because memory traffic is what takes time: a backend's twin passes over the arrays
+once.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
 
-#: grad of y -> sum g, sum g (x - mean) or None, and a function of (factor, slope, constant) that gives dL/dx
+#: dL/dy -> sum g, sum g (x - mean) or None, and a function of (factor, slope, constant) that gives dL/dx
 RectifyPullback: TypeAlias = Callable[[Array], tuple[Array, Array | None, Callable[..., Array]]]
 
 
@@ -31,18 +32,18 @@ def rectified_vjp(
 ) -> tuple[Array, RectifyPullback]:
     """y[n, j, c] = max_{k < size} max(z[n, j size + k, c], 0),   z = (x - mean) scale + shift.
 
-    With g = dL/dz, which is the output's gradient at the first largest z of each window if that is above 0 and
-    zero elsewhere, the pullback gives the sums over n and l that the gradients of shift and scale are made of,
+    Scale and shift, then ReLU, then max pooling. Let g = dL/dz: the output's gradient at the first largest z of each
+    window if that z is above 0, and zero elsewhere. The pullback returns three things:
 
-        sum g,   sum g (x - mean),
+        sum g and sum g (x - mean), over n and l, from which a layer makes the gradients of shift and scale;
+        into_x(factor, slope, constant) = factor g - slope (x - mean) - constant, the gradient of x.
 
-    and ``into_x(factor, slope, constant) = factor g - slope (x - mean) - constant``: a layer whose mean and
-    scale depend on x knows the three, which stand for 1, 0, 0 where they are None.
+    A layer whose mean and scale depend on x passes its own factor, slope and constant. None stands for 1, 0, 0.
 
     Parameters
     ----------
     mean, scale : (C,) or None
-        Both or neither; None stands for 0 and 1.
+        Both or neither. None stands for mean 0 and scale 1.
 
     Shapes
     ------
@@ -55,7 +56,7 @@ def rectified_vjp(
     y, back = (rectified, None) if size == 1 else max_pool1d_vjp(rectified, size, size, ceil_mode)
 
     def pullback(grad: Array) -> tuple[Array, Array | None, Callable[..., Array]]:
-        # dmax(z, 0)/dz = 1 where z > 0, and the pooled maximum hands its gradient to one z
+        # dmax(z, 0)/dz = 1 where z > 0, and the maximum of a window passes its gradient to one z
         g = (grad if back is None else back(grad)) * xp.astype(rectified > 0, grad.dtype)
 
         def into_x(
@@ -81,3 +82,20 @@ def squares_around(rows: Array, mean: Array) -> Array:
     xp = array_namespace(rows)
     centred = rows - mean
     return xp.sum(centred * centred, axis=0)
+
+
+@operation
+def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
+    """(x - mean) / sqrt(var + eps), with mean and biased variance over the axes; and its pullback."""
+    xp = array_namespace(x)
+    centred = x - xp.mean(x, axis=axes, keepdims=True)
+    scale = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + eps)
+    normed = centred * scale
+
+    def pullback(grad: Array) -> Array:
+        # mean and scale s = 1 / sqrt(var + eps) depend on every x: dx = s (g - mean(g) - xhat mean(g xhat))
+        mean = xp.mean(grad, axis=axes, keepdims=True)
+        along = xp.mean(grad * normed, axis=axes, keepdims=True)
+        return scale * (grad - mean - normed * along)
+
+    return normed, pullback

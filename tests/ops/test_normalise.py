@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.ops.rectify import rectified_vjp, squares_around
+from genoml.ops.normalise import rectified_vjp, squares_around
 from genoml_numpy import compiled
 from genoml_numpy.twins import TWINS, rectify
 from support.operations import LAYOUTS, assert_close, laid_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genoml.nn.attend_plain import plain_attention_vjp
+from genoml.ops.attention import plain_attention_vjp
 from genoml_numpy.twins import TWINS, attention
 
 TWIN = TWINS["plain_attention_vjp"]

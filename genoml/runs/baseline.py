@@ -10,8 +10,8 @@ from genoml.backend import Array, Backend, get_backend
 from genoml.calibration import log_odds
 from genoml.data.codes import Codes
 from genoml.losses import binary_cross_entropy_with_logits
-from genoml.nn.activations import sigmoid
 from genoml.nn.dense import Dense
+from genoml.ops.activations import sigmoid
 from genoml.optim import Adam
 from genoml.sequence.kmers import kmer_frequencies
 from genoml.sequence.strand import reverse_complement

@@ -7,7 +7,6 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from genoml.baseline import KmerBaseline
 from genoml.calibration import (
     Calibration,
     brier_score,
@@ -23,6 +22,7 @@ from genoml.inference import predict_outputs, score_predictions
 from genoml.nn.base import Layer
 from genoml.objectives import BinaryClassification
 from genoml.random import host_generator
+from genoml.runs.baseline import KmerBaseline
 from genoml.thresholds import choose_threshold, score_calls
 
 #: training sequences that the k-mer model learns from, at most, so that it takes a small part of the run

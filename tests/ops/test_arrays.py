@@ -1,4 +1,4 @@
-"""Host values are brought to the arrays beside them; arrays of another library are not."""
+"""Values from the host, and padding along an axis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend, get_backend
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like, pad_axis
 from support.backends import ReadOnlyNumpyBackend, StrictBackend
 
 HOST_VALUES = [
@@ -77,3 +77,21 @@ def test_the_reference_decides_whatever_the_default_backend() -> None:
     assert strict.owns(moved)
     assert moved.device == strict.device
     assert get_backend("numpy").owns(array_like([1.0], np.zeros(1, np.float32), "loss"))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (2, 0), (0, 3), (1, 2)])
+def test_padding_adds_a_value_at_the_ends_of_one_axis(
+    axis: int, before: int, after: int, backend: Backend
+) -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    sizes = [(before, after) if i == axis else (0, 0) for i in range(3)]
+    found = pad_axis(backend.asarray(x), before, after, -1.5, axis=axis)
+    assert found.dtype == backend.dtype("float32")
+    np.testing.assert_array_equal(backend.to_numpy(found), np.pad(x, sizes, constant_values=-1.5))
+
+
+def test_padding_is_zeros_along_the_length_by_default(backend: Backend) -> None:
+    x = np.ones((2, 3, 4), np.float32)
+    found = backend.to_numpy(pad_axis(backend.asarray(x), 1, 1))
+    np.testing.assert_array_equal(found, np.pad(x, ((0, 0), (1, 1), (0, 0))))

@@ -7,8 +7,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from genoml.backend import Backend
-from genoml.baseline import KmerBaseline, KmerRidge
 from genoml.metrics import auroc, pearson
+from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.sequence import reverse_complement
 
 RNG = np.random.default_rng(9)
