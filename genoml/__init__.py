@@ -2,8 +2,8 @@
 
 The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too,
 and so are ``load_run`` and ``save_run``. Everything else is one module down, and needs no import of its own:
-``genoml.models.build_model``,
-``genoml.train.fit``, ``genoml.explain.saliency``. Nothing is imported before it is named.
+``genoml.models.build_model``, ``genoml.train.fit``, ``genoml.explain.saliency``. A module is imported when it is first
+used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What several commands share: the option for the backend."""
+"""The option for the backend, which several commands share."""
 
 from __future__ import annotations
 

@@ -109,10 +109,10 @@ def write_report(
 
     record = run.record
     backend = run.model.backend
-    row = next(iter(metrics.values()))
-    predictions = next(iter(scores.values()))
     out = run.path
     config = record.training
+    row = next(iter(metrics.values()))
+    predictions = next(iter(scores.values()))
     best = np.argsort(-predictions, kind="stable")[:_N_SEQUENCES]
     names = [f"{place} of the held-out peaks" for place in ("first", "second", "third")]
     content = ReportData(

@@ -1,4 +1,4 @@
-"""Files of sequences read whole, with their names, so that every message can say which record it means."""
+"""Reader of whole files of sequences, with the names of their records for messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class NamedSequences:
 
     @property
     def longest(self) -> int:
-        """Length in bp of the longest."""
+        """Length of the longest sequence in bp."""
         return max(map(len, self.letters))
 
     @property
@@ -53,7 +53,7 @@ class NamedSequences:
         return [_first_word(name) for name in self.names]
 
     def take(self, index: Sequence[int]) -> NamedSequences:
-        """Those at these positions."""
+        """The sequences at these positions."""
         return NamedSequences(self.path, [self.names[i] for i in index], [self.letters[i] for i in index])
 
     def codes(self, length_bp: int) -> np.ndarray:

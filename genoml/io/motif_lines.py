@@ -1,4 +1,4 @@
-"""The lines of a motif file: what its readers share."""
+"""Line reader shared by the readers of motif files."""
 
 from __future__ import annotations
 

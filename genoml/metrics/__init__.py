@@ -9,12 +9,12 @@ The two inputs are of one library and on one device; a list or a NumPy array bes
 that device. ValueError is raised if the shapes differ or are not those above, or if the arrays lie on two
 devices; TypeError if one does not hold real numbers, or if they are of two libraries.
 
-Ties are handled by counting: with the scores sorted, ``searchsorted`` from the left and from the right gives
-for every score how many scores lie below it and how many do not lie above it. Counts are held in the widest
-float that the device has: they are exact up to 2^53 in float64, and up to 2^24 where there is only float32.
+Ties are handled by counting: ``searchsorted`` from the left and from the right in the sorted scores gives the number of
+scores below each score and the number not above it. Counts are in the widest float of the device: exact up to 2^53 in
+float64, and up to 2^24 in float32.
 
-``auroc``, ``aupr``, ``pearson`` and ``spearman`` also take ``counts``: how often each example is in each of many
-resamples. One call then gives the metric of every resample, as a bootstrap needs it, with a single sort.
+``auroc``, ``aupr``, ``pearson`` and ``spearman`` also take ``counts``: how often each example occurs in each of many
+resamples. One call then gives the metric of every resample of a bootstrap, with a single sort.
 """
 
 from genoml.metrics.classification import aupr, auroc, f1_score

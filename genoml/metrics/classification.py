@@ -61,7 +61,7 @@ def auroc(predictions: Array, targets: Array, *, counts: Array | None = None) ->
     positive, valid = _classes(xp, predictions, targets)
     below, not_above, positives, negatives = _ascending(xp, predictions, positive, counts)
     negatives = running(xp, negatives)
-    # twice the negatives that a score is above, a tie counting one half
+    # twice the number of negatives below a score, where a tie counts one half
     twice_wins = xp.take(negatives, below, axis=-1) + xp.take(negatives, not_above, axis=-1)
     twice_u = xp.sum(positives * twice_wins, axis=-1)
     return ratio(xp, twice_u, 2.0 * xp.sum(positives, axis=-1) * negatives[..., -1], valid)
@@ -109,8 +109,8 @@ def aupr(predictions: Array, targets: Array, *, counts: Array | None = None) -> 
     counts = multiplicities(xp, "aupr", counts, predictions)
     positive, valid = _classes(xp, predictions, targets)
     below, _, positives, negatives = _ascending(xp, predictions, positive, counts)
-    true, false = (_from_each(xp, tally, below) for tally in (positives, negatives))
-    called = true + false
+    true = _from_each(xp, positives, below)
+    called = true + _from_each(xp, negatives, below)
     precision = true / xp.where(called > 0, called, xp.ones_like(called))
     return ratio(xp, xp.sum(positives * precision, axis=-1), xp.sum(positives, axis=-1), valid)
 
@@ -165,7 +165,7 @@ def _classes(xp: Any, predictions: Array, targets: Array) -> tuple[Array, Array]
 
 
 def _ascending(xp: Any, scores: Array, positive: Array, counts: Array) -> tuple[Array, Array, Array, Array]:
-    """Of each score, in ascending order: how many are below, how many are not above, and its counts.
+    """For each score, in ascending order: the number below it, the number not above it, and its counts.
 
     The counts are how often it is a positive and how often a negative, of the shape of ``counts``.
     """

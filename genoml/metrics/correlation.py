@@ -83,7 +83,7 @@ def spearman(x: Array, y: Array, *, counts: Array | None = None) -> Array:
 
 
 def _centred_ranks(xp: Any, x: Array, counts: Array) -> Array:
-    """Centred ranks of each row, (rank - mean rank) * 2 / N; tied values share their mean rank."""
+    """Centred ranks, (rank - mean rank) * 2 / N among the N of a row; tied values share their mean rank."""
     x = rankable(xp, x)
     order = xp.argsort(x)
     ascending = xp.take(x, order)
@@ -104,7 +104,7 @@ def _centred(xp: Any, x: Array, counts: Array) -> tuple[Array, Array]:
     x = x - x[:1]
     largest = xp.max(xp.abs(x))
     x = x / xp.where(largest > 0, largest, xp.ones_like(largest))
-    # less a value that the row holds: a row of one value becomes 0 exactly
+    # subtract a value of the row first: a row of equal values becomes 0 exactly
     held = xp.reshape(xp.argmax(counts, axis=-1), (-1,))
     x = x - xp.reshape(xp.take(x, held), (*counts.shape[:-1], 1))
     total = xp.sum(counts, axis=-1, keepdims=True)
@@ -114,6 +114,6 @@ def _centred(xp: Any, x: Array, counts: Array) -> tuple[Array, Array]:
 
 def _correlation(xp: Any, x: Array, y: Array, counts: Array, valid: Array) -> Array:
     """Correlation of centred arrays, sum x y / sqrt(sum x^2 sum y^2), clipped to [-1, 1]."""
-    often_x = counts * x
-    spread = xp.sqrt(xp.sum(often_x * x, axis=-1)) * xp.sqrt(xp.sum(counts * y * y, axis=-1))
-    return xp.clip(ratio(xp, xp.sum(often_x * y, axis=-1), spread, valid), -1.0, 1.0)
+    weighted_x = counts * x
+    spread = xp.sqrt(xp.sum(weighted_x * x, axis=-1)) * xp.sqrt(xp.sum(counts * y * y, axis=-1))
+    return xp.clip(ratio(xp, xp.sum(weighted_x * y, axis=-1), spread, valid), -1.0, 1.0)

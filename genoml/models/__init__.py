@@ -1,4 +1,4 @@
-"""Networks by name. A model is a function of its options that returns a Layer; docs/models.md compares them.
+"""Networks by name: each is a function of its options that returns a Layer; docs/models.md compares them.
 
 Models map one-hot sequences (batch, 4, length) to logits (batch, outputs), never to probabilities: the losses
 that end in ``_with_logits`` and ``predict`` take the sigmoid.
@@ -64,7 +64,7 @@ class ModelSpec:
 
 
 def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Window]]) -> ModelSpec:
-    """A network whose dense layers fix the length."""
+    """The specification of a network whose dense layers fix the sequence length."""
     return ModelSpec(
         build,
         lambda **options: shortest_bp(windows(**options)),
@@ -119,7 +119,7 @@ def model_spec(name: str) -> ModelSpec:
 
 @cache
 def option_types(name: str) -> dict[str, msgspec.inspect.Type]:
-    """What each option of a model takes: sizes are at least 1, rates of dropout from 0 to below 1.
+    """The type of each option of a model: sizes are at least 1, dropout rates from 0 to below 1.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def option_types(name: str) -> dict[str, msgspec.inspect.Type]:
 
 
 def _bounded(info: msgspec.inspect.Type, key: str) -> msgspec.inspect.Type:
-    """A type with the bounds that go without saying for numbers in networks."""
+    """A type with the usual bounds of numbers in networks."""
     if isinstance(info, msgspec.inspect.TupleType):
         return msgspec.inspect.TupleType(tuple(_bounded(item, key) for item in info.item_types))
     if isinstance(info, msgspec.inspect.VarTupleType):
@@ -145,7 +145,7 @@ def _bounded(info: msgspec.inspect.Type, key: str) -> msgspec.inspect.Type:
 
 
 def check_options(name: str, options: Mapping[str, Any], key: str = "options") -> dict[str, Any]:
-    """The options of a model, each of the type that its function declares.
+    """Check the options of a model against the types that its function declares.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def build_model(
     seed: int = 0,
     backend: str | Backend | None = None,
 ) -> Layer:
-    """Build a network by name, its weights drawn from ``seed``, on a backend.
+    """Build a network by name on a backend, with weights drawn from ``seed``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A small network whose motifs read one another: convolution, then attention."""
+"""A small attention network: convolution, then transformer blocks that relate motifs to each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genoml.nn.base import Layer
 
 
 def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Window]:
-    """What its convolution and pooling read."""
+    """Windows of its convolution and pooling."""
     return [Window(kernel_size), pool(pool_size)]
 
 
@@ -38,7 +38,7 @@ def attention_cnn(
     dropout: float = 0.1,
     seed: int = 0,
 ) -> Sequential:
-    """Motif scan and pooling, transformer blocks over what was found, and the mean over the sequence.
+    """Motif scan and pooling, transformer blocks, and the mean over the sequence.
 
         conv 4 -> 64 x 15, max pool 8, batch norm, ReLU, dropout 0.1
         two pre-norm transformer blocks: 4 heads, rotary positions, 64 -> 128 -> 64 behind each

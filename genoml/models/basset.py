@@ -1,4 +1,4 @@
-"""Basset: accessibility in many cell types from 600 bp."""
+"""Basset: DNA accessibility in many cell types from 600 bp."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genoml.nn.base import Layer
 def basset_windows(
     kernel_sizes: tuple[int, int, int] = (19, 11, 7), pool_sizes: tuple[int, int, int] = (3, 4, 4), **_: Any
 ) -> list[Window]:
-    """What its convolutions and poolings read."""
+    """Windows of its convolutions and poolings."""
     pairs = zip(kernel_sizes, pool_sizes, strict=True)
     return [window for kernel, size in pairs for window in (Window(kernel), pool(size, partial=True))]
 
@@ -28,7 +28,7 @@ def basset(
     dropout: float = 0.3,
     seed: int = 0,
 ) -> Sequential:
-    """Three blocks of convolution and pooling, two of dense layers, each with batch normalisation.
+    """Three blocks of convolution and pooling and two dense blocks, each with batch normalisation.
 
         conv 4 -> 300 x 19, batch norm, ReLU, max pool 3       600 -> 582 -> 194 positions
         conv 300 -> 200 x 11, batch norm, ReLU, max pool 4     194 -> 184 ->  46

@@ -1,4 +1,4 @@
-"""DanQ: chromatin features from 1000 bp, motifs read in order by a recurrent layer."""
+"""DanQ: chromatin features from 1000 bp, by a convolution and a recurrent layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genoml.nn import (
 
 
 def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[Window]:
-    """What its convolution and pooling read."""
+    """Windows of its convolution and pooling."""
     return [Window(kernel_size), pool(pool_size)]
 
 

@@ -1,4 +1,4 @@
-"""DeepBind: binding of one protein from motif detectors."""
+"""DeepBind: binding of one protein, by motif detectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def deepbind(
     dropout: float = 0.5,
     seed: int = 0,
 ) -> Sequential:
-    """Motif detectors, rectified, pooled over the sequence, and a small network on what they found.
+    """Motif detectors, ReLU, pooling over the sequence, and a small dense network.
 
         pad kernel_size - 1 zeros on each side, conv 4 -> 16 x 16, ReLU
         global max (and beside it the global mean), dropout 0.5

@@ -21,7 +21,7 @@ from genoml.nn.base import Layer
 
 
 def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Window]:
-    """What its pooling reads; the convolutions are padded and keep the length."""
+    """Windows of its pooling; the convolutions are padded and keep the length."""
     return [pool(pool_size)]
 
 
@@ -37,7 +37,7 @@ def deepromoter(
     dropout: float = 0.5,
     seed: int = 0,
 ) -> Sequential:
-    """Convolutions of three widths beside one another, a bidirectional LSTM, and two dense layers.
+    """Parallel convolutions of three widths, a bidirectional LSTM, and two dense layers.
 
         side by side, for widths 27, 14, 7: conv 4 -> 32, ReLU, max pool 6, dropout 0.5    300 -> 50 positions
         LSTM 96 -> 32 each way, every state

@@ -9,7 +9,7 @@ from genoml.nn import Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential
 
 
 def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[Window]:
-    """What its convolutions and poolings read."""
+    """Windows of its convolutions and poolings."""
     conv = Window(kernel_size)
     return [conv, pool(pool_size), conv, pool(pool_size), conv]
 

@@ -1,4 +1,4 @@
-"""The default network for binary classification of some hundred bases, as in ChIP-seq peaks."""
+"""The default network: binary classification of sequences of a few hundred bases, such as ChIP-seq peaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A motif with its names, its consensus, and the checks of what a position weight matrix is made from."""
+"""The Motif record, the consensus of a motif, and the checks of the arguments of a position weight matrix."""
 
 from __future__ import annotations
 

@@ -150,8 +150,8 @@ def letter_bytes(sequence: Letters, what: str) -> bytes:
 
 @cache
 def _shipped(name: str) -> SubstitutionMatrix:
-    """A matrix of genoml's own, whose rows stand in the order of its columns."""
+    """A matrix that comes with genoml; its rows are in the order of its columns."""
     text = (files("genoml") / "resources" / "matrices" / name).read_text(encoding="ascii")
-    letters, *rows = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    scores = np.array([[float(score) for score in row[1:]] for row in rows])
-    return SubstitutionMatrix("".join(letters), scores, name)
+    lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    scores = np.array([[float(score) for score in row[1:]] for row in lines[1:]])
+    return SubstitutionMatrix("".join(lines[0]), scores, name)

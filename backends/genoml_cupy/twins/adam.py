@@ -1,4 +1,4 @@
-"""Adam's update in one kernel, where the standard version launches some ten."""
+"""Adam's update in one kernel; the standard version launches about ten."""
 
 from __future__ import annotations
 

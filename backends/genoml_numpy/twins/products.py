@@ -1,7 +1,7 @@
-"""The gradient of large dense weights, made once for the whole batch: each thread writes some of its rows.
+"""The gradient of large dense weights, computed once for the whole batch: each thread writes some of its rows.
 
-Otherwise each part of a batch writes a matrix of the weights' full size, and they are added: with DeepSEA's 188 MB on
-two threads that is four times the traffic through memory, and memory is what such a layer waits for.
+Otherwise each part of a batch writes a matrix of the weights' full size, and these are added: with DeepSEA's 188 MB on
+two threads that is four times the memory traffic, which limits the speed of such a layer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from genoml.backend import Array
 from genoml.parallel import WHOLE, Part, even_ranges
 
-#: fewer weights than this are quicker added than shared out
+#: Least number of weights: fewer are faster to add than to divide among threads.
 _LEAST = 1 << 18
 
 
