@@ -14,13 +14,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from genoml.threads import Threads
 
 from benchmarks.speed.rows import Row, row_by_name
 from benchmarks.speed.sides import DECAY, RATE
 from genoml.data import SequenceData
 from genoml.objectives import BinaryClassification
 from genoml.optim import AdamW
+from genoml.parallel import Threads
 from genoml.train import FitOptions, fit
 
 
