@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from genoml.models.windows import Window, pool
 from genoml.nn import (
@@ -32,7 +34,7 @@ def attention_cnn(
     filters: int = 64,
     kernel_size: int = 15,
     pool_size: int = 8,
-    blocks: int = 2,
+    blocks: Annotated[int, Meta(ge=1, le=1000)] = 2,
     heads: int = 4,
     hidden: int = 128,
     dropout: float = 0.1,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from array_api_compat import array_namespace
+from msgspec import Meta
 
 from genoml.backend import Array
 from genoml.models.windows import Window
@@ -35,7 +36,7 @@ def bpnet(
     profile_length_bp: int = 1000,
     filters: int = 64,
     kernel_size: int = 21,
-    dilated_layers: int = 8,
+    dilated_layers: Annotated[int, Meta(ge=1, le=64)] = 8,
     profile_kernel_size: int = 75,
     seed: int = 0,
 ) -> Sequential:

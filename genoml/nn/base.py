@@ -315,7 +315,7 @@ class Layer:
         self.backend.check(x, type(self).__name__)
         self.check_dtype(x)
         if mask is not None and not self.reads_mask:
-            raise ValueError(f"{type(self).__name__} has no layer that takes a mask, and was given one")
+            raise ValueError(f"{type(self).__name__} reads no mask, and was given one")
         y, self._pullback = self.vjp(x, Pass(training, step, mask))
         self._shape = tuple(y.shape)
         return y

@@ -73,6 +73,7 @@ def _records(sound: bytes) -> dict[str, bytes]:
         "model-dunder": of_config(model="__import__"),
         "filters-1e15": of_config(model_options={"filters": 10**15}),
         "options-code": of_config(model_options={"__class__": "x"}),
+        "layers": of_config(model="attention_cnn", model_options={"blocks": 10**9}),
         "gigabytes": of_config(model="deepstarr", model_options={"filters": [20_000] * 4, "length_bp": 200}),
         "negative-length": changed(length_bp=-5),
         "huge-length": changed(length_bp=10**30),
