@@ -18,8 +18,16 @@ from genoml.objectives import BinaryClassification
 from genoml.optim import SGD, AdamW
 from genoml.parallel import Workers
 from genoml.schedules import one_cycle
-from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, NotFiniteError, Trainer, first_not_finite, fit
-from genoml.train.steps import Batch
+from genoml.train import (
+    ASYNCHRONOUS_INTERVAL,
+    FitOptions,
+    NotFiniteError,
+    Steps,
+    Trainer,
+    first_not_finite,
+    fit,
+)
+from genoml.train.step import Batch
 from genoml_numpy import NumpyBackend
 from support.planted import planted_data
 
@@ -158,9 +166,9 @@ def test_the_callback_hears_of_every_example_once() -> None:
 def step_of(options: FitOptions, data: SequenceData) -> tuple[float, dict[str, np.ndarray]]:
     """Loss and weights after one step on all the data."""
     model = small_model()
-    trainer = Trainer(model, data, None, options)
-    trainer.run_step(trainer.batch(0, np.arange(len(data))))
-    return trainer.read_losses()[0], weights(model)
+    steps = Steps(model, data, options)
+    steps.run(steps.batch(0, np.arange(len(data))))
+    return steps.read_losses()[0], weights(model)
 
 
 def test_a_step_is_one_update_with_the_gradient_of_the_loss() -> None:
@@ -292,13 +300,13 @@ def weights_before(step: int, backend: Backend | None = None) -> dict[str, np.nd
     model = poisoned(-1, backend=backend)
     trainer = Trainer(model, planted_data(160, 20), None, small_options(epochs=2))
     seen: list[dict[str, np.ndarray]] = []
-    step_once = trainer.run_step
+    step_once = trainer.steps.run
 
     def noted(batch: Batch) -> None:
         seen.append(weights(model))
         step_once(batch)
 
-    trainer.run_step = noted  # type: ignore[method-assign]
+    trainer.steps.run = noted  # type: ignore[method-assign]
     trainer.run()
     return seen[step]
 

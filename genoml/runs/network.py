@@ -32,6 +32,8 @@ _OBJECTIVES: dict[str, type[Objective]] = {
 }
 #: arguments that a layer keeps under another name
 _KEPT_AS = {"bias": "has_bias", "threshold": "_threshold"}
+#: arguments that are layers
+_HOLDERS = ("layers", "layer", "model")
 #: sizes that cost no memory worth speaking of, whatever a layer makes of them
 _FEW = 1 << 20
 
@@ -144,7 +146,7 @@ def _describe(layer: Layer, path: str) -> LayerRecord:
     if _LAYERS.get(kind.__name__) is not kind:
         raise _indescribable(layer, path, "is no class of genoml.nn")
     options: dict[str, Any] = {}
-    for name in _parameters(kind):
+    for name in _parameters(kind.__name__):
         value = _own_options(layer).get(name, getattr(layer, _KEPT_AS.get(name, name), None))
         if isinstance(value, float) and not math.isfinite(value):
             raise _indescribable(layer, path, f"has {name} = {value}")
@@ -167,7 +169,7 @@ def _own_options(layer: Layer) -> dict[str, Any]:
         return {"channels": 2 * layer.channels}
     if isinstance(layer, nn.TransformerBlock):
         attention, mlp = layer["attention"], layer["mlp"]
-        found = {name: getattr(attention, name) for name in _parameters(nn.SelfAttention) if name != "seed"}
+        found = {name: getattr(attention, name) for name in _parameters("SelfAttention") if name != "seed"}
         return found | _own_options(mlp) | {"dropout": getattr(layer["dropout1"], "rate", 0.0)}
     if isinstance(layer, nn.MLP):
         hidden: Any = layer["hidden"]
@@ -176,47 +178,45 @@ def _own_options(layer: Layer) -> dict[str, Any]:
 
 
 @cache
-def _all_parameters(kind: type[Layer]) -> list[str]:
-    return list(inspect.signature(kind).parameters)
+def argument_types(kind: str) -> dict[str, Any]:
+    """What each argument of a class of ``genoml.nn`` takes, the layers in it and the dtype among them."""
+    made = _LAYERS[kind]
+    hints = get_type_hints(made.__init__)
+    names = list(inspect.signature(made).parameters)
+    if made is nn.TransformerBlock:
+        names.remove("attention")
+        others = argument_types("SelfAttention")
+        hints, names = others | hints, [*names, *(name for name in others if name not in names)]
+    return {name: hints[name] for name in names if name != "backend"}
 
 
-def _parameters(kind: type[Layer]) -> list[str]:
-    """The arguments that a layer is described by: all but where it lives and the layers in it."""
-    found = _all_parameters(kind)
-    if kind is nn.TransformerBlock:
-        found = [name for name in found if name != "attention"]
-        found = [*found, *(name for name in _parameters(nn.SelfAttention) if name not in found)]
-    return [name for name in found if name not in ("dtype", "backend", "layers", "layer", "model")]
-
-
-@cache
-def argument_types(kind: type[Layer]) -> dict[str, Any]:
-    """What each argument takes that a layer is described by."""
-    hints = get_type_hints(kind.__init__)
-    if kind is nn.TransformerBlock:
-        hints = get_type_hints(nn.SelfAttention.__init__) | hints
-    return {name: hints[name] for name in _parameters(kind)}
+def _parameters(kind: str) -> list[str]:
+    """The arguments that a layer is described by: all but its dtype and the layers in it."""
+    return [name for name in argument_types(kind) if name not in ("dtype", *_HOLDERS)]
 
 
 def _build(record: LayerRecord, dtype: str, most: int) -> Layer:
     if record.kind not in _LAYERS:
         raise ValueError(f"unknown kind of layer {record.kind!r}; those of genoml.nn are known")
     kind: type[Any] = _LAYERS[record.kind]
-    options = _checked(kind, record, most)
-    parameters = _all_parameters(kind)
-    if "dtype" in parameters:
+    options, types = _checked(record, most), argument_types(record.kind)
+    if "dtype" in types:
         options["dtype"] = dtype
-    layers = {name: _build(part, dtype, most) for name, part in record.layers.items()}
-    layer: Layer = kind(layers, **options) if "layers" in parameters else kind(**layers, **options)
+    layers: dict[str, Any] = {name: _build(part, dtype, most) for name, part in record.layers.items()}
+    if "layers" in types:
+        layers = {"layers": layers}
+    elif layers.keys() != types.keys() & set(_HOLDERS):
+        raise ValueError(f"{record.kind} is not made of layers {', '.join(layers)}")
+    layer: Layer = kind(**layers, **options)
     return layer
 
 
-def _checked(kind: type[Layer], record: LayerRecord, most: int) -> dict[str, Any]:
+def _checked(record: LayerRecord, most: int) -> dict[str, Any]:
     """The arguments, each of the type that the class declares."""
-    types = argument_types(kind)
+    types, known = argument_types(record.kind), _parameters(record.kind)
     options = {}
     for name, value in record.options.items():
-        if name not in types:
+        if name not in known:
             raise ValueError(f"{record.kind} has no argument {name!r}")
         if isinstance(value, int) and abs(value) > most and name != "seed":
             raise ValueError(f"{record.kind}: {name} expects at most {most}, got {value}")

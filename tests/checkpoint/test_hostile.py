@@ -19,7 +19,6 @@ from genoml.backend import get_backend
 from genoml.checkpoint import CheckpointError
 from genoml.data import split_random
 from genoml.models import MODELS, check_options
-from genoml.nn import Dense, MotifLayer, ReLU, Sequential
 from genoml.runs import RunError, build_recorded, load_run, open_run, read_log
 from genoml.runs.network import NetworkSettings, argument_types
 from genoml.train import Checkpoints, Trainer
@@ -52,7 +51,7 @@ for reader in (load, resume, log):
     reader(str(folder / "sound"))
 for name in MODELS:  # Python evaluates the annotations of a function when they are first asked for
     check_options(name, {})
-for kind in (Dense, MotifLayer, ReLU, Sequential):
+for kind in ("Dense", "MotifLayer", "ReLU", "Sequential"):
     argument_types(kind)
 NetworkSettings().build_objective()
 sys.addaudithook(audit)

@@ -317,7 +317,7 @@ def test_out_of_memory_is_one_line_and_leaves_nothing(
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 9 TiB")
 
-    monkeypatch.setattr("genoml.train.Trainer.run_step", exhausted)
+    monkeypatch.setattr("genoml.train.Steps.run", exhausted)
     assert run_genoml("train", "pos.fa", "neg.fa", "--out", "run", "--config", "small.toml") == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("genoml: error: out of memory (Unable to allocate 9 TiB); choose")

@@ -87,6 +87,7 @@ def _records(sound: bytes) -> dict[str, bytes]:
         "network-code": of_network("os.system"),
         "network-dunder": of_network("Dense", __class__="x"),
         "network-backend": of_network("Dense", in_features=4, out_features=1, backend="torch"),
+        "network-holder": of_network("ReLU", {"backend": {"kind": "ReLU"}}),
         "network-1e15": of_network("Dense", in_features=10**15, out_features=1),
         "network-gigabytes": of_network("Dense", in_features=10**6, out_features=10**6),
         "network-names": of_network("MotifLayer", n_motifs=10**12, width=4),
@@ -111,8 +112,7 @@ def _states(sound: Path, make: Callable[[str], Path]) -> None:
         "state-missing": ({name: value for name, value in arrays.items() if "best/" not in name}, record),
     }
     for word, values in {"epoch": 10**9, "batch": -1, "step": -1}.items():
-        place = msgspec.structs.replace(record.place, **{word: values})
-        changed[f"place-{word}"] = arrays, msgspec.structs.replace(record, place=place)
+        changed[f"place-{word}"] = arrays, msgspec.structs.replace(record, **{word: values})
     for word, value in {
         "learning_rate": -1.0, "optimizer_steps": -5, "average_steps": None, "best_epoch": 99, "best_score": None,
         "schedule": {"x": 1}, "options": {}, "data": {}, "epochs": [],

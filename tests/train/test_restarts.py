@@ -240,13 +240,13 @@ def test_a_save_reads_the_device_once(tmp_path: Path) -> None:
 
     trainer = Trainer(network(Counting()), REST, None, options(average_decay=0.9))
     trainer.keep(Checkpoints(tmp_path), resume=False)
-    assert trainer.keeper is not None
-    trainer.run_step(trainer.batch(0, np.arange(16)))
+    assert trainer.checkpointer is not None
+    trainer.steps.run(trainer.steps.batch(0, np.arange(16)))
     reads.clear()
-    assert trainer.keeper.save()
+    assert trainer.checkpointer.save(trainer.state)
     assert len(reads) == 1
-    trainer.keeper.finish()
-    trainer.keeper.close()
+    trainer.checkpointer.finish()
+    trainer.checkpointer.close()
 
 
 # ------------------------------------------------------------ what goes wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -10,13 +11,16 @@ import numpy as np
 from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.inference import encode_batch
-from genoml.nn.base import Layer, Pass
+from genoml.nn.base import EVALUATION, Layer, Pass
+from genoml.nn.containers import Parallel, Sequential
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.parallel import Threads
 from genoml.random import host_generator
-from genoml.train.finite import NotFiniteError, first_not_finite
 from genoml.train.options import FitOptions
-from genoml.train.snapshots import Average, Snapshot
+from genoml.train.state import Average, Weights
+
+#: sequences that the message names, at most
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -31,26 +35,41 @@ class Batch:
 
 
 class Steps:
-    """The steps of one training; ``Trainer`` makes epochs of them."""
+    """The steps of one training: forward, backward, update, and the reading of their losses.
+
+    Attributes
+    ----------
+    step : int
+        Steps done, read or not.
+    examples : SequenceData
+        The data as the epoch under way sees them.
+    average : Average or None
+        The moving average of the weights.
+    unread, newest, good : Weights
+        Those before the first step whose loss has not been read; before the newest step; before the last step
+        with a finite loss.
+    """
 
     def __init__(self, model: Layer, data: SequenceData, options: FitOptions) -> None:
         self.model, self.data, self.options = model, data, options
         model.backend.load_twins()  # before two threads ask for them, or Ctrl-C cuts it short
         self.threads = Threads(options.threads or model.backend.threads)
         self.objective = options.objective
-        self.step = 0
-        #: the data as this epoch sees them
         self.examples = data
-        self.average = Average(model, options.average_decay) if options.average_decay else None
         self.peak_rate = options.optimizer.learning_rate
         #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
         self._pending: list[tuple[int, Array, np.ndarray]] = []
-        self._begin()
+        self.begin(0, Average(Weights.of(model)) if options.average_decay else None)
 
-    def _begin(self) -> None:
-        """Take the weights as they are for those before the first step to come."""
-        #: before the first step that has not been read; before the newest step; before the last finite loss
-        self._unread = self._newest = self._good = Snapshot(self.model, self.options.optimizer)
+    def begin(self, step: int, average: Average | None) -> None:
+        """Begin with this step, and with the model and the optimiser as they are."""
+        self.step, self.average = step, average
+        self.unread = self.newest = self.good = Weights.of(self.model, self.options.optimizer)
+
+    @property
+    def n_pending(self) -> int:
+        """Steps whose losses have not been read."""
+        return len(self._pending)
 
     # ------------------------------------------------------------ one step
 
@@ -69,10 +88,10 @@ class Steps:
         """The input of a batch on the device."""
         return self._encode(batch.input) if self.model.backend.asynchronous else batch.input
 
-    def run_step(self, batch: Batch) -> None:
+    def run(self, batch: Batch) -> None:
         """Forward, backward, update; the loss stays on the device."""
         options, model = self.options, self.model
-        self._newest = Snapshot(model, options.optimizer)
+        self.newest = Weights.of(model, options.optimizer)
         x = self.input_of(batch)
         outputs, pullback = self.threads.vjp(model, x, Pass(training=True, step=self.step))
         loss, grad = self.objective.loss(outputs, batch.targets, **batch.extras)
@@ -89,7 +108,7 @@ class Steps:
         if options.max_weight_norm is not None:
             limit_norms(model.params, options.max_weight_norm)
         if self.average is not None:
-            self.average.update()
+            self.average = self.average.updated(model, options.average_decay)
         self.step += 1
 
     def read_losses(self) -> list[float]:
@@ -106,7 +125,7 @@ class Steps:
             if not np.isfinite(value):
                 self._stop_at(position)
         self._pending.clear()
-        self._good, self._unread = self._newest, Snapshot(self.model, self.options.optimizer)
+        self.good, self.unread = self.newest, Weights.of(self.model, self.options.optimizer)
         return [float(value) for value in values]
 
     # ------------------------------------------------------------ a loss that is not finite
@@ -115,16 +134,15 @@ class Steps:
         """Repeat the pending steps up to this one, whose loss is not finite, find the layer, and raise."""
         pending = self._pending
         bad_step, _, bad_index = pending[position]
-        self._unread.restore(self.model, self.options.optimizer)
+        self.unread.put(self.model, self.options.optimizer)
         self._pending, self.step, self.average = [], pending[0][0], None
         for step, _, index in pending[:position]:
-            self.run_step(self.batch(step, index))
+            self.run(self.batch(step, index))
         if position:
-            self._good = self._newest
+            self.good = self.newest
         x = self.input_of(self.batch(bad_step, bad_index))
-        self._diverged(
-            bad_step, first_not_finite(self.model, x, run=Pass(training=True, step=bad_step)), bad_index
-        )
+        where = first_not_finite(self.model, x, run=Pass(training=True, step=bad_step))
+        self.diverged(bad_step, where, bad_index)
 
     def try_weights(self, step: int, index: np.ndarray) -> None:
         """Raise NotFiniteError if the weights after a step are, or give, what is not finite.
@@ -133,10 +151,65 @@ class Steps:
         """
         where = first_not_finite(self.model, self.input_of(self.batch(step, index)))
         if where is not None:
-            self._diverged(step, where, index)
+            self.diverged(step, where, index)
 
-    def _diverged(self, step: int, where: str | None, index: np.ndarray | None = None) -> NoReturn:
+    def diverged(self, step: int, where: str | None, index: np.ndarray | None = None) -> NoReturn:
         """Go back to the weights that gave the last finite loss, and raise."""
-        self._good.restore(self.model, self.options.optimizer)
+        self.good.put(self.model, self.options.optimizer)
         rows = [] if index is None else index.tolist()
         raise NotFiniteError(step, where or "the loss", [self.data.name_of(row) for row in rows])
+
+
+# ---------------------------------------------------------------- a number that is not finite
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss became NaN or infinite. The model holds the last weights that gave a finite one.
+
+    Attributes
+    ----------
+    step : int
+        Step, from 0, whose loss was not finite, or whose update made the weights so that the next would be.
+    layer : str
+        Path and class of the first layer whose parameters or output were not finite, or ``"the loss"``.
+    examples : tuple of str
+        The batch's sequences: what ``SequenceData.name_of`` calls them.
+    """
+
+    def __init__(self, step: int, layer: str, examples: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"the loss is not finite at step {step}, first seen in {layer}{_of_batch(examples)}; the weights "
+            "before it are kept. Try a smaller learning rate or gradient clipping"
+        )
+        self.step, self.layer, self.examples = step, layer, tuple(examples)
+
+
+def _of_batch(examples: Sequence[str]) -> str:
+    more = len(examples) - _NAMED
+    named = ", ".join(examples[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f", in the batch of {named}" if examples else ""
+
+
+def _finite(layer: Layer) -> bool:
+    """Whether all parameters and state are finite; reads the device."""
+    arrays = [*layer.params.values(), *layer.state.values()]
+    return all(bool(np.all(np.isfinite(layer.backend.to_numpy(value)))) for value in arrays)
+
+
+def first_not_finite(layer: Layer, x: Array, path: str = "", run: Pass = EVALUATION) -> str | None:
+    """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
+    # the layers inside other containers read what only their container can give them
+    if isinstance(layer, Sequential | Parallel):
+        for name, child in layer.named_layers.items():
+            below = f"{path}.{name}" if path else name
+            found = first_not_finite(child, x, below, run)
+            if found is not None:
+                return found
+            if isinstance(layer, Sequential):
+                x, _ = child.vjp(x, run)
+        return None
+    if _finite(layer):
+        y, _ = layer.vjp(x, run)
+        if bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
+            return None
+    return f"layer {path} ({type(layer).__name__})"
