@@ -23,15 +23,15 @@ def command(sequences: str, out: str, alphabet: str) -> None:
     SEQUENCES is FASTA or FASTQ, plain or gzipped; - is standard input. The same format is written; the
     qualities of FASTQ are reversed with their bases. Case and names are kept.
     """
-    from genoml.io.records import FastaRecord, FastqRecord, errors_in, read_records, record_bytes
+    from genoml.io import FastaRecord, FastqRecord
+    from genoml.io.records import Record, errors_in, read_records, record_bytes
     from genoml.sequence import reverse_complement
 
     with open_output(out) as stream:
         for record in read_records(sequences):
             with errors_in(sequences, record):
                 flipped = reverse_complement(record.sequence, alphabet=alphabet)
+            turned: Record = FastaRecord(record.name, flipped)
             if isinstance(record, FastqRecord):
                 turned = FastqRecord(record.name, flipped, record.scores[::-1])
-            else:
-                turned = FastaRecord(record.name, flipped)
             stream.write(record_bytes(turned))

@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 
 from genoml.io.errors import FormatError, FormatWarning, first_word, shown
-from genoml.io.fastq_parser import MAX_READ_BP, FastqBlock, FastqParser
+from genoml.io.fastq_lines import FastqBlock
+from genoml.io.fastq_parser import MAX_READ_BP, FastqParser
 from genoml.io.files import Path, Source
 from genoml.io.qualities import (
     Encoding,
