@@ -76,6 +76,6 @@ def _search(path: str, circular: bool, options: dict[str, Any]) -> Iterator[Orfs
     options["table"] = genetic_code(str(options["table"]))
     find_orfs("", circular=circular, **options)  # raises for bad options before any record is read
     for record in read_sequences(path):
-        with errors_in(path, record.name):
+        with errors_in(path, record):
             orfs = find_orfs(record.sequence, circular=circular, **options)
         yield OrfsOf(record.name, record.sequence, orfs, circular)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, first_word, shown
 from genoml.io.fasta import expect_fasta
 from genoml.io.files import Source
 from genoml.io.letters import describe_illegal, first_illegal
@@ -97,21 +97,21 @@ class _Reader:
         self.record = None
         self.record_line = self.line
         try:
-            words = header.decode("utf-8").split(maxsplit=1)
+            name = first_word(header.decode("utf-8"))
         except UnicodeDecodeError as error:
             self.fail(f"the header is not UTF-8 text ({error.reason})", "save it as UTF-8")
         if b"\r" in header.rstrip(_BLANKS):
             self.fail(*describe_illegal(ord("\r"), "nucleotide"))
-        if not words:
+        if not name:
             self.fail("the header has no name", "write one after '>'")
-        if words[0] in self.names:
-            self.fail(f"the name {shown(words[0])!r} was there before", "expects each chromosome once")
-        self.record = words[0]
-        self.names.add(self.record)
+        if name in self.names:
+            self.fail(f"the name {shown(name)!r} was there before", "expects each chromosome once")
+        self.record = name
+        self.names.add(name)
         self.line += 1
         self.line_start = True
         self.has_bases = False
-        return self.record
+        return name
 
     def _codes(self, text: bytes) -> Iterator[bytes]:
         """The base codes of lines, or parts of lines, of a sequence."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genoml.io.bed import bed_intervals, read_bed, read_narrowpeak, write_bed, write_narrowpeak
 from genoml.io.errors import FormatError, FormatWarning
 from genoml.io.fasta import FastaRecord, read_fasta, write_fasta
-from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq, read_sequences
+from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
 from genoml.io.motifs import (
@@ -18,6 +18,7 @@ from genoml.io.motifs import (
 )
 from genoml.io.pairs import read_pairs
 from genoml.io.qualities import EncodingGuess, convert_qualities, error_probabilities
+from genoml.io.records import read_sequences
 from genoml.io.substitution import read_substitution_matrix
 from genoml.io.summary import Summary, summarise
 from genoml.io.trim import (

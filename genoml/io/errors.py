@@ -49,6 +49,11 @@ def _rebuild(arguments: dict[str, Any]) -> FormatError:
     return FormatError(**arguments)
 
 
+def first_word(name: str) -> str:
+    """The identifier of a record: the first word of its header, ``""`` if there is none."""
+    return (name.split(maxsplit=1) or [""])[0]
+
+
 def shown(text: str) -> str:
     """Text of a file for a message: on one line, shortened, with control characters escaped."""
     text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

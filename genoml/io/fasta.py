@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, first_word, shown
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaBlock, FastaParser
 from genoml.io.files import Path, Source, write_whole
 from genoml.io.letters import Letters, check_letters
@@ -33,7 +33,7 @@ class FastaRecord(NamedTuple):
     @property
     def id(self) -> str:
         """The first word of the name."""
-        return self.name.split(maxsplit=1)[0]
+        return first_word(self.name)
 
 
 def read_fasta(

@@ -10,7 +10,7 @@ from io import BufferedReader
 from typing import NamedTuple
 
 from genoml.io.blocks import BLOCK_BYTES, count_lines
-from genoml.io.errors import FormatError
+from genoml.io.errors import FormatError, first_word
 from genoml.io.letters import Letters, all_legal, describe_illegal, first_illegal
 
 #: Default of ``max_record_bp``: letters of the longest record.
@@ -151,7 +151,7 @@ class FastaParser:
         return sequence
 
     def _error(self, what: str, line: int, fix: str) -> FormatError:
-        record = self._name.split(maxsplit=1)[0] if self._header_line else None
+        record = first_word(self._name) if self._header_line else None
         return FormatError(what, path=self._path, line=line, record=record, fix=fix)
 
     def _slow(self, lines: bytes) -> Iterator[tuple[str, str]]:

@@ -16,12 +16,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from genoml.io.errors import FormatError, FormatWarning, shown
-from genoml.io.fasta import FastaRecord, as_records, expect_fasta, fasta_records
-from genoml.io.fasta_parser import MAX_SEQUENCE_BP
-from genoml.io.fastq_parser import MAX_READ_BP, FastqBlock, FastqParser
+from genoml.io.errors import FormatError, FormatWarning, first_word, shown
+from genoml.io.fastq_lines import FastqBlock
+from genoml.io.fastq_parser import MAX_READ_BP, FastqParser
 from genoml.io.files import Path, Source
-from genoml.io.letters import check_letters
 from genoml.io.qualities import (
     Encoding,
     EncodingGuess,
@@ -61,7 +59,7 @@ class FastqRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
     @property
     def id(self) -> str:
         """The first word of the name."""
-        return self.name.split(maxsplit=1)[0]
+        return first_word(self.name)
 
     @property
     def qualities(self) -> np.ndarray:
@@ -239,32 +237,3 @@ def _guess(blocks: Iterator[FastqBlock], n_records: int) -> tuple[list[FastqBloc
         encoded += [line.encode("ascii") for line in block.encoded[: n_records - len(encoded)]]
         guess = guess_encoding(encoded)
     return seen, guess
-
-
-def read_sequences(path: Path, *, letters: str | None = "nucleotide") -> Iterator[FastaRecord]:
-    """Read names and sequences from FASTA or FASTQ; the first character tells which.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        Plain or compressed; ``"-"`` is standard input.
-    letters : {"nucleotide", "protein", None}
-        As in :func:`read_fasta`; FASTQ is always nucleotide.
-
-    Returns
-    -------
-    iterator of FastaRecord
-        Qualities are checked (any printable character is one) and left out.
-
-    Raises
-    ------
-    FormatError
-        As :func:`read_fasta` and :func:`read_fastq`; at the call, if the file is neither.
-    """
-    kind = check_letters(letters)
-    source = Source(path)
-    if source.start.startswith(b"@"):
-        blocks = (block for block, _ in fastq_blocks(source))
-        return chain.from_iterable(as_records(*block[:2]) for block in blocks)
-    expect_fasta(source)
-    return fasta_records(source, kind, MAX_SEQUENCE_BP)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, first_word, shown
 from genoml.io.letters import describe_illegal, first_illegal
 from genoml.io.qualities import Encoding, characters
 
 _FOUR = "expects four lines a record: @name, sequence, +, qualities"
 
 
-class Read(NamedTuple):
-    """One record, with qualities as characters."""
+class FastqBlock(NamedTuple):
+    """Records that were read together, as three lists of equal length; qualities as characters."""
 
-    name: str
-    sequence: str
-    encoded: str
+    names: list[str]
+    sequences: list[str]
+    encoded: list[str]
 
 
 class FastqLines:
-    """Parse records that may be wrapped.
+    """Parse records that may be wrapped, one a block.
 
     A sequence goes on until a line that starts with ``+``; then as many quality characters follow as there
     were letters, so that a line of qualities may start with ``@`` or ``+``.
@@ -57,14 +57,14 @@ class FastqLines:
         self._header_line = line
         self._complete = True  # whether the last line had a line end
 
-    def __iter__(self) -> Iterator[Read]:
+    def __iter__(self) -> Iterator[FastqBlock]:
         while (header := self._next()) is not None:
             if not header.startswith(b"@"):
                 self._end_or_refuse(header)
                 return
             name = self._name(header)
             sequence = self._sequence(header[1:])
-            yield Read(name, sequence.decode("ascii"), self._qualities(len(sequence)))
+            yield FastqBlock([name], [sequence.decode("ascii")], [self._qualities(len(sequence))])
 
     def _next(self) -> bytes | None:
         line = next(self._lines, None)
@@ -94,10 +94,9 @@ class FastqLines:
 
     def _name(self, header: bytes) -> str:
         text = header[1:]
-        words = text.decode("utf-8", "replace").split(maxsplit=1)
         self._header_line = self._number
-        self._record = words[0] if words else None
-        if not words:
+        self._record = first_word(text.decode("utf-8", "replace")) or None
+        if self._record is None:
             raise self._error("the header has no name", "write one after '@'")
         if not text.isascii():
             raise self._error("Non-ASCII characters in the header", "expects ASCII")

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BufferedReader, BytesIO
 from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 from dnaio import FastqReader
 from dnaio.exceptions import FastqFormatError
 
 from genoml.io.blocks import LineBlocks
-from genoml.io.errors import FormatError
-from genoml.io.fastq_lines import FastqLines
+from genoml.io.errors import FormatError, first_word
+from genoml.io.fastq_lines import FastqBlock, FastqLines
 from genoml.io.letters import all_legal
 from genoml.io.qualities import Encoding, characters
 
@@ -27,14 +26,6 @@ _LONGEST_HEADER = 1 << 24
 _NAME = attrgetter("name")
 _SEQUENCE = attrgetter("sequence")
 _QUALITIES = attrgetter("qualities")
-
-
-class FastqBlock(NamedTuple):
-    """Records that were read together, as three lists of equal length; qualities as characters."""
-
-    names: list[str]
-    sequences: list[str]
-    encoded: list[str]
 
 
 class FastqParser:
@@ -77,13 +68,13 @@ class FastqParser:
         if source.pending_bytes > 2 * self._max_bp + _LONGEST_HEADER or (
             source.pending_lines < 2 and source.pending_bytes > self._max_bp + _LONGEST_HEADER
         ):
-            words = source.first_pending(200)[1:].decode("ascii", "replace").split(maxsplit=1)
+            name = first_word(source.first_pending(200)[1:].decode("ascii", "replace"))
             raise FormatError(
                 f"the record has more than {self._max_bp} letters, or its header has more than "
                 f"{_LONGEST_HEADER}",
                 path=self.path,
                 line=self._line,
-                record=words[0] if words else None,
+                record=name or None,
                 fix="raise max_record_bp if it is meant to be so long",
             )
 
@@ -123,5 +114,4 @@ class FastqParser:
                     raise records.too_long()
 
         records = FastqLines(remaining(), self.path, self._line, lambda: self.encoding, self._max_bp)
-        for record in records:
-            yield FastqBlock([record.name], [record.sequence], [record.encoded])
+        yield from records

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, get_args
 
+from genoml.io.errors import first_word
 from genoml.io.files import Path, write_whole
 from genoml.sequence.orfs import ORF
 from genoml.sequence.strand import is_rna, subsequence
@@ -78,10 +79,10 @@ def stream_orfs(
         columns = ["sequence", *ORF._fields[:-1], "length_bp", *(["protein"] if protein else [])]
         stream.write(("\t".join(columns) + "\n").encode())
     for result in results:
-        words = result.name.split(maxsplit=1)
-        if not words:
+        identifier = first_word(result.name)
+        if not identifier:
             raise ValueError("the ORFs of a sequence expect its name, got an empty one")
-        stream.write("".join(writer(words[0], result, protein)).encode())
+        stream.write("".join(writer(identifier, result, protein)).encode())
 
 
 def check_format(format: str) -> OrfFormat:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from genoml.io.fasta import expect_fasta
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaParser
 from genoml.io.fastq import guessed_blocks
 from genoml.io.files import Path, Source
 from genoml.io.letters import Letters, check_letters
 from genoml.io.qualities import OFFSETS, Encoding, check_encoding, error_probabilities
+from genoml.io.records import holds_fastq
 
 #: Number of positions from the 5' end with qualities by position.
 MAX_POSITIONS = 1000
@@ -156,10 +156,7 @@ def summarise(path: Path, *, letters: str | None = "nucleotide", encoding: str =
     kind = check_letters(letters)
     known = None if encoding == "auto" else check_encoding(encoding)
     source = Source(path)
-    if source.start.startswith(b"@"):
-        return _summarise_fastq(source, known)
-    expect_fasta(source)
-    return _summarise_fasta(source, kind)
+    return _summarise_fastq(source, known) if holds_fastq(source) else _summarise_fasta(source, kind)
 
 
 def _summarise_fasta(source: Source, letters: Letters | None) -> Summary:

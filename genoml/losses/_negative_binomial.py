@@ -64,7 +64,7 @@ def log_or_zero(values: Array) -> Array:
     return xp.log(xp.where(values > 0.0, values, xp.ones_like(values)))
 
 
-def poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
+def half_poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
     """Half the Poisson deviance: y log(y / m) + m - y >= 0."""
     return y * log_ratio(y - m, m, log_or_zero(y) - log_m) - (y - m)
 

@@ -25,9 +25,9 @@ from genoml.losses._common import (
 from genoml.losses._negative_binomial import (
     Terms,
     count_constant,
+    half_poisson_deviance,
     log_of,
     negative_binomial_terms,
-    poisson_deviance,
     without_constant,
 )
 from genoml.ops.activations import sigmoid, softplus
@@ -89,7 +89,7 @@ def poisson_loss(
         m = xp.maximum(predictions, least)
         z = xp.log(m)
         grads = 1.0 - y / m
-    entries = poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
+    entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.losses._negative_binomial import log_or_zero, log_ratio
+from genoml.losses._negative_binomial import half_poisson_deviance, log_or_zero, log_ratio
 from genoml.metrics._common import nan_unless, pair, widest_float
 from genoml.ops.arrays import array_like
 
@@ -44,8 +44,7 @@ def poisson_deviance(predictions: Array, targets: Array) -> Array:
     McCullagh and Nelder (1989), Generalized linear models, 2nd ed., sec. 2.3.
     """
     xp, m, y, valid = _means_and_counts("poisson_deviance", predictions, targets)
-    entries = y * log_ratio(y - m, m, log_or_zero(y) - xp.log(m)) - (y - m)
-    return _mean(xp, 2.0 * entries, valid)
+    return _mean(xp, 2.0 * half_poisson_deviance(y, m, xp.log(m)), valid)
 
 
 def negative_binomial_deviance(predictions: Array, targets: Array, dispersion: Any = 1.0) -> Array:

@@ -8,7 +8,7 @@ Matplotlib is imported when a figure is drawn; ``pip install genoml-xp[plot]`` b
 """
 
 from genoml.plot.classes import confusion, histogram, reliability
-from genoml.plot.curves import pr, roc, training_curve
+from genoml.plot.lines import pr, roc, training_curve
 from genoml.plot.logos import contributions, letters, logo
 from genoml.plot.maps import attention_map
 from genoml.plot.style import BAND, BASE_COLOURS, GRID, INK, LINES, MUTED, require_matplotlib

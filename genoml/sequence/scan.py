@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -15,10 +15,7 @@ from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes
 from genoml.sequence.encode import one_hot
 from genoml.sequence.motif import check_p_value
-from genoml.sequence.scan_bank import DeviceGroup, ScoreBank
-
-if TYPE_CHECKING:
-    from genoml.sequence.pwm import PWM
+from genoml.sequence.scan_bank import DeviceGroup, ScoreBank, ScoredMotif
 
 __all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
 
@@ -126,7 +123,7 @@ class MotifScanner:
 
     def __init__(
         self,
-        motifs: Sequence[PWM],
+        motifs: Sequence[ScoredMotif],
         *,
         p_value: float = 1e-4,
         threshold: float | None = None,

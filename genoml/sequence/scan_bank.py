@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from genoml.backend import Array, Backend
 from genoml.sequence.alphabet import COMPLEMENT_CODES
+from genoml.sequence.score_distribution import ScoreDistribution
 
-if TYPE_CHECKING:
-    from genoml.sequence.pwm import PWM
-
-__all__ = ["TOLERANCE_BITS", "DeviceGroup", "ScoreBank", "reverse_table"]
+__all__ = ["TOLERANCE_BITS", "DeviceGroup", "ScoreBank", "ScoredMotif", "reverse_table"]
 
 #: Tolerance of a threshold in bits, since two sums of the same numbers may differ in their last digits.
 TOLERANCE_BITS = 1e-9
@@ -22,6 +20,21 @@ TOLERANCE_BITS = 1e-9
 _DEVICE_ERROR = 2.0**-8
 #: Motifs per convolution, so that a short one is not padded to the longest of all.
 _GROUP_MOTIFS = 32
+
+
+class ScoredMotif(Protocol):
+    """What a scan needs of a motif; a PWM has it."""
+
+    @property
+    def width(self) -> int:
+        """Number of positions, in bases."""
+
+    @property
+    def distribution(self) -> ScoreDistribution:
+        """How scores are distributed over random windows."""
+
+    #: (width, 16) the score of every base code at each position, in bits
+    table: np.ndarray
 
 
 def reverse_table(table: np.ndarray) -> np.ndarray:
@@ -60,7 +73,7 @@ class ScoreBank:
 
     def __init__(
         self,
-        pwms: Sequence[PWM],
+        pwms: Sequence[ScoredMotif],
         *,
         p_value: float,
         threshold: float | None,
@@ -133,7 +146,7 @@ class ScoreBank:
         return groups
 
 
-def _lowest_bin(pwm: PWM, p_value: float, threshold: float | None, best_if_short: bool) -> int:
+def _lowest_bin(pwm: ScoredMotif, p_value: float, threshold: float | None, best_if_short: bool) -> int:
     """The lowest bin that a hit may have; above the best one if there can be no hit."""
     distribution = pwm.distribution
     if threshold is None:

@@ -13,11 +13,11 @@ from genoml import get_backend, nn
 from genoml.testing import LayerCase
 from proof.command import ROOT, add_verified, outdated, page_columns, record, unshown
 from proof.entry import NONE, Entry, Section
-from proof.limits import failures
 from proof.measure import FORWARD, GRADIENT, Table, numpy_columns, section_column
 from proof.networks import layer_entry
 from proof.page import machine, read_page, write_page
 from proof.sections import all_sections
+from proof.tolerances import failures
 from support.backends import installed_variants
 from support.layers import LAYERS
 from support.limits import Limit

@@ -1,4 +1,4 @@
-"""Figures of curves: training, ROC and precision-recall."""
+"""Line plots: the course of a training, ROC and precision-recall curves."""
 
 from __future__ import annotations
 
