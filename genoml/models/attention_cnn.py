@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool
 from genoml.nn import (
     BatchNorm1D,
@@ -28,14 +29,14 @@ def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -
 
 def attention_cnn(
     *,
-    n_outputs: int = 1,
-    filters: int = 64,
-    kernel_size: int = 15,
-    pool_size: int = 8,
-    blocks: int = 2,
-    heads: int = 4,
-    hidden: int = 128,
-    dropout: float = 0.1,
+    n_outputs: Count = 1,
+    filters: Count = 64,
+    kernel_size: Count = 15,
+    pool_size: Count = 8,
+    blocks: Count = 2,
+    heads: Count = 4,
+    hidden: Count = 128,
+    dropout: Share = 0.1,
     seed: int = 0,
 ) -> Sequential:
     """Motif scan and pooling, transformer blocks over what was found, and the mean over the sequence.

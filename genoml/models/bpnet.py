@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
+from genoml.io.settings import Count
 from genoml.models.windows import Window
 from genoml.nn import (
     Conv1D,
@@ -31,12 +32,12 @@ def bpnet_windows(
 
 def bpnet(
     *,
-    tracks: int = 1,
-    profile_length_bp: int = 1000,
-    filters: int = 64,
-    kernel_size: int = 21,
-    dilated_layers: int = 8,
-    profile_kernel_size: int = 75,
+    tracks: Count = 1,
+    profile_length_bp: Count = 1000,
+    filters: Count = 64,
+    kernel_size: Count = 21,
+    dilated_layers: Count = 8,
+    profile_kernel_size: Count = 75,
     seed: int = 0,
 ) -> Sequential:
     """A wide convolution, dilated ones with shortcuts, and two heads: the profile's shape and its total.
