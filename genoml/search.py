@@ -20,7 +20,8 @@ import msgspec
 
 from genoml.runs import RunError
 from genoml.search_ranges import SearchRecord, planned
-from genoml.search_trials import Result, Search
+from genoml.search_table import Result
+from genoml.search_trials import Search
 
 JOURNAL = "journal.log"
 #: name of the study in the journal

@@ -38,14 +38,13 @@ _WORDS = {
 }  # fmt: skip
 
 
-def read_toml(path: Path, type: type[_T] = dict[str, Any]) -> _T:  # type: ignore[assignment]
-    """What a TOML file holds, as the type that declares it.
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values that a TOML file holds, for ``make_settings``.
 
     Raises
     ------
     FormatError
-        If it is not TOML, with the line, or larger than 64 KiB; if a key is unknown or its value cannot be, with
-        the key's path.
+        If it is not TOML, with the line, or larger than 64 KiB.
     ValueError
         If it cannot be read.
     """
@@ -57,9 +56,7 @@ def read_toml(path: Path, type: type[_T] = dict[str, Any]) -> _T:  # type: ignor
     if len(content) > _LARGEST:
         raise FormatError("expects settings of at most 64 KiB, got more", path=str(path))
     try:
-        return msgspec.toml.decode(content, type=type)
-    except msgspec.ValidationError as error:
-        raise FormatError(plain_words(error, type), path=str(path)) from error
+        return msgspec.toml.decode(content, type=dict[str, Any])
     except (ValueError, RecursionError) as error:
         # also tables or lists within each other by the thousand, and numbers of thousands of digits
         place = _AT_LINE.search(str(error))
