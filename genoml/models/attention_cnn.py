@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool
 from genoml.nn import (
     BatchNorm1D,
@@ -30,14 +31,14 @@ def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -
 
 def attention_cnn(
     *,
-    n_outputs: int = 1,
-    filters: int = 64,
-    kernel_size: int = 15,
-    pool_size: int = 8,
+    n_outputs: Count = 1,
+    filters: Count = 64,
+    kernel_size: Count = 15,
+    pool_size: Count = 8,
     blocks: Annotated[int, Meta(ge=1, le=1000)] = 2,
-    heads: int = 4,
-    hidden: int = 128,
-    dropout: float = 0.1,
+    heads: Count = 4,
+    hidden: Count = 128,
+    dropout: Share = 0.1,
     seed: int = 0,
 ) -> Sequential:
     """Motif scan and pooling, transformer blocks, and the mean over the sequence.

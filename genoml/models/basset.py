@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool, positions
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
 from genoml.nn.base import Layer
@@ -19,13 +20,13 @@ def basset_windows(
 
 def basset(
     *,
-    length_bp: int = 600,
-    n_outputs: int = 164,
-    filters: tuple[int, int, int] = (300, 200, 200),
-    kernel_sizes: tuple[int, int, int] = (19, 11, 7),
-    pool_sizes: tuple[int, int, int] = (3, 4, 4),
-    dense_units: int = 1000,
-    dropout: float = 0.3,
+    length_bp: Count = 600,
+    n_outputs: Count = 164,
+    filters: tuple[Count, Count, Count] = (300, 200, 200),
+    kernel_sizes: tuple[Count, Count, Count] = (19, 11, 7),
+    pool_sizes: tuple[Count, Count, Count] = (3, 4, 4),
+    dense_units: Count = 1000,
+    dropout: Share = 0.3,
     seed: int = 0,
 ) -> Sequential:
     """Three blocks of convolution and pooling and two dense blocks, each with batch normalisation.

@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 from msgspec import Meta
 
 from genoml.backend import Array
+from genoml.io.settings import Count
 from genoml.models.windows import Window
 from genoml.nn import (
     Conv1D,
@@ -32,12 +33,12 @@ def bpnet_windows(
 
 def bpnet(
     *,
-    tracks: int = 1,
-    profile_length_bp: int = 1000,
-    filters: int = 64,
-    kernel_size: int = 21,
+    tracks: Count = 1,
+    profile_length_bp: Count = 1000,
+    filters: Count = 64,
+    kernel_size: Count = 21,
     dilated_layers: Annotated[int, Meta(ge=1, le=64)] = 8,
-    profile_kernel_size: int = 75,
+    profile_kernel_size: Count = 75,
     seed: int = 0,
 ) -> Sequential:
     """A wide convolution, dilated residual convolutions, and two heads: the profile's shape and its total.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     Conv1D,
     Dense,
@@ -18,12 +19,12 @@ from genoml.nn.base import Layer
 
 def deepbind(
     *,
-    n_outputs: int = 1,
-    filters: int = 16,
-    kernel_size: int = 16,
+    n_outputs: Count = 1,
+    filters: Count = 16,
+    kernel_size: Count = 16,
     pooling: Literal["max", "max_and_mean"] = "max",
-    dense_units: int = 32,
-    dropout: float = 0.5,
+    dense_units: Count = 32,
+    dropout: Share = 0.5,
     seed: int = 0,
 ) -> Sequential:
     """Motif detectors, ReLU, pooling over the sequence, and a small dense network.

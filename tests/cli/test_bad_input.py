@@ -133,11 +133,11 @@ def test_options_that_cannot_be(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("lerning_rate = 1", "bad.toml, line 1: lerning_rate: unknown key; did you mean learning_rate?"),
-        ('epochs = "3"', 'bad.toml, line 1: epochs: expects a whole number of at least 1, got "3"'),
+        ("lerning_rate = 1", "bad.toml: lerning_rate: unknown key; did you mean learning_rate?"),
+        ('epochs = "3"', "bad.toml: epochs: expects a whole number, got text"),
         (
             "model_options = { filters = 0 }",
-            "model_options.filters: expects a whole number of at least 1, got 0",
+            "model_options.filters: expects a whole number >= 1",
         ),
         ('validation_chromosomes = ["chr9"]', "no sequence is on chr9; there are chr1, chr2, chr3, chr4"),
         ('validation_chromosomes = ["chr1", "chr2", "chr3", "chr4"]', "leaves nothing on one side"),
