@@ -9,9 +9,9 @@ from genoml import nn, testing
 from genoml.backend import Backend
 from genoml.nn.activations import Activation
 from genoml.testing import LayerCase
+from genoml.testing.layers import LAYERS
 from support.backends import foreign_arrays, has_float64
 from support.guard import no_host_read
-from support.layers import LAYERS
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
 

@@ -13,10 +13,10 @@ from genoml.backend import Backend
 from genoml.nn.positions import Rotary, sinusoids
 from genoml.nn.relative import distance_bases, skew, unskew
 from genoml.testing import forward_backward
-from support.attention import loop_attention, loop_bases, loop_block, loop_sinusoids
+from genoml.testing.layers.attention import POSITIONS
+from genoml.testing.layers.attention_loops import loop_attention, loop_bases, loop_block, loop_sinusoids
 from support.backends import has_float64
 from support.guard import no_host_read
-from support.layers_attention import POSITIONS
 
 #: the last example has nothing to attend to; the second has padding on the left
 REAL = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 0, 0, 0]], dtype=bool)

@@ -19,9 +19,9 @@ from genoml import backend as backends
 from genoml import nn, objectives, optim, schedules
 from genoml.backend import Backend, BackendError
 from genoml.testing import LayerCase, forward_backward
+from genoml.testing.layers import LAYERS
 from genoml.train import FitOptions
 from support.backends import ReadOnlyNumpyBackend, has_float64
-from support.layers import LAYERS
 from support.models import SMALL, small_input, small_model
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)

@@ -12,8 +12,8 @@ import genoml
 from genoml import nn
 from genoml.backend import Backend, get_backend
 from genoml.testing import LayerCase
+from genoml.testing.layers import LAYERS
 from support.backends import StrictBackend
-from support.layers import LAYERS
 from support.models import SMALL, small_length_bp, small_model
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)

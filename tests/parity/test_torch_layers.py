@@ -8,9 +8,9 @@ import torch
 
 from genoml import get_backend, nn
 from genoml.testing import LayerCase, forward_backward
+from genoml.testing.layers import LAYERS
 from parity.compare import layer_by_torch
 from parity.counterparts import COUNTERPARTS, WITHOUT_COUNTERPART, tree
-from support.layers import LAYERS
 
 PAIRED = {name: case for name, case in LAYERS.items() if tree(case.make()) <= set(COUNTERPARTS)}
 

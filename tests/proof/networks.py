@@ -17,8 +17,8 @@ from genoml.testing import (
     measure_layer,
     run_case,
 )
+from genoml.testing.layers import LAYERS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient
-from support.layers import LAYERS
 from support.models import SMALL, small_input
 
 TorchRun = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]

@@ -11,6 +11,7 @@ import pytest
 
 from genoml import get_backend, nn
 from genoml.testing import LayerCase
+from genoml.testing.layers import LAYERS
 from proof.command import ROOT, add_verified, outdated, page_columns, record, unshown
 from proof.entry import NONE, Entry, Section
 from proof.measure import FORWARD, GRADIENT, Table, numpy_columns, section_column
@@ -19,7 +20,6 @@ from proof.page import machine, read_page, write_page
 from proof.sections import all_sections
 from proof.tolerances import failures
 from support.backends import installed_variants
-from support.layers import LAYERS
 from support.limits import Limit
 from support.losses import LOSSES
 from support.optimizers import OPTIMIZERS

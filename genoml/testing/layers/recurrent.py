@@ -1,4 +1,4 @@
-"""Registry entries of the recurrent layers and of the embedding, with the formulas as loops over numbers."""
+"""Entries of the recurrent layers and of the embedding, with the formulas as loops over numbers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from genoml import nn
-from genoml.testing import LayerCase
+from genoml.testing.cases import LayerCase
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x))."""
     return 1.0 / (1.0 + np.exp(-x))
 
 
@@ -58,11 +59,13 @@ def loop_gru(p: Arrays, x: np.ndarray, prefix: str = "") -> np.ndarray:
 
 
 def both_ways(loop: Callable[..., np.ndarray], p: Arrays, x: np.ndarray) -> np.ndarray:
+    """The states of both directions, side by side."""
     ahead, behind = loop(p, x, "forward."), loop(p, x[:, ::-1], "backward.")
     return np.concatenate([ahead, behind[:, ::-1]], axis=2)
 
 
 def last_both_ways(loop: Callable[..., np.ndarray], p: Arrays, x: np.ndarray) -> np.ndarray:
+    """The last state of each direction, side by side."""
     return np.concatenate([loop(p, x, "forward.")[:, -1], loop(p, x[:, ::-1], "backward.")[:, -1]], axis=1)
 
 
@@ -70,6 +73,7 @@ EDGES = [(0, 6, 3), (1, 1, 3), (4, 2, 3)]
 
 
 def errors(name: str) -> list[tuple[tuple[int, ...], str]]:
+    """Inputs that a recurrent layer over 3 features refuses."""
     return [
         ((2, 6, 4), f"{name} expects (batch, length >= 1, 3), got (2, 6, 4)"),
         ((2, 0, 3), "got (2, 0, 3)"),

@@ -1,4 +1,4 @@
-"""Registry entries of the activations, of what stands around layers, and of groups and pooling windows."""
+"""Entries of the activations, of what stands around layers, and of groups and pooling windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from genoml import nn
-from genoml.testing import LayerCase
+from genoml.testing.cases import LayerCase
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -25,20 +25,24 @@ def wide(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def case(make: Callable[[], nn.Layer], function: Callable[[float], float]) -> LayerCase:
+    """An activation on numbers from both tails, with its function of one number."""
     return LayerCase(
         make, (4, 3, 5), edges=[(0, 4), (1, 2, 3), (7,)], reference=by_value(function), sample=wide
     )
 
 
 def logistic(v: float) -> float:
+    """The sigmoid of one number."""
     return 1.0 / (1.0 + math.exp(-v))
 
 
 def gelu(v: float) -> float:
+    """GELU of one number, by the error function."""
     return 0.5 * v * (1.0 + math.erf(v / math.sqrt(2.0)))
 
 
 def gelu_tanh(v: float) -> float:
+    """Its approximation of one number."""
     return 0.5 * v * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (v + 0.044715 * v**3)))
 
 

@@ -13,6 +13,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def loop_sinusoids(length: int, features: int) -> np.ndarray:
+    """Sines and cosines of each position, one number after another."""
     table = np.zeros((length, features))
     even = features + features % 2
     for p in range(length):
@@ -92,11 +93,13 @@ def loop_attention(
 
 
 def loop_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The softmax of each row of an axis."""
     powers = np.exp(x)
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
 def loop_layer_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
+    """Each row by its own mean and variance."""
     y = np.empty_like(x)
     for at in np.ndindex(*x.shape[:-1]):
         row = x[at]
@@ -105,6 +108,7 @@ def loop_layer_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
 
 
 def loop_group_norm(p: Arrays, x: np.ndarray, groups: int) -> np.ndarray:
+    """Each group of channels of each example by its own mean and variance."""
     y, size = np.empty_like(x), x.shape[1] // groups
     for n, g in np.ndindex(len(x), groups):
         part = slice(g * size, (g + 1) * size)
@@ -114,6 +118,7 @@ def loop_group_norm(p: Arrays, x: np.ndarray, groups: int) -> np.ndarray:
 
 
 def loop_attention_pool(p: Arrays, x: np.ndarray, size: int) -> np.ndarray:
+    """Each window's mean, weighted by its softmax."""
     count = x.shape[2] // size
     y = np.zeros((*x.shape[:2], count))
     for n, c, at in np.ndindex(*y.shape):
@@ -129,6 +134,7 @@ def below(p: Arrays, name: str) -> dict[str, np.ndarray]:
 
 
 def loop_mlp(p: Arrays, x: np.ndarray) -> np.ndarray:
+    """Two dense layers with GELU between them."""
     hidden = x @ p["hidden.weights"] + p["hidden.bias"]
     normal = np.vectorize(lambda z: 0.5 * (1.0 + math.erf(z / math.sqrt(2.0))), otypes=[float])
     return (hidden * normal(hidden)) @ p["output.weights"] + p["output.bias"]
@@ -137,6 +143,7 @@ def loop_mlp(p: Arrays, x: np.ndarray) -> np.ndarray:
 def loop_block(
     block: nn.TransformerBlock, p: Arrays, x: np.ndarray, real: np.ndarray | None = None
 ) -> np.ndarray:
+    """The transformer block without dropout."""
     attention = block["attention"]
     assert isinstance(attention, nn.SelfAttention)
     normed = loop_layer_norm(below(p, "norm1"), x)

@@ -1,4 +1,4 @@
-"""Registry entries of attention, normalisation within an example, and the transformer block."""
+"""Entries of attention, normalisation within an example, and the transformer block."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from genoml import nn
-from genoml.testing import LayerCase
-from support.attention import (
+from genoml.testing.cases import LayerCase
+from genoml.testing.layers.attention_loops import (
     loop_attention,
     loop_attention_pool,
     loop_block,

@@ -1,4 +1,4 @@
-"""The registry: one entry a layer. Every entry goes through every check, on every backend variant."""
+"""Entries of convolution, pooling, dense layers, batch normalisation and containers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from genoml import nn
-from genoml.testing import LayerCase
-from support import layers_activations, layers_attention, layers_models, layers_motif, layers_recurrent
+from genoml.testing.cases import LayerCase
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -32,24 +31,38 @@ def loop_conv(
 
 
 def relu(x: np.ndarray) -> np.ndarray:
+    """max(x, 0)."""
     return np.maximum(x, 0.0)
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x))."""
     return 1.0 / (1.0 + np.exp(-x))
 
 
 def loop_max_pool(x: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """The maximum of each window in turn."""
     count = (x.shape[2] - size) // stride + 1
     windows = [x[:, :, i * stride : i * stride + size].max(axis=2) for i in range(count)]
     return np.stack(windows, axis=2)
 
 
 def loop_batch_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
+    """Each channel by its running statistics."""
     y = np.empty_like(x)
     for c in range(x.shape[1]):
         centred = x[:, c] - p["running_mean"][c]
         y[:, c] = p["gamma"][c] * centred / np.sqrt(p["running_var"][c] + 1e-5) + p["beta"][c]
+    return y
+
+
+def loop_cropped_residual(p: Arrays, x: np.ndarray) -> np.ndarray:
+    """A dilated convolution of width 3 with ReLU, added to the position that its middle reads."""
+    w, b, d = p["conv.weights"], p["conv.bias"], 2
+    y = np.zeros((x.shape[0], x.shape[1], x.shape[2] - 2 * d))
+    for n, o, at in np.ndindex(*y.shape):
+        z = b[o] + sum(w[o, c, k] * x[n, c, at + k * d] for c in range(x.shape[1]) for k in range(3))
+        y[n, o, at] = x[n, o, at + d] + max(z, 0.0)
     return y
 
 
@@ -246,9 +259,17 @@ LAYERS: dict[str, LayerCase] = {
         edges=[(0, 3, 8), (1, 3, 4)],
         errors=[((2, 4, 8), "Conv1D expects (batch, 3, length >= 4), got (2, 4, 8)")],
     ),
+    "CroppedResidual": LayerCase(
+        lambda: nn.CroppedResidual({"conv": nn.Conv1D(3, 3, 3, dilation=2)}),
+        (2, 3, 9),
+        edges=[(0, 3, 9), (1, 3, 5)],
+        errors=[((2, 3, 4), "Conv1D expects (batch, 3, length >= 5), got (2, 3, 4)")],
+        reference=loop_cropped_residual,
+    ),
+    "CroppedResidual, odd": LayerCase(
+        lambda: nn.CroppedResidual([nn.Conv1D(3, 4, 2, activation=None), nn.Conv1D(4, 3, 3, padding=1)]),
+        (2, 3, 6),
+        edges=[(1, 3, 2)],
+        errors=[((1, 3, 1), "Conv1D expects (batch, 3, length >= 2), got (1, 3, 1)")],
+    ),
 }
-
-LAYERS |= layers_attention.LAYERS
-LAYERS |= layers_activations.LAYERS | layers_recurrent.LAYERS
-LAYERS |= layers_motif.LAYERS
-LAYERS |= layers_models.LAYERS

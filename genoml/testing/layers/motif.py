@@ -1,4 +1,4 @@
-"""Registry entries of the layers that know motifs and strands."""
+"""Entries of the layers that know motifs and strands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from genoml import nn
-from genoml.testing import LayerCase
+from genoml.testing.cases import LayerCase
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -56,6 +56,7 @@ def loop_rc_conv(p: Arrays, x: np.ndarray, *, pad: int = 0, dilation: int = 1) -
 
 
 def loop_rc_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
+    """Each pair of channels by its running statistics."""
     channels = x.shape[1]
     y = np.empty_like(x)
     for c in range(channels):
@@ -66,6 +67,7 @@ def loop_rc_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
 
 
 def loop_rc_pool(x: np.ndarray, mode: str) -> np.ndarray:
+    """The maximum, or the mean, of each pair of channels over all positions."""
     half = x.shape[1] // 2
     y = np.zeros((x.shape[0], half))
     for n in range(x.shape[0]):
@@ -76,6 +78,7 @@ def loop_rc_pool(x: np.ndarray, mode: str) -> np.ndarray:
 
 
 def symmetric(combine: str) -> nn.Layer:
+    """A small network, the same for both strands."""
     model = nn.Sequential([nn.Conv1D(4, 3, 3), nn.GlobalMaxPool1D(), nn.Dense(3, 2)])
     return nn.StrandSymmetric(model, combine)  # type: ignore[arg-type]
 
