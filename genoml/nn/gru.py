@@ -10,6 +10,8 @@ from genoml.nn.recurrent import Recurrent
 from genoml.ops.recurrent import ScanPullback, gru_scan
 from genoml.random import Initializer, constant
 
+__all__ = ["GRU"]
+
 
 class GRU(Recurrent):
     """Gated recurrent unit.

@@ -10,6 +10,8 @@ from genoml.nn.recurrent import Recurrent
 from genoml.ops.recurrent import ScanPullback, lstm_scan
 from genoml.random import Initializer, constant
 
+__all__ = ["LSTM"]
+
 
 class LSTM(Recurrent):
     """Long short-term memory.

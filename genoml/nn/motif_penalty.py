@@ -11,6 +11,8 @@ from genoml.nn.base import Layer
 from genoml.nn.containers import Container
 from genoml.nn.motif import MotifLayer, log_odds_of
 
+__all__ = ["information_penalty"]
+
 
 def information_penalty(model: Layer, strength: float = 1.0) -> tuple[Array, dict[str, Array]]:
     """Mean information content of a model's motifs, as a penalty: columns that the data do not need fade.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.activations import log_softmax, softmax, softmax_gradient
+
+__all__ = ["LogSoftmax", "Softmax"]
 
 
 def check_axis(layer: str, x: Array, axis: int) -> None:
@@ -44,12 +46,12 @@ class Softmax(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.axis = axis
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         check_axis("Softmax", x, self.axis)
         y = softmax(x, self.axis)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (softmax_gradient(y, grad, self.axis) if need_x else None), {}
 
         return y, pullback
@@ -79,13 +81,13 @@ class LogSoftmax(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.axis = axis
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         check_axis("LogSoftmax", x, self.axis)
         xp, axis = array_namespace(x), self.axis
         y = log_softmax(x, axis)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # dy_i/dx_j = delta_ij - softmax_j  =>  dL/dx = g - softmax(x) sum(g)
             if not need_x:
                 return None, {}

@@ -126,6 +126,11 @@ def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     return 0.5 * z * (1.0 + t), back
 
 
+def linear_vjp(z: Array) -> tuple[Array, ActivationPullback]:
+    """None: y = z."""
+    return z, lambda grad: grad
+
+
 ACTIVATIONS: dict[str, ActivationVJP] = {
     "elu": elu_vjp,
     "gelu": gelu_vjp,
@@ -150,7 +155,7 @@ def activation_vjp(name: str | None, **options: float) -> ActivationVJP:
         If no activation has this name.
     """
     if name is None or name == "linear":
-        return lambda z: (z, lambda grad: grad)
+        return linear_vjp
     if name not in ACTIVATIONS:
         raise ValueError(f"activation expects one of {sorted(ACTIVATIONS)}, 'linear' or None, got {name!r}")
     return partial(ACTIVATIONS[name], **options) if options else ACTIVATIONS[name]

@@ -6,6 +6,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.ops.dispatch import operation
+from genoml.parallel import ALONE, Workers
 
 
 @operation
@@ -21,6 +22,7 @@ def adam_update(
     rate: float,
     correction: float,
     eps: float,
+    workers: Workers = ALONE,
 ) -> tuple[Array, Array, Array]:
     """The updated parameter and its two moments, each a new array.
 
@@ -28,6 +30,7 @@ def adam_update(
         p' = kept p - rate m' / (sqrt(v') / correction + eps)
 
     ``rate`` and ``correction`` contain the bias corrections. ``kept`` is 1 minus the decoupled weight decay.
+    ``workers`` are threads that a twin may share out the numbers among.
     """
     xp = array_namespace(param)
     m = beta1 * mean + (1.0 - beta1) * grad

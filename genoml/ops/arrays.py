@@ -9,6 +9,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, backend_of, get_backend
 from genoml.ops.dispatch import operation
+from genoml.parallel import WHOLE, Part
 
 
 def array_like(values: Any, reference: Array, what: str) -> Array:
@@ -53,11 +54,11 @@ def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int
 
 
 @operation
-def dense_grad_weights(x: Array, grad: Array) -> Array | None:
+def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Array:
     """x^T grad = sum_n x[n, i] grad[n, j], the gradient of a dense layer's weights.
 
-    Where a batch is computed in parts, a twin may add up the whole batch at once. Then the first part gets the sum
-    and the others get None.
+    Of a batch in parts it is the part's share, and the gradient is the sum of the shares. A twin may have the parts
+    compute the gradient together, each some of its rows: then the first part's share is all of it, the others' zero.
 
     Shapes
     ------

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.dispatch import operation
+from genoml.parallel import ALONE, Workers
 
 #: dL/dy -> gradients of query, key and value
 PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
@@ -17,7 +18,7 @@ PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 
 @operation
 def plain_attention_vjp(
-    query: Array, key: Array, value: Array, with_weights: bool = False
+    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
 ) -> tuple[Array, Array | None, PlainPullback]:
     """y = W v with W = softmax(q k^T) over the keys. Returns y, W (or None) and the pullback of y.
 
@@ -25,6 +26,8 @@ def plain_attention_vjp(
     ----------
     with_weights : bool
         Whether to return W.
+
+    ``workers`` are threads that a twin may share out the heads among, in the pullback too.
 
     Shapes
     ------

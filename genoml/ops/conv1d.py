@@ -24,8 +24,8 @@ from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.ops.dispatch import operation
 
-#: grad (N, Lo, F) -> (grad_x or None, grad_w)
-ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array]]
+#: grad (N, Lo, F), need_x, need_w -> grad_x and grad_w, None where not needed
+ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array | None]]
 Algorithm: TypeAlias = Literal["phases", "taps"]
 
 
@@ -80,11 +80,11 @@ def grouped_conv1d_vjp(
         outputs.append(y)
         pullbacks.append(back)
 
-    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
         # the groups share neither channels nor kernels, so their gradients are concatenated
-        parts = [back(grad[:, :, g * f : (g + 1) * f], need_x) for g, back in enumerate(pullbacks)]
+        parts = [back(grad[:, :, g * f : (g + 1) * f], need_x, need_w) for g, back in enumerate(pullbacks)]
         grad_x = xp.concat([part[0] for part in parts], axis=2) if need_x else None
-        return grad_x, xp.concat([part[1] for part in parts], axis=2)
+        return grad_x, (xp.concat([part[1] for part in parts], axis=2) if need_w else None)
 
     return xp.concat(outputs, axis=2), pullback
 
@@ -127,11 +127,11 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
     rows = xp.reshape(x, (n * length, c))
     y = xp.reshape(_correlate_rows(rows, w), (n, length, f))[:, : length - k + 1, :]
 
-    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
         # y[t] = sum_k rows[t+k] w[k]  =>  dw[k] = sum_t rows[t+k]^T g[t],  dx[t] = sum_k g[t-k] w[k]^T;
         # the rows of g that straddle two sequences are zero, so sequences need no separate treatment
         g = xp.reshape(pad_axis(grad, 0, k - 1), (n * length, f))
-        grad_w = _correlate_rows_grad_w(rows, g, k)
+        grad_w = _correlate_rows_grad_w(rows, g, k) if need_w else None
         if not need_x:
             return None, grad_w
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
@@ -181,13 +181,14 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
     kernel_size, _, f = w.shape
     count = output_length(length, kernel_size, stride, dilation)
 
-    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
         # y[l] = sum_k x[l s + k d] w[k]  =>  dw[k] = sum_l x[l s + k d]^T g[l], and dx is the full
         # correlation of g, spread by the stride, with the reversed, transposed kernel
-        g = xp.reshape(grad, (n * count, f))
-        grad_w = xp.stack(
-            [xp.matrix_transpose(_tap(x, k, count, stride, dilation)) @ g for k in range(kernel_size)]
-        )
+        g, grad_w = xp.reshape(grad, (n * count, f)), None
+        if need_w:
+            grad_w = xp.stack(
+                [xp.matrix_transpose(_tap(x, k, count, stride, dilation)) @ g for k in range(kernel_size)]
+            )
         if not need_x:
             return None, grad_w
         spread, reach = _spread(grad, stride), (kernel_size - 1) * dilation

@@ -15,8 +15,9 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.dispatch import operation
 
-#: dL/dh of each step (None: zero) -> dL/dz, and the gradients of the layer's parameters by name
-ScanPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
+#: dL/dh of each step (None: zero), and whether the parameters' gradients are needed -> dL/dz, and the gradients of
+#: the layer's parameters by name
+ScanPullback: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
 
 
 @operation
@@ -59,11 +60,11 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> tuple[Arra
         squashed.append(bounded)
         states.append(h)
 
-    def back(received: list[Array | None]) -> tuple[Array, dict[str, Array]]:
+    def back(received: list[Array | None], need_weights: bool = True) -> tuple[Array, dict[str, Array]]:
         a = xp.reshape(xp.stack(activations), (length, batch, 4, size))
         slopes, into_cell, kept = _lstm_slopes(a, xp.stack(cells[:-1]), xp.stack(squashed), keep)
         grad_z = _lstm_back(received, slopes, into_cell, kept, weights, keep)
-        return grad_z, {"weights_recurrent": recurrent_grad(before, grad_z)}
+        return grad_z, ({"weights_recurrent": recurrent_grad(before, grad_z)} if need_weights else {})
 
     before = xp.stack(states[:-1])
     return xp.stack(states[1:]), back
@@ -167,29 +168,23 @@ def gru_scan(z: Array, weights: Array, bias: Array, keep: Array | None = None) -
         projected.append(q)
         states.append(h)
 
-    def back(received: list[Array | None]) -> tuple[Array, dict[str, Array]]:
-        gates = (xp.stack(values) for values in (resets, updates, candidates, projected))
-        return _gru_gradients(received, *gates, before=xp.stack(states[:-1]), weights=weights)
+    def back(received: list[Array | None], need_params: bool = True) -> tuple[Array, dict[str, Array]]:
+        before = xp.stack(states[:-1])
+        r, u, n, q = (xp.stack(values) for values in (resets, updates, candidates, projected))
+        slopes, slope_n = _gru_slopes(r, u, n, q, before)
+        grad_states = _gru_back(received, slopes, u, weights)
+        # z acts on n directly, h_{t-1} W through r: their gradients differ in the last block only
+        shared = xp.reshape(grad_states[:, :, None, :] * slopes, (length, batch, 3 * size))
+        grad_z = xp.concat([shared[:, :, : 2 * size], grad_states * slope_n], axis=2)
+        if not need_params:
+            return grad_z, {}
+        grads = {
+            "weights_recurrent": recurrent_grad(before, shared),
+            "bias_recurrent": xp.sum(shared[:, :, 2 * size :], axis=(0, 1)),
+        }
+        return grad_z, grads
 
     return xp.stack(states[1:]), back
-
-
-def _gru_gradients(
-    received: list[Array | None], r: Array, u: Array, n: Array, q: Array, *, before: Array, weights: Array
-) -> tuple[Array, dict[str, Array]]:
-    """dL/dz and the gradients of the weights and the bias, from the gates and states of all steps."""
-    xp = array_namespace(r)
-    length, batch, size = r.shape
-    slopes, slope_n = _gru_slopes(r, u, n, q, before)
-    grad_states = _gru_back(received, slopes, u, weights)
-    # z acts on n directly, h_{t-1} W through r: their gradients differ in the last block only
-    shared = xp.reshape(grad_states[:, :, None, :] * slopes, (length, batch, 3 * size))
-    grad_z = xp.concat([shared[:, :, : 2 * size], grad_states * slope_n], axis=2)
-    grads = {
-        "weights_recurrent": recurrent_grad(before, shared),
-        "bias_recurrent": xp.sum(shared[:, :, 2 * size :], axis=(0, 1)),
-    }
-    return grad_z, grads
 
 
 def _gru_slopes(r: Array, u: Array, n: Array, q: Array, before: Array) -> tuple[Array, Array]:

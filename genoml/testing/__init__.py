@@ -9,11 +9,13 @@ NAME`` measures genoml's own layers and losses on your machine.
 
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.checks import (
+    check_copied,
     check_dtypes,
     check_edges,
     check_errors,
     check_forward,
     check_layer,
+    check_needs,
     check_pure,
     check_same_numbers,
     check_saved,
@@ -48,6 +50,7 @@ __all__ = [
     "LossCase",
     "Slope",
     "central_difference",
+    "check_copied",
     "check_dtypes",
     "check_edges",
     "check_errors",
@@ -55,6 +58,7 @@ __all__ = [
     "check_gradients",
     "check_layer",
     "check_loss",
+    "check_needs",
     "check_pure",
     "check_same_numbers",
     "check_saved",

@@ -1,7 +1,8 @@
 """``python -m genoml.testing --backend NAME``: are genoml's layers and losses right on this machine?
 
-Measures every public layer and loss on a backend, gradients against central differences and all numbers against
-NumPy's, and prints the figures. The exit code is 1 if one is over its limit, 2 if the backend cannot be used.
+Measures every public layer, in all settings of the registry, and every loss on a backend: gradients against
+central differences and all numbers against NumPy's. Prints the figures. The exit code is 1 if one is over its limit,
+2 if the backend cannot be used.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from genoml.backend import Backend, BackendError, get_backend, use_backend
-from genoml.testing.installed import layer_cases, loss_cases
+from genoml.testing.layers import LAYERS
+from genoml.testing.losses import loss_cases
 from genoml.testing.measure import LIMITS, Figures, has_float64, measure_layer, measure_loss
 
 #: (backend, dtype) -> figures
@@ -20,7 +22,7 @@ Measure = Callable[[Backend, str], Figures]
 
 def measurements() -> Iterator[tuple[str, Measure]]:
     """The name of every layer and loss, and what measures it."""
-    for name, layer in layer_cases().items():
+    for name, layer in LAYERS.items():
         yield name, lambda on, dtype, case=layer: measure_layer(case, backend=on, dtype=dtype)  # type: ignore[misc]
     for name, loss in loss_cases().items():
         yield name, lambda on, dtype, case=loss: measure_loss(case, backend=on, dtype=dtype)  # type: ignore[misc]

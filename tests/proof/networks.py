@@ -17,8 +17,8 @@ from genoml.testing import (
     measure_layer,
     run_case,
 )
+from genoml.testing.layers import LAYERS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient
-from support.layers import LAYERS
 from support.models import SMALL, small_input
 
 TorchRun = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
@@ -36,7 +36,7 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
         if reasons:
             return f"none in PyTorch: {reasons[0]}", NONE
         layer, x = case.build(get_backend("numpy"), "float64"), case.input()
-        shape = layer.vjp(x, training=False)[0].shape
+        shape = layer.vjp(x)[0].shape
         cotangent = np.random.default_rng(4).standard_normal(shape)
         ours = forward_backward(layer, x, cotangent, training=case.training) | dict(layer.state)
         if torch_run is None:

@@ -1,4 +1,4 @@
-"""Arguments of kernels: strides, sizes and grids."""
+"""Arguments of the kernels: strides, sizes, grids."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from genoml.backend import Array
 from genoml_cupy.launch import REALS, Size
 
-#: threads of a block in kernels that go element by element, and blocks at most; their loops take the rest
+#: Threads per block of elementwise kernels, and the most blocks; each thread loops over the rest.
 THREADS, BLOCKS = 256, 1 << 16
 
 
 def covered(*arrays: Array) -> bool:
-    """Whether the kernels cover these arrays: one floating-point dtype, and no empty array."""
+    """Whether the kernels cover these arrays: one floating-point dtype, and at least one value each."""
     dtypes = {str(array.dtype) for array in arrays}
     return len(dtypes) == 1 and dtypes <= set(REALS) and all(array.size for array in arrays)
 
 
 def indices(*values: int) -> tuple[np.int64, ...]:
-    """Arguments of type index_t."""
+    """Parameters of type index_t."""
     return tuple(map(np.int64, values))
 
 
 def strides(array: Array) -> tuple[np.int64, ...]:
-    """The distance between neighbours along each axis, in elements."""
+    """Strides of each axis, in elements."""
     return indices(*(stride // array.dtype.itemsize for stride in array.strides))
 
 
@@ -36,17 +36,17 @@ def elementwise(count: int) -> tuple[Size, Size]:
 
 
 def rowwise(rows: int, threads: int) -> tuple[Size, Size]:
-    """Grid and block with one block for each row."""
+    """Grid and block for one block per row."""
     return (min(rows, BLOCKS), 1, 1), (threads, 1, 1)
 
 
 def real(dtype: Any, value: float) -> np.generic:
-    """An argument of type REAL."""
+    """A parameter of type REAL."""
     number: np.generic = np.dtype(str(dtype)).type(value)
     return number
 
 
 def rows_of(array: Array) -> tuple[int, int]:
-    """Number of rows, and their size, of an array taken as a matrix of its last axis."""
+    """Number of rows along the last axis, and their size."""
     size = array.shape[-1]
     return math.prod(array.shape) // size, size

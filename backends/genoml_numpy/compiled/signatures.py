@@ -1,4 +1,4 @@
-"""Argument types of the compiled functions: C-contiguous arrays, read-only where they are only read."""
+"""Argument types of the compiled functions: C-contiguous, and read-only unless they are written."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import Any
 from numba import njit
 from numba.core import types
 
-INT, FLAG, NOTHING = types.int64, types.boolean, types.void
+INT = types.int64
+FLAG = types.boolean
+NOTHING = types.void
+FLOAT = types.float32
+BYTE = types.uint8
+PLACE = types.int32
 
 
 def given(kind: Any, dimensions: int) -> Any:
-    """The type of an array that is read."""
+    """An array that is read."""
     return types.Array(kind, dimensions, "C", readonly=True)
 
 
 def written(kind: Any, dimensions: int) -> Any:
-    """The type of an array that is written to."""
+    """An array that is written to."""
     return types.Array(kind, dimensions, "C")
 
 
-FLOAT, BYTE, PLACE = types.float32, types.uint8, types.int32
-
-
 def compiled(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: compile for these types alone, once on each machine, and release the GIL while it runs."""
+    """Decorator: compile for these types only, cached on disk; the function runs without the interpreter's lock."""
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
         [result(*arguments)], nogil=True, cache=True, error_model="numpy"
     )

@@ -1,7 +1,7 @@
-"""Convolution by phases, written straight into the interleaved rows of the output.
+"""Convolution by phases, with BLAS writing directly into the interleaved rows of the output.
 
-The standard version computes each phase separately and stacks them, which copies the output once more. Here BLAS
-writes every K-th row of one array. The input needs no padding either.
+The standard version computes each phase separately and stacks them, which copies the output once more. No padding of
+the input is needed either.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _windows(rows: np.ndarray, r: int, k: int) -> np.ndarray:
 
 
 def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """y[t] = sum_k rows[t + k] @ w[k]; the last K - 1 rows, whose windows are incomplete, are left as they are."""
+    """y[t] = sum_k rows[t + k] @ w[k]; the last K - 1 rows, whose windows are incomplete, are not computed."""
     k, c, f = w.shape
     kernel = w.reshape(k * c, f)
     y = np.empty((rows.shape[0], f), np.result_type(rows, w))
@@ -35,9 +35,31 @@ def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
     return y
 
 
+def padded_rows(grad: np.ndarray, kernel_size: int) -> np.ndarray:
+    """dL/dy (N, Lo, F) as rows (K - 1 + N L, F).
+
+    The zeros in front are for dx, which reads K - 1 rows back; those after each sequence cancel windows that span two
+    sequences.
+    """
+    n, count, f = grad.shape
+    k = kernel_size
+    padded = np.zeros((k - 1 + n * (count + k - 1), f), grad.dtype)
+    padded[k - 1 :].reshape(n, count + k - 1, f)[:, :count] = grad
+    return padded
+
+
+def grad_x_of_rows(padded: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
+    """dL/dx (N, L, C) from ``padded_rows``."""
+    k, c, _ = w.shape
+    transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
+    rows = len(padded) - (k - 1)
+    return correlate_rows(padded, transposed)[:rows].reshape(n, rows // n, c)
+
+
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d.conv1d_vjp; covers stride 1, by tiles where both sides have many channels."""
-    (n, length, c), (k, _, f) = x.shape, w.shape
+    """See genoml.ops.conv1d.conv1d_vjp; covers stride 1, by tiles if both sides have many channels."""
+    n, length, c = x.shape
+    k, _, f = w.shape
     size = tile_size(length, k, c, f) if stride == dilation == 1 and n else None
     if size is not None:
         return conv1d_tiles(x, w, size)
@@ -48,21 +70,18 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     rows = np.ascontiguousarray(x).reshape(n * length, c)
     y = correlate_rows(rows, w).reshape(n, length, f)[:, : length - k + 1]
 
-    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
-        # rows of zeros in front serve dx, which reaches back K - 1 rows; those behind each sequence keep
-        # windows that straddle two of them from counting
-        padded = np.zeros((k - 1 + n * length, f), grad.dtype)
-        g = padded[k - 1 :]
-        g.reshape(n, length, f)[:, : length - k + 1] = grad
-        total = np.zeros((k * c, f), np.result_type(rows, grad))
-        for r in range(k):
-            windows = _windows(rows, r, k)
-            total += windows.T @ g[r::k][: len(windows)]
-        grad_w = total.reshape(k, c, f)
-        if not need_x:
-            return None, grad_w
-        transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-        grad_x = correlate_rows(padded, transposed)[: n * length]
-        return grad_x.reshape(n, length, c), grad_w
+    def pullback(
+        grad: np.ndarray, need_x: bool = True, need_w: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        padded = padded_rows(grad, k)
+        grad_w = None
+        if need_w:
+            g = padded[k - 1 :]
+            total = np.zeros((k * c, f), np.result_type(rows, grad))
+            for r in range(k):
+                windows = _windows(rows, r, k)
+                total += windows.T @ g[r::k][: len(windows)]
+            grad_w = total.reshape(k, c, f)
+        return (grad_x_of_rows(padded, w, n) if need_x else None), grad_w
 
     return y, pullback
