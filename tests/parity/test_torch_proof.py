@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from support.layers import LAYERS
 
 from genoml import nn
 from genoml.testing import LayerCase
