@@ -14,8 +14,8 @@ from genoml.backend import get_backend
 from genoml.checkpoint import host_weights
 from genoml.models import MODELS, build_model
 from genoml.nn.base import Layer
-from genoml.objectives import Counts, MultiClassification, Objective
 from genoml.runs.network import LayerRecord, NetworkSettings, describe_network
+from genoml.train import Counts, MultiClassification, Objective
 from support.layers import LAYERS
 
 #: layers of the registry that are of genoml.nn, and made of such
