@@ -31,8 +31,8 @@ def blocks(guide: Path) -> list[str]:
     return [block for block in found if "run_search(" not in block]
 
 
-def random_sequences(count: int, length: int) -> list[str]:
-    return decode(np.random.default_rng(3).integers(0, 4, (count, length), dtype=np.uint8))
+def random_sequences(count: int, length: int, seed: int = 3) -> list[str]:
+    return decode(np.random.default_rng(seed).integers(0, 4, (count, length), dtype=np.uint8))
 
 
 def random_data(count: int = 16, length: int = 60) -> SequenceData:
@@ -46,13 +46,13 @@ def for_layers() -> Names:
 
 
 def for_training() -> Names:
-    genoml.save_run(Sequential([Flatten(), Dense(40, 1)]), "RUN", length_bp=10)
-    ones = np.ones((8, 1), np.float32)
-    counts = np.arange(8, dtype=np.float32)[:, None]
-    return {"sequences": random_sequences(8, 40), "counts": counts, "log_depth": 0.0 * ones} | {
-        "weights": ones[:, 0],
-        "present": ones,
-    }
+    sequences = random_sequences(24, 40)
+    for seed, name in enumerate(("pos.fa", "neg.fa", "test_pos.fa", "test_neg.fa")):
+        records = enumerate(random_sequences(24, 40, seed))
+        write_fasta(name, [(f"{name}_{i}", sequence) for i, sequence in records])
+    ones = np.ones((24, 1), np.float32)
+    names: Names = {"sequences": sequences, "counts": np.arange(24.0)[:, None], "log_depth": 0.0 * ones}
+    return names | {"weights": ones[:, 0], "present": ones, "validation": random_data(24, 40)}
 
 
 def for_models() -> Names:
