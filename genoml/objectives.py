@@ -24,7 +24,6 @@ from genoml.metrics import (
     pearson,
     spearman,
 )
-from genoml.nn.activations import sigmoid
 from genoml.ops.activations import sigmoid, softmax
 from genoml.resampling import per_task
 
