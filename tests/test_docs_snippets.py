@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import genoml
 from genoml import Dense, Flatten, Sequential, write_fasta, write_fastq
 from genoml.data import SequenceData
 from genoml.models import build_model
@@ -52,7 +51,12 @@ def for_training() -> Names:
         write_fasta(name, [(f"{name}_{i}", sequence) for i, sequence in records])
     ones = np.ones((24, 1), np.float32)
     names: Names = {"sequences": sequences, "counts": np.arange(24.0)[:, None], "log_depth": 0.0 * ones}
-    return names | {"weights": ones[:, 0], "present": ones, "validation": random_data(24, 40)}
+    return names | {
+        "weights": ones[:, 0],
+        "present": ones,
+        "examples": random_data(24, 40),
+        "held_out": random_data(24, 40),
+    }
 
 
 def for_models() -> Names:
