@@ -8,9 +8,10 @@ from typing import Any, Self
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, PathView, Pullback
+from genoml.nn.base import Layer, Pullback
 from genoml.nn.fused import fused_vjp
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
+from genoml.nn.tables import PathView
 
 __all__ = ["Parallel", "Residual", "Sequential"]
 
