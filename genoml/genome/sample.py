@@ -57,8 +57,8 @@ def sample_windows(
 ) -> Intervals:
     """Draw windows uniformly from all that lie on the chromosomes and do not overlap ``avoid``.
 
-    All possible starts are equally likely, and draws are independent: windows can overlap, or be equal. Windows with too
-    many ambiguous bases (N) are drawn again.
+    All possible starts are equally likely, and draws are independent: windows can overlap, or be equal. Windows with
+    too many ambiguous bases (N) are drawn again.
 
     Parameters
     ----------
