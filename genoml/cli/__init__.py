@@ -10,7 +10,6 @@ from typing import NoReturn, TextIO
 
 import click
 
-from genoml import __version__
 from genoml.backend import BackendError
 from genoml.io.errors import FormatWarning
 from genoml.train import NotFiniteError
@@ -52,7 +51,7 @@ class _LazyGroup(click.Group):
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="genoml")
+@click.version_option(package_name="genoml-xp", prog_name="genoml")
 def cli() -> None:
     """Deep learning for genomics on NumPy (CPU) or CuPy (CUDA).
 

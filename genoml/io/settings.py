@@ -87,17 +87,17 @@ def make_settings(values: Any, type: type[_T], place: str = "", of: str = "") ->
     try:
         return msgspec.convert(values, type)
     except msgspec.ValidationError as error:
-        raise ValueError(plain_words(error, type, place, of)) from error
+        raise ValueError(_plain_words(error, type, place, of)) from error
 
 
-def plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of: str = "") -> str:
+def _plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of: str = "") -> str:
     """msgspec's message with the key's path first, the nearest known name for an unknown key, and in words."""
     what, _, path = str(error).partition(" - at `$")
     key = (place + path.rstrip("`")).removeprefix(".")
     unknown = _UNKNOWN.fullmatch(what)
     if unknown:
         key = f"{key}.{shown(unknown[1])}".removeprefix(".")
-        return f"{key}: unknown key{of}; {nearest(unknown[1], getattr(type, '__struct_fields__', ()))}"
+        return f"{key}: unknown key{of}; {_nearest(unknown[1], getattr(type, '__struct_fields__', ()))}"
     if what.startswith("Invalid enum"):
         what += f", expects {' or '.join(_choices(type, key.rpartition('.')[2]))}"
     for words, plain in _WORDS.items():
@@ -105,7 +105,7 @@ def plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of: 
     return f"{key}: {what}" if key else what
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     """The hint for a name that is not known: the nearest one that is, or all of them."""
     found = get_close_matches(name, known, 1)
     return f"did you mean {found[0]}?" if found else f"there are {', '.join(known)}"

@@ -47,18 +47,21 @@ def on_one_library(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def move(values: Any, like: Array) -> Array:
+    """The values as an array of the same library and device as ``like``."""
     # A copy, because some libraries warn about sharing memory that is read-only.
     xp = array_namespace(like)
     return xp.asarray(values, device=device(like), copy=True)  # lint: allow creation, labels keep their kind
 
 
 def flat(xp: Any, function: str, name: str, x: Array) -> Array:
+    """Real numbers of one axis: (batch, 1) becomes (batch,)."""
     if not xp.isdtype(x.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{function} expects real numbers in {name}, got dtype {x.dtype}")
     return xp.reshape(x, (-1,)) if x.ndim == 2 else x
 
 
 def has_nan(xp: Any, x: Array) -> Array:
+    """Whether a value is NaN, as a 0-dimensional array of bool."""
     if xp.isdtype(x.dtype, "real floating"):
         return xp.any(xp.isnan(x))
     return xp.zeros((), dtype=xp.bool, device=device(x))
@@ -94,12 +97,14 @@ def ratio(xp: Any, top: Array, bottom: Array, valid: Array) -> Array:
 
 
 def nan_unless(xp: Any, valid: Array, value: Array) -> Array:
+    """The value where ``valid`` is True, NaN elsewhere."""
     found = xp.where(valid, value, xp.full_like(value, math.nan))
     # [()] turns NumPy's 0-d array into its scalar, which can be formatted; elsewhere it changes nothing.
     return found if found.ndim else found[()]
 
 
 def widest_float(xp: Any, x: Array) -> Any:
+    """The widest floating-point dtype of x's device."""
     offered = xp.__array_namespace_info__().dtypes(device=device(x), kind="real floating")
     return offered["float64" if "float64" in offered else "float32"]
 

@@ -19,7 +19,7 @@ from genoml import nn
 from genoml.backend import Backend, use_backend
 from genoml.nn.base import Layer
 from genoml.nn.containers import Container
-from genoml.objectives import BinaryClassification, Counts, MultiClassification, Objective, Regression
+from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Regression
 
 #: classes that a description may name
 _LAYERS: dict[str, type[Layer]] = {

@@ -1,6 +1,8 @@
 """Training: ``fit(model, data, validation=..., options=FitOptions(...))``."""
 
+from genoml.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from genoml.train.checkpoints import Checkpoints, saved_epochs
+from genoml.train.counts_objective import Counts
 from genoml.train.loop import ASYNCHRONOUS_INTERVAL, Trainer, fit
 from genoml.train.options import Callback, Callbacks, FitOptions, History, Penalty, TensorBoard
 from genoml.train.state import TrainingState
@@ -8,13 +10,18 @@ from genoml.train.step import NotFiniteError, Steps, first_not_finite
 
 __all__ = [
     "ASYNCHRONOUS_INTERVAL",
+    "BinaryClassification",
     "Callback",
     "Callbacks",
     "Checkpoints",
+    "Counts",
     "FitOptions",
     "History",
+    "MultiClassification",
     "NotFiniteError",
+    "Objective",
     "Penalty",
+    "Regression",
     "Steps",
     "TensorBoard",
     "Trainer",

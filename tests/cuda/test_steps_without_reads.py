@@ -12,14 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml import nn, objectives
+from genoml import nn, train
 from genoml.backend import use_backend
 from genoml.data import Augmentation, SequenceData
 from genoml.models import MODELS, build_model
 from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Counts, MultiClassification, Objective, Regression
 from genoml.optim import AdamW
-from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, Steps, Trainer
+from genoml.train import (
+    ASYNCHRONOUS_INTERVAL,
+    BinaryClassification,
+    Counts,
+    FitOptions,
+    MultiClassification,
+    Objective,
+    Regression,
+    Steps,
+    Trainer,
+)
 from support.backends import StrictBackend
 from support.guard import no_host_read
 from support.models import SMALL, small_length_bp
@@ -127,7 +136,7 @@ def test_every_objective_is_computed_without_a_read(name: str) -> None:
 
 
 def test_every_objective_is_among_them() -> None:
-    kinds = {value for value in vars(objectives).values() if isinstance(value, type)}
+    kinds = {value for value in vars(train).values() if isinstance(value, type)}
     known = {kind for kind in kinds if issubclass(kind, Objective) and kind is not Objective}
     assert known == {type(objective) for objective, _ in OBJECTIVES.values()}
 

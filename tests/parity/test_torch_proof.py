@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.layers import LAYERS
 
+from genoml import nn
+from genoml.testing import LayerCase
 from genoml.testing.layers import LAYERS
 from proof.entry import Entry, Section
 from proof.losses import loss_entry
@@ -39,3 +40,10 @@ def test_a_sound_entry_has_every_figure_and_is_within_every_limit(entry: Entry) 
     if entry.on is not None:
         assert cells["numpy"]["float64"] == 0.0  # type: ignore[index]
         assert set(cells["strict-nofloat64"]) == {"float32"}
+
+
+def test_a_layer_that_has_no_counterpart_is_shown_without_a_figure() -> None:
+    class Own(nn.ReLU):
+        pass
+
+    assert layer_entry("Own", LayerCase(Own, (2, 3))).torch() == ("none in PyTorch: Own", "-")

@@ -30,11 +30,10 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
 
     def by_torch() -> tuple[Figure, Figure]:
         from parity.compare import layer_by_torch
-        from parity.counterparts import WITHOUT_COUNTERPART, tree
+        from parity.counterparts import COUNTERPARTS, WITHOUT_COUNTERPART, tree
 
-        reasons = [WITHOUT_COUNTERPART[kind] for kind in tree(case.make()) & set(WITHOUT_COUNTERPART)]
-        if reasons:
-            return f"none in PyTorch: {reasons[0]}", NONE
+        for kind in sorted(tree(case.make()) - set(COUNTERPARTS), key=lambda kind: kind.__name__):
+            return f"none in PyTorch: {WITHOUT_COUNTERPART.get(kind, kind.__name__)}", NONE
         layer, x = case.build(get_backend("numpy"), "float64"), case.input()
         shape = layer.vjp(x)[0].shape
         cotangent = np.random.default_rng(4).standard_normal(shape)

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from support.layers import LAYERS
 
 from genoml import nn
 from genoml.backend import get_backend
 from genoml.checkpoint import host_weights
 from genoml.models import MODELS, build_model
 from genoml.nn.base import Layer
-from genoml.objectives import Counts, MultiClassification, Objective
 from genoml.runs.network import LayerRecord, NetworkSettings, describe_network
-from support.layers import LAYERS
+from genoml.train import Counts, MultiClassification, Objective
 
 #: layers of the registry that are of genoml.nn, and made of such
 DESCRIBED = [name for name, case in LAYERS.items() if type(case.make()).__name__ in nn.__all__]

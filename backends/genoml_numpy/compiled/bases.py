@@ -78,7 +78,7 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         # the tables have no derivative with respect to letters
-        grad_x = plain.grad_x_of_rows(plain.padded_rows(grad, k), w, n) if need_x else None
+        grad_x = plain.grad_x_of_few(grad, w) if need_x else None
         if not need_w:
             return grad_x, None
         sums = np.zeros((-(-k // span), 5**span, f), np.float32)

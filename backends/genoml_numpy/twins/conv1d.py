@@ -15,6 +15,9 @@ from genoml.ops.conv1d import choose_algorithm
 from genoml_numpy.twins.conv1d_dilated import conv1d_dilated, covers
 from genoml_numpy.twins.conv1d_tiles import conv1d_tiles, tile_size
 
+#: channels for which the gradient of x is made by ``grad_x_of_few``
+_FEW = 8
+
 
 def _windows(rows: np.ndarray, r: int, k: int) -> np.ndarray:
     """Windows of k rows that begin at r, r + k, r + 2 k, ...: a view (count, k C)."""
@@ -35,25 +38,19 @@ def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
     return y
 
 
-def padded_rows(grad: np.ndarray, kernel_size: int) -> np.ndarray:
-    """dL/dy (N, Lo, F) as rows (K - 1 + N L, F).
+def grad_x_of_few(grad: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """dL/dx (N, L, C) for few channels, such as the four bases: one product makes g w[k]^T for all k.
 
-    The zeros in front are for dx, which reads K - 1 rows back; those after each sequence cancel windows that span two
-    sequences.
+    By phases the last factor would have C columns, and a product of so few waits for memory.
     """
     n, count, f = grad.shape
-    k = kernel_size
-    padded = np.zeros((k - 1 + n * (count + k - 1), f), grad.dtype)
-    padded[k - 1 :].reshape(n, count + k - 1, f)[:, :count] = grad
-    return padded
-
-
-def grad_x_of_rows(padded: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
-    """dL/dx (N, L, C) from ``padded_rows``."""
     k, c, _ = w.shape
-    transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-    rows = len(padded) - (k - 1)
-    return correlate_rows(padded, transposed)[:rows].reshape(n, rows // n, c)
+    flat = np.ascontiguousarray(w.reshape(k * c, f).T)
+    parts = (np.ascontiguousarray(grad).reshape(n * count, f) @ flat).reshape(n, count, k, c)
+    grad_x = np.zeros((n, count + k - 1, c), parts.dtype)
+    for tap in range(k):
+        grad_x[:, tap : tap + count] += parts[:, :, tap]
+    return grad_x
 
 
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
@@ -73,15 +70,23 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     def pullback(
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        padded = padded_rows(grad, k)
-        grad_w = None
+        # the zeros in front are for dx, which reads K - 1 rows back; those after each sequence cancel windows that
+        # span two sequences
+        padded, grad_w = np.zeros((k - 1 + n * length, f), grad.dtype), None
+        g = padded[k - 1 :]
+        g.reshape(n, length, f)[:, : length - k + 1] = grad
         if need_w:
-            g = padded[k - 1 :]
             total = np.zeros((k * c, f), np.result_type(rows, grad))
             for r in range(k):
                 windows = _windows(rows, r, k)
                 total += windows.T @ g[r::k][: len(windows)]
             grad_w = total.reshape(k, c, f)
-        return (grad_x_of_rows(padded, w, n) if need_x else None), grad_w
+        if not need_x:
+            return None, grad_w
+        if c <= _FEW:
+            return grad_x_of_few(grad, w), grad_w
+        transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
+        grad_x = correlate_rows(padded, transposed)[: n * length]
+        return grad_x.reshape(n, length, c), grad_w
 
     return y, pullback
