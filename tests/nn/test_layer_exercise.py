@@ -11,7 +11,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from proof.limits import failures
 
 from genoml import Conv1D, Dense, GlobalMaxPool1D, Sequential, auroc
 from genoml.backend import Backend
@@ -25,6 +24,7 @@ from genoml.train import FitOptions, fit
 from proof.entry import Section
 from proof.measure import FORMULA, GRADIENT, Cell, variant_column
 from proof.networks import layer_entry
+from proof.tolerances import failures
 from support.backends import has_float64
 from support.guard import no_host_read
 from support.planted import MOTIF, planted_data
