@@ -84,13 +84,9 @@ def unskew(matrix: Array) -> Array:
     if queries == 1:
         return matrix
     width = queries + keys - 1
-
-    def zeros(*shape: int) -> Array:
-        return xp.zeros((*batch, *shape), dtype=matrix.dtype, device=device_of(matrix))
-
-    shifted = xp.concat([matrix, zeros(queries, queries - 2)], axis=-1) if queries > 2 else matrix
+    shifted = pad_axis(matrix, 0, queries - 2, axis=len(batch) + 1)
     flat = xp.reshape(shifted, (*batch, queries * (width - 1)))
-    return xp.reshape(xp.concat([zeros(queries - 1), flat, zeros(1)], axis=-1), (*batch, queries, width))
+    return xp.reshape(pad_axis(flat, queries - 1, 1, axis=len(batch)), (*batch, queries, width))
 
 
 class DistanceSums:

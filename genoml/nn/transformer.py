@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.attention import SelfAttention
@@ -16,6 +15,7 @@ from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
 from genoml.ops.activations import softmax, softmax_gradient
+from genoml.ops.arrays import pad_axis
 from genoml.random import Initializer, constant, identity
 
 __all__ = ["MLP", "AttentionPool1D", "TransformerBlock"]
@@ -273,8 +273,5 @@ class AttentionPool1D(Layer):
 
     def _place(self, rows: Array, length: int) -> Array:
         """Zeros for the positions that were dropped; to (batch, channels, length)."""
-        xp, (n, used, channels) = array_namespace(rows), rows.shape
-        if used < length:
-            rest = xp.zeros((n, length - used, channels), dtype=rows.dtype, device=device_of(rows))
-            rows = xp.concat([rows, rest], axis=1)
-        return xp.permute_dims(rows, (0, 2, 1))
+        padded = pad_axis(rows, 0, length - rows.shape[1])
+        return array_namespace(rows).permute_dims(padded, (0, 2, 1))
