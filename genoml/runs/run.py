@@ -10,13 +10,15 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.backend import Backend
+from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
+from genoml.checkpoint.tensors import open_tensors
 from genoml.config import TrainConfig
 from genoml.data.files import NamedSequences, load_sequences
-from genoml.nn.base import Layer
+from genoml.models import build_model
+from genoml.nn.base import Layer, drawing_at_most
 from genoml.objectives import BinaryClassification, Objective
-from genoml.runs.folder import WEIGHTS, RunFolder, RunRecord, build_recorded, read_log, read_record
+from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
 from genoml.runs.network import NetworkSettings
 from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
 from genoml.train import History
@@ -157,6 +159,32 @@ def load_run(
         model = build_recorded(path, record, backend)
     load_weights(path / WEIGHTS, model)
     return Run(path, model, record)
+
+
+def build_recorded(
+    path: str | PathLike[str], record: RunRecord, backend: str | Backend | None = None
+) -> Layer:
+    """The network that a run's record describes, with its initial weights, no larger than its file of weights.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If there is no such network, or the file is missing, damaged or too small for it.
+    """
+    target = get_backend(backend)
+    with open_tensors(Path(path) / WEIGHTS) as file:
+        numbers = file.numbers
+    try:
+        with drawing_at_most(numbers):
+            if record.network is not None:
+                model = record.network.build(target, most=numbers)
+            else:
+                config = record.training
+                model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+            len(model.params), len(model.state)  # drawn here
+    except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
+        raise RunError(f"{Path(path) / RECORD}: {error}") from error
+    return model
 
 
 def save_run(
