@@ -60,7 +60,8 @@ class Recorder:
     """Writes the log and the best weights, and shows the progress of the epochs after the ``first``."""
 
     def __init__(self, folder: RunFolder, model: Layer, progress: Progress, first: int) -> None:
-        self.folder, self.model, self.progress, self.first = folder, model, progress, first
+        self.folder, self.model = folder, model
+        self.progress, self.first = progress, first
 
     def step(self, step: int, loss: float, examples: int) -> None:
         self.progress.step(step, loss, examples)
