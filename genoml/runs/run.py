@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -24,6 +26,8 @@ from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, sco
 from genoml.train import History
 from genoml.train.fingerprint import versions
 
+#: what is a sequence rather than the name of a file
+_BASES = re.compile("[ACGTUNacgtun]{4,}")
 #: a file of sequences by its name, sequences as text, or what ``genoml.data.load_sequences`` gives
 Given: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
 
@@ -77,6 +81,11 @@ class Run:
         if isinstance(sequences, NamedSequences):
             return sequences
         if isinstance(sequences, str | PathLike):
+            if isinstance(sequences, str) and _BASES.fullmatch(sequences) and not os.path.exists(sequences):
+                raise ValueError(
+                    f"expects a list of sequences, or the name of a file, got {sequences[:20]!r}; "
+                    "write one sequence as [sequence]"
+                )
             return load_sequences(sequences, self.settings.ambiguous)
         letters = [str(letters) for letters in sequences]
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)

@@ -92,8 +92,6 @@ class Trainer:
         self.steps.try_weights(self.state.step - 1, index)
         self.steps.diverged(self.state.step - 1, "the optimiser", index)
 
-    # ------------------------------------------------------------ epochs
-
     def run(self) -> History:
         """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
         optimizer, interrupted = self.options.optimizer, False
