@@ -98,8 +98,9 @@ def load_peaks(seed: int) -> SequenceData:
 
 def write_demo_report(demo: Demo) -> Path:
     """Write the report page into the run's folder; its path."""
-    run, metrics, targets = demo.run, demo.metrics, demo.test.targets[:, 0]
-    record, config, backend = run.record, run.record.training, run.model.backend
+    run, metrics = demo.run, demo.metrics
+    record, config = run.record, run.record.training
+    backend, targets = run.model.backend, demo.test.targets[:, 0]
     predictions = demo.scores[_NETWORK]
     best = np.argsort(-predictions, kind="stable")[:_N_SEQUENCES]
     names = [f"{place} of the held-out peaks" for place in ("first", "second", "third")]

@@ -82,7 +82,8 @@ class Counts(Objective):
         return [outputs[:, part * tasks : (part + 1) * tasks] for part in range(self._parts)]
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        parts, offset, mask = self._split(outputs), extras.get("offset", 0.0), extras.get("mask")
+        parts = self._split(outputs)
+        offset, mask = extras.get("offset", 0.0), extras.get("mask")
         metrics = {"pearson": pearson, "spearman": spearman}
         scores = self.scores_of_tasks(metrics, parts[0], np.log1p(targets) - offset, mask)
         if self.distribution == "zero_inflated":  # whose mean is not its rate

@@ -135,7 +135,8 @@ class Steps:
         pending = self._pending
         bad_step, _, bad_index = pending[position]
         self.unread.put(self.model, self.options.optimizer)
-        self._pending, self.step, self.average = [], pending[0][0], None
+        self._pending = []
+        self.step, self.average = pending[0][0], None
         for step, _, index in pending[:position]:
             self.run(self.batch(step, index))
         if position:

@@ -116,13 +116,16 @@ def test_python_evaluates_and_predicts_as_the_command_does(
 @pytest.mark.parametrize(
     ("sequences", "message"),
     [
+        ("ACGTACGTNN", r"expects a list of sequences, or the name of a file, got 'ACGTACGTNN'"),
         ([], "sequences: expects at least one sequence, got none"),
         (["ACGT" * 9, ""], r"sequences, record 2 \(sequence_2\): has no sequence"),
         (["ACGTU" * 9], r"record 1 \(sequence_1\): has both T and U"),
         (["AC"], "2 bp is shorter than the model reads"),
     ],
 )
-def test_sequences_that_cannot_be_read_are_named(folder: Path, sequences: list[str], message: str) -> None:
+def test_sequences_that_cannot_be_read_are_named(
+    folder: Path, sequences: list[str] | str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         train("run").predict(sequences)
 
