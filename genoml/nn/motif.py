@@ -13,7 +13,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.functions import activation_vjp
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.random import Initializer, constant, normal
+from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
 from genoml.sequence.motif_bank import stack_log_probabilities
@@ -143,7 +143,7 @@ class MotifLayer(Layer):
         ]
         logits = stack_log_probabilities(bank, width, background)
         layer = cls(len(bank), logits.shape[2], background=background, **options)
-        layer._initial_logits = lambda rng: logits
+        layer._initial_logits = Drawn(logits.shape, lambda rng: logits)
         layer._names = [pwm.name or name for pwm, name in zip(bank, layer._names, strict=True)]
         return layer
 
