@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from genoml.backend import Array
-from genoml.nn.recurrent import Recurrent
+from genoml.nn.recurrent import Recurrent, ScanPullback
 from genoml.ops.recurrent import ScanPullback, lstm_scan
-from genoml.random import Initializer, constant
+from genoml.random import Drawn, Initializer, constant
 
 __all__ = ["LSTM"]
 
@@ -54,13 +54,14 @@ class LSTM(Recurrent):
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """As the others, but for the forget gate's bias."""
+        closed = constant((4 * self.hidden,), 0.0)
 
         def forget_gate_open(rng: Any) -> Any:
-            value = constant((4 * self.hidden,), 0.0)(rng)
+            value = closed(rng)
             value[self.hidden : 2 * self.hidden] = 1.0
             return value
 
-        return {**super().initial_params(), "bias": forget_gate_open}
+        return {**super().initial_params(), "bias": Drawn(closed.shape, forget_gate_open)}
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
