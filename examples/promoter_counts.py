@@ -28,11 +28,10 @@ from genoml.data import Augmentation, SequenceData
 from genoml.dispersion import diagnose_counts, estimate_dispersion
 from genoml.inference import predict
 from genoml.metrics import pearson
-from genoml.objectives import Counts
 from genoml.optim import AdamW
 from genoml.schedules import one_cycle
 from genoml.sequence import base_codes
-from genoml.train import FitOptions, fit
+from genoml.train import Counts, FitOptions, fit
 
 DATA = Path(__file__).parent / "data" / "ecoli_promoter_counts.tsv.gz"
 LENGTH_BP = 79

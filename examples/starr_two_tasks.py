@@ -27,12 +27,12 @@ from genoml import (
     Sequential,
     use_backend,
 )
-from genoml.baseline import KmerRidge
 from genoml.data import Augmentation, SequenceData, split_three_ways
 from genoml.inference import predict
 from genoml.metrics import pearson
 from genoml.objectives import Regression
 from genoml.optim import AdamW
+from genoml.runs.baseline import KmerRidge
 from genoml.schedules import one_cycle
 from genoml.sequence import base_codes
 from genoml.train import FitOptions, fit

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from genoml import PWM, read_fasta, use_backend
-from genoml.baseline import KmerBaseline
 from genoml.config import TrainConfig
 from genoml.data import ShuffledNegatives, split_three_ways
 from genoml.explain import filter_motifs, match_motifs
@@ -22,6 +21,7 @@ from genoml.inference import predict
 from genoml.io import jaspar_motifs
 from genoml.metrics import aupr, auroc
 from genoml.models import build_model
+from genoml.runs.baseline import KmerBaseline
 from genoml.sequence import base_codes
 from genoml.thresholds import choose_threshold, score_calls
 from genoml.train import fit

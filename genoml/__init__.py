@@ -1,8 +1,9 @@
 """Deep learning for genomics with hand-derived backward passes, on NumPy (CPU) and CuPy (CUDA).
 
-The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too.
-Everything else is one module down, and needs no import of its own: ``genoml.models.build_model``,
-``genoml.train.fit``, ``genoml.explain.saliency``. Nothing is imported before it is named.
+The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too,
+and so are ``load_run`` and ``save_run``. Everything else is one module down, and needs no import of its own:
+``genoml.models.build_model``, ``genoml.train.fit``, ``genoml.explain.saliency``. A module is imported when it is first
+used.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import backend as backend
-    from genoml import baseline as baseline
     from genoml import calibration as calibration
     from genoml import checkpoint as checkpoint
     from genoml import cli as cli
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import dispersion as dispersion
     from genoml import explain as explain
     from genoml import genome as genome
-    from genoml import held_out as held_out
     from genoml import inference as inference
     from genoml import io as io
     from genoml import labels as labels
@@ -35,7 +34,7 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import objectives as objectives
     from genoml import ops as ops
     from genoml import optim as optim
-    from genoml import parts as parts
+    from genoml import parallel as parallel
     from genoml import plot as plot
     from genoml import random as random
     from genoml import report as report
@@ -43,26 +42,29 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import runs as runs
     from genoml import schedules as schedules
     from genoml import search as search
+    from genoml import search_ranges as search_ranges
+    from genoml import search_table as search_table
+    from genoml import search_trials as search_trials
     from genoml import sequence as sequence
     from genoml import testing as testing
-    from genoml import threads as threads
     from genoml import thresholds as thresholds
-    from genoml import toml_file as toml_file
     from genoml import train as train
-    from genoml import typed as typed
-    from genoml import versions as versions
     from genoml.backend import *
     from genoml.io import *
     from genoml.losses import *
     from genoml.metrics import *
     from genoml.nn import *
     from genoml.optim import *
+    from genoml.runs import load_run as load_run
+    from genoml.runs import save_run as save_run
     from genoml.sequence import *
 
 __version__ = "0.1.0"
 
 #: modules whose names are genoml's own too, lowest storey first: a name brings in no more than what lies below it
 _NAMED = ("backend", "sequence", "losses", "metrics", "optim", "nn", "io")
+#: single names of higher rooms
+_ALSO = {"load_run": "runs", "save_run": "runs"}
 _ROOMS = frozenset(found.name for found in _iter_modules(__path__) if found.name[0] != "_")  # noqa: F405
 
 if not TYPE_CHECKING:
@@ -81,7 +83,11 @@ def _fetch(name: str) -> object:
     if name in _ROOMS:
         return _import_module(f"genoml.{name}")
     if name == "__all__":
-        return sorted({own for room in _NAMED for own in _import_module(f"genoml.{room}").__all__})
+        return sorted(
+            _ALSO.keys() | {own for room in _NAMED for own in _import_module(f"genoml.{room}").__all__}
+        )
+    if name in _ALSO:
+        return getattr(_import_module(f"genoml.{_ALSO[name]}"), name)
     for room in () if name.startswith("_") else _NAMED:
         module = _import_module(f"genoml.{room}")
         if name in module.__all__:

@@ -61,6 +61,10 @@ class Backend:
         """Operation name -> this backend's own version of it; empty where the standard version serves."""
         return {}
 
+    def load_twins(self) -> None:
+        """Load the twins now, so that no two threads do so at once and Ctrl-C does not cut it short."""
+        _ = self.twins
+
     def owns(self, array: object) -> bool:
         """Whether the array belongs to this library (on whatever device)."""
         raise NotImplementedError(f"{type(self).__name__} must define owns(array)")

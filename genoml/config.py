@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,19 +12,13 @@ import msgspec
 from msgspec import Meta
 
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
-from genoml.models import check_options, model_spec
+from genoml.io.errors import FormatError, shown
+from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
+from genoml.models import MODELS, check_options, model_spec
 from genoml.objectives import BinaryClassification
 from genoml.optim import AdamW
 from genoml.schedules import one_cycle
-from genoml.toml_file import read_toml, settings_of
 from genoml.train import FitOptions
-from genoml.typed import SettingError, conform, refuse_unknown
-
-Count = Annotated[int, Meta(ge=1)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-#: from 0 to below 1
-Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,9 +29,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Raises
     ------
-    SettingError
-        If a value is of another type or out of range, or the model has no such option; a ValueError that
-        begins with the key's path.
+    ValueError
+        If a value is of another type or out of range, or the model has no such option; the message begins with
+        the key's path.
     """
 
     model: Annotated[str, Meta(description="network, one of docs/models.md")] = "motif_cnn"
@@ -145,17 +140,18 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 0
 
     def __post_init__(self) -> None:
-        for key, info in config_types().items():
-            msgspec.structs.force_setattr(self, key, conform(getattr(self, key), info, key))
-        try:
-            model_spec(self.model)
-        except ValueError as error:
-            raise SettingError("model", str(error)) from error
+        # msgspec checks what it reads, and this what Python code gives
+        for key, declared in _types().items():
+            value = make_settings(getattr(self, key), declared, key)
+            msgspec.structs.force_setattr(self, key, value)
+        if self.model not in MODELS:
+            raise ValueError(
+                f"model: unknown model {shown(self.model)!r}; models: {', '.join(sorted(MODELS))}"
+            )
         check_options(self.model, self.model_options, "model_options")
         if self.class_weight != "none" and self.sampling != "uniform":
-            raise SettingError(
-                "class_weight",
-                f"expects none with sampling {self.sampling}, which balances the classes already",
+            raise ValueError(
+                f"class_weight: expects none with sampling {self.sampling}, which balances the classes already"
             )
 
     @property
@@ -199,12 +195,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 @cache
-def config_types() -> dict[str, msgspec.inspect.Type]:
+def _types() -> dict[str, Any]:
     """What each key of a configuration takes."""
-    info = msgspec.inspect.type_info(TrainConfig)
-    if not isinstance(info, msgspec.inspect.StructType):
-        raise TypeError(f"TrainConfig expects to be a Struct, got {info}")
-    return {field.name: field.type for field in info.fields}
+    return {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
@@ -213,20 +206,20 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
     Raises
     ------
     FormatError
-        If the file is not TOML, or a key is unknown, of the wrong type or out of range; a ValueError whose
-        message names file, line and the key's path.
+        If the file is not TOML, or one of its keys is unknown, of the wrong type or out of range; the message
+        names the file and the key's path.
     ValueError
         If the file cannot be read, or an override cannot be.
     """
     values = {} if path is None else read_toml(path)
-    with settings_of(path):
-        refuse_unknown(values, TrainConfig.__struct_fields__)
-        for key, value in values.items():
-            conform(value, config_types()[key], key)
     given = {key: value for key, value in overrides.items() if value is not None}
-    # what the file says of one key may not go with what an option says of another
-    with settings_of(path, set(values) - set(given)):
+    try:
         return make_config(values | given)
+    except ValueError as error:
+        key = re.split(r"[.\[:]", str(error))[0]
+        if path is None or key in given:
+            raise
+        raise FormatError(str(error), path=str(path)) from error
 
 
 def make_config(values: Mapping[str, Any]) -> TrainConfig:
@@ -234,8 +227,7 @@ def make_config(values: Mapping[str, Any]) -> TrainConfig:
 
     Raises
     ------
-    SettingError
+    ValueError
         If a key is unknown, or see TrainConfig.
     """
-    refuse_unknown(values, TrainConfig.__struct_fields__)
-    return TrainConfig(**values)
+    return make_settings(values, TrainConfig)

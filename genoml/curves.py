@@ -1,8 +1,7 @@
-"""The curves behind AUROC and AUPR, as points to draw, on the host.
+"""ROC and precision-recall curves, as points to draw, on the host.
 
-How many points a curve has depends on the data (one for each distinct score), so these are NumPy functions:
-move device arrays over with ``get_backend().to_numpy`` first. The areas themselves are in
-:mod:`genoml.metrics` and stay on the device.
+The number of points depends on the data (one for each distinct score), so these are NumPy functions: convert device
+arrays with ``get_backend().to_numpy`` first. The areas under the curves are in :mod:`genoml.metrics`.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def precision_recall_curve(predictions: ArrayLike, targets: ArrayLike) -> tuple[
 def cumulative_calls(
     function: str, predictions: ArrayLike, targets: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """True and false positives if all scores >= t are called, for each distinct score t from the top.
+    """Numbers of true and false positives at each distinct score t, from the highest, if all scores >= t are called.
 
     Returns
     -------
@@ -102,7 +101,7 @@ def cumulative_calls(
 
 
 def _share(counts: NDArray[np.int64]) -> Floats:
-    """Counts as shares of their total, which is the last; NaN if that is 0."""
+    """Counts divided by the last, which is their total; NaN if that is 0."""
     total = counts[-1]
     return counts / total if total else np.full(counts.shape, np.nan)
 
@@ -110,7 +109,7 @@ def _share(counts: NDArray[np.int64]) -> Floats:
 def host_binary(
     function: str, predictions: ArrayLike, targets: ArrayLike
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Scores and which are positives, flat and in float64; ValueError where they are not that.
+    """Scores, float64, and whether each is a positive; both flat. ValueError if they are not valid.
 
     Raises
     ------
@@ -126,11 +125,12 @@ def host_binary(
             f"{function} expects predictions and targets of one length, each (N,) or (N, 1), "
             f"got {shapes[0]} and {shapes[1]}"
         )
-    scores, labels = arrays[0].reshape(-1).astype(np.float64), arrays[1].reshape(-1)
+    scores = arrays[0].reshape(-1).astype(np.float64)
+    labels = arrays[1].reshape(-1)
     if np.isnan(scores).any():
         raise ValueError(f"{function} expects no NaN in predictions, got {int(np.isnan(scores).sum())}")
     positive = labels == 1
     if not (positive | (labels == 0)).all():
-        odd = labels[~(positive | (labels == 0))][0]
-        raise ValueError(f"{function} expects targets of 0 and 1, got {odd}")
+        wrong = labels[~(positive | (labels == 0))][0]
+        raise ValueError(f"{function} expects targets of 0 and 1, got {wrong}")
     return scores, positive

@@ -1,8 +1,8 @@
-"""Are these counts Poisson, or do they vary more? Estimates of dispersion, on the host in float64.
+"""Estimates of the dispersion of counts, Poisson or more, on the host in float64.
 
-A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2. Fitting a Poisson to counts
-that vary more gives their noise the weight of signal: ``diagnose_counts`` says which loss the data ask for,
-and ``estimate_dispersion`` which dispersion to start ``negative_binomial_loss`` with.
+A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2. A Poisson fitted to counts that vary more
+treats their noise as signal: ``diagnose_counts`` tells which loss fits the data, and ``estimate_dispersion`` gives the
+dispersion for ``negative_binomial_loss``.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class DispersionFit:
 
     @property
     def size(self) -> float:
-        """The inverse of the dispersion, r: what R calls size and SciPy n."""
+        """The inverse of the dispersion, r; R calls it size and SciPy n."""
         return 1.0 / self.dispersion if self.dispersion > 0.0 else math.inf
 
 
 class MeanVariance(NamedTuple):
-    """A group of counts with similar means: its size, mean and variance, and what the two models expect."""
+    """A group of counts with similar means: size, mean, variance, and the variances expected by both models."""
 
     examples: int
     mean: float
@@ -59,16 +59,21 @@ class MeanVariance(NamedTuple):
 
 
 def _inputs(counts: Any, means: Any, offset: Any, what: str) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Counts, the logarithm of their means (or their offsets), and whether an intercept is to be fitted."""
+    """Counts, the logarithms of their means (or their offsets), and whether an intercept must be fitted."""
     check_host_labels(counts, COUNTS, what)
     y = np.asarray(counts, np.float64).ravel()
     if y.size < 2:
         raise ValueError(f"{what} expects at least 2 counts, got {y.size}")
     if means is not None and offset is not None:
         raise ValueError(f"{what} expects means or offset, got both")
-    name, given = ("means", means) if means is not None else ("offset", 0.0 if offset is None else offset)
-    check_host_labels(given, _MEANS if means is not None else FINITE, f"{what}: {name}")
-    values = np.asarray(given, np.float64)
+    if means is not None:
+        name = "means"
+        values = means
+    else:
+        name = "offset"
+        values = 0.0 if offset is None else offset
+    check_host_labels(values, _MEANS if means is not None else FINITE, f"{what}: {name}")
+    values = np.asarray(values, np.float64)
     if values.shape not in ((), np.shape(counts)):
         raise ValueError(f"{what} expects {name} of shape {np.shape(counts)}, got {values.shape}")
     values = np.broadcast_to(values, np.shape(counts)).ravel()
@@ -83,7 +88,7 @@ def _inputs(counts: Any, means: Any, offset: Any, what: str) -> tuple[np.ndarray
 
 
 def _intercept(y: np.ndarray, offset: np.ndarray, log_dispersion: float, start: float) -> float:
-    """The best intercept for a dispersion: where the gradient, monotone in it, is 0; guarded Newton steps."""
+    """The best intercept for a dispersion: the zero of the gradient, by guarded Newton steps."""
     a = math.exp(log_dispersion)
     low, high = start - 1.0, start + 1.0
 
@@ -110,21 +115,23 @@ def _intercept(y: np.ndarray, offset: np.ndarray, log_dispersion: float, start: 
 
 
 class _Profile:
-    """The likelihood as a function of the dispersion alone, with the best intercept for each."""
+    """The profile likelihood of the dispersion, with the best intercept for each."""
 
     def __init__(self, y: np.ndarray, base: np.ndarray, fitted: bool) -> None:
-        self.y, self.base, self.fitted = y, base, fitted
+        self.y = y
+        self.base = base
+        self.fitted = fitted
         # the Poisson's intercept in closed form: sum m = sum y
         top = float(np.max(base))
         total = float(np.sum(np.exp(base - top)))
         self.start = math.log(float(np.sum(y)) / total) - top if fitted else 0.0
 
     def intercept(self, log_dispersion: float) -> float:
-        """The best intercept; 0 where the means were given."""
+        """The best intercept; 0 if the means were given."""
         return _intercept(self.y, self.base, log_dispersion, self.start) if self.fitted else 0.0
 
     def at(self, log_dispersion: float) -> tuple[float, float]:
-        """Mean loss, and its slope: at the best intercept the total derivative is the partial one."""
+        """Mean loss and its slope; at the best intercept the total derivative equals the partial one."""
         log_mean = self.base + self.intercept(log_dispersion)
         terms = negative_binomial_terms(log_mean, np.full_like(log_mean, log_dispersion), self.y)
         return float(np.mean(terms.entries)), float(np.mean(terms.log_dispersion_grad))
@@ -136,13 +143,14 @@ class _Profile:
 
 
 def _best(profile: _Profile) -> float | None:
-    """The log dispersion of the highest likelihood; None if the likelihood only rises towards the Poisson."""
+    """The log dispersion with the highest likelihood; None if that is the Poisson."""
     grid = np.linspace(-30.0, 30.0, 61)
     losses = [profile.at(float(value))[0] for value in grid]
     best = int(np.argmin(losses))
     if best == 0 or not losses[best] < profile.poisson():
         return None
-    low, high = float(grid[best - 1]), float(grid[min(best + 1, len(grid) - 1)])
+    low = float(grid[best - 1])
+    high = float(grid[min(best + 1, len(grid) - 1)])
     for _ in range(60):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if profile.at(middle)[1] < 0.0 else (low, middle)
@@ -177,12 +185,12 @@ def estimate_dispersion(counts: Any, means: Any = None, *, offset: Any = None) -
     Hilbe (2011), Negative binomial regression, 2nd ed., doi:10.1017/CBO9780511973420, chapter 8.
     """
     profile = _Profile(*_inputs(counts, means, offset, "estimate_dispersion"))
-    found = _best(profile)
-    if found is None:
-        loss, dispersion, log_rate = profile.poisson(), 0.0, profile.start
-    else:
-        loss, dispersion, log_rate = profile.at(found)[0], math.exp(found), profile.intercept(found)
-    return DispersionFit(dispersion, log_rate if profile.fitted else None, loss, profile.poisson())
+    log_dispersion = _best(profile)
+    poisson = profile.poisson()
+    if log_dispersion is None:
+        return DispersionFit(0.0, profile.start if profile.fitted else None, poisson, poisson)
+    log_rate = profile.intercept(log_dispersion) if profile.fitted else None
+    return DispersionFit(math.exp(log_dispersion), log_rate, profile.at(log_dispersion)[0], poisson)
 
 
 # ---------------------------------------------------------------- diagnosis
@@ -190,7 +198,7 @@ def estimate_dispersion(counts: Any, means: Any = None, *, offset: Any = None) -
 
 @dataclass(frozen=True)
 class CountDiagnosis:
-    """What ``diagnose_counts`` found; ``print`` it.
+    """Result of ``diagnose_counts``; ``print`` shows it.
 
     Attributes
     ----------
@@ -236,7 +244,7 @@ class CountDiagnosis:
 
 
 def _table(y: np.ndarray, m: np.ndarray, dispersion: float, bins: int) -> tuple[MeanVariance, ...]:
-    """Counts in groups of equal number by their mean; the variance is about each count's own mean."""
+    """Counts grouped by their mean in groups of equal size; the variance is about each count's own mean."""
     if np.ptp(m) == 0.0:
         bins = 1
     rows = []
@@ -251,7 +259,7 @@ def _table(y: np.ndarray, m: np.ndarray, dispersion: float, bins: int) -> tuple[
 
 def _verdict(fit: DispersionFit, ratio: float, examples: int) -> str:
     gain = 2.0 * examples * (fit.poisson_loss - fit.loss)
-    # half of a chi-square with one degree of freedom, the other half being 0 at the edge; its 99.9 % point
+    # the 99.9 % point of half a chi-square with one degree of freedom and half a point mass at 0
     if fit.dispersion == 0.0 or gain < 9.55:
         return "The counts vary no more than a Poisson's: poisson_loss."
     return (

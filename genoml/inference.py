@@ -10,11 +10,11 @@ import numpy as np
 from genoml.backend import Array, Backend
 from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
-from genoml.nn.base import Layer
+from genoml.nn.base import EVALUATION, Layer
 from genoml.objectives import BinaryClassification, Objective
+from genoml.parallel import Threads
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
-from genoml.threads import Threads
 
 
 def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str) -> Array:
@@ -49,10 +49,10 @@ def predict_outputs(
     with backend.computing(), nullcontext() if shared is threads else shared:
         for start in range(0, len(codes), batch_size):
             part = codes[start : start + batch_size]
-            logits, _ = shared.vjp(model, encode_batch(part, backend, model.dtype, ambiguous))
+            logits, _ = shared.vjp(model, encode_batch(part, backend, model.dtype, ambiguous), EVALUATION)
             if both_strands:
                 turned = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
-                other, _ = shared.vjp(model, turned)
+                other, _ = shared.vjp(model, turned, EVALUATION)
                 logits = (logits + other) * 0.5
             outputs.append(backend.to_numpy(logits))
     return np.concatenate(outputs)

@@ -17,16 +17,18 @@ from genoml.curves import host_binary
 from genoml.metrics import aupr, auroc, pearson, spearman
 from genoml.random import host_generator
 
-__all__ = ["Interval", "bootstrap", "delong", "per_task"]
+__all__ = ["ConfidenceInterval", "bootstrap", "delong", "per_task"]
 
 Floats = NDArray[np.float64]
 
+#: metrics that take how often each example is in each of many resamples
+_COUNTED = (aupr, auroc, pearson, spearman)
 #: numbers in an array of resamples, at most, which bounds memory: 32 MiB
 _CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
-class Interval:
+class ConfidenceInterval:
     """A metric and where it may lie.
 
     Attributes
@@ -54,7 +56,7 @@ def bootstrap(
     seed: int = 0,
     stratified: bool = True,
     level: float = 0.95,
-) -> Interval:
+) -> ConfidenceInterval:
     """Percentile interval of a metric over n resamples of the examples, drawn with replacement.
 
     ``auroc``, ``aupr``, ``pearson`` and ``spearman`` are computed for many resamples at once, from how often
@@ -92,21 +94,17 @@ def bootstrap(
         raise ValueError(f"bootstrap expects n >= 2 and 0 < level < 1, got {n} and {level}")
     strata = _strata(y) if stratified else [np.arange(len(y))]
     resamples = _resamples(strata, n, seed)
-    prepare = _WEIGHTED.get(metric)
-    found: list[Any]
-    if prepare is None:
-        found = [float(metric(x[index], y[index])) for block in resamples for index in block]
+    if metric in _COUNTED:
+        samples = np.concatenate([metric(x, y, counts=_counts(block, len(y))) for block in resamples])
     else:
-        of_counts = prepare(_flat(x), _flat(y))
-        found = [of_counts(_counts(block, len(y))) for block in resamples]
-    samples = np.concatenate([np.atleast_1d(part) for part in found])
+        samples = np.array([float(metric(x[index], y[index])) for block in resamples for index in block])
     samples = samples[~np.isnan(samples)]
     value, tail = float(metric(x, y)), (1.0 - level) / 2
     low, high = np.quantile(samples, [tail, 1.0 - tail]) if len(samples) else (np.nan, np.nan)
-    return Interval(value, float(low), float(high), level)
+    return ConfidenceInterval(value, float(low), float(high), level)
 
 
-def delong(predictions: ArrayLike, targets: ArrayLike, *, level: float = 0.95) -> Interval:
+def delong(predictions: ArrayLike, targets: ArrayLike, *, level: float = 0.95) -> ConfidenceInterval:
     """AUROC with DeLong's interval: the normal one of its asymptotic variance, kept within 0 and 1.
 
         V10_i = share of the negatives below positive i, a tie counting one half; V01_j likewise
@@ -136,7 +134,7 @@ def delong(predictions: ArrayLike, targets: ArrayLike, *, level: float = 0.95) -
     area = float(of_positives.mean())
     variance = of_positives.var(ddof=1) / len(high) + of_negatives.var(ddof=1) / len(low)
     half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(variance))
-    return Interval(area, max(0.0, area - half), min(1.0, area + half), level)
+    return ConfidenceInterval(area, max(0.0, area - half), min(1.0, area + half), level)
 
 
 def per_task(
@@ -197,106 +195,13 @@ def _resamples(strata: list[NDArray[np.int64]], n: int, seed: int) -> Iterator[N
         yield np.concatenate(drawn, axis=1)
 
 
-def _counts(block: NDArray[np.int64], size: int) -> Floats:
+def _counts(block: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """(resamples, N): how often each example is in each resample."""
     flat = (block + size * np.arange(len(block))[:, None]).reshape(-1)
-    counts: Floats = np.bincount(flat, minlength=size * len(block)).astype(np.float64)
-    return counts.reshape(len(block), size)
-
-
-# ---------------------------------------------------------------- metrics of many resamples at once
-
-
-def _flat(values: NDArray[Any]) -> NDArray[Any]:
-    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-
-
-def _groups(x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """An ascending order, and where in it each run of equal values begins."""
-    order = np.argsort(x, kind="stable")
-    ascending = x[order]
-    return order, np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1]))
-
-
-def _by_class(x: NDArray[Any], y: NDArray[Any]) -> Callable[[Floats], tuple[Floats, Floats]]:
-    """Counts -> how many positives, and how many negatives, have each distinct score; ascending."""
-    order, starts = _groups(x)
-    positive = (y[order] == 1).astype(np.float64)
-
-    def tallies(counts: Floats) -> tuple[Floats, Floats]:
-        counts = counts[:, order]
-        all_of_them = np.add.reduceat(counts, starts, axis=1)
-        found = np.add.reduceat(counts * positive, starts, axis=1)
-        return found, all_of_them - found
-
-    return tallies
-
-
-def _areas(x: NDArray[Any], y: NDArray[Any]) -> Callable[[Floats], Floats]:
-    tallies = _by_class(x, y)
-
-    def value(counts: Floats) -> Floats:
-        found, false = tallies(counts)
-        below = np.cumsum(false, axis=1) - 0.5 * false
-        return _quotient(np.sum(found * below, axis=1), found.sum(axis=1) * false.sum(axis=1))
-
-    return value
-
-
-def _average_precisions(x: NDArray[Any], y: NDArray[Any]) -> Callable[[Floats], Floats]:
-    tallies = _by_class(x, y)
-
-    def value(counts: Floats) -> Floats:
-        found, false = (part[:, ::-1] for part in tallies(counts))
-        true = np.cumsum(found, axis=1)
-        precision = _quotient(true, true + np.cumsum(false, axis=1))
-        return _quotient(np.sum(np.where(found > 0, found * precision, 0.0), axis=1), true[:, -1])
-
-    return value
-
-
-def _correlations(x: NDArray[Any], y: NDArray[Any]) -> Callable[[Floats], Floats]:
-    a, b = (np.broadcast_to(part - part.mean(), (1, len(part))) for part in (x, y))
-    return lambda counts: _weighted_correlation(a, b, counts)
-
-
-def _rank_correlations(x: NDArray[Any], y: NDArray[Any]) -> Callable[[Floats], Floats]:
-    groups = [_groups(part) for part in (x, y)]
-
-    def ranks(order: NDArray[np.int64], starts: NDArray[np.int64], counts: Floats) -> Floats:
-        """The mean rank of each value among the resample's."""
-        runs = np.add.reduceat(counts[:, order], starts, axis=1)
-        middle = np.cumsum(runs, axis=1) - 0.5 * runs
-        found = np.empty_like(counts)
-        found[:, order] = np.repeat(middle, np.diff(np.append(starts, len(order))), axis=1)
-        return found
-
-    return lambda counts: _weighted_correlation(ranks(*groups[0], counts), ranks(*groups[1], counts), counts)
-
-
-def _weighted_correlation(a: Floats, b: Floats, counts: Floats) -> Floats:
-    total = counts.sum(axis=1, keepdims=True)
-    a = a - np.sum(counts * a, axis=1, keepdims=True) / total
-    b = b - np.sum(counts * b, axis=1, keepdims=True) / total
-    spread = np.sum(counts * a**2, axis=1) * np.sum(counts * b**2, axis=1)
-    return _quotient(np.sum(counts * a * b, axis=1), np.sqrt(spread))
-
-
-def _quotient(top: Floats, bottom: Floats) -> Floats:
-    """NaN where the divisor is 0."""
-    return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
+    return np.bincount(flat, minlength=size * len(block)).reshape(len(block), size)
 
 
 def _placements(of: Floats, among: Floats) -> Floats:
     """For each value, the share of the others below it, a tie counting one half."""
     below = np.searchsorted(among, of, side="left") + np.searchsorted(among, of, side="right")
     return below / (2 * len(among))
-
-
-#: metric -> what prepares its value for (resamples, N) counts
-_WEIGHTED: dict[Callable[..., Any], Callable[[NDArray[Any], NDArray[Any]], Callable[[Floats], Floats]]] = {
-    auroc: _areas,
-    aupr: _average_precisions,
-    pearson: _correlations,
-    spearman: _rank_correlations,
-}

@@ -1,6 +1,6 @@
-"""Learning-rate schedules: functions of the step number, from 0, to a factor of the peak learning rate.
+"""Learning-rate schedules: functions from the step number, from 0, to a factor of the peak learning rate.
 
-All can be pickled, and with them the options of a training that is to run in another process.
+All can be pickled, so that training options can be sent to another process.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-#: step -> factor of the peak learning rate
+#: Step -> factor of the peak learning rate.
 Schedule: TypeAlias = Callable[[int], float]
 
 
 def constant() -> Schedule:
-    """Always 1."""
+    """Constant schedule: always 1."""
     return constant_factor
 
 
@@ -25,7 +25,7 @@ def constant_factor(step: int) -> float:
 
 
 def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: float = 1e-3) -> Schedule:
-    """A linear rise from ``start`` to 1 over the first ``warmup`` of steps, then half a cosine to ``end``.
+    """One-cycle: a linear rise from ``start`` to 1 in the first ``warmup`` of steps, then half a cosine to ``end``.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def one_cycle_factor(step: int, *, rise: int, total: int, start: float, end: flo
 
 
 def step_decay(every: int, factor: float = 0.1) -> Schedule:
-    """Times ``factor`` after each ``every`` steps: factor^floor(step / every).
+    """Step decay: factor^floor(step / every).
 
     Raises
     ------
@@ -69,7 +69,7 @@ def step_decay_factor(step: int, *, every: int, factor: float) -> float:
 
 
 def cosine(total: int, *, end: float = 0.0) -> Schedule:
-    """Half a cosine from 1 at step 0 to ``end`` at step ``total``, and ``end`` from there on.
+    """Cosine decay from 1 at step 0 to ``end`` at step ``total``, and ``end`` after that.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def cosine_factor(step: int, *, total: int, end: float) -> float:
 
 
 def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> Schedule:
-    """A linear rise from ``start`` to 1 over the first ``steps``, then another schedule from its own step 0.
+    """Warm-up: a linear rise from ``start`` to 1 over the first ``steps``, then another schedule from its step 0.
 
     Step k of the rise has the factor start + (1 - start) (k + 1) / (steps + 1), so that the first step
     moves too.
@@ -127,7 +127,7 @@ def warm_up_factor(step: int, *, steps: int, then: Schedule, start: float) -> fl
 
 
 class ReduceOnPlateau:
-    """A lower rate once a score has stopped falling; tell it the score once an epoch.
+    """Reduce the rate when a score stops improving; ``report`` the score once an epoch.
 
     The factor begins at 1. When the score has not been below best - threshold |best| for more than
     ``patience`` reports in a row, the factor is multiplied by ``factor``, and the next ``cooldown`` reports
@@ -173,19 +173,23 @@ class ReduceOnPlateau:
             raise ValueError(
                 f"ReduceOnPlateau expects threshold >= 0 and 0 <= least <= 1, got {threshold} and {least}"
             )
-        self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.cooldown, self.least, self.maximise = cooldown, least, maximise
+        self.factor = factor
+        self.patience = patience
+        self.threshold = threshold
+        self.cooldown = cooldown
+        self.least = least
+        self.maximise = maximise
         self.current = 1.0
         self.best: float | None = None
         self.bad_reports = self.resting = 0
 
     def __call__(self, step: int) -> float:
-        """The present factor."""
+        """The current factor."""
         return self.current
 
     @property
     def state(self) -> dict[str, float | int | None]:
-        """What it remembers of the scores; assign it to take up where another left off."""
+        """The memory of past scores; assign it to continue from another schedule."""
         return {
             "current": self.current,
             "best": self.best,
@@ -195,8 +199,10 @@ class ReduceOnPlateau:
 
     @state.setter
     def state(self, values: Mapping[str, Any]) -> None:
-        self.current, self.best = values["current"], values["best"]
-        self.bad_reports, self.resting = values["bad_reports"], values["resting"]
+        self.current = values["current"]
+        self.best = values["best"]
+        self.bad_reports = values["bad_reports"]
+        self.resting = values["resting"]
 
     def _improves(self, score: float) -> bool:
         if self.best is None:
@@ -205,14 +211,16 @@ class ReduceOnPlateau:
         return score > self.best + margin if self.maximise else score < self.best - margin
 
     def report(self, score: float) -> float:
-        """Take in a score; the factor from now on. NaN is no improvement."""
+        """Record a score and return the new factor. NaN is no improvement."""
         improved = self._improves(score)
         if improved:
             self.best = score
         self.bad_reports = 0 if improved else self.bad_reports + 1
         if self.resting > 0:
-            self.resting, self.bad_reports = self.resting - 1, 0
+            self.resting -= 1
+            self.bad_reports = 0
         if self.bad_reports > self.patience:
             self.current = max(self.current * self.factor, self.least)
-            self.resting, self.bad_reports = self.cooldown, 0
+            self.resting = self.cooldown
+            self.bad_reports = 0
         return self.current

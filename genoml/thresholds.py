@@ -1,4 +1,4 @@
-"""The score from which on an example is called positive, chosen on held-out data."""
+"""Decision thresholds: the score at which an example is called positive, chosen on held-out data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 def choose_threshold(
     predictions: ArrayLike, targets: ArrayLike, criterion: Criterion = "f1", *, at_least: float | None = None
 ) -> float:
-    """The best threshold t for these data, a prediction >= t being called positive.
+    """Choose the best threshold t for these data; a prediction >= t is called positive.
 
     - ``"f1"``, ``"mcc"``: the greatest F1, or Matthews correlation;
     - ``"precision"``: the greatest recall among thresholds whose precision is ``at_least`` that;
@@ -70,13 +70,14 @@ def choose_threshold(
         )
     if best + 1 == len(thresholds) or not np.isfinite(thresholds[best + 1]):
         return float(thresholds[best])
-    upper, lower = float(thresholds[best]), float(thresholds[best + 1])
+    upper = float(thresholds[best])
+    lower = float(thresholds[best + 1])
     middle = lower + (upper - lower) / 2
     return middle if lower < middle <= upper else upper
 
 
 def score_calls(predictions: ArrayLike, targets: ArrayLike, threshold: float = 0.5) -> dict[str, Any]:
-    """What the calls at one threshold are worth.
+    """Metrics of the calls at one threshold.
 
     Returns
     -------
@@ -91,7 +92,9 @@ def score_calls(predictions: ArrayLike, targets: ArrayLike, threshold: float = 0
     """
     scores, labels = host_binary("score_calls", predictions, targets)
     cells = np.asarray(confusion_matrix(scores, labels, threshold))
-    called, actual, right = cells.sum(axis=0), cells.sum(axis=1), np.diag(cells)
+    called = cells.sum(axis=0)
+    actual = cells.sum(axis=1)
+    right = np.diag(cells)
 
     def share(part: float, whole: float) -> float:
         return float(part / whole) if whole else float("nan")
@@ -109,9 +112,11 @@ def score_calls(predictions: ArrayLike, targets: ArrayLike, threshold: float = 0
 
 
 def _values(criterion: Criterion, true: Floats, false: Floats, at_least: float) -> Floats:
-    """What is to be greatest, for each threshold from the top; -inf where it is not allowed."""
-    positives, negatives = true[-1], false[-1]
-    precision, recall = true / (true + false), true / positives
+    """The criterion to maximise, at each threshold from the highest; -inf if it is not allowed."""
+    positives = true[-1]
+    negatives = false[-1]
+    precision = true / (true + false)
+    recall = true / positives
     if criterion == "f1":
         value: Floats = 2.0 * true / (true + false + positives)
     elif criterion == "mcc":

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 from genoml.backend import Backend
 from genoml.checkpoint import CheckpointError, host_weights, load_weights, save_weights
 from genoml.nn import BatchNorm1D, Conv1D, Dense, GlobalMaxPool1D, Layer, Sequential
+from genoml.nn.base import Pass
 
 
 def model(seed: int = 0, filters: int = 3, backend: str | Backend | None = None) -> Layer:
@@ -31,7 +32,7 @@ def saved(tmp_path: Path) -> Path:
 
 def test_parameters_and_state_come_back_bit_by_bit_on_every_backend(tmp_path: Path, backend: Backend) -> None:
     layer = model(seed=1, backend=backend)
-    layer.vjp(backend.asarray(np.random.default_rng(0).random((4, 4, 9)), "float32"), training=True)
+    layer.vjp(backend.asarray(np.random.default_rng(0).random((4, 4, 9)), "float32"), Pass(training=True))
     save_weights(tmp_path / "w.safetensors", layer)
     loaded = model(seed=2, backend=backend)
     load_weights(tmp_path / "w.safetensors", loaded)

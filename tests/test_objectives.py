@@ -12,7 +12,7 @@ from genoml import losses
 from genoml.backend import Backend
 from genoml.calibration import Calibration
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
-from genoml.objectives import BinaryClassification, Counts, MultiClassification, Objective, Regression
+from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Regression
 
 RNG = np.random.default_rng(3)
 OUTPUTS = RNG.standard_normal((8, 2))

@@ -15,7 +15,7 @@ from array_api_compat import device as device_of
 from genoml import get_backend, testing
 from genoml.backend import Backend, use_backend
 from genoml.losses import binary_cross_entropy_with_logits
-from genoml.nn.base import Gradient, Layer, Parameter, State, expect_shape
+from genoml.nn.base import EVALUATION, Gradient, Layer, Parameter, Pass, State, expect_shape
 from genoml.random import constant, normal
 from genoml.testing import LayerCase, check_gradients, check_layer, check_loss
 from support.backends import StrictBackend
@@ -32,12 +32,12 @@ class Scale(Layer):
     def initial_params(self) -> Any:
         return {"weights": normal((3,), 1.0)}
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
+    def vjp(self, x: Any, run: Pass = EVALUATION) -> Any:
         expect_shape("Scale", x, x.ndim == 2 and x.shape[1] == 3, "(batch, 3)")
         weights = self.weights
 
-        def pullback(grad: Any, *, need_x: bool = True) -> Any:
-            grads = {"weights": array_namespace(x).sum(grad * x, axis=0)}
+        def pullback(grad: Any, *, need_x: bool = True, need_params: bool = True) -> Any:
+            grads = {"weights": array_namespace(x).sum(grad * x, axis=0)} if need_params else {}
             return (grad * weights if need_x else None), grads
 
         return x * weights, pullback
@@ -50,11 +50,13 @@ def altered(
     """Scale with another output or another pullback."""
 
     class Faulty(Scale):
-        def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
-            y, back = super().vjp(x, training=training, step=step)
+        def vjp(self, x: Any, run: Pass = EVALUATION) -> Any:
+            y, back = super().vjp(x, run)
 
-            def pullback(grad: Any, *, need_x: bool = True) -> Any:
-                return change_pullback(self, x, grad, need_x, back(grad, need_x=need_x))
+            def pullback(grad: Any, *, need_x: bool = True, need_params: bool = True) -> Any:
+                return change_pullback(
+                    self, x, grad, need_x, back(grad, need_x=need_x, need_params=need_params)
+                )
 
             return change_y(self, x, y), pullback
 
@@ -134,13 +136,13 @@ class Softmax(Layer):
 
     right: ClassVar[bool]
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
+    def vjp(self, x: Any, run: Pass = EVALUATION) -> Any:
         expect_shape("Softmax", x, x.ndim == 2, "(batch, classes)")
         xp = array_namespace(x)
         e = xp.exp(x - xp.max(x, axis=1, keepdims=True))
         y = e / xp.sum(e, axis=1, keepdims=True)
 
-        def pullback(grad: Any, *, need_x: bool = True) -> Any:
+        def pullback(grad: Any, *, need_x: bool = True, need_params: bool = True) -> Any:
             inner = xp.sum(grad * y, axis=1, keepdims=True)
             wrong = grad - xp.mean(grad, axis=1, keepdims=True)
             return (y * (grad - inner if self.right else wrong) if need_x else None), {}
@@ -302,10 +304,10 @@ def test_a_state_that_loses_its_dtype_is_caught() -> None:
         def initial_state(self) -> Any:
             return {"seen": constant((3,), 0.0)}
 
-        def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
-            if training:
+        def vjp(self, x: Any, run: Pass = EVALUATION) -> Any:
+            if run.training:
                 self.seen = self.seen + np.ones(3, np.float64)
-            return super().vjp(x, training=training, step=step)
+            return super().vjp(x, run)
 
     with pytest.raises(AssertionError, match="seen is float64, expected float32"):
         check_layer(case_of(Counting), backend=NUMPY)
@@ -331,11 +333,11 @@ def test_a_pullback_that_depends_on_the_memory_layout_is_caught() -> None:
 class Unchecked(Scale):
     """Takes whatever broadcasts."""
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
+    def vjp(self, x: Any, run: Pass = EVALUATION) -> Any:
         weights = self.weights
-        back = lambda grad, *, need_x=True: (  # noqa: E731
+        back = lambda grad, *, need_x=True, need_params=True: (  # noqa: E731
             grad * weights if need_x else None,
-            {"weights": np.sum(grad * x, axis=0)},
+            {"weights": np.sum(grad * x, axis=0)} if need_params else {},
         )
         return x * weights, back
 
@@ -431,13 +433,15 @@ class Table(Layer):
         if not array_namespace(x).isdtype(x.dtype, "integral"):
             raise TypeError(f"Table expects integers, got {x.dtype}")
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
+    def vjp(self, x: Any, run: Pass = EVALUATION) -> Any:
         expect_shape("Table", x, x.ndim == 1, "(batch,)")
         xp, weights = array_namespace(x), self.weights
         hits = xp.astype(x[:, None] == xp.arange(5, dtype=x.dtype, device=device_of(x)), weights.dtype)
 
-        def pullback(grad: Any, *, need_x: bool = True) -> Any:
-            return self.change(grad, (None, {"weights": xp.matrix_transpose(hits) @ grad}))
+        def pullback(grad: Any, *, need_x: bool = True, need_params: bool = True) -> Any:
+            return self.change(
+                grad, (None, {"weights": xp.matrix_transpose(hits) @ grad} if need_params else {})
+            )
 
         return hits @ weights, pullback
 

@@ -11,10 +11,9 @@ import pytest
 from genoml import nn
 from genoml.backend import Array, Backend
 from genoml.inference import predict_outputs
-from genoml.nn.base import Layer, Pullback
+from genoml.nn.base import Grads, Layer, Pullback
 from genoml.optim import AdamW
-from genoml.parts import even_ranges, share_out
-from genoml.threads import Threads
+from genoml.parallel import ALONE, Meeting, Part, Threads, even_ranges
 from genoml.train import FitOptions, fit
 from genoml_numpy import NumpyBackend
 from genoml_numpy.twins import products
@@ -26,7 +25,7 @@ def run(model: Layer, x: Array, threads: int) -> dict[str, np.ndarray]:
     """Output, gradients and state of a training step."""
     to_numpy, rng = model.backend.to_numpy, np.random.default_rng(2)
     with Threads(threads, least_input=1, least_work=1) as shared:
-        y, pullback = shared.vjp(model, x, training=True, step=3)
+        y, pullback = shared.vjp(model, x, nn.Pass(training=True, step=3))
         cotangent = model.backend.asarray(rng.standard_normal(tuple(y.shape)), model.dtype)
         grad_x, grads = pullback(cotangent)
     found = {"y": to_numpy(y), "x": to_numpy(grad_x)} | {name: to_numpy(g) for name, g in grads.items()}
@@ -104,10 +103,10 @@ def test_parts_are_even_and_cover_the_batch() -> None:
 class FailsInPart(nn.ReLU):
     """Raises for the part that holds a marked example."""
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: nn.Pass = nn.EVALUATION) -> tuple[Array, Pullback]:
         if (x == 7.0).any():
             raise ArithmeticError("marked")
-        return super().vjp(x, training=training, step=step)
+        return super().vjp(x, run)
 
 
 @pytest.mark.parametrize("marked", [0, 4])
@@ -121,7 +120,7 @@ def test_an_error_in_one_part_reaches_the_caller_and_leaves_nobody_waiting(marke
         np.errstate(all="ignore"),
         pytest.raises(ArithmeticError, match="marked"),
     ):
-        shared.vjp(model, x, training=True)
+        shared.vjp(model, x, nn.Pass(training=True))
     assert threading.active_count() == before
 
 
@@ -129,7 +128,7 @@ def test_an_error_in_one_part_reaches_the_caller_and_leaves_nobody_waiting(marke
 def test_training_is_bitwise_the_same_for_the_same_number_of_threads(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genoml.threads.LEAST_INPUT", 1)
+    monkeypatch.setattr("genoml.parallel.threads.LEAST_INPUT", 1)
     monkeypatch.setattr(Threads.__init__, "__kwdefaults__", {"least_input": 1, "least_work": 1})
 
     def weights(count: int) -> dict[str, np.ndarray]:
@@ -177,6 +176,49 @@ def test_the_gradient_of_large_dense_weights_is_made_once() -> None:
         assert_same(model, x, threads)
 
 
+def test_shares_of_a_gradient_made_once_are_true_shares_for_whoever_reads_them() -> None:
+    class Tied(nn.Sequential):
+        """Both layers have the same weights, whose gradient is the sum of the two."""
+
+        def vjp(self, x: Array, run: nn.Pass = nn.EVALUATION) -> tuple[Array, Pullback]:
+            y, back = super().vjp(x, run)
+
+            def pullback(grad: Array, **needs: bool) -> Grads:
+                grad_x, grads = back(grad, **needs)
+                both = grads["0.weights"] + grads["1.weights"]
+                return grad_x, {
+                    "0.weights": both,
+                    "1.weights": 0.0 * both,
+                    **{name: value for name, value in grads.items() if name.endswith("bias")},
+                }
+
+            return y, pullback
+
+    x = np.random.default_rng(0).standard_normal((5, 600))
+    place = {"dtype": "float64"}
+    for threads in (2, 3):
+        assert_same(lambda: Tied([nn.Dense(600, 600, **place), nn.Dense(600, 600, **place)]), x, threads)
+
+
+def test_a_mask_is_cut_with_its_batch() -> None:
+    model, x = nn.LSTM(3, 4, dtype="float64"), np.random.default_rng(0).standard_normal((4, 5, 3))
+    mask = np.arange(5)[None, :] < np.array([5, 2, 1, 4])[:, None]
+    with Threads(2, least_input=1, least_work=1) as shared:
+        y, _ = shared.vjp(model, x, nn.Pass(mask=mask))
+    np.testing.assert_allclose(y, model(x, mask=mask), rtol=1e-12)
+
+
+def test_a_part_knows_its_rows_of_the_whole_batch() -> None:
+    part = Part(1, ((2, 5),), 7, Meeting(2))
+    assert (part.size(3), part.rows(3), part.is_first) == (7, ((2, 5),), False)
+    twice = part.twice()
+    assert (twice.size(6), twice.rows(6)) == (14, ((2, 5), (9, 12)))
+    whole = Part()
+    assert (whole.size(3), whole.rows(3), whole.is_first) == (3, ((0, 3),), True)
+    assert (whole.twice().size(6), whole.twice().rows(6)) == (6, ((0, 6),))
+    np.testing.assert_array_equal(whole.sum(np.ones(2)), [1.0, 1.0])
+
+
 def test_what_can_be_divided_is_shared_out_among_idle_threads() -> None:
     met = threading.Barrier(3, timeout=10)
     found: list[tuple[int, int]] = []
@@ -185,8 +227,8 @@ def test_what_can_be_divided_is_shared_out_among_idle_threads() -> None:
         met.wait()  # all three at once, or not at all
         found.append((start, stop))
 
-    with Threads(3):
-        share_out(work, 10, least=2)
+    with Threads(3) as shared:
+        shared.workers.share_out(work, 10, least=2)
     assert sorted(found) == even_ranges(10, 3)
 
 
@@ -196,11 +238,12 @@ def test_nothing_is_shared_out_without_idle_threads_or_below_the_least() -> None
     def work(start: int, stop: int) -> None:
         found.append((start, stop))
 
-    share_out(work, 10)
-    with Threads(3):
-        share_out(work, 10, least=6)
-        share_out(lambda *range_: share_out(work, range_[1] - range_[0]), 3)  # the helpers have no helpers
-    assert found == [(0, 10), (0, 10), (0, 1), (0, 1), (0, 1)]
+    ALONE.share_out(work, 10)
+    with Threads(3) as shared:
+        shared.workers.share_out(work, 10, least=6)
+        # the helpers have no helpers: they would wait for one another
+        shared.workers.share_out(lambda *_: shared.workers.share_out(work, 7), 3)
+    assert found == [(0, 10), (0, 10), (0, 7), (0, 7), (0, 7)]
 
 
 def test_a_failure_in_an_idle_thread_reaches_the_caller() -> None:
@@ -208,8 +251,10 @@ def test_a_failure_in_an_idle_thread_reaches_the_caller() -> None:
         if start:
             raise ArithmeticError("in a helper")
 
-    with Threads(2), pytest.raises(ArithmeticError, match="in a helper"):
-        share_out(work, 2)
+    with Threads(2) as shared:
+        for _ in range(2):  # the threads are free again after a failure
+            with pytest.raises(ArithmeticError, match="in a helper"):
+                shared.workers.share_out(work, 2)
 
 
 def test_one_long_sequence_is_attended_to_head_by_head_on_all_threads() -> None:
@@ -224,9 +269,9 @@ def test_an_update_of_adam_is_the_same_on_any_number_of_threads() -> None:
     found = []
     for threads in (1, 2, 3):
         params, optimizer = {"weights": param}, AdamW(0.1, weight_decay=0.1)
-        with Threads(threads):
+        with Threads(threads) as shared:
             for _ in range(2):
-                optimizer.update(params, {"weights": grad})
+                optimizer.update(params, {"weights": grad}, workers=shared.workers)
         found.append(params["weights"])
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])

@@ -13,12 +13,21 @@ from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.models import build_model
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Exp, GlobalMaxPool1D, Layer, Parallel, Sequential
-from genoml.nn.base import Pullback
+from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
 from genoml.objectives import BinaryClassification
 from genoml.optim import SGD, AdamW
+from genoml.parallel import Workers
 from genoml.schedules import one_cycle
-from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, NotFiniteError, Trainer, first_not_finite, fit
-from genoml.train.steps import Batch
+from genoml.train import (
+    ASYNCHRONOUS_INTERVAL,
+    FitOptions,
+    NotFiniteError,
+    Steps,
+    Trainer,
+    first_not_finite,
+    fit,
+)
+from genoml.train.step import Batch
 from genoml_numpy import NumpyBackend
 from support.planted import planted_data
 
@@ -157,9 +166,9 @@ def test_the_callback_hears_of_every_example_once() -> None:
 def step_of(options: FitOptions, data: SequenceData) -> tuple[float, dict[str, np.ndarray]]:
     """Loss and weights after one step on all the data."""
     model = small_model()
-    trainer = Trainer(model, data, None, options)
-    trainer.run_step(trainer.batch(0, np.arange(len(data))))
-    return trainer.read_losses()[0], weights(model)
+    steps = Steps(model, data, options)
+    steps.run(steps.batch(0, np.arange(len(data))))
+    return steps.read_losses()[0], weights(model)
 
 
 def test_a_step_is_one_update_with_the_gradient_of_the_loss() -> None:
@@ -168,7 +177,7 @@ def test_a_step_is_one_update_with_the_gradient_of_the_loss() -> None:
     loss, found = step_of(small_options(optimizer=SGD(0.1), augmentation=plain), data)
     model = small_model()
     x = np.eye(4, dtype=np.float32)[data.codes].transpose(0, 2, 1)
-    logits, pullback = model.vjp(x, training=True, step=0)
+    logits, pullback = model.vjp(x, Pass(training=True, step=0))
     expected, grad = binary_cross_entropy_with_logits(logits, data.targets)
     _, grads = pullback(grad)
     assert loss == pytest.approx(float(expected), rel=1e-6)
@@ -259,10 +268,10 @@ class Poison(Layer):
         super().__init__()
         self.at, self.gradient = at, gradient
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        bad = training and step == self.at
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        bad = run.training and run.step == self.at
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (grad * np.float32(np.nan) if bad and self.gradient else grad), {}
 
         return (x * np.float32(np.nan) if bad and not self.gradient else x), pullback
@@ -291,13 +300,13 @@ def weights_before(step: int, backend: Backend | None = None) -> dict[str, np.nd
     model = poisoned(-1, backend=backend)
     trainer = Trainer(model, planted_data(160, 20), None, small_options(epochs=2))
     seen: list[dict[str, np.ndarray]] = []
-    step_once = trainer.run_step
+    step_once = trainer.steps.run
 
     def noted(batch: Batch) -> None:
         seen.append(weights(model))
         step_once(batch)
 
-    trainer.run_step = noted  # type: ignore[method-assign]
+    trainer.steps.run = noted  # type: ignore[method-assign]
     trainer.run()
     return seen[step]
 
@@ -405,10 +414,10 @@ def test_an_interrupt_in_the_first_epoch_leaves_the_weights_of_the_last_finite_l
 
 def test_an_interrupt_amid_an_update_does_not_leave_half_of_it() -> None:
     class Interrupted(AdamW):
-        def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+        def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
             if self.steps == 8 and name == "dense.weights":
                 raise KeyboardInterrupt
-            return super().step_one(name, param, grad, decay)
+            return super().step_one(name, param, grad, decay, workers)
 
     model = poisoned(-1)
     history = fit(model, planted_data(160, 20), options=small_options(optimizer=Interrupted(0.03)))

@@ -21,11 +21,10 @@ from genoml.nn import (
     Sequential,
     information_penalty,
 )
-from genoml.objectives import Counts, MultiClassification, Regression
 from genoml.optim import SGD, AdamW
 from genoml.schedules import ReduceOnPlateau
 from genoml.sequence import base_codes
-from genoml.train import FitOptions, fit
+from genoml.train import Counts, FitOptions, MultiClassification, Regression, fit
 from support.planted import planted_data
 
 MOTIF = "TGACTCAT"

@@ -20,7 +20,7 @@ from benchmarks.speed.sides import DECAY, RATE
 from genoml.data import SequenceData
 from genoml.objectives import BinaryClassification
 from genoml.optim import AdamW
-from genoml.threads import Threads
+from genoml.parallel import Threads
 from genoml.train import FitOptions, fit
 
 

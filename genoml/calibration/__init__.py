@@ -1,9 +1,9 @@
-"""Whether probabilities mean what they say, and how to make them.
+"""Calibration of probabilities: measures of it, and corrections of logits.
 
-``reliability_curve``, ``brier_score``, ``brier_decomposition`` and ``expected_calibration_error`` measure it;
-``fit_temperature`` and ``fit_platt`` learn from held-out logits a :class:`Calibration`, and ``prior_shift``
-corrects logits that were learned from classes of other shares. All compute on the host, in float64: move
-device arrays over with ``get_backend().to_numpy`` first.
+``reliability_curve``, ``brier_score``, ``brier_decomposition`` and ``expected_calibration_error`` measure calibration;
+``fit_temperature`` and ``fit_platt`` learn a :class:`Calibration` from held-out logits; ``prior_shift`` corrects logits
+for other class proportions than those of training. All compute on the host, in float64: convert device arrays with
+``get_backend().to_numpy`` first.
 """
 
 from genoml.calibration.reliability import (

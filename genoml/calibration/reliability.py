@@ -1,4 +1,4 @@
-"""Predicted probabilities against observed shares: the reliability curve, Brier's score, calibration error."""
+"""Measures of calibration: reliability curve, Brier score, expected calibration error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Strategy = Literal["uniform", "quantile"]
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Points of a reliability diagram, one for each bin that holds a prediction, in ascending order.
+    """Points of a reliability diagram, one for each non-empty bin, in ascending order.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def reliability_curve(
     *,
     level: float = 0.95,
 ) -> ReliabilityCurve:
-    """How often an event happens, against how often it was said to happen.
+    """Reliability curve: the observed share of positives against the predicted probability, by bins.
 
     Bin b holds the probabilities in (edge_b, edge_(b+1)], the first one also its lower edge. Of its n
     examples k are positive; Wilson's interval of the share is, with z the normal quantile of ``level``,
@@ -97,7 +97,7 @@ def reliability_curve(
 
 
 def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
-    """Mean squared distance of the probabilities p from the outcomes y: mean (p - y)^2, 0 at best.
+    """Brier score: the mean squared error of the probabilities, mean (p - y)^2; 0 at best.
 
     To say the share of positives s for every example scores s (1 - s): 0.0099 at 1 %. Compare a score with
     that number, not with 0.25.
@@ -122,7 +122,7 @@ def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class BrierDecomposition:
-    """score = reliability - resolution + uncertainty + within_bins.
+    """Decomposition of the Brier score: score = reliability - resolution + uncertainty + within_bins.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class BrierDecomposition:
 def brier_decomposition(
     probabilities: ArrayLike, targets: ArrayLike, bins: int | None = 10, strategy: Strategy = "quantile"
 ) -> BrierDecomposition:
-    """Brier's score as reliability - resolution + uncertainty.
+    """Decompose the Brier score as reliability - resolution + uncertainty.
 
     Parameters
     ----------
@@ -177,9 +177,11 @@ def brier_decomposition(
         groups = len(values)
     else:
         edges = _edges("brier_decomposition", p, bins, strategy)
-        which, groups = np.searchsorted(edges[1:-1], p, side="left"), len(edges) - 1
+        which = np.searchsorted(edges[1:-1], p, side="left")
+        groups = len(edges) - 1
     mean, observed, count = _grouped(p, positive, which, groups)
-    share, weight = positive.mean(), count / len(p)
+    share = positive.mean()
+    weight = count / len(p)
     score = float(np.mean(np.square(p - positive)))
     reliability = float(weight @ np.square(mean - observed))
     resolution = float(weight @ np.square(observed - share))
@@ -192,7 +194,7 @@ def brier_decomposition(
 def expected_calibration_error(
     probabilities: ArrayLike, targets: ArrayLike, bins: int = 15, strategy: Strategy = "uniform"
 ) -> float:
-    """Mean distance of the mean prediction from the observed share, bins weighted by their examples.
+    """Expected calibration error: the mean of |mean prediction - observed share| over bins, weighted by examples.
 
         ECE = sum_b (n_b / N) |observed_b - mean prediction_b|
 
@@ -219,7 +221,7 @@ def expected_calibration_error(
 def host_probabilities(
     function: str, probabilities: ArrayLike, targets: ArrayLike
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Probabilities and which are positives, flat and in float64; ValueError where they are not that."""
+    """Probabilities, float64, and whether each is a positive; both flat. ValueError if they are not valid."""
     p, positive = host_binary(function, probabilities, targets)
     if not len(p):
         raise ValueError(f"{function} expects at least one prediction, got none")
@@ -244,18 +246,19 @@ def _edges(function: str, p: Floats, bins: int, strategy: Strategy) -> Floats:
 def _grouped(
     p: Floats, positive: NDArray[np.bool_], which: NDArray[np.int64], groups: int
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Mean prediction, share of positives and size of each group that has a member."""
+    """Mean prediction, share of positives and size of each non-empty group."""
     count = np.bincount(which, minlength=groups)
-    held = count > 0
-    count = count[held]
-    total = np.bincount(which, weights=p, minlength=groups)[held]
-    found = np.bincount(which, weights=positive, minlength=groups)[held]
-    return total / count, found / count, count
+    nonempty = count > 0
+    count = count[nonempty]
+    total = np.bincount(which, weights=p, minlength=groups)[nonempty]
+    positives = np.bincount(which, weights=positive, minlength=groups)[nonempty]
+    return total / count, positives / count, count
 
 
 def _wilson(share: Floats, count: NDArray[np.int64], z: float) -> tuple[Floats, Floats]:
     middle = count * share + z**2 / 2
     half = z * np.sqrt(count * share * (1.0 - share) + z**2 / 4)
-    low, high = (middle - half) / (count + z**2), (middle + half) / (count + z**2)
-    # of none, or of all, the interval begins, or ends, exactly there
+    low = (middle - half) / (count + z**2)
+    high = (middle + half) / (count + z**2)
+    # at a share of 0 or 1 the interval ends exactly there
     return np.where(share == 0.0, 0.0, low), np.where(share == 1.0, 1.0, high)

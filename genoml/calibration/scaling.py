@@ -1,4 +1,4 @@
-"""Calibration of logits: temperature scaling, Platt's scaling, and the correction of a prior."""
+"""Calibration of logits: temperature scaling, Platt scaling, and correction of the prior."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genoml.curves import host_binary
+from genoml.ops.activations import sigmoid, softmax, softplus
 
 Floats = NDArray[np.float64]
 
-#: the slopes 1 / T that a temperature is sought among
+#: Range of the slope 1 / T in which a temperature is sought.
 _SLOPES = (0.01, 100.0)
-#: of Platt's scaling, which keeps the order of the logits
+#: Least slope of Platt scaling, which keeps the order of the logits.
 _LEAST_SLOPE = 1e-6
-#: of a step relative to the slope: the least that float64 can tell
+#: Least step relative to the slope, near the precision of float64.
 _TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """logit -> slope * logit + offset, by which probabilities come to mean what they say.
+    """A calibration of logits: logit -> slope * logit + offset.
 
     Attributes
     ----------
@@ -44,16 +45,16 @@ class Calibration:
 
     @property
     def temperature(self) -> float:
-        """T of softmax(logits / T)."""
+        """The temperature T of softmax(logits / T)."""
         return 1.0 / self.slope
 
     def __call__(self, logits: ArrayLike) -> Floats:
-        """The calibrated logits, of the same shape, in float64."""
+        """Calibrate logits; the result has the same shape, in float64."""
         return self.slope * np.asarray(logits, np.float64) + self.offset
 
 
 def log_odds(prior: float) -> float:
-    """log(prior / (1 - prior)).
+    """The log-odds of a prior: log(prior / (1 - prior)).
 
     Raises
     ------
@@ -66,7 +67,7 @@ def log_odds(prior: float) -> float:
 
 
 def prior_shift(logits: ArrayLike, trained_prior: float, true_prior: float) -> Floats:
-    """Logits as they would be if the classes had been seen in their true shares.
+    """Correct logits for the true prior of the positives, if training had another.
 
         logit' = logit - log(q / (1 - q)) + log(s / (1 - s))
 
@@ -101,7 +102,7 @@ def prior_shift(logits: ArrayLike, trained_prior: float, true_prior: float) -> F
 
 
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> Calibration:
-    """The temperature T at which the logits / T have the smallest cross-entropy on held-out data.
+    """Temperature scaling: the T for which logits / T have the smallest cross-entropy on held-out data.
 
     With s = 1 / T the cross-entropy mean [log sum_k exp(s z_k) - s z_y] is convex in s; its derivative is the
     mean of (expected logit - logit of the true class), its second derivative the mean variance of the logits
@@ -135,10 +136,10 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> Calibration:
     Guo et al. (2017), On calibration of modern neural networks, arXiv:1706.04599, sec. 4.2.
     """
     z, true = _classes(logits, targets)
+    shifted = z - z.max(axis=1, keepdims=True)
 
     def derivatives(slope: float) -> tuple[float, float]:
-        share = np.exp(slope * (z - z.max(axis=1, keepdims=True)))
-        share /= share.sum(axis=1, keepdims=True)
+        share = softmax(slope * shifted, axis=1)
         mean = np.sum(share * z, axis=1)
         variance = np.sum(share * np.square(z - mean[:, None]), axis=1)
         return float(np.mean(mean - true)), float(np.mean(variance))
@@ -147,7 +148,7 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> Calibration:
 
 
 def fit_platt(logits: ArrayLike, targets: ArrayLike) -> Calibration:
-    """Platt's scaling: the slope and offset with the smallest cross-entropy on held-out data.
+    """Platt scaling: the slope and offset with the smallest cross-entropy on held-out data.
 
     The labels are drawn towards one another, t_1 = (N_1 + 1) / (N_1 + 2) and t_0 = 1 / (N_0 + 2), which keeps
     the fit finite for examples without an error and for very few. Newton's method with backtracking.
@@ -183,10 +184,11 @@ def fit_platt(logits: ArrayLike, targets: ArrayLike) -> Calibration:
     n_positives = int(positive.sum())
     if n_positives in (0, len(z)):
         raise ValueError(f"fit_platt expects both classes, got {n_positives} positives of {len(z)}")
-    high, low = (n_positives + 1) / (n_positives + 2), 1 / (len(z) - n_positives + 2)
+    high = (n_positives + 1) / (n_positives + 2)
+    low = 1 / (len(z) - n_positives + 2)
     labels = np.where(positive, high, low)
     design = np.stack([z, np.ones_like(z)], axis=1)
-    # from slope 0, where no probability is so near 0 or 1 that the curvature vanishes
+    # start at slope 0, where no probability is near 0 or 1, so that the curvature does not vanish
     slope, offset = _newton(design, labels, np.array([0.0, log_odds(labels.mean())]))
     if slope < _LEAST_SLOPE:
         slope = _LEAST_SLOPE
@@ -195,20 +197,22 @@ def fit_platt(logits: ArrayLike, targets: ArrayLike) -> Calibration:
 
 
 def _newton(design: Floats, labels: Floats, start: Floats, fixed: Floats | None = None) -> Floats:
-    """The minimum of the cross-entropy over the coefficients of the columns of ``design``."""
+    """Minimise the cross-entropy over the coefficients of the columns of ``design``, by Newton's method."""
     base = np.zeros(len(design)) if fixed is None else fixed
 
     def value(at: Floats) -> float:
         logits = base + design @ at
-        return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
+        return float(np.mean(softplus(logits) - labels * logits))
 
-    coefficients, best = start, value(start)
+    coefficients = start
+    best = value(start)
     for _ in range(100):
-        p = 1.0 / (1.0 + np.exp(-np.clip(base + design @ coefficients, -700.0, 700.0)))
+        p = sigmoid(base + design @ coefficients)
         gradient = design.T @ (p - labels) / len(design)
         curvature = (design * (p * (1.0 - p))[:, None]).T @ design / len(design)
         step = np.linalg.solve(curvature + 1e-12 * np.eye(len(start)), gradient)
-        share, rounding = 1.0, 1e-14 * (1.0 + abs(best))
+        share = 1.0  # of the full step
+        rounding = 1e-14 * (1.0 + abs(best))
         least = 1e-4 * float(gradient @ step)
         while share > 1e-10 and value(coefficients - share * step) > best - share * least + rounding:
             share /= 2
@@ -222,7 +226,7 @@ def _newton(design: Floats, labels: Floats, start: Floats, fixed: Floats | None 
 
 
 def _root(derivatives: Callable[[float], tuple[float, float]], low: float, high: float) -> float:
-    """Where an increasing function is 0, from its value and slope; an end where there is no such place."""
+    """The zero of an increasing function, by guarded Newton steps; an end of the range if there is none."""
     if derivatives(low)[0] >= 0.0:
         return low
     if derivatives(high)[0] <= 0.0:
@@ -240,8 +244,9 @@ def _root(derivatives: Callable[[float], tuple[float, float]], low: float, high:
 
 
 def _classes(logits: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
-    """The logits (N, classes), two of them for a binary label, and the logit of each example's class."""
-    given, labels = np.asarray(logits), np.asarray(targets)
+    """The logits (N, classes), two for a binary label, and the logit of each example's true class."""
+    given = np.asarray(logits)
+    labels = np.asarray(targets)
     if given.ndim == 2 and given.shape[1] > 1:
         if labels.shape != given.shape or np.any((labels != 0) & (labels != 1)) or np.any(labels.sum(1) != 1):
             raise ValueError(

@@ -1,7 +1,7 @@
-"""What is wrong with a file of weights or a checkpoint."""
+"""The error of files of weights and of checkpoints."""
 
 from __future__ import annotations
 
 
 class CheckpointError(ValueError):
-    """A file of weights or of a training state that is damaged, does not fit, or cannot be written."""
+    """Raised if a file of weights or a training state is damaged, does not fit, or cannot be written."""

@@ -1,4 +1,4 @@
-"""Opening what may come from anyone: plain files only, never a link, a device or a pipe."""
+"""Safe opening of untrusted files: plain files only, never a link, a device or a pipe."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-#: neither follow a link nor wait for the other end of a pipe
+#: Do not follow a link, and do not wait for the other end of a pipe.
 _FLAGS = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 )
 
 
 class NotPlainError(ValueError):
-    """A link, device, pipe or folder where a file is expected, or a file that is too large."""
+    """Raised for a link, device, pipe or folder in place of a file, or a file that is too large."""
 
 
 @contextmanager
 def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
-    """The file, open for reading, and its size in bytes.
+    """Open a plain file for reading; yields the file and its size in bytes.
 
     Raises
     ------
@@ -36,18 +36,18 @@ def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
         raise NotPlainError("it is a symbolic link; expects the file itself")
     handle = os.open(path, _FLAGS)
     with open(handle, "rb") as file:
-        about = os.fstat(handle)
-        if stat.S_ISDIR(about.st_mode):
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
             raise NotPlainError("Is a directory; expects a file")
-        if not stat.S_ISREG(about.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise NotPlainError("it is a device or pipe; expects a file")
-        if about.st_nlink > 1:
+        if status.st_nlink > 1:
             raise NotPlainError("it is a hard link, the same file under another name; copy it")
-        yield file, about.st_size
+        yield file, status.st_size
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """The content of a plain file of at most ``most`` bytes.
+    """Read a plain file of at most ``most`` bytes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Arrays in the safetensors format: opened as plain files only, and no memory taken before shapes are known.
+"""Arrays in the safetensors format, from plain files only; shapes are known before memory is taken.
 
 See https://github.com/huggingface/safetensors, whose library reads and writes them.
 """
@@ -22,15 +22,15 @@ from safetensors.numpy import load, save
 from genoml.checkpoint.errors import CheckpointError
 from genoml.checkpoint.plain import NotPlainError, open_plain
 
-#: bytes of a header, at most: some 30,000 arrays; the library takes 100 MB
+#: The most bytes of a header, enough for about 30,000 arrays; the library allows 100 MB.
 MOST_HEADER = 4 << 20
-#: those of the format that NumPy has too
+#: Dtypes of the format that NumPy has too.
 _DTYPES = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
 
 
 @dataclass(frozen=True)
 class TensorFile:
-    """An open file whose header (with its length, as bytes) is sound; no array has been read."""
+    """An open file with a checked header; no array has been read yet."""
 
     path: Path
     size: int
@@ -41,28 +41,30 @@ class TensorFile:
 
     @property
     def numbers(self) -> int:
-        """How many numbers its arrays hold."""
+        """Total number of elements of its arrays."""
         return sum(map(prod, self.shapes.values()))
 
     def read(self) -> tuple[dict[str, np.ndarray], str]:
-        """The arrays by name, and the sha256 of the whole file."""
+        """Read the arrays by name, and the sha256 of the whole file."""
         self._file.seek(0)
-        content = self._file.read(self.size + 1)  # the library refuses a file that has grown since
+        content = self._file.read(
+            self.size + 1
+        )  # one more, so that the library refuses a file that has grown
         try:
-            found = load(content)
-        except (SafetensorError, ValueError) as error:  # of NumPy: an impossible shape
+            loaded = load(content)
+        except (SafetensorError, ValueError) as error:  # ValueError of NumPy: an impossible shape
             raise _unreadable(self.path, error) from error
-        if {name: value.shape for name, value in found.items()} != self.shapes:
+        if {name: value.shape for name, value in loaded.items()} != self.shapes:
             raise CheckpointError(f"{self.path}: changed while it was read; try again")
-        # in the file's order: the library's differs from call to call; and copied, to lie in memory as any other
-        # array does, which the order of a sum may depend on
-        arrays = {name: found[name].copy() for name in self.shapes}
+        # in the file's order, since the library's varies; copied, so that the memory is aligned as for any other
+        # array, on which the order of a sum may depend
+        arrays = {name: loaded[name].copy() for name in self.shapes}
         return arrays, hashlib.sha256(content).hexdigest()
 
 
 @contextmanager
 def open_tensors(path: Path) -> Iterator[TensorFile]:
-    """Open a file, and check its header against its size.
+    """Open a safetensors file, and check its header against its size.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def _read_header(path: Path, file: BufferedReader, size: int) -> TensorFile:
         raise _unreadable(path, f"{size} bytes, of which the header claims {length}")
     header = file.read(length)
     try:
-        # read, not mapped: a mapped file that another process cuts short ends this one
+        # read, not mapped: truncation of a mapped file by another process would end this one
         with safe_open(path, "numpy", backend="pread") as opened:
             slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
             metadata = opened.metadata() or {}
@@ -102,23 +104,23 @@ def _read_header(path: Path, file: BufferedReader, size: int) -> TensorFile:
 
 
 def _expect_once(members: list[tuple[str, Any]]) -> None:
-    """Raise if a name comes twice, of which readers may take either; the library takes the last array."""
+    """Raise if a name occurs twice, since readers differ in which array they take."""
     if len(dict(members)) < len(members):
         raise ValueError("header: a name comes twice")
 
 
 def _unreadable(path: Path, why: object) -> CheckpointError:
-    # the library quotes the names of a file as they are, line feeds and codes of a terminal too
+    # the library quotes names of the file unchanged, with line feeds and terminal codes
     text = "".join(letter if letter.isprintable() else "?" for letter in str(why)[:200])
     return CheckpointError(f"{path}: not a readable weights file ({text}); train the model again")
 
 
 def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """A file's content; the same arrays give the same bytes.
+    """Content of a safetensors file; the same arrays give the same bytes.
 
     The library orders the arrays, the widest kinds first, then by name; of ``metadata`` it would write more
     than one entry in any order.
     """
     kept = {name: np.asarray(value, order="C") for name, value in arrays.items()}
-    # None for no entry: with no arrays either the library would write broken JSON
+    # None if empty: without arrays and metadata the library would write broken JSON
     return save(kept, dict(metadata) or None)

@@ -1,4 +1,4 @@
-"""``genoml align``."""
+"""``genoml align``: align the sequences of two files."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _side_by_side(records: list[Iterator[FastaRecord]], paths: tuple[str, str]) 
 
 
 def _matrix(given: str | None, first: Pair) -> SubstitutionMatrix:
-    """The matrix asked for, or the one for the first pair."""
+    """The matrix of ``--matrix``, or the default for the first pair."""
     from genoml.io import read_substitution_matrix
     from genoml.sequence.scoring import choose_matrix
 
@@ -129,7 +129,7 @@ def _matrix(given: str | None, first: Pair) -> SubstitutionMatrix:
 
 
 def _checked(pair: Pair, matrix: SubstitutionMatrix, paths: tuple[str, str]) -> Pair:
-    """The pair, once it is known that the matrix has its letters; else the error names file and record."""
+    """Return the pair if the matrix has all its letters; otherwise raise an error with file and record."""
     for record, path in zip(pair, paths, strict=True):
         place = "standard input" if path == "-" else path
         matrix.encode([record.sequence], f"{place}, record {record.id}:")
@@ -142,11 +142,11 @@ def _write_alignments(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str
     if format == "tsv":
         stream.write(_line(*_COLUMNS))
     for number, (query, target) in enumerate(pairs):
-        found = align(query.sequence, target.sequence, **options)
+        alignment = align(query.sequence, target.sequence, **options)
         if format == "tsv":
-            stream.write(_row(query.id, target.id, found))
+            stream.write(_row(query.id, target.id, alignment))
         else:
-            text = found.format(query.id, target.id)
+            text = alignment.format(query.id, target.id)
             stream.write(f"{text}\n".encode() if number == 0 else f"\n\n{text}\n".encode())
 
 
@@ -164,8 +164,10 @@ def _write_scores(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str, An
     stream.write(_line("query", "target", "score"))
     while batch := list(islice(pairs, _BATCH)):
         queries, targets = zip(*batch, strict=True)
-        found = align_scores([one.sequence for one in queries], [one.sequence for one in targets], **options)
-        scores = options["backend"].to_numpy(found).tolist()
+        on_device = align_scores(
+            [query.sequence for query in queries], [target.sequence for target in targets], **options
+        )
+        scores = options["backend"].to_numpy(on_device).tolist()
         stream.writelines(
             _line(query.id, target.id, _number(score))
             for query, target, score in zip(queries, targets, scores, strict=True)

@@ -1,4 +1,4 @@
-"""``genoml config``."""
+"""``genoml config``: print the settings of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``genoml demo``: the whole way from real peaks to a report, with what the package ships."""
+"""``genoml demo``: train on the peaks that come with genoml, test, and write a report."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import click
 import numpy as np
 
-from genoml.baseline import KmerBaseline
-from genoml.cli.common import backend_option, chromosomes, open_backend
-from genoml.cli.train_run import train_run
+from genoml.cli.common import backend_option, open_backend
+from genoml.cli.progress import TerminalProgress
 from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group
+from genoml.data.files import chromosomes
 from genoml.inference import predict, score_predictions
-from genoml.nn.base import Layer
-from genoml.runs import read_log, read_record, refuse_existing
+from genoml.runs import KmerBaseline, Run, begin_run, refuse_existing
 from genoml.sequence import base_codes
 
 TEST_CHROMOSOMES = ("chr8", "chr9")
@@ -54,7 +53,10 @@ def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None
     rest, test = split_by_group(load_peaks(seed), TEST_CHROMOSOMES)
     training, validation = split_by_group(rest, VALIDATION_CHROMOSOMES)
     sources = {"positives": "CTCF peaks shipped with genoml", "negatives": "dinucleotide shuffles"}
-    model, _ = train_run(out, config, backend, training, validation, sources)
+    run = begin_run(
+        out, training, validation, config, backend=backend, sources=sources, display=TerminalProgress
+    )
+    model = run.model
 
     scores = {
         "genoml motif_cnn": predict(model, test.codes)[:, 0],
@@ -67,11 +69,11 @@ def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None
         if match is not None:
             click.echo(f"motif {match.label}, similarity {match.similarity:.2f}, p = {match.p_value:.1g}")
     seconds = time.perf_counter() - start
-    write_report(out, model, metrics, scores, test, filters, seconds)
+    write_report(run, metrics, scores, test, filters, seconds)
 
 
 def load_peaks(seed: int) -> SequenceData:
-    """The shipped CTCF peaks and one shuffle of each, with chromosomes as groups."""
+    """The CTCF peaks that come with genoml and one shuffle of each, with chromosomes as groups."""
     from genoml.io import read_fasta
 
     records = list(read_fasta(str(files("genoml").joinpath("resources", "ctcf_peaks.fa.gz"))))
@@ -83,7 +85,7 @@ def load_peaks(seed: int) -> SequenceData:
 
 
 def print_table(metrics: dict[str, dict[str, float]]) -> None:
-    """AUROC, AUPR and F1 of each model on the held-out chromosomes."""
+    """Print AUROC, AUPR and F1 of each model on the held-out chromosomes."""
     width = max(map(len, metrics))
     click.echo(f"\n{'held-out ' + ', '.join(TEST_CHROMOSOMES):{width}}   AUROC    AUPR      F1")
     for name, row in metrics.items():
@@ -92,22 +94,25 @@ def print_table(metrics: dict[str, dict[str, float]]) -> None:
 
 
 def write_report(
-    out: Path,
-    model: Layer,
+    run: Run,
     metrics: dict[str, dict[str, float]],
     scores: dict[str, np.ndarray],
     test: SequenceData,
     filters: list[Any],
     seconds: float,
 ) -> None:
-    """The report page, or a line on how to get one."""
+    """Write the report page, or print how to get one."""
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
         click.echo("no report page: pip install 'genoml-xp[report]' and run the demo again")
         return
     from genoml.report import ReportData, build_report, sequence_views
 
-    record, backend = read_record(out), model.backend
-    row, predictions = next(iter(metrics.values())), next(iter(scores.values()))
+    record = run.record
+    backend = run.model.backend
+    out = run.path
+    config = record.training
+    row = next(iter(metrics.values()))
+    predictions = next(iter(scores.values()))
     best = np.argsort(-predictions, kind="stable")[:_N_SEQUENCES]
     names = [f"{place} of the held-out peaks" for place in ("first", "second", "third")]
     content = ReportData(
@@ -117,20 +122,20 @@ def write_report(
             f"with AUROC {row['auroc']:.3f}; {_BASELINE} reaches {metrics[_BASELINE]['auroc']:.3f}."
         ),
         metrics=metrics,
-        history=read_log(out),
+        history=run.history(),
         curves={name: (values, test.targets[:, 0]) for name, values in scores.items()},
         probabilities=(predictions, test.targets[:, 0]),
         filters=filters,
-        sequences=sequence_views(model, names, test.codes[best]),
+        sequences=sequence_views(run.model, names, test.codes[best]),
         details={
             "data": "6,000 CTCF ChIP-seq peaks of 100 bp and one exact dinucleotide shuffle of each",
             "held out": f"{', '.join(TEST_CHROMOSOMES)} (test), {', '.join(VALIDATION_CHROMOSOMES)} (validation)",
-            "model": f"{record.config.model}, best epoch {record.best_epoch} of {record.config.epochs}",
+            "model": f"{config.model}, best epoch {record.best_epoch} of {config.epochs}",
             "backend": ", ".join(record.backend.values()),
             "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
             "seed": str(record.seed),
             "time": f"{seconds:.0f} s",
-            "command": f"genoml demo --epochs {record.config.epochs} --seed {record.seed}"
+            "command": f"genoml demo --epochs {config.epochs} --seed {record.seed}"
             + (f" --backend {backend.name}" if backend.name != "numpy" else ""),
         },
     )

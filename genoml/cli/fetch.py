@@ -1,4 +1,4 @@
-"""``genoml fetch``: the sequences of intervals, from a genome."""
+"""``genoml fetch``: write the sequences of intervals of a genome."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def command(
     if columns in (10, 11):
         raise click.BadParameter("expects 3 to 9, or 12", param_hint="'--columns'")
     with _opened(genome, store_path) as store, open_output(out) as stream:
-        # without windows the reader itself can name the line that leaves the chromosome
+        # given the sizes, the reader names the line that leaves the chromosome
         sizes = store.sizes if edges == "error" else None
         dropped = 0
         for block in bed_intervals(intervals, columns=columns, sizes=sizes):
@@ -98,7 +98,7 @@ def _windows(block: Intervals, length_bp: int | None, on: Any) -> Intervals:
 
 
 def _opened(genome: str, store_path: str | None) -> GenomeStore:
-    """The store itself, or that of a FASTA file, made or made anew if need be."""
+    """Open a store, or the store of a FASTA file, which is made if needed."""
     from genoml.genome import open_genome
     from genoml.genome.store_format import is_store
 
@@ -108,21 +108,21 @@ def _opened(genome: str, store_path: str | None) -> GenomeStore:
 
 
 def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: Any) -> int:
-    """Write records; how many rows were left out."""
-    from genoml.genome.intervals import row_blocks
+    """Write records; return the number of rows left out."""
+    from genoml.genome.gather import row_blocks
 
     dropped = 0
     for rows in row_blocks(intervals, _BATCH_BP):
         part = intervals[rows]
         if edges == "drop":
-            found, kept = store.fetch(part, edges="drop")
+            sequences, kept = store.fetch(part, edges="drop")
             dropped += len(part) - len(kept)
             part = part[kept]
         else:
-            found = store.fetch(part, edges=edges)
+            sequences = store.fetch(part, edges=edges)
         stream.writelines(
             f">{part.place(row)}({part.strand[row]})\n".encode() + _letters(codes) + b"\n"
-            for row, codes in enumerate(found)
+            for row, codes in enumerate(sequences)
         )
     return dropped
 

@@ -28,11 +28,11 @@ def record_batches(
 
 @contextmanager
 def errors_in_batch(path: str, batch: list[FastaRecord]) -> Iterator[None]:
-    """Give a ValueError about one sequence of a batch the file and that record's name, as a FormatError."""
+    """Give a ValueError about one sequence of a batch the file and that record's id, as a FormatError."""
     try:
         yield
     except ValueError:
         for record in batch:
-            with errors_in(path, record.name):
+            with errors_in(path, record):
                 flat_codes([record.sequence])
         raise

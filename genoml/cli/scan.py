@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from genoml.io import Motif
     from genoml.sequence import MotifHits
 
-#: Bases that are scanned together, so that many short records fill the batches.
-_BATCH_BP = 1 << 20
+#: Records that are scanned together, at most: many short ones fill a batch.
+_BATCH_RECORDS = 1 << 17
 
 _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
 
@@ -65,6 +64,8 @@ def command(
     strand. The table (tsv) has name, motif, start, end, strand, score in bits, p_value, and the matched
     sequence as it reads on its strand.
     """
+    from genoml.cli.record_batches import record_batches
+    from genoml.io import read_sequences
     from genoml.sequence import PWM, MotifScanner
 
     backend = open_backend(backend_name)
@@ -83,9 +84,11 @@ def command(
     with open_output(out) as stream:
         if kind == "tsv":
             stream.write(_HEADER.encode())
-        for ids, letters in _batches(sequences):
+        for batch in record_batches(read_sequences(sequences), most_records=_BATCH_RECORDS):
+            ids = np.array([record.id for record in batch], dtype=object)
+            letters = [record.sequence for record in batch]
             for hits in scanner.blocks(letters):
-                _write(stream, hits, np.array(ids, dtype=object), letters, labels, kind)
+                _write(stream, hits, ids, letters, labels, kind)
 
 
 def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:
@@ -101,22 +104,6 @@ def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:
                 f"{where}: no motif named {name!r} among {len(motifs)}; see the names in the file"
             )
     return [motif for motif in motifs if not names or motif.name in names or motif.symbol in names]
-
-
-def _batches(path: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Ids and sequences, up to about a million bases at a time."""
-    from genoml.io import read_sequences
-
-    ids, letters, total_bp = list[str](), list[str](), 0
-    for record in read_sequences(path):
-        ids.append(record.name.split(maxsplit=1)[0])
-        letters.append(record.sequence)
-        total_bp += len(record.sequence)
-        if total_bp >= _BATCH_BP:
-            yield ids, letters
-            ids, letters, total_bp = [], [], 0
-    if ids:
-        yield ids, letters
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""``genoml shuffle``."""
+"""``genoml shuffle``: shuffle records, with their k-let counts kept."""
 
 from __future__ import annotations
 
@@ -42,14 +42,13 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
         for number, batch in enumerate(batches):
             for record in batch:
                 if not record.sequence:
-                    with errors_in(sequences, record.name):
+                    with errors_in(sequences, record):
                         raise ValueError("the record has no sequence to shuffle; remove it")
             key = derive_key(seed, "shuffle", number)[0]
             with errors_in_batch(sequences, batch):
                 letters = [record.sequence for record in batch for _ in range(copies)]
                 shuffled = iter(klet_shuffle(letters, k, seed=key))
             for record in batch:
-                identifier, *rest = record.name.split(maxsplit=1)
                 for copy in range(1, copies + 1):
-                    name = " ".join([f"{identifier}_shuffle{copy}", *rest])
+                    name = record.name.replace(record.id, f"{record.id}_shuffle{copy}", 1)
                     stream.write(fasta_bytes(name, next(shuffled)))

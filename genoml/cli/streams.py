@@ -1,4 +1,4 @@
-"""Where commands that turn files into files write: standard output, or a file that appears whole."""
+"""Output of the commands that convert files: standard output, or a file that is written atomically."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ out_option = click.option(
 
 @contextmanager
 def open_output(out: str) -> Iterator[BinaryIO]:
-    """Open standard output (``-``), or a file that appears under its name only once it is complete.
+    """Open standard output (``-``), or a file that gets its name only when it is complete.
 
     Raises
     ------
@@ -36,4 +36,4 @@ def open_output(out: str) -> Iterator[BinaryIO]:
         return
     stream = sys.stdout.buffer
     yield stream
-    stream.flush()  # here, so that a reader who has gone away is met inside the command
+    stream.flush()  # here, so that a closed pipe is noticed inside the command

@@ -1,10 +1,11 @@
-"""What a model trains on: sequences as base codes with labels and groups, splits, batches, augmentation."""
+"""Data sets for training: sequences as base codes with labels and groups, splits, batches, augmentation."""
 
 from genoml.data.augment import Augmentation
 from genoml.data.batches import epoch_order
 from genoml.data.codes import CodeRows, Codes, JoinedCodes, LazyCodes
 from genoml.data.coverage import coverage
 from genoml.data.dataset import SequenceData
+from genoml.data.files import NamedSequences, load_sequences
 from genoml.data.genome import GenomeCodes, genome_data
 from genoml.data.leaks import (
     SharedSequences,
@@ -27,6 +28,7 @@ __all__ = [
     "GenomeCodes",
     "JoinedCodes",
     "LazyCodes",
+    "NamedSequences",
     "NegativeSampler",
     "Sampler",
     "SequenceData",
@@ -40,6 +42,7 @@ __all__ = [
     "epoch_order",
     "genome_data",
     "k_folds",
+    "load_sequences",
     "read_table_data",
     "refuse_leaks",
     "shared_sequences",

@@ -1,4 +1,4 @@
-"""Changes of a sequence that leave its label as it is."""
+"""Data augmentation: random changes of a sequence that keep its label."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Augmentation:
             raise ValueError(f"Augmentation expects shift_bp >= 0, got {self.shift_bp}")
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A changed copy of ``codes`` (n, length), uint8."""
+        """An augmented copy of ``codes`` (n, length), uint8."""
         if self.reverse_complement:
-            turn = rng.random(len(codes)) < 0.5
-            codes = np.where(turn[:, None], reverse_complement(codes), codes)
+            chosen = rng.random(len(codes)) < 0.5
+            codes = np.where(chosen[:, None], reverse_complement(codes), codes)
         if self.shift_bp:
             codes = shift(codes, rng.integers(-self.shift_bp, self.shift_bp + 1, len(codes)))
         return codes
 
 
 def shift(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Move row i by offsets[i] positions to the right, padding what comes in."""
+    """Shift row i by offsets[i] positions to the right, and pad the positions left empty."""
     length = codes.shape[1]
     source = np.arange(length)[None, :] - offsets[:, None]
     inside = (source >= 0) & (source < length)

@@ -1,4 +1,4 @@
-"""The order in which examples are seen."""
+"""The order of the examples in an epoch, and its batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from genoml.random import host_generator
 
 
 def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Batches of positions for one epoch: a permutation keyed by (seed, epoch), cut into even batches.
+    """Batches of positions for one epoch: a permutation keyed by (seed, epoch), cut evenly.
 
     Batch sizes differ by at most one, so that no small last batch disturbs batch statistics.
 
@@ -23,7 +23,7 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[np.n
 
 
 def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """An order of examples cut into batches of at most ``batch_size``, as even as can be.
+    """Cut an order of examples into batches of at most ``batch_size``, as evenly as possible.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Is this a whole bigWig file? Looked at before pybigtools is, which on a false size ends the process.
+"""Check that a bigWig file is whole, before pybigtools opens it: a wrong size in the file ends the process there.
 
-Header, names of chromosomes and index are gone through; the index tells where in the file each block of values lies.
+The check reads the header, the chromosome names and the index, which gives the place of each block of values.
 
 References
 ----------
@@ -17,17 +17,21 @@ import numpy as np
 
 from genoml.io.errors import FormatError
 
-#: What to do about a file that is refused.
+#: The remedy for a file that is refused.
 AGAIN = "expects a bigWig file: copy or download it again"
 
-_MAGIC, _NAMES_MAGIC, _INDEX_MAGIC = 0x888FFC26, 0x78CA8C91, 0x2468ACE0
-_HEADER, _NAMES, _INDEX = "IHHQQQHHQQIQ", "IIIIQQ", "IIQIIIIQII"
+_MAGIC = 0x888FFC26
+_NAMES_MAGIC = 0x78CA8C91
+_INDEX_MAGIC = 0x2468ACE0
+_HEADER = "IHHQQQHHQQIQ"
+_NAMES = "IIIIQQ"
+_INDEX = "IIQIIIIQII"
 _LONGEST_NAME = 1 << 10
 _LARGEST_BLOCK = 1 << 28
 
 
 def check_bigwig(path: str) -> None:
-    """Refuse what is no bigWig file, is cut, or has sizes and places that do not fit into it.
+    """Raise unless this is a bigWig file, not cut, with sizes and offsets inside the file.
 
     Raises
     ------
@@ -55,8 +59,9 @@ def check_bigwig(path: str) -> None:
 
 def _is_sound(stream: BinaryIO, size: int, order: str) -> bool:
     header = _read(stream, order + _HEADER, 0)
-    names_at, data_at, index_at, block_size = header[3], header[4], header[5], header[10]
-    end = _read(stream, order + "I", size - 4)  # the number that the file begins with
+    names_at, data_at, index_at = header[3:6]
+    block_size = header[10]
+    end = _read(stream, order + "I", size - 4)  # a file ends with the magic number too
     if end[0] != _MAGIC or max(names_at, data_at, index_at) >= size or block_size > _LARGEST_BLOCK:
         return False
     magic, _, key_size, value_size, count, _ = _read(stream, order + _NAMES, names_at)
@@ -74,13 +79,14 @@ def _read(stream: BinaryIO, form: str, at: int) -> tuple[int, ...]:
 
 
 def _blocks_are_inside(stream: BinaryIO, size: int, order: str, root: int, count: int) -> bool:
-    """Go through the nodes of the index; each leads on to others, or to blocks of values."""
-    places, seen = [root], 0
+    """Whether every node of the index, and every block of values it points to, lies inside the file."""
+    places = [root]
+    seen = 0
     while places:
         at = places.pop()
         is_leaf, _, items = _read(stream, order + "BBH", at)
         seen += max(1, items)
-        if is_leaf > 1 or seen > 2 * count + 2:  # a tree has fewer nodes than leaves: else it runs in circles
+        if is_leaf > 1 or seen > 2 * count + 2:  # a tree has fewer nodes than leaves; more means a cycle
             return False
         words = np.frombuffer(stream.read(items * (32 if is_leaf else 24)), f"{order}u4")
         if len(words) != items * (8 if is_leaf else 6):

@@ -1,7 +1,7 @@
-"""Coverage from bigWig files, in bins: targets of windows of a genome. Needs the package pybigtools.
+"""Coverage from bigWig files, in bins, as targets of genome windows. Needs the package pybigtools.
 
-pybigtools panics on many a damaged file, which is no Exception, and on some it ends the process. So the file is looked
-at first, and whatever pybigtools raises then becomes a FormatError.
+On a damaged file pybigtools may panic, which is no Exception, or end the process. So the file is checked first, and any
+error of pybigtools becomes a FormatError.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from genoml.data.bigwig_check import AGAIN, check_bigwig
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
+from genoml.genome.intervals import Intervals, nearest
 from genoml.io.errors import FormatError
 from genoml.io.files import Path
 
-#: What is made of the bases of a bin.
+#: Statistic over the bases of a bin.
 Statistic: TypeAlias = Literal["mean", "sum", "max"]
 
 _REDUCE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
@@ -40,7 +39,7 @@ def coverage(
     sizes: Mapping[str, int] | None = None,
     allow_absent: bool = False,
 ) -> np.ndarray:
-    """Values of a bigWig file along intervals, in bins of equal width.
+    """Read the values of a bigWig file over intervals, in bins of equal width.
 
         y[n, b] = statistic of v[i] over the bases i of bin b of interval n
 
@@ -93,10 +92,10 @@ def coverage(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:
         raise ValueError("coverage expects at least one bigWig file, got none")
-    found = [
-        _track(os.fspath(one), intervals, bins, statistic, missing, sizes, allow_absent) for one in paths
+    tracks = [
+        _track(os.fspath(file), intervals, bins, statistic, missing, sizes, allow_absent) for file in paths
     ]
-    return found[0] if isinstance(path, str | os.PathLike) else np.stack(found, axis=1)
+    return tracks[0] if isinstance(path, str | os.PathLike) else np.stack(tracks, axis=1)
 
 
 def _check_bins(intervals: Intervals, bins: int) -> None:
@@ -120,32 +119,35 @@ def _track(
     sizes: Mapping[str, int] | None,
     allow_absent: bool,
 ) -> np.ndarray:
-    """(n, bins) float32 of one file; in order of place, since the file is."""
-    made = np.full((len(intervals), bins), missing, dtype=np.float32)
+    """Values (n, bins) float32 of one file, read in genomic order, the order of the file."""
+    track = np.full((len(intervals), bins), missing, dtype=np.float32)
     reduce = _REDUCE[statistic][bool(np.isnan(missing))]
     with _opened(path) as reader:
         with _refusing(path):
             lengths: dict[str, int] = reader.chroms()
         _check_chromosomes(path, intervals, lengths, sizes, allow_absent)
-        chroms, starts, ends = intervals.chrom, intervals.start.tolist(), intervals.end.tolist()
+        chroms = intervals.chrom
+        starts = intervals.start.tolist()
+        ends = intervals.end.tolist()
         for row in np.lexsort((intervals.start, intervals.codes)).tolist():
             values = np.full(ends[row] - starts[row], missing)
-            first, stop = max(starts[row], 0), min(ends[row], lengths.get(chroms[row], 0))
+            first = max(starts[row], 0)
+            stop = min(ends[row], lengths.get(chroms[row], 0))
             if first < stop:
                 with _refusing(path):
                     inside = reader.values(chroms[row], first, stop, fillna=None)
                 values[first - starts[row] : stop - starts[row]] = np.where(np.isnan(inside), missing, inside)
             if intervals.strand[row] == "-":
                 values = values[::-1]
-            made[row] = _binned(values.reshape(bins, -1), reduce)
-    return made
+            track[row] = _binned(values.reshape(bins, -1), reduce)
+    return track
 
 
 def _binned(values: np.ndarray, reduce: Callable[..., Any]) -> np.ndarray:
-    """The statistic of each row; NaN, without NumPy's warning, for one that holds nothing but NaN."""
+    """The statistic of each row; NaN, without NumPy's warning, if all its values are NaN."""
     empty = np.isnan(values).all(axis=1)
-    found: np.ndarray = reduce(np.where(empty[:, None], 0.0, values), axis=1)
-    return np.where(empty, np.nan, found)
+    reduced: np.ndarray = reduce(np.where(empty[:, None], 0.0, values), axis=1)
+    return np.where(empty, np.nan, reduced)
 
 
 def _check_chromosomes(
@@ -181,7 +183,7 @@ def _opened(path: str) -> Any:
     check_bigwig(path)
     with open(path, "rb") as stream:
         with _refusing(path):
-            # by its name pybigtools opens no file without the suffix .bw or .bigWig
+            # a stream, since pybigtools opens by name only files with the suffix .bw or .bigWig
             reader = pybigtools.open(stream)
         try:
             yield reader
@@ -191,7 +193,7 @@ def _opened(path: str) -> Any:
 
 @contextmanager
 def _refusing(path: str) -> Any:
-    """Turn whatever pybigtools raises, panics too, into FormatError."""
+    """Convert any error of pybigtools, panics included, to FormatError."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError):

@@ -1,4 +1,4 @@
-"""Data sets of windows of a genome: around peaks, with negatives, read from the store batch by batch."""
+"""Data sets of genome windows around peaks, with negatives, read from the store batch by batch."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from genoml.io.bed import bed_intervals
 from genoml.io.files import Path
 from genoml.sequence.matched import matched_sample
 
-#: Intervals, or the BED or narrowPeak file that holds them.
+#: Intervals, or a BED or narrowPeak file.
 Regions: TypeAlias = "Intervals | str | os.PathLike[str]"
-#: Columns of the peaks, an array with a row a peak, or a function of the windows.
+#: Columns of the peaks, an array with a row for each peak, or a function of the windows.
 Targets: TypeAlias = "str | Sequence[str] | np.ndarray | Callable[[Intervals], np.ndarray]"
 
-# candidates for each negative that is wanted, more and more until every bin of GC content has enough
+# candidates per negative, increased until every bin of GC content has enough
 _POOLS = (4, 16, 64)
 
 
 class GenomeCodes(LazyCodes):
-    """The bases of intervals of one length, fetched from a genome store when they are asked for.
+    """The bases of intervals of one length, fetched from a genome store on demand.
 
-    Of an interval on strand ``-`` they are the reverse complement; beyond an end of its chromosome, padding.
+    On strand ``-`` they are the reverse complement; beyond an end of the chromosome they are padding.
 
     Parameters
     ----------
@@ -58,12 +58,13 @@ class GenomeCodes(LazyCodes):
                 f"GenomeCodes expects intervals of one length, got {got}; see genoml.genome.centre"
             )
         _sizes(store, intervals)  # refuses a chromosome that the genome does not have
-        self.store, self.intervals = store, intervals
+        self.store = store
+        self.intervals = intervals
         super().__init__(len(intervals), int(lengths[0]))
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        found: np.ndarray = self.store.fetch(self.intervals[rows], edges="pad")
-        return found if len(rows) else found.reshape(0, self.shape[1])
+        codes: np.ndarray = self.store.fetch(self.intervals[rows], edges="pad")
+        return codes if len(rows) else codes.reshape(0, self.shape[1])
 
 
 def genome_data(
@@ -79,9 +80,9 @@ def genome_data(
     max_ambiguous: float = 0.1,
     seed: int = 0,
 ) -> SequenceData:
-    """A data set of windows centred on peaks, and of negatives.
+    """Make a data set of windows centred on peaks, with negatives.
 
-    Nothing is read but coordinates: the bases of a batch are fetched with the batch, a byte each.
+    Only coordinates are read now; the bases of a batch are fetched with the batch.
 
     Parameters
     ----------
@@ -144,26 +145,27 @@ def genome_data(
         return _with_shuffles(store, windows, ratio, seed)
     parts = [windows]
     if isinstance(negatives, str) and negatives == "gc":
-        shunned = [regions, windows] if avoid is None else [regions, windows, _regions(avoid)]
-        shunned_bases = concat([Intervals.from_codes(s.names, s.codes, s.start, s.end) for s in shunned])
-        parts.append(matched_windows(store, windows, shunned_bases, ratio, max_ambiguous, seed))
+        occupied = [regions, windows] if avoid is None else [regions, windows, _regions(avoid)]
+        excluded = concat([Intervals.from_codes(s.names, s.codes, s.start, s.end) for s in occupied])
+        parts.append(matched_windows(store, windows, excluded, ratio, max_ambiguous, seed))
     elif negatives is not None:
-        given = _windows(
-            store, _regions(negatives, store.sizes), length_bp, edges, _called(negatives, "negatives")
-        )
-        parts.append(given[0])
+        negative_regions = _regions(negatives, store.sizes)
+        called = _called(negatives, "negatives")
+        negative_windows, _ = _windows(store, negative_regions, length_bp, edges, called)
+        parts.append(negative_windows)
     return _assembled(store, parts, targets, kept, len(regions))
 
 
 def _with_shuffles(store: GenomeStore, windows: Intervals, ratio: int, seed: int) -> SequenceData:
-    made = ShuffledNegatives.of(GenomeCodes(store, windows), windows.chrom, ratio=ratio, seed=seed)
-    return replace(made, intervals=windows[made.source.rows])
+    data = ShuffledNegatives.of(GenomeCodes(store, windows), windows.chrom, ratio=ratio, seed=seed)
+    return replace(data, intervals=windows[data.source.rows])
 
 
 def _assembled(
     store: GenomeStore, parts: list[Intervals], targets: Targets | None, kept: np.ndarray, n_peaks: int
 ) -> SequenceData:
-    windows, labels = concat(parts), np.zeros((0, 1))
+    windows = concat(parts)
+    labels = np.zeros((0, 1))
     names: tuple[str, ...] = ()
     if targets is None:
         labels = np.repeat([1.0, 0.0][: len(parts)], [len(part) for part in parts])[:, None]
@@ -183,7 +185,7 @@ def _assembled(
 
 
 def _regions(given: Regions, sizes: Mapping[str, int] | None = None) -> Intervals:
-    """Intervals as they are; of a file, whose lines are held against the genome's sizes, if they are given."""
+    """The given intervals, or those of a file, checked against the sizes of the genome if these are given."""
     return given if isinstance(given, Intervals) else concat(bed_intervals(given, sizes=sizes))
 
 
@@ -194,10 +196,10 @@ def _called(given: Regions, what: str) -> str:
 def _windows(
     store: GenomeStore, regions: Intervals, length_bp: int, edges: Edges, called: str
 ) -> tuple[Intervals, np.ndarray]:
-    """Windows of one length around the summits or middles, and which regions they belong to."""
+    """Windows of one length around the summits or middles, and the rows of their regions."""
     if edges not in ("error", "drop", "pad"):
         raise ValueError(f"edges expects 'error', 'drop' or 'pad', got {edges!r}")
-    windows = centre_on_peaks(regions, length_bp)
+    windows = centre(regions, length_bp, on="summit_or_midpoint")
     sizes = _sizes(store, windows)
     outside = (windows.start < 0) | (windows.end > sizes)
     if edges == "pad":
@@ -222,21 +224,11 @@ def _windows(
 
 
 def _sizes(store: GenomeStore, intervals: Intervals) -> np.ndarray:
-    """Length of each row's chromosome; ValueError for one that the genome does not have."""
+    """Length of each row's chromosome; ValueError if the genome does not have it."""
     table = np.zeros(len(intervals.names) + 1, dtype=np.int64)
     for code in np.unique(intervals.codes).tolist():
         table[code] = store.size_of(intervals.names[code])
     return np.asarray(table[intervals.codes])
-
-
-def centre_on_peaks(regions: Intervals, length_bp: int) -> Intervals:
-    """One window around the summit of each region, where it has one, else around its middle; see centre."""
-    windows = centre(regions, length_bp)
-    peaks = regions.columns.get("peak")
-    if peaks is None:
-        return windows
-    start = np.where(peaks < 0, windows.start, regions.start + peaks - length_bp // 2)
-    return windows.moved(np.arange(len(windows)), start, start + length_bp)
 
 
 def matched_windows(
@@ -247,10 +239,10 @@ def matched_windows(
     max_ambiguous: float = 0.1,
     seed: int = 0,
 ) -> Intervals:
-    """Windows with the length and GC content of the positives, ``ratio`` for each, from the same chromosomes.
+    """Draw windows with the length and GC content of the positives, ``ratio`` for each, from the same chromosomes.
 
-    Candidates are drawn evenly from all places that share no base with ``avoid``; of these are taken, bin by bin of
-    GC content, as many as there are positives; see sample_windows and matched_sample.
+    Candidates are drawn uniformly from all places that do not overlap ``avoid``; from each bin of GC content as many
+    are taken as there are positives. See sample_windows and matched_sample.
 
     Raises
     ------
@@ -261,7 +253,8 @@ def matched_windows(
     known = ~np.isnan(gc)
     if not known.any():
         raise ValueError("the peaks expect bases A, C, G or T to match GC content by, got none")
-    gc, length_bp = gc[known], positives.length_bp[known]
+    gc = gc[known]
+    length_bp = positives.length_bp[known]
     chromosomes = [name for name in store.names if name in set(positives.chrom)]
     for pool_size in _POOLS:
         pool = sample_windows(
@@ -269,16 +262,17 @@ def matched_windows(
             max_ambiguous=max_ambiguous, strand="random", seed=seed,
         )  # fmt: skip
         last = pool_size == _POOLS[-1]
-        found = matched_sample(
+        sample = matched_sample(
             gc, length_bp, pool.columns["gc"], pool.length_bp, ratio=ratio, seed=seed,
             shortfall="error" if last else "fewer",
         )  # fmt: skip
-        if not found.missing:
+        if not sample.missing:
             break
-    return pool[found.index]
+    return pool[sample.index]
 
 
 def _inside(store: GenomeStore, intervals: Intervals) -> Intervals:
-    """The parts of intervals that lie on their chromosomes."""
-    start, end = np.maximum(intervals.start, 0), np.minimum(intervals.end, _sizes(store, intervals))
+    """Intervals cut to their chromosomes."""
+    start = np.maximum(intervals.start, 0)
+    end = np.minimum(intervals.end, _sizes(store, intervals))
     return intervals.moved(np.arange(len(intervals)), start, end)

@@ -1,4 +1,4 @@
-"""Negatives that are shuffles of the positives, drawn anew for every epoch."""
+"""Negatives that are shuffles of the positives, new in every epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genoml.sequence.shuffle import shuffle_each
 
 
 class ShuffledCodes(LazyCodes):
-    """Sequences and exact dinucleotide shuffles of them, made when they are asked for.
+    """Sequences and exact dinucleotide shuffles of them, made on demand.
 
     A shuffle depends on the key, on which sequence it is of and on its number, and on nothing else: batches
     can be made in any order.
@@ -32,25 +32,27 @@ class ShuffledCodes(LazyCodes):
     """
 
     def __init__(self, origins: Codes, rows: np.ndarray, numbers: np.ndarray, key: int) -> None:
-        self.origins, self.rows, self.numbers, self.key = origins, rows, numbers, key
+        self.origins = origins
+        self.rows = rows
+        self.numbers = numbers
+        self.key = key
         super().__init__(len(rows), origins.shape[1])
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        made = np.array(self.origins[self.rows[rows]])
+        codes = np.array(self.origins[self.rows[rows]])
         shuffles = np.flatnonzero(self.numbers[rows])
         chosen = rows[shuffles]
-        made[shuffles] = shuffle_each(
-            made[shuffles], row_keys(self.key, self.rows[chosen], self.numbers[chosen])
-        )
-        return made
+        keys = row_keys(self.key, self.rows[chosen], self.numbers[chosen])
+        codes[shuffles] = shuffle_each(codes[shuffles], keys)
+        return codes
 
     def take(self, index: np.ndarray) -> ShuffledCodes:
-        """Some of the rows, each as it was."""
+        """Some of the rows, unchanged."""
         chosen = row_numbers(index, len(self))
         return ShuffledCodes(self.origins, self.rows[chosen], self.numbers[chosen], self.key)
 
     def ready(self) -> Codes:
-        """An array of all, where the sequences are in memory; else these, which make a batch at a time."""
+        """All codes as an array if the sequences are in memory; otherwise these lazy codes."""
         return np.asarray(self) if is_plain(self.origins) else self
 
 
@@ -78,7 +80,7 @@ class ShuffledNegatives(SequenceData):
         ratio: int = 1,
         seed: int = 0,
     ) -> ShuffledNegatives:
-        """Base codes (n, length) and ``ratio`` shuffles of each: (1 + ratio) n examples.
+        """Make a data set of base codes (n, length) and ``ratio`` shuffles of each: (1 + ratio) n examples.
 
         Raises
         ------
@@ -92,12 +94,12 @@ class ShuffledNegatives(SequenceData):
         rows = np.tile(np.arange(count), 1 + ratio)
         source = ShuffledCodes(positives, rows, numbers, derive_key(seed, "negatives")[0])
         targets = (numbers == 0).astype(np.float32)[:, None]
-        together = None if groups is None else np.array(groups, dtype=object)[rows]
-        return cls(source.ready(), targets, together, source=source)
+        all_groups = None if groups is None else np.array(groups, dtype=object)[rows]
+        return cls(source.ready(), targets, all_groups, source=source)
 
     @property
     def origins(self) -> Codes:
-        """(n, length): the sequence that each example is, or is a shuffle of."""
+        """The sequence of each example before it is shuffled: (n, length)."""
         return CodeRows(self.source.origins, self.source.rows)
 
     def take(self, index: np.ndarray) -> Self:
@@ -107,7 +109,7 @@ class ShuffledNegatives(SequenceData):
         return replace(super().take(index), codes=codes, source=source)
 
     def for_epoch(self, epoch: int, seed: int) -> Self:
-        """The same positives; new shuffles, keyed by (seed, epoch) and by what each is a shuffle of."""
+        """The same positives with new shuffles, keyed by (seed, epoch) and the shuffled sequence."""
         source = self.source
         key = derive_key(seed, "negatives", epoch)[0]
         source = ShuffledCodes(source.origins, source.rows, source.numbers, key)

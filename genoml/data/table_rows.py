@@ -1,4 +1,4 @@
-"""Columns of CSV and TSV files by name, read in one pass: text, numbers and sequences."""
+"""Reader of named columns of CSV and TSV files: text, numbers and sequences, in one pass."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
-from genoml.genome.names import nearest
+from genoml.genome.intervals import nearest
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import Path, Source
 from genoml.sequence.alphabet import describe_alphabet
 from genoml.sequence.codes import FlatCodes, flat_codes
 
-#: What stands for a value that is not there.
+#: Fields that mean a missing value.
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "."))
 
 _ROWS_AT_ONCE = 2048
@@ -38,7 +38,7 @@ class Column(NamedTuple):
 
 @dataclass
 class Columns:
-    """What was read.
+    """Columns read from a table.
 
     Attributes
     ----------
@@ -62,11 +62,11 @@ class Columns:
         return len(self._lines)
 
     def line(self, row: int) -> int:
-        """1-based number of the line on which a row ends."""
+        """Number of the line on which a row ends, from 1."""
         return self._lines[row]
 
     def fail(self, row: int, column: str, what: str, got: str) -> NoReturn:
-        """Raise FormatError about one value of a row."""
+        """Raise FormatError for one value of a row."""
         raise FormatError(
             f"column {column!r} expects {what}, got {shown(got)!r}", path=self.path, line=self.line(row)
         )
@@ -75,9 +75,9 @@ class Columns:
 def read_columns(path: Path, columns: Sequence[Column], *, header: Sequence[str] | None = None) -> Columns:
     """Read some columns of a table.
 
-    Commas, tabs or semicolons part the fields, whichever finds the columns in the header; the suffix says what is
-    tried first. Fields may be quoted as in CSV, and blanks around them are taken off. Lines before the header
-    that begin with ``#`` are passed over, and blank lines.
+    Commas, tabs or semicolons separate the fields, whichever finds the columns in the header; the suffix decides which
+    is tried first. Fields may be quoted as in CSV, and blanks around them are removed. Blank lines, and lines before
+    the header that begin with ``#``, are skipped.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def read_columns(path: Path, columns: Sequence[Column], *, header: Sequence[str]
     columns : sequence of Column
         Which, and what they hold.
     header : sequence of str, optional
-        What the columns are called, in a file without a line that says so.
+        Names of the columns, for a file without a header line.
 
     Raises
     ------
@@ -107,8 +107,8 @@ def read_columns(path: Path, columns: Sequence[Column], *, header: Sequence[str]
             values = dict(zip(wanted, zip(*chunk, strict=True), strict=True))
             for name, parts in chunks.items():
                 parts.append(_numbers(found, name, values[name]))
-            for name, held in found.text.items():
-                held.extend(_texts(found, name, values[name]))
+            for name, texts in found.text.items():
+                texts.extend(_texts(found, name, values[name]))
             if sequence:
                 found.sequences.append(_sequences(found, sequence, [values[name] for name in sequence]))
         text.detach()
@@ -122,7 +122,7 @@ def read_columns(path: Path, columns: Sequence[Column], *, header: Sequence[str]
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Python's csv refuses fields of more than 131,072 letters unless told otherwise, for all readers at once."""
+    """Raise the limit of csv's fields, 131,072 letters, which is global to all readers."""
     before = csv.field_size_limit(_LONGEST_FIELD)
     try:
         yield
@@ -133,7 +133,7 @@ def _long_fields() -> Iterator[None]:
 def _rows(
     text: io.TextIOWrapper, found: Columns, wanted: list[str], header: Sequence[str] | None
 ) -> Iterator[list[str]]:
-    """The wanted fields of each row, stripped; the number of its line goes to ``found``."""
+    """The wanted fields of each row, stripped; its line number is added to ``found``."""
     skipped, names, delimiter, first = _header(text, found.path, wanted, header)
     places = [names.index(name) for name in wanted]
     reader = csv.reader(_from(first, text), delimiter=delimiter, skipinitialspace=True, strict=True)
@@ -166,7 +166,7 @@ def _from(first: str, text: io.TextIOWrapper) -> Iterator[str]:
 def _header(
     text: io.TextIOWrapper, path: str, wanted: list[str], header: Sequence[str] | None
 ) -> tuple[int, list[str], str, str]:
-    """Lines before the first row, the columns, what separates them, and the first row if it was read for that."""
+    """Number of lines before the first row, columns, delimiter, and the first row if it has been read."""
     order = dict.fromkeys([",", "\t", ";"] if ".csv" in path.lower() else ["\t", ",", ";"])
     best: list[str] = []
     for number, line in enumerate(text, 1):
@@ -219,7 +219,7 @@ def _numbers(found: Columns, name: str, fields: Sequence[str]) -> np.ndarray:
     begin = len(found) - len(fields)
     values = ["nan" if text.lower() in MISSING else text for text in fields]
     try:
-        # Python would take 1_0 and digits of other scripts
+        # float() would accept 1_0 and digits of other scripts
         if not set("".join(values)) - set("nan") <= _NUMBER:
             raise ValueError
         numbers = np.array(list(map(float, values)), dtype=np.float64)
@@ -233,7 +233,7 @@ def _numbers(found: Columns, name: str, fields: Sequence[str]) -> np.ndarray:
 
 
 def _number(text: str) -> float:
-    """A number; infinity, which is refused, for anything else."""
+    """Convert text to a number; infinity, which is an error later, for anything else."""
     if text != "nan" and not set(text) <= _NUMBER:
         return float("inf")
     try:
@@ -254,7 +254,8 @@ def _texts(found: Columns, name: str, fields: Sequence[str]) -> list[str]:
 
 def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[str]]) -> FlatCodes:
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
-    begin, column = len(found) - len(letters), " + ".join(names)
+    begin = len(found) - len(letters)
+    column = " + ".join(names)
     try:
         flat = flat_codes(letters)
     except ValueError:
@@ -272,5 +273,6 @@ def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[st
 def _refuse_letters(found: Columns, row: int, column: str, sequence: str, why: str) -> NoReturn:
     if "both T and U" in why:
         found.fail(row, column, "DNA (T) or RNA (U), not both in one sequence", sequence)
-    letter = next(place for place, one in enumerate(sequence) if one.upper() not in "ACGTURYSWKMBDHVN")
-    found.fail(row, f"{column}", describe_alphabet("auto"), f"{sequence[letter]} at position {letter}")
+    position = next(i for i, letter in enumerate(sequence) if letter.upper() not in "ACGTURYSWKMBDHVN")
+    got = f"{sequence[position]} at position {position}"
+    found.fail(row, column, describe_alphabet("auto"), got)

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from genoml.backend import Array
 from genoml.inference import encode_batch
-from genoml.nn.base import Layer
+from genoml.nn.base import EVALUATION, Layer, Pass
 from genoml.nn.containers import Container
-from genoml.nn.masked import call_vjp
 from genoml.sequence.alphabet import PAD_CODE
 
 __all__ = ["attention_layers", "attention_maps"]
@@ -100,7 +99,7 @@ def attention_maps(
         with backend.computing():
             x = encode_batch(part, backend, model.dtype, ambiguous)
             with _recorded(layers) as inputs:
-                call_vjp(model, x, mask=None if real.all() else real)
+                model.vjp(x, Pass(mask=None if real.all() else real))
             for path, layer in layers.items():
                 read, mask = inputs[path]
                 weights = cast("Attends", layer).attention(read, mask=mask)
@@ -118,9 +117,9 @@ def _recorded(layers: Mapping[str, Layer]) -> Iterator[dict[str, tuple[Array, An
     inputs: dict[str, tuple[Array, Any]] = {}
 
     def watch(path: str, layer: Any) -> None:
-        def vjp(x: Array, *, mask: Any = None, **options: Any) -> Any:
-            inputs[path] = x, mask
-            return type(layer).vjp(layer, x, mask=mask, **options)
+        def vjp(x: Array, run: Pass = EVALUATION) -> Any:
+            inputs[path] = x, run.mask
+            return type(layer).vjp(layer, x, run)
 
         layer.vjp = vjp
 

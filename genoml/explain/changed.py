@@ -21,7 +21,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops.pad import pad_length
+from genoml.ops.arrays import pad_axis
 
 __all__ = ["Changed", "Window"]
 
@@ -207,7 +207,7 @@ class Changed:
         if self._make is not None and self._delta is None:
             return Changed(self.whole, window, self.kinds, make=self._make, clean=self.clean)
         delta = self.delta()[:, max(-left, 0) : self.window.width - max(-right, 0), :]
-        delta = pad_length(delta, max(left, 0), max(right, 0))
+        delta = pad_axis(delta, max(left, 0), max(right, 0))
         return Changed(self.whole, window, self.kinds, delta=delta)
 
     def followed(self, whole: Array, window: Window, **windows: Any) -> Changed:
@@ -219,7 +219,7 @@ class Changed:
         xp, (n, a, p), width = array_namespace(self.whole), self.counts, self.window.width
         channels = self.whole.shape[2]
         rows = xp.reshape(self.delta(), (n * a, p * width, channels))
-        rows = pad_length(rows, 0, 1)  # the row of zeros that positions outside the windows take
+        rows = pad_axis(rows, 0, 1)  # the row of zeros that positions outside the windows take
         inside = np.arange(self.length)[None, :] - self.window.starts()[:, None]
         rows_of = np.where(
             (inside >= 0) & (inside < width), inside + width * np.arange(p)[:, None], p * width

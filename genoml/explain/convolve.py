@@ -6,7 +6,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops.pad import pad_length
+from genoml.ops.arrays import pad_axis
 
 __all__ = ["convolve_changes"]
 
@@ -63,9 +63,9 @@ def _of_one(delta: Array, kernel: Array, start: int, count: int, stride: int, di
     taps = xp.reshape(delta @ columns, (delta.shape[0], size, features))
     if dilation > 1:  # with the zeros between them
         taps = xp.reshape(taps, (delta.shape[0] * size, 1, features))
-        taps = xp.reshape(pad_length(taps, 0, dilation - 1), (delta.shape[0], size * dilation, features))
+        taps = xp.reshape(pad_axis(taps, 0, dilation - 1), (delta.shape[0], size * dilation, features))
     stop, length = start + (count - 1) * stride + 1, taps.shape[1]
     inside = taps[:, min(max(start, 0), length) : max(min(stop, length), 0), :]
     before = min(max(-start, 0), stop - start)
-    found = pad_length(inside, before, stop - start - before - inside.shape[1])
+    found = pad_axis(inside, before, stop - start - before - inside.shape[1])
     return found if stride == 1 else found[:, ::stride, :]

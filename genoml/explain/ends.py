@@ -14,8 +14,8 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.explain.changed import Changed
 from genoml.nn.dense import Dense
-from genoml.nn.functions import activation_vjp
-from genoml.ops.pad import pad_length
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import pad_axis
 
 __all__ = ["Average", "End", "FlatDense", "Folded", "Highest"]
 
@@ -136,8 +136,8 @@ def _running_maximum(rows: Array) -> Array:
     In log2(L) steps: the maximum of 2 m rows is that of m and of the m before them.
     """
     xp, length, reach = array_namespace(rows), rows.shape[1], 1
-    table = pad_length(rows, 1, 0, -math.inf)
+    table = pad_axis(rows, 1, 0, -math.inf)
     while reach <= length:
-        table = xp.maximum(table, pad_length(table, reach, 0, -math.inf)[:, : length + 1, :])
+        table = xp.maximum(table, pad_axis(table, reach, 0, -math.inf)[:, : length + 1, :])
         reach *= 2
     return table

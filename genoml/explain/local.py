@@ -28,13 +28,13 @@ from genoml.nn.conv import Conv1D
 from genoml.nn.crop import CropTo
 from genoml.nn.cropped_residual import CroppedResidual
 from genoml.nn.dropout import Dropout, SpatialDropout1D
-from genoml.nn.functions import activation_vjp
 from genoml.nn.motif import MotifLayer
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import AveragePool1D, MaxPool1D
 from genoml.nn.strand import RCBatchNorm1D
 from genoml.nn.strand_conv import RCConv1D
 from genoml.nn.transformer import AttentionPool1D
+from genoml.ops.activations import activation_vjp
 
 __all__ = ["STEPS", "steps_of"]
 

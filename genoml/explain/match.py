@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genoml.explain.information import base_probabilities, information_content
-from genoml.io.motifs import Motif
+from genoml.sequence.motif import Motif
 from genoml.sequence.motif_comparison import MotifComparison, compare_motifs
 
 __all__ = ["Match", "chance_similarity", "match_motif", "match_motifs"]

@@ -15,11 +15,10 @@ from genoml.explain.changed import Changed, Window
 from genoml.explain.targets import Task, checked_codes, score_of
 from genoml.nn.base import Layer
 from genoml.nn.strand import StrandSymmetric
-from genoml.parts import share_out
+from genoml.parallel import Threads, Workers
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
-from genoml.threads import Threads
 
 __all__ = ["MutationReach", "in_silico_mutagenesis", "mutation_reach"]
 
@@ -173,10 +172,10 @@ class _Run:
         rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
         places = max(1, self.batch_size // (kinds * rows))
         backend = self.model.backend
-        with backend.computing(), Threads(backend.threads):
+        with backend.computing(), Threads(backend.threads) as threads:
             for start in range(0, n, rows):
                 part = slice(start, start + rows)
-                self._fill(scores[part], codes[part], kinds, places)
+                self._fill(scores[part], codes[part], kinds, places, threads.workers)
         # an own base differs from itself by rounding, where all four were computed; padding is no sequence
         own = np.eye(4, dtype=bool)[np.minimum(codes, 3)] & (codes < 4)[:, :, None]
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
@@ -198,7 +197,7 @@ class _Run:
             found += [places[side == which] for which in range(3) if (side == which).any()]
         return found
 
-    def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int) -> None:
+    def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
         """The scores of a few sequences, ``count`` positions at a time."""
         backend, modulus = self.model.backend, self.chain.modulus
         options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
@@ -223,7 +222,7 @@ class _Run:
                 )
                 scores[:, chosen] = filled
 
-        share_out(fill, len(portions))
+        workers.share_out(fill, len(portions))
 
 
 def _others(codes: np.ndarray, kinds: int) -> np.ndarray:

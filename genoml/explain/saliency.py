@@ -109,7 +109,7 @@ def _gradient(model: Layer, codes: np.ndarray, task: Task, ambiguous: str) -> Ar
     """df/dx, (n, length, 4)."""
     x = encode_batch(codes, model.backend, model.dtype, ambiguous)
     outputs, pullback = model.vjp(x)
-    gradient, _ = pullback(score_gradient(outputs, task))
+    gradient, _ = pullback(score_gradient(outputs, task), need_params=False)
     return array_namespace(x).permute_dims(gradient, (0, 2, 1))
 
 

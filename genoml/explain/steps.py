@@ -19,8 +19,8 @@ from genoml.backend import Array
 from genoml.explain.changed import Changed, Window
 from genoml.explain.convolve import convolve_changes
 from genoml.nn.base import Layer
+from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp, output_length
-from genoml.ops.pad import pad_length
 
 __all__ = [
     "Crop",
@@ -164,7 +164,7 @@ class Linear:
 
     def trace(self, rows: Array) -> tuple[Array, Change]:
         length = int(rows.shape[1])
-        padded = pad_length(rows, *self.pads(length))
+        padded = pad_axis(rows, *self.pads(length))
         whole, _ = conv1d_vjp(padded, self.kernel, self.stride, self.dilation)
         if self.bias is not None:
             whole = whole + self.bias

@@ -1,4 +1,4 @@
-"""Genomes: intervals and their algebra, windows, and a store of bases to fetch them from."""
+"""Genomes: interval operations, windows, and a store from which bases are fetched."""
 
 from __future__ import annotations
 

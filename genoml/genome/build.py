@@ -1,4 +1,4 @@
-"""Making a genome store from FASTA, a piece at a time, whole or not at all."""
+"""Building of a genome store from FASTA, in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -51,26 +51,31 @@ def build_store(fasta: Path, path: Path) -> None:
         chromosomes = _written(fasta_codes(source), stream)
         if not unchanged(before, fasta):
             raise FormatError("the file changed while it was read", path=fasta, fix="try again")
-        stream.write(tail(Index(chromosomes, before), sum(one.length for one in chromosomes)))
+        n_bases = sum(chromosome.length for chromosome in chromosomes)
+        stream.write(tail(Index(chromosomes, before), n_bases))
 
 
 def _written(pieces: Iterable[str | bytes], stream: BinaryIO) -> list[Chromosome]:
-    made: list[Chromosome] = []
-    name, length, digest = "", 0, hashlib.sha256()
+    chromosomes: list[Chromosome] = []
+    name = ""
+    length = 0
+    digest = hashlib.sha256()
     for piece in pieces:
         if isinstance(piece, str):
             if length:
-                made.append(Chromosome(name, length, digest.hexdigest()))
-            name, length, digest = piece, 0, hashlib.sha256()
+                chromosomes.append(Chromosome(name, length, digest.hexdigest()))
+            name = piece
+            length = 0
+            digest = hashlib.sha256()
             continue
         stream.write(piece)
         digest.update(piece)
         length += len(piece)
-    return [*made, Chromosome(name, length, digest.hexdigest())]
+    return [*chromosomes, Chromosome(name, length, digest.hexdigest())]
 
 
 def source_file(fasta: str, store: str) -> SourceFile:
-    """What is kept of a FASTA file, its path relative to the store."""
+    """The record of a FASTA file in its store, with its path relative to the store."""
     status = os.stat(fasta)
     folder = os.path.dirname(os.path.realpath(store))
     try:
@@ -81,7 +86,7 @@ def source_file(fasta: str, store: str) -> SourceFile:
 
 
 def unchanged(known: SourceFile, fasta: str) -> bool:
-    """Whether a FASTA file is still what it was.
+    """Whether a FASTA file is the same as when its store was made.
 
     By size and time; where only the time differs, as after copying, by the SHA-256 of all its bytes.
     """

@@ -1,24 +1,24 @@
-"""Genomic intervals as columns: chromosome, start, end, strand, and whatever else describes a row."""
+"""Genomic intervals as columns: chromosome, start, end, strand and any others."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-#: Greatest coordinate, in bp; far beyond any chromosome, and sums of two never leave int64.
+#: Greatest coordinate, in bp: far beyond any chromosome, and sums of two fit int64.
 MAX_COORDINATE_BP = 1 << 40
 
-# what is counted from the start or end of a row, and so means nothing once these have moved
+# columns that depend on the start or end of a row, and are invalid once these have changed
 _BOUND_TO_ENDS = frozenset(
     ("thick_start", "thick_end", "block_count", "block_sizes", "block_starts", "peak", "gc", "ambiguous")
 )
 
 
 class Interval(NamedTuple):
-    """One row: bases ``start`` to ``end - 1`` of a chromosome, counted from 0."""
+    """One interval: bases ``start`` to ``end - 1`` of a chromosome, counted from 0."""
 
     chrom: str
     start: int
@@ -100,9 +100,9 @@ class Intervals:
         columns: Mapping[str, Any] | None = None,
     ) -> Intervals:
         """Make intervals whose chromosomes are given as indices into ``names``."""
-        made = cls.__new__(cls)
-        made._fill(tuple(names), codes, start, end, strand, columns or {})
-        return made
+        intervals = cls.__new__(cls)
+        intervals._fill(tuple(names), codes, start, end, strand, columns or {})
+        return intervals
 
     def _fill(
         self,
@@ -115,7 +115,8 @@ class Intervals:
     ) -> None:
         self.names = names
         self.codes = _frozen(np.asarray(codes, dtype=np.int64).reshape(-1))
-        self.start, self.end = _frozen(_coordinates(start, "start")), _frozen(_coordinates(end, "end"))
+        self.start = _frozen(_coordinates(start, "start"))
+        self.end = _frozen(_coordinates(end, "end"))
         self.strand = _frozen(_strands(strand, len(self.start)))
         self.columns = {name: _frozen(_column(values)) for name, values in columns.items()}
         for name, values in self._all().items():
@@ -139,12 +140,12 @@ class Intervals:
 
     @property
     def chrom(self) -> np.ndarray:
-        """(n,) object array: the chromosome of each row."""
+        """Chromosome of each row: (n,) object array."""
         return np.asarray(np.array([*self.names, ""], dtype=object)[self.codes])
 
     @property
     def length_bp(self) -> np.ndarray:
-        """(n,) int64: the length of each row."""
+        """Length of each row in bp: (n,) int64."""
         return np.asarray(self.end - self.start)
 
     def place(self, row: int) -> str:
@@ -152,7 +153,7 @@ class Intervals:
         return f"{self.names[self.codes[row]]}:{self.start[row]}-{self.end[row]}"
 
     def __getitem__(self, rows: slice | np.ndarray | Sequence[int]) -> Intervals:
-        """The rows of a slice, of a boolean mask or of an index array, all columns with them."""
+        """Rows chosen by a slice, a boolean mask or an index array, with all columns."""
         if isinstance(rows, int | np.integer):
             raise TypeError("intervals are indexed by slices, masks or index arrays; iterate for single rows")
         if not isinstance(rows, slice):
@@ -163,7 +164,7 @@ class Intervals:
         return Intervals.from_codes(self.names, *chosen, columns)
 
     def moved(self, rows: np.ndarray, start: np.ndarray, end: np.ndarray) -> Intervals:
-        """New intervals that keep chromosome, strand and columns of ``rows``, but not their coordinates.
+        """New intervals with the chromosome, strand and columns of ``rows``, and new coordinates.
 
         Columns that are counted from the old ends (thick parts, blocks, peak) are left out.
         """
@@ -176,7 +177,7 @@ class Intervals:
         return Intervals.from_codes(self.names, self.codes, self.start, self.end, self.strand, merged)
 
     def sort(self, order: Sequence[str] | None = None) -> Intervals:
-        """Sort by chromosome, start and end; rows that tie keep their order.
+        """Sort by chromosome, start and end; equal rows keep their order.
 
         Parameters
         ----------
@@ -203,7 +204,8 @@ class Intervals:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Intervals):
             return NotImplemented
-        mine, theirs = self._all() | {"chrom": self.chrom}, other._all() | {"chrom": other.chrom}
+        mine = self._all() | {"chrom": self.chrom}
+        theirs = other._all() | {"chrom": other.chrom}
         return mine.keys() == theirs.keys() and all(_same(mine[name], theirs[name]) for name in mine)
 
     def __repr__(self) -> str:
@@ -213,7 +215,7 @@ class Intervals:
 
 
 def concat(parts: Iterable[Intervals]) -> Intervals:
-    """Put intervals one after another; columns that not all have are left out.
+    """Concatenate intervals; only the columns that all have are kept.
 
     Raises
     ------
@@ -239,11 +241,13 @@ def concat(parts: Iterable[Intervals]) -> Intervals:
     )
 
 
-def row_blocks(intervals: Intervals, bases: int) -> Iterator[slice]:
-    """Runs of rows of about so many bases together, at least a row each; they bound memory."""
-    block = np.cumsum(intervals.length_bp) // bases
-    cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(intervals)]
-    return (slice(first, stop) for first, stop in pairwise(cuts) if stop > first)
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean ...?)`` for the known chromosome name that is most like this one (chr1 for 1), or ``""``."""
+    names = list(known)
+    twins = (name.removeprefix("chr"), f"chr{name}", {"MT": "chrM", "chrM": "MT", "M": "chrM"}.get(name, ""))
+    close = [twin for twin in twins if twin in names and twin != name]
+    close = close or difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def whole_chromosomes(sizes: Mapping[str, int]) -> Intervals:

@@ -1,4 +1,4 @@
-"""Opening a genome that is given as FASTA or as a store: the store is made once and kept."""
+"""Opening of a genome given as a store or as FASTA, whose store is made once and kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genoml.io.files import Path
 def open_genome(
     genome: Path, *, store: Path | None = None, tell: Callable[[str], None] = lambda message: None
 ) -> GenomeStore:
-    """Open a store, or the store of a FASTA file, which is made once, and made anew when the file changes.
+    """Open a store, or the store of a FASTA file, which is made if there is none or the file has changed.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def open_genome(
             return GenomeStore.open(path, fasta=source)
         except FormatError as error:
             if not is_store(path):
-                raise  # some other file, which is not ours to replace
+                raise  # some other file, which must not be replaced
             tell(str(error))
     tell(f"making {path} from {source}")
     try:

@@ -1,4 +1,4 @@
-"""Random windows of a genome, for negatives: where they may lie, and how many of their bases are G or C."""
+"""Random windows of a genome, for negatives, with their GC content."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Literal
 
 import numpy as np
 
-from genoml.genome.intervals import Intervals, concat, row_blocks
+from genoml.genome.gather import row_blocks
+from genoml.genome.intervals import Intervals, concat
 from genoml.genome.overlaps import subtract
 from genoml.genome.store import GenomeStore
 from genoml.random import host_generator
 from genoml.sequence.codes import count_ambiguous
 from genoml.sequence.matched import gc_content
 
-# bases looked at together, which bounds memory
+# bases per block, to bound memory
 _BLOCK_BASES = 1 << 22
 _ROUNDS = 200
 
 
 def base_composition(store: GenomeStore, intervals: Intervals) -> tuple[np.ndarray, np.ndarray]:
-    """The G and C, and the ambiguous bases, of each interval.
+    """GC content and fraction of ambiguous bases of each interval.
 
         gc = (G + C) / (A + C + G + T),   ambiguous = bases that are none of the four / length
 
@@ -34,7 +35,8 @@ def base_composition(store: GenomeStore, intervals: Intervals) -> tuple[np.ndarr
     ValueError
         As ``store.fetch`` with ``edges="error"``.
     """
-    gc, ambiguous = np.zeros(len(intervals)), np.zeros(len(intervals))
+    gc = np.zeros(len(intervals))
+    ambiguous = np.zeros(len(intervals))
     for rows in row_blocks(intervals, _BLOCK_BASES):
         codes = store.fetch(intervals[rows])
         gc[rows] = gc_content(codes)
@@ -53,7 +55,7 @@ def sample_windows(
     strand: Literal["+", "-", ".", "random"] = ".",
     seed: int = 0,
 ) -> Intervals:
-    """Draw windows evenly from all that lie on the chromosomes and share no base with ``avoid``.
+    """Draw windows uniformly from all that lie on the chromosomes and do not overlap ``avoid``.
 
     Each start that is possible is as likely as any other, and draws do not depend on each other: windows can
     overlap, or be the same. The possible starts are found beforehand; windows with too many ambiguous bases
@@ -127,7 +129,7 @@ def _accepted(
     max_ambiguous: float,
     rng: np.random.Generator,
 ) -> Intervals:
-    """Draw until so many have few enough ambiguous bases."""
+    """Draw until ``count`` windows have few enough ambiguous bases."""
     parts: list[Intervals] = []
     missing = count
     for _ in range(_ROUNDS):
@@ -147,7 +149,7 @@ def _accepted(
 def _possible_starts(
     store: GenomeStore, length_bp: int, chromosomes: Sequence[str] | None, avoid: Intervals | None
 ) -> Intervals:
-    """Where windows may start, as intervals of positions."""
+    """The positions where windows may start, as intervals."""
     chosen = list(dict.fromkeys(store.names if chromosomes is None else chromosomes))
     sizes = {name: store.size_of(name) for name in chosen}
     room = {name: size - length_bp + 1 for name, size in sizes.items() if size >= length_bp}

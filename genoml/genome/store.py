@@ -1,4 +1,4 @@
-"""A genome on disk as base codes, mapped into memory: thousands of windows in milliseconds."""
+"""A genome on disk as base codes, mapped into memory, for fast access to windows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.genome.build import build_store, unchanged
 from genoml.genome.gather import gather, gather_each
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
+from genoml.genome.intervals import Intervals, nearest
 from genoml.genome.store_format import DATA_OFFSET, read_index
 from genoml.io.errors import FormatError
 from genoml.io.files import Path
 from genoml.sequence.encode import one_hot as encode_one_hot
 
-#: What becomes of an interval that reaches past an end of its chromosome.
+#: How an interval that reaches past an end of its chromosome is treated.
 Edges: TypeAlias = Literal["error", "pad", "drop"]
 
 _VERIFY_BASES = 1 << 26
@@ -66,7 +65,7 @@ class GenomeStore:
 
     @classmethod
     def build(cls, fasta: Path, path: Path) -> GenomeStore:
-        """Make a store from a FASTA file (plain, gzip or bgzip), and open it; see build_store."""
+        """Make a store from a FASTA file (plain, gzip or bgzip) and open it; see build_store."""
         build_store(fasta, path)
         return cls(os.fspath(path))
 
@@ -103,7 +102,7 @@ class GenomeStore:
 
     @property
     def source(self) -> str:
-        """Where the FASTA file lay, seen from the store."""
+        """Path of the FASTA file, relative to the store."""
         folder = os.path.dirname(os.path.realpath(self.path))
         return os.path.normpath(os.path.join(folder, self._index.source.path))
 
@@ -127,7 +126,7 @@ class GenomeStore:
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> Any:
-        """The bases of intervals; of those on strand ``-`` the reverse complement.
+        """Fetch the bases of intervals; on strand ``-`` the reverse complement.
 
         Parameters
         ----------
@@ -168,13 +167,13 @@ class GenomeStore:
             )
         width = int(intervals.length_bp[0]) if len(intervals) else 0
         chosen, kept = self._within(intervals, edges)
-        found: Any = self._bases(chosen, width) if equal else self._ragged(chosen)
+        bases: Any = self._bases(chosen, width) if equal else self._ragged(chosen)
         if one_hot:
-            found = encode_one_hot(found, ambiguous=ambiguous, dtype=dtype, backend=backend)
-        return (found, kept) if edges == "drop" else found
+            bases = encode_one_hot(bases, ambiguous=ambiguous, dtype=dtype, backend=backend)
+        return (bases, kept) if edges == "drop" else bases
 
     def _within(self, intervals: Intervals, edges: Edges) -> tuple[Intervals, np.ndarray]:
-        """The intervals to fetch, and which rows they are, as ``edges`` asks."""
+        """The intervals to fetch according to ``edges``, and their rows."""
         if edges not in ("error", "pad", "drop"):
             raise ValueError(f"edges expects 'error', 'pad' or 'drop', got {edges!r}")
         self._check_whole()
@@ -187,7 +186,8 @@ class GenomeStore:
             outside = (intervals.end <= 0) | (intervals.start >= size)
         if outside.any():
             row = int(np.argmax(outside))
-            place, length = intervals.place(row), int(size[row])
+            place = intervals.place(row)
+            length = int(size[row])
             what = "has no base on its chromosome" if edges == "pad" else "reaches past its chromosome"
             fix = "" if edges == "pad" else ", or pass edges='pad' or 'drop'"
             raise ValueError(f"{place} (row {row}) {what}, which has {length} bp: expects 0 to {length}{fix}")
@@ -206,7 +206,7 @@ class GenomeStore:
         return self.sizes[name]
 
     def _rows(self, intervals: Intervals) -> np.ndarray:
-        """The number of each row's chromosome here."""
+        """The number of each row's chromosome in this store."""
         table = np.array([self._numbers.get(name, -1) for name in intervals.names] + [-1], dtype=np.int64)
         rows: np.ndarray = table[intervals.codes]
         if (rows < 0).any():
@@ -225,7 +225,7 @@ class GenomeStore:
         return gather_each(self._codes, start, intervals.length_bp, bounds, intervals.strand == "-")
 
     def _check_whole(self) -> None:
-        """Touching a page that is no longer in the file would end the process."""
+        """Raise if the file is closed or was truncated: reading a missing page would end the process."""
         if self._map.closed:
             raise ValueError(f"{self.path}: the genome store is closed")
         if self._map.size() < self._size:
@@ -254,7 +254,7 @@ class GenomeStore:
                 )  # fmt: skip
 
     def close(self) -> None:
-        """Close the file; arrays that were fetched stay."""
+        """Close the file; fetched arrays stay valid."""
         self._codes = np.empty(0, dtype=np.uint8)
         self._map.close()
 

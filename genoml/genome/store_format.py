@@ -1,4 +1,4 @@
-"""The file of a genome store: what lies where, and the checks before any of it is used.
+"""File format of a genome store, and its checks.
 
 ::
 
@@ -9,8 +9,8 @@
     end - 64     64 bytes   offset and length of the index (8 bytes each, little-endian), SHA-256 of the index
                             (32 bytes), 8 bytes of zero, magic
 
-The index lies behind the codes, so that a store is written in one pass. No size that the file states is used
-before it is compared with the size of the file itself; nothing in it is executed.
+The index follows the codes, so that a store is written in one pass. Every size in the file is compared with the size
+of the file before it is used; nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from genoml.io.errors import FormatError
 
 MAGIC = b"\x89GMLS\r\n\x1a"
 VERSION = 1
-#: Where the codes begin.
+#: Offset of the codes, in bytes.
 DATA_OFFSET = 16
 HEAD = struct.pack("<8sQ", MAGIC, VERSION)
 _FOOT = struct.Struct("<QQ32sQ8s")
@@ -34,7 +34,7 @@ _REBUILD = "build it again from its FASTA file"
 
 
 class Chromosome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One sequence of a store.
+    """One chromosome of a store.
 
     Attributes
     ----------
@@ -73,14 +73,14 @@ class SourceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a store holds: its chromosomes in order, and where it came from."""
+    """Index of a store: its chromosomes in order, and its source."""
 
     chromosomes: list[Chromosome]
     source: SourceFile
 
 
 def is_store(path: str) -> bool:
-    """Whether a file begins as a genome store does."""
+    """Whether a file begins with the magic number of a genome store."""
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as stream:
@@ -88,14 +88,14 @@ def is_store(path: str) -> bool:
 
 
 def tail(index: Index, bases: int) -> bytes:
-    """Index and foot, to be written behind the codes."""
+    """Index and foot, which are written after the codes."""
     packed = msgspec.json.encode(index)
     digest = hashlib.sha256(packed).digest()
     return packed + _FOOT.pack(DATA_OFFSET + bases, len(packed), digest, 0, MAGIC)
 
 
 def read_index(stream: IO[bytes], size: int, path: str) -> tuple[Index, str]:
-    """Read and check head, foot and index: (index, its SHA-256 in hexadecimal digits).
+    """Read and check head, foot and index; return the index and its SHA-256 in hexadecimal digits.
 
     Raises
     ------

@@ -9,8 +9,8 @@ import numpy as np
 from genoml.genome.intervals import MAX_COORDINATE_BP, Intervals
 from genoml.random import host_generator
 
-#: What a window is centred on.
-Centre: TypeAlias = Literal["midpoint", "summit"]
+#: Point on which a window is centred.
+Centre: TypeAlias = Literal["midpoint", "summit", "summit_or_midpoint"]
 
 
 def tile(
@@ -59,8 +59,9 @@ def centre(intervals: Intervals, length_bp: int, *, on: Centre = "midpoint") -> 
     ----------
     length_bp : int
         Length of a window.
-    on : {"midpoint", "summit"}
-        ``"summit"`` takes the column ``peak`` of a narrowPeak file, an offset from ``start``.
+    on : {"midpoint", "summit", "summit_or_midpoint"}
+        ``"summit"`` takes the column ``peak`` of a narrowPeak file, an offset from ``start``;
+        ``"summit_or_midpoint"`` takes it where there is one, and the midpoint elsewhere.
 
     Raises
     ------
@@ -68,12 +69,14 @@ def centre(intervals: Intervals, length_bp: int, *, on: Centre = "midpoint") -> 
         If the length is below 1, or a summit is wanted where there is none (no column, or -1).
     """
     _check_length(length_bp)
-    if on == "midpoint":
-        middle = intervals.start + intervals.length_bp // 2
-    elif on == "summit":
+    middle = intervals.start + intervals.length_bp // 2
+    if on == "summit":
         middle = intervals.start + _peaks(intervals)
-    else:
-        raise ValueError(f"on expects 'midpoint' or 'summit', got {on!r}")
+    elif on == "summit_or_midpoint" and "peak" in intervals.columns:
+        peaks = intervals.columns["peak"]
+        middle = np.where(peaks < 0, middle, intervals.start + peaks)
+    elif on not in ("midpoint", "summit_or_midpoint"):
+        raise ValueError(f"on expects 'midpoint', 'summit' or 'summit_or_midpoint', got {on!r}")
     start = middle - length_bp // 2
     return intervals.moved(np.arange(len(intervals)), start, start + length_bp)
 
@@ -93,7 +96,7 @@ def _peaks(intervals: Intervals) -> np.ndarray:
 
 
 def jitter(intervals: Intervals, max_bp: int, *, seed: int = 0) -> Intervals:
-    """Shift each interval by a whole number of bp drawn evenly from ``-max_bp`` to ``max_bp``.
+    """Shift each interval by a random number of bp, uniform from ``-max_bp`` to ``max_bp``.
 
     The same intervals with the same seed are shifted alike.
 

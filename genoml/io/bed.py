@@ -1,7 +1,7 @@
 """BED and narrowPeak: intervals of a genome in tab-separated lines.
 
 Coordinates are 0-based and half-open. BED has 3 to 9 columns, or all 12; narrowPeak has 10 of its own.
-Read here rather than with another library, since those let malformed lines through.
+Other libraries accept malformed lines, so the files are parsed here.
 
 References
 ----------
@@ -98,7 +98,7 @@ def bed_intervals(
     sizes: Mapping[str, int] | None = None,
     zero_length: ZeroLength = "error",
 ) -> Iterator[Intervals]:
-    """Read BED or narrowPeak (``"auto"``: the one with 10 columns) some ten thousand lines at a time.
+    """Read BED or narrowPeak (``"auto"``: narrowPeak if there are 10 columns) in blocks of lines.
 
     Parameters and errors are those of :func:`read_bed`.
     """
@@ -106,7 +106,8 @@ def bed_intervals(
         raise ValueError(f"columns expects 3 to 9, or 12, got {columns}")
     if zero_length not in ("error", "drop"):
         raise ValueError(f"zero_length expects 'error' or 'drop', got {zero_length!r}")
-    widths, expected = dict[int, tuple[str, ...]](), "10 columns (narrowPeak)"
+    widths: dict[int, tuple[str, ...]] = {}
+    expected = "10 columns (narrowPeak)"
     if kind != "narrowpeak":
         widths, expected = _bed_widths(columns)
     if kind == "narrowpeak" or (kind == "auto" and columns is None):
@@ -125,7 +126,7 @@ def _bed_widths(columns: int | None) -> tuple[dict[int, tuple[str, ...]], str]:
 
 
 def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -> None:
-    """Write a BED file, whole or not at all; gzipped if the path ends in ``.gz``.
+    """Write a BED file; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -
 
 
 def write_narrowpeak(path: Path, intervals: Intervals) -> None:
-    """Write a narrowPeak file, whole or not at all; gzipped if the path ends in ``.gz``.
+    """Write a narrowPeak file; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Columns that the intervals lack are filled: name ``.``, score and signal 0, p, q and peak -1.
 
@@ -164,7 +165,7 @@ def write_narrowpeak(path: Path, intervals: Intervals) -> None:
 _REACHES_TO = {
     "block_count": 12, "rgb": 9, "thick_end": 8, "thick_start": 7, "strand": 6, "score": 5, "name": 4,
 }  # fmt: skip
-# for each column of a file beyond the strand: the one of Intervals, and what stands where it has none
+# for each column of a file beyond the strand: the column of Intervals, and the default where it has none
 _FIELDS: dict[str, tuple[str, object]] = {
     "name": ("name", "."),
     "score": ("score", 0),
@@ -186,7 +187,7 @@ def _write(path: Path, intervals: Intervals, names: tuple[str, ...]) -> None:
             fields = [_texts(part, name) for name in names]
             lines = "".join("\t".join(row) + "\n" for row in zip(*fields, strict=True))
             data = lines.encode("utf-8", "surrogatepass")
-            # read as a reader would, before the file gets its name
+            # check that the lines can be read back, before the file gets its name
             table = parse_table(data, "the intervals to write", first, names, "")
             read = sum(map(len, intervals_of([] if table is None else [table], None, "error")))
             if read != len(part):
@@ -195,7 +196,7 @@ def _write(path: Path, intervals: Intervals, names: tuple[str, ...]) -> None:
 
 
 def _texts(intervals: Intervals, name: str) -> list[str]:
-    """One column as it stands in the file."""
+    """The fields of one column as text."""
     if name == "chromosome":
         return [str(value) for value in intervals.chrom]
     if name in ("start", "end"):

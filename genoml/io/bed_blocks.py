@@ -1,4 +1,4 @@
-"""The blocks (exons) of BED lines: lists of sizes and starts that must fit together and fill their interval."""
+"""Checks of the blocks (exons) of BED lines: their sizes and starts must fit together and fill the interval."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ def check_blocks(table: Table, count: np.ndarray, length: np.ndarray) -> tuple[n
         Naming the line, if they do not.
     """
     table.require(count > 0, 9, "1 block or more")
-    size, start = _numbers(table, 10, count), _numbers(table, 11, count)
+    size = _numbers(table, 10, count)
+    start = _numbers(table, 11, count)
     row = np.repeat(np.arange(len(table)), count)
     stop = np.cumsum(count)
     table.require(_all_of(size > 0, row, len(table)), 10, "blocks of 1 bp or more")
     table.require(start[stop - count] == 0, 11, "a first block that starts with the interval, at 0")
-    apart = np.ones(len(row), dtype=bool)
-    apart[1:] = (row[1:] != row[:-1]) | (start[1:] >= start[:-1] + size[:-1])
-    table.require(_all_of(apart, row, len(table)), 11, "blocks in order that do not overlap")
+    in_order = np.ones(len(row), dtype=bool)
+    in_order[1:] = (row[1:] != row[:-1]) | (start[1:] >= start[:-1] + size[:-1])
+    table.require(_all_of(in_order, row, len(table)), 11, "blocks in order that do not overlap")
     ends = start[stop - 1] + size[stop - 1]
     table.require(ends == length, 11, "a last block that ends with the interval")
-    texts = (np.array(table.text(column), dtype=object) for column in (10, 11))
-    return next(texts), next(texts)
+    return np.array(table.text(10), dtype=object), np.array(table.text(11), dtype=object)
 
 
 def _numbers(table: Table, column: int, count: np.ndarray) -> np.ndarray:
-    """The numbers of all rows, end to end."""
+    """The numbers of a list column, all rows end to end."""
     fields = [text.removesuffix(",") for text in table.text(column)]
     good = np.array([_are_numbers(text) for text in fields], dtype=bool)
     table.require(good, column, "whole numbers in digits, separated by commas")
-    found = np.array([text.count(",") + 1 for text in fields], dtype=np.int64)
-    if (found != count).any():
-        row = int(np.argmax(found != count))
+    n_numbers = np.array([text.count(",") + 1 for text in fields], dtype=np.int64)
+    if (n_numbers != count).any():
+        row = int(np.argmax(n_numbers != count))
         table.fail(row, column, f"{count[row]} numbers, as blockCount says")
     return np.array(",".join(fields).split(","), dtype=np.str_).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""From the fields of BED and narrowPeak lines to intervals, each field checked."""
+"""Conversion of BED and narrowPeak fields to intervals, with every field checked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
+from genoml.genome.intervals import Intervals, nearest
 from genoml.io.bed_blocks import check_blocks
 from genoml.io.table import Table
 
-#: What is done with an interval whose start is its end, a point between bases.
+#: How an interval of length 0, a point between bases, is treated.
 ZeroLength: TypeAlias = Literal["error", "drop"]
 
 #: The names of BED's columns.
@@ -29,7 +28,7 @@ _MAX_POSITION = (1 << 31) - 1
 def intervals_of(
     tables: Iterable[Table], sizes: Mapping[str, int] | None, zero_length: ZeroLength
 ) -> Iterator[Intervals]:
-    """Turn each table into intervals.
+    """Convert each table to intervals.
 
     Raises
     ------
@@ -63,7 +62,8 @@ def _coordinates(
     table: Table, names: list[str], codes: np.ndarray, sizes: Mapping[str, int] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     greatest = _MAX_POSITION if sizes is None else max([*sizes.values(), _MAX_POSITION])
-    start, end = table.integers(1, greatest), table.integers(2, greatest)
+    start = table.integers(1, greatest)
+    end = table.integers(2, greatest)
     if not (start <= end).all():
         row = int(np.argmax(start > end))
         table.fail(row, None, f"the end ({end[row]}) is before the start ({start[row]})", "exchange them")
@@ -83,7 +83,8 @@ def _coordinates(
 
 def _further(table: Table, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     """The strand, and the columns beyond the coordinates."""
-    strand, columns = np.full(len(table), ".", dtype="U1"), dict[str, Any]()
+    strand = np.full(len(table), ".", dtype="U1")
+    columns: dict[str, Any] = {}
     present = {name: number for number, name in enumerate(table.columns)}
     if "name" in present:
         columns["name"] = np.array(table.text(3), dtype=object)

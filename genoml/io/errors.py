@@ -1,4 +1,4 @@
-"""The error of every reader: which file, which line, which record, what is wrong, what to do."""
+"""Errors of the readers: they name file, line, record, the fault and the remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST_NAME = 60
 
 
 class FormatError(ValueError):
-    """A file does not hold what its format demands.
+    """Raised if a file does not follow its format.
 
     The message is one line: ``PATH, line N, record NAME: what is wrong; what to do``.
 
@@ -25,7 +25,9 @@ class FormatError(ValueError):
     def __init__(
         self, what: str, *, path: str, line: int | None = None, record: str | None = None, fix: str = ""
     ) -> None:
-        self.path, self.line, self.record = path, line, record
+        self.path = path
+        self.line = line
+        self.record = record
         self._arguments = {"what": what, "path": path, "line": line, "record": record, "fix": fix}
         place = path
         if line is not None:
@@ -40,14 +42,19 @@ class FormatError(ValueError):
 
 
 class FormatWarning(UserWarning):
-    """A file can be read, but what it means is not certain: a guessed encoding, an end that may be missing."""
+    """Warning for a file that may be misread: its encoding is guessed, or its end may be missing."""
 
 
 def _rebuild(arguments: dict[str, Any]) -> FormatError:
     return FormatError(**arguments)
 
 
+def first_word(name: str) -> str:
+    """The identifier of a record: the first word of its header, ``""`` if there is none."""
+    return (name.split(maxsplit=1) or [""])[0]
+
+
 def shown(text: str) -> str:
-    """Text from a file on one line of a message: control characters escaped, shortened."""
+    """Text of a file for a message: on one line, shortened, with control characters escaped."""
     text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."

@@ -1,27 +1,27 @@
-"""Reading FASTQ line by line: records wrapped over several lines, and what exactly is wrong with a malformed one."""
+"""Line-by-line parser of FASTQ, for records over several lines and for exact errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, first_word, shown
 from genoml.io.letters import describe_illegal, first_illegal
 from genoml.io.qualities import Encoding, characters
 
 _FOUR = "expects four lines a record: @name, sequence, +, qualities"
 
 
-class Read(NamedTuple):
-    """One record, its qualities still as characters."""
+class FastqBlock(NamedTuple):
+    """Records that were read together, as three lists of equal length; qualities as characters."""
 
-    name: str
-    sequence: str
-    encoded: str
+    names: list[str]
+    sequences: list[str]
+    encoded: list[str]
 
 
 class FastqLines:
-    """Parse records that may be wrapped.
+    """Parse records that may be wrapped, one a block.
 
     A sequence goes on until a line that starts with ``+``; then as many quality characters follow as there
     were letters, so that a line of qualities may start with ``@`` or ``+``.
@@ -48,20 +48,23 @@ class FastqLines:
         encoding: Callable[[], Encoding],
         max_record_bp: int,
     ) -> None:
-        self._lines, self._path, self._number = lines, path, line - 1
-        self._encoding, self._max_bp = encoding, max_record_bp
+        self._lines = lines
+        self._path = path
+        self._number = line - 1
+        self._encoding = encoding
+        self._max_bp = max_record_bp
         self._record: str | None = None
         self._header_line = line
         self._complete = True  # whether the last line had a line end
 
-    def __iter__(self) -> Iterator[Read]:
+    def __iter__(self) -> Iterator[FastqBlock]:
         while (header := self._next()) is not None:
             if not header.startswith(b"@"):
                 self._end_or_refuse(header)
                 return
             name = self._name(header)
             sequence = self._sequence(header[1:])
-            yield Read(name, sequence.decode("ascii"), self._qualities(len(sequence)))
+            yield FastqBlock([name], [sequence.decode("ascii")], [self._qualities(len(sequence))])
 
     def _next(self) -> bytes | None:
         line = next(self._lines, None)
@@ -79,7 +82,7 @@ class FastqLines:
         return self._error("the file ends within a record", _FOUR, self._number + self._complete)
 
     def _end_or_refuse(self, line: bytes) -> None:
-        """Blank lines may end a file; anything else in place of a header is an error."""
+        """Accept blank lines up to the end of the file; raise for anything else in place of a header."""
         number = self._number
         rest: bytes | None = line
         while rest is not None and not rest.strip():
@@ -91,10 +94,9 @@ class FastqLines:
 
     def _name(self, header: bytes) -> str:
         text = header[1:]
-        words = text.decode("utf-8", "replace").split(maxsplit=1)
         self._header_line = self._number
-        self._record = words[0] if words else None
-        if not words:
+        self._record = first_word(text.decode("utf-8", "replace")) or None
+        if self._record is None:
             raise self._error("the header has no name", "write one after '@'")
         if not text.isascii():
             raise self._error("Non-ASCII characters in the header", "expects ASCII")
@@ -124,7 +126,7 @@ class FastqLines:
         return b"".join(parts)
 
     def too_long(self) -> FormatError:
-        """The error of a record, or of its header, that does not end."""
+        """The error for a record, or a header, that is too long."""
         return self._error(
             f"the record has more than {self._max_bp} letters",
             "raise max_record_bp if it is meant to be so long",

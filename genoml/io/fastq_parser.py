@@ -1,7 +1,7 @@
-"""Parsing FASTQ a block at a time: dnaio finds the records, array operations check letters and qualities.
+"""Parser of FASTQ, a block at a time: dnaio finds the records, array operations check letters and qualities.
 
-dnaio checks neither of them, nor does it say which file and record is wrong. A block that is not plainly
-sound is read again line by line (:mod:`genoml.io.fastq_lines`).
+dnaio checks neither, and its errors name no file and no record. A block with anything unusual is read again line by
+line (:mod:`genoml.io.fastq_lines`).
 """
 
 from __future__ import annotations
@@ -9,34 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BufferedReader, BytesIO
 from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 from dnaio import FastqReader
 from dnaio.exceptions import FastqFormatError
 
 from genoml.io.blocks import LineBlocks
-from genoml.io.errors import FormatError
-from genoml.io.fastq_lines import FastqLines
+from genoml.io.errors import FormatError, first_word
+from genoml.io.fastq_lines import FastqBlock, FastqLines
 from genoml.io.letters import all_legal
 from genoml.io.qualities import Encoding, characters
 
-#: Default of the longest record, in letters.
+#: Default of ``max_record_bp``: letters of the longest record.
 MAX_READ_BP = 1 << 28
 _LONGEST_HEADER = 1 << 24
-_NAME, _SEQUENCE, _QUALITIES = map(attrgetter, ("name", "sequence", "qualities"))
-
-
-class FastqBlock(NamedTuple):
-    """Records that were read together, as three lists of one length; qualities as characters."""
-
-    names: list[str]
-    sequences: list[str]
-    encoded: list[str]
+_NAME = attrgetter("name")
+_SEQUENCE = attrgetter("sequence")
+_QUALITIES = attrgetter("qualities")
 
 
 class FastqParser:
-    """One reading of one file.
+    """Parser of one FASTQ file.
 
     Parameters
     ----------
@@ -49,11 +42,13 @@ class FastqParser:
     """
 
     def __init__(self, path: str, encoding: Encoding, max_record_bp: int) -> None:
-        self.path, self.encoding, self._max_bp = path, encoding, max_record_bp
+        self.path = path
+        self.encoding = encoding
+        self._max_bp = max_record_bp
         self._line = 1  # number of the line at which the next block begins
 
     def blocks(self, stream: BufferedReader) -> Iterator[FastqBlock]:
-        """Yield the records of a stream, many at a time; one by one from the first unusual block on."""
+        """Yield the records of a stream in blocks; one by one from the first unusual block on."""
         source = LineBlocks(stream, 4)
         blocks = iter(source)
         for found in blocks:
@@ -69,22 +64,22 @@ class FastqParser:
             yield block
 
     def _refuse_long(self, source: LineBlocks) -> None:
-        """Stop before a record that does not end fills the memory."""
+        """Raise FormatError before a record without an end fills the memory."""
         if source.pending_bytes > 2 * self._max_bp + _LONGEST_HEADER or (
             source.pending_lines < 2 and source.pending_bytes > self._max_bp + _LONGEST_HEADER
         ):
-            words = source.first_pending(200)[1:].decode("ascii", "replace").split(maxsplit=1)
+            name = first_word(source.first_pending(200)[1:].decode("ascii", "replace"))
             raise FormatError(
                 f"the record has more than {self._max_bp} letters, or its header has more than "
                 f"{_LONGEST_HEADER}",
                 path=self.path,
                 line=self._line,
-                record=words[0] if words else None,
+                record=name or None,
                 fix="raise max_record_bp if it is meant to be so long",
             )
 
     def _quick(self, lines: bytes) -> FastqBlock | None:
-        """The records of a block of four-line records; None if it has to be looked at line by line."""
+        """The records of a block of four-line records; None if it must be read line by line."""
         try:
             records = list(FastqReader(BytesIO(lines), buffer_size=len(lines) + 1))
         except FastqFormatError:
@@ -119,5 +114,4 @@ class FastqParser:
                     raise records.too_long()
 
         records = FastqLines(remaining(), self.path, self._line, lambda: self.encoding, self._max_bp)
-        for record in records:
-            yield FastqBlock([record.name], [record.sequence], [record.encoded])
+        yield from records

@@ -1,4 +1,4 @@
-"""Writing FASTQ."""
+"""Writer of FASTQ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_fastq(
     *,
     encoding: str = "phred33",
 ) -> None:
-    """Write a FASTQ file, whole or not at all; compressed if the path ends in ``.gz`` or ``.zst``.
+    """Write a FASTQ file; compressed if the path ends in ``.gz`` or ``.zst``. A failed write leaves no file.
 
     Each record has four lines, and its name once: most programs do not read wrapped FASTQ.
 
@@ -73,8 +73,9 @@ def _check_text(record: FastqRecord, what: str) -> None:
 
 
 def _encoded(record: FastqRecord, wanted: Encoding, what: str) -> tuple[bytes, int]:
-    """The quality characters, and how many scores had to be lowered."""
-    scores, length = np.asarray(record.qualities), len(record.sequence)
+    """The quality characters, and the number of scores that had to be lowered."""
+    scores = np.asarray(record.qualities)
+    length = len(record.sequence)
     if scores.shape != (length,):
         raise ValueError(f"{what} expects one quality for each of {length} letters, got shape {scores.shape}")
     low, high = SCORES["phred33" if record.encoding == "phred64" else record.encoding]

@@ -1,4 +1,4 @@
-"""Count matrices in JASPAR's own text format, and as four plain rows of numbers."""
+"""Reader of count matrices in JASPAR format, or as four plain rows of numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from genoml.io.errors import shown
 from genoml.io.files import Path, Source
-from genoml.io.motif import Motif, MotifLines
+from genoml.io.motif_lines import MotifLines
+from genoml.sequence.motif import Motif
 
 __all__ = ["jaspar_format_motifs", "read_jaspar"]
 
@@ -44,7 +45,7 @@ def read_jaspar(path: Path) -> list[Motif]:
 
 
 def jaspar_format_motifs(source: Source) -> list[Motif]:
-    """The motifs of content that is taken for JASPAR format."""
+    """The motifs of a source in JASPAR format."""
     lines = MotifLines(source)
     motifs: list[Motif] = []
     header: list[str] | None = None
@@ -52,7 +53,8 @@ def jaspar_format_motifs(source: Source) -> list[Motif]:
     for line in lines:
         if line.startswith(">"):
             _require_whole(lines, header, rows)
-            header, rows = line[1:].split(maxsplit=1), []
+            header = line[1:].split(maxsplit=1)
+            rows = []
             if not header:
                 raise lines.error("the header has no name", "expects >NAME SYMBOL")
             lines.record = header[0]
@@ -64,7 +66,9 @@ def jaspar_format_motifs(source: Source) -> list[Motif]:
             rows.append(_row(lines, line, rows))
             if len(rows) == 4:
                 motifs.append(_motif(lines, header, np.array(rows).T))
-                header, rows, lines.record = None, [], None
+                header = None
+                rows = []
+                lines.record = None
     _require_whole(lines, header, rows)
     if not motifs:
         raise lines.error("no motif", "expects >NAME and four rows, A, C, G, T")

@@ -1,4 +1,4 @@
-"""Which letters a sequence in a file may have, checked in one pass in C."""
+"""Checks of the letters of sequences in files, in one pass in C."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_letters(letters: str | None) -> Letters | None:
 
 
 def first_illegal(sequence: bytes, letters: Letters | None) -> int | None:
-    """Position of the first byte that is not a letter of this kind; None if all are."""
+    """Position of the first byte that is not a letter of this kind; None if there is none."""
     if letters is None:
         return None
     rest = sequence.translate(None, _LEGAL[letters])
@@ -56,7 +56,7 @@ def all_legal(sequence: bytes, letters: Letters | None) -> bool:
 
 
 def describe_illegal(byte: int, letters: Letters) -> tuple[str, str]:
-    """What is wrong with a byte, and what to do about it."""
+    """The fault of an illegal byte and its remedy, for messages."""
     shown = repr(chr(byte)) if byte < 128 else f"byte 0x{byte:02x}"
     if byte in b"-.":
         return f"gap {shown} in a sequence", "remove the gaps: unaligned sequences are expected"

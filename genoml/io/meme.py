@@ -1,4 +1,4 @@
-"""Probability matrices in minimal MEME format, read and written without loss."""
+"""Reader and writer of probability matrices in minimal MEME format, without loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import Path, Source, write_whole
-from genoml.io.motif import Motif, MotifLines
+from genoml.io.motif_lines import MotifLines
+from genoml.sequence.motif import Motif
 
 __all__ = ["meme_motifs", "read_meme", "write_meme"]
 
@@ -40,18 +41,21 @@ def read_meme(path: Path) -> list[Motif]:
 
 
 def meme_motifs(source: Source) -> list[Motif]:
-    """The motifs of content that is taken for MEME format."""
+    """The motifs of a source in MEME format."""
     if not source.start.startswith(b"MEME version"):
         raise FormatError("no 'MEME version' line", path=source.path, line=1, fix="expects MEME format")
     lines = MotifLines(source)
     motifs: list[Motif] = []
-    names, rows, due, n_sites = [""], list[list[float]](), 0, None
+    names = [""]
+    rows: list[list[float]] = []
+    n_missing = 0  # rows of the matrix still to come
+    n_sites = None
     for line in lines:
         words = line.split()
-        if due:
+        if n_missing:
             rows.append(lines.row(words))
-            due -= 1
-            if not due:
+            n_missing -= 1
+            if not n_missing:
                 motifs.append(_motif(lines, names, rows, n_sites))
                 lines.record = None
         elif line.startswith("ALPHABET"):
@@ -65,10 +69,10 @@ def meme_motifs(source: Source) -> list[Motif]:
             names = words[1:]
             lines.record = names[0]
         elif line.startswith("letter-probability matrix"):
-            due, n_sites = _matrix_header(lines, line)
+            n_missing, n_sites = _matrix_header(lines, line)
             rows = []
-    if due or not motifs:
-        what = "the file ends within a matrix" if due else "no motif"
+    if n_missing or not motifs:
+        what = "the file ends within a matrix" if n_missing else "no motif"
         raise lines.error(what, "expects MOTIF and a matrix")
     _require_no_motif_begun(lines)
     return motifs
@@ -99,7 +103,7 @@ def _motif(lines: MotifLines, names: list[str], rows: list[list[float]], n_sites
 
 
 def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
-    """Write motifs as probabilities in minimal MEME format, whole or not at all.
+    """Write motifs as probabilities in minimal MEME format. A failed write leaves no file.
 
     Each number is written with the fewest digits, 17 at most, that give the same float64 back, so that
     probabilities that are written and read are identical. Counts are divided by their sums, and ``nsites``
@@ -118,7 +122,8 @@ def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
                     f"a motif expects a name, and a name and symbol without white space, "
                     f"got {motif.name!r} and {motif.symbol!r}"
                 )
-            n_sites, matrix = motif.n_sites, motif.matrix
+            n_sites = motif.n_sites
+            matrix = motif.matrix
             if motif.kind == "counts":
                 n_sites = float(matrix.sum(axis=1).max()) if n_sites is None else n_sites
                 matrix = motif.probabilities

@@ -1,4 +1,4 @@
-"""Motif files of any known format, and the motifs that come with genoml."""
+"""Reader of motif files of any known format, and of the motifs that come with genoml."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from genoml.io.errors import FormatError, shown
 from genoml.io.files import Path, Source
 from genoml.io.jaspar import jaspar_format_motifs, read_jaspar
 from genoml.io.meme import meme_motifs, read_meme, write_meme
-from genoml.io.motif import Motif
 from genoml.io.transfac import read_transfac, transfac_motifs
+from genoml.sequence.motif import Motif
 
-__all__ = ["Motif", "jaspar_motifs", "read_jaspar", "read_meme", "read_motifs", "read_transfac", "write_meme"]
+__all__ = ["jaspar_motifs", "read_jaspar", "read_meme", "read_motifs", "read_transfac", "write_meme"]
 
 
 def read_motifs(path: Path) -> list[Motif]:
-    """Read motifs in MEME, JASPAR or TRANSFAC format, told apart by how the file begins; plain or gzipped.
+    """Read motifs in MEME, JASPAR or TRANSFAC format, recognised by the start of the file; plain or gzipped.
 
     ``MEME version`` begins a MEME file, ``>`` or a number or ``A [`` a JASPAR one, and a two-letter key such
     as ``AC``, ``ID`` or ``XX`` a TRANSFAC one.

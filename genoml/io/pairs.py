@@ -1,4 +1,4 @@
-"""Paired reads: from two files, or interleaved in one."""
+"""Reading of paired reads, from two files or interleaved in one."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _refuse_unequal(left: FastqRecord, number: int, second_ended: bool, files: l
 
 
 def are_mates(first: str, second: str) -> bool:
-    """Whether two names are those of the first and the second read of a pair.
+    """Whether two names belong to the first and the second read of one pair.
 
     Examples
     --------
@@ -101,7 +101,8 @@ def are_mates(first: str, second: str) -> bool:
     >>> are_mates("r7/2", "r7/1"), are_mates("r7", "r8"), are_mates("r7 1:N:0:AC", "r7 1:N:0:AC")
     (False, False, False)
     """
-    one, two = _MATE.match(first.strip()), _MATE.match(second.strip())
+    one = _MATE.match(first.strip())
+    two = _MATE.match(second.strip())
     if one is None or two is None or one["id"] != two["id"]:
         return False
     return all((one[form], two[form]) in ((None, None), ("1", "2")) for form in ("old", "new"))

@@ -1,4 +1,4 @@
-"""Count matrices in TRANSFAC format."""
+"""Reader of count matrices in TRANSFAC format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from genoml.io.errors import shown
 from genoml.io.files import Path, Source
-from genoml.io.motif import Motif, MotifLines
+from genoml.io.motif_lines import MotifLines
+from genoml.sequence.motif import Motif
 
 __all__ = ["read_transfac", "transfac_motifs"]
 
@@ -37,7 +38,7 @@ def read_transfac(path: Path) -> list[Motif]:
 
 
 def transfac_motifs(source: Source) -> list[Motif]:
-    """The motifs of content that is taken for TRANSFAC format."""
+    """The motifs of a source in TRANSFAC format."""
     lines = MotifLines(source)
     motifs: list[Motif] = []
     fields: dict[str, str] = {}
@@ -46,7 +47,9 @@ def transfac_motifs(source: Source) -> list[Motif]:
         key, *values = line.split() or [""]
         if key == "//":
             motifs += _record(lines, fields, rows)
-            fields, rows, lines.record = {}, [], None
+            fields = {}
+            rows = []
+            lines.record = None
         elif key in ("PO", "P0"):
             if values != ["A", "C", "G", "T"]:
                 raise lines.error(f"columns {shown(' '.join(values))!r}", "expects A C G T")

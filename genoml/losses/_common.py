@@ -9,7 +9,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.labels import Domain, check_host_labels
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -198,28 +198,3 @@ def sum_to_shape(grad: Array, shape: tuple[int, ...]) -> Array:
         grad = xp.sum(grad, axis=tuple(range(added)))
     repeated = tuple(i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1)
     return xp.sum(grad, axis=repeated, keepdims=True) if repeated else grad
-
-
-# ---------------------------------------------------------------- functions of logits
-
-
-def softplus(z: Array) -> Array:
-    """log(1 + exp(z)) = max(z, 0) + log1p(exp(-|z|)), for any z."""
-    xp = array_namespace(z)
-    zero = xp.zeros((), dtype=z.dtype, device=device_of(z))
-    return xp.maximum(z, zero) + xp.log1p(xp.exp(-xp.abs(z)))
-
-
-def log_softmax(z: Array, axis: int) -> Array:
-    """Log-probabilities, z - log(sum(exp(z))) along the axis, for any z."""
-    xp = array_namespace(z)
-    shifted = z - xp.max(z, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
-
-
-def log_sum_exp(z: Array, axis: int) -> Array:
-    """log(sum(exp(z))) along the axis, for any z."""
-    xp = array_namespace(z)
-    highest = xp.max(z, axis=axis, keepdims=True)
-    total = xp.log(xp.sum(xp.exp(z - highest), axis=axis, keepdims=True)) + highest
-    return xp.squeeze(total, axis=axis)

@@ -1,11 +1,11 @@
-"""The negative binomial likelihood and its derivatives, written so that no digits are lost.
+"""The negative binomial likelihood and its derivatives, without loss of digits.
 
 With mean m, size r = 1 / dispersion and count y, the textbook form
 
     -log p = lgamma(r) + lgamma(y + 1) - lgamma(y + r) + (y + r) log(1 + m / r) - y log(m / r)
 
-subtracts numbers near y log y to find one near 1: at a count of 1e6 single precision leaves an error of 1.
-Here it is a sum of small terms, after Loader's saddle-point expansion:
+subtracts numbers near y log y to get one near 1: at a count of 1e6 the error in single precision is 1. This module
+sums small terms instead, after Loader's saddle-point expansion:
 
     -log p = D + c(y) + [binet(r) - binet(y + r) + log(1 + y / r) / 2]
     D = r log((r + m) / (r + y)) + y log(y (r + m) / (m (r + y)))           half the deviance, >= 0
@@ -30,12 +30,12 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.special import binet, digamma_excess, lgamma
 
-#: sizes and means are kept within exp(-LIMIT) .. exp(LIMIT), where nothing overflows in single precision
+#: Sizes and means are clipped to exp(-LIMIT) .. exp(LIMIT), where nothing overflows in single precision.
 LIMIT = 40.0
 
 
 class Terms(NamedTuple):
-    """Entry by entry: -log p, its derivatives in log m and in log dispersion; and -log p of a count of 0."""
+    """Entries of -log p, and of its derivatives in log m and in log dispersion."""
 
     entries: Array
     log_mean_grad: Array
@@ -51,7 +51,7 @@ def count_constant(y: Array) -> Array:
 
 
 def log_ratio(difference: Array, denominator: Array, far: Array) -> Array:
-    """log(1 + difference / denominator), exact near 0 if the difference is; ``far`` serves elsewhere."""
+    """log(1 + difference / denominator), exact near 0 if the difference is; ``far`` is used elsewhere."""
     xp = array_namespace(difference)
     near = xp.abs(difference) < 0.5 * denominator
     safe = xp.where(near, denominator, xp.ones_like(denominator))
@@ -59,13 +59,13 @@ def log_ratio(difference: Array, denominator: Array, far: Array) -> Array:
 
 
 def log_or_zero(values: Array) -> Array:
-    """log(values), and 0 where they are not positive."""
+    """log(values), or 0 where they are not positive."""
     xp = array_namespace(values)
     return xp.log(xp.where(values > 0.0, values, xp.ones_like(values)))
 
 
-def poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
-    """Half the deviance, y log(y / m) + m - y >= 0."""
+def half_poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
+    """Half the Poisson deviance: y log(y / m) + m - y >= 0."""
     return y * log_ratio(y - m, m, log_or_zero(y) - log_m) - (y - m)
 
 
@@ -78,13 +78,14 @@ def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) ->
     z = xp.clip(log_mean, -LIMIT, LIMIT)
     r = xp.exp(-xp.clip(log_dispersion, -LIMIT, LIMIT))
     m = xp.exp(z)
-    total, count = r + m, r + y
+    total = r + m
+    count = r + y
     share = r / total
     lead = share * (m - y)  # d(-log p) / d log m = (m - y) / (1 + m / r)
-    # log((r + y) / (r + m)), and log(y / m) less that
+    # log((r + y) / (r + m)), and log(y / m) minus that
     log_total = log_ratio(y - m, total, xp.log(count / total))
     log_count = log_ratio((y - m) * share, m * (count / total), log_or_zero(y / m) - log_total)
-    first = -r * log_total - lead  # each of the two parts of D is >= 0, their linear terms cancel
+    first = -r * log_total - lead  # both parts of D are >= 0; their linear terms cancel
     second = y * log_count + lead
     rest = binet(r) - binet(count) + 0.5 * xp.log1p(y / r)
     beyond = log_mean - z
@@ -105,5 +106,5 @@ def log_of(values: Array, floor: float) -> Array:
 
 
 def without_constant(entries: Array, y: Array) -> Array:
-    """-log p less lgamma(y + 1), which no prediction changes."""
+    """-log p minus lgamma(y + 1), which does not depend on the predictions."""
     return entries - lgamma(y + 1.0)

@@ -1,4 +1,4 @@
-"""Losses of labels: two classes on probabilities and on logits, several classes, and their focal forms."""
+"""Classification losses: cross-entropy of two and of several classes, and focal losses."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from genoml.labels import PROBABILITIES, check_host_labels, classes
 from genoml.losses._common import (
     Reduction,
     labelled,
-    log_softmax,
     loss_namespace,
     match_shape,
     presence,
     reduce_loss,
     require_axes,
-    softplus,
     without_axis,
 )
-from genoml.nn.functions import sigmoid
+from genoml.ops.activations import log_softmax, sigmoid, softplus
 
 
 def binary_cross_entropy(
@@ -34,7 +32,7 @@ def binary_cross_entropy(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Cross-entropy of probabilities.
+    """Binary cross-entropy of probabilities.
 
         l = -(w1 t log p + w0 (1 - t) log(1 - p)),    dl/dp = -w1 t / p + w0 (1 - t) / (1 - p)
 
@@ -89,20 +87,19 @@ def binary_cross_entropy_with_logits(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Cross-entropy of logits z, p = 1 / (1 + exp(-z)); stable for any z.
+    """Binary cross-entropy of logits z, p = 1 / (1 + exp(-z)); stable for any z.
 
         l = w1 t softplus(-z) + w0 (1 - t) softplus(z),    softplus(z) = max(z, 0) + log(1 + exp(-|z|))
         dl/dz = w0 (1 - t) p - w1 t (1 - p)
 
     Parameters, returns and errors are those of ``binary_cross_entropy``; ``predictions`` are logits.
     """
-    what, z = "binary_cross_entropy_with_logits", predictions
-    xp = loss_namespace(predictions, what)
+    what = "binary_cross_entropy_with_logits"
+    z = predictions
+    loss_namespace(predictions, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     w0, w1 = class_weight
-    tail = xp.log1p(xp.exp(-xp.abs(z)))
-    zero = xp.zeros((), dtype=z.dtype, device=device_of(z))
-    entries = w1 * t * (xp.maximum(-z, zero) + tail) + w0 * (1.0 - t) * (xp.maximum(z, zero) + tail)
+    entries = w1 * t * softplus(-z) + w0 * (1.0 - t) * softplus(z)
     # sigmoid(-z), not 1 - sigmoid(z): the difference of near-equal numbers loses the gradient's digits
     grads = w0 * (1.0 - t) * sigmoid(z) - w1 * t * sigmoid(-z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
@@ -118,7 +115,7 @@ def focal_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Binary cross-entropy of logits z that counts easy examples less, p = 1 / (1 + exp(-z)).
+    """Focal loss: binary cross-entropy of logits z with less weight on easy examples, p = 1 / (1 + exp(-z)).
 
         l = -alpha t (1 - p)^gamma log p - (1 - alpha) (1 - t) p^gamma log(1 - p)
 
@@ -144,16 +141,19 @@ def focal_loss(
     ----------
     Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, eq. 5 and appendix B.
     """
-    what, z = "focal_loss", predictions
+    what = "focal_loss"
+    z = predictions
     xp = loss_namespace(predictions, what)
     if alpha is not None and not 0.0 <= alpha <= 1.0:
         raise ValueError(f"{what} expects 0 <= alpha <= 1 or None, got {alpha}")
     _require_gamma(gamma, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     weight, other = (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
-    up, down = softplus(z), softplus(-z)  # -log(1 - p) and -log p
-    # q^gamma = exp(-gamma softplus(z)), which stays exact where q = 1 - p is too small to be told from 0
-    q_power, p_power = xp.exp(-gamma * up), xp.exp(-gamma * down)
+    up = softplus(z)  # -log(1 - p)
+    down = softplus(-z)  # -log p
+    # q^gamma = exp(-gamma softplus(z)), which stays exact where q = 1 - p underflows
+    q_power = xp.exp(-gamma * up)
+    p_power = xp.exp(-gamma * down)
     p, q = sigmoid(z), sigmoid(-z)
     entries = weight * t * q_power * down + other * (1.0 - t) * p_power * up
     # d/dz q^gamma = -gamma q^gamma p and d/dz log p = q, so d/dz (-q^gamma log p) = q^gamma (gamma p log p
@@ -171,10 +171,12 @@ def _require_gamma(gamma: float, what: str) -> None:
 
 
 def _class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
-    """A distribution over the classes for each entry, from class numbers or one-hot targets; and the mask."""
+    """Targets as a distribution over the classes, from class numbers or one-hot targets, and the mask."""
     require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
-    xp, shape = array_namespace(predictions), tuple(predictions.shape)
-    count, entries = shape[1], without_axis(predictions, 1)
+    xp = array_namespace(predictions)
+    shape = tuple(predictions.shape)
+    count = shape[1]
+    entries = without_axis(predictions, 1)
     given = _shape_of(targets)
     if given == shape:
         return labelled(predictions, targets, mask, what, PROBABILITIES, axis=1)
@@ -184,7 +186,7 @@ def _class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tu
     check_host_labels(targets, classes(count), what, mask)
     order = xp.arange(count, dtype=predictions.dtype, device=device_of(predictions))
     order = xp.reshape(order, (1, count) + (1,) * (predictions.ndim - 2))
-    # a missing label, NaN or -1, equals no class and leaves zeros
+    # a missing label, NaN or -1, equals no class and gives zeros
     one_hot = xp.astype(xp.expand_dims(numbers, axis=1) == order, predictions.dtype)
     return one_hot, presence(predictions, mask, what, axis=1)
 
@@ -199,12 +201,13 @@ def _shape_of(values: Any) -> tuple[int, ...]:
 
 
 def _class_weights(predictions: Array, weights: Sequence[float] | None, what: str) -> Array | None:
-    """The weights as an array that broadcasts along the classes."""
+    """The class weights as an array that broadcasts along the classes."""
     if weights is None:
         return None
-    xp, count = array_namespace(predictions), predictions.shape[1]
-    found = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
-    return xp.reshape(found, (1, count) + (1,) * (predictions.ndim - 2))
+    xp = array_namespace(predictions)
+    count = predictions.shape[1]
+    row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
+    return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
 
 
 def softmax_cross_entropy(
@@ -217,7 +220,7 @@ def softmax_cross_entropy(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Cross-entropy of logits z of K classes, p = softmax(z); stable for any z.
+    """Softmax cross-entropy of logits z of K classes, p = softmax(z); stable for any z.
 
         l = -sum_k w_k t_k log p_k,    dl/dz_j = p_j sum_k w_k t_k - w_j t_j
 
@@ -279,7 +282,7 @@ def focal_loss_multiclass(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Softmax cross-entropy that counts easy examples less, p = softmax(z).
+    """Focal loss of several classes: softmax cross-entropy with less weight on easy examples, p = softmax(z).
 
         l = -sum_k w_k t_k (1 - p_k)^gamma log p_k
 

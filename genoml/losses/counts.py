@@ -1,7 +1,7 @@
-"""Losses of counts: Poisson, negative binomial, and negative binomial with excess zeros.
+"""Losses of counts: Poisson, negative binomial, and zero-inflated negative binomial.
 
-A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2; a = 1 / r, where r is what
-others call size, theta or inverse dispersion. a -> 0 is the Poisson.
+A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2; a = 1 / r, where r is also called size,
+theta or inverse dispersion. a -> 0 is the Poisson.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from genoml.losses._common import (
     parameter_like,
     reduce_loss,
     reduce_losses,
-    softplus,
     sum_to_shape,
 )
 from genoml.losses._negative_binomial import (
     Terms,
     count_constant,
+    half_poisson_deviance,
     log_of,
     negative_binomial_terms,
-    poisson_deviance,
     without_constant,
 )
-from genoml.nn.functions import sigmoid
+from genoml.ops.activations import sigmoid, softplus
 
-#: means are kept this far from 0, where log and 1 / m would be infinite
+#: Least mean, since log m and 1 / m are infinite at 0.
 LEAST_MEAN = 1e-8
 _DISPERSIONS = Domain("dispersion >= 0", low=0.0)
 
@@ -82,20 +81,22 @@ def poisson_loss(
     xp = loss_namespace(predictions, what)
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     if log_input:
-        z, m = predictions, xp.exp(predictions)
+        z = predictions
+        m = xp.exp(z)
         grads = m - y
     else:
         least = xp.full((), LEAST_MEAN, dtype=y.dtype, device=device_of(y))
         m = xp.maximum(predictions, least)
-        z, grads = xp.log(m), 1.0 - y / m
-    entries = poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
+        z = xp.log(m)
+        grads = 1.0 - y / m
+    entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
 def _terms(
     predictions: Array, y: Array, log_dispersion: Array, log_input: bool, full: bool
 ) -> tuple[Terms, Array]:
-    """The likelihood's terms, and what turns a gradient in log m into one in the predictions."""
+    """The likelihood's terms, and the factor from a gradient in log m to one in the predictions."""
     xp = array_namespace(predictions)
     z = predictions if log_input else log_of(predictions, LEAST_MEAN)
     terms = negative_binomial_terms(z, log_dispersion, y)
@@ -175,7 +176,7 @@ def negative_binomial_loss_with_dispersion(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, tuple[Array, Array]]:
-    """``negative_binomial_loss`` with the gradient of the dispersion, in its logarithm.
+    """``negative_binomial_loss`` with the gradient in the logarithm of the dispersion too.
 
         dl/dlog a = r (digamma(y + r) - digamma(r) - log(1 + m / r) - (y - m) / (r + m)),    r = 1 / a
 
@@ -200,14 +201,13 @@ def negative_binomial_loss_with_dispersion(
     log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
     terms, chain = _terms(predictions, y, log_a, log_input, full)
     grads = (terms.log_mean_grad * chain, terms.log_dispersion_grad)
-    loss, (grad, grad_a) = reduce_losses(
-        terms.entries, grads, (None, None), sample_weight, present, reduction, what
-    )
+    loss, reduced = reduce_losses(terms.entries, grads, (None, None), sample_weight, present, reduction, what)
+    grad, grad_a = reduced
     return loss, (grad, sum_to_shape(grad_a, tuple(log_a.shape)))
 
 
 def _excess_zero(v: Array, n0: Array) -> Array:
-    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), losing no digits."""
+    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), without loss of digits."""
     xp = array_namespace(v)
     # softplus(v) + n0 - softplus(v + n0), and the same with softplus(x) = x + softplus(-x)
     return xp.where(v + n0 > 0.0, softplus(-v) - softplus(-v - n0), softplus(v) + n0 - softplus(v + n0))
@@ -225,7 +225,7 @@ def zero_inflated_negative_binomial_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    """Negative log-likelihood of counts that are 0 with probability s, else negative binomial.
+    """Zero-inflated negative binomial loss: counts are 0 with probability s, otherwise negative binomial.
 
         p(0) = s + (1 - s) NB(0),    p(y) = (1 - s) NB(y) for y > 0,    s = 1 / (1 + exp(-v))
 
@@ -265,13 +265,12 @@ def zero_inflated_negative_binomial_loss(
     empty = y == 0.0
     n0 = xp.where(empty, terms.entries, xp.zeros_like(v))
     entries = xp.where(empty, _excess_zero(v, n0), softplus(v) + terms.entries)
-    # a zero is the negative binomial's with probability sigmoid(-v - n(0)); only that share moves its
-    # parameters
+    # a zero comes from the negative binomial with probability sigmoid(-v - n(0)), its share of the gradient
     share = xp.where(empty, sigmoid(-v - n0), xp.ones_like(v))
     grad_v = sigmoid(v) - xp.where(empty, sigmoid(v + n0), xp.zeros_like(v))
     grads = (terms.log_mean_grad * chain * share, grad_v, terms.log_dispersion_grad * share)
-    loss, (grad, grad_v, grad_a) = reduce_losses(
-        entries, grads, (None, None, None), sample_weight, present, reduction, what
-    )
-    shapes = tuple(given.shape), tuple(log_a.shape)
-    return loss, (grad, sum_to_shape(grad_v, shapes[0]), sum_to_shape(grad_a, shapes[1]))
+    loss, reduced = reduce_losses(entries, grads, (None, None, None), sample_weight, present, reduction, what)
+    grad, grad_v, grad_a = reduced
+    grad_v = sum_to_shape(grad_v, tuple(given.shape))
+    grad_a = sum_to_shape(grad_a, tuple(log_a.shape))
+    return loss, (grad, grad_v, grad_a)

@@ -1,4 +1,4 @@
-"""Losses of continuous targets: squared error, Huber's, and one minus the correlation."""
+"""Regression losses: squared error, Huber loss, and one minus the correlation."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def huber_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Half the squared error near 0, a line beyond ``delta``: outliers pull with a bounded force.
+    """Huber loss: half the squared error near 0, linear beyond ``delta``, so that outliers have a bounded gradient.
 
         l = d^2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond,    d = y - t
         dl/dy = d clipped to [-delta, delta]
@@ -108,7 +108,7 @@ def pearson_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """One minus Pearson's correlation over the batch, for each task.
+    """Pearson loss: one minus the correlation over the batch, for each task.
 
         l_j = 1 - r_j,    r = sum_i w_i a_i b_i / sqrt(sum_i w_i a_i^2 sum_i w_i b_i^2)
         dl/dy_i = -w_i (b_i / sqrt(A B) - r a_i / A),    A = sum w a^2, B = sum w b^2
@@ -143,12 +143,13 @@ def pearson_loss(
     weight = xp.ones_like(predictions) if given is None else xp.ones_like(predictions) * given
     y = predictions
     if present is not None:
-        weight, y = xp.where(present, weight, zero), xp.where(present, y, zero)
+        weight = xp.where(present, weight, zero)
+        y = xp.where(present, y, zero)
     a, size_a = _standardised(y, weight)
     b, size_b = _standardised(t, weight)
     flat = xp.logical_or(size_a == 0.0, size_b == 0.0)
     r = xp.where(flat, zero, xp.sum(weight * a * b, axis=0))
-    # the mean's own derivative drops out, since sum w b = sum w a = 0
+    # the derivative of the mean vanishes, since sum w b = sum w a = 0
     grads = xp.where(flat, zero, -weight * (b - r * a) / xp.where(flat, xp.ones_like(size_a), size_a))
     labels = present if present is not None else xp.ones_like(predictions, dtype=xp.bool)
     counted = xp.sum(xp.astype(labels, predictions.dtype), axis=0) >= 2.0
@@ -156,7 +157,7 @@ def pearson_loss(
 
 
 def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
-    """Values less their weighted mean, brought to a sum of squares of 1; and its root before, 0 for constants."""
+    """Values minus their weighted mean, scaled to a norm of 1; and the norm before, 0 for constants."""
     xp = array_namespace(values)
     eps = xp.finfo(values.dtype).eps
     total = xp.sum(weight, axis=0)
@@ -164,10 +165,10 @@ def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
     centred = xp.where(weight > 0.0, values - mean, xp.zeros_like(values))
     # an empty batch has no largest number
     widest = xp.max(xp.abs(centred), axis=0) if values.shape[0] else xp.zeros_like(total)
-    # the mean of equal numbers is not always that number: what rounding leaves is no spread
+    # the mean of equal numbers may differ from them by rounding, which is no spread
     flat = widest <= 8.0 * eps * xp.abs(mean)
     one = xp.ones_like(total)
-    # by the largest first: squares of small or large numbers leave the range of float32
+    # divide by the largest first: squares of small or large numbers leave the range of float32
     scale = xp.where(flat, one, widest)
     centred = centred / scale
     root = xp.where(flat, one, xp.sqrt(xp.sum(weight * centred * centred, axis=0)))

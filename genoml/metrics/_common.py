@@ -1,4 +1,4 @@
-"""What the metrics share: two arrays brought together, exact counts, and NaN where nothing is defined."""
+"""What the metrics share: two arrays brought together, counts, and NaN where nothing is defined."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
 
 from genoml.backend import Array, get_backend
+from genoml.ops.arrays import array_like
 
 
 def pair(function: str, name_a: str, a: Array, name_b: str, b: Array) -> tuple[Any, Array, Array]:
@@ -46,50 +47,47 @@ def on_one_library(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def move(values: Any, like: Array) -> Array:
+    """The values as an array of the same library and device as ``like``."""
     # A copy, because some libraries warn about sharing memory that is read-only.
     xp = array_namespace(like)
     return xp.asarray(values, device=device(like), copy=True)  # lint: allow creation, labels keep their kind
 
 
 def flat(xp: Any, function: str, name: str, x: Array) -> Array:
+    """Real numbers of one axis: (batch, 1) becomes (batch,)."""
     if not xp.isdtype(x.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{function} expects real numbers in {name}, got dtype {x.dtype}")
     return xp.reshape(x, (-1,)) if x.ndim == 2 else x
 
 
 def has_nan(xp: Any, x: Array) -> Array:
+    """Whether a value is NaN, as a 0-dimensional array of bool."""
     if xp.isdtype(x.dtype, "real floating"):
         return xp.any(xp.isnan(x))
     return xp.zeros((), dtype=xp.bool, device=device(x))
 
 
-def running_count(xp: Any, mask: Array) -> Array:
-    """How many of the first i are true, for i from 0 to N."""
-    ones = xp.astype(mask, widest_integer(xp, mask))
-    return xp.cumulative_sum(ones, dtype=ones.dtype, include_initial=True)
+def multiplicities(xp: Any, function: str, counts: Any, x: Array) -> Array:
+    """How often each of N examples counts, in the widest float: (N,) ones, or (resamples, N) as given."""
+    dtype = widest_float(xp, x)
+    if counts is None:
+        return xp.ones(x.shape, dtype=dtype, device=device(x))
+    counts = array_like(counts, xp.zeros((), dtype=dtype, device=device(x)), function)
+    if counts.ndim != 2 or counts.shape[1] != x.shape[0]:
+        raise ValueError(
+            f"{function} expects counts (resamples, {x.shape[0]}), one an example, got {tuple(counts.shape)}"
+        )
+    return counts
+
+
+def running(xp: Any, counts: Array) -> Array:
+    """The sum of the first i counts of each row, for i from 0 to N."""
+    return xp.cumulative_sum(counts, axis=-1, include_initial=True)
 
 
 def count(xp: Any, mask: Array) -> Array:
-    """How many are true: counted as integers, returned as the widest float."""
-    dtype = widest_integer(xp, mask)
-    return xp.astype(xp.sum(xp.astype(mask, dtype), dtype=dtype), widest_float(xp, mask))
-
-
-def exact_sum(xp: Any, counts: Array) -> Array:
-    """The sum of N counts of at most 2 N each, rounded once, to the widest float.
-
-    Where 32 bits are all there is, the counts are cut into digits of so few bits that N of them fit.
-    """
-    integer, real = widest_integer(xp, counts), widest_float(xp, counts)
-    if integer == xp.int64:
-        return xp.astype(xp.sum(counts, dtype=integer), real)
-    length = counts.shape[0]
-    bits = 31 - length.bit_length()
-    total = xp.zeros((), dtype=real, device=device(counts))
-    for shift in range(0, (2 * length).bit_length(), bits):
-        digit = (counts >> shift) & (2**bits - 1)
-        total = total + 2.0**shift * xp.astype(xp.sum(digit, dtype=integer), real)
-    return total
+    """How many are true, as the widest float."""
+    return xp.sum(xp.astype(mask, widest_float(xp, mask)))
 
 
 def ratio(xp: Any, top: Array, bottom: Array, valid: Array) -> Array:
@@ -99,22 +97,16 @@ def ratio(xp: Any, top: Array, bottom: Array, valid: Array) -> Array:
 
 
 def nan_unless(xp: Any, valid: Array, value: Array) -> Array:
+    """The value where ``valid`` is True, NaN elsewhere."""
+    found = xp.where(valid, value, xp.full_like(value, math.nan))
     # [()] turns NumPy's 0-d array into its scalar, which can be formatted; elsewhere it changes nothing.
-    return xp.where(valid, value, xp.full_like(value, math.nan))[()]
-
-
-def nan(xp: Any, x: Array) -> Array:
-    return xp.full((), math.nan, dtype=widest_float(xp, x), device=device(x))[()]
+    return found if found.ndim else found[()]
 
 
 def widest_float(xp: Any, x: Array) -> Any:
+    """The widest floating-point dtype of x's device."""
     offered = xp.__array_namespace_info__().dtypes(device=device(x), kind="real floating")
     return offered["float64" if "float64" in offered else "float32"]
-
-
-def widest_integer(xp: Any, x: Array) -> Any:
-    offered = xp.__array_namespace_info__().dtypes(device=device(x), kind="signed integer")
-    return offered["int64" if "int64" in offered else "int32"]
 
 
 def rankable(xp: Any, x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""How well scores tell two classes apart."""
+"""Metrics of binary classification: AUROC, AUPR and F1."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 from genoml.backend import Array
 from genoml.metrics._common import (
     count,
-    exact_sum,
     has_nan,
+    multiplicities,
     nan_unless,
     pair,
     rankable,
     ratio,
-    running_count,
+    running,
     widest_float,
 )
 
 
-def auroc(predictions: Array, targets: Array) -> Array:
+def auroc(predictions: Array, targets: Array, *, counts: Array | None = None) -> Array:
     """Area under the receiver operating characteristic curve.
 
         AUROC = (#{s_neg < s_pos} + 0.5 #{s_neg = s_pos}) / (n_pos n_neg)
@@ -32,11 +32,14 @@ def auroc(predictions: Array, targets: Array) -> Array:
         Scores, probabilities or logits: only their order matters. May be infinite.
     targets : array
         1 for a positive, 0 for a negative (bool, integer or float).
+    counts : array, optional
+        How often each example is in each of many resamples, for one result a resample.
 
     Shapes
     ------
     predictions, targets : (N,) or (N, 1)
-    result : ()
+    counts : (resamples, N)
+    result : (), or (resamples,) with counts
 
     Returns
     -------
@@ -54,17 +57,17 @@ def auroc(predictions: Array, targets: Array) -> Array:
     Hanley and McNeil (1982), doi:10.1148/radiology.143.1.7063747.
     """
     xp, predictions, targets = pair("auroc", "predictions", predictions, "targets", targets)
+    counts = multiplicities(xp, "auroc", counts, predictions)
     positive, valid = _classes(xp, predictions, targets)
-    below, not_above, positive = _sorted_counts(xp, rankable(xp, predictions), positive)
-    # Negatives below each score, and negatives not above it, from the running count of negatives.
-    negatives = running_count(xp, ~positive)
-    twice_wins = xp.take(negatives, below) + xp.take(negatives, not_above)
-    twice_u = exact_sum(xp, xp.where(positive, twice_wins, xp.zeros_like(twice_wins)))
-    n_positives, n_negatives = count(xp, positive), count(xp, ~positive)
-    return ratio(xp, twice_u, 2.0 * n_positives * n_negatives, valid)
+    below, not_above, positives, negatives = _ascending(xp, predictions, positive, counts)
+    negatives = running(xp, negatives)
+    # twice the number of negatives below a score, where a tie counts one half
+    twice_wins = xp.take(negatives, below, axis=-1) + xp.take(negatives, not_above, axis=-1)
+    twice_u = xp.sum(positives * twice_wins, axis=-1)
+    return ratio(xp, twice_u, 2.0 * xp.sum(positives, axis=-1) * negatives[..., -1], valid)
 
 
-def aupr(predictions: Array, targets: Array) -> Array:
+def aupr(predictions: Array, targets: Array, *, counts: Array | None = None) -> Array:
     """Area under the precision-recall curve, as the average precision.
 
         AUPR = sum_t (R_t - R_(t-1)) P_t = (1 / n_pos) sum_{i positive} P(s_i)
@@ -79,11 +82,14 @@ def aupr(predictions: Array, targets: Array) -> Array:
         Scores, probabilities or logits: only their order matters. May be infinite.
     targets : array
         1 for a positive, 0 for a negative (bool, integer or float).
+    counts : array, optional
+        How often each example is in each of many resamples, for one result a resample.
 
     Shapes
     ------
     predictions, targets : (N,) or (N, 1)
-    result : ()
+    counts : (resamples, N)
+    result : (), or (resamples,) with counts
 
     Returns
     -------
@@ -100,19 +106,17 @@ def aupr(predictions: Array, targets: Array) -> Array:
     Davis and Goadrich (2006), doi:10.1145/1143844.1143874, on why not to interpolate linearly.
     """
     xp, predictions, targets = pair("aupr", "predictions", predictions, "targets", targets)
+    counts = multiplicities(xp, "aupr", counts, predictions)
     positive, valid = _classes(xp, predictions, targets)
-    below, _, positive = _sorted_counts(xp, rankable(xp, predictions), positive)
-    positives = running_count(xp, positive)
-    n_called = predictions.shape[0] - below
-    n_true = positives[-1] - xp.take(positives, below)
-    dtype = widest_float(xp, predictions)
-    precision = xp.astype(n_true, dtype) / xp.astype(n_called, dtype)
-    total = xp.sum(xp.where(positive, precision, xp.zeros_like(precision)), dtype=dtype)
-    return ratio(xp, total, count(xp, positive), valid)
+    below, _, positives, negatives = _ascending(xp, predictions, positive, counts)
+    true = _from_each(xp, positives, below)
+    called = true + _from_each(xp, negatives, below)
+    precision = true / xp.where(called > 0, called, xp.ones_like(called))
+    return ratio(xp, xp.sum(positives * precision, axis=-1), xp.sum(positives, axis=-1), valid)
 
 
 def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Array:
-    """F1, the harmonic mean of precision and recall at one threshold.
+    """F1 score: the harmonic mean of precision and recall at one threshold.
 
         F1 = 2 TP / (2 TP + FP + FN),    called positive: prediction >= threshold
 
@@ -146,9 +150,9 @@ def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Arra
     if not xp.isdtype(predictions.dtype, "real floating"):
         predictions = xp.astype(predictions, widest_float(xp, predictions))
     called = predictions >= threshold
-    found = count(xp, positive & called)
+    true_positives = count(xp, positive & called)
     total = count(xp, positive) + count(xp, called)
-    score = 2.0 * found / xp.where(total > 0, total, xp.ones_like(total))
+    score = 2.0 * true_positives / xp.where(total > 0, total, xp.ones_like(total))
     return nan_unless(xp, valid, score)
 
 
@@ -160,10 +164,22 @@ def _classes(xp: Any, predictions: Array, targets: Array) -> tuple[Array, Array]
     return positive, xp.all(positive | (targets == 0)) & ~has_nan(xp, predictions)
 
 
-def _sorted_counts(xp: Any, scores: Array, positive: Array) -> tuple[Array, Array, Array]:
-    """For each score, in ascending order: how many are below it, how many not above, is it a positive."""
+def _ascending(xp: Any, scores: Array, positive: Array, counts: Array) -> tuple[Array, Array, Array, Array]:
+    """For each score, in ascending order: the number below it, the number not above it, and its counts.
+
+    The counts are how often it is a positive and how often a negative, of the shape of ``counts``.
+    """
+    scores = rankable(xp, scores)
     order = xp.argsort(scores)
     ascending = xp.take(scores, order)
     below = xp.searchsorted(ascending, ascending, side="left")
     not_above = xp.searchsorted(ascending, ascending, side="right")
-    return below, not_above, xp.take(positive, order)
+    counts = xp.take(counts, order, axis=-1)
+    positives = counts * xp.astype(xp.take(positive, order), counts.dtype)
+    return below, not_above, positives, counts - positives
+
+
+def _from_each(xp: Any, tally: Array, below: Array) -> Array:
+    """The sum of a tally over all scores that are not below each."""
+    up_to = running(xp, tally)
+    return up_to[..., -1:] - xp.take(up_to, below, axis=-1)

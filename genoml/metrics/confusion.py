@@ -1,4 +1,4 @@
-"""Right and wrong calls, counted by class."""
+"""The confusion matrix, and Matthews' correlation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genoml.metrics._common import count, has_nan, nan_unless, on_one_library, p
 
 
 def confusion_matrix(predictions: Array, targets: Array, threshold: float = 0.5) -> Array:
-    """How many examples of each class were called what.
+    """Confusion matrix: the number of examples of each true class (row) called each class (column).
 
         C[i, j] = #{examples of class i that are called j}
 
@@ -59,7 +59,7 @@ def confusion_matrix(predictions: Array, targets: Array, threshold: float = 0.5)
 
 
 def matthews_correlation(predictions: Array, targets: Array, threshold: float = 0.5) -> Array:
-    """Matthews' correlation of calls and classes: 1 if all are right, 0 at chance, whatever the classes' shares.
+    """Matthews' correlation of calls and classes: 1 if all are right, 0 at chance, for any class balance.
 
         MCC = (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))
 
@@ -84,15 +84,16 @@ def matthews_correlation(predictions: Array, targets: Array, threshold: float = 
     total = xp.sum(cells)
     # as shares, so that no product of counts overflows single precision
     cells = cells / xp.where(total > 0, total, xp.ones_like(total))
-    called, true = xp.sum(cells, axis=0), xp.sum(cells, axis=1)
+    called = xp.sum(cells, axis=0)
+    true = xp.sum(cells, axis=1)
     right = xp.sum(cells * xp.eye(cells.shape[0], dtype=cells.dtype, device=device_of(cells)))
     # 1 - sum p^2 as sum p (1 - p), which is 0 exactly where one class has all
     spread = xp.sum(called * (1.0 - called)) * xp.sum(true * (1.0 - true))
     varied = (xp.max(called) < 1.0) & (xp.max(true) < 1.0)
     covariance = right - xp.sum(called * true)
-    found = covariance / xp.sqrt(xp.where(varied, spread, xp.ones_like(spread)))
-    found = xp.where(varied, found, xp.zeros_like(found))
-    return nan_unless(xp, ~xp.isnan(total), found)
+    correlation = covariance / xp.sqrt(xp.where(varied, spread, xp.ones_like(spread)))
+    correlation = xp.where(varied, correlation, xp.zeros_like(correlation))
+    return nan_unless(xp, ~xp.isnan(total), correlation)
 
 
 def _of_classes(predictions: Array, targets: Array) -> Array:
@@ -101,7 +102,7 @@ def _of_classes(predictions: Array, targets: Array) -> Array:
             f"confusion_matrix expects one-hot targets {tuple(predictions.shape)}, as predictions, "
             f"got {tuple(targets.shape)}"
         )
-    # one column at a time through the checks that all metrics share
+    # the common checks, one column at a time
     columns = [
         pair("confusion_matrix", "predictions", predictions[:, k], "targets", targets[:, k])
         for k in range(predictions.shape[1])

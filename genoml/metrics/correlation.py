@@ -1,14 +1,14 @@
-"""How closely two quantities follow one another."""
+"""Pearson's and Spearman's correlation."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from genoml.backend import Array
-from genoml.metrics._common import has_nan, nan, pair, rankable, ratio, widest_float
+from genoml.metrics._common import has_nan, multiplicities, pair, rankable, ratio, running
 
 
-def pearson(x: Array, y: Array) -> Array:
+def pearson(x: Array, y: Array, *, counts: Array | None = None) -> Array:
     """Pearson's correlation coefficient.
 
         r = sum_i (x_i - mean x)(y_i - mean y) / sqrt(sum_i (x_i - mean x)^2  sum_i (y_i - mean y)^2)
@@ -20,11 +20,14 @@ def pearson(x: Array, y: Array) -> Array:
     ----------
     x, y : array
         Any real numbers; often predictions and measurements.
+    counts : array, optional
+        How often each example is in each of many resamples, for one result a resample.
 
     Shapes
     ------
     x, y : (N,) or (N, 1)
-    result : ()
+    counts : (resamples, N)
+    result : (), or (resamples,) with counts
 
     Returns
     -------
@@ -37,25 +40,27 @@ def pearson(x: Array, y: Array) -> Array:
         As said at the head of this module.
     """
     xp, x, y = pair("pearson", "x", x, "y", y)
-    if x.shape[0] < 2:
-        return nan(xp, x)
-    x_centred, x_valid = _centred(xp, x)
-    y_centred, y_valid = _centred(xp, y)
-    return _correlation(xp, x_centred, y_centred, x_valid & y_valid)
+    counts = multiplicities(xp, "pearson", counts, x)
+    x_centred, x_valid = _centred(xp, x, counts)
+    y_centred, y_valid = _centred(xp, y, counts)
+    return _correlation(xp, x_centred, y_centred, counts, x_valid & y_valid)
 
 
-def spearman(x: Array, y: Array) -> Array:
-    """Spearman's rank correlation: Pearson's correlation of the ranks, tied values sharing their mean rank.
+def spearman(x: Array, y: Array, *, counts: Array | None = None) -> Array:
+    """Spearman's rank correlation: Pearson's correlation of the ranks; tied values share their mean rank.
 
     Parameters
     ----------
     x, y : array
         Any real numbers, infinities included: only their order matters.
+    counts : array, optional
+        How often each example is in each of many resamples, for one result a resample.
 
     Shapes
     ------
     x, y : (N,) or (N, 1)
-    result : ()
+    counts : (resamples, N)
+    result : (), or (resamples,) with counts
 
     Returns
     -------
@@ -72,35 +77,43 @@ def spearman(x: Array, y: Array) -> Array:
     Spearman (1904), doi:10.2307/1412159.
     """
     xp, x, y = pair("spearman", "x", x, "y", y)
-    if x.shape[0] < 2:
-        return nan(xp, x)
+    counts = multiplicities(xp, "spearman", counts, x)
     valid = ~(has_nan(xp, x) | has_nan(xp, y))
-    return _correlation(xp, _centred_ranks(xp, x), _centred_ranks(xp, y), valid)
+    return _correlation(xp, _centred_ranks(xp, x, counts), _centred_ranks(xp, y, counts), counts, valid)
 
 
-def _centred_ranks(xp: Any, x: Array) -> Array:
-    """(rank - mean rank) * 2 / N, tied values sharing their mean rank."""
+def _centred_ranks(xp: Any, x: Array, counts: Array) -> Array:
+    """Centred ranks, (rank - mean rank) * 2 / N among the N of a row; tied values share their mean rank."""
     x = rankable(xp, x)
-    ascending = xp.sort(x)
-    below = xp.searchsorted(ascending, x, side="left")
-    not_above = xp.searchsorted(ascending, x, side="right")
-    length = x.shape[0]
+    order = xp.argsort(x)
+    ascending = xp.take(x, order)
+    up_to = running(xp, xp.take(counts, order, axis=-1))
+    below = xp.take(up_to, xp.searchsorted(ascending, x, side="left"), axis=-1)
+    not_above = xp.take(up_to, xp.searchsorted(ascending, x, side="right"), axis=-1)
     # rank = (below + not_above + 1) / 2 and the mean rank is (N + 1) / 2, so the centring is exact.
-    return xp.astype(below + not_above - length, widest_float(xp, x)) / length
+    return (below + not_above - up_to[..., -1:]) / max(x.shape[0], 1)
 
 
-def _centred(xp: Any, x: Array) -> tuple[Array, Array]:
-    """Each value less the mean, scaled to a spread of about one, and whether every value is finite."""
-    x = xp.astype(x, widest_float(xp, x))
+def _centred(xp: Any, x: Array, counts: Array) -> tuple[Array, Array]:
+    """Values minus the mean of their row, scaled to a spread of about one, and whether all are finite."""
+    x = xp.astype(x, counts.dtype)
     finite = xp.isfinite(x)
+    if not x.shape[0]:
+        return x, xp.all(finite)
     x = 0.5 * xp.where(finite, x, xp.zeros_like(x))  # halved: the shift below cannot overflow
     x = x - x[:1]
     largest = xp.max(xp.abs(x))
     x = x / xp.where(largest > 0, largest, xp.ones_like(largest))
-    return x - xp.mean(x), xp.all(finite)
+    # subtract a value of the row first: a row of equal values becomes 0 exactly
+    held = xp.reshape(xp.argmax(counts, axis=-1), (-1,))
+    x = x - xp.reshape(xp.take(x, held), (*counts.shape[:-1], 1))
+    total = xp.sum(counts, axis=-1, keepdims=True)
+    total = xp.where(total > 0, total, xp.ones_like(total))
+    return x - xp.sum(counts * x, axis=-1, keepdims=True) / total, xp.all(finite)
 
 
-def _correlation(xp: Any, x: Array, y: Array, valid: Array) -> Array:
-    """The quotient sum x y / sqrt(sum x^2 sum y^2) of centred arrays, kept within [-1, 1]."""
-    spread = xp.sqrt(xp.sum(x * x)) * xp.sqrt(xp.sum(y * y))
-    return xp.clip(ratio(xp, xp.sum(x * y), spread, valid), -1.0, 1.0)
+def _correlation(xp: Any, x: Array, y: Array, counts: Array, valid: Array) -> Array:
+    """Correlation of centred arrays, sum x y / sqrt(sum x^2 sum y^2), clipped to [-1, 1]."""
+    weighted_x = counts * x
+    spread = xp.sqrt(xp.sum(weighted_x * x, axis=-1)) * xp.sqrt(xp.sum(counts * y * y, axis=-1))
+    return xp.clip(ratio(xp, xp.sum(weighted_x * y, axis=-1), spread, valid), -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""How far predicted means are from counts, in the likelihood's own measure."""
+"""Deviance of counts from predicted means."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.losses._negative_binomial import log_or_zero, log_ratio
+from genoml.losses._negative_binomial import half_poisson_deviance, log_or_zero, log_ratio
 from genoml.metrics._common import nan_unless, pair, widest_float
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 
 
 def poisson_deviance(predictions: Array, targets: Array) -> Array:
-    """Mean deviance of counts y from Poisson means m: twice the log-likelihood that is lost against m = y.
+    """Mean deviance of counts y from Poisson means m: twice the loss of log-likelihood against m = y.
 
         D = (2 / N) sum_i [y_i log(y_i / m_i) - (y_i - m_i)],    0 log 0 = 0
 
@@ -44,8 +44,7 @@ def poisson_deviance(predictions: Array, targets: Array) -> Array:
     McCullagh and Nelder (1989), Generalized linear models, 2nd ed., sec. 2.3.
     """
     xp, m, y, valid = _means_and_counts("poisson_deviance", predictions, targets)
-    entries = y * log_ratio(y - m, m, log_or_zero(y) - xp.log(m)) - (y - m)
-    return _mean(xp, 2.0 * entries, valid)
+    return _mean(xp, 2.0 * half_poisson_deviance(y, m, xp.log(m)), valid)
 
 
 def negative_binomial_deviance(predictions: Array, targets: Array, dispersion: Any = 1.0) -> Array:
@@ -88,16 +87,17 @@ def negative_binomial_deviance(predictions: Array, targets: Array, dispersion: A
     r = 1.0 / xp.where(right, a, xp.ones_like(a))
     log_total = log_ratio(y - m, r + m, xp.log((r + y) / (r + m)))
     share = r / (r + m)
-    # log(y / m) less log_total, exact where y is near m
+    # log(y / m) minus log_total, exact where y is near m
     log_count = log_ratio((y - m) * share, m * ((r + y) / (r + m)), log_or_zero(y / m) - log_total)
     return _mean(xp, 2.0 * (y * log_count - r * log_total), valid & xp.all(right))
 
 
 def _means_and_counts(function: str, predictions: Array, targets: Array) -> tuple[Any, Array, Array, Array]:
-    """Means and counts in the widest float, 1 in the place of what is out of range, and whether nothing was."""
+    """Means and counts in the widest float, with 1 for those out of range, and whether all were in range."""
     xp, m, y = pair(function, "predictions", predictions, "targets", targets)
     dtype = widest_float(xp, m)
-    m, y = xp.astype(m, dtype), xp.astype(y, dtype)
+    m = xp.astype(m, dtype)
+    y = xp.astype(y, dtype)
     right = xp.isfinite(m) & xp.isfinite(y) & (m > 0.0) & (y >= 0.0)
     return xp, xp.where(right, m, xp.ones_like(m)), xp.where(right, y, xp.ones_like(y)), xp.all(right)
 

@@ -1,9 +1,12 @@
-"""A small network whose motifs read one another: convolution, then attention."""
+"""A small attention network: convolution, then transformer blocks that relate motifs to each other."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool
 from genoml.nn import (
     BatchNorm1D,
@@ -22,23 +25,23 @@ from genoml.nn.base import Layer
 
 
 def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Window]:
-    """What its convolution and pooling read."""
+    """Windows of its convolution and pooling."""
     return [Window(kernel_size), pool(pool_size)]
 
 
 def attention_cnn(
     *,
-    n_outputs: int = 1,
-    filters: int = 64,
-    kernel_size: int = 15,
-    pool_size: int = 8,
-    blocks: int = 2,
-    heads: int = 4,
-    hidden: int = 128,
-    dropout: float = 0.1,
+    n_outputs: Count = 1,
+    filters: Count = 64,
+    kernel_size: Count = 15,
+    pool_size: Count = 8,
+    blocks: Annotated[int, Meta(ge=1, le=1000)] = 2,
+    heads: Count = 4,
+    hidden: Count = 128,
+    dropout: Share = 0.1,
     seed: int = 0,
 ) -> Sequential:
-    """Motif scan and pooling, transformer blocks over what was found, and the mean over the sequence.
+    """Motif scan and pooling, transformer blocks, and the mean over the sequence.
 
         conv 4 -> 64 x 15, max pool 8, batch norm, ReLU, dropout 0.1
         two pre-norm transformer blocks: 4 heads, rotary positions, 64 -> 128 -> 64 behind each

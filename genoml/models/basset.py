@@ -1,9 +1,10 @@
-"""Basset: accessibility in many cell types from 600 bp."""
+"""Basset: DNA accessibility in many cell types from 600 bp."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool, positions
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
 from genoml.nn.base import Layer
@@ -12,23 +13,23 @@ from genoml.nn.base import Layer
 def basset_windows(
     kernel_sizes: tuple[int, int, int] = (19, 11, 7), pool_sizes: tuple[int, int, int] = (3, 4, 4), **_: Any
 ) -> list[Window]:
-    """What its convolutions and poolings read."""
+    """Windows of its convolutions and poolings."""
     pairs = zip(kernel_sizes, pool_sizes, strict=True)
     return [window for kernel, size in pairs for window in (Window(kernel), pool(size, partial=True))]
 
 
 def basset(
     *,
-    length_bp: int = 600,
-    n_outputs: int = 164,
-    filters: tuple[int, int, int] = (300, 200, 200),
-    kernel_sizes: tuple[int, int, int] = (19, 11, 7),
-    pool_sizes: tuple[int, int, int] = (3, 4, 4),
-    dense_units: int = 1000,
-    dropout: float = 0.3,
+    length_bp: Count = 600,
+    n_outputs: Count = 164,
+    filters: tuple[Count, Count, Count] = (300, 200, 200),
+    kernel_sizes: tuple[Count, Count, Count] = (19, 11, 7),
+    pool_sizes: tuple[Count, Count, Count] = (3, 4, 4),
+    dense_units: Count = 1000,
+    dropout: Share = 0.3,
     seed: int = 0,
 ) -> Sequential:
-    """Three blocks of convolution and pooling, two of dense layers, each with batch normalisation.
+    """Three blocks of convolution and pooling and two dense blocks, each with batch normalisation.
 
         conv 4 -> 300 x 19, batch norm, ReLU, max pool 3       600 -> 582 -> 194 positions
         conv 300 -> 200 x 11, batch norm, ReLU, max pool 4     194 -> 184 ->  46

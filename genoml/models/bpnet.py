@@ -1,12 +1,14 @@
-"""BPNet: the profile of reads at every base, and their number."""
+"""BPNet: the profile of reads along a sequence at base resolution, and their total."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from array_api_compat import array_namespace
+from msgspec import Meta
 
 from genoml.backend import Array
+from genoml.io.settings import Count
 from genoml.models.windows import Window
 from genoml.nn import (
     Conv1D,
@@ -24,22 +26,22 @@ from genoml.nn.base import Layer, expect_shape
 def bpnet_windows(
     kernel_size: int = 21, dilated_layers: int = 8, profile_kernel_size: int = 75, **_: Any
 ) -> list[Window]:
-    """What its convolutions read, the profile head's last."""
+    """Windows of its convolutions; the profile head's is the last."""
     dilated = [Window(2 * 2**i + 1) for i in range(1, dilated_layers + 1)]
     return [Window(kernel_size), *dilated, Window(profile_kernel_size)]
 
 
 def bpnet(
     *,
-    tracks: int = 1,
-    profile_length_bp: int = 1000,
-    filters: int = 64,
-    kernel_size: int = 21,
-    dilated_layers: int = 8,
-    profile_kernel_size: int = 75,
+    tracks: Count = 1,
+    profile_length_bp: Count = 1000,
+    filters: Count = 64,
+    kernel_size: Count = 21,
+    dilated_layers: Annotated[int, Meta(ge=1, le=64)] = 8,
+    profile_kernel_size: Count = 75,
     seed: int = 0,
 ) -> Sequential:
-    """A wide convolution, dilated ones with shortcuts, and two heads: the profile's shape and its total.
+    """A wide convolution, dilated residual convolutions, and two heads: the profile's shape and its total.
 
         conv 4 -> 64 x 21, ReLU                                              2114 -> 2094 positions
         for i = 1 ... 8: h = crop(h) + ReLU(conv 64 -> 64 x 3, dilation 2^i)  2094 -> 1074
@@ -95,7 +97,7 @@ def bpnet(
 
 
 def split_profile(y: Array, tracks: int = 1) -> tuple[Array, Array]:
-    """BPNet's output as profile logits and log counts; the same for its gradient.
+    """Split BPNet's output, or its gradient, into profile logits and log counts.
 
     Shapes
     ------
@@ -109,13 +111,14 @@ def split_profile(y: Array, tracks: int = 1) -> tuple[Array, Array]:
     """
     ok = tracks >= 1 and y.ndim == 2 and y.shape[1] % tracks == 0 and y.shape[1] > tracks
     expect_shape("split_profile", y, ok, f"(batch, {tracks} (length + 1))")
-    xp, (batch, width) = array_namespace(y), y.shape
+    xp = array_namespace(y)
+    batch, width = y.shape
     length = width // tracks - 1
     return xp.reshape(y[:, : tracks * length], (batch, tracks, length)), y[:, tracks * length :]
 
 
 def join_profile(profile: Array, log_counts: Array) -> Array:
-    """The inverse of ``split_profile``: gradients of both heads as BPNet's pullback takes them.
+    """Join both heads, or their gradients for BPNet's pullback: the inverse of ``split_profile``.
 
     Shapes
     ------
@@ -129,5 +132,6 @@ def join_profile(profile: Array, log_counts: Array) -> Array:
     """
     ok = profile.ndim == 3 and tuple(log_counts.shape) == tuple(profile.shape[:2])
     expect_shape("join_profile", log_counts, ok, f"log_counts for a profile of {tuple(profile.shape)}")
-    xp, (batch, tracks, length) = array_namespace(profile), profile.shape
+    xp = array_namespace(profile)
+    batch, tracks, length = profile.shape
     return xp.concat([xp.reshape(profile, (batch, tracks * length)), log_counts], axis=1)

@@ -1,9 +1,10 @@
-"""DanQ: chromatin features from 1000 bp, motifs read in order by a recurrent layer."""
+"""DanQ: chromatin features from 1000 bp, by a convolution and a recurrent layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool, positions
 from genoml.nn import (
     LSTM,
@@ -19,20 +20,20 @@ from genoml.nn import (
 
 
 def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[Window]:
-    """What its convolution and pooling read."""
+    """Windows of its convolution and pooling."""
     return [Window(kernel_size), pool(pool_size)]
 
 
 def danq(
     *,
-    length_bp: int = 1000,
-    n_outputs: int = 919,
-    filters: int = 320,
-    kernel_size: int = 26,
-    pool_size: int = 13,
-    hidden: int = 320,
-    dense_units: int = 925,
-    dropout: tuple[float, float] = (0.2, 0.5),
+    length_bp: Count = 1000,
+    n_outputs: Count = 919,
+    filters: Count = 320,
+    kernel_size: Count = 26,
+    pool_size: Count = 13,
+    hidden: Count = 320,
+    dense_units: Count = 925,
+    dropout: tuple[Share, Share] = (0.2, 0.5),
     seed: int = 0,
 ) -> Sequential:
     """One convolution and pooling, a bidirectional LSTM along the sequence, and two dense layers.

@@ -1,9 +1,10 @@
-"""DeepBind: binding of one protein from motif detectors."""
+"""DeepBind: binding of one protein, by motif detectors."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     Conv1D,
     Dense,
@@ -18,15 +19,15 @@ from genoml.nn.base import Layer
 
 def deepbind(
     *,
-    n_outputs: int = 1,
-    filters: int = 16,
-    kernel_size: int = 16,
+    n_outputs: Count = 1,
+    filters: Count = 16,
+    kernel_size: Count = 16,
     pooling: Literal["max", "max_and_mean"] = "max",
-    dense_units: int = 32,
-    dropout: float = 0.5,
+    dense_units: Count = 32,
+    dropout: Share = 0.5,
     seed: int = 0,
 ) -> Sequential:
-    """Motif detectors, rectified, pooled over the sequence, and a small network on what they found.
+    """Motif detectors, ReLU, pooling over the sequence, and a small dense network.
 
         pad kernel_size - 1 zeros on each side, conv 4 -> 16 x 16, ReLU
         global max (and beside it the global mean), dropout 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool, positions
 from genoml.nn import (
     LSTM,
@@ -21,23 +22,23 @@ from genoml.nn.base import Layer
 
 
 def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Window]:
-    """What its pooling reads; the convolutions are padded and keep the length."""
+    """Windows of its pooling; the convolutions are padded and keep the length."""
     return [pool(pool_size)]
 
 
 def deepromoter(
     *,
-    length_bp: int = 300,
-    n_outputs: int = 1,
-    filters: int = 32,
-    kernel_sizes: tuple[int, ...] = (27, 14, 7),
-    pool_size: int = 6,
-    hidden: int = 32,
-    dense_units: int = 128,
-    dropout: float = 0.5,
+    length_bp: Count = 300,
+    n_outputs: Count = 1,
+    filters: Count = 32,
+    kernel_sizes: tuple[Count, ...] = (27, 14, 7),
+    pool_size: Count = 6,
+    hidden: Count = 32,
+    dense_units: Count = 128,
+    dropout: Share = 0.5,
     seed: int = 0,
 ) -> Sequential:
-    """Convolutions of three widths beside one another, a bidirectional LSTM, and two dense layers.
+    """Parallel convolutions of three widths, a bidirectional LSTM, and two dense layers.
 
         side by side, for widths 27, 14, 7: conv 4 -> 32, ReLU, max pool 6, dropout 0.5    300 -> 50 positions
         LSTM 96 -> 32 each way, every state

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool, positions
 from genoml.nn import Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential
 
 
 def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[Window]:
-    """What its convolutions and poolings read."""
+    """Windows of its convolutions and poolings."""
     conv = Window(kernel_size)
     return [conv, pool(pool_size), conv, pool(pool_size), conv]
 
 
 def deepsea(
     *,
-    length_bp: int = 1000,
-    n_outputs: int = 919,
-    filters: tuple[int, int, int] = (320, 480, 960),
-    kernel_size: int = 8,
-    pool_size: int = 4,
-    dense_units: int = 925,
-    dropout: tuple[float, float, float] = (0.2, 0.2, 0.5),
+    length_bp: Count = 1000,
+    n_outputs: Count = 919,
+    filters: tuple[Count, Count, Count] = (320, 480, 960),
+    kernel_size: Count = 8,
+    pool_size: Count = 4,
+    dense_units: Count = 925,
+    dropout: tuple[Share, Share, Share] = (0.2, 0.2, 0.5),
     seed: int = 0,
 ) -> Sequential:
     """Three convolutions, two poolings and two dense layers.

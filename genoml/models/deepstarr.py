@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from genoml.io.settings import Count, Share
 from genoml.models.windows import Window, pool, positions
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
 from genoml.nn.base import Layer
 
-#: Keras's default, with which the network was trained
+#: Keras's default of batch normalisation, with which the network was published.
 _EPS = 1e-3
 
 
 def deepstarr_windows(pool_size: int = 2, **_: Any) -> list[Window]:
-    """What its poolings read; the convolutions are padded and keep the length."""
+    """Windows of its poolings; the convolutions are padded and keep the length."""
     return [pool(pool_size)] * 4
 
 
 def deepstarr(
     *,
-    length_bp: int = 249,
-    n_outputs: int = 2,
-    filters: tuple[int, int, int, int] = (256, 60, 60, 120),
-    kernel_sizes: tuple[int, int, int, int] = (7, 3, 5, 3),
-    pool_size: int = 2,
-    dense_units: int = 256,
-    dropout: float = 0.4,
+    length_bp: Count = 249,
+    n_outputs: Count = 2,
+    filters: tuple[Count, Count, Count, Count] = (256, 60, 60, 120),
+    kernel_sizes: tuple[Count, Count, Count, Count] = (7, 3, 5, 3),
+    pool_size: Count = 2,
+    dense_units: Count = 256,
+    dropout: Share = 0.4,
     seed: int = 0,
 ) -> Sequential:
-    """Four blocks of convolution and pooling, two of dense layers, each with batch normalisation.
+    """Four blocks of convolution and pooling and two dense blocks, each with batch normalisation.
 
         conv 4 -> 256 x 7, batch norm, ReLU, max pool 2       249 -> 124 positions
         conv 256 -> 60 x 3, batch norm, ReLU, max pool 2      124 ->  62

@@ -1,4 +1,4 @@
-"""How many positions a stack of convolutions and poolings leaves, and the shortest sequence that it reads."""
+"""Output length of a stack of convolutions and poolings, and the shortest sequence that it can read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Window:
-    """What a layer reads for one position of its output: ``size`` positions, every ``stride``-th of them.
+    """Window of a layer: the input positions that one output position reads.
 
     Attributes
     ----------
@@ -23,23 +23,23 @@ class Window:
     partial: bool = False
 
     def outputs(self, length: int) -> int:
-        """Positions that it leaves of ``length``; 0 where not one fits."""
+        """Number of output positions for an input of ``length``; 0 if no window fits."""
         if self.partial:
             return -(-length // self.stride)
         return max((length - self.size) // self.stride + 1, 0)
 
     def inputs(self, count: int) -> int:
-        """The shortest length of which it leaves ``count`` positions."""
+        """The shortest input length with ``count`` output positions."""
         return (count - 1) * self.stride + (1 if self.partial else self.size)
 
 
 def pool(size: int, *, partial: bool = False) -> Window:
-    """Pooling without overlap."""
+    """Window of a pooling without overlap."""
     return Window(size, size, partial)
 
 
 def positions(length_bp: int, windows: Sequence[Window]) -> int:
-    """Positions that the layers leave of a sequence, one after another.
+    """Number of positions after all layers.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def positions(length_bp: int, windows: Sequence[Window]) -> int:
 
 
 def shortest_bp(windows: Sequence[Window], count: int = 1) -> int:
-    """The shortest sequence, in bp, of which the layers leave ``count`` positions."""
+    """The shortest sequence, in bp, with ``count`` positions after all layers."""
     for window in reversed(windows):
         count = window.inputs(count)
     return count

@@ -1,4 +1,4 @@
-"""Element-wise non-linearities as layers; their formulas and derivatives are in genoml/nn/functions.py."""
+"""Element-wise activations as layers. Formulas and derivatives are in genoml/ops/activations.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback
-from genoml.nn.functions import activation_vjp
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.ops.activations import activation_vjp
 
 __all__ = ["ELU", "GELU", "Exp", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
@@ -21,10 +21,10 @@ class Activation(Layer):
         """What the function takes beside its input."""
         return {}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, back = activation_vjp(self.function, **self.options())(x)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (back(grad) if need_x else None), {}
 
         return y, pullback
@@ -170,11 +170,11 @@ class Exp(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.ceiling = ceiling
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, ceiling = array_namespace(x), self.ceiling
         y = xp.exp(x) if ceiling is None else xp.exp(xp.clip(x, max=ceiling))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
                 return None, {}
             g = grad * y  # d exp(x) / dx = exp(x)

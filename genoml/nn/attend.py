@@ -21,9 +21,10 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.nn.attend_plain import plain_attention_vjp
 from genoml.nn.relative import ScoreTerm, Tile
-from genoml.nn.softmax import allow, constant_like, masked_softmax, nonzero, softmax_gradient
+from genoml.ops.activations import allow, constant_like, masked_softmax, nonzero, softmax_gradient
+from genoml.ops.attention import plain_attention_vjp
+from genoml.parallel import ALONE, Workers
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,12 @@ def attention_weights(a: Attention) -> Array:
     return masked_softmax(a.scores(a.whole()), a.allowed(a.whole()))
 
 
-def attend_whole(a: Attention, with_weights: bool = False) -> tuple[Array, Array | None, AttendPullback]:
-    """The weights times the values, and the weights if they are asked for."""
+def attend_whole(
+    a: Attention, with_weights: bool = False, workers: Workers = ALONE
+) -> tuple[Array, Array | None, AttendPullback]:
+    """The weights times the values, and the weights if they are asked for; ``workers`` may help."""
     if a.is_plain:
-        return _attend_plainly(a, with_weights)
+        return _attend_plainly(a, with_weights, workers)
     xp = array_namespace(a.query)
     weights = attention_weights(a)
 
@@ -128,9 +131,11 @@ def attend_whole(a: Attention, with_weights: bool = False) -> tuple[Array, Array
     return weights @ a.value, (weights if with_weights else None), pullback
 
 
-def _attend_plainly(a: Attention, with_weights: bool) -> tuple[Array, Array | None, AttendPullback]:
+def _attend_plainly(
+    a: Attention, with_weights: bool, workers: Workers
+) -> tuple[Array, Array | None, AttendPullback]:
     """All queries to all keys: an operation that backends may have a version of."""
-    y, weights, back = plain_attention_vjp(a.query, a.key, a.value, with_weights)
+    y, weights, back = plain_attention_vjp(a.query, a.key, a.value, with_weights, workers=workers)
 
     def pullback(grad: Array) -> AttentionGradient:
         query, key, value = back(grad)

@@ -10,8 +10,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.attend import AttendPullback, attend_blocks, attend_whole, attention_weights
 from genoml.nn.attention_inputs import Projections, join_heads, split_heads
-from genoml.nn.base import Gradient, Parameter, Pullback
-from genoml.nn.masked import MaskedLayer
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["SelfAttention"]
@@ -19,7 +18,7 @@ __all__ = ["SelfAttention"]
 POSITIONS = (None, "sinusoidal", "rotary", "relative", "relative_basis")
 
 
-class SelfAttention(MaskedLayer):
+class SelfAttention(Layer):
     """Multi-head scaled dot-product attention of a sequence to itself.
 
         q, k, v = x Wq, x Wk, x Wv                                   for each head h
@@ -82,6 +81,7 @@ class SelfAttention(MaskedLayer):
     doi:10.1038/s41592-021-01252-x; its dropout of the weights and of the bases is not part of this layer.
     """
 
+    reads_mask = True
     query_weights, query_weights_grad = Parameter(), Gradient()  # (features, heads * key_size)
     key_weights, key_weights_grad = Parameter(), Gradient()  # (features, heads * key_size)
     value_weights, value_weights_grad = Parameter(), Gradient()  # (features, heads * value_size)
@@ -164,23 +164,21 @@ class SelfAttention(MaskedLayer):
 
     # ------------------------------------------------------------ forward
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        parts = Projections(self, x, mask)
+        parts = Projections(self, x, run)
         if self.block_size is not None:
             return self._project(x, parts, *attend_blocks(parts.attention, self.block_size))
-        context, _, back = attend_whole(parts.attention)
+        context, _, back = attend_whole(parts.attention, workers=run.part.workers)
         return self._project(x, parts, context, back)
 
-    def vjp_with_weights(self, x: Array, *, mask: Any = None) -> tuple[Array, Array, Pullback]:
+    def vjp_with_weights(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Array, Pullback]:
         """The output, the weights of :meth:`attention`, and the pullback of the output, all in one pass.
 
         ``block_size`` plays no part.
         """
-        parts = Projections(self, x, mask)
-        context, weights, back = attend_whole(parts.attention, True)
+        parts = Projections(self, x, run)
+        context, weights, back = attend_whole(parts.attention, True, run.part.workers)
         y, pullback = self._project(x, parts, context, back)
         return y, weights, pullback
 
@@ -194,7 +192,7 @@ class SelfAttention(MaskedLayer):
         """
         self.backend.check(x, "SelfAttention.with_weights")
         self.check_dtype(x)
-        y, weights, self._pullback = self.vjp_with_weights(x, mask=mask)
+        y, weights, self._pullback = self.vjp_with_weights(x, Pass(mask=mask))
         self._shape = tuple(y.shape)
         return y, weights
 
@@ -206,11 +204,13 @@ class SelfAttention(MaskedLayer):
         rows = join_heads(context)
         y = xp.reshape(rows @ weights + self.output_bias, (n, length, self.out_features))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = c Wo + b is linear in each: dWo = c^T g, db = sum g, dc = g Wo^T
             g = xp.reshape(grad, (n * length, self.out_features))
             grad_context = split_heads(g @ xp.matrix_transpose(weights), n, length, self.heads)
-            grad_x, grads = parts.pullback(back(grad_context), need_x)
+            grad_x, grads = parts.pullback(back(grad_context), need_x, need_params)
+            if not need_params:
+                return grad_x, {}
             grads["output_weights"] = xp.matrix_transpose(rows) @ g
             grads["output_bias"] = xp.sum(g, axis=0)
             return grad_x, grads
@@ -230,7 +230,7 @@ class SelfAttention(MaskedLayer):
         """
         self.backend.check(x, "SelfAttention.attention")
         self.check_dtype(x)
-        return attention_weights(Projections(self, x, mask).attention)
+        return attention_weights(Projections(self, x, Pass(mask=mask)).attention)
 
 
 def _dense(fan_in: int, fan_out: int) -> Initializer:

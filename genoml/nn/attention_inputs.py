@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.attend import Attention, AttentionGradient
-from genoml.nn.base import expect_shape
+from genoml.nn.base import Grads, Pass, expect_shape
 from genoml.nn.positions import Rotary, sinusoids
 from genoml.nn.relative import RelativeBasis, RelativeBias, distance_bases
 
@@ -31,7 +31,7 @@ def join_heads(x: Array) -> Array:
 class Projections:
     """Queries, keys, values and the position term of one input; and the way back to x and the parameters."""
 
-    def __init__(self, layer: SelfAttention, x: Array, mask: Any) -> None:
+    def __init__(self, layer: SelfAttention, x: Array, run: Pass) -> None:
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == layer.features
         expect_shape("SelfAttention", x, ok, f"(batch, length >= 1, {layer.features})")
         xp, (n, length, features) = array_namespace(x), x.shape
@@ -51,7 +51,7 @@ class Projections:
         elif layer.position == "relative_basis":
             term = self._basis_term(query, length)
             query = query + self.params["content_bias"][:, None, :]
-        self.attention = Attention(query, key, value, term, layer.causal, layer.real_steps(mask, x))
+        self.attention = Attention(query, key, value, term, layer.causal, run.real_steps("SelfAttention", x))
 
     def _project(self, name: str) -> Array:
         rows = self.rows @ self.params[f"{name}_weights"]
@@ -71,7 +71,7 @@ class Projections:
 
     # ------------------------------------------------------------ backward
 
-    def pullback(self, pulled: AttentionGradient, need_x: bool) -> tuple[Array | None, dict[str, Array]]:
+    def pullback(self, pulled: AttentionGradient, need_x: bool, need_params: bool) -> Grads:
         """Gradients of x and of the layer's parameters, all but the output's."""
         # each is linear: z = x W + b gives dW = x^T g, db = sum g, dx = g W^T; x is read three times
         xp = array_namespace(self.rows)
@@ -82,8 +82,9 @@ class Projections:
         grad_x = None
         for name, grad in (("query", query * self.scale), ("key", key), ("value", pulled.value)):
             g = join_heads(grad)
-            grads[f"{name}_weights"] = xp.matrix_transpose(self.rows) @ g
-            if self.layer.qkv_bias:
+            if need_params:
+                grads[f"{name}_weights"] = xp.matrix_transpose(self.rows) @ g
+            if need_params and self.layer.qkv_bias:
                 grads[f"{name}_bias"] = xp.sum(g, axis=0)
             if need_x:
                 part = g @ xp.matrix_transpose(self.params[f"{name}_weights"])

@@ -1,75 +1,81 @@
 """What a layer is: a function of its input and its parameters, with its derivative beside it.
 
-A subclass defines ``vjp(x)``, which returns the output and a pullback: the function that turns dL/dy into
-dL/dx and the parameters' gradients. The pullback holds what backward needs; ``vjp`` leaves nothing on the
-layer, so that one layer can be used twice in a network, and by several threads. ``layer(x)`` and
-``layer.backward(grad)`` are the same thing for people who work by hand.
+A subclass defines ``vjp(x, run)``, which returns the output and a pullback: the function that turns dL/dy into
+dL/dx and the parameters' gradients. ``run`` is a ``Pass``: what a layer may need besides x. The pullback holds what
+backward needs; ``vjp`` leaves nothing on the layer, so that one layer can be used twice in a network, and by
+several threads. ``layer(x)`` and ``layer.backward(grad)`` are the same thing for people who work by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, MutableMapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from inspect import signature
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
 from genoml.nn.tables import Gradient, Parameter, State, moved_tables, replace_entries
+from genoml.ops.arrays import array_like
+from genoml.parallel import WHOLE, Part
 from genoml.random import Drawn, Initializer, host_generator
 
 if TYPE_CHECKING:
     from genoml.nn.summary import ModelSummary
 
-__all__ = ["Gradient", "Layer", "Parameter", "Pullback", "State"]
+__all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
 
-#: layers that a network read from a file can have
-_MOST_LAYERS = 10_000
-#: numbers that cost no memory worth speaking of, so that a small network gets as far as its better error
-_FEW_NUMBERS = 1 << 20
-#: what may still be made: [layers, numbers]; None = anything
-_left: ContextVar[list[int] | None] = ContextVar("genoml_left", default=None)
-
-
-class ModelTooLargeError(ValueError):
-    """A network would have more layers or numbers than the file that it is to be read from."""
-
-
-@contextmanager
-def drawing_at_most(numbers: int) -> Iterator[None]:
-    """Within it weights may be drawn for so many numbers (or a million), and 10,000 layers made, and no more.
-
-    The sizes of a network that a file describes are checked in this way before memory is taken for them.
-
-    Raises
-    ------
-    ModelTooLargeError
-        At the first layer or array that is too much.
-    """
-    token = _left.set([_MOST_LAYERS, max(numbers, _FEW_NUMBERS)])
-    try:
-        yield
-    finally:
-        _left.reset(token)
-
-
-def _take(layers: int, numbers: int) -> None:
-    left = _left.get(None)
-    if left is None:
-        return
-    left[0], left[1] = left[0] - layers, left[1] - numbers
-    if min(left) < 0:
-        raise ModelTooLargeError("the network has more layers or numbers than the file")
+#: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
+Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
 
 
 class Pullback(Protocol):
-    """dL/dy -> (dL/dx or None, {parameter: dL/dparameter})."""
+    """dL/dy -> dL/dx (None without ``need_x``) and the parameters' gradients (none without ``need_params``)."""
 
-    def __call__(self, grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]: ...
+    def __call__(self, grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What a layer may need besides x in one pass through a network; a container hands it on.
+
+    Attributes
+    ----------
+    training : bool
+        Whether dropout drops and batch normalisation takes the batch's statistics.
+    step : int, optional
+        Number of the training step, which keys random numbers.
+    mask : (batch, length), optional
+        1 or true where a position is real, 0 at padding: host values, or an array beside x. None: all are real.
+    part : Part
+        Which examples of the whole batch are here, and where they meet the others.
+    """
+
+    training: bool = False
+    step: int | None = None
+    mask: Any = None
+    part: Part = WHOLE
+
+    def real_steps(self, layer: str, x: Array) -> Array | None:
+        """The mask as booleans (batch, length) beside x, which is (batch, length, ...); None if all are real.
+
+        Raises
+        ------
+        ValueError
+            If the mask is not (batch, length); the message begins with the layer's name.
+        """
+        if self.mask is None:
+            return None
+        real, expected = array_like(self.mask, x, f"{layer} mask"), tuple(x.shape[:2])
+        expect_shape(f"{layer} mask", real, tuple(real.shape) == expected, f"{expected}")
+        return real != 0
+
+
+#: the pass of a model that is only asked for its output
+EVALUATION = Pass()
 
 
 class Layer:
@@ -98,7 +104,6 @@ class Layer:
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:
-        _take(1, 0)
         self.seed = seed
         self.path = type(self).__name__
         self.dtype = dtype
@@ -110,9 +115,14 @@ class Layer:
 
     # ------------------------------------------------------------ what a subclass defines
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        raise NotImplementedError(f"{type(self).__name__} must define vjp(x, *, training, step)")
+        raise NotImplementedError(f"{type(self).__name__} must define vjp(x, run)")
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether a mask has an effect; a layer that reads ``run.mask`` says ``reads_mask = True``."""
+        return False
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """Name -> how to draw the initial value of each parameter."""
@@ -129,6 +139,17 @@ class Layer:
         if self._tables is None:
             self.seed, self.path = seed, path
 
+    def undrawn(self) -> int:
+        """How many numbers are still to be drawn, as the shapes of the initial values say."""
+        if self._tables is not None:
+            return 0
+        tables = (self.initial_params(), self.initial_state())
+        return sum(prod(d.shape) for table in tables for d in table.values() if isinstance(d, Drawn))
+
+    def draw(self) -> None:
+        """Draw the parameters and the state now, if they are not yet."""
+        self._table("params")
+
     def _table(self, name: str) -> dict[str, Array]:
         if self._tables is None:
             self._tables = {
@@ -138,7 +159,6 @@ class Layer:
         return self._tables[name]
 
     def _draw(self, initializers: Mapping[str, Initializer]) -> dict[str, Array]:
-        _take(0, sum(prod(draw.shape) for draw in initializers.values() if isinstance(draw, Drawn)))
         return {
             name: self.backend.asarray(draw(host_generator(self.seed, self.path, name)), dtype=self.dtype)
             for name, draw in initializers.items()
@@ -237,17 +257,23 @@ class Layer:
 
     # ------------------------------------------------------------ by hand
 
-    def __call__(self, x: Array, *, training: bool = False, step: int | None = None) -> Array:
-        """The output for ``x``; keeps what ``backward`` needs.
+    def __call__(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> Array:
+        """The output for ``x``; keeps what ``backward`` needs. The arguments are those of ``Pass``.
 
         Raises
         ------
         TypeError
             If ``x`` is not a floating-point array of the layer's backend.
+        ValueError
+            For a mask that no layer reads: it would silently do nothing.
         """
         self.backend.check(x, type(self).__name__)
         self.check_dtype(x)
-        y, self._pullback = self.vjp(x, training=training, step=step)
+        if mask is not None and not self.reads_mask:
+            raise ValueError(f"{type(self).__name__} reads no mask, and was given one")
+        y, self._pullback = self.vjp(x, Pass(training, step, mask))
         self._shape = tuple(y.shape)
         return y
 

@@ -8,9 +8,8 @@ from typing import Any, Self
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.fused import fused_vjp
-from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.tables import PathView
 
 __all__ = ["Parallel", "Residual", "Sequential"]
@@ -51,9 +50,9 @@ class Container(Layer):
         return list(self.named_layers.values())
 
     @property
-    def takes_mask(self) -> bool:
-        """Whether one of the children takes a mask."""
-        return any(isinstance(layer, MaskedLayer) and layer.takes_mask for layer in self.layers)
+    def reads_mask(self) -> bool:
+        """Whether one of the children reads a mask."""
+        return any(layer.reads_mask for layer in self.layers)
 
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
@@ -107,6 +106,15 @@ class Container(Layer):
     def _table(self, name: str) -> Any:
         return self._view(name)
 
+    def undrawn(self) -> int:
+        """The children's, together."""
+        return sum(layer.undrawn() for layer in self.layers)
+
+    def draw(self) -> None:
+        """Draw every child."""
+        for layer in self.layers:
+            layer.draw()
+
     @property
     def grads(self) -> MutableMapping[str, Array]:
         """The children's gradients, by path."""
@@ -130,11 +138,11 @@ class Container(Layer):
         return self
 
 
-class Sequential(Container, MaskedLayer):
+class Sequential(Container):
     """One layer after another: y = f_n(... f_2(f_1(x))).
 
-    Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that takes a mask
-    (attention, recurrent, a container of such) is given it; they must see sequences of the mask's length.
+    Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that reads a mask
+    (attention, recurrent) is given it; they must see sequences of the mask's length.
 
     Some layers that follow one another are computed as one, which saves passes over the arrays between them: a
     convolution and pooling behind it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
@@ -143,28 +151,22 @@ class Sequential(Container, MaskedLayer):
     Raises
     ------
     ValueError
-        For an empty list, layers on different backends, or a mask that no layer takes.
+        For an empty list, layers on different backends, or a mask that no layer reads.
     """
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
-        refuse_unread_mask(self, mask)
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         pullbacks: list[tuple[str, Pullback]] = []
         names, layers, at = list(self.named_layers), self.layers, 0
         while at < len(layers):
             count, fused = fused_vjp(layers[at:]) or (1, None)
-            if fused is not None:
-                x, pullback_layer = fused(x, training=training)
-            else:
-                x, pullback_layer = call_vjp(layers[at], x, training=training, step=step, mask=mask)
+            x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
             pullbacks.append((names[at], pullback_layer))
             at += count
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
             for i, (name, pullback_layer) in reversed(list(enumerate(pullbacks))):
-                grad, own = pullback_layer(grad, need_x=need_x or i > 0)
+                grad, own = pullback_layer(grad, need_x=need_x or i > 0, need_params=need_params)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
             return grad, grads
 
@@ -193,22 +195,20 @@ class Residual(Sequential):
     def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
-        y, pullback_layers = super().vjp(x, training=training, step=step, mask=mask)
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        y, pullback_layers = super().vjp(x, run)
         if tuple(y.shape) != tuple(x.shape):
             raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = x + f(x): dL/dx = g + (df/dx)^T g
-            grad_x, grads = pullback_layers(grad, need_x=need_x)
+            grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
             return (None if grad_x is None else grad + grad_x), grads
 
         return x + y, pullback
 
 
-class Parallel(Container, MaskedLayer):
+class Parallel(Container):
     """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
 
     dL/dx is the sum over the branches, each of which is pulled back its own slice of dL/dy. A mask is handed
@@ -217,30 +217,27 @@ class Parallel(Container, MaskedLayer):
     Raises
     ------
     ValueError
-        If the branches' outputs differ in any axis but the channels, or for a mask that no branch takes.
+        If the branches' outputs differ in any axis but the channels, or for a mask that no branch reads.
     """
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
-        refuse_unread_mask(self, mask)
         outputs, pullbacks = [], []
         for layer in self.layers:
-            y, pullback_branch = call_vjp(layer, x, training=training, step=step, mask=mask)
+            y, pullback_branch = layer.vjp(x, run)
             outputs.append(y)
             pullbacks.append(pullback_branch)
         shapes = [tuple(y.shape) for y in outputs]
         if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
             raise ValueError(f"Parallel expects branches that differ in axis 1 only, got {shapes}")
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
             grad_x, start = None, 0
             for name, pullback_branch, shape in zip(self.named_layers, pullbacks, shapes, strict=True):
                 part = grad[:, start : start + shape[1], ...]
                 start += shape[1]
-                branch_x, own = pullback_branch(part, need_x=need_x)
+                branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
                 if branch_x is not None:  # a branch that reads integers has no gradient to give
                     grad_x = branch_x if grad_x is None else grad_x + branch_x

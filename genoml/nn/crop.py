@@ -5,8 +5,8 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
-from genoml.ops.pad import pad_length
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.ops.arrays import pad_axis
 
 __all__ = ["CropTo"]
 
@@ -39,17 +39,17 @@ class CropTo(Layer):
             raise ValueError(f"CropTo expects length >= 1, got {length}")
         self.length = length
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.length
         expect_shape("CropTo", x, ok, f"(batch, channels, length >= {self.length})")
         xp, before = array_namespace(x), (x.shape[2] - self.length) // 2
         after = x.shape[2] - self.length - before
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y is a part of x: its gradient, with zeros where x was cut off
             if not need_x:
                 return None, {}
-            rows = pad_length(xp.permute_dims(grad, (0, 2, 1)), before, after)
+            rows = pad_axis(xp.permute_dims(grad, (0, 2, 1)), before, after)
             return xp.permute_dims(rows, (0, 2, 1)), {}
 
         return x[:, :, before : before + self.length], pullback

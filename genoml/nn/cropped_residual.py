@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from genoml.backend import Array
-from genoml.nn.base import Pullback
+from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
 from genoml.nn.containers import Sequential
 from genoml.nn.crop import CropTo
 
@@ -33,21 +31,19 @@ class CroppedResidual(Sequential):
     Avsec et al. (2021), BPNet, doi:10.1038/s41588-021-00782-6, as in its authors' later code.
     """
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        y, pullback_layers = super().vjp(x, training=training, step=step, mask=mask)
+        y, pullback_layers = super().vjp(x, run)
         before, after = tuple(x.shape), tuple(y.shape)
         if y.ndim != 3 or after[:2] != before[:2] or after[2] > before[2]:
             raise ValueError(
                 f"CroppedResidual expects f(x) of x's channels and no longer than x {before}, got {after}"
             )
-        middle, pullback_crop = CropTo(after[2], dtype=self.dtype, backend=self.backend).vjp(x)
+        middle, pullback_crop = CropTo(after[2], dtype=self.dtype, backend=self.backend).vjp(x, run)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = crop(x) + f(x): dL/dx = crop^T g + (df/dx)^T g
-            grad_x, grads = pullback_layers(grad, need_x=need_x)
+            grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
             shortcut, _ = pullback_crop(grad, need_x=need_x)
             return (None if grad_x is None or shortcut is None else shortcut + grad_x), grads
 

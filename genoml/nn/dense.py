@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
-from genoml.ops.products import dense_grad_weights
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Dense", "Flatten"]
@@ -64,19 +64,18 @@ class Dense(Layer):
         weights = he_normal(shape, shape[0]) if rectified else glorot_normal(shape, *shape)
         return {"weights": weights, "bias": constant((self.out_features,), 0.0)}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, weights = array_namespace(x), self.weights
         expect_shape(
             "Dense", x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})"
         )
         y, back = self._activate(x @ weights + self.bias)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
-            g = back(grad)
-            grads, grad_weights = {"bias": xp.sum(g, axis=0)}, dense_grad_weights(x, g)
-            if grad_weights is not None:  # else another part of the batch has all of it
-                grads["weights"] = grad_weights
+            g, grads = back(grad), dict[str, Array]()
+            if need_params:
+                grads = {"weights": dense_grad_weights(x, g, run.part), "bias": xp.sum(g, axis=0)}
             return (g @ xp.matrix_transpose(weights) if need_x else None), grads
 
         return y, pullback
@@ -91,14 +90,14 @@ class Flatten(Layer):
     y : (batch, product of the others)
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, shape = array_namespace(x), tuple(x.shape)
         expect_shape("Flatten", x, x.ndim >= 2, "(batch, ...)")
         size = 1
         for extent in shape[1:]:
             size *= extent
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (xp.reshape(grad, shape) if need_x else None), {}
 
         return xp.reshape(x, (shape[0], size)), pullback

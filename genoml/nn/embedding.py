@@ -8,8 +8,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback
-from genoml.ops.segments import segment_sum
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.ops.arrays import segment_sum
 from genoml.random import Initializer, normal
 
 __all__ = ["Embedding"]
@@ -71,7 +71,7 @@ class Embedding(Layer):
         if not array_namespace(x).isdtype(x.dtype, "integral"):
             raise TypeError(f"Embedding expects an array of integer tokens, got {x.dtype}")
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         xp, weights, shape = array_namespace(x), self.weights, tuple(x.shape)
         keys = xp.astype(xp.reshape(x, (-1,) if 0 not in shape else (0,)), xp.int32)
@@ -80,8 +80,10 @@ class Embedding(Layer):
         missing = xp.full((1, self.features), xp.nan, dtype=weights.dtype, device=device_of(weights))
         rows = xp.take(xp.concat([weights, missing], axis=0), keys, axis=0)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y is linear in the table: dL/dW[v] is the sum of g wherever the token is v
+            if not need_params:
+                return None, {}
             flat = xp.reshape(grad, (keys.shape[0], self.features))
             return None, {"weights": segment_sum(flat, keys, self.vocabulary)}
 

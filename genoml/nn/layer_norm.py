@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.ops._dispatch import operation
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.ops.normalise import standardize_vjp
 from genoml.random import Initializer, constant
 
 __all__ = ["GroupNorm", "LayerNorm"]
-
-
-@operation
-def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
-    """(x - mean) / sqrt(var + eps) over the axes, with the biased variance; and its pullback."""
-    xp = array_namespace(x)
-    centred = x - xp.mean(x, axis=axes, keepdims=True)
-    scale = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + eps)
-    normed = centred * scale
-
-    def pullback(grad: Array) -> Array:
-        # mean and scale s depend on every x: dx = s (g - mean(g) - xhat mean(g xhat))
-        mean = xp.mean(grad, axis=axes, keepdims=True)
-        along = xp.mean(grad * normed, axis=axes, keepdims=True)
-        return scale * (grad - mean - normed * along)
-
-    return normed, pullback
 
 
 class LayerNorm(Layer):
@@ -77,17 +60,19 @@ class LayerNorm(Layer):
         """The scale begins as 1, the shift as 0."""
         return {"gamma": constant((self.features,), 1.0), "beta": constant((self.features,), 0.0)}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
         expect_shape("LayerNorm", x, ok, f"(batch, ..., {self.features})")
         xp, gamma = array_namespace(x), self.gamma
         normed, back = standardize_vjp(x, (-1,), self.eps)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
             rows = tuple(range(grad.ndim - 1))
-            grads = {"gamma": xp.sum(grad * normed, axis=rows), "beta": xp.sum(grad, axis=rows)}
+            grads = dict[str, Array]()
+            if need_params:
+                grads = {"gamma": xp.sum(grad * normed, axis=rows), "beta": xp.sum(grad, axis=rows)}
             return (back(grad * gamma) if need_x else None), grads
 
         return normed * gamma + self.beta, pullback
@@ -146,7 +131,7 @@ class GroupNorm(Layer):
         """The scale begins as 1, the shift as 0."""
         return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
         expect_shape("GroupNorm", x, ok, f"(batch, {self.channels}, length >= 1)")
@@ -157,10 +142,11 @@ class GroupNorm(Layer):
         standard, back = standardize_vjp(xp.reshape(rows, grouped), (1, 3), self.eps)
         normed = xp.reshape(standard, (n, length, channels))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
-            g = xp.permute_dims(grad, (0, 2, 1))
-            grads = {"gamma": xp.sum(g * normed, axis=(0, 1)), "beta": xp.sum(g, axis=(0, 1))}
+            g, grads = xp.permute_dims(grad, (0, 2, 1)), dict[str, Array]()
+            if need_params:
+                grads = {"gamma": xp.sum(g * normed, axis=(0, 1)), "beta": xp.sum(g, axis=(0, 1))}
             if not need_x:
                 return None, grads
             grad_rows = xp.reshape(back(xp.reshape(g * gamma, grouped)), (n, length, channels))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.random import Initializer, constant
 
 __all__ = ["LearnedDispersion"]
@@ -62,15 +62,15 @@ class LearnedDispersion(Layer):
     def initial_params(self) -> Mapping[str, Initializer]:
         return {"log_dispersion": constant((self.tasks,), math.log(self.dispersion))}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, tasks = array_namespace(x), self.tasks
         ok = x.ndim == 2 and x.shape[1] == tasks
         expect_shape("LearnedDispersion", x, ok, f"(batch, {tasks})")
         repeated = xp.broadcast_to(self.log_dispersion[None, :], (x.shape[0], tasks))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # a copy of x, and of one number for all sequences: dL/dx = g[:, :tasks], dL/da = sum_n g[n, tasks:]
-            grads = {"log_dispersion": xp.sum(grad[:, tasks:], axis=0)}
+            grads = {"log_dispersion": xp.sum(grad[:, tasks:], axis=0)} if need_params else {}
             return (grad[:, :tasks] if need_x else None), grads
 
         return xp.concat([x, repeated], axis=1), pullback

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from genoml.backend import Array
-from genoml.nn.recurrent import Recurrent, ScanPullback
-from genoml.ops.recurrent import lstm_scan
+from genoml.nn.recurrent import Recurrent
+from genoml.ops.recurrent import ScanPullback, lstm_scan
 from genoml.random import Initializer, constant
 
 __all__ = ["LSTM"]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.ops.activations import activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
+from genoml.sequence.motif import Motif
 from genoml.sequence.motif_bank import stack_log_probabilities
 from genoml.sequence.pwm import PWM, UNIFORM
-
-if TYPE_CHECKING:
-    from genoml.io.motifs import Motif
 
 __all__ = ["MotifLayer"]
 
@@ -169,8 +167,6 @@ class MotifLayer(Layer):
 
     def motifs(self) -> list[Motif]:
         """The motifs as they are now, on the host, for ``genoml.io.write_meme``, logos and matches."""
-        from genoml.io.motifs import Motif
-
         xp = array_namespace(self.logits)
         matrices = self.backend.to_numpy(xp.permute_dims(self.probabilities(), (0, 2, 1)))
         return [Motif(name, matrix) for name, matrix in zip(self._names, matrices, strict=True)]
@@ -196,13 +192,13 @@ class MotifLayer(Layer):
 
     def probabilities(self) -> Array:
         """(n_motifs, 4, width): the softmax of the logits over the bases."""
-        return _softmax(self.logits)[0]
+        return softmax(self.logits, axis=1)
 
     def log_odds(self) -> Array:
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
         return log_odds_of(self.logits, self.background)[0]
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
         expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
         xp, m = array_namespace(x), self.n_motifs
@@ -217,14 +213,17 @@ class MotifLayer(Layer):
         has_threshold = self._threshold is not None
         y, back = self._activate(bits - self.threshold if has_threshold else bits)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold else {}
+            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold and need_params else {}
             if self.both_strands:
                 # max gives g to the larger score, to s+ where they are equal
                 zero, first = xp.zeros((), dtype=g.dtype, device=device_of(g)), forward >= reverse
                 g = xp.concat([xp.where(first, g, zero), xp.where(first, zero, g)], axis=2)
-            grad_rows, grad_kernel = back_conv(g, need_x)
+            grad_rows, grad_kernel = back_conv(g, need_x, need_params)
+            grad_x = None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))
+            if grad_kernel is None:
+                return grad_x, {}
             if self.both_strands:
                 # w serves both strands: the reverse one's gradient is flipped back and added
                 grad_kernel = grad_kernel[:, :, :m] + xp.flip(grad_kernel[:, :, m:], axis=(0, 1))
@@ -232,23 +231,15 @@ class MotifLayer(Layer):
             # w = (z - log sum exp z) / ln 2 - log2 q  =>  dz = (dw - p sum_b dw) / ln 2
             total = xp.sum(grad_weights, axis=1, keepdims=True)
             grads["logits"] = (grad_weights - probabilities * total) * (1.0 / _LN2)
-            return (None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))), grads
+            return grad_x, grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
-
-
-def _softmax(logits: Array) -> tuple[Array, Array]:
-    """Probabilities p and ln p over the bases, without overflow."""
-    xp = array_namespace(logits)
-    centred = logits - xp.max(logits, axis=1, keepdims=True)
-    log_p = centred - xp.log(xp.sum(xp.exp(centred), axis=1, keepdims=True))
-    return xp.exp(log_p), log_p
 
 
 def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
     """log2(p / background), and p."""
     xp = array_namespace(logits)
-    p, log_p = _softmax(logits)
+    log_p = log_softmax(logits, axis=1)
     logs = [math.log(q) for q in background]
     log_q = xp.asarray(logs, dtype=logits.dtype, device=device_of(logits))
-    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), p
+    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), xp.exp(log_p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp
 
 __all__ = ["AveragePool1D", "GlobalAveragePool1D", "GlobalMaxPool1D", "MaxPool1D"]
@@ -52,23 +52,19 @@ class MaxPool1D(Layer):
         if self.pool_size < 1 or self.stride < 1:
             raise ValueError(f"MaxPool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
-    def _check(self, x: Array) -> None:
+    def check(self, x: Array) -> None:
+        """Raise ValueError unless x is long enough."""
         shortest = 1 if self.ceil_mode else self.pool_size
         ok = x.ndim == 3 and x.shape[2] >= shortest
         expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {shortest})")
 
-    def apart(self, x: Array) -> tuple[int, bool]:
-        """(pool_size, ceil_mode) of windows that do not overlap, if they fit into x."""
-        self._check(x)
-        return self.pool_size, self.ceil_mode
-
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        self._check(x)
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        self.check(x)
         xp = array_namespace(x)
         rows = xp.permute_dims(x, (0, 2, 1))
         y, back = max_pool1d_vjp(rows, self.pool_size, self.stride, self.ceil_mode)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
                 return None, {}
             return xp.permute_dims(back(xp.permute_dims(grad, (0, 2, 1))), (0, 2, 1)), {}
@@ -112,13 +108,13 @@ class AveragePool1D(Layer):
         if self.pool_size < 1 or self.stride < 1:
             raise ValueError(f"AveragePool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.pool_size
         expect_shape("AveragePool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
         xp = array_namespace(x)
         y, back = average_pool1d_vjp(xp.permute_dims(x, (0, 2, 1)), self.pool_size, self.stride)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
                 return None, {}
             return xp.permute_dims(back(xp.permute_dims(grad, (0, 2, 1))), (0, 2, 1)), {}
@@ -141,12 +137,12 @@ class GlobalMaxPool1D(Layer):
     Alipanahi et al. (2015), DeepBind, doi:10.1038/nbt.3300.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape("GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
         xp = array_namespace(x)
         y, back = global_max_vjp(xp.permute_dims(x, (0, 2, 1)))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (xp.permute_dims(back(grad), (0, 2, 1)) if need_x else None), {}
 
         return y, pullback
@@ -161,13 +157,13 @@ class GlobalAveragePool1D(Layer):
     y : (batch, channels)
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape(
             "GlobalAveragePool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
         )
         xp, (n, c, length) = array_namespace(x), x.shape
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # every position has weight 1 / L; made channels-last, as the arrays around it are
             if not need_x:
                 return None, {}

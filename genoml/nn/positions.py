@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 
 __all__ = ["SinusoidalPositions"]
 
@@ -99,12 +99,12 @@ class SinusoidalPositions(Layer):
     def __init__(self, *, dtype: str = "float32", backend: str | Backend | None = None) -> None:
         super().__init__(dtype=dtype, backend=backend)
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         expect_shape("SinusoidalPositions", x, x.ndim == 3, "(batch, length, features)")
         _, length, features = x.shape
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (grad if need_x else None), {}
 
         return x + sinusoids(x, length, features), pullback

@@ -7,28 +7,27 @@ all steps at once, so that a step costs one product and a few element-wise opera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Parameter, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.containers import Container
-from genoml.nn.masked import MaskedLayer
+from genoml.ops.recurrent import ScanPullback
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["Bidirectional"]
 
-#: gradients of the states, one a step (None: zero) -> gradient of the gates' input part, other gradients
-ScanPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
 
-
-class Recurrent(MaskedLayer):
+class Recurrent(Layer):
     """What LSTM and GRU share: the sequence turned into gates, and the states turned into the output."""
 
     gates: int
+    reads_mask = True
     weights_input, weights_input_grad = Parameter(), Gradient()  # (in_features, gates hidden)
     weights_recurrent, weights_recurrent_grad = Parameter(), Gradient()  # (hidden, gates hidden)
     bias, bias_grad = Parameter(), Gradient()  # (gates hidden,)
@@ -68,29 +67,28 @@ class Recurrent(MaskedLayer):
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
         expect_shape(type(self).__name__, x, ok, f"(batch, length >= 1, {self.in_features})")
         xp, (batch, length, features) = array_namespace(x), x.shape
         weights, width = self.weights_input, self.gates * self.hidden
-        steps, real = xp.permute_dims(x, (1, 0, 2)), self.real_steps(mask, x)
+        steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(type(self).__name__, x)
         keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
         if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
             steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
         rows = xp.reshape(steps, (length * batch, features))
         states, back = self.scan(xp.reshape(rows @ weights + self.bias, (length, batch, width)), keep)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
             received: list[Array | None] = [None] * (length - 1) + [grad]
             if self.return_sequences:
                 received = [grad[:, t, :] for t in range(length)]
-            grad_z, grads = back(received)
+            grad_z, grads = back(received, need_params)
             flat = xp.reshape(grad_z, (length * batch, width))
-            grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": xp.sum(flat, axis=0)}
+            if need_params:
+                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": xp.sum(flat, axis=0)}
             if not need_x:
                 return None, grads
             grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
@@ -99,7 +97,7 @@ class Recurrent(MaskedLayer):
         return (xp.permute_dims(states, (1, 0, 2)) if self.return_sequences else states[-1, :, :]), pullback
 
 
-class Bidirectional(MaskedLayer, Container):
+class Bidirectional(Container):
     """A recurrent layer, and another of its kind that reads the sequence from its end, side by side.
 
         y[n, t] = [forward(x)[n, t], backward(flipped x)[n, length - 1 - t]]
@@ -142,7 +140,7 @@ class Bidirectional(MaskedLayer, Container):
             dtype=layer.dtype,
             backend=layer.backend,
         )
-        Container.__init__(self, {"forward": layer, "backward": other}, seed=seed)
+        super().__init__({"forward": layer, "backward": other}, seed=seed)
 
     def _expect_layer(self, name: str, layer: object) -> None:
         if not isinstance(layer, Recurrent):
@@ -154,25 +152,23 @@ class Bidirectional(MaskedLayer, Container):
         ahead, behind = self.layers
         return cast("Recurrent", ahead), cast("Recurrent", behind)
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         xp, (ahead, behind) = array_namespace(x), self.directions
         expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {ahead.in_features})")
-        real = self.real_steps(mask, x)
+        real = run.real_steps(type(self).__name__, x)
         turned = None if real is None else xp.flip(real, axis=1)
-        y_ahead, pull_ahead = ahead.vjp(x, training=training, step=step, mask=real)
-        y_behind, pull_behind = behind.vjp(xp.flip(x, axis=1), training=training, step=step, mask=turned)
+        y_ahead, pull_ahead = ahead.vjp(x, replace(run, mask=real))
+        y_behind, pull_behind = behind.vjp(xp.flip(x, axis=1), replace(run, mask=turned))
 
         def turn(states: Array) -> Array:
             return xp.flip(states, axis=1) if ahead.return_sequences else states
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y holds the two outputs side by side, and x goes to both: dL/dx is the sum of what they return
-            size = ahead.hidden
-            x_ahead, grads_ahead = pull_ahead(grad[..., :size], need_x=need_x)
-            x_behind, grads_behind = pull_behind(turn(grad[..., size:]), need_x=need_x)
+            size, needs = ahead.hidden, {"need_x": need_x, "need_params": need_params}
+            x_ahead, grads_ahead = pull_ahead(grad[..., :size], **needs)
+            x_behind, grads_behind = pull_behind(turn(grad[..., size:]), **needs)
             grads = {f"forward.{name}": value for name, value in grads_ahead.items()}
             grads |= {f"backward.{name}": value for name, value in grads_behind.items()}
             if x_ahead is None or x_behind is None:

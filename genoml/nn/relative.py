@@ -15,6 +15,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import pad_axis
 
 #: the shortest half-life of the exponential bases, in positions
 SHORTEST_HALF_LIFE = 3.0
@@ -107,19 +108,9 @@ class DistanceSums:
         """(heads, 2 length - 1, ...)."""
         total = None
         for (first, count), part in self.parts.items():
-            padded = pad_axis1(part, first + length - 1, length - first - count)
+            padded = pad_axis(part, first + length - 1, length - first - count)
             total = padded if total is None else total + padded
         return total
-
-
-def pad_axis1(x: Array, before: int, after: int) -> Array:
-    """Zeros on both sides along axis 1."""
-    xp = array_namespace(x)
-    ends = [
-        xp.zeros((x.shape[0], size, *x.shape[2:]), dtype=x.dtype, device=device_of(x))
-        for size in (before, after)
-    ]
-    return xp.concat([ends[0], x, ends[1]], axis=1) if before or after else x
 
 
 # ---------------------------------------------------------------- learned biases
@@ -169,7 +160,7 @@ class _BiasGradient:
         total = self.sums.total(length)  # (heads, 2 length - 1)
         xp, excess = array_namespace(total), length - reach
         if excess <= 0:
-            table = pad_axis1(total, -excess, -excess)
+            table = pad_axis(total, -excess, -excess)
         else:
             ends = [
                 xp.sum(part, axis=1, keepdims=True)

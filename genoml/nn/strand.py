@@ -23,24 +23,23 @@ Research 165, who compare the two ways.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.containers import Container
-from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.norm import BatchNorm1D
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 from genoml.ops.pool1d import global_max_vjp
-from genoml.parts import batch_twice
 
 __all__ = ["RCBatchNorm1D", "RCGlobalPool1D", "StrandSymmetric"]
 
 
-class StrandSymmetric(Container, MaskedLayer):
+class StrandSymmetric(Container):
     """Any model, made the same for both strands: y = combine(f(x), f(reverse complement of x)).
 
     Both strands go through the model as one batch of twice the size: batch normalisation takes its statistics
@@ -76,32 +75,27 @@ class StrandSymmetric(Container, MaskedLayer):
         super().__init__({"model": model}, seed=seed)
         self.combine = combine
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape("StrandSymmetric", x, x.ndim == 3 and x.shape[1] == 4, "(batch, 4, length)")
         xp, n = array_namespace(x), x.shape[0]
         both = xp.concat([x, xp.flip(x, axis=(1, 2))], axis=0)
-        refuse_unread_mask(self, mask)
+        mask = run.mask
         if mask is not None:
             mask = array_like(mask, x, "StrandSymmetric mask")
             mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
-        with batch_twice():
-            outputs, back = call_vjp(
-                self.named_layers["model"], both, training=training, step=step, mask=mask
-            )
+        outputs, back = self["model"].vjp(both, replace(run, mask=mask, part=run.part.twice()))
         flat = outputs.ndim <= 2
         expect_shape("StrandSymmetric", outputs, flat, "a model that gives (batch,) or (batch, outputs)")
         given, turned = outputs[:n, ...], outputs[n:, ...]
         y = 0.5 * (given + turned) if self.combine == "mean" else xp.maximum(given, turned)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if self.combine == "mean":
                 parts = [0.5 * grad, 0.5 * grad]
             else:
                 zero, first = xp.zeros((), dtype=grad.dtype, device=device_of(grad)), given >= turned
                 parts = [xp.where(first, grad, zero), xp.where(first, zero, grad)]
-            grad_both, own = back(xp.concat(parts, axis=0), need_x=need_x)
+            grad_both, own = back(xp.concat(parts, axis=0), need_x=need_x, need_params=need_params)
             grads = {f"model.{name}": value for name, value in own.items()}
             if grad_both is None:
                 return None, grads
@@ -163,15 +157,15 @@ class RCBatchNorm1D(BatchNorm1D):
         """As typed: all channels, of which ``layer.channels`` is half."""
         return {**super().settings(), "channels": 2 * self.channels}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         channels = 2 * self.channels
         expect_shape(
             "RCBatchNorm1D", x, x.ndim == 3 and x.shape[1] == channels, f"(batch, {channels}, length)"
         )
-        y, back = super().vjp(_fold(x), training=training, step=step)
+        y, back = super().vjp(_fold(x), run)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            grad_x, grads = back(_fold(grad), need_x=need_x)
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            grad_x, grads = back(_fold(grad), need_x=need_x, need_params=need_params)
             return (None if grad_x is None else _unfold(grad_x)), grads
 
         return _unfold(y), pullback
@@ -213,7 +207,7 @@ class RCGlobalPool1D(Layer):
             raise ValueError(f"RCGlobalPool1D expects mode 'max' or 'mean', got {mode!r}")
         self.mode = mode
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] % 2 == 0 and x.shape[2] >= 1
         expect_shape("RCGlobalPool1D", x, ok, "(batch, an even number of channels, length >= 1)")
         xp, folded = array_namespace(x), _fold(x)
@@ -222,7 +216,7 @@ class RCGlobalPool1D(Layer):
         if self.mode == "max":
             y, back = global_max_vjp(xp.permute_dims(folded, (0, 2, 1)))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
                 return None, {}
             if back is not None:

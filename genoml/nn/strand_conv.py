@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.pad import pad_length
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["RCConv1D"]
@@ -95,7 +95,7 @@ class RCConv1D(Layer):
         weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
         return {"weights": weights, "bias": constant((shape[0],), 0.0)}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         shortest = max((self.kernel_size - 1) * self.dilation + 1 - 2 * self.padding, 0)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
         expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
@@ -103,20 +103,22 @@ class RCConv1D(Layer):
         kernel = xp.permute_dims(self.weights, (2, 1, 0))
         kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1, 2))], axis=2)
         bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
-        rows = pad_length(xp.permute_dims(x, (0, 2, 1)), pad, pad)
+        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), pad, pad)
         z, back_conv = conv1d_vjp(rows, kernel, 1, self.dilation)
         y, back = self._activate(z + bias)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # the mirrored half is a flip of the same numbers: its gradient is flipped back and added
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grad_rows, grad_w = back_conv(g, need_x)
-            grad_b = xp.sum(g, axis=(0, 1))
-            folded = grad_w[:, :, :half] + xp.flip(grad_w[:, :, half:], axis=(0, 1, 2))
-            grads = {
-                "weights": xp.permute_dims(folded, (2, 1, 0)),
-                "bias": grad_b[:half] + xp.flip(grad_b[half:], axis=0),
-            }
+            grad_rows, grad_w = back_conv(g, need_x, need_params)
+            grads = dict[str, Array]()
+            if grad_w is not None:
+                folded = grad_w[:, :, :half] + xp.flip(grad_w[:, :, half:], axis=(0, 1, 2))
+                grad_b = xp.sum(g, axis=(0, 1))
+                grads = {
+                    "weights": xp.permute_dims(folded, (2, 1, 0)),
+                    "bias": grad_b[:half] + xp.flip(grad_b[half:], axis=0),
+                }
             if grad_rows is None:
                 return None, grads
             return xp.permute_dims(grad_rows[:, pad : pad + length, :], (0, 2, 1)), grads

@@ -10,13 +10,12 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.attention import SelfAttention
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
-from genoml.nn.masked import MaskedLayer, call_vjp
-from genoml.nn.softmax import softmax, softmax_gradient
+from genoml.ops.activations import softmax, softmax_gradient
 from genoml.random import Initializer, constant, identity
 
 __all__ = ["MLP", "AttentionPool1D", "TransformerBlock"]
@@ -65,20 +64,20 @@ class MLP(Container):
         }
         super().__init__(layers, seed=seed)
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
         expect_shape("MLP", x, ok, f"(batch, ..., {self.features})")
         xp, shape, count = array_namespace(x), tuple(x.shape), 1
         for size in shape[:-1]:
             count *= size
-        hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)))
-        y, back_output = self["output"].vjp(hidden)
+        hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)), run)
+        y, back_output = self["output"].vjp(hidden, run)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # the chain rule, on a matrix with a row a position
-            g, output = back_output(xp.reshape(grad, (count, self.out_features)))
-            grad_x, own = back_hidden(g, need_x=need_x)
+            g, output = back_output(xp.reshape(grad, (count, self.out_features)), need_params=need_params)
+            grad_x, own = back_hidden(g, need_x=need_x, need_params=need_params)
             grads = _prefixed("hidden", own) | _prefixed("output", output)
             return (None if grad_x is None else xp.reshape(grad_x, shape)), grads
 
@@ -89,7 +88,7 @@ def _prefixed(name: str, grads: Mapping[str, Array]) -> dict[str, Array]:
     return {f"{name}.{key}": value for key, value in grads.items()}
 
 
-class TransformerBlock(MaskedLayer, Container):
+class TransformerBlock(Container):
     """Attention, then an MLP, each behind a layer normalisation and beside a shortcut (pre-norm).
 
         a = x + dropout(attention(norm1(x)))
@@ -156,37 +155,35 @@ class TransformerBlock(MaskedLayer, Container):
         }
         super().__init__(layers, seed=seed)
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def settings(self) -> Mapping[str, Any]:
+        """The options of SelfAttention are among them."""
+        return {**self["attention"].settings(), **super().settings()}
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.features
         expect_shape("TransformerBlock", x, ok, f"(batch, length >= 1, {self.features})")
-        middle, back_attention = self._branch(
-            x, ("norm1", "attention", "dropout1"), training=training, step=step, mask=mask
-        )
-        y, back_mlp = self._branch(middle, ("norm2", "mlp", "dropout2"), training=training, step=step)
+        middle, back_attention = self._branch(x, ("norm1", "attention", "dropout1"), run)
+        y, back_mlp = self._branch(middle, ("norm2", "mlp", "dropout2"), run)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            g, mlp = back_mlp(grad)
-            grad_x, attention = back_attention(g, need_x=need_x)
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            g, mlp = back_mlp(grad, need_params=need_params)
+            grad_x, attention = back_attention(g, need_x=need_x, need_params=need_params)
             return grad_x, attention | mlp
 
         return y, pullback
 
-    def _branch(
-        self, x: Array, names: tuple[str, ...], *, training: bool, step: int | None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def _branch(self, x: Array, names: tuple[str, ...], run: Pass) -> tuple[Array, Pullback]:
         """The shortcut x + f(x), f being these children in a row: dL/dx = g + (df/dx)^T g."""
         h, pullbacks = x, []
         for name in names:
-            h, back = call_vjp(self[name], h, training=training, step=step, mask=mask)
+            h, back = self[name].vjp(h, run)
             pullbacks.append((name, back))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g, grads = grad, dict[str, Array]()
             for i, (name, back) in reversed(list(enumerate(pullbacks))):
-                g, own = back(g, need_x=need_x or i > 0)
+                g, own = back(g, need_x=need_x or i > 0, need_params=need_params)
                 grads |= _prefixed(name, own)
             return (grad + g if need_x else None), grads
 
@@ -248,7 +245,7 @@ class AttentionPool1D(Layer):
         shared = constant((self.channels, 1), 0.0)
         return {"weights": identity(self.channels, 2.0) if self.per_channel else shared}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= self.pool_size
         expect_shape("AttentionPool1D", x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
@@ -261,7 +258,7 @@ class AttentionPool1D(Layer):
         windows = xp.reshape(rows, (n, count, size, channels))
         share = softmax(xp.reshape(rows @ weights, (n, count, size, outputs)), axis=2)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = sum_k s_k x_k with s = softmax(x W): ds_k = g x_k (summed over the channels that share s),
             # dz = softmax'(ds), dW = x^T dz, dx = s g + dz W^T
             g = xp.permute_dims(grad, (0, 2, 1))[:, :, None, :]
@@ -269,7 +266,7 @@ class AttentionPool1D(Layer):
             if outputs != channels:
                 grad_share = xp.sum(grad_share, axis=3, keepdims=True)
             logits = xp.reshape(softmax_gradient(share, grad_share, axis=2), (n * count * size, outputs))
-            grads = {"weights": xp.matrix_transpose(rows) @ logits}
+            grads = {"weights": xp.matrix_transpose(rows) @ logits} if need_params else {}
             if not need_x:
                 return None, grads
             direct = xp.reshape(share * g, (n * count * size, channels))

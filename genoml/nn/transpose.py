@@ -5,7 +5,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 
 __all__ = ["Transpose"]
 
@@ -27,12 +27,12 @@ class Transpose(Layer):
         If x has not three axes.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         expect_shape("Transpose", x, x.ndim == 3, "(batch, channels, length)")
         xp = array_namespace(x)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (xp.permute_dims(grad, (0, 2, 1)) if need_x else None), {}
 
         return xp.permute_dims(x, (0, 2, 1)), pullback

@@ -1,7 +1,7 @@
 """Optimisers: ``optimizer.update(params, grads)`` writes the next parameters into ``params``.
 
-An optimiser keeps its own arrays by parameter name, in ``state``, and never lives in a layer. All of it is
-arithmetic on the device: no value is read back.
+An optimiser keeps its own arrays in ``state``, by parameter name, and is no part of a layer. All arithmetic is on the
+device: no value is read back.
 """
 
 from genoml.optim.adaptive import Adagrad, Adam, AdamW, RMSprop

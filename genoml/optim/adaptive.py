@@ -1,4 +1,4 @@
-"""Optimisers with a step size of its own for each number: Adagrad, RMSprop, Adam, AdamW."""
+"""Optimisers with a separate step size for each number: Adagrad, RMSprop, Adam, AdamW."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.ops.adam import adam_update
 from genoml.optim.base import Optimizer
+from genoml.parallel import Workers
 
 
 class Adagrad(Optimizer):
-    """Steps that shrink with all gradients seen: suited to sparse ones.
+    """Adagrad: steps shrink with the sum of all squared gradients, which suits sparse ones.
 
         s = s + g^2,    p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
 
@@ -41,9 +42,11 @@ class Adagrad(Optimizer):
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
         if not (lr_decay >= 0.0 and initial >= 0.0):
             raise ValueError(f"Adagrad expects lr_decay >= 0 and initial >= 0, got {lr_decay} and {initial}")
-        self.lr_decay, self.initial, self.eps = lr_decay, initial, eps
+        self.lr_decay = lr_decay
+        self.initial = initial
+        self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         xp = array_namespace(param)
         g = grad + decay * param if decay else grad
@@ -55,7 +58,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Steps divided by the recent size of the gradient, in PyTorch's form.
+    """RMSprop: steps divided by the recent size of the gradient, in PyTorch's form.
 
         s = rho s + (1 - rho) g^2,    u = g / (sqrt(s) + eps)
         v = momentum v + u,           p = p - lr v
@@ -90,9 +93,12 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
         if not (0.0 <= rho < 1.0 and 0.0 <= momentum < 1.0):
             raise ValueError(f"RMSprop expects 0 <= rho < 1 and 0 <= momentum < 1, got {rho} and {momentum}")
-        self.rho, self.eps, self.momentum, self.centred = rho, eps, momentum, centred
+        self.rho = rho
+        self.eps = eps
+        self.momentum = momentum
+        self.centred = centred
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         xp = array_namespace(param)
         g = grad + decay * param if decay else grad
@@ -101,7 +107,7 @@ class RMSprop(Optimizer):
         if self.centred:
             mean = self.rho * self.slot("mean", name, param) + (1.0 - self.rho) * g
             self.state[f"mean/{name}"] = mean
-            # a variance, but for rounding
+            # a variance, which rounding may make negative
             s = xp.maximum(s - mean * mean, xp.zeros_like(s))
         u = g / (xp.sqrt(s) + self.eps)
         if self.momentum:
@@ -111,7 +117,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adaptive moments.
+    """Adam: adaptive moment estimation.
 
         m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2
         p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
@@ -141,39 +147,45 @@ class Adam(Optimizer):
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
         if not (0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0):
             raise ValueError(f"{type(self).__name__} expects 0 <= beta < 1, got {beta1} and {beta2}")
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
-        return self.adaptive_step(name, param, grad + decay * param if decay else grad)
+        return self.adaptive_step(name, param, grad + decay * param if decay else grad, workers)
 
-    def adaptive_step(self, name: str, param: Array, grad: Array, kept: float = 1.0) -> Array:
-        """The update, of which ``kept`` is the share of the parameter that decoupled decay leaves."""
-        moments = self.slot("mean", name, param), self.slot("square", name, param)
+    def adaptive_step(
+        self, name: str, param: Array, grad: Array, workers: Workers, kept: float = 1.0
+    ) -> Array:
+        """Adam's update; ``kept`` is the fraction of the parameter left by decoupled weight decay."""
         # the bias corrections are host numbers, folded into the scalars
         updated, m, v = adam_update(
             param,
             grad,
-            *moments,
+            self.slot("mean", name, param),
+            self.slot("square", name, param),
             kept=kept,
             beta1=self.beta1,
             beta2=self.beta2,
             rate=self.learning_rate / (1.0 - self.beta1**self.steps),
             correction=(1.0 - self.beta2**self.steps) ** 0.5,
             eps=self.eps,
+            workers=workers,
         )
-        self.state[f"mean/{name}"], self.state[f"square/{name}"] = m, v
+        self.state[f"mean/{name}"] = m
+        self.state[f"square/{name}"] = v
         return updated
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: p = (1 - lr decay) p, then Adam's step on the plain gradient.
+    """AdamW: Adam with decoupled weight decay, p = (1 - lr decay) p, then Adam's step on the plain gradient.
 
     References
     ----------
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
     """
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
-        return self.adaptive_step(name, param, grad, 1.0 - self.learning_rate * decay)
+        return self.adaptive_step(name, param, grad, workers, 1.0 - self.learning_rate * decay)

@@ -1,4 +1,4 @@
-"""Limits on gradients and on weights."""
+"""Clipping of gradients, and the max-norm constraint on weights."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str,
 
 
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
-    """Each number of each gradient, brought into [-limit, limit]. This changes the gradient's direction.
+    """Clip each number of each gradient to [-limit, limit]. This changes the gradient's direction.
 
     Raises
     ------

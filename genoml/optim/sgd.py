@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from genoml.backend import Array
 from genoml.optim.base import Optimizer
+from genoml.parallel import Workers
 
 
 class SGD(Optimizer):
@@ -42,9 +43,10 @@ class SGD(Optimizer):
             raise ValueError(f"SGD expects 0 <= momentum < 1, got {momentum}")
         if nesterov and momentum == 0.0:
             raise ValueError("SGD expects momentum > 0 with nesterov, got 0")
-        self.momentum, self.nesterov = momentum, nesterov
+        self.momentum = momentum
+        self.nesterov = nesterov
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """See the class."""
         g = grad + decay * param if decay else grad
         if self.momentum:

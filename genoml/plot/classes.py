@@ -1,4 +1,4 @@
-"""What a classifier's probabilities are worth: calibration, confusion, and how they spread."""
+"""Figures of a classifier: reliability diagram, confusion table, histogram of scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def reliability(
     ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, bins: int = 10, strategy: Any = "uniform"
 ) -> Axes:
-    """Draw a reliability diagram: how often what was said with probability p came true.
+    """Draw a reliability diagram: the observed share of positives against the predicted probability.
 
     Points on the diagonal are what they say; below it the model is too sure of positives. Bars are Wilson's
     95 % intervals; a point is as large as its bin is full.
@@ -64,7 +64,7 @@ def reliability(
 
 
 def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold: float = 0.5) -> Axes:
-    """Draw the table of true and predicted classes: a prediction of at least ``threshold`` is positive.
+    """Draw the table of true and predicted classes; a prediction of at least ``threshold`` is positive.
 
     Each cell holds its number of examples and its share of the true class; a cell of stronger colour is a larger share.
 
@@ -88,12 +88,12 @@ def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold
     from matplotlib.patches import Rectangle
 
     scores, positive = host_binary("confusion", predictions, targets)
-    said = scores >= threshold
+    called = scores >= threshold
     style_axes(ax, grid=False)
     for row, true in enumerate((True, False)):
         members = positive == true
         for column, predicted in enumerate((True, False)):
-            number = int((members & (said == predicted)).sum())
+            number = int((members & (called == predicted)).sum())
             share = number / members.sum() if members.any() else 0.0
             cell = Rectangle(
                 (column, row), 1, 1, facecolor=LINES[0][0], linewidth=0, alpha=0.05 + 0.45 * share
@@ -127,7 +127,7 @@ def histogram(
     threshold: float | None = None,
     xlabel: str = "predicted probability",
 ) -> Axes:
-    """Draw how the scores of each class spread, each class as shares of its own number.
+    """Draw a histogram of the scores of each class, as shares of the class.
 
     Parameters
     ----------
@@ -152,11 +152,13 @@ def histogram(
     require_matplotlib()
     scores, positive = host_binary("histogram", predictions, targets)
     style_axes(ax)
-    low, high = min(float(scores.min()), 0.0), max(float(scores.max()), 1.0)
-    edges, names = np.linspace(low, high, bins + 1), []
-    for name, members, (colour, dash) in zip(
-        ("positives", "negatives"), (positive, ~positive), LINES, strict=False
-    ):
+    low = min(float(scores.min()), 0.0)
+    high = max(float(scores.max()), 1.0)
+    edges = np.linspace(low, high, bins + 1)
+    names = []
+    classes = {"positives": positive, "negatives": ~positive}
+    for (name, members), line in zip(classes.items(), LINES, strict=False):
+        colour, dash = line
         counts = np.histogram(scores[members], edges)[0] / max(int(members.sum()), 1)
         ax.stairs(counts, edges, color=colour, linestyle=dash, linewidth=1.6)
         ax.stairs(counts, edges, color=colour, alpha=0.18, fill=True, linewidth=0)

@@ -1,4 +1,4 @@
-"""Attention maps: which position reads which."""
+"""Figures of attention maps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Letters are drawn where a base has this width, in points; where it has less, strips of colour are.
+# Least width of a base, in points, for letters; narrower bases are drawn as strips of colour.
 _LEAST_LETTER = 4.0
 
 
@@ -33,7 +33,7 @@ def attention_map(
     highest: float | None = None,
     start: int = 0,
 ) -> Axes:
-    """Draw the attention of one head as an image: row i is what position i reads.
+    """Draw the attention of one head as an image; row i shows the positions that position i reads.
 
     The sequence stands along both axes: as letters, or where they would be too small as a strip of the bases'
     colours beside coordinates. A weight of 0 is transparent, so that the image serves on light and dark paper.
@@ -105,8 +105,9 @@ def attention_map(
 
 
 def _side(ax: Axes) -> float:
-    """Of the axes' smaller side, in points."""
-    box, (width, height) = ax.get_position(), cast("Figure", ax.get_figure(root=True)).get_size_inches()
+    """Length of the axes' smaller side, in points."""
+    box = ax.get_position()
+    width, height = cast("Figure", ax.get_figure(root=True)).get_size_inches()
     return 72.0 * float(min(box.width * width, box.height * height))
 
 
@@ -115,7 +116,7 @@ def _colours(sequence: str) -> list[str]:
 
 
 def _letters(ax: Axes, sequence: str, start: int, size: float) -> None:
-    """A letter for every base on both axes, in the colours of the logos."""
+    """Draw a letter for every base on both axes, in the colours of the logos."""
     places = list(range(start, start + len(sequence)))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_ticks(places, list(sequence))
@@ -126,7 +127,7 @@ def _letters(ax: Axes, sequence: str, start: int, size: float) -> None:
 
 
 def _strips(ax: Axes, sequence: str, start: int) -> None:
-    """The bases' colours along the upper and the right side, where no tick stands."""
+    """Draw the bases' colours along the upper and the right side, which have no ticks."""
     edges = np.arange(start, start + len(sequence) + 1) - 0.5
     colours = np.array(_colours(sequence))
     for colour in sorted(set(colours)):

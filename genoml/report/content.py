@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genoml.explain.filters import FilterMotif
 from genoml.explain.match import Match
-from genoml.io.motifs import Motif
+from genoml.sequence.motif import Motif
 
 __all__ = ["AttentionView", "ReportData", "SequenceView"]
 

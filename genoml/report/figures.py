@@ -13,10 +13,10 @@ from genoml import plot
 from genoml.calibration import brier_score, expected_calibration_error
 from genoml.explain.filters import FilterMotif
 from genoml.explain.match import Match, chance_similarity
-from genoml.io.motifs import Motif
 from genoml.metrics import aupr, auroc
 from genoml.report.content import AttentionView, SequenceView
-from genoml.report.svg import inline_svg, one_figure
+from genoml.report.svg import one_figure, svg_address
+from genoml.sequence.motif import Motif
 
 # Letters of a longer logo are too small to read, in bp.
 _LONGEST_LOGO = 120
@@ -32,7 +32,6 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
     if has("loss") or has("validation_loss"):
         figures.append(
             one_figure(
-                "loss",
                 f"Training and validation loss over {len(history)} epochs.",
                 lambda ax: plot.training_curve(ax, history, best="min" if has("validation_loss") else None),
             )
@@ -41,7 +40,6 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
         series = {"validation_auroc": "validation"}
         figures.append(
             one_figure(
-                "auroc",
                 f"Validation AUROC over {len(history)} epochs.",
                 lambda ax: plot.training_curve(ax, history, series=series, ylabel="AUROC", best="max"),
             )
@@ -61,8 +59,8 @@ def curve_figures(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> list[dic
     roc_alt = f"ROC curves; area under each: {areas(auroc)}."
     pr_alt = f"Precision-recall curves; area under each: {areas(aupr)}."
     return [
-        one_figure("roc", roc_alt, lambda ax: plot.roc(ax, curves), height=4.3),
-        one_figure("pr", pr_alt, lambda ax: plot.pr(ax, curves), height=4.3),
+        one_figure(roc_alt, lambda ax: plot.roc(ax, curves), height=4.3),
+        one_figure(pr_alt, lambda ax: plot.pr(ax, curves), height=4.3),
     ]
 
 
@@ -84,7 +82,6 @@ def probability_figures(
     )
     return [
         one_figure(
-            "reliability",
             f"Reliability diagram; expected calibration error "
             f"{expected_calibration_error(predictions, targets):.3f}, Brier score "
             f"{brier_score(predictions, targets):.3f}.",
@@ -92,13 +89,11 @@ def probability_figures(
             height=4.1,
         ),
         one_figure(
-            "confusion",
             confusion_alt,
             lambda ax: plot.confusion(ax, predictions, targets, threshold=threshold),
             height=4.1,
         ),
         one_figure(
-            "histogram",
             "Histograms of the predicted probabilities of positives and of negatives.",
             lambda ax: plot.histogram(ax, predictions, targets, threshold=threshold),
             height=3.2,
@@ -106,7 +101,7 @@ def probability_figures(
     ]
 
 
-def filter_card(place: int, motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
+def filter_card(motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
     """The filter's logo above its match's, column under column, and what to write beside them."""
     found = match if target is not None else None
     alt = f"Logo of filter {motif.index}"
@@ -119,7 +114,8 @@ def filter_card(place: int, motif: FilterMotif, match: Match | None, target: Mot
         "recognised": found is not None and found.similarity > chance_similarity(motif.probabilities),
         "similarity": "" if found is None else f"{found.similarity:.2f}",
         "p_value": "" if found is None or found.p_value is None else f"{found.p_value:.1g}",
-        "svg": inline_svg(_logos(motif, found, target), f"filter{place}", alt + "."),
+        "alt": alt + ".",
+        "image": svg_address(_logos(motif, found, target)),
     }
 
 
@@ -142,7 +138,7 @@ def _logos(motif: FilterMotif, match: Match | None, target: Motif | None) -> Any
     return figure
 
 
-def sequence_card(place: int, view: SequenceView) -> dict[str, Any]:
+def sequence_card(view: SequenceView) -> dict[str, Any]:
     """Two logos of a sequence, one over the other: saliency, and what mutations of each base cost."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
@@ -166,7 +162,8 @@ def sequence_card(place: int, view: SequenceView) -> dict[str, Any]:
         "name": view.name,
         "probability": f"{view.probability:.3f}",
         "cut": f"{start} to {stop} of {len(view.sequence)} bp" if stop - start < len(view.sequence) else "",
-        "svg": inline_svg(figure, f"sequence{place}", alt),
+        "alt": alt,
+        "image": svg_address(figure),
     }
 
 
@@ -180,7 +177,7 @@ def _busiest(view: SequenceView) -> tuple[int, int]:
     return start, start + _LONGEST_LOGO
 
 
-def attention_card(place: int, view: AttentionView) -> dict[str, Any]:
+def attention_card(view: AttentionView) -> dict[str, Any]:
     """The maps of a layer's heads, in rows of two, in one scale of colour."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
@@ -200,5 +197,6 @@ def attention_card(place: int, view: AttentionView) -> dict[str, Any]:
         "layer": view.layer,
         "name": view.name,
         "heads": heads,
-        "svg": inline_svg(figure, f"attention{place}", alt),
+        "alt": alt,
+        "image": svg_address(figure),
     }

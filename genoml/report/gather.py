@@ -18,7 +18,7 @@ from genoml.explain import (
     saliency,
 )
 from genoml.inference import predict
-from genoml.io.motifs import Motif, jaspar_motifs
+from genoml.io.motifs import jaspar_motifs
 from genoml.nn.base import Layer
 from genoml.nn.containers import Container
 from genoml.nn.conv import Conv1D
@@ -27,6 +27,7 @@ from genoml.nn.strand_conv import RCConv1D
 from genoml.objectives import Objective
 from genoml.report.content import AttentionView, SequenceView
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.motif import Motif
 
 __all__ = ["attention_views", "filter_matches", "sequence_views"]
 

@@ -34,8 +34,8 @@ _HEADINGS = {
 def build_report(path: str | PathLike[str], content: ReportData) -> None:
     """Write a report as one HTML file without any reference to the network.
 
-    The figures are inline SVG, drawn by :mod:`genoml.plot`. The file appears under its name only when it is
-    complete; the same content gives the same bytes.
+    The figures are SVG images within it, drawn by :mod:`genoml.plot`. The file appears under its name only
+    when it is complete; the same content gives the same bytes.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         training=training_figures(content.history),
         curves=curve_figures(content.curves),
         probabilities=probability_figures(content.probabilities, content.threshold),
-        filters=[filter_card(i, *entry) for i, entry in enumerate(content.filters)],
-        sequences=[sequence_card(i, view) for i, view in enumerate(content.sequences)],
-        attention=[attention_card(i, view) for i, view in enumerate(content.attention)],
+        filters=[filter_card(*entry) for entry in content.filters],
+        sequences=[sequence_card(view) for view in content.sequences],
+        attention=[attention_card(view) for view in content.attention],
     )
     with write_whole(path) as stream:
         stream.write(page.encode("utf-8"))

@@ -1,4 +1,4 @@
-"""Letters: alphabets, base codes, one-hot arrays, k-mers, strands and shuffles."""
+"""Sequences as letters: alphabets, base codes, one-hot arrays, k-mers, motifs, alignments, translation, shuffles."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Pairwise alignment with affine gaps: the best alignment of two sequences, with its traceback.
+"""Pairwise alignment with affine gaps: a best alignment of two sequences.
 
-For scores alone of many pairs, on any backend, see :func:`genoml.sequence.align_scores`. Both take vectors of NumPy or
-of the backend at a time, and suit reads, genes and proteins in a notebook. For databases of millions of pairs use
-parasail, whose SIMD code is far faster; for every option there is (all best alignments, position-dependent gap
-costs) use Biopython's PairwiseAligner. docs/alignment.md has the times, measured side by side.
+:func:`genoml.sequence.align_scores` gives the scores of many pairs, without alignments, on any backend. Both suit
+reads, genes and proteins in a notebook. For millions of pairs use parasail, whose SIMD code is far faster; for more
+options (all best alignments, position-dependent gap costs) use Biopython's PairwiseAligner. docs/alignment.md
+compares the times.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def align(
     overhang: str = "both",
     max_memory_gb: float = 2.0,
 ) -> Alignment:
-    """Align two sequences: the pairing of their letters with the largest score.
+    """Align two sequences so that the score is the largest.
 
         score = sum of matrix[a_i, b_j] over pairs - sum of (gap_open + (n - 1) gap_extend) over gaps of n letters
 
@@ -108,7 +108,7 @@ def align(
 
 
 def check_mode(mode: str, overhang: str) -> None:
-    """Refuse unknown words.
+    """Raise unless ``mode`` and ``overhang`` are known and go together.
 
     Raises
     ------
@@ -128,7 +128,8 @@ def _problem(
 ) -> dp.Problem:
     free = [mode == "semiglobal" and overhang in ("both", name) for name in "ab"]
     order = (1, 0) if swapped else (0, 1)
-    rows, columns = (codes[k] for k in order)
+    rows = codes[order[0]]
+    columns = codes[order[1]]
     return dp.Problem(
         rows,
         columns,
@@ -154,7 +155,7 @@ def _refuse_memory(problem: dp.Problem, max_memory_gb: float, swapped: bool) -> 
 
 
 class _Found(NamedTuple):
-    """A path in terms of a and b."""
+    """A path through the table, with a and b in place of rows and columns."""
 
     score: int
     start: tuple[int, int]
@@ -178,13 +179,13 @@ def _alignment(
     columns = np.repeat(kinds, np.array([count for _, count in found.steps], dtype=np.int64))
     in_a, in_b = columns != ONLY_B, columns != ONLY_A
     paired = in_a & in_b
-    ends = tuple(zip(found.start, found.end, strict=True))
-    part_a, part_b = (one[start:end] for one, (start, end) in zip(codes, ends, strict=True))
-    pair_a, pair_b = part_a[paired[in_a]], part_b[paired[in_b]]
+    start_a, start_b = found.start
+    end_a, end_b = found.end
+    pair_a = codes[0][start_a:end_a][paired[in_a]]
+    pair_b = codes[1][start_b:end_b][paired[in_b]]
     columns[paired] = np.where(pair_a == pair_b, IDENTICAL, DIFFERENT)
     positive = np.zeros(columns.size, dtype=bool)
     positive[paired] = scoring.table[pair_a, pair_b] > 0
-    (start_a, end_a), (start_b, end_b) = ends
     return Alignment(
         scoring.unscaled(found.score),
         mode,

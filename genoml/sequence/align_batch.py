@@ -15,7 +15,7 @@ from genoml.sequence.substitution import Letters
 
 __all__ = ["align_scores"]
 
-#: Cells of an anti-diagonal that are computed together: what a CPU's cache holds, and what fills a GPU.
+#: Cells of an anti-diagonal that are computed together: they fit a CPU's cache, or fill a GPU.
 _CELLS_HOST, _CELLS_DEVICE = 1 << 16, 1 << 22
 
 
@@ -31,7 +31,7 @@ def align_scores(
     pairs_at_once: int | None = None,
     backend: str | Backend | None = None,
 ) -> Array:
-    """The alignment score of each query with the target at the same place.
+    """Alignment scores of pairs of sequences: each query with the target of the same index.
 
     The same scores as :func:`align`, without the alignments, in Array API operations on the backend: all cells of an
     anti-diagonal of many pairs at a time. Pairs of similar length are computed together.
@@ -103,18 +103,19 @@ def _refuse_overflow(scoring: Scoring, a: FlatCodes, b: FlatCodes) -> None:
 def _computations(
     lengths_a: np.ndarray, lengths_b: np.ndarray, pairs_at_once: int | None, backend: Backend
 ) -> list[tuple[int, int]]:
-    """Begin and end of each computation among pairs in order of length."""
+    """Start and end of each computation, in the order of the pairs by length."""
     cells = _CELLS_DEVICE if backend.asynchronous else _CELLS_HOST
     shorter = np.maximum(np.minimum(lengths_a, lengths_b), 1)
-    starts, start = [], 0
+    ranges = []
+    start = 0
     while start < shorter.size:
         count = pairs_at_once or max(1, cells // int(shorter[start]))
         if pairs_at_once is None:
             longest = int(shorter[start : start + count].max())
             count = max(1, min(count, cells // longest))
-        starts.append((start, min(start + count, shorter.size)))
+        ranges.append((start, min(start + count, shorter.size)))
         start += count
-    return starts
+    return ranges
 
 
 def _scores(
@@ -123,7 +124,9 @@ def _scores(
     table = scoring.table
     lengths = a.lengths[chosen], b.lengths[chosen]
     if lengths[0].max() > lengths[1].max():  # anti-diagonals are as high as a is long
-        a, b, lengths, table = b, a, lengths[::-1], table.T
+        a, b = b, a
+        lengths = lengths[::-1]
+        table = table.T
         rules = rules._replace(free_a=rules.free_b, free_b=rules.free_a)
     ends_anywhere = rules.local or rules.free_a or rules.free_b
     first_end = 0 if ends_anywhere else int((lengths[0] + lengths[1]).min())
@@ -133,14 +136,14 @@ def _scores(
 
 
 def _padded(flat: FlatCodes, chosen: np.ndarray) -> np.ndarray:
-    """(longest, chosen): the letters of these sequences, position first, 0 behind their ends."""
+    """Letters of the chosen sequences, (longest, chosen), with 0 after their ends."""
     lengths = flat.lengths[chosen]
     starts = (np.cumsum(flat.lengths) - flat.lengths)[chosen]
-    at = np.arange(int(lengths.max(initial=0)))[:, None]
+    positions = np.arange(int(lengths.max(initial=0)))[:, None]
     if not flat.codes.size:
-        return np.zeros((at.size, chosen.size), dtype=np.int32)
-    codes = flat.codes.take(starts + at, mode="clip").astype(np.int32)
-    return np.where(at < lengths, codes, 0)
+        return np.zeros((positions.size, chosen.size), dtype=np.int32)
+    codes = flat.codes.take(starts + positions, mode="clip").astype(np.int32)
+    return np.where(positions < lengths, codes, 0)
 
 
 def _in_order(parts: list[Array], order: np.ndarray, scale: int, backend: Backend) -> Array:

@@ -1,4 +1,4 @@
-"""What an alignment is: its columns, its coordinates, and how it is written."""
+"""The Alignment record: score, coordinates and columns, with CIGAR and printed form."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 __all__ = ["Alignment"]
 
-#: Kinds of column: identical letters, different letters, a letter of ``a`` alone, a letter of ``b`` alone.
+#: Kinds of column: identical letters, different letters, a letter of ``a`` only, a letter of ``b`` only.
 IDENTICAL, DIFFERENT, ONLY_A, ONLY_B = range(4)
 _CIGAR = "=XID"
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """One best alignment of two sequences. In SAM's words ``a`` is the query and ``b`` the reference.
+    """A best alignment of two sequences; in SAM's terms ``a`` is the query and ``b`` the reference.
 
     Attributes
     ----------
@@ -63,27 +63,27 @@ class Alignment:
 
     @cached_property
     def identities(self) -> int:
-        """Columns with the same letter in both, whatever its case; in nucleotides U is T."""
+        """Number of columns with the same letter in both, upper or lower case; in nucleotides U equals T."""
         return int(np.count_nonzero(self.columns == IDENTICAL))
 
     @cached_property
     def positives(self) -> int:
-        """Columns with two letters whose score is above 0; EMBOSS calls their share similarity."""
+        """Number of columns with two letters whose score is above 0; EMBOSS calls their fraction similarity."""
         return int(np.count_nonzero(self.positive))
 
     @cached_property
     def gaps(self) -> int:
-        """Columns with a gap."""
+        """Number of columns with a gap."""
         return int(np.count_nonzero(self.columns >= ONLY_A))
 
     @property
     def identity(self) -> float:
-        """Identities divided by the number of columns, gaps among them, as BLAST and EMBOSS do; 0.0 if empty."""
+        """Identities / columns, gaps included, as in BLAST and EMBOSS; 0.0 if empty."""
         return self.identities / len(self) if len(self) else 0.0
 
     @cached_property
     def cigar(self) -> str:
-        """The columns in run lengths, with SAM's extended letters, such as ``"5=1X3I2="``.
+        """CIGAR string with SAM's extended letters, such as ``"5=1X3I2="``.
 
         ``=`` same letter, ``X`` different letters, ``I`` a letter of ``a`` (the query) alone, ``D`` a letter of
         ``b`` (the reference) alone. Parts outside the alignment are not in it. Empty if there are no columns.
@@ -97,13 +97,13 @@ class Alignment:
 
     @cached_property
     def midline(self) -> str:
-        """``|`` identical, ``:`` another pair that scores above 0, ``.`` any other pair, a blank at a gap."""
+        """Marks between the two rows: ``|`` identical, ``:`` score above 0, ``.`` other pairs, blank at a gap."""
         marks = np.frombuffer(b"|.  ", np.uint8)[self.columns]
         marks[self.positive & (self.columns == DIFFERENT)] = ord(":")
         return str(marks.tobytes(), "ascii")
 
     def format(self, name_a: str = "a", name_b: str = "b", *, width: int = 60) -> str:
-        """Lines as people read alignments: a heading, then blocks of ``width`` columns.
+        """The alignment as text: a heading, then blocks of ``width`` columns.
 
         The numbers beside the letters count from 1, as those of BLAST and EMBOSS do.
         """
@@ -132,21 +132,22 @@ class Alignment:
         labels = [name[:20] for name in (name_a, name_b)]
         margin = max(map(len, labels))
         digits = len(str(max(self.end_a, self.end_b)))
-        lines, at = [], [self.start_a, self.start_b]
+        lines = []
+        starts = [self.start_a, self.start_b]
         for begin in range(0, len(self), width):
             rows = [text[begin : begin + width] for text in (self.aligned_a, self.aligned_b)]
-            ends = [start + len(row) - row.count("-") for start, row in zip(at, rows, strict=True)]
+            ends = [start + len(row) - row.count("-") for start, row in zip(starts, rows, strict=True)]
             # a row of gaps alone shows the number of the letter before it
-            first = [min(start + 1, end) for start, end in zip(at, ends, strict=True)]
+            first = [min(start + 1, end) for start, end in zip(starts, ends, strict=True)]
             middle = f"{'':{margin + digits + 2}}{self.midline[begin : begin + width]}".rstrip()
             shown = [
                 f"{label:{margin}} {number:{digits}} {row} {end}"
                 for label, number, row, end in zip(labels, first, rows, ends, strict=True)
             ]
             lines += ["", shown[0], middle, shown[1]]
-            at = ends
+            starts = ends
         return lines
 
 
-#: stands before the first column, so that a run begins there
+#: A value unlike any kind of column, put before the first so that a run begins there.
 _NO_KIND = 255

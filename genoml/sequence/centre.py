@@ -1,4 +1,4 @@
-"""Motifs moved to the middle of their windows, on the host."""
+"""Centring of motifs within their windows, on the host."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def centre_motifs(logits: np.ndarray, background: Sequence[float]) -> np.ndarray:
-    """Shift each motif so that the centre of its squared information content stands in the middle.
+    """Shift each motif so that the centre of its squared information content is in the middle.
 
-    Columns of noise hardly move that centre. Columns that come in are the background's.
+    Columns of noise hardly move that centre. Columns shifted in are filled with the background.
 
     Shapes
     ------
@@ -24,5 +24,5 @@ def centre_motifs(logits: np.ndarray, background: Sequence[float]) -> np.ndarray
     middle = weight @ np.arange(width) / weight.sum(axis=1)
     source = np.arange(width) - np.rint((width - 1) / 2 - middle).astype(int)[:, None]
     inside = ((source >= 0) & (source < width))[:, None, :]
-    moved = np.take_along_axis(logits, np.clip(source, 0, width - 1)[:, None, :], axis=2)
-    return np.where(inside, moved, base)
+    shifted = np.take_along_axis(logits, np.clip(source, 0, width - 1)[:, None, :], axis=2)
+    return np.where(inside, shifted, base)

@@ -1,4 +1,4 @@
-"""Where the random choices of a shuffle come from: one generator for all rows, or a key for each row."""
+"""Random choices for shuffles: from one generator for all rows, or from a key for each row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def mixed(words: np.ndarray) -> np.ndarray:
-    """The output function of SplitMix64, a bijection of 64-bit words each of whose bits moves about half of the others.
+    """Mix 64-bit words: the output function of SplitMix64, a bijection.
 
     References
     ----------
@@ -17,12 +17,12 @@ def mixed(words: np.ndarray) -> np.ndarray:
     """
     words = (words ^ (words >> np.uint64(30))) * _FIRST
     words = (words ^ (words >> np.uint64(27))) * _SECOND
-    found: np.ndarray = words ^ (words >> np.uint64(31))
-    return found
+    result: np.ndarray = words ^ (words >> np.uint64(31))
+    return result
 
 
 def row_keys(key: int, *numbers: np.ndarray) -> np.ndarray:
-    """A 64-bit key for each row, from one of all and from the whole numbers that say which row it is."""
+    """A 64-bit key for each row, from one key for all and the whole numbers that identify the row."""
     shape = np.broadcast_shapes((1,), *(part.shape for part in numbers))
     keys = np.full(shape, key % 2**64, dtype=np.uint64)
     for part in numbers:
@@ -32,13 +32,13 @@ def row_keys(key: int, *numbers: np.ndarray) -> np.ndarray:
 
 
 class SharedDraws:
-    """Draws from one generator: what a row gets depends on the rows before it."""
+    """Draws from one generator; the draws of a row depend on the rows before it."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
     def orders(self, batch: int, count: int) -> np.ndarray:
-        """A random order of ``count`` things for each row."""
+        """A random order of ``count`` items for each row."""
         return self.rng.permuted(np.broadcast_to(np.arange(count), (batch, count)), axis=1)
 
     def choices(self, rows: np.ndarray, places: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -47,14 +47,15 @@ class SharedDraws:
 
 
 class KeyedDraws:
-    """Draws that depend on the key of their row alone, whatever other rows there are.
+    """Draws that depend only on the key of their row.
 
     Word number t of a row is ``mixed(key + t golden)``, SplitMix64's sequence. Orders take the words from 0 on;
     each later round of choices those from 2^32 times its number on.
     """
 
     def __init__(self, keys: np.ndarray) -> None:
-        self.keys, self._round = keys, 0
+        self.keys = keys
+        self._round = 0
 
     def orders(self, batch: int, count: int) -> np.ndarray:
         """As :meth:`SharedDraws.orders`: the order that sorts ``count`` random words."""
@@ -67,5 +68,5 @@ class KeyedDraws:
         self._round += 1
         counter = places.astype(np.uint64) + np.uint64(self._round << 32)
         words = mixed(self.keys[rows] + counter * _GOLDEN)
-        found: np.ndarray = ((words >> np.uint64(11)) * 2.0**-53 * below).astype(np.int64)
-        return found
+        chosen: np.ndarray = ((words >> np.uint64(11)) * 2.0**-53 * below).astype(np.int64)
+        return chosen

@@ -1,4 +1,4 @@
-"""Alignment of two sequences with affine gaps, on the host: rows of the table at once, memory below its size.
+"""Dynamic programming with affine gaps for two sequences, row by row, without the whole table in memory.
 
 With x the row and y the column sequence, s their scores, o and e the costs of a gap's first and further letters,
 Gotoh's recurrences are
@@ -7,12 +7,12 @@ Gotoh's recurrences are
     E[i, j] = max(H[i, j-1] - o, E[i, j-1] - e)                   a gap in x
     H[i, j] = max(H[i-1, j-1] + s(x_i, y_j), E[i, j], F[i, j])    and 0, in local mode
 
-Everything here is held with e (i + j) added: a gap then costs c = o - e once, and nothing for its length. So
+All values are stored with e (i + j) added: a gap then costs c = o - e once, and nothing for its length. So
 ``E[i, j] = max_{k < j} max(diagonal, F)[i, k] - c``, a running maximum along the row, which NumPy computes without
-a Python loop over cells. It is exact since o >= e: no gap is better taken as two.
+a Python loop over cells. It is exact because o >= e: one gap never costs more than two.
 
-Kept are H and F of every B-th row (B near the root of twice the rows), and H of one block of B rows, which is
-computed again when the traceback reaches it.
+Memory holds H and F of every B-th row (B near the square root of twice the rows), and H of one block of B rows.
+The traceback computes a block again when it reaches it.
 
 References
 ----------
@@ -29,18 +29,18 @@ import numpy as np
 
 __all__ = ["DIAGONAL", "ONLY_COLUMNS", "ONLY_ROWS", "Path", "Problem", "best_path", "bytes_needed"]
 
-#: Kinds of step: a pair, a letter of the row sequence alone, a letter of the column sequence alone.
+#: Kinds of step: a pair, a letter of the row sequence only, a letter of the column sequence only.
 DIAGONAL, ONLY_ROWS, ONLY_COLUMNS = range(3)
-#: Cells of a block, where the root of twice the rows asks for fewer.
+#: Least number of cells of a block.
 _BLOCK_CELLS = 1 << 20
-#: Diagonal steps, or rows, that are looked at together.
+#: Diagonal steps, or rows, that are examined together.
 _LOOK_AHEAD = 128
 #: Numbers stay below this in int32; else int64 is used.
 _INT32_LIMIT = 1 << 28
 
 
 class Problem(NamedTuple):
-    """Two encoded sequences and what their alignment is scored with.
+    """Two encoded sequences, with the scores and the mode of their alignment.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Problem(NamedTuple):
     free_rows, free_columns : bool
         Whether letters of the row (column) sequence that hang over at either end cost nothing.
     largest : int
-        A bound on the size of every number.
+        An upper bound of the absolute value of every number.
     """
 
     rows: np.ndarray
@@ -70,7 +70,7 @@ class Problem(NamedTuple):
 
 
 class Path(NamedTuple):
-    """A best path: its score, its two ends as (row, column), and its steps as (kind, count) from start to end."""
+    """A best path: score, start and end as (row, column), and steps (kind, count) from start to end."""
 
     score: int
     start: tuple[int, int]
@@ -83,21 +83,21 @@ def _block_rows(n: int, m: int) -> int:
 
 
 def bytes_needed(n: int, m: int, letters: int, largest: int) -> int:
-    """Memory that :func:`best_path` takes for n rows and m columns, to within a few rows."""
+    """Memory in bytes that :func:`best_path` needs for n rows and m columns, to within a few rows."""
     size = 4 if largest < _INT32_LIMIT else 8
     block = _block_rows(n, m)
     return size * (m + 1) * (block + 1 + min(block, _LOOK_AHEAD) + 2 * -(-n // block) + letters + 8)
 
 
 def best_path(problem: Problem) -> Path:
-    """A best alignment. Of several, pairs are preferred to gaps, from the end backwards."""
+    """A best alignment; among equal ones, pairs are preferred to gaps from the end backwards."""
     table = _Table(problem)
     score, end = table.fill()
     return _trace(table, score, end)
 
 
 class _Table:
-    """H, a block of rows at a time."""
+    """The table H, computed a block of rows at a time."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -124,7 +124,7 @@ class _Table:
         return row
 
     def fill(self) -> tuple[int, tuple[int, int]]:
-        """Pass over all rows; the best score, in whole numbers, and the cell that has it."""
+        """Compute all rows; return the best score and its cell."""
         problem, extend = self.problem, self.problem.gap_extend
         h = self._first_row()
         f = np.full(self.m + 1, -2 * _INT32_LIMIT if self.dtype == np.int32 else -(1 << 60), dtype=self.dtype)
@@ -132,21 +132,20 @@ class _Table:
         for index in range(-(-self.n // self.block_rows)):
             self.tops.append((h, f))
             f = self._sweep(index)
-            found = self.rows_held()
-            h = found[-1].copy()
-            best = max(best, self._best_of(found[1:], index * self.block_rows + 1), key=lambda one: one[0])
+            rows = self.rows_held()
+            h = rows[-1].copy()
+            best = max(best, self._best_of(rows[1:], index * self.block_rows + 1), key=lambda end: end[0])
         if not (problem.local or problem.free_rows or problem.free_columns):
             return int(h[self.m]) - extend * (self.n + self.m), (self.n, self.m)
         if problem.free_columns and not problem.local:
             values = h - self.floor
             column = self.m - int(np.argmax(values[::-1]))
-            best = max(
-                (int(values[column]) - extend * self.n, (self.n, column)), best, key=lambda one: one[0]
-            )
+            last = (int(values[column]) - extend * self.n, (self.n, column))
+            best = max(last, best, key=lambda end: end[0])
         return best
 
     def _best_of(self, rows: np.ndarray, first: int) -> tuple[int, tuple[int, int]]:
-        """The best end in these rows, the end of the row sequence aside; the least number if none may end here."""
+        """The best score and cell where an alignment may end in these rows; a very low score if none may."""
         problem = self.problem
         levels = np.arange(first, first + len(rows), dtype=self.dtype) * problem.gap_extend
         if problem.local:
@@ -165,9 +164,10 @@ class _Table:
         problem, block = self.problem, self.block
         first = index * self.block_rows
         codes = self.codes[first : first + self.block_rows]
-        block[0], f = self.tops[index][0], self.tops[index][1].copy()
+        block[0] = self.tops[index][0]
+        f = self.tops[index][1].copy()
         spare = np.empty(self.m + 1, dtype=self.dtype)
-        gap = np.full(self.m + 1, self.gap, dtype=self.dtype)  # a row is subtracted quicker than one number
+        gap = np.full(self.m + 1, self.gap, dtype=self.dtype)  # subtracting a row is faster than a scalar
         free_left = problem.local or problem.free_rows
         h = block[0]
         for row, code in enumerate(codes, 1):
@@ -193,7 +193,7 @@ class _Table:
         return self.block[: min(self.block_rows, self.n - first) + 1]
 
     def above(self, row: int) -> tuple[np.ndarray, int]:
-        """The block in which ``row`` has rows above it, and the row that it begins with."""
+        """The block that holds the rows above ``row``, and the number of its first row."""
         index = (row - 1) // self.block_rows
         if index != self.held:
             self._sweep(index)
@@ -202,7 +202,8 @@ class _Table:
 
 def _trace(table: _Table, score: int, end: tuple[int, int]) -> Path:
     problem = table.problem
-    (i, j), steps = end, list[tuple[int, int]]()
+    i, j = end
+    steps: list[tuple[int, int]] = []
     while i > 0 and j > 0:
         block, top = table.above(i)
         value = int(block[i - top, j])
@@ -211,7 +212,8 @@ def _trace(table: _Table, score: int, end: tuple[int, int]) -> Path:
         run = _pairs_before(table, block, i - top, i, j)
         if run:
             steps.append((DIAGONAL, run))
-            i, j = i - run, j - run
+            i -= run
+            j -= run
             continue
         before = np.flatnonzero(block[i - top, :j] == value + table.gap)
         if before.size:
@@ -231,7 +233,7 @@ def _trace(table: _Table, score: int, end: tuple[int, int]) -> Path:
 
 
 def _pairs_before(table: _Table, block: np.ndarray, r: int, i: int, j: int) -> int:
-    """How many pairs in a row end at (i, j), as far as it looks."""
+    """Number of consecutive pairs that end at (i, j), at most ``_LOOK_AHEAD``."""
     problem = table.problem
     count = min(r, j, _LOOK_AHEAD)
     width = table.m + 1
@@ -239,14 +241,14 @@ def _pairs_before(table: _Table, block: np.ndarray, r: int, i: int, j: int) -> i
     values = block.reshape(-1)[last - count * (width + 1) : last + 1 : width + 1]
     scores = table.profile[problem.rows[i - count : i], np.arange(j - count, j)]
     is_pair = values[1:] == values[:-1] + scores
-    if problem.local:  # ends where the score is 0
+    if problem.local:  # a path ends where the score is 0
         is_pair &= values[1:] > problem.gap_extend * (i + j - 2 * np.arange(count - 1, -1, -1))
     broken = np.flatnonzero(~is_pair)
     return count - 1 - int(broken[-1]) if broken.size else count
 
 
 def _row_before(table: _Table, i: int, j: int, value: int) -> int:
-    """The nearest row above (i, j) that a gap of rows can begin after: where H is ``value``."""
+    """The nearest row above (i, j) from which a gap of rows can start: where H equals ``value``."""
     while i > 0:
         block, top = table.above(i)
         before = np.flatnonzero(block[: i - top, j] == value)

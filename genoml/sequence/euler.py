@@ -1,4 +1,4 @@
-"""Random Euler paths: orders in which all edges of a graph can be gone along, each equally likely."""
+"""Random Euler paths: paths that use every edge of a graph once, each path equally likely."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FEW = 24
 
 
 def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | KeyedDraws) -> np.ndarray:
-    """Draw for each row a uniform order of its edges that is a path from its first vertex to its last.
+    """Draw a uniformly random Euler path for each row, from its first vertex to its last.
 
     The edges of a row lead from each vertex to the next; the row itself is one such path. By the BEST theorem a path
     is given by the edge by which each vertex is left for the last time, such that these edges are a tree that
@@ -58,14 +58,14 @@ def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | Keye
 
 
 def _smallest(n: int) -> type[np.unsignedinteger]:
-    """A kind that holds numbers below n; those of 16 bits are sorted by their digits, in linear time."""
+    """The smallest unsigned dtype for numbers below n; 8 and 16 bits are radix-sorted in linear time."""
     if n <= 1 << 8:
         return np.uint8
     return np.uint16 if n <= 1 << 16 else np.uint32 if n <= 1 << 32 else np.uint64
 
 
 def _put_last(order: np.ndarray, last: np.ndarray, ends: np.ndarray) -> None:
-    """Exchange the last edge of each vertex with the one that stands last; the others stay in random order."""
+    """Swap the drawn last edge of each vertex into the last place; the others stay in random order."""
     place = np.empty(order.size, dtype=np.int64)
     place[order] = np.arange(order.size)
     with_last = np.flatnonzero(last >= 0)
@@ -81,10 +81,11 @@ def _last_edges(
     start: np.ndarray,
     draws: SharedDraws | KeyedDraws,
 ) -> np.ndarray:
-    """Draw the last edge of each vertex (batch * n_vertices,); -1 for the last vertex of a row and for absentees.
+    """Draw the last edge of each vertex (batch * n_vertices,); -1 for a row's last vertex and for absent ones.
 
-    The tree that they make is uniform, by either form of Wilson's algorithm (1996, doi:10.1145/237814.237880): loop
-    erased random walks, or the popping of cycles. An edge from a vertex to itself is in no tree, and never drawn.
+    These edges form a uniform spanning tree, by either form of Wilson's algorithm (1996,
+    doi:10.1145/237814.237880): loop-erased random walks, or cycle popping. An edge from a vertex to itself is in no
+    tree and never drawn.
     """
     batch, n_edges = vertices.shape[0], vertices.shape[1] - 1
     loop = vertices[:, :-1] == vertices[:, 1:]
@@ -92,7 +93,7 @@ def _last_edges(
     grouped = np.argsort(keys, axis=1, kind="stable") + np.arange(batch)[:, None] * n_edges
     loops = np.bincount(targets[loop.ravel()], minlength=degree.size)
     root = targets[n_edges - 1 :: n_edges]
-    # where the edges of each vertex that can be its last stand, and how many they are
+    # the edges of each vertex that can be its last: where they start in the order, and how many there are
     edges = (grouped.ravel(), targets, start, degree - loops, root)
     if batch < _FEW and isinstance(draws, SharedDraws):
         return _tree_by_walks(*edges, draws.rng)
@@ -107,7 +108,7 @@ def _tree_by_popping(
     root: np.ndarray,
     draws: SharedDraws | KeyedDraws,
 ) -> np.ndarray:
-    """All rows at once: every vertex points along a random edge, and those on cycles are drawn anew until none is."""
+    """Cycle popping, all rows at once: vertices draw an edge, and those on cycles draw again until there are none."""
     n_vertices = start.size // root.size
     is_root = np.zeros(start.size, dtype=np.bool_)
     is_root[root] = True
@@ -138,12 +139,15 @@ def _tree_by_walks(
     root: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """One vertex after the other: walk at random until the tree is met; the latest step from each vertex counts."""
-    first, n_choices, follow = start.tolist(), choices.tolist(), targets[grouped].tolist()
-    joined = (choices == 0).tolist()  # those that are absent, and need no edge
+    """Loop-erased walks, one vertex after the other: walk at random to the tree, and keep the last step from each."""
+    first = start.tolist()
+    n_choices = choices.tolist()
+    follow = targets[grouped].tolist()
+    joined = (choices == 0).tolist()  # absent vertices need no edge
     for vertex in root.tolist():
         joined[vertex] = True
-    chosen, numbers = [-1] * start.size, list[float]()
+    chosen = [-1] * start.size
+    numbers: list[float] = []
     for begin in np.flatnonzero(choices).tolist():
         vertex = begin
         while not joined[vertex]:
@@ -160,7 +164,7 @@ def _tree_by_walks(
 
 
 def _walk_arrays(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edges: int) -> np.ndarray:
-    """Go along the edges of all rows at once, (edges, rows); each visit of a vertex takes its next edge."""
+    """Walk all rows at once: (edges, rows); each visit of a vertex takes its next edge."""
     path = np.empty((n_edges, first.size), dtype=np.int64)
     pointer, vertex = start.copy(), first
     for position in range(n_edges):
@@ -172,7 +176,7 @@ def _walk_arrays(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_ed
 
 
 def _walk_lists(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edges: int) -> np.ndarray:
-    """The same, row by row; (edges, rows) too."""
+    """Walk row by row over Python lists; otherwise as :func:`_walk_arrays`."""
     pointer, follow = start.tolist(), targets.tolist()
     path = []
     for vertex in first.tolist():

@@ -1,8 +1,7 @@
-"""The 27 genetic codes of NCBI, and what they make of codons with ambiguous letters.
+"""The 27 genetic codes of NCBI, with look-up tables for codons that may have ambiguous letters.
 
-A codon is three base codes c0, c1, c2 (see :mod:`genoml.sequence.alphabet`), and its index in the look-up
-tables is 256 c0 + 16 c1 + c2, so that one table of 4096 entries holds the answer for every codon that IUPAC
-letters can write.
+A codon is three base codes c0, c1, c2 (see :mod:`genoml.sequence.alphabet`). Its index in a table of 4096 entries is
+256 c0 + 16 c1 + c2.
 
 References
 ----------
@@ -16,6 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ import numpy as np
 from genoml.sequence.alphabet import BYTE_TO_CODE, MEMBERSHIP
 
 # the order of the 64 letters in gc.prt
-CODONS = tuple(first + second + third for first in "TCAG" for second in "TCAG" for third in "TCAG")
-#: Amino acids that one letter stands for together (IUPAC-IUB 1983).
+CODONS = tuple(map("".join, product("TCAG", repeat=3)))
+#: Groups of amino acids with a letter of their own (IUPAC-IUB 1983).
 _GROUPS = {"DN": "B", "EQ": "Z", "IL": "J"}
 _LETTERS = "*ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # numbers that NCBI withdrew, and what took their place
@@ -33,9 +33,11 @@ _WITHDRAWN = {7: 4, 8: 1}
 
 @cache
 def _expansions() -> np.ndarray:
-    """(4096, 64) bool: which plain codons, in NCBI's order, a codon of any letters can be."""
+    """The unambiguous codons, in NCBI's order, that each codon can be: (4096, 64) bool."""
     bases = np.array([[BYTE_TO_CODE["DNA"][ord(letter)] for letter in codon] for codon in CODONS])
-    first, second, third = (MEMBERSHIP[:, bases[:, place]] for place in range(3))
+    first = MEMBERSHIP[:, bases[:, 0]]
+    second = MEMBERSHIP[:, bases[:, 1]]
+    third = MEMBERSHIP[:, bases[:, 2]]
     every = first[:, None, None] & second[None, :, None] & third[None, None, :]
     table = np.ascontiguousarray(every.reshape(4096, 64))
     table.setflags(write=False)
@@ -81,12 +83,12 @@ class GeneticCode:
 
     @property
     def stop_codons(self) -> tuple[str, ...]:
-        """Codons that can stop a protein, those among them that can also code for an amino acid included."""
+        """Codons that can stop a protein, including those that can also code for an amino acid."""
         return self._marked("*")
 
     @property
     def dual_codons(self) -> tuple[str, ...]:
-        """Codons that can stop or code, as the context has it (codes 27, 28 and 31)."""
+        """Codons that can stop or code, depending on the context (codes 27, 28 and 31)."""
         return tuple(codon for codon in self.stop_codons if self.amino_acids[CODONS.index(codon)] != "*")
 
     def _marked(self, mark: str) -> tuple[str, ...]:
@@ -96,10 +98,10 @@ class GeneticCode:
 
     @cached_property
     def letters(self) -> np.ndarray:
-        """(4096,) uint8: the letter of each codon, in ASCII.
+        """The amino-acid letter of each codon, in ASCII: (4096,) uint8.
 
-        A codon with ambiguous letters gives what all that it can be have in common: the amino acid, ``*`` if
-        all are stops, B for Asp or Asn, Z for Glu or Gln, J for Ile or Leu, and otherwise X, as in Biopython.
+        A codon with ambiguous letters gives the amino acid that all its readings share, ``*`` if all are stops, B
+        for Asp or Asn, Z for Glu or Gln, J for Ile or Leu, and otherwise X, as in Biopython.
         """
         bits = np.array([1 << _LETTERS.index(letter) for letter in self.amino_acids], dtype=np.uint32)
         found = np.bitwise_or.reduce(np.where(_expansions(), bits, np.uint32(0)), axis=1)
@@ -112,17 +114,17 @@ class GeneticCode:
 
     @cached_property
     def start_lookup(self) -> np.ndarray:
-        """(4096,) bool: whether a codon can only be one of ``start_codons``."""
+        """Whether a codon can only be one of ``start_codons``: (4096,) bool."""
         return codon_lookup(self.start_codons)
 
     @cached_property
     def stop_lookup(self) -> np.ndarray:
-        """(4096,) bool: whether a codon can only be one of ``stop_codons``."""
+        """Whether a codon can only be one of ``stop_codons``: (4096,) bool."""
         return codon_lookup(self.stop_codons)
 
 
 def codon_lookup(codons: Iterable[str]) -> np.ndarray:
-    """(4096,) bool: the codons all of whose expansions are among those given.
+    """Whether every reading of a codon is among those given: (4096,) bool.
 
     Raises
     ------

@@ -13,7 +13,7 @@ _SHORTFALLS = ("error", "fewer")
 
 
 def gc_content(sequences: Sequences, *, alphabet: str = "auto") -> np.ndarray:
-    """Share of G and C among the bases A, C, G, T of each sequence.
+    """GC content of each sequence: the fraction of G and C among its bases A, C, G, T.
 
         gc[n] = (G + C) / (A + C + G + T)
 
@@ -35,20 +35,21 @@ def gc_content(sequences: Sequences, *, alphabet: str = "auto") -> np.ndarray:
     array([0.75, 0.  ])
     """
     flat = flat_codes(sequences, alphabet=alphabet)
-    ends = np.cumsum(flat.lengths)
-    strong, known = (
-        sums[ends] - sums[ends - flat.lengths]
-        for sums in (
-            np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
-            for kept in ((flat.codes == 1) | (flat.codes == 2), flat.codes < 4)
-        )
-    )
+    strong = _count_each((flat.codes == 1) | (flat.codes == 2), flat.lengths)
+    known = _count_each(flat.codes < 4, flat.lengths)
     return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
+
+
+def _count_each(mask: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Number of true elements in each of the consecutive parts of ``mask`` with these lengths."""
+    sums = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
+    ends = np.cumsum(lengths)
+    return np.asarray(sums[ends] - sums[ends - lengths])
 
 
 @dataclass(frozen=True, eq=False)
 class MatchedSample:
-    """Which candidates were drawn, and how well they match.
+    """The candidates drawn for the positives, and how well they match.
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ def matched_sample(
     shortfall: str = "error",
     seed: int = 0,
 ) -> MatchedSample:
-    """Draw from a pool, for each positive, candidates of its GC content and length.
+    """Draw candidates with the GC content and length of each positive from a pool.
 
     Both are cut into bins: GC content every ``gc_step``, length where it has grown by the factor
     1 + ``length_step``. For each positive, ``ratio`` candidates are drawn from the pool's part in the same bin of
@@ -131,18 +132,20 @@ def matched_sample(
     wanted = np.tile(rng.permutation(gc.size), ratio)  # each positive once, before any comes again
     wanted = wanted[np.argsort(cells[wanted], kind="stable")]
 
-    # the i-th of those wanted in a bin takes the i-th of its candidates, if there is one
+    # the i-th wanted in a bin takes the bin's i-th candidate, if there is one
     bin_of = cells[wanted]
     rank = np.arange(wanted.size) - np.searchsorted(bin_of, bin_of)
     pool_bins = pool_cells[candidates]
-    first, end = (np.searchsorted(pool_bins, bin_of, side=side) for side in ("left", "right"))
-    met = first + rank < end
+    place = np.searchsorted(pool_bins, bin_of, side="left") + rank
+    met = place < np.searchsorted(pool_bins, bin_of, side="right")
     missing = int(np.count_nonzero(~met))
     if missing and shortfall == "error":
         _raise_short(missing, wanted[~met], gc, length_bp, wanted.size)
-    index, positive = candidates[(first + rank)[met]], wanted[met]
+    index = candidates[place[met]]
+    positive = wanted[met]
     order = np.lexsort((index, positive))
-    index, positive = index[order], positive[order]
+    index = index[order]
+    positive = positive[order]
     return MatchedSample(
         index,
         positive,
@@ -165,7 +168,8 @@ def _check_options(ratio: int, gc_step: float, length_step: float, shortfall: st
 
 
 def _checked(what: str, gc: np.ndarray, length_bp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    gc, length_bp = np.asarray(gc, dtype=np.float64), np.asarray(length_bp)
+    gc = np.asarray(gc, dtype=np.float64)
+    length_bp = np.asarray(length_bp)
     if gc.ndim != 1 or gc.shape != length_bp.shape:
         raise ValueError(
             f"the {what} expect GC contents and lengths of one shape (n,), got {gc.shape} and {length_bp.shape}"
@@ -189,15 +193,17 @@ def _bins(
     gc_step: float,
     length_step: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One number for the bin of each positive and of each candidate."""
-    all_gc, lengths = np.concatenate([gc, pool_gc]), np.concatenate([length_bp, pool_length_bp])
-    # the last bin takes GC content 1 as well; a hair is added so that 0.3 / 0.1 is 3
-    strong = np.floor(np.minimum(all_gc / gc_step + 1e-9, np.ceil(1 / gc_step - 1e-9) - 1)).astype(np.int64)
+    """The number of the bin of each positive, and of each candidate."""
+    # the last bin includes GC content 1; 1e-9 is added so that 0.3 / 0.1 is 3
+    last_bin = np.ceil(1 / gc_step - 1e-9) - 1
+    gc_bins = np.minimum(np.concatenate([gc, pool_gc]) / gc_step + 1e-9, last_bin)
+    gc_bins = np.floor(gc_bins).astype(np.int64)
+    length_bins = np.concatenate([length_bp, pool_length_bp])
     if length_step:
-        lengths = np.floor(np.log(lengths) / np.log1p(length_step) + 1e-9).astype(np.int64)
-    _, lengths = np.unique(lengths, return_inverse=True)
-    _, cells = np.unique(lengths * (int(strong.max(initial=0)) + 1) + strong, return_inverse=True)
-    return cells[: gc.size], cells[gc.size :]
+        length_bins = np.floor(np.log(length_bins) / np.log1p(length_step) + 1e-9).astype(np.int64)
+    _, length_bins = np.unique(length_bins, return_inverse=True)
+    _, bins = np.unique(length_bins * (int(gc_bins.max(initial=0)) + 1) + gc_bins, return_inverse=True)
+    return bins[: gc.size], bins[gc.size :]
 
 
 def _raise_short(missing: int, short: np.ndarray, gc: np.ndarray, length_bp: np.ndarray, wanted: int) -> None:

@@ -1,4 +1,4 @@
-"""Several motifs as one array, from which a layer that scans for them begins."""
+"""Several motifs as one array: the initial weights of a motif layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["stack_log_probabilities"]
 def stack_log_probabilities(
     motifs: Sequence[PWM], width: int | None = None, background: Sequence[float] = UNIFORM
 ) -> np.ndarray:
-    """Natural logarithms of several motifs' probabilities, one width: (motifs, 4, width) float64.
+    """Natural logarithms of the probabilities of several motifs, at one width: (motifs, 4, width) float64.
 
     Shorter motifs are centred (an odd position is left to the right), the background on both sides of them.
 

@@ -1,4 +1,4 @@
-"""How alike motifs are, and how often a chance motif is as alike: Tomtom's p-values."""
+"""Comparison of motifs with Tomtom's p-values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _HasProbabilities(Protocol):
 
 
 class MotifComparison(NamedTuple):
-    """A query motif laid on each target at its best offset and strand; one array (targets,) a column.
+    """The best match of a query motif to each target, over offsets and strands; arrays (targets,).
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class MotifComparison(NamedTuple):
     score : numpy.ndarray
         Sum over the aligned columns of what a column scores above the median target column.
     offset : numpy.ndarray
-        The column of the target, turned to ``strand``, under the query's first; negative if the query
+        The column of the target, read on ``strand``, under the query's first; negative if the query
         starts before it.
     overlap : numpy.ndarray
         Number of aligned columns.
@@ -45,7 +45,7 @@ class MotifComparison(NamedTuple):
 
     @property
     def e_value(self) -> np.ndarray:
-        """Number of targets expected to match as well by chance: p_value times the number of targets."""
+        """Expected number of targets that match as well by chance: p_value times the number of targets."""
         return np.asarray(self.p_value * self.p_value.size)
 
 
@@ -99,36 +99,43 @@ def compare_motifs(
 
 def _compare(query: np.ndarray, targets: list[np.ndarray], n_bins: int) -> MotifComparison:
     widths = np.array([len(target) for target in targets])
-    scores, grain = _column_scores(query, np.concatenate(targets), n_bins)
+    scores, bin_width = _column_scores(query, np.concatenate(targets), n_bins)
     best, offset, overlap = _best_offsets(scores, widths)
     p = _p_values(scores, widths, best)
     n = len(targets) // 2
     p_one = np.minimum(p[:n], p[n:])
-    turned = best[n:] > best[:n]
-    score, at, aligned = (np.where(turned, c[n:], c[:n]) for c in (best * grain, offset, overlap))
-    return MotifComparison(p_one * (2.0 - p_one), score, at, aligned, np.where(turned, "-", "+"))
+    reverse = best[n:] > best[:n]
+    score = best * bin_width
+    return MotifComparison(
+        p_one * (2.0 - p_one),
+        np.where(reverse, score[n:], score[:n]),
+        np.where(reverse, offset[n:], offset[:n]),
+        np.where(reverse, overlap[n:], overlap[:n]),
+        np.where(reverse, "-", "+"),
+    )
 
 
 def _column_scores(query: np.ndarray, columns: np.ndarray, n_bins: int) -> tuple[np.ndarray, float]:
-    """g in bins, (width, columns) int64, and the width of a bin."""
+    """Column scores g in bins, (width, columns) int64, and the width of a bin."""
     squares = (query**2).sum(axis=1)[:, None] + (columns**2).sum(axis=1) - 2.0 * query @ columns.T
     distances = np.sqrt(np.maximum(squares, 0.0))
     scores = np.median(distances, axis=1, keepdims=True) - distances
     span = float(scores.max() - scores.min())
-    grain = span / n_bins if span > 0 else 1.0
-    return np.rint(scores / grain).astype(np.int64), grain
+    bin_width = span / n_bins if span > 0 else 1.0
+    return np.rint(scores / bin_width).astype(np.int64), bin_width
 
 
 def _best_offsets(scores: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The best sum in bins of each target, its offset and overlap; of equals the one that overlaps most."""
-    w, widest = len(scores), int(widths.max())
+    """The best score of each target in bins, its offset and its overlap; ties go to the largest overlap."""
+    w = len(scores)
+    widest = int(widths.max())
     edge = w - 1
-    held = np.arange(widest) < widths[:, None]
-    laid = np.zeros((w, widths.size, widest + 2 * edge), dtype=np.int64)
-    inner = laid[:, :, edge : edge + widest]
-    inner[:, held] = scores
+    inside = np.arange(widest) < widths[:, None]
+    padded = np.zeros((w, widths.size, widest + 2 * edge), dtype=np.int64)
+    inner = padded[:, :, edge : edge + widest]
+    inner[:, inside] = scores
     offsets = np.arange(-edge, widest)
-    sums = sum(laid[k, :, k : k + offsets.size] for k in range(w))
+    sums = sum(padded[k, :, k : k + offsets.size] for k in range(w))
     overlaps = np.minimum(offsets + w, widths[:, None]) - np.maximum(offsets, 0)
     # one number to rank by: the sum, then the overlap
     rank = np.where(overlaps > 0, sums * (w + 1) + overlaps, np.iinfo(np.int64).min)
@@ -140,17 +147,13 @@ def _best_offsets(scores: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, n
 def _p_values(scores: np.ndarray, widths: np.ndarray, best: np.ndarray) -> np.ndarray:
     """P(max over the offsets of S >= best) for each target."""
     distinct, which = np.unique(widths, return_inverse=True)
-    w, lowest = len(scores), int(np.minimum(scores.min(axis=1), 0).sum())
+    w = len(scores)
+    lowest = int(np.minimum(scores.min(axis=1), 0).sum())
     below = _log_below(scores, lowest, set(distinct.tolist()))
-    table = np.stack(
-        [
-            sum(
-                (below[max(0, -o), min(w, width - o)] for o in range(1 - w, width)),
-                np.zeros(below[0, w].size),
-            )
-            for width in distinct.tolist()
-        ]
-    )
+    table = np.zeros((distinct.size, below[0, w].size))
+    for row, width in zip(table, distinct.tolist(), strict=True):
+        for offset in range(1 - w, width):
+            row += below[max(0, -offset), min(w, width - offset)]
     return np.asarray(-np.expm1(table[which, best - lowest]))
 
 
@@ -163,15 +166,17 @@ def _log_below(scores: np.ndarray, lowest: int, lengths: set[int]) -> dict[tuple
     size = int(np.maximum(scores.max(axis=1), 0).sum()) - lowest + 1
     first = scores.min(axis=1)
     shares = [np.bincount(row - low) / n_columns for row, low in zip(scores, first, strict=True)]
-    found = {}
+    log_below = {}
     for a in range(w):
-        mass, start = np.ones(1), -lowest
+        mass = np.ones(1)
+        start = -lowest
         for b in range(a + 1, w + 1):
-            mass, start = np.convolve(mass, shares[b - 1]), start + int(first[b - 1])
+            mass = np.convolve(mass, shares[b - 1])
+            start += int(first[b - 1])
             if a == 0 or b == w or b - a in lengths:
                 reached = np.ones(size)
                 reached[start : start + mass.size] = np.minimum(np.cumsum(mass[::-1])[::-1], 1.0)
                 reached[start + mass.size :] = 0.0
                 with np.errstate(divide="ignore"):
-                    found[a, b] = np.log1p(-reached)
-    return found
+                    log_below[a, b] = np.log1p(-reached)
+    return log_below

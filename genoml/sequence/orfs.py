@@ -1,7 +1,7 @@
 """Open reading frames, on both strands of linear and circular sequences.
 
-Every codon is looked up at once; the stops of a reading frame cut it into regions, and the first start codon of
-each region is found by a binary search. No loop runs over bases or codons.
+The stop codons of a reading frame cut it into regions; a binary search finds the first start codon of each region. No
+loop runs over bases or codons.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from genoml.sequence.alphabet import COMPLEMENT_CODES, PAD_CODE
 from genoml.sequence.codes import flat_codes
 from genoml.sequence.genetic_codes import GeneticCode, codon_index, codon_lookup, genetic_code
 
-#: Ends of a linear sequence over which an ORF may run: none, the one where it would stop, or both.
+#: Ends of a linear sequence that may cut an ORF: none, the one where it would stop, or both.
 PartialEnds: TypeAlias = Literal["none", "end", "both"]
 
 
@@ -53,7 +53,7 @@ class ORF(NamedTuple):
 
 
 class _Regions(NamedTuple):
-    """ORFs of one reading frame, counted in its codons."""
+    """The ORFs of one reading frame, in codons."""
 
     first: np.ndarray
     last: np.ndarray  # exclusive: where the stop codon is, or the end of the frame
@@ -217,7 +217,7 @@ def _search(codes: np.ndarray, strand: str, circular: bool, rules: _Rules) -> It
 
 
 def _regions(indices: np.ndarray, rules: _Rules, *, closed: bool = False) -> _Regions:
-    """ORFs among the codons of one frame; ``closed``: there are stops at its ends, so that none is partial."""
+    """The ORFs of one frame; a ``closed`` frame has a stop at both ends, so that no ORF is partial."""
     is_stop = rules.code.stop_lookup[indices]
     stops = np.flatnonzero(is_stop)
     after = np.concatenate([[0], stops + 1])
@@ -249,7 +249,7 @@ def _regions(indices: np.ndarray, rules: _Rules, *, closed: bool = False) -> _Re
 def _records(
     indices: np.ndarray, regions: _Regions, offset: int, length: int, strand: str, rules: _Rules
 ) -> list[ORF]:
-    """Turn codons of a frame whose first is at ``offset`` of the strand that is read into ORFs."""
+    """ORF records of a frame whose first codon is at ``offset`` on the strand that is read."""
     if not regions.first.size:
         return []
     size = 3 * (regions.last - regions.first)
@@ -259,15 +259,22 @@ def _records(
     start = read_start if strand == "+" else (length - read_start - size) % length
     frame = (read_start % 3 + 1) * (1 if strand == "+" else -1)
     letters = rules.code.letters[indices].tobytes().decode("ascii")
-    # a partial start is cut within the protein, and what follows a stop need not be where one begins
+    # a partial start is cut within the protein, and the codon after a stop need not be a start
     initiated = (~regions.partial_start) & (rules.starts is not None)
-    columns = (start, start + size, frame, *regions, initiated)
-    return [
-        ORF(at, end, strand, of_frame, before, beyond, _protein(letters, first, last, begun))
-        for at, end, of_frame, first, last, before, beyond, begun in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
+    proteins = [
+        _protein(letters, *row)
+        for row in zip(regions.first.tolist(), regions.last.tolist(), initiated.tolist(), strict=True)
     ]
+    columns = zip(
+        start.tolist(),
+        (start + size).tolist(),
+        frame.tolist(),
+        regions.partial_start.tolist(),
+        regions.partial_end.tolist(),
+        proteins,
+        strict=True,
+    )
+    return [ORF(start, end, strand, *rest) for start, end, *rest in columns]
 
 
 def _protein(letters: str, first: int, last: int, initiated: bool) -> str:

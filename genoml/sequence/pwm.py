@@ -1,11 +1,11 @@
-"""Position weight matrices on the host: log-odds scores, their p-values, and scans of both strands."""
+"""Position weight matrices: log-odds scores, their p-values, and scans of both strands."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,20 +13,23 @@ from numpy.typing import ArrayLike
 from genoml.backend import Backend
 from genoml.sequence.alphabet import MEMBERSHIP, PAD_CODE
 from genoml.sequence.codes import Sequences, flat_codes
-from genoml.sequence.consensus import consensus, degenerate_consensus
 from genoml.sequence.encode import ONE_HOT_TABLES
-from genoml.sequence.matrix import check_p_value, checked_background, checked_matrix
+from genoml.sequence.motif import (
+    Motif,
+    check_p_value,
+    checked_background,
+    checked_matrix,
+    consensus,
+    degenerate_consensus,
+)
 from genoml.sequence.scan import Hit, MotifScanner, as_batch, window_scores
-from genoml.sequence.scan_bank import turned
+from genoml.sequence.scan_bank import reverse_table
 from genoml.sequence.score_distribution import ScoreDistribution
-
-if TYPE_CHECKING:
-    from genoml.io.motifs import Motif
 
 __all__ = ["PWM", "Hit"]
 
 UNIFORM = (0.25, 0.25, 0.25, 0.25)
-#: Sites behind probabilities that do not say how many, as in the MEME suite.
+#: Number of sites assumed where a file gives none, as in the MEME suite.
 ASSUMED_SITES = 20.0
 
 
@@ -86,7 +89,7 @@ class PWM:
         for array in (self.probabilities, self.background, self.log_odds, self.table):
             array.setflags(write=False)
 
-    # ------------------------------------------------------------ where one comes from
+    # ------------------------------------------------------------ constructors
 
     @classmethod
     def from_counts(
@@ -97,7 +100,7 @@ class PWM:
         background: Sequence[float] = UNIFORM,
         name: str = "",
     ) -> Self:
-        """From how often each base stands at each position.
+        """Make a PWM from counts of each base at each position.
 
             probabilities[i, b] = (counts[i, b] + pseudocount) / sum_b (counts[i, b] + pseudocount)
 
@@ -134,7 +137,7 @@ class PWM:
         background: Sequence[float] = UNIFORM,
         name: str = "",
     ) -> Self:
-        """From aligned sites of one length, as letters or base codes.
+        """Make a PWM from aligned sites of one length, as letters or base codes.
 
         A letter that stands for several bases counts in equal shares for each.
 
@@ -159,10 +162,10 @@ class PWM:
         pseudocount: float | Sequence[float] = 0.25,
         background: Sequence[float] = UNIFORM,
     ) -> Self:
-        """From a motif of a JASPAR, TRANSFAC or MEME file.
+        """Make a PWM from a motif of a JASPAR, TRANSFAC or MEME file.
 
-        Probabilities are turned into counts of the sites that the file tells of (20 if it does not), to which
-        the pseudocount is added.
+        Probabilities are multiplied by the number of sites in the file (20 if it gives none), and the pseudocount is
+        added.
         """
         counts = motif.matrix
         if motif.kind == "probabilities":
@@ -170,12 +173,10 @@ class PWM:
         return cls.from_counts(counts, pseudocount=pseudocount, background=background, name=motif.name)
 
     def to_motif(self) -> Motif:
-        """The probabilities as a motif, which ``genoml.io.write_meme`` writes."""
-        from genoml.io.motifs import Motif
-
+        """The probabilities as a motif, for ``genoml.io.write_meme``."""
         return Motif(self.name or self.consensus, self.probabilities, n_sites=self.n_sites)
 
-    # ------------------------------------------------------------ what it is
+    # ------------------------------------------------------------ properties
 
     def __repr__(self) -> str:
         name = f"{self.name}, " if self.name else ""
@@ -188,51 +189,55 @@ class PWM:
 
     @property
     def consensus(self) -> str:
-        """The most probable base at each position; of equals the first of A, C, G, T."""
+        """The most probable base at each position; ties go to the first of A, C, G, T."""
         return consensus(self.probabilities)
 
     @property
     def degenerate_consensus(self) -> str:
-        """The consensus in IUPAC letters, by the rule of Cavener (1987); pseudocounts count."""
+        """The consensus in IUPAC letters, by the rule of Cavener (1987), pseudocounts included."""
         return degenerate_consensus(self.probabilities)
 
     @property
     def information_content(self) -> np.ndarray:
-        """(width,) bits: the relative entropy sum_b p[i, b] log2(p[i, b] / background[b])."""
+        """Relative entropy in bits: sum_b p[i, b] log2(p[i, b] / background[b]), (width,)."""
         terms = self.probabilities * np.where(self.probabilities > 0, self.log_odds, 0.0)
         return np.asarray(terms.sum(axis=1))
 
     @property
     def max_score(self) -> float:
-        """The highest score of a window, in bits: that of the consensus if the background is uniform."""
+        """The highest possible score, in bits: that of the consensus if the background is uniform."""
         return float(self.log_odds.max(axis=1).sum())
 
     def reverse_complement(self) -> PWM:
-        """The matrix that scores a window as this one scores its reverse complement."""
-        turned, background = self.probabilities[::-1, ::-1], self.background[::-1].tolist()
-        return PWM(turned, background=background, name=self.name, n_sites=self.n_sites)
+        """The PWM of the other strand: it scores a window as this one scores its reverse complement."""
+        return PWM(
+            self.probabilities[::-1, ::-1],
+            background=self.background[::-1].tolist(),
+            name=self.name,
+            n_sites=self.n_sites,
+        )
 
     @cached_property
     def distribution(self) -> ScoreDistribution:
-        """How scores are distributed over random windows."""
+        """The distribution of scores over random windows."""
         return ScoreDistribution(self.log_odds, self.background)
 
     def p_value(self, score: float) -> float:
-        """P(S >= score) for a window of background bases on one strand, to 0.001 bits a position."""
+        """P(S >= score) for a random background window on one strand, to 0.001 bits per position."""
         if math.isinf(score):
             return 1.0 if score < 0 else 0.0
         return float(self.distribution.p_value(self.distribution.bins(np.array(score))))
 
     def threshold(self, p_value: float = 1e-4) -> float:
-        """The lowest score in bits whose p-value is at most this; infinite if no window is so rare."""
+        """The lowest score in bits with at most this p-value; infinite if there is none."""
         check_p_value(p_value)
-        found = self.distribution.threshold_bin(p_value)
-        return math.inf if found is None else found * self.distribution.granularity
+        lowest_bin = self.distribution.threshold_bin(p_value)
+        return math.inf if lowest_bin is None else lowest_bin * self.distribution.granularity
 
     # ------------------------------------------------------------ scores and scans
 
     def score(self, sequence: str | bytes | np.ndarray | Sequences) -> Any:
-        """Log-odds in bits of a window as wide as the motif; of a batch of them, an array (batch,).
+        """Log-odds in bits of a sequence as long as the motif; of a batch, an array (batch,).
 
         Raises
         ------
@@ -250,7 +255,7 @@ class PWM:
         return float(scores[0]) if single else scores
 
     def window_scores(self, sequence: str | bytes | np.ndarray, strand: str = "+") -> np.ndarray:
-        """The score of every window of one sequence: (length - width + 1,) bits, empty if it is shorter.
+        """Scores in bits of all windows of one sequence: (length - width + 1,), empty if it is shorter.
 
         On strand ``"-"`` entry i is the score of the reverse complement of the window that begins at i.
         """
@@ -260,7 +265,7 @@ class PWM:
         if flat.lengths.size != 1:
             raise ValueError(f"PWM.window_scores expects one sequence, got {flat.lengths.size}")
         codes = flat.codes.astype(np.intp)
-        return window_scores(self.table if strand == "+" else turned(self.table), codes)
+        return window_scores(self.table if strand == "+" else reverse_table(self.table), codes)
 
     def scan(
         self,
@@ -271,7 +276,7 @@ class PWM:
         both_strands: bool = True,
         backend: str | Backend | None = None,
     ) -> list[Hit]:
-        """Every window that scores at least the threshold.
+        """Find every window that scores at least the threshold.
 
         Parameters
         ----------

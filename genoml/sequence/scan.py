@@ -1,10 +1,10 @@
-"""Scans for motifs: every window of sequences on both strands, as a batched convolution on a backend."""
+"""Motif scans of both strands, as a batched convolution on the backend."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -14,19 +14,16 @@ from genoml.ops.conv1d import conv1d_vjp
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes
 from genoml.sequence.encode import one_hot
-from genoml.sequence.matrix import check_p_value
-from genoml.sequence.scan_bank import DeviceGroup, ScoreBank
-
-if TYPE_CHECKING:
-    from genoml.sequence.pwm import PWM
+from genoml.sequence.motif import check_p_value
+from genoml.sequence.scan_bank import DeviceGroup, ScoreBank, ScoredMotif
 
 __all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
 
-#: Windows of one block of a scan: on a CPU what is added up stays in the cache; a device wants longer work.
+#: Windows per block of a scan: few enough for a CPU's cache; more on a device, which needs larger work.
 _BLOCK, _DEVICE_BLOCK = 2**14, 2**18
-#: Blocks that are computed before the first of them is handed on, shared out among threads.
+#: Blocks that threads compute before the first of them is returned.
 _BLOCKS_AHEAD = 16
-#: Candidates that are scored again at a time, which bounds memory where nearly every window is one.
+#: Candidates scored again at a time; it bounds memory where nearly every window is a candidate.
 _CHECKED_AT_ONCE = 2**15
 
 
@@ -80,12 +77,12 @@ class MotifHits(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence[MotifHits]) -> Self:
-        """Blocks of hits as one."""
+        """Join blocks of hits into one."""
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 class MotifScanner:
-    """A scan for many motifs at once: a batched convolution on the backend, checked exactly on the host.
+    """Scanner for many motifs at once: a batched convolution on the backend, checked exactly on the host.
 
         candidates = windows i with sum_k log_odds[f, k, x[i + k]] >= limit[f] - error,   in float32
 
@@ -126,7 +123,7 @@ class MotifScanner:
 
     def __init__(
         self,
-        motifs: Sequence[PWM],
+        motifs: Sequence[ScoredMotif],
         *,
         p_value: float = 1e-4,
         threshold: float | None = None,
@@ -160,7 +157,7 @@ class MotifScanner:
         return MotifHits.joined([_NO_HITS, *self.blocks(sequences)])
 
     def blocks(self, sequences: str | bytes | np.ndarray | Sequences) -> Iterator[MotifHits]:
-        """The same hits, block by block, in their order, for more than fit in memory."""
+        """The same hits in the same order, block by block, for results larger than memory."""
         codes, starts = _joined(as_batch(sequences)[1])
         begins = range(0, codes.size, _DEVICE_BLOCK if self.backend.asynchronous else _BLOCK)
         if len(begins) < 2:
@@ -170,27 +167,27 @@ class MotifScanner:
 
         with ThreadPoolExecutor(self.backend.threads, "genoml") as pool:
             for first in range(0, len(begins), _BLOCKS_AHEAD):
-                # whoever takes the hits computes outside of these settings
+                # the settings must not hold while the caller uses the hits
                 with self.backend.computing():
                     work = [
                         pool.submit(self._block, codes, begin, begins.step, starts)
                         for begin in begins[first : first + _BLOCKS_AHEAD]
                     ]
-                    found = [part.result() for part in work]
-                yield from found
+                    blocks = [part.result() for part in work]
+                yield from blocks
 
     def _block(self, codes: np.ndarray, begin: int, block: int, starts: np.ndarray) -> MotifHits:
-        """The hits that begin at ``block`` positions from ``begin`` on."""
+        """The hits that begin in the ``block`` positions from ``begin`` on."""
         widest = self._bank.tables.shape[1]
         part = codes[begin : begin + block + widest - 1]
-        # few lengths of blocks, since some libraries compile for each; padding scores nothing
+        # few different lengths, since some libraries compile for each; padding scores nothing
         length = min(block, 1 << max(part.size, 256).bit_length()) + widest - 1
         part = np.pad(part, (0, length - part.size), constant_values=PAD_CODE)
         return self._hits(part, *self._candidates(part), begin, starts)
 
     def _candidates(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Windows of a block that may be hits: where they begin, and the rows of the bank."""
-        # R as half A and half G scores at least what the worse of them does
+        """The windows of a block that may be hits: their starts, and their rows of the bank."""
+        # R, as half A and half G, scores at least as much as the worse of the two
         x = one_hot(codes[None, :], ambiguous="iupac", backend=self.backend)
         places, filters = [], []
         for group in self._groups:
@@ -209,13 +206,13 @@ class MotifScanner:
             chosen = order[first : first + _CHECKED_AT_ONCE]
             windows = codes[places[chosen, None] + np.arange(bank.tables.shape[1])]
             hits, scores, p_values = bank.exact(windows, filters[chosen])
-            found = filters[chosen][hits]
+            hit_filters = filters[chosen][hits]
             position = places[chosen][hits] + begin
             rows = np.searchsorted(starts, position, side="right") - 1
             start = position - starts[rows]
-            strand = _STRANDS[bank.strands[found]]
-            end = start + bank.widths[found]
-            parts.append(MotifHits(bank.motifs[found], rows, start, end, strand, scores, p_values))
+            strand = _STRANDS[bank.strands[hit_filters]]
+            end = start + bank.widths[hit_filters]
+            parts.append(MotifHits(bank.motifs[hit_filters], rows, start, end, strand, scores, p_values))
         return MotifHits.joined(parts)
 
 
@@ -232,7 +229,7 @@ def _passing(x: Array, group: DeviceGroup, n_windows: int) -> Array:
 
 
 def as_batch(sequence: Any) -> tuple[bool, FlatCodes]:
-    """Whether it is a single sequence, and the codes."""
+    """Whether the argument is a single sequence, and the codes of the batch."""
     single = isinstance(sequence, str | bytes) or (isinstance(sequence, np.ndarray) and sequence.ndim == 1)
     return single, flat_codes([sequence] if single else sequence)
 
@@ -254,7 +251,7 @@ def window_scores(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def _joined(flat: FlatCodes) -> tuple[np.ndarray, np.ndarray]:
-    """One row with padding behind each sequence, so that no window straddles two; and where each begins."""
+    """All sequences in one row with padding after each, so that no window spans two; and their starts."""
     ends = np.cumsum(flat.lengths)
     codes = np.insert(flat.codes, ends, PAD_CODE)
     return codes, ends - flat.lengths + np.arange(flat.lengths.size)

@@ -1,30 +1,43 @@
-"""Several score matrices as arrays, from which a scan on a device and its exact check on the host are made."""
+"""Score matrices of several motifs as arrays, for the scan on a device and its exact check on the host."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from genoml.backend import Array, Backend
 from genoml.sequence.alphabet import COMPLEMENT_CODES
+from genoml.sequence.score_distribution import ScoreDistribution
 
-if TYPE_CHECKING:
-    from genoml.sequence.pwm import PWM
+__all__ = ["TOLERANCE_BITS", "DeviceGroup", "ScoreBank", "ScoredMotif", "reverse_table"]
 
-__all__ = ["TOLERANCE_BITS", "DeviceGroup", "ScoreBank", "turned"]
-
-#: Two sums of the same numbers may differ in their last digits; a threshold is met within this, in bits.
+#: Tolerance of a threshold in bits, since two sums of the same numbers may differ in their last digits.
 TOLERANCE_BITS = 1e-9
-#: Relative error that products on a device may have: that of factors rounded to 8 bits (bfloat16).
+#: Largest relative error of products on a device: that of factors rounded to 8 bits (bfloat16).
 _DEVICE_ERROR = 2.0**-8
-#: Motifs that are scanned for together, so that a short one is not padded to the longest of all.
+#: Motifs per convolution, so that a short one is not padded to the longest of all.
 _GROUP_MOTIFS = 32
 
 
-def turned(table: np.ndarray) -> np.ndarray:
+class ScoredMotif(Protocol):
+    """What a scan needs of a motif; a PWM has it."""
+
+    @property
+    def width(self) -> int:
+        """Number of positions, in bases."""
+
+    @property
+    def distribution(self) -> ScoreDistribution:
+        """How scores are distributed over random windows."""
+
+    #: (width, 16) the score of every base code at each position, in bits
+    table: np.ndarray
+
+
+def reverse_table(table: np.ndarray) -> np.ndarray:
     """The score table (width, 16) of the reverse complement."""
     return table[::-1, COMPLEMENT_CODES]
 
@@ -48,7 +61,7 @@ class DeviceGroup(NamedTuple):
 
 
 class ScoreBank:
-    """The score matrices of motifs, and of their reverse complements, one row a motif and strand.
+    """The score matrices of motifs and of their reverse complements, one row for each motif and strand.
 
     Attributes
     ----------
@@ -60,7 +73,7 @@ class ScoreBank:
 
     def __init__(
         self,
-        pwms: Sequence[PWM],
+        pwms: Sequence[ScoredMotif],
         *,
         p_value: float,
         threshold: float | None,
@@ -79,7 +92,7 @@ class ScoreBank:
         p_values = [pwm.distribution.p_values_from(limit) for pwm, limit in zip(pwms, limits, strict=True)]
         for row, (motif, strand) in enumerate(zip(self.motifs.tolist(), self.strands.tolist(), strict=True)):
             pwm = pwms[motif]
-            table = turned(pwm.table) if strand else pwm.table
+            table = reverse_table(pwm.table) if strand else pwm.table
             self.tables[row, : pwm.width] = table
             self._bins[row, : pwm.width] = pwm.distribution.bins(table)
         sizes = np.array([values.size for values in p_values])
@@ -87,15 +100,15 @@ class ScoreBank:
         self._sizes = sizes[self.motifs]
         self._p_values = np.concatenate(p_values)
         self._p_starts = (np.cumsum(sizes) - sizes)[self.motifs]
-        grains = np.array([pwm.distribution.granularity for pwm in pwms])[self.motifs]
-        # rounding moves a window's score by half a bin a position at most
-        self._limits = (self._limit_bins - 0.5 * self.widths) * grains
+        bin_widths = np.array([pwm.distribution.granularity for pwm in pwms])[self.motifs]
+        # rounding changes a window's score by at most half a bin per position
+        self._limits = (self._limit_bins - 0.5 * self.widths) * bin_widths
         self._limits = np.where(self._sizes > 0, self._limits, np.inf)
         if threshold is not None:
             self._limits = np.full(self.motifs.size, threshold)
 
     def exact(self, windows: np.ndarray, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Which windows are hits, and the scores in bits and p-values of these.
+        """Which windows are hits, and the scores in bits and p-values of the hits.
 
         Shapes
         ------
@@ -108,21 +121,21 @@ class ScoreBank:
             hits = (place >= 0) & (scores > -np.inf)
         else:
             hits = (scores >= self._threshold - TOLERANCE_BITS) & (scores > -np.inf)
-        place, found = place[hits], filters[hits]
-        place = np.clip(place, 0, self._sizes[found] - 1) + self._p_starts[found]
+        hit_filters = filters[hits]
+        place = np.clip(place[hits], 0, self._sizes[hit_filters] - 1) + self._p_starts[hit_filters]
         return hits, scores[hits], self._p_values[place]
 
     def on_device(self, backend: Backend) -> list[DeviceGroup]:
-        """The matrices as float32 kernels, motifs of similar width together.
+        """The matrices as float32 kernels, with motifs of similar width together.
 
         A limit leaves room for the rounding of the device, and an impossible base scores so little that no
         window with it reaches one; what passes is scored again by ``exact``.
         """
         letters = self.tables[:, :, :4]
         finite = np.where(np.isfinite(letters), letters, 0.0)
-        reach = np.abs(finite).max(axis=2).sum(axis=1)
-        kernels = np.where(np.isfinite(letters), letters, -2.0 * reach[:, None, None] - 1.0)
-        limits = self._limits - TOLERANCE_BITS - _DEVICE_ERROR * reach
+        largest = np.abs(finite).max(axis=2).sum(axis=1)
+        kernels = np.where(np.isfinite(letters), letters, -2.0 * largest[:, None, None] - 1.0)
+        limits = self._limits - TOLERANCE_BITS - _DEVICE_ERROR * largest
         groups = []
         by_width = np.argsort(self.widths, kind="stable")
         for filters in np.array_split(by_width, math.ceil(by_width.size / (2 * _GROUP_MOTIFS))):
@@ -133,12 +146,14 @@ class ScoreBank:
         return groups
 
 
-def _lowest_bin(pwm: PWM, p_value: float, threshold: float | None, best_if_short: bool) -> int:
-    """The lowest bin that a hit may have; above the best one if there can be none."""
+def _lowest_bin(pwm: ScoredMotif, p_value: float, threshold: float | None, best_if_short: bool) -> int:
+    """The lowest bin that a hit may have; above the best one if there can be no hit."""
     distribution = pwm.distribution
     if threshold is None:
-        found = distribution.threshold_bin(p_value)
-        return distribution.best_bin + (0 if best_if_short else 1) if found is None else found
+        lowest_bin = distribution.threshold_bin(p_value)
+        if lowest_bin is not None:
+            return lowest_bin
+        return distribution.best_bin + (0 if best_if_short else 1)
     if threshold == math.inf:
         return distribution.best_bin
     lowest = math.floor(max(threshold, -1e300) / distribution.granularity - 0.5 * pwm.width) - 1

@@ -1,4 +1,4 @@
-"""How often a random window reaches a score: the exact distribution of a rounded score matrix."""
+"""Distribution of a score matrix over random windows, exact for scores rounded to bins."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 __all__ = ["GRANULARITY_BITS", "ScoreDistribution"]
 
-#: Width of a score bin in bits; the sum over 20 positions is then off by 0.01 bits at most.
+#: Width of a score bin in bits; the error of a sum over 20 positions is at most 0.01 bits.
 GRANULARITY_BITS = 1e-3
-#: Bins at most; a matrix of wider range gets wider bins.
+#: Largest number of bins; a matrix of wider range gets wider bins.
 _MOST_BINS = 2**20
-#: Bins below it are seldom asked for, and are worked out only then.
+#: Bins below this are seldom needed, and are computed only then.
 _TAIL_BIN = 0
 
 
@@ -25,7 +25,7 @@ class _Survival(NamedTuple):
 
 
 class ScoreDistribution:
-    """The distribution of a matrix's score over windows whose bases are drawn from the background.
+    """Distribution of a matrix's score over windows whose bases are drawn from the background.
 
     Scores are rounded to whole bins position by position; the distribution of the sum of the rounded scores
     is then exact, by dynamic programming over the positions:
@@ -63,9 +63,10 @@ class ScoreDistribution:
         low = np.where(self._possible, scores, np.inf).min(axis=1)
         high = scores.max(axis=1)
         self.granularity = max(granularity, float((high - low).sum()) / _MOST_BINS)
-        self._rounded, self._background = self.bins(scores), background
+        self._rounded = self.bins(scores)
+        self._background = background
         within = np.where(self._possible, self._rounded, np.iinfo(np.int64).min)
-        # the best that is still to come before each position, and behind the last
+        # the best score of the remaining positions, before each position and after the last
         self._best_after = np.append(np.cumsum(within.max(axis=1)[::-1])[::-1], 0)
 
     @property
@@ -82,17 +83,20 @@ class ScoreDistribution:
         return self._survival(min(_TAIL_BIN, self.best_bin))
 
     def _survival(self, cut: int | None) -> _Survival:
-        """From the lowest score on, or from the bin ``cut`` on, which is several times faster."""
-        mass, lowest = np.ones(1), 0
+        """Survival from the lowest score on, or, several times faster, from the bin ``cut`` on."""
+        mass = np.ones(1)
+        lowest = 0
         for k, (row, possible) in enumerate(zip(self._rounded, self._possible, strict=True)):
-            first, last = int(row[possible].min()), int(row[possible].max())
+            first = int(row[possible].min())
+            last = int(row[possible].max())
             grown = np.zeros(mass.size + last - first)
             for shift, share in zip(row[possible] - first, self._background[possible], strict=True):
                 grown[shift : shift + mass.size] += share * mass
             lowest += first
-            # sums from which even the best bases that follow do not lead to the cut
-            lost = 0 if cut is None else max(cut - int(self._best_after[k + 1]) - lowest, 0)
-            mass, lowest = grown[lost:], lowest + lost
+            # drop sums that cannot reach the cut even with the best following bases
+            dropped = 0 if cut is None else max(cut - int(self._best_after[k + 1]) - lowest, 0)
+            mass = grown[dropped:]
+            lowest += dropped
         # summed from the best score down, where the numbers are smallest
         return _Survival(lowest, np.minimum(np.cumsum(mass[::-1])[::-1], 1.0))
 
@@ -100,7 +104,7 @@ class ScoreDistribution:
         return self._all if lowest_bin < self._tail.lowest else self._tail
 
     def bins(self, scores: np.ndarray) -> np.ndarray:
-        """Scores as whole bins, int64; 0 where a score is infinite, which the caller must leave out."""
+        """Scores as bins, int64; 0 where a score is infinite, which the caller must exclude."""
         return np.rint(np.where(np.isfinite(scores), scores, 0.0) / self.granularity).astype(np.int64)
 
     def p_value(self, bins: np.ndarray) -> np.ndarray:
@@ -108,17 +112,17 @@ class ScoreDistribution:
         bins = np.asarray(bins, dtype=np.int64)
         lowest, values = self._reaching(int(bins.min()) if bins.size else 0)
         place = bins - lowest
-        found = values[np.clip(place, 0, values.size - 1)]
+        p_values = values[np.clip(place, 0, values.size - 1)]
         if self._possible.all():
-            found = np.where(place < 0, 1.0, found)
-        return np.where(place >= values.size, 0.0, found)
+            p_values = np.where(place < 0, 1.0, p_values)
+        return np.where(place >= values.size, 0.0, p_values)
 
     def p_values_from(self, lowest_bin: int) -> np.ndarray:
         """P(S >= s) for s = lowest_bin, lowest_bin + 1, ..., best_bin; empty if it is above the best."""
         return self.p_value(np.arange(lowest_bin, self.best_bin + 1))
 
     def threshold_bin(self, p_value: float) -> int | None:
-        """The lowest bin that a random window reaches with at most this probability, or None."""
+        """The lowest bin that a random window reaches with at most this probability; None if there is none."""
         survival = self._tail if self._tail.values[0] > p_value else self._all
         # survival falls from left to right: count the bins above p_value
         place = int(np.count_nonzero(survival.values > p_value))

@@ -1,7 +1,7 @@
-"""What an alignment is scored with: a matrix and gap costs, chosen, checked and put into whole numbers.
+"""Scores of alignments: a substitution matrix and gap costs, checked and scaled to integers.
 
-Alignments are computed in whole numbers, so that equal scores are equal and a traceback is exact. Decimals such as
-a gap cost of 0.5 are multiplied by the smallest number that makes all of them whole.
+Alignments are computed in integers, so that a traceback is exact. Decimals, such as a gap cost of 0.5, are multiplied
+by the smallest number that makes all of them whole.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from genoml.sequence.substitution import LARGEST_SCORE, Letters, SubstitutionMat
 
 __all__ = ["Matrix", "Scoring", "choose_matrix", "resolve_scoring"]
 
-#: What ``matrix=`` takes; see :func:`genoml.sequence.align`.
+#: Types of ``matrix=``; see :func:`genoml.sequence.align`.
 Matrix: TypeAlias = "str | SubstitutionMatrix | tuple[float, float] | Mapping[Any, float] | ArrayLike | None"
 
 _DEFAULTS = {"NUC.4.4": (10.0, 1.0), "BLOSUM62": (11.0, 1.0), "BLOSUM80": (11.0, 1.0), "PAM30": (11.0, 1.0)}
 _NUCLEOTIDES = "ACGTURYSWKMBDHVN"
-#: Of sequences in nucleotide letters alone, the least share of A C G T U N to be taken for nucleotides.
+#: The least fraction of A C G T U N in sequences that are taken for nucleotides.
 _PLAIN_SHARE = 0.9
-#: The largest number that scores are multiplied by to be whole.
+#: The largest factor that makes scores whole.
 _LARGEST_SCALE = 1000
 
 
 class Scoring(NamedTuple):
-    """What an alignment is scored with, in whole numbers of ``1 / scale``.
+    """Substitution matrix and gap costs, as integers in units of ``1 / scale``.
 
     A gap of n letters costs ``gap_open + (n - 1) * gap_extend``.
 
@@ -52,19 +52,19 @@ class Scoring(NamedTuple):
     scale: int
 
     def largest(self, shorter: int, longer: int) -> int:
-        """A bound on the size of every number in an alignment of sequences of these lengths."""
+        """An upper bound of the absolute value of every number in an alignment of these lengths."""
         step = int(np.abs(self.table).max()) + 2 * self.gap_extend
         return (shorter + 1) * step + 2 * self.gap_open + (shorter + longer + 2) * self.gap_extend
 
     def unscaled(self, score: int) -> int | float:
-        """The score in the units of the matrix: an int if everything was whole."""
+        """The score in the units of the matrix: an int if all of them are whole."""
         return score if self.scale == 1 else score / self.scale
 
 
 def resolve_scoring(
     matrix: Matrix, gap_open: float | None, gap_extend: float | None, sequences: Sequence[Letters]
 ) -> Scoring:
-    """Put matrix and gap costs into whole numbers; what is None is chosen for the sequences.
+    """Scale matrix and gap costs to integers; those that are None are chosen for the sequences.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def resolve_scoring(
 
 
 def choose_matrix(matrix: Matrix, sequences: Sequence[Letters]) -> SubstitutionMatrix:
-    """The matrix that is meant, or, for None, the one for these sequences.
+    """The substitution matrix given by ``matrix``, or, if None, the default for these sequences.
 
     Raises
     ------
@@ -110,7 +110,8 @@ def _default_matrix(sequences: Sequence[Letters]) -> SubstitutionMatrix:
         counts += np.bincount(np.frombuffer(letter_bytes(sequence, "align"), np.uint8), minlength=256)
     counts[ord("A") : ord("Z") + 1] += counts[ord("a") : ord("z") + 1]
     letters = int(counts[ord("A") : ord("Z") + 1].sum())
-    nucleotide, plain = (int(counts[list(kind.encode())].sum()) for kind in (_NUCLEOTIDES, "ACGTUN"))
+    nucleotide = int(counts[list(_NUCLEOTIDES.encode())].sum())
+    plain = int(counts[list(b"ACGTUN")].sum())
     if nucleotide < letters:
         return SubstitutionMatrix.load("BLOSUM62")
     if plain < _PLAIN_SHARE * letters:
@@ -155,12 +156,13 @@ def _from_pairs(pairs: Mapping[Any, float]) -> SubstitutionMatrix:
         table[pair[0].upper(), pair[1].upper()] = float(score)
     letters = "".join(sorted({letter for pair in table for letter in pair}))
     scores = np.empty((len(letters), len(letters)))
-    for (i, a), (j, b) in ((x, y) for x in enumerate(letters) for y in enumerate(letters)):
-        if (a, b) not in table and (b, a) not in table:
-            raise ValueError(
-                f"matrix has no score for {a} against {b}, neither as ({a}, {b}) nor as ({b}, {a})"
-            )
-        scores[i, j] = table.get((a, b), table.get((b, a), 0.0))
+    for i, a in enumerate(letters):
+        for j, b in enumerate(letters):
+            if (a, b) not in table and (b, a) not in table:
+                raise ValueError(
+                    f"matrix has no score for {a} against {b}, neither as ({a}, {b}) nor as ({b}, {a})"
+                )
+            scores[i, j] = table.get((a, b), table.get((b, a), 0.0))
     return SubstitutionMatrix(letters, scores)
 
 

@@ -1,10 +1,11 @@
-"""Substitution matrices: scores of pairs of letters, and the letters of sequences looked up in them."""
+"""Substitution matrices: scores of pairs of letters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import TypeAlias
 
 import numpy as np
@@ -27,7 +28,7 @@ LARGEST_SCORE = 1e6
 
 @dataclass(frozen=True, eq=False)
 class SubstitutionMatrix:
-    """Scores of pairs of letters.
+    """A substitution matrix: scores of pairs of letters.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class SubstitutionMatrix:
 
     @classmethod
     def load(cls, name: str) -> SubstitutionMatrix:
-        """One of the matrices that come with genoml, whatever the case of the name.
+        """Load one of the matrices that come with genoml; the name may be in any case.
 
         Raises
         ------
@@ -90,7 +91,7 @@ class SubstitutionMatrix:
         return set(self.letters) <= set(_NUCLEOTIDES)
 
     def encode(self, sequences: Sequence[Letters], what: str) -> FlatCodes:
-        """Positions of the letters in ``self.letters``, the sequences end to end.
+        """Encode letters as their positions in ``self.letters``, the sequences end to end.
 
         Raises
         ------
@@ -132,7 +133,7 @@ class SubstitutionMatrix:
 
 
 def letter_bytes(sequence: Letters, what: str) -> bytes:
-    """The letters of a sequence, one byte each; base codes become letters."""
+    """The letters of a sequence as bytes; base codes become letters."""
     if isinstance(sequence, np.ndarray) and sequence.dtype == np.uint8 and sequence.ndim == 1:
         sequence = str(decode(sequence))
     if isinstance(sequence, str):
@@ -149,10 +150,8 @@ def letter_bytes(sequence: Letters, what: str) -> bytes:
 
 @cache
 def _shipped(name: str) -> SubstitutionMatrix:
-    from importlib.resources import as_file, files
-
-    from genoml.io.substitution import read_substitution_matrix
-
-    with as_file(files("genoml") / "resources" / "matrices" / name) as path:
-        found = read_substitution_matrix(path)
-    return SubstitutionMatrix(found.letters, found.scores, name)
+    """A matrix that comes with genoml; its rows are in the order of its columns."""
+    text = (files("genoml") / "resources" / "matrices" / name).read_text(encoding="ascii")
+    lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    scores = np.array([[float(score) for score in row[1:]] for row in lines[1:]])
+    return SubstitutionMatrix("".join(lines[0]), scores, name)

@@ -1,4 +1,4 @@
-"""Between DNA and RNA: T and U."""
+"""Transcription of DNA letters to RNA, and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def transcribe(seq: list[str]) -> list[str]: ...
 @overload
 def transcribe(seq: list[bytes]) -> list[bytes]: ...
 def transcribe(seq: Any) -> Any:
-    """Write the coding strand of DNA as RNA: T becomes U, case is kept.
+    """Convert the coding strand of DNA to RNA: T becomes U; the case stays.
 
     RNA is returned as it is. (The RNA that is made from a template strand is
     ``transcribe(reverse_complement(template))``.)
@@ -53,7 +53,7 @@ def back_transcribe(seq: list[str]) -> list[str]: ...
 @overload
 def back_transcribe(seq: list[bytes]) -> list[bytes]: ...
 def back_transcribe(seq: Any) -> Any:
-    """Write RNA as the coding strand of DNA: U becomes T; otherwise as :func:`transcribe`.
+    """Convert RNA to the coding strand of DNA: U becomes T; otherwise as :func:`transcribe`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From nucleotides to proteins, with the genetic codes of NCBI."""
+"""Translation of nucleotides to proteins, with the genetic codes of NCBI."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from genoml.sequence.genetic_codes import GeneticCode, codon_index, genetic_code
 #: Reading frames: 1, 2, 3 begin at the first, second and third base, -1, -2, -3 at those of the other strand.
 Frame: TypeAlias = Literal[1, 2, 3, -1, -2, -3]
 FRAMES: tuple[Frame, ...] = (1, 2, 3, -1, -2, -3)
-#: What becomes of one or two bases after the last whole codon.
+#: How one or two bases after the last whole codon are treated.
 Partial: TypeAlias = Literal["drop", "X", "error"]
 
 _STOP, _METHIONINE = np.uint8(ord("*")), np.uint8(ord("M"))
-# what the missing bases of a partial codon are read as
+# the missing bases of a partial codon
 _UNKNOWN = np.full(2, CODE_LETTERS.index("N"), dtype=np.uint8)
 
 
@@ -68,7 +68,7 @@ def translate(
     partial: str = "drop",
     alphabet: str = "auto",
 ) -> Any:
-    """Translate DNA or RNA, one sequence or a batch of them, in one look-up for all codons.
+    """Translate DNA or RNA to protein: one sequence, or a batch.
 
     Parameters
     ----------
@@ -130,7 +130,8 @@ def translate(
     letters = code.letters[codon_index(codons)]
     if cds:
         _check_coding(codons, letters, counts, code)
-    starts, ends = np.cumsum(counts) - counts, np.cumsum(counts) - cds
+    starts = np.cumsum(counts) - counts
+    ends = np.cumsum(counts) - cds
     if methionine or cds:
         first = starts[counts > 0]
         letters[first[code.start_lookup[codon_index(codons[first])]]] = _METHIONINE
@@ -204,18 +205,21 @@ def _without_padding(flat: FlatCodes) -> FlatCodes:
 
 
 def _other_strand(flat: FlatCodes) -> FlatCodes:
-    """All sequences reverse-complemented at once, which also puts them in reverse order."""
+    """Reverse complement of all sequences, which also puts them in reverse order."""
     return FlatCodes(np.take(COMPLEMENT_CODES, flat.codes[::-1]), flat.lengths[::-1])
 
 
 def _codons(flat: FlatCodes, skipped: int, partial: str) -> tuple[np.ndarray, np.ndarray]:
-    """Codons (n, 3) of all sequences end to end, and how many each has."""
+    """Codons (n, 3) of all sequences end to end, and the number of codons of each sequence."""
     available = np.maximum(flat.lengths - skipped, 0)
-    counts, left_over = available // 3, available % 3
+    counts = available // 3
+    left_over = available % 3
     if partial == "X":
-        counts, lacking = counts + (left_over > 0), -available % 3
+        counts = counts + (left_over > 0)
+        lacking = -available % 3
     else:
-        available, lacking = available - left_over, np.zeros_like(available)
+        available = available - left_over
+        lacking = np.zeros_like(available)
     starts = np.cumsum(flat.lengths) - flat.lengths + skipped
     pieces = []
     for start, length, n_lacking in zip(starts.tolist(), available.tolist(), lacking.tolist(), strict=True):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.nn.base import Layer
+from genoml.nn.base import Layer, Pass
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase
 from genoml.testing.gradients import check_gradients, expect
@@ -61,6 +61,7 @@ def check_layer(
     for name in {"float32", dtype}:
         check_dtypes(case, on, name)
     check_pure(case, on, dtype, no_host_read)
+    check_needs(case, on, dtype)
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
     check_saved(case, on, dtype)
@@ -89,7 +90,7 @@ def check_forward(case: LayerCase, on: Backend, dtype: str) -> None:
 def check_dtypes(case: LayerCase, on: Backend, dtype: str) -> None:
     """The output, every gradient and the state have the layer's dtype, in training too."""
     layer, x = case.build(on, dtype), case.array(on, dtype)
-    y, pullback = layer.vjp(x, training=case.training, step=0)
+    y, pullback = layer.vjp(x, Pass(training=case.training, step=0))
     grad_x, grads = pullback(on.asarray(np.ones(tuple(y.shape)), dtype))
     found = {"output": y, **dict(layer.state)} | ({} if grad_x is None else {"gradient of x": grad_x})
     for name, value in (found | {f"gradient of {name}": grad for name, grad in grads.items()}).items():
@@ -111,11 +112,11 @@ def check_pure(
     layer = case.build(on, dtype)
     x = case.array(on, dtype)
     before = {name: on.to_numpy(value).copy() for name, value in layer.params.items()}
-    shape = tuple(layer.vjp(x, training=case.training, step=0)[0].shape)
+    shape = tuple(layer.vjp(x, Pass(training=case.training, step=0))[0].shape)
     cotangent = on.asarray(host_generator(1, "cotangent").standard_normal(shape), dtype)
     kept_cotangent = on.to_numpy(cotangent).copy()
     with no_host_read():
-        _, pullback = layer.vjp(x, training=case.training, step=0)
+        _, pullback = layer.vjp(x, Pass(training=case.training, step=0))
         first, _ = pullback(cotangent)
         second, _ = pullback(cotangent)
     expect((first is None) == case.integer, "an input has a gradient if, and only if, it is not of integers")
@@ -125,6 +126,26 @@ def check_pure(
     expect(np.array_equal(on.to_numpy(cotangent), kept_cotangent), "the output's gradient was changed")
     for name, value in before.items():
         expect(np.array_equal(on.to_numpy(layer.params[name]), value), f"parameter {name} was changed")
+
+
+def check_needs(case: LayerCase, on: Backend, dtype: str) -> None:
+    """A pullback asked for the input's gradient alone, or for the parameters', gives the same ones and no others."""
+    for training in sorted({case.training, False}):
+        layer, x = case.build(on, dtype), case.array(on, dtype)
+        y, pullback = layer.vjp(x, Pass(training=training, step=0))
+        cotangent = host_generator(1, "cotangent").standard_normal(tuple(y.shape))
+        grad = on.asarray(cotangent, dtype)
+        grad_x, grads = pullback(grad)
+        x_alone, none = pullback(grad, need_params=False)
+        expect(not none, f"gradients of {sorted(none)} come although need_params is False")
+        no_x, params_alone = pullback(grad, need_x=False)
+        expect(no_x is None, "the input's gradient comes although need_x is False")
+        expect(set(params_alone) == set(grads), "other parameters have gradients when need_x is False")
+        pairs = [(f"gradient of {name}", value, params_alone[name]) for name, value in grads.items()]
+        pairs += [] if grad_x is None else [("gradient of x", grad_x, x_alone)]
+        for name, value, alone in pairs:
+            same = np.array_equal(on.to_numpy(value), on.to_numpy(alone))
+            expect(same, f"{name} is another one when it is asked for alone")
 
 
 def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
@@ -144,7 +165,7 @@ def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
         _close(value, plain[name], dtype, f"{name} of a non-contiguous input")
     one = on.asarray(np.ones((1,) * plain["y"].ndim), dtype)
     layer = case.build(on, dtype)
-    _, pullback = layer.vjp(case.place(on, host, dtype), training=case.training, step=0)
+    _, pullback = layer.vjp(case.place(on, host, dtype), Pass(training=case.training, step=0))
     grad_x, grads = pullback(xp.broadcast_to(one, plain["y"].shape))
     found = {f"{name}_grad": grad for name, grad in grads.items()} | {"grad_x": grad_x}
     full = forward_backward(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.nn.base import Layer
+from genoml.nn.base import Layer, Pass
 from genoml.random import host_generator
 
 
@@ -83,11 +83,12 @@ def measure_gradients(
         If gradients are missing or have another shape, or the input's comes although it was not asked for.
     """
     backend, rng = layer.backend, host_generator(seed, "check_gradients")
+    run = Pass(training=training, step=0)
     state, discrete = dict(layer.state), np.issubdtype(np.asarray(x).dtype, np.integer)
     sample = backend.asarray(x, "int32" if discrete else "float64")
     inputs = {} if discrete else {"x": np.asarray(x, np.float64)}
     inputs |= {name: backend.to_numpy(value) for name, value in layer.params.items()}
-    y, pullback = layer.vjp(sample, training=training, step=0)
+    y, pullback = layer.vjp(sample, run)
     cotangent = rng.standard_normal(tuple(y.shape))
     grad_x, grads = pullback(backend.asarray(cotangent), need_x=True)
     found = dict(grads) if grad_x is None else {"x": grad_x, **grads}
@@ -98,10 +99,10 @@ def measure_gradients(
     def loss_with(name: str, value: np.ndarray) -> float:
         layer.state = state
         if name == "x":
-            out, _ = layer.vjp(backend.asarray(value), training=training, step=0)
+            out, _ = layer.vjp(backend.asarray(value), run)
         else:
             kept, layer.params[name] = layer.params[name], backend.asarray(value)
-            out, _ = layer.vjp(sample, training=training, step=0)
+            out, _ = layer.vjp(sample, run)
             layer.params[name] = kept
         return float(np.sum(cotangent * backend.to_numpy(out)))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend, use_backend
-from genoml.nn.base import Layer
+from genoml.nn.base import Layer, Pass
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.gradients import expect, measure_gradients, measure_loss_gradient
@@ -93,7 +93,7 @@ def forward_backward(
 ) -> dict[str, np.ndarray]:
     """Output, input gradient (if x has one) and parameter gradients on the host, for comparing two runs."""
     backend = layer.backend
-    y, pullback = layer.vjp(x, training=training, step=0)
+    y, pullback = layer.vjp(x, Pass(training=training, step=0))
     host = backend.to_numpy(y)
     if cotangent is None:
         cotangent = host_generator(0, "cotangent").standard_normal(host.shape)

@@ -1,4 +1,4 @@
-"""What a training is, in a few lines of text: its settings and the hashes of its data.
+"""What a training is, in a few lines of text: its settings, the hashes of its data, the versions of its libraries.
 
 A resumed training must be the one that was begun; what differs is named.
 """
@@ -6,13 +6,16 @@ A resumed training must be the one that was begun; what differs is named.
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.train.options import FitOptions
 
@@ -86,3 +89,13 @@ def _digest_array(value: np.ndarray) -> str:
     digest = hashlib.blake2b(f"{value.dtype} {value.shape} ".encode(), digest_size=16)
     digest.update(value.tobytes())
     return digest.hexdigest()
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """The versions that the numbers depend on: of genoml, Python, NumPy and the backend's library."""
+    return {
+        "genoml": version("genoml-xp"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        backend.name: backend.describe()["version"],
+    }

@@ -8,8 +8,8 @@ once (NumPy), every 16 steps where it queues work (CUDA).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
@@ -18,19 +18,28 @@ from genoml.data import SequenceData
 from genoml.inference import predict_outputs
 from genoml.nn.base import Layer
 from genoml.schedules import ReduceOnPlateau
-from genoml.train.checkpoints import Checkpoints, Keeper
+from genoml.train.background import ahead
+from genoml.train.checkpoints import Checkpointer, Checkpoints
 from genoml.train.options import Callback, FitOptions, History
-from genoml.train.prefetch import ahead
-from genoml.train.snapshots import Snapshot, Weights
-from genoml.train.state import Standing
-from genoml.train.steps import Steps
+from genoml.train.state import TrainingState, Weights, memory_of
+from genoml.train.step import Steps
 
 #: steps between two reads of the device, where it works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
 
 
-class Trainer(Steps):
-    """One run of training; ``fit`` builds it and runs it."""
+class Trainer:
+    """One run of training; ``fit`` builds it and runs it.
+
+    Attributes
+    ----------
+    steps : Steps
+        Does the steps, on the model and the optimiser themselves.
+    state : TrainingState
+        As of the last step whose loss has been read.
+    checkpointer : Checkpointer or None
+        Saves the state, where that is asked for.
+    """
 
     def __init__(
         self,
@@ -40,81 +49,152 @@ class Trainer(Steps):
         options: FitOptions,
         callback: Callback | None = None,
     ) -> None:
-        super().__init__(model, data, options)
-        self.validation, self.callback = validation, callback
+        self.model, self.data, self.validation = model, data, validation
+        self.options, self.callback = options, callback
         for part in (data, validation):
             if part is not None:
-                self.objective.check(part.targets, part.extras)
+                options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        #: as of the last step whose loss has been read
-        self.standing = Standing()
-        self.keeper: Keeper | None = None
+        self.steps = Steps(model, data, options)
+        rate, memory = options.optimizer.learning_rate, memory_of(options.schedule)
+        self.state = TrainingState(self.steps.unread, rate, self.steps.average, memory)
+        self.checkpointer: Checkpointer | None = None
 
     # ------------------------------------------------------------ checkpoints
 
     def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
         """Save the state as told; with ``resume`` take up the one that is there, and tell the callback of it."""
-        self.keeper = Keeper(checkpoints, self, resume=resume)
-        if not resume or not self.keeper.restore():
-            return
-        self.step = self.standing.place.step
-        self._begin()
+        self.checkpointer = Checkpointer(
+            checkpoints, self.model, self.options, self.data, self.validation, resume=resume
+        )
+        state = self.checkpointer.read() if resume else None
+        if state is not None:
+            self._take_up(state)
+
+    def _take_up(self, state: TrainingState) -> None:
+        """Go on from this state, and tell the callback of the epochs that are done."""
+        model, self.state = self.model, state
+        state.put(model, self.options)
+        self.steps.begin(state.step, state.average)
         if self.callback is None:
             return
-        history = self.standing.history
-        for epoch, record in enumerate(history.epochs):
-            live = Weights(self.model)
-            if epoch == history.best_epoch and self.standing.best is not None:
-                self.standing.best.put(self.model)
-            self.callback.epoch(record, epoch == history.best_epoch)
-            live.put(self.model)
+        for epoch, record in enumerate(state.history.epochs):
+            best = epoch == state.history.best_epoch
+            if best and state.best is not None:
+                state.best.put(model)
+            self.callback.epoch(record, best)
+            state.weights.put(model)
 
     def _save(self, index: np.ndarray | None = None) -> None:
-        """Save the newest state; ``index`` are the positions of the batch that led to it."""
-        if self.keeper is not None and not self.keeper.save() and index is not None:
-            self.try_weights(self.step - 1, index)
-            self._diverged(self.step - 1, "the optimiser", index)
+        """Save the state; ``index`` are the positions of the batch that led to it."""
+        if self.checkpointer is None or self.checkpointer.save(self.state) or index is None:
+            return
+        self.steps.try_weights(self.state.step - 1, index)
+        self.steps.diverged(self.state.step - 1, "the optimiser", index)
 
     # ------------------------------------------------------------ epochs
 
+    def run(self) -> History:
+        """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
+        optimizer, interrupted = self.options.optimizer, False
+        try:
+            # every loss is looked at here; NumPy's warnings would only say the same without step and layer
+            with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
+                try:
+                    self._run_epochs()
+                except KeyboardInterrupt:
+                    # it may have come in the midst of an update
+                    interrupted = True
+                    self.steps.good.put(self.model, optimizer)
+                    self._save()
+                if self.state.best is not None:
+                    self.state.best.put(self.model)
+            if self.checkpointer is not None:
+                self.checkpointer.finish()
+        finally:
+            optimizer.learning_rate = self.steps.peak_rate
+            if self.checkpointer is not None:
+                self.checkpointer.close()
+        history = self.state.history
+        return History(history.epochs, history.best_epoch, interrupted)
+
+    def _run_epochs(self) -> None:
+        options = self.options
+        rest = range(self.state.epoch, 0 if self._out_of_patience() else options.epochs)
+        views = ahead(lambda epoch: self.data.for_epoch(epoch, options.seed), rest, min(options.prefetch, 1))
+        with closing(views):
+            for examples in views:
+                self._end_epoch(self.run_epoch(examples))
+                if self._out_of_patience():
+                    break
+
     def run_epoch(self, examples: SequenceData) -> dict[str, float]:
-        """All batches of the epoch under way, but for those done before a restart."""
-        place, options, losses = self.standing.place, self.options, self.standing.losses
-        start = time.perf_counter() - place.elapsed_s
-        self.examples = examples
-        batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, place.epoch)
-        first, unread = self.step - place.batch, 0
-        rest = range(place.batch, len(batches))
-        made = ahead(lambda number: self.batch(first + number, batches[number]), rest, options.prefetch)
+        """All batches of the epoch under way, but for those done before a restart; its record."""
+        begun, options, steps, losses = self.state, self.options, self.steps, self.state.losses
+        start = time.perf_counter() - begun.elapsed_s
+        steps.examples = examples
+        batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, begun.epoch)
+        first, unread = begun.step - begun.batch, 0
+        rest = range(begun.batch, len(batches))
+        made = ahead(lambda number: steps.batch(first + number, batches[number]), rest, options.prefetch)
         with closing(made):
             for number, batch in zip(rest, made, strict=True):
-                self.run_step(batch)
+                steps.run(batch)
                 unread += len(batch.index)
-                if len(self._pending) < self.interval and number + 1 < len(batches):
+                if steps.n_pending < self.interval and number + 1 < len(batches):
                     continue
-                losses += self.read_losses()
-                place.batch, place.step = number + 1, self.step
-                place.elapsed_s = time.perf_counter() - start
-                self._between_steps(batch.index)
+                losses += steps.read_losses()
+                self.state = replace(
+                    self.state,
+                    weights=steps.unread,
+                    learning_rate=options.optimizer.learning_rate,
+                    average=steps.average,
+                    batch=number + 1,
+                    step=steps.step,
+                    elapsed_s=time.perf_counter() - start,
+                )
+                if self.checkpointer is not None and self.checkpointer.is_due(steps.step):
+                    self._save(batch.index)
                 if self.callback is not None:
-                    self.callback.step(self.step, losses[-1], unread)
+                    self.callback.step(steps.step, losses[-1], unread)
                 unread = 0
-        self.try_weights(self.step - 1, batches[-1])
+        steps.try_weights(steps.step - 1, batches[-1])
         seconds = time.perf_counter() - start
         return {
-            "epoch": place.epoch + 1,
-            "step": self.step,
+            "epoch": begun.epoch + 1,
+            "step": steps.step,
             "loss": float(np.average(losses, weights=[len(index) for index in batches])),
-            "learning_rate": self.options.optimizer.learning_rate,
+            "learning_rate": options.optimizer.learning_rate,
             "seconds": seconds,
             "sequences_per_second": sum(map(len, batches)) / seconds,
         }
 
-    def _between_steps(self, index: np.ndarray) -> None:
-        if self.keeper is not None:
-            self.keeper.note(self._unread)
-            if self.keeper.is_due():
-                self._save(index)
+    def _end_epoch(self, record: dict[str, float]) -> None:
+        """Validate, choose, tell and save."""
+        model, state, average = self.model, self.state, self.state.average
+        if average is not None:
+            average.weights.put(model)
+        if self.validation is not None:
+            record |= self.validate(self.validation)
+        score = self._score(record)
+        improved = score > state.best_score
+        best_epoch = state.epoch if improved else state.history.best_epoch
+        self._tell_schedule(record)
+        self.state = replace(
+            state,
+            schedule=memory_of(self.options.schedule),
+            epoch=state.epoch + 1,
+            batch=0,
+            elapsed_s=0.0,
+            losses=[],
+            history=History([*state.history.epochs, record], best_epoch),
+            best=Weights.of(model) if improved else state.best,
+            best_score=score if improved else state.best_score,
+        )
+        if self.callback is not None:
+            self.callback.epoch(record, improved)
+        state.weights.put(model, self.options.optimizer)
+        self._save()
 
     def validate(self, data: SequenceData) -> dict[str, float]:
         """The objective's loss and scores on held-out data; strands are averaged if both were trained on."""
@@ -123,75 +203,17 @@ class Trainer(Steps):
             data.codes,
             both_strands=self.options.augmentation.reverse_complement,
             ambiguous=self.options.ambiguous,
-            threads=self.threads,
+            threads=self.steps.threads,
         ).astype(np.float64)
-        loss = self.objective.validation_loss(outputs, data.targets, **data.extras)
+        loss = self.options.objective.validation_loss(outputs, data.targets, **data.extras)
         if not np.isfinite(loss):
-            self._diverged(self.step - 1, "the validation loss")
-        scores = self.objective.scores(outputs, data.targets, **data.extras)
+            self.steps.diverged(self.steps.step - 1, "the validation loss")
+        scores = self.options.objective.scores(outputs, data.targets, **data.extras)
         return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
-
-    def run(self) -> History:
-        """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
-        try:
-            # every loss is looked at here; NumPy's warnings would only say the same without step and layer
-            with np.errstate(all="ignore"), self.model.backend.computing(), self.threads:
-                self._run()
-            if self.keeper is not None:
-                self.keeper.finish()
-        finally:
-            self.options.optimizer.learning_rate = self.peak_rate
-            if self.keeper is not None:
-                self.keeper.close()
-        return self.standing.history
-
-    def _run(self) -> None:
-        standing, optimizer, model = self.standing, self.options.optimizer, self.model
-        try:
-            first, epochs, seed = standing.place.epoch, self.options.epochs, self.options.seed
-            rest = range(first, 0 if self._out_of_patience() else epochs)
-            views = ahead(lambda epoch: self.data.for_epoch(epoch, seed), rest, min(self.options.prefetch, 1))
-            with closing(views):
-                self._run_epochs(views)
-        except KeyboardInterrupt:
-            # it may have come in the midst of an update
-            standing.history.interrupted = True
-            self._good.restore(model, optimizer)
-            self._save()
-        if standing.best is not None:
-            standing.best.put(model)
-
-    def _run_epochs(self, views: Iterator[SequenceData]) -> None:
-        standing, optimizer, model = self.standing, self.options.optimizer, self.model
-        for examples in views:
-            record = self.run_epoch(examples)
-            live = Snapshot(model, optimizer)
-            if self.average is not None:
-                self.average.put(model)
-            if self.validation is not None:
-                record |= self.validate(self.validation)
-            score = self._score(record)
-            improved = score > standing.best_score
-            standing.history.epochs.append(
-                record
-            )  # first, since Ctrl-C may come before the best one is noted
-            if improved:
-                standing.best, standing.best_score = Weights(model), score
-                standing.history.best_epoch = standing.place.epoch
-            if self.callback is not None:
-                self.callback.epoch(record, improved)
-            live.restore(model, optimizer)
-            self._tell_schedule(record)
-            standing.next_epoch()
-            if self.keeper is not None:
-                self.keeper.note(live)
-                self._save()
-            if self._out_of_patience():
-                break
 
     def _score(self, record: dict[str, float]) -> float:
         """Higher is better: the objective's score, the loss where it is undefined; else the newest epoch."""
-        best = f"validation_{self.objective.best}"
+        best = f"validation_{self.options.objective.best}"
         if best in record:
             return record[best]
         return -record["validation_loss"] if "validation_loss" in record else record["epoch"]
@@ -204,7 +226,7 @@ class Trainer(Steps):
             schedule.report(self._score(record) if schedule.maximise else loss)
 
     def _out_of_patience(self) -> bool:
-        patience, history = self.options.patience, self.standing.history
+        patience, history = self.options.patience, self.state.history
         if patience is None or history.best_epoch is None:
             return False
         return len(history.epochs) - 1 - history.best_epoch >= patience

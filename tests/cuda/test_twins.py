@@ -11,14 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Array, Backend
-from genoml.nn.layer_norm import standardize_vjp
-from genoml.nn.softmax import softmax, softmax_gradient
-from genoml.ops._dispatch import Operation
+from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update
-from genoml.ops.conv1d import output_length
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, output_length
+from genoml.ops.dispatch import Operation
+from genoml.ops.normalise import rectified_vjp, standardize_vjp
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
-from genoml.ops.rectify import rectified_vjp
 from genoml.ops.threefry import random_uniform
 from support.operations import LAYOUTS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genoml.genome import Interval, Intervals, concat, whole_chromosomes
-from genoml.genome.intervals import row_blocks
+from genoml.genome.gather import row_blocks
 
 PEAKS = Intervals(
     ["chr2", "chr1", "chr10", "chr1"], [5, 7, 0, 7], [9, 30, 4, 20], ["+", "-", ".", "+"], name=list("abcd")

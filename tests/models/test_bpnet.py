@@ -12,6 +12,7 @@ from genoml.losses import multinomial_profile_loss
 from genoml.models import build_model, join_profile, split_profile
 from genoml.models.bpnet import bpnet_windows
 from genoml.models.windows import shortest_bp
+from genoml.nn.base import Pass
 from genoml.optim import Adam
 from support.models import SMALL, small_input, small_model
 
@@ -64,7 +65,7 @@ def test_training_on_profiles_lowers_the_loss() -> None:
     rng, optimizer, losses = np.random.default_rng(0), Adam(0.01), []
     counts = rng.poisson(1.0 + 6.0 * x[:, :2, 8:15]).astype(np.float64)
     for _ in range(40):
-        y, pullback = model.vjp(x, training=True, step=0)
+        y, pullback = model.vjp(x, Pass(training=True, step=0))
         profile, log_counts = split_profile(y, 2)
         loss, (grad_profile, grad_counts) = multinomial_profile_loss(profile, log_counts, counts)
         _, grads = pullback(join_profile(grad_profile, grad_counts), need_x=False)

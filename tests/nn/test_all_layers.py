@@ -55,6 +55,11 @@ def test_inputs_stay_unchanged_and_nothing_is_read_on_the_host(case: LayerCase, 
 
 
 @CASES
+def test_a_gradient_asked_for_alone_is_the_same(case: LayerCase, backend: Backend) -> None:
+    testing.check_needs(case, backend, dtype_of(backend))
+
+
+@CASES
 def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> None:
     testing.check_edges(case, backend, dtype_of(backend))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ POSITION = pytest.mark.parametrize("position", POSITIONS, ids=str)
 class WithMask(nn.SelfAttention):
     """SelfAttention under one fixed mask, for the checks that know no masks."""
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None, mask: Any = None) -> Any:
-        return super().vjp(x, training=training, step=step, mask=REAL[: x.shape[0], : x.shape[1]])
+    def vjp(self, x: Any, run: nn.Pass = nn.EVALUATION) -> Any:
+        return super().vjp(x, replace(run, mask=REAL[: x.shape[0], : x.shape[1]]))
 
 
 def build(backend: Backend, kind: type[nn.SelfAttention] = nn.SelfAttention, **options: Any) -> Any:
@@ -182,7 +183,7 @@ def test_nothing_is_read_on_the_host_with_a_mask_and_in_blocks(
     grad = backend.asarray(np.ones((4, 5, 6)), layer.dtype)
     layer.params  # noqa: B018 - drawn on the host, once
     with no_host_read(backend):
-        _, pullback = layer.vjp(x, training=True, step=0, mask=mask)
+        _, pullback = layer.vjp(x, nn.Pass(training=True, step=0, mask=mask))
         pullback(grad)
         layer.attention(x, mask=mask)
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from genoml.backend import use_backend
 from genoml.models import build_model
-from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.conv1d_max import conv1d_max
+from genoml.ops.conv1d import conv1d_max, conv1d_vjp
 from genoml.train import FitOptions, fit
 from genoml_numpy import NumpyBackend, compiled
 from genoml_numpy.compiled import bases

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.ops.conv1d import conv1d_vjp, output_length
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
+from genoml.nn.fused import fused_vjp
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, output_length, spread_to_positions
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -136,6 +136,7 @@ def test_a_filter_that_is_silent_everywhere_gets_no_gradient() -> None:
 
 
 def test_only_the_plain_layers_are_joined() -> None:
-    assert nn.Conv1D(4, 2, 3).has_quick_maximum
-    assert not nn.Conv1D(64, 2, 3).has_quick_maximum
-    assert not nn.Conv1D(4, 2, 3, activation="tanh").has_quick_maximum
+    pool = nn.GlobalMaxPool1D()
+    assert fused_vjp([nn.Conv1D(4, 2, 3), pool]) is not None
+    assert fused_vjp([nn.Conv1D(64, 2, 3), pool]) is None
+    assert fused_vjp([nn.Conv1D(4, 2, 3, activation="tanh"), pool]) is None

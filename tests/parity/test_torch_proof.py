@@ -8,11 +8,11 @@ from genoml import nn
 from genoml.testing import LayerCase
 from genoml.testing.layers import LAYERS
 from proof.entry import Entry, Section
-from proof.limits import failures
 from proof.losses import loss_entry
 from proof.measure import NUMPY_COLUMNS, measure
 from proof.networks import layer_entry, network_entry
 from proof.optimisers import limit_entry, optimiser_entry, schedule_entry
+from proof.tolerances import failures
 from support.losses import LOSSES
 from support.optimizers import OPTIMIZERS
 

@@ -35,7 +35,7 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
         for kind in sorted(tree(case.make()) - set(COUNTERPARTS), key=lambda kind: kind.__name__):
             return f"none in PyTorch: {WITHOUT_COUNTERPART.get(kind, kind.__name__)}", NONE
         layer, x = case.build(get_backend("numpy"), "float64"), case.input()
-        shape = layer.vjp(x, training=False)[0].shape
+        shape = layer.vjp(x)[0].shape
         cotangent = np.random.default_rng(4).standard_normal(shape)
         ours = forward_backward(layer, x, cotangent, training=case.training) | dict(layer.state)
         if torch_run is None:

@@ -12,7 +12,7 @@ import pytest
 from genoml.io import Motif, read_fasta, read_meme
 from genoml.sequence import PWM, MotifScanner, base_codes
 from genoml.sequence.scan import window_scores
-from genoml.sequence.scan_bank import turned
+from genoml.sequence.scan_bank import reverse_table
 from genoml.sequence.score_distribution import ScoreDistribution
 
 DATA = Path(__file__).parents[1] / "data" / "motifs"
@@ -57,7 +57,7 @@ def fimo_by_hand(motifs: list[Motif], sequences: dict[str, str]) -> dict[Place, 
         for name, letters in sequences.items():
             codes = base_codes([letters])[0].astype(np.intp)
             for strand in "+-":
-                scores = window_scores(table if strand == "+" else turned(table), codes)
+                scores = window_scores(table if strand == "+" else reverse_table(table), codes)
                 places = np.flatnonzero(scores > np.float32(limit_bin * 0.1))
                 p = distribution.p_value(np.trunc(scores[places] / 0.1))
                 found |= {

@@ -112,7 +112,7 @@ def test_one_long_sequence_and_many_keep_their_klets(rows, k):
 
 
 def test_long_klets_of_many_letters_are_told_apart(monkeypatch):
-    monkeypatch.setattr(shuffle_module, "_GREATEST", 50)
+    monkeypatch.setattr(shuffle_module, "_LARGEST_NUMBER", 50)
     monkeypatch.setattr(shuffle_module, "_TABLE", 20)
     codes = np.tile(np.random.default_rng(3).integers(0, 15, size=(30, 40)).astype(np.uint8), 5)
     for k in (3, 7):

@@ -15,7 +15,7 @@ from genoml.backend import Array, Backend
 from genoml.checkpoint import CheckpointError, host_weights, newest_generation
 from genoml.data import BalancedSampler, SequenceData, ShuffledNegatives, split_random
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, MotifLayer, Sequential
-from genoml.nn.base import Pullback
+from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
 from genoml.nn.motif_penalty import information_penalty
 from genoml.optim import SGD, Adagrad, AdamW, RMSprop
 from genoml.schedules import ReduceOnPlateau, one_cycle
@@ -240,13 +240,13 @@ def test_a_save_reads_the_device_once(tmp_path: Path) -> None:
 
     trainer = Trainer(network(Counting()), REST, None, options(average_decay=0.9))
     trainer.keep(Checkpoints(tmp_path), resume=False)
-    assert trainer.keeper is not None
-    trainer.run_step(trainer.batch(0, np.arange(16)))
+    assert trainer.checkpointer is not None
+    trainer.steps.run(trainer.steps.batch(0, np.arange(16)))
     reads.clear()
-    assert trainer.keeper.save()
+    assert trainer.checkpointer.save(trainer.state)
     assert len(reads) == 1
-    trainer.keeper.finish()
-    trainer.keeper.close()
+    trainer.checkpointer.finish()
+    trainer.checkpointer.close()
 
 
 # ------------------------------------------------------------ what goes wrong
@@ -259,10 +259,10 @@ class Failing(Layer):
         super().__init__()
         self.at, self.fault, self.gradient = at, fault, gradient
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        bad = training and step == self.at
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        bad = run.training and run.step == self.at
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (self.fault(grad) if bad and self.gradient else grad), {}
 
         return (self.fault(x) if bad and not self.gradient else x), pullback

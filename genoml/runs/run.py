@@ -1,0 +1,230 @@
+"""A trained model with all that belongs to it: loaded from its run folder, or saved as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from genoml.backend import Backend
+from genoml.checkpoint import load_weights
+from genoml.config import TrainConfig
+from genoml.data.files import NamedSequences, load_sequences
+from genoml.nn.base import Layer
+from genoml.objectives import BinaryClassification, Objective
+from genoml.runs.folder import WEIGHTS, RunFolder, RunRecord, build_recorded, read_log, read_record
+from genoml.runs.network import NetworkSettings
+from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
+from genoml.train import History
+from genoml.train.fingerprint import versions
+
+#: a file of sequences by its name, sequences as text, or what ``genoml.data.load_sequences`` gives
+Given: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model, and the record of how it came to be; ``load_run`` and ``save_run`` give it.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    model : Layer
+        With its weights, on a backend.
+    record : RunRecord
+        What ``run.json`` holds.
+    """
+
+    path: Path
+    model: Layer
+    record: RunRecord
+
+    @property
+    def settings(self) -> TrainConfig | NetworkSettings:
+        """Those of ``genoml train``; or, of a network that was made by hand, how it reads sequences."""
+        return self.record.settings
+
+    @property
+    def objective(self) -> Objective:
+        """What turns the model's outputs into predictions, calibrated if the run is."""
+        return objective_of(self.record)
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on a sequence is called positive: chosen in validation, or 0.5."""
+        chosen = self.record.held_out.threshold
+        return 0.5 if chosen is None else chosen
+
+    def history(self) -> list[dict[str, float]]:
+        """A record an epoch; errors as ``read_log``."""
+        return read_log(self.path)
+
+    def read(self, sequences: Given) -> NamedSequences:
+        """Sequences with their names, checked as the run reads them.
+
+        Raises
+        ------
+        FormatError, OSError, ValueError
+            See ``genoml.data.load_sequences``.
+        """
+        if isinstance(sequences, NamedSequences):
+            return sequences
+        if isinstance(sequences, str | PathLike):
+            return load_sequences(sequences, self.settings.ambiguous)
+        letters = [str(letters) for letters in sequences]
+        return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
+
+    def predict(self, sequences: Given) -> np.ndarray:
+        """The predictions (n, tasks): probabilities, or values or rates if it was trained for such.
+
+        As ``genoml predict``: of both strands, calibrated, if the run is; shorter sequences padded to the length
+        of the training.
+
+        Parameters
+        ----------
+        sequences : iterable of str, or path
+            DNA or RNA; or the name of a FASTA or FASTQ file, plain or compressed.
+
+        Raises
+        ------
+        FormatError, OSError, ValueError
+            For sequences that cannot be read, or not by this model; the message names file and record.
+        """
+        return score_sequences(self.model, self.record, self.read(sequences))
+
+    def evaluate(self, positives: Given, negatives: Given, *, intervals: bool = False) -> dict[str, Any]:
+        """How well the model tells positives from negatives: what ``genoml evaluate`` prints.
+
+        Parameters
+        ----------
+        positives, negatives : iterable of str, or path
+            As in ``predict``; sequences that the model was not trained on.
+        intervals : bool
+            Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples.
+
+        Returns
+        -------
+        dict
+            See ``genoml.runs.score.score_labels``.
+
+        Raises
+        ------
+        FormatError, OSError, ValueError
+            As ``predict``; and if the model does not give probabilities of one label.
+        """
+        if not isinstance(self.objective, BinaryClassification):
+            raise ValueError(
+                f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
+            )
+        refuse_two_inputs(positives, negatives)
+        scores = [self.predict(given)[:, 0] for given in (positives, negatives)]
+        targets = np.concatenate([np.ones(len(scores[0])), np.zeros(len(scores[1]))])
+        return score_labels(np.concatenate(scores), targets, self.record, intervals=intervals)
+
+
+def load_run(
+    path: str | PathLike[str], backend: str | Backend | None = None, *, model: Layer | None = None
+) -> Run:
+    """The trained model of a run folder, on a backend, with its record.
+
+    Parameters
+    ----------
+    path : path
+        What ``genoml train`` or ``save_run`` made.
+    backend : str, Backend or None
+        Where to; the default backend if None.
+    model : Layer, optional
+        The same network as the one that was saved, whose weights are replaced: for one that could not be
+        described, see ``save_run``.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If a file is missing or damaged, the weights do not fit the model, or there is no model.
+    ValueError
+        If both a model and a backend are given.
+    """
+    if model is not None and backend is not None:
+        raise ValueError("load_run expects backend or model, which has one, got both")
+    path = Path(path)
+    record = read_record(path)
+    if model is None:
+        model = build_recorded(path, record, backend)
+    load_weights(path / WEIGHTS, model)
+    return Run(path, model, record)
+
+
+def save_run(
+    model: Layer,
+    path: str | PathLike[str],
+    *,
+    length_bp: int,
+    objective: Objective | None = None,
+    ambiguous: Literal["zero", "uniform", "iupac", "error"] = "zero",
+    reverse_complement: bool = True,
+    history: History | None = None,
+    data: Mapping[str, Any] | None = None,
+    standalone: bool = True,
+) -> Run:
+    """Write a run folder for a trained network that was made by hand.
+
+    ``load_run`` gives it back, and the commands that read a run (predict, evaluate, report) read it. Weights are
+    numbers, the network a description of its layers: nothing in the folder is code.
+
+    Parameters
+    ----------
+    model : Layer
+        (batch, 4, length) -> (batch, outputs), made of the layers of ``genoml.nn``.
+    path : path
+        Folder to make; it must not exist yet, or be empty.
+    length_bp : int
+        Length of the sequences that it was trained on, to which shorter ones are padded.
+    objective : Objective, optional
+        What it was trained for; binary classification from logits if None.
+    ambiguous : {"zero", "uniform", "iupac", "error"}
+        What it reads for letters such as N and R.
+    reverse_complement : bool
+        Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
+    history : History, optional
+        What ``fit`` returned.
+    data : mapping, optional
+        What shall be remembered of the training data: text and numbers by name.
+    standalone : bool
+        Whether the network is described, so that ``load_run(path)`` can build it. With False any network can be
+        saved, and ``load_run(path, model=...)`` needs the same one.
+
+    Raises
+    ------
+    ValueError
+        If the network cannot be described: a layer is of one's own class, say. The message names it.
+    RunError
+        If the folder exists, or cannot be written.
+    """
+    network = NetworkSettings.of(
+        model,
+        objective,
+        ambiguous=ambiguous,
+        reverse_complement=reverse_complement,
+        standalone=standalone,
+    )
+    record = RunRecord(
+        status="finished",
+        network=network,
+        length_bp=length_bp,
+        data=dict(data or {}),
+        seed=model.seed,
+        backend={"name": model.backend.name, **model.backend.describe()},
+        versions=versions(model.backend),
+    )
+    if history is not None and history.best_epoch is not None:
+        record.best = history.epochs[history.best_epoch]
+        record.best_epoch = int(record.best["epoch"])
+    folder = RunFolder.create(path, record, model)
+    for epoch in [] if history is None else history.epochs:
+        folder.log(epoch)
+    return Run(folder.path, model, record)

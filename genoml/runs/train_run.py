@@ -1,0 +1,301 @@
+"""Training into a run folder: begun, or taken up again; recorded, and ended by a signal without loss."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from genoml.backend import Backend, get_backend, use_backend
+from genoml.checkpoint import newest_generation
+from genoml.config import TrainConfig
+from genoml.data import SequenceData, ShuffledNegatives
+from genoml.models import build_model
+from genoml.nn.base import Layer
+from genoml.runs.assess import assess
+from genoml.runs.folder import EVENTS, RunFolder, RunRecord, build_recorded, read_log
+from genoml.runs.run import Run
+from genoml.train import (
+    Callback,
+    Callbacks,
+    Checkpoints,
+    History,
+    NotFiniteError,
+    TensorBoard,
+    fit,
+    saved_epochs,
+)
+from genoml.train.fingerprint import versions
+
+
+class Progress:
+    """Base of the progress displays; shows nothing, which is ``--quiet``.
+
+    Parameters
+    ----------
+    epochs, examples : int
+        Epochs of the run, and sequences in each.
+    first : int
+        Epochs that are already done, for a run that is taken up again.
+    """
+
+    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
+        self.epochs, self.examples = epochs, examples
+        self.done = self._first = first
+        #: sequences of the current epoch so far
+        self.seen = 0
+        self._start = time.perf_counter()
+
+    def start(self, folder: RunFolder, *, resumed: bool) -> None:
+        """Training begins, or goes on."""
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        """Show the end of a logging interval."""
+        self.seen += examples
+
+    def epoch(self, record: dict[str, Any], improved: bool) -> None:
+        """An epoch has ended, ``improved`` if it is the best so far."""
+        self.done, self.seen = int(record["epoch"]), 0
+
+    def end(self, folder: RunFolder) -> None:
+        """Training has ended; the record says how."""
+
+    def close(self) -> None:
+        """Remove the bar."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since training began."""
+        return time.perf_counter() - self._start
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the last epoch ends, at the pace so far; early stopping may end a run before."""
+        epochs = self.done - self._first + self.seen / self.examples
+        return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
+
+
+class _Recorder:
+    """Writes the log and the best weights, and shows the progress of the epochs after the ``first``."""
+
+    def __init__(self, folder: RunFolder, model: Layer, progress: Progress, first: int) -> None:
+        self.folder, self.model, self.progress, self.first = folder, model, progress, first
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        self.progress.step(step, loss, examples)
+
+    def epoch(self, record: dict[str, float], improved: bool) -> None:
+        self.folder.log(record)
+        if improved:
+            self.folder.save_weights(self.model)
+            self.folder.record.best_epoch, self.folder.record.best = int(record["epoch"]), record
+            self.folder.save_record()
+        if record["epoch"] > self.first:
+            self.progress.epoch(record, improved)
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """What asks a process to end, as batch systems do, ends training as Ctrl-C does, and then the process."""
+    if threading.current_thread() is not threading.main_thread():  # where no signal can be caught
+        yield
+        return
+    received = []
+
+    def stop(number: int, frame: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if received:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def begin_run(
+    out: str | PathLike[str],
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig | None = None,
+    *,
+    backend: str | Backend | None = None,
+    sources: Mapping[str, Any] | None = None,
+    display: type[Progress] = Progress,
+    callback: Callback | None = None,
+    tensorboard: bool = False,
+) -> Run:
+    """Train a network by name into a new run folder, as ``genoml train`` does.
+
+    Ctrl-C, and SIGTERM, end training early and keep the best epoch so far; after SIGTERM the process ends.
+
+    Parameters
+    ----------
+    out : path
+        Folder to make.
+    data, validation : SequenceData
+        What to train on, and what to choose the best epoch by.
+    config : TrainConfig, optional
+        The settings.
+    backend : str, Backend or None
+        Where to train; the default backend if None.
+    sources : mapping, optional
+        Where the data are from, for the record.
+    display : class of Progress
+        Shows how training goes.
+    callback : Callback, optional
+        Told of every logging interval and epoch.
+    tensorboard : bool
+        Whether events for TensorBoard are written into the folder too.
+
+    Raises
+    ------
+    RunError
+        If the folder exists, or cannot be written.
+    ValueError
+        If model and data do not go together, or tensorboardX is asked for and not installed.
+    NotFiniteError, CheckpointError
+        See ``fit``.
+    """
+    backend, config = get_backend(backend), config or TrainConfig()
+    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
+    # other threads would give other bits: the record of the run says how many
+    config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
+    record = RunRecord(
+        config=config,
+        length_bp=data.codes.shape[1],
+        data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
+        seed=config.seed,
+        backend={"name": backend.name, **backend.describe()},
+        versions=versions(backend),
+    )
+    with _events(Path(out), tensorboard) as events, use_backend(backend):
+        model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
+        len(backend.twins)  # loaded before there is a run that Ctrl-C shall leave usable
+        folder = RunFolder.create(out, record, model)
+        told = [one for one in (events, callback) if one is not None]
+        return _train(folder, model, data, validation, display, told, resume=False)
+
+
+def continue_run(
+    folder: RunFolder,
+    data: SequenceData,
+    validation: SequenceData,
+    *,
+    backend: str | Backend | None = None,
+    display: type[Progress] = Progress,
+    callback: Callback | None = None,
+    tensorboard: bool = False,
+) -> Run:
+    """Go on with a run of ``open_run``, from its checkpoint, or from the beginning if it has none yet.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        What ``open_run`` gives.
+    data, validation : SequenceData
+        What it was begun with.
+    **others
+        See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
+    """
+    record = folder.record
+    backend = get_backend(backend or record.backend["name"])
+    with _events(folder.path, tensorboard) as events, use_backend(backend):
+        model = build_recorded(folder.path, record, backend)
+        now = {"backend": backend.name, **backend.describe(), **versions(backend)}
+        began = {"backend": record.backend["name"], **record.backend, **record.versions}
+        record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})
+        record.status = "running"
+        folder.begin_log()
+        folder.save_record()
+        told = [one for one in (events, callback) if one is not None]
+        return _train(folder, model, data, validation, display, told, resume=True)
+
+
+@contextmanager
+def _events(folder: Path, wanted: bool) -> Iterator[TensorBoard | None]:
+    """Events for TensorBoard in a run folder; ValueError if tensorboardX is not installed."""
+    try:
+        events = TensorBoard(folder / EVENTS) if wanted else None
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    with nullcontext() if events is None else closing(events):
+        yield events
+
+
+def _train(
+    folder: RunFolder,
+    model: Layer,
+    data: SequenceData,
+    validation: SequenceData,
+    display: type[Progress],
+    told: list[Callback],
+    *,
+    resume: bool,
+) -> Run:
+    record, config = folder.record, folder.record.training
+    positive = float(data.targets.mean())
+    weights = (0.5 / (1.0 - positive), 0.5 / positive) if config.class_weight == "balanced" else (1.0, 1.0)
+    epoch_size = config.sampler.epoch_size(data.targets)
+    first = saved_epochs(folder.checkpoints)
+    progress = display(config.n_epochs, epoch_size, first=first)
+    progress.start(folder, resumed=resume)
+    with sigterm_as_ctrl_c():
+        try:
+            history = fit(
+                model,
+                data,
+                validation=validation,
+                options=config.fit_options(epoch_size, weights),
+                callback=Callbacks(_Recorder(folder, model, progress, first), *told),
+                checkpoints=Checkpoints(
+                    folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes
+                ),
+                resume=resume,
+            )
+        except NotFiniteError:
+            if record.best_epoch is None:
+                folder.save_weights(model)
+            record.status = "diverged"
+            folder.save_record()
+            progress.end(folder)
+            raise
+        except BaseException:
+            # nothing to keep, and the way is free for another try
+            if not resume and record.best_epoch is None and newest_generation(folder.checkpoints) is None:
+                folder.discard()
+            raise
+        finally:
+            progress.close()
+        _finish(folder, model, history, data, validation)
+        progress.end(folder)
+    return Run(folder.path, model, record)
+
+
+def _finish(
+    folder: RunFolder, model: Layer, history: History, data: SequenceData, validation: SequenceData
+) -> None:
+    # again, since Ctrl-C may have come between the files of an epoch
+    record = folder.record
+    for epoch in history.epochs[len(read_log(folder.path)) :]:
+        folder.log(epoch)
+    folder.save_weights(model)
+    if history.best_epoch is not None:
+        record.best = history.epochs[history.best_epoch]
+        record.best_epoch = int(record.best["epoch"])
+    record.status = "interrupted" if history.interrupted else "finished"
+    folder.save_record()
+    record.held_out = assess(model, data, validation, record.training)
+    folder.save_record()
+    if not history.interrupted:
+        folder.discard_checkpoints()
