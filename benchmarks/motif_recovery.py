@@ -1,4 +1,4 @@
-"""Does a trained MotifLayer hold the motif? Planted motifs, CTCF and SRF; the tables of docs/motifs.md.
+"""Does a trained MotifLayer hold the motif? Planted motifs, CTCF and SRF; the tables of docs/motif_layer.md.
 
     python benchmarks/motif_recovery.py [--seeds 10] [--data FOLDER]
 

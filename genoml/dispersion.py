@@ -31,7 +31,7 @@ class DispersionFit:
     log_rate : float or None
         The intercept: mean = exp(log_rate + offset). None where the means were given.
     loss, poisson_loss : float
-        Mean negative log-likelihood of a count, under this fit and under the Poisson fitted alike.
+        Mean negative log-likelihood of a count, for this fit and for a Poisson fitted in the same way.
     """
 
     dispersion: float
@@ -165,7 +165,7 @@ def estimate_dispersion(counts: Any, means: Any = None, *, offset: Any = None) -
     Parameters
     ----------
     counts : array or list
-        Counts >= 0 of any shape, all of one dispersion. For one dispersion a task, call it once a task.
+        Counts >= 0 of any shape, with one common dispersion. For a dispersion per task, call it once per task.
     means : array or number, optional
         The counts' means, for example a model's predictions.
     offset : array, optional
@@ -205,14 +205,14 @@ class CountDiagnosis:
     examples, zeros : int
         Counts, and how many of them are 0.
     poisson_zeros, negative_binomial_zeros : float
-        How many zeros the two models expect.
+        Numbers of zeros expected by the two models.
     chi_square_per_df : float
         Pearson's sum (y - m)^2 / m, by degrees of freedom: 1 for a Poisson.
     fit : DispersionFit
     table : tuple of MeanVariance
         Groups of counts, by rising mean.
     verdict : str
-        Which loss to take, and why.
+        Which loss to use, and why.
     """
 
     examples: int
@@ -276,7 +276,7 @@ def diagnose_counts(counts: Any, means: Any = None, *, offset: Any = None, bins:
     counts, means, offset
         As in ``estimate_dispersion``.
     bins : int
-        Groups of the mean-variance table, at most; one where all means are equal.
+        The most groups of the mean-variance table; one if all means are equal.
 
     Returns
     -------

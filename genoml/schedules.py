@@ -93,15 +93,14 @@ def cosine_factor(step: int, *, total: int, end: float) -> float:
 def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> Schedule:
     """Warm-up: a linear rise from ``start`` to 1 over the first ``steps``, then another schedule from its step 0.
 
-    Step k of the rise has the factor start + (1 - start) (k + 1) / (steps + 1), so that the first step
-    moves too.
+    Step k of the rise has the factor start + (1 - start) (k + 1) / (steps + 1), so that the first step is not zero.
 
     Parameters
     ----------
     steps : int
         Length of the rise.
     then : Schedule, optional
-        What follows; constant if None.
+        The schedule after the rise; constant if None.
     start : float
         See above; from 0 to 1.
 
@@ -131,20 +130,20 @@ class ReduceOnPlateau:
 
     The factor begins at 1. When the score has not been below best - threshold |best| for more than
     ``patience`` reports in a row, the factor is multiplied by ``factor``, and the next ``cooldown`` reports
-    are not counted. As a schedule it gives the present factor, whatever the step.
+    are not counted. As a schedule it gives the current factor at any step.
 
     Parameters
     ----------
     factor : float
-        What the rate is multiplied by, between 0 and 1.
+        Factor of each reduction, between 0 and 1.
     patience : int
-        Reports without an improvement that are borne.
+        Reports without an improvement before a reduction.
     threshold : float
         The smallest relative improvement that counts.
     cooldown : int
         Reports after a reduction that are not counted.
     least : float
-        The factor goes no lower.
+        Lower limit of the factor.
     maximise : bool
         Whether higher scores are better, as with AUROC.
 

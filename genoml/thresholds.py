@@ -22,12 +22,11 @@ def choose_threshold(
     """Choose the best threshold t for these data; a prediction >= t is called positive.
 
     - ``"f1"``, ``"mcc"``: the greatest F1, or Matthews correlation;
-    - ``"precision"``: the greatest recall among thresholds whose precision is ``at_least`` that;
-    - ``"recall"``: the greatest precision among thresholds whose recall is ``at_least`` that.
+    - ``"precision"``: the greatest recall among thresholds whose precision is at least ``at_least``;
+    - ``"recall"``: the greatest precision among thresholds whose recall is at least ``at_least``.
 
-    All distinct scores are tried, equal ones being called alike; of equally good thresholds the highest is
-    taken. What is returned lies half-way between that score and the next lower one, which calls the same
-    examples and does not depend on the last digits of either.
+    All distinct scores are tried; of equally good thresholds the highest is taken. The result is half-way between that
+    score and the next lower one, which calls the same examples and does not depend on the last digits of either.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ def choose_threshold(
     ------
     ValueError
         If the shapes differ or are not those above, a prediction is NaN, a target is neither 0 nor 1, a class
-        is absent, an option is not as above, or no threshold has the precision asked for.
+        is absent, an option is not as above, or no threshold has the required precision.
     """
     if criterion not in ("f1", "mcc", "precision", "recall"):
         raise ValueError(

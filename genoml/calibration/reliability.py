@@ -30,7 +30,7 @@ class ReliabilityCurve:
     low, high : (B,) float64
         Wilson's score interval of ``observed``.
     edges : (bins + 1,) float64
-        Where the bins begin and end, those that hold nothing included.
+        Edges of all bins, including empty ones.
     """
 
     mean_prediction: Floats
@@ -65,9 +65,8 @@ def reliability_curve(
     bins : int
         Number of bins.
     strategy : {"uniform", "quantile"}
-        Bins of one width, or of one number of examples; equal probabilities always share a bin, so with
-        many of them there are fewer quantile bins. For a rare class, whose probabilities lie near 0, quantile
-        bins show more.
+        Bins of equal width, or with equal numbers of examples; equal probabilities always share a bin, so that there
+        may be fewer quantile bins. For a rare class, with probabilities near 0, quantile bins show more.
     level : float
         Of the intervals.
 
@@ -99,8 +98,8 @@ def reliability_curve(
 def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
     """Brier score: the mean squared error of the probabilities, mean (p - y)^2; 0 at best.
 
-    To say the share of positives s for every example scores s (1 - s): 0.0099 at 1 %. Compare a score with
-    that number, not with 0.25.
+    Predicting the share of positives s for every example scores s (1 - s): 0.0099 at 1 %. Compare a score with that,
+    not with 0.25.
 
     Shapes
     ------
@@ -129,13 +128,13 @@ class BrierDecomposition:
     score : float
         Brier's score.
     reliability : float
-        sum_b n_b (mean prediction_b - observed_b)^2 / N: what calibration would save; 0 at best.
+        sum_b n_b (mean prediction_b - observed_b)^2 / N: the loss that calibration would remove; 0 at best.
     resolution : float
-        sum_b n_b (observed_b - s)^2 / N, s the share of positives: how well the bins tell the classes apart.
+        sum_b n_b (observed_b - s)^2 / N, s the share of positives: how well the bins separate the classes.
     uncertainty : float
-        s (1 - s): what s itself would score.
+        s (1 - s): the score of predicting s always.
     within_bins : float
-        What the other three leave, because probabilities differ within a bin; 0 for bins of one value each.
+        The remainder, because probabilities differ within a bin; 0 for bins of one value each.
     """
 
     score: float
@@ -198,8 +197,8 @@ def expected_calibration_error(
 
         ECE = sum_b (n_b / N) |observed_b - mean prediction_b|
 
-    It depends on the bins, and noise alone makes it positive; Brier's score does not. For several classes give
-    the probability of the most likely class, and whether it was the right one.
+    It depends on the bins, and is positive by noise alone; the Brier score does not depend on bins. For several classes
+    give the probability of the most likely class, and whether it was right.
 
     Shapes
     ------

@@ -31,7 +31,7 @@ class Calibration:
     slope : float
         1 / temperature, above 0: below 1, the model was too sure. The order of the predictions stays.
     offset : float
-        What is added to the log-odds.
+        Number added to the log-odds.
     """
 
     slope: float = 1.0
@@ -123,8 +123,8 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> Calibration:
     Returns
     -------
     Calibration
-        With offset 0. T lies between 0.01 and 100, at an end where the data have no minimum between: held-out
-        examples without an error call for T = 0, logits that say nothing for T = infinity.
+        With offset 0. T is between 0.01 and 100, and at an end if there is no minimum between: held-out examples
+        without an error have their minimum at T = 0, uninformative logits at T = infinity.
 
     Raises
     ------
@@ -150,8 +150,8 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> Calibration:
 def fit_platt(logits: ArrayLike, targets: ArrayLike) -> Calibration:
     """Platt scaling: the slope and offset with the smallest cross-entropy on held-out data.
 
-    The labels are drawn towards one another, t_1 = (N_1 + 1) / (N_1 + 2) and t_0 = 1 / (N_0 + 2), which keeps
-    the fit finite for examples without an error and for very few. Newton's method with backtracking.
+    The labels are smoothed, t_1 = (N_1 + 1) / (N_1 + 2) and t_0 = 1 / (N_0 + 2), so that the fit is finite even without
+    errors and for few examples. Newton's method with backtracking.
 
     Parameters
     ----------
@@ -165,8 +165,8 @@ def fit_platt(logits: ArrayLike, targets: ArrayLike) -> Calibration:
     Returns
     -------
     Calibration
-        Its slope is at least 1e-6, with the offset that is best then: a model whose order is worse than
-        chance is not turned round.
+        Its slope is at least 1e-6, with the best offset for it: a model whose order is worse than chance is not
+        reversed.
 
     Raises
     ------

@@ -118,8 +118,8 @@ def _unreadable(path: Path, why: object) -> CheckpointError:
 def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """Content of a safetensors file; the same arrays give the same bytes.
 
-    The library orders the arrays, the widest kinds first, then by name; of ``metadata`` it would write more
-    than one entry in any order.
+    The library orders the arrays, the widest dtypes first, then by name; ``metadata`` should have one entry, since the
+    library writes several in any order.
     """
     kept = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     # None if empty: without arrays and metadata the library would write broken JSON

@@ -62,8 +62,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; a user's error prints one line on standard error and exits with code 2.
 
-    Those are the errors that say what is wrong with input, files or machine. Any other error is a fault of
-    ours, and shows its traceback.
+    Such errors say what is wrong with the input, the files or the machine. Any other error is a fault of genoml and
+    shows its traceback.
     """
     warnings.showwarning = _show_warning
     try:

@@ -48,20 +48,20 @@ def coverage(
     Parameters
     ----------
     path : str, os.PathLike, or a sequence of them
-        One file, or one a task.
+        One file, or one for each task.
     intervals : Intervals
         Such as the windows of a data set. The length of each is a multiple of ``bins``.
     bins : int
         Bins in an interval.
     statistic : {"mean", "sum", "max"}
-        Of the bases of a bin.
+        Statistic over the bases of a bin.
     missing : float
-        What a base without a value counts as, and one beyond an end of its chromosome. NaN: it is left out,
-        and a bin without any value is NaN, a missing label.
+        Value of a base that the file has no value for, or that is beyond an end of its chromosome. NaN: such bases are
+        ignored, and a bin without any value is NaN, a missing label.
     sizes : mapping of str to int, optional
-        Length of each chromosome, such as ``store.sizes``; those that the file has otherwise are refused.
+        Length of each chromosome, such as ``store.sizes``; it is an error if the file's differ.
     allow_absent : bool
-        Take a chromosome that the file does not have for one without any value, rather than for an error.
+        Treat a chromosome that the file does not have as one without values, instead of raising an error.
 
     Returns
     -------

@@ -87,7 +87,7 @@ def genome_data(
     Parameters
     ----------
     genome : GenomeStore, str or os.PathLike
-        A store, open or not, or FASTA, whose store is made beside it once (``GENOME.store``).
+        A store, open or not, or FASTA, whose store is made once, next to it (``GENOME.store``).
     peaks : Intervals, str or os.PathLike
         The positives, or all regions of a regression; a path is read as BED, or narrowPeak if it has 10
         columns. Windows are centred on the summit where there is one, else on the middle, and lie on
@@ -97,7 +97,7 @@ def genome_data(
     negatives : Intervals, path, {"shuffle", "gc"} or None
         Regions, centred likewise; ``"shuffle"``: exact dinucleotide shuffles of the positives, drawn anew in
         every epoch and made with each batch; ``"gc"``: windows of the peaks' chromosomes with their GC
-        content that overlap neither peak nor window nor ``avoid``. None: all windows are examples alike.
+        content that overlap neither peak nor window nor ``avoid``. None: no negatives.
     ratio : int
         Negatives for each positive, if they are drawn.
     targets : optional
@@ -106,14 +106,14 @@ def genome_data(
         coverage("x.bw", windows)``. NaN stands for a missing label, and becomes 0 in the extra ``mask``.
         None: 1 for peaks and 0 for negatives.
     edges : {"error", "drop", "pad"}
-        What becomes of a window that reaches past an end of its chromosome: an error, left out (a warning
-        says how many), or padded with positions that hold no base.
+        How to treat a window that reaches past an end of its chromosome: raise an error, leave it out (a warning
+        gives the number), or pad it with positions without a base.
     avoid : Intervals or path, optional
-        What no negative that is drawn may touch, such as a blacklist.
+        Regions that drawn negatives must not overlap, such as a blacklist.
     max_ambiguous : float
         Greatest share of N in a negative that is drawn.
     seed : int
-        Of the draws; the same arguments with the same seed give the same data.
+        Seed of the draws; the same arguments with the same seed give the same data.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def genome_data(
     Raises
     ------
     FormatError, OSError
-        For a file that cannot be read as what it should be.
+        For a file that cannot be read in its format.
     ValueError
         For a chromosome that the genome lacks, a window past an edge, targets that do not fit, no peaks, or too few
         windows of the peaks' GC content.

@@ -29,9 +29,9 @@ class Sampler:
         targets : (n, tasks) array
             Of the training data.
         batch_size : int
-            At most so many examples a batch.
+            The most examples of a batch.
         seed, epoch : int
-            What fixes the draw.
+            Keys of the draw.
 
         Raises
         ------
@@ -50,9 +50,9 @@ class BalancedSampler(Sampler):
     """Batches with equally many examples of each class.
 
     An epoch draws as many examples as there are (rounded up to equal numbers), so its length is that of
-    uniform sampling. Each class is gone through in random order, all of it before any of it comes again, from
-    one epoch to the next too: at the end of every epoch the examples of a class have been seen equally often, or
-    some once more. At 1:99 an epoch sees each positive about 50 times, and half of the negatives once.
+    uniform sampling. The examples of each class are drawn in random order, and none again before all have been, also
+    across epochs: after every epoch the examples of a class have been seen equally often, up to one. At 1:99 an epoch
+    sees each positive about 50 times, and half of the negatives once.
 
     Classes are 0 and 1 of one target, or the columns of one-hot targets.
     """

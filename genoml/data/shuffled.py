@@ -18,17 +18,16 @@ from genoml.sequence.shuffle import shuffle_each
 class ShuffledCodes(LazyCodes):
     """Sequences and exact dinucleotide shuffles of them, made on demand.
 
-    A shuffle depends on the key, on which sequence it is of and on its number, and on nothing else: batches
-    can be made in any order.
+    A shuffle depends only on the key, the sequence and its number: batches can be made in any order.
 
     Parameters
     ----------
     origins : Codes
         The sequences.
     rows, numbers : (n,) int64
-        The sequence that each row is made of, and which: 0 for itself, 1 and more for its shuffles.
+        The sequence of each row, and its number: 0 for the sequence itself, 1 and more for its shuffles.
     key : int
-        What all shuffles are drawn by.
+        Key of all shuffles.
     """
 
     def __init__(self, origins: Codes, rows: np.ndarray, numbers: np.ndarray, key: int) -> None:
@@ -60,13 +59,13 @@ class ShuffledCodes(LazyCodes):
 class ShuffledNegatives(SequenceData):
     """Positives, and exact dinucleotide shuffles of them.
 
-    A network can learn a fixed set of shuffles by heart; it cannot learn what changes each epoch. Of sequences
-    that are read from disk, the shuffles of a batch are made with the batch.
+    A network can memorise a fixed set of shuffles, but not one that changes every epoch. For sequences read from disk,
+    the shuffles of a batch are made with the batch.
 
     Attributes
     ----------
     source : ShuffledCodes
-        What each example is, or is a shuffle of.
+        The sequences and their shuffles.
     """
 
     source: ShuffledCodes

@@ -84,7 +84,7 @@ def read_columns(path: Path, columns: Sequence[Column], *, header: Sequence[str]
     path : str or os.PathLike
         Plain or compressed; ``"-"`` is standard input.
     columns : sequence of Column
-        Which, and what they hold.
+        The columns to read, with their kinds.
     header : sequence of str, optional
         Names of the columns, for a file without a header line.
 

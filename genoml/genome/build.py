@@ -16,16 +16,16 @@ from genoml.io.files import Path, Source, write_whole
 def build_store(fasta: Path, path: Path) -> None:
     """Write the base codes of a FASTA file as a genome store.
 
-    Memory stays at a few megabytes whatever the genome's size. Upper and lower case become the same code, so
-    that soft masking is not kept; U becomes T.
+    It takes a few megabytes of memory for a genome of any size. Upper and lower case become the same code, so that soft
+    masking is lost; U becomes T.
 
     Parameters
     ----------
     fasta : str or os.PathLike
         Plain or compressed, as for read_fasta. A file, since its size, time and hash are kept to notice later changes.
     path : str or os.PathLike
-        Appears once it is complete; until then, and if anything fails, what stood there remains. One byte a
-        base, which is mapped into memory and hence cannot be compressed.
+        The store; written atomically, so that on failure an older file stays. One byte per base; it is mapped into
+        memory and so cannot be compressed.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def source_file(fasta: str, store: str) -> SourceFile:
 def unchanged(known: SourceFile, fasta: str) -> bool:
     """Whether a FASTA file is the same as when its store was made.
 
-    By size and time; where only the time differs, as after copying, by the SHA-256 of all its bytes.
+    Size and time are compared; if only the time differs, as after copying, the SHA-256 of the file decides.
     """
     status = os.stat(fasta)
     if status.st_size != known.size:

@@ -21,16 +21,16 @@ def open_genome(
     genome : str or os.PathLike
         A store, or FASTA, plain or compressed.
     store : str or os.PathLike, optional
-        Where the store of a FASTA file lies, or will; ``GENOME.store`` if None.
+        Path of the store of a FASTA file; ``GENOME.store`` if None.
     tell : callable, optional
-        Told when a store is made, and why one that is there does not serve.
+        Called with a message when a store is made, and when an existing one cannot be used.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         If there is no such file.
     FormatError
-        If a store or the FASTA file is damaged, or something else stands in the store's place.
+        If a store or the FASTA file is damaged, or the path of the store is another file.
     ValueError
         For standard input, a store whose own store is named, or a folder that cannot be written to.
     """

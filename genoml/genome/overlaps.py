@@ -24,7 +24,7 @@ def overlap_pairs(a: Intervals, b: Intervals) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If no chromosome name is shared and they would be but for a leading ``chr``.
+        If the chromosome names differ only by a leading ``chr``.
     """
     linear_a, linear_b = _linear(a, b)
     a_start, a_end = linear_a

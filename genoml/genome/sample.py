@@ -57,14 +57,13 @@ def sample_windows(
 ) -> Intervals:
     """Draw windows uniformly from all that lie on the chromosomes and do not overlap ``avoid``.
 
-    Each start that is possible is as likely as any other, and draws do not depend on each other: windows can
-    overlap, or be the same. The possible starts are found beforehand; windows with too many ambiguous bases
-    (N) are drawn anew.
+    All possible starts are equally likely, and draws are independent: windows can overlap, or be equal. Windows with
+    too many ambiguous bases (N) are drawn again.
 
     Parameters
     ----------
     count : int
-        How many.
+        Number of windows.
     length_bp : int or array of int
         Length of all, or (count,) of each, such as ``positives.length_bp``.
     chromosomes : sequence of str, optional

@@ -73,15 +73,14 @@ class GenomeStore:
     def open(cls, path: Path, *, fasta: Path | None = None) -> GenomeStore:
         """Open a store.
 
-        Checked at once, in milliseconds: that it is whole (its size, the marks at both ends, the SHA-256 of
-        its index), and that the FASTA file it was made from, if that is still in its place, has not changed
-        since (size and time; its SHA-256 only if the time alone differs). Damage among the codes is
-        found by :meth:`verify`, which reads them all.
+        Two things are checked, in milliseconds: that the store is complete (its size, the magic numbers at both ends,
+        the SHA-256 of its index), and that its FASTA file, if it still exists, has not changed (size and time; the
+        SHA-256 only if the time differs). :meth:`verify` checks all codes.
 
         Parameters
         ----------
         fasta : str or os.PathLike, optional
-            Where the FASTA file lies now, if it was moved; it must exist.
+            Path of the FASTA file, if it was moved; it must exist.
 
         Raises
         ------
@@ -133,11 +132,11 @@ class GenomeStore:
         intervals : Intervals
             All of one length, or not. Strand ``.`` is read as ``+``.
         edges : {"error", "pad", "drop"}
-            What becomes of an interval that reaches past an end of its chromosome: an error; code 15, whose
-            one-hot row is zero, where there is no base (an interval without any base is an error); or it is
-            left out, and the rows that were kept are returned too.
+            How to treat an interval that reaches past an end of its chromosome: raise an error; write code 15, whose
+            one-hot row is zero, where there is no base (an interval without any base is an error); or leave it out,
+            and return the rows that were kept too.
         one_hot : bool
-            Return (n, length, 4) on the backend in place of codes. The codes cross to its device.
+            Return (n, length, 4) on the backend instead of codes.
         ambiguous, dtype, backend
             As in :func:`~genoml.sequence.one_hot`.
 
@@ -199,7 +198,7 @@ class GenomeStore:
         Raises
         ------
         ValueError
-            If there is none of this name; it tells the nearest.
+            If there is no such chromosome; the message gives the nearest name.
         """
         if name not in self.sizes:
             raise ValueError(f"{self.path} has no chromosome {name!r}{nearest(name, self.names)}")

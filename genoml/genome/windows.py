@@ -25,7 +25,7 @@ def tile(
     length_bp : int
         Length of a window.
     step_bp : int, optional
-        From one start to the next; ``length_bp`` if None (side by side), less slides.
+        Distance from one start to the next; ``length_bp`` if None (side by side). Smaller steps overlap.
     keep_partial : bool
         Also keep the windows that the end of the interval cuts short, as ``bedtools makewindows`` does.
         False: only whole windows, hence none of an interval shorter than one.
@@ -53,7 +53,7 @@ def centre(intervals: Intervals, length_bp: int, *, on: Centre = "midpoint") -> 
         start' = c - floor(length / 2),   c = start + floor((end - start) / 2)  or  start + peak
 
     A window of odd length has base ``c`` in its middle; one of even length as many bases before ``c`` as
-    from it on. It may reach past an edge of the chromosome: fetching says what is done then.
+    from it on. It may reach past an edge of the chromosome; see ``edges`` of :meth:`GenomeStore.fetch`.
 
     Parameters
     ----------

@@ -41,14 +41,14 @@ def read_bed(
     path : str or os.PathLike
         ``"-"`` is standard input.
     columns : int, optional
-        How many of the columns are BED's: 3 to 9, or 12. Those after them are passed over (``bed6+3``, such
-        as broadPeak, is read with ``columns=6``). None: all.
+        Number of BED columns: 3 to 9, or 12. Further columns are ignored (``bed6+3``, such as broadPeak, is read with
+        ``columns=6``). None: all are BED's.
     sizes : mapping of str to int, optional
         Length in bp of each chromosome, such as ``store.sizes``: an unknown chromosome, or an end past its
         end, is an error. Without them no coordinate may be beyond 2^31 - 1.
     zero_length : {"error", "drop"}
-        BED permits ``start == end``, a point between two bases (an insertion). It has no base to fetch or to
-        overlap, so that it is an error, or is left out on demand.
+        BED permits ``start == end``, a point between two bases (an insertion). It has no bases, so that it is an error,
+        or is left out.
 
     Returns
     -------
@@ -131,14 +131,14 @@ def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -
     Parameters
     ----------
     columns : int, optional
-        3 to 9, or 12. Those that the intervals lack are filled: name ``.``, score 0, no thick part, colour 0.
-        None: as many as the intervals have something for.
+        3 to 9, or 12. Missing ones are filled: name ``.``, score 0, no thick part, colour 0. None: as many as the
+        intervals need.
 
     Raises
     ------
     ValueError
-        If a line would not read back: a negative start, a name with a tab, blocks that do not fit ...; a
-        FormatError tells which. What stood under the path then remains.
+        If a line could not be read back: a negative start, a name with a tab, blocks that do not fit ...; a FormatError
+        gives the line. An older file then stays.
     """
     if columns is None:
         present = {*intervals.columns, "strand"} if (intervals.strand != ".").any() else {*intervals.columns}

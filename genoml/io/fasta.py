@@ -24,7 +24,7 @@ class FastaRecord(NamedTuple):
     name : str
         The whole header line, without ``>``.
     sequence : str
-        Its letters as they stand in the file, lines joined.
+        Its letters as in the file, with lines joined.
     """
 
     name: str
@@ -46,8 +46,7 @@ def read_fasta(
     path : str or os.PathLike
         ``"-"`` is standard input, which like a pipe is read as it comes.
     letters : {"nucleotide", "protein", None}
-        What each letter is checked against: A C G T U and the IUPAC codes, in upper or lower case; A to Z
-        and ``*``; or nothing.
+        Accepted letters: A C G T U and the IUPAC codes, in upper or lower case; A to Z and ``*``; or any.
     max_record_bp : int
         A longer record is an error, found before it fills the memory. The default is 2**30 letters (wheat's
         longest chromosome has 0.85 x 10^9), of which reading takes about twice as many bytes.
@@ -55,8 +54,8 @@ def read_fasta(
     Returns
     -------
     iterator of FastaRecord
-        Lazy: one record, or one block of short ones, is held at a time. Blank lines, and blanks at line ends,
-        are passed over.
+        Lazy: one record, or one block of short ones, is in memory at a time. Blank lines, and blanks at line ends, are
+        ignored.
 
     Raises
     ------
@@ -109,7 +108,7 @@ def write_fasta(path: Path, records: Iterable[tuple[str, str]], *, width: int = 
     Parameters
     ----------
     path : str or os.PathLike
-        Replaced in one step once everything is written; if a record is refused it is left as it was.
+        Written atomically: if a record is refused, an older file stays unchanged.
     records : iterable of (name, sequence)
         Such as FastaRecord.
     width : int
@@ -118,7 +117,7 @@ def write_fasta(path: Path, records: Iterable[tuple[str, str]], *, width: int = 
     Raises
     ------
     ValueError
-        For a name or sequence that would not read back: empty, or with a line break; white space or ``>``
+        For a name or sequence that could not be read back: empty, or with a line break; white space or ``>``
         in a sequence.
     """
     if width < 0:

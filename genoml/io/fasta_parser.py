@@ -34,7 +34,7 @@ class FastaParser:
     path : str
         For messages.
     letters : {"nucleotide", "protein", None}
-        What letters are checked against.
+        Accepted letters; None accepts all.
     max_record_bp : int
         Longest record, in letters.
     """

@@ -23,8 +23,8 @@ class FastqBlock(NamedTuple):
 class FastqLines:
     """Parse records that may be wrapped, one a block.
 
-    A sequence goes on until a line that starts with ``+``; then as many quality characters follow as there
-    were letters, so that a line of qualities may start with ``@`` or ``+``.
+    A sequence ends at a line that starts with ``+``; then as many quality characters follow as there are letters, so
+    that a line of qualities may start with ``@`` or ``+``.
 
     Parameters
     ----------

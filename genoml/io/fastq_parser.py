@@ -36,7 +36,7 @@ class FastqParser:
     path : str
         For messages.
     encoding : {"phred33", "phred64", "solexa"}
-        What quality characters are checked against. It may be set while blocks are read.
+        Encoding of the quality characters. It may be set while blocks are read.
     max_record_bp : int
         Longest record, in letters.
     """

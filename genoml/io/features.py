@@ -49,9 +49,9 @@ def write_orfs(path: Path, results: Iterable[OrfsOf], *, format: str = "gff3", p
     Parameters
     ----------
     path : str or os.PathLike
-        Replaced in one step once everything is written.
+        Written atomically.
     results : iterable of OrfsOf
-        One entry a sequence; they are written as they come.
+        One entry per sequence, written in order.
     format : {"gff3", "fasta", "tsv"}
         GFF3: 1-based, inclusive, type ORF, phase 0. FASTA: headers ``>NAME_N NAME:START-END(STRAND) ...``,
         0-based, half-open. TSV: a header line, 0-based, half-open.

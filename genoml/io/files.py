@@ -38,7 +38,7 @@ class Source:
     Parameters
     ----------
     path : str or os.PathLike
-        ``"-"`` is standard input. Of a pipe only as much is read at once as is needed to see what it is.
+        ``"-"`` is standard input. From a pipe only as much is read now as is needed to recognise its content.
 
     Attributes
     ----------
@@ -198,10 +198,10 @@ def _mode_of(path: str) -> int:
 def write_whole(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete.
 
-    The bytes go to a temporary file beside it, which then replaces it in one step; if the block raises, the
-    temporary file is removed and what stood there before remains. A path that ends in ``.gz`` is compressed
-    with gzip, without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst``
-    with zstd and a checksum. A device or pipe is written directly.
+    The bytes go to a temporary file in the same folder, which then replaces the target in one step; if the block
+    raises, the temporary file is removed and an older file stays. A path that ends in ``.gz`` is compressed with gzip,
+    without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst`` with zstd and a
+    checksum. A device or pipe is written directly.
 
     Raises
     ------

@@ -23,10 +23,9 @@ _LETTERED = re.compile(r"([A-Za-z])\s*(?:\[(?P<inside>[^\[\]]*)\]|(?P<bare>[^\[\
 def read_jaspar(path: Path) -> list[Motif]:
     """Read count matrices in JASPAR format (``.jaspar``, ``.pfm``); plain or gzipped.
 
-    A record is a line ``>NAME SYMBOL`` and four rows, A, C, G, T, of one number a position: either
-    ``A  [ 4 19 0 ]`` or the numbers alone. A file of four rows without any header is one motif that is
-    called what the file is called. A matrix with fractions whose columns each sum to 1 holds probabilities,
-    any other counts.
+    A record is a line ``>NAME SYMBOL`` and four rows, A, C, G, T, with one number per position: either
+    ``A  [ 4 19 0 ]`` or only the numbers. A file of four rows without a header is one motif, named after the file. A
+    matrix with fractions whose columns each sum to 1 is one of probabilities, any other one of counts.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def first_illegal(sequence: bytes, letters: Letters | None) -> int | None:
 def all_legal(sequence: bytes, letters: Letters | None) -> bool:
     """Whether every byte is a letter of this kind; fastest for A C G T N.
 
-    For nucleotides three passes of array operations settle the usual case: with letters in upper case and
+    For nucleotides three passes of array operations decide the usual case: with letters in upper case and
     all of them from A to Y, ``43 y + 21 (mod 256)`` puts A G N T C at 0 2 47 49 86 and each of
     E F I J L O P Q X, which are no nucleotides, above 86.
     """

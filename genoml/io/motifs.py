@@ -30,7 +30,7 @@ def read_motifs(path: Path) -> list[Motif]:
     FileNotFoundError, IsADirectoryError
         If there is no such file.
     FormatError
-        If it is of none of the formats, or damaged: see read_meme, read_jaspar and read_transfac.
+        If it has none of the formats, or is damaged: see read_meme, read_jaspar and read_transfac.
     """
     source = Source(path)
     first = source.start.split(b"\n", 1)[0].split()

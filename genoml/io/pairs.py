@@ -36,8 +36,8 @@ def read_pairs(
     Returns
     -------
     iterator of (FastqRecord, FastqRecord)
-        Lazy. The first words of both names are equal, up to a final ``/1`` and ``/2``; where the names say
-        which read they are, so or as Illumina 1.8 does (``1:N:0:ATCACG``), the first is 1 and the second 2.
+        Lazy. The first words of both names are equal, except for a final ``/1`` and ``/2``; if the names give the
+        number of the read, in this way or as in Illumina 1.8 (``1:N:0:ATCACG``), the first is 1 and the second 2.
 
     Raises
     ------

@@ -18,7 +18,7 @@ def read_substitution_matrix(path: Path) -> SubstitutionMatrix:
     """Read a substitution matrix in NCBI's format; plain or gzipped.
 
     Lines that begin with ``#`` are comments. The first other line lists the letters of the columns; each line that
-    follows is a letter and its scores, one a column, in any order of rows. The name is that of the file.
+    follows is a letter and its scores, one per column, in any order of rows. The name is that of the file.
 
     Raises
     ------

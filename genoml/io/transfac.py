@@ -18,8 +18,8 @@ _HEAD_KEYS = ("VV", "XX", "CC")
 def read_transfac(path: Path) -> list[Motif]:
     """Read count matrices in TRANSFAC format, as TRANSFAC and JASPAR write it; plain or gzipped.
 
-    Used are the lines AC (accession), ID (symbol), PO or P0 (the order of the bases) and the numbered rows,
-    whose fifth field, a consensus letter, is passed over; ``//`` ends a record.
+    The lines AC (accession), ID (symbol), PO or P0 (the order of the bases) and the numbered rows are used; the fifth
+    field of a row, a consensus letter, is ignored; ``//`` ends a record.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def half_poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
 def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) -> Terms:
     """-log p and its derivatives; all three arguments broadcast.
 
-    Beyond |log m| = LIMIT the likelihood goes on as its tangent, which it is there up to rounding.
+    Beyond |log m| = LIMIT the likelihood is continued by its tangent, which it equals there up to rounding.
     """
     xp = array_namespace(log_mean)
     z = xp.clip(log_mean, -LIMIT, LIMIT)

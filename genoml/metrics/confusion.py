@@ -27,7 +27,7 @@ def confusion_matrix(predictions: Array, targets: Array, threshold: float = 0.5)
     targets : array
         1 for a positive, 0 for a negative; for several classes, one-hot.
     threshold : float
-        The smallest prediction that is called positive; of no meaning for several classes.
+        The smallest prediction that is called positive; unused for several classes.
 
     Shapes
     ------

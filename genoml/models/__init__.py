@@ -111,7 +111,7 @@ def model_spec(name: str) -> ModelSpec:
     Raises
     ------
     ValueError
-        If there is none; the message lists those that there are.
+        If the name is unknown; the message lists the known ones.
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; models: {', '.join(sorted(MODELS))}")

@@ -37,8 +37,8 @@ def basset(
         flatten (2000), twice: dense 1000, batch norm, ReLU, dropout 0.3
         dense 164
 
-    Convolutions are not padded; pooling keeps a last window that the end cuts off. The dense layer behind the
-    flattening fixes the length.
+    Convolutions are not padded; pooling keeps a shorter last window. The dense layer after the flattening fixes the
+    length.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def basset(
     dense_units : int
         Size of both hidden dense layers.
     dropout : float
-        Behind each of them.
+        Rate after each of them.
 
     Shapes
     ------

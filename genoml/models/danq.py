@@ -43,7 +43,7 @@ def danq(
         flatten (75 x 640 = 48000), dense 925, ReLU, dense 919
 
     46,926,479 parameters as published, with these defaults. The LSTM's steps are the positions of the
-    sequence. The dense layer behind the flattening fixes the length.
+    sequence. The dense layer after the flattening fixes the length.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def danq(
     dense_units : int
         Size of the hidden dense layer.
     dropout : two floats
-        Behind the pooling and behind the LSTM.
+        Rates after the pooling and after the LSTM.
 
     Shapes
     ------

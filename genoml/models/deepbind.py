@@ -30,7 +30,7 @@ def deepbind(
     """Motif detectors, ReLU, pooling over the sequence, and a small dense network.
 
         pad kernel_size - 1 zeros on each side, conv 4 -> 16 x 16, ReLU
-        global max (and beside it the global mean), dropout 0.5
+        global max (and, optionally, global mean), dropout 0.5
         dense 32, ReLU, dense 1
 
     The padding lets a motif hang over either end. Sequences of any length are read.
@@ -42,11 +42,11 @@ def deepbind(
     filters, kernel_size : int
         Number and width of the motif detectors.
     pooling : "max" or "max_and_mean"
-        The maximum finds whether a motif occurs; the mean beside it adds up short ones.
+        The maximum tells whether a motif occurs; the mean adds up short motifs.
     dense_units : int
         Size of the hidden layer.
     dropout : float
-        Of the pooled responses.
+        Rate of the pooled responses.
 
     Shapes
     ------

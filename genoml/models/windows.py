@@ -15,7 +15,7 @@ class Window:
     size, stride : int
         Positions that it spans, dilation included, and the step between two of them.
     partial : bool
-        Whether the sequence's end may cut off the last window (``ceil_mode``).
+        Whether a shorter last window counts (``ceil_mode``).
     """
 
     size: int

@@ -50,8 +50,8 @@ def align(
     matrix : optional
         A name (``"BLOSUM45"``, ``"BLOSUM62"``, ``"BLOSUM80"``, ``"PAM30"``, ``"PAM250"``, ``"NUC.4.4"``, which is also
         ``"EDNAFULL"``); a :class:`SubstitutionMatrix`, such as `genoml.io.read_substitution_matrix` returns;
-        ``(match, mismatch)``, which compares letters as they are, so that N matches only N; a dict from pairs such
-        as ``("A", "C")`` to scores, one order of each pair being enough; or an array (4, 4) in the order A C G T.
+        ``(match, mismatch)``, where only equal letters match, so that N matches only N; a dict from pairs such as
+        ``("A", "C")`` to scores, with each pair in one order at least; or an array (4, 4) in the order A C G T.
         None: ``"NUC.4.4"`` if all letters are nucleotide codes and 90 % of them A C G T U N, ``"BLOSUM62"`` if some
         letter is no nucleotide code. A protein of the letters A C G T N alone needs its matrix named.
     gap_open, gap_extend : float, optional
@@ -59,22 +59,22 @@ def align(
         parasail and Biopython's documentation. BLAST's "existence 11, extension 1" is ``gap_open=12, gap_extend=1``.
         None: 10 and 1 for NUC.4.4; 11 and 1 for BLOSUM62, BLOSUM80 and PAM30; other matrices have no default.
     overhang : {"both", "a", "b"}
-        In semiglobal mode, whose letters may hang over at either end at no cost. ``"b"`` finds all of ``a`` within
+        In semiglobal mode, the sequence whose overhangs at either end cost nothing. ``"b"`` finds all of ``a`` within
         ``b``.
     max_memory_gb : float
-        Refuse, before any of it is taken, to use more memory than this. It grows as ``len(b) sqrt(len(a))`` with the
-        longer of the two as ``b``: 100 kb with 100 kb takes .4 GB, 1 Mb with 1 Mb 24 GB.
+        Memory limit, checked before any is taken. Memory grows as ``len(b) sqrt(len(a))`` with the longer of the two as
+        ``b``: 100 kb with 100 kb takes 0.4 GB, 1 Mb with 1 Mb 24 GB.
 
     Returns
     -------
     Alignment
-        With score, coordinates, aligned strings, CIGAR and identity; ``print`` shows it. Of several best
-        alignments it is one, the same on every run.
+        With score, coordinates, aligned strings, CIGAR and identity; ``print`` shows it. If several are best, it is one
+        of them, the same in every run.
 
     Raises
     ------
     ValueError
-        For a letter that the matrix has not, an unknown mode or matrix, ``gap_extend`` above ``gap_open`` or below
+        For a letter that is not in the matrix, an unknown mode or matrix, ``gap_extend`` above ``gap_open`` or below
         0, numbers with more than three decimals, letters that fit nucleotides and proteins (pass ``matrix``), and
         sequences that need more memory than allowed.
     TypeError
@@ -113,7 +113,7 @@ def check_mode(mode: str, overhang: str) -> None:
     Raises
     ------
     ValueError
-        If the mode is unknown, or ``overhang`` is, or it is given where nothing hangs over.
+        If the mode or ``overhang`` is unknown, or ``overhang`` is given without semiglobal mode.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode expects 'global', 'local' or 'semiglobal', got {mode!r}")

@@ -39,11 +39,11 @@ def align_scores(
     Parameters
     ----------
     queries, targets : sequences of str, bytes or uint8 base codes
-        As many of the one as of the other; they may differ in length.
+        Equal numbers of both; sequences may differ in length.
     mode, matrix, gap_open, gap_extend, overhang
-        As in :func:`align`, queries being ``a``; a matrix that is not named is chosen for all sequences together.
+        As in :func:`align`, with queries as ``a``; without a matrix, one is chosen for all sequences together.
     pairs_at_once : int, optional
-        Pairs of one computation. None: such that an anti-diagonal has 2^16 cells on a CPU and 2^22 on a GPU.
+        Pairs per computation. None: so many that an anti-diagonal has 2^16 cells on a CPU and 2^22 on a GPU.
     backend : str or Backend, optional
         The default one if None.
 

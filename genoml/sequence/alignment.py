@@ -25,8 +25,8 @@ class Alignment:
     mode : str
         ``"global"``, ``"local"`` or ``"semiglobal"``.
     start_a, end_a, start_b, end_b : int
-        The aligned part of each sequence, 0-based, half-open. In global mode it is all of both; overhangs that
-        cost nothing (semiglobal), and what lies outside a local alignment, are left out.
+        The aligned part of each sequence, 0-based, half-open. In global mode it is all of both; free overhangs
+        (semiglobal), and letters outside a local alignment, are left out.
     aligned_a, aligned_b : str
         The aligned parts, with ``-`` for gaps; letters keep their case.
     columns : numpy.ndarray
@@ -105,7 +105,7 @@ class Alignment:
     def format(self, name_a: str = "a", name_b: str = "b", *, width: int = 60) -> str:
         """The alignment as text: a heading, then blocks of ``width`` columns.
 
-        The numbers beside the letters count from 1, as those of BLAST and EMBOSS do.
+        The numbers next to the letters count from 1, as in BLAST and EMBOSS.
         """
         if width < 1:
             raise ValueError(f"width expects 1 or more, got {width}")

@@ -49,8 +49,8 @@ class SharedDraws:
 class KeyedDraws:
     """Draws that depend only on the key of their row.
 
-    Word number t of a row is ``mixed(key + t golden)``, SplitMix64's sequence. Orders take the words from 0 on;
-    each later round of choices those from 2^32 times its number on.
+    Word number t of a row is ``mixed(key + t golden)``, SplitMix64's sequence. Orders use the words from 0 on; each
+    later round of choices uses those from 2^32 times its number on.
     """
 
     def __init__(self, keys: np.ndarray) -> None:

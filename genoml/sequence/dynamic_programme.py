@@ -51,9 +51,9 @@ class Problem(NamedTuple):
     gap_open, gap_extend : int
         Whole numbers with ``0 <= gap_extend <= gap_open``.
     local : bool
-        No alignment scores below 0, and its ends are anywhere.
+        Whether the alignment is local: its score is at least 0, and it may start and end anywhere.
     free_rows, free_columns : bool
-        Whether letters of the row (column) sequence that hang over at either end cost nothing.
+        Whether overhangs of the row (column) sequence at either end cost nothing.
     largest : int
         An upper bound of the absolute value of every number.
     """

@@ -13,24 +13,24 @@ _FEW = 24
 def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | KeyedDraws) -> np.ndarray:
     """Draw a uniformly random Euler path for each row, from its first vertex to its last.
 
-    The edges of a row lead from each vertex to the next; the row itself is one such path. By the BEST theorem a path
-    is given by the edge by which each vertex is left for the last time, such that these edges are a tree that
-    leads to the last vertex, and by any order of the other edges of each vertex.
+    The edges of a row lead from each vertex to the next, so that the row itself is one such path. By the BEST theorem,
+    a path is given by the last edge out of each vertex, where these edges form a tree that leads to the last vertex,
+    and by any order of the other edges of each vertex.
 
     Parameters
     ----------
     vertices : (batch, edges + 1) int64
         Numbers from 0 to ``n_vertices`` - 1.
     n_vertices : int
-        Of each row; some may be absent from it.
+        Number of vertices of each row; some may be absent from it.
     draws : SharedDraws or KeyedDraws
-        Where the random choices come from. With keys, the path of a row depends on its own vertices and key
-        alone, provided that ``n_vertices`` stays the same.
+        Source of the random choices. With keys, the path of a row depends only on its own vertices and key, and on
+        ``n_vertices``.
 
     Returns
     -------
     numpy.ndarray
-        (batch, edges) int64: the edges in their new order, each as its place in the given one.
+        (batch, edges) int64: the edges in their new order, each given by its place in the old order.
 
     References
     ----------

@@ -59,9 +59,9 @@ class GeneticCode:
     id : int
         Number, as in ``/transl_table`` of GenBank.
     names : tuple of str
-        NCBI's names of it, the usual one first.
+        NCBI's names, the usual one first.
     amino_acids : str
-        64 letters, of the codons TTT, TTC, TTA, TTG, TCT ... GGG; ``*`` is a stop.
+        64 letters, for the codons TTT, TTC, TTA, TTG, TCT ... GGG; ``*`` is a stop.
     starts_and_stops : str
         64 marks for them: ``M`` can start a protein, ``*`` can stop it, ``-`` neither.
     """

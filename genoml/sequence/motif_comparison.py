@@ -24,8 +24,8 @@ class MotifComparison(NamedTuple):
     Attributes
     ----------
     p_value : numpy.ndarray
-        Probability that a target of this width, its columns drawn from all targets', scores as much on one
-        of its strands.
+        Probability that a random target of this width, with columns drawn from all targets, scores at least as much on
+        one of its strands.
     score : numpy.ndarray
         Sum over the aligned columns of what a column scores above the median target column.
     offset : numpy.ndarray
@@ -65,13 +65,13 @@ def compare_motifs(
 
         P(S >= s) = 1 - prod_o (1 - P(S(o) >= s)),    p = P (2 - P)
 
-    A sum of w columns is within w / 2 bins of its score before rounding. p-values depend on which targets
-    are given: with fewer than about 50 they say little.
+    A sum of w columns is within w / 2 bins of its score before rounding. p-values depend on the set of targets: with
+    fewer than about 50 they are not meaningful.
 
     Parameters
     ----------
     queries : iterable of Motif or PWM
-        What has ``probabilities`` (width, 4).
+        Motifs with ``probabilities`` (width, 4).
     targets : sequence of Motif or PWM
         One or more.
     n_bins : int

@@ -25,8 +25,8 @@ class ORF(NamedTuple):
     Attributes
     ----------
     start, end : int
-        0-based, half-open, on the strand that was given, whichever strand the ORF lies on. On a circular
-        sequence ``0 <= start < length``, and an ORF across the origin has ``end > length``, as in GFF3.
+        0-based, half-open, on the given strand, for ORFs of both strands. On a circular sequence
+        ``0 <= start < length``, and an ORF across the origin has ``end > length``, as in GFF3.
     strand : str
         ``"+"`` or ``"-"``.
     frame : int
@@ -94,23 +94,23 @@ def find_orfs(
     table : int, str or GeneticCode
         NCBI number or name, see :func:`genetic_code`.
     starts : {"ATG", "table", "any"} or iterable of codons
-        What an ORF begins with: ATG; any start codon of the table; any codon, so that an ORF is all that lies
-        between two stops; or one of the codons given, such as ``["ATG", "GTG"]``.
+        First codon of an ORF: ATG; any start codon of the table; any codon, so that an ORF is everything between two
+        stops; or one of the given codons, such as ``["ATG", "GTG"]``.
     circular : bool
         Read on across the end of the sequence. A reading frame without any stop has no ORF then, as it would
         have no end. An ORF may be longer than the sequence, if that is no multiple of three.
     nested : bool
-        Give every start codon its ORF, in place of only the first of those that share a stop: the longest.
+        Report an ORF for every start codon, not only for the first of those that share a stop.
     partial : {"none", "end", "both"}, optional
-        Which ORFs that the ends of a linear sequence cut are taken: none; those without a stop codon; or also
-        those whose start may lie before the sequence, which then begin with the first codon of their frame.
-        By default ``"both"`` for ``starts="any"`` and else ``"end"``, as EMBOSS getorf has it.
+        Which ORFs cut by the ends of a linear sequence are reported: none; those without a stop codon; or also those
+        whose start may be before the sequence, which then begin with the first codon of their frame. By default
+        ``"both"`` for ``starts="any"`` and otherwise ``"end"``, as in EMBOSS getorf.
     strand : {"both", "+", "-"}
         Which strands are searched.
     include_stop : bool
-        Whether ``start`` and ``end`` take in the stop codon, as those of a CDS in GFF3 do.
+        Whether ``start`` and ``end`` include the stop codon, as for a CDS in GFF3.
     alphabet : {"auto", "DNA", "RNA"}
-        Letters that are taken; ``"auto"``: T or U, but not both.
+        Letters that are accepted; ``"auto"``: T or U, but not both.
 
     Returns
     -------
@@ -119,8 +119,8 @@ def find_orfs(
 
     Notes
     -----
-    A codon with ambiguous letters is a stop, or a start, if all that it can be are. A codon that is stop and
-    start or amino acid at once (genetic codes 27, 28, 31) counts as a stop.
+    A codon with ambiguous letters is a stop, or a start, if all its readings are. A codon that can be a stop and
+    something else (genetic codes 27, 28, 31) counts as a stop.
 
     Raises
     ------

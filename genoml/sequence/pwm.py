@@ -39,8 +39,8 @@ class PWM:
         log_odds[i, b] = log2(probabilities[i, b] / background[b])
         score(window) = sum_i log_odds[i, window[i]]
 
-    A letter that stands for several bases scores as the worst of them, so that a hit is one whatever the base
-    is, and a stretch of N is none. A window that reaches padding scores minus infinity.
+    An ambiguous letter scores as the worst of its bases, so that a hit is a hit for every reading, and a stretch of N
+    is none. A window with padding scores minus infinity.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class PWM:
     background : sequence of 4 floats
         Probabilities of A, C, G, T outside the motif, all above 0.
     name : str
-        For people.
+        Name for display.
     n_sites : float, optional
-        How many sites the probabilities come from.
+        Number of sites from which the probabilities were estimated.
 
     Raises
     ------
@@ -139,7 +139,7 @@ class PWM:
     ) -> Self:
         """Make a PWM from aligned sites of one length, as letters or base codes.
 
-        A letter that stands for several bases counts in equal shares for each.
+        An ambiguous letter counts in equal shares for each of its bases.
 
         Raises
         ------
@@ -283,12 +283,12 @@ class PWM:
         sequence : str, bytes, uint8 codes, or a batch of them
             One sequence or many; lengths may differ, and one shorter than the motif has no hits.
         threshold : float, optional
-            In bits. If None, hits are the windows whose p-value is at most ``p_value``; if not even the best
-            window is so rare, because the motif is short, those that score as the best.
+            In bits. If None, hits are the windows whose p-value is at most ``p_value``; if the motif is too short for
+            that, those with its best score.
         p_value : float
             Used without a threshold; for one window on one strand, as in FIMO.
         both_strands : bool
-            Look at the reverse complement of each window too. A palindrome is found on both.
+            Scan the reverse complement of each window too. A palindrome is found on both strands.
         backend : str or Backend, optional
             Where the scan runs; hits are the same on all. For many motifs at once, see MotifScanner.
 

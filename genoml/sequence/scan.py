@@ -33,7 +33,7 @@ class Hit(NamedTuple):
     Attributes
     ----------
     start, end : int
-        Where the window lies, also on the reverse strand.
+        Coordinates of the window on the given sequence, also for hits on the reverse strand.
     strand : str
         ``"+"``, or ``"-"`` if the reverse complement of the window matches.
     score : float
@@ -41,7 +41,7 @@ class Hit(NamedTuple):
     p_value : float
         Probability that a random window on one strand scores as much.
     sequence : int
-        Which sequence of the batch; 0 for a single one.
+        Index of the sequence in the batch; 0 for a single one.
     """
 
     start: int
@@ -58,7 +58,7 @@ class MotifHits(NamedTuple):
     Attributes
     ----------
     motif, sequence : numpy.ndarray
-        int64, places in the lists that were given.
+        int64, indices into the given lists.
     start, end : numpy.ndarray
         int64, 0-based, half-open, on the given sequence.
     strand : numpy.ndarray
@@ -91,22 +91,22 @@ class MotifScanner:
     scores and p-values are the same on every backend. Sequences are cut into blocks: memory grows with the
     sequences and the hits, not with their product with the motifs.
 
-    A letter that stands for several bases, N too, scores as the worst of them, so that a hit over one is a hit
-    whatever the base is, and a stretch of N is none.
+    An ambiguous letter scores as the worst of its bases, so that a hit is a hit for every reading, and a stretch of N
+    is none.
 
     Parameters
     ----------
     motifs : sequence of PWM
         One or more, of any widths.
     p_value : float
-        Hits are the windows whose p-value is at most this, for one window on one strand, as in FIMO. A motif
-        too short for any window to be so rare has none.
+        Hits are the windows whose p-value is at most this, for one window on one strand, as in FIMO. A motif that is
+        too short for this has no hits.
     threshold : float, optional
-        In bits: hits are the windows that score as much, whatever their p-value.
+        In bits: hits are the windows that score at least this, for any p-value.
     both_strands : bool
-        Look at the reverse complement of each window too. A palindrome is found on both.
+        Scan the reverse complement of each window too. A palindrome is found on both strands.
     best_if_short : bool
-        Give a motif too short for ``p_value`` the windows that score as its best.
+        For a motif that is too short for ``p_value``, report the windows with its best score.
     backend : str or Backend, optional
         Where the convolution runs; by default the default backend.
 

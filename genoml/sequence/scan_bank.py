@@ -50,9 +50,9 @@ class DeviceGroup(NamedTuple):
     kernel : array
         (width, 4, filters) float32 on the device.
     limits : array
-        (filters,) float32 on the device: no hit of a filter scores less.
+        (filters,) float32 on the device: a lower bound of the score of each filter's hits.
     filters : numpy.ndarray
-        (filters,) which rows of the bank they are.
+        (filters,) the filters' rows of the bank.
     """
 
     kernel: Array
@@ -128,8 +128,8 @@ class ScoreBank:
     def on_device(self, backend: Backend) -> list[DeviceGroup]:
         """The matrices as float32 kernels, with motifs of similar width together.
 
-        A limit leaves room for the rounding of the device, and an impossible base scores so little that no
-        window with it reaches one; what passes is scored again by ``exact``.
+        Limits leave room for the rounding of the device, and an impossible base scores so low that no window with it
+        reaches a limit; candidates are scored again by ``exact``.
         """
         letters = self.tables[:, :, :4]
         finite = np.where(np.isfinite(letters), letters, 0.0)

@@ -47,7 +47,7 @@ class ScoreDistribution:
     Attributes
     ----------
     granularity : float
-        What was asked for, or more where the matrix spans more than 2**20 bins.
+        Width of a bin: as given, or larger if the matrix would span more than 2**20 bins.
 
     References
     ----------

@@ -42,7 +42,7 @@ class Scoring(NamedTuple):
     gap_open, gap_extend : int
         Costs of the first letter of a gap and of each further one.
     scale : int
-        What scores were multiplied by; 1 if all were whole.
+        Factor by which scores were multiplied; 1 if all were whole.
     """
 
     matrix: SubstitutionMatrix
@@ -69,8 +69,8 @@ def resolve_scoring(
     Raises
     ------
     ValueError
-        For an unknown name, gap costs out of order or missing, numbers with more than three decimals, and
-        where it cannot be told whether the sequences are nucleotides or proteins.
+        For an unknown name, gap costs out of order or missing, numbers with more than three decimals, and sequences
+        that may be nucleotides or proteins.
     TypeError
         For a matrix of another kind.
     """

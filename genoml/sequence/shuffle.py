@@ -75,10 +75,9 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
     """Shuffle sequences; every k-let count, and so every shorter one, stays exactly the same.
 
     Each result is drawn uniformly from all sequences with the same first k - 1 letters, the same last k - 1
-    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path
-    that uses every edge of a graph once: (k - 1)-lets are vertices and k-lets edges; a uniform such path is
-    drawn. IUPAC codes are letters of their own, whose k-lets are kept like any others; so is padding, hence
-    shuffle first and pad afterwards.
+    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path that
+    uses every edge of a graph once, with (k - 1)-lets as vertices and k-lets as edges; such a path is drawn uniformly.
+    IUPAC codes, and padding, count as letters of their own, so shuffle first and pad afterwards.
 
     Parameters
     ----------
@@ -125,8 +124,7 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
 def shuffle_each(codes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Shuffle the dinucleotides of each row by its own key; padding stays where it is.
 
-    What becomes of a row depends on the row and its key alone, not on the others: batches can be shuffled in any
-    order and by any thread.
+    The result of a row depends only on the row and its key: batches can be shuffled in any order and by any thread.
 
     Parameters
     ----------

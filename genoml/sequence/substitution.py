@@ -75,7 +75,7 @@ class SubstitutionMatrix:
         Raises
         ------
         ValueError
-            If there is none of this name.
+            If there is no matrix of this name.
         """
         known = _ALIASES.get(name.upper(), name.upper())
         if known not in MATRIX_NAMES:
@@ -96,7 +96,7 @@ class SubstitutionMatrix:
         Raises
         ------
         ValueError
-            For a letter that the matrix has not; it names letter, position and sequence.
+            For a letter that is not in the matrix, with letter, position and sequence.
         TypeError
             For anything but str, bytes and base codes.
         """

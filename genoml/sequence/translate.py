@@ -82,24 +82,23 @@ def translate(
     to_stop : bool
         End before the first stop.
     methionine : bool
-        The first codon gives M if it is a start codon of the table (GTG, say), as initiation has it; as in
-        the middle of a protein otherwise.
+        Whether the first codon gives M if it is a start codon of the table, such as GTG.
     cds : bool
         The sequence is a whole coding sequence: a start codon, codons, one stop at the end. It is checked,
         the start codon gives M, and the stop is left out.
     partial : {"drop", "X", "error"}
-        One or two bases after the last codon are passed over, give an X, or are an error. ``"X"`` gives the
-        amino acid if two bases are enough to tell it, as the missing one is read as N.
+        One or two bases after the last codon are ignored, give an X, or are an error. With ``"X"`` the missing base is
+        read as N, so that two bases may be enough for an amino acid.
     alphabet : {"auto", "DNA", "RNA"}
-        Letters that are taken; ``"auto"``: T or U, but not both in one sequence.
+        Letters that are accepted; ``"auto"``: T or U, but not both in one sequence.
 
     Returns
     -------
     str, or list of str for a batch
-        One letter a codon, ``*`` for a stop. A codon with ambiguous letters gives what all that it can be
-        have in common: an amino acid (GCN is A), ``*`` (TAR), B for Asp or Asn (RAY), Z for Glu or Gln
-        (SAR), J for Ile or Leu, and otherwise X. A codon that can stop or code (genetic codes 27, 28, 31)
-        gives its amino acid. All this is as in Biopython.
+        One letter per codon, ``*`` for a stop. A codon with ambiguous letters gives what all its readings share: an
+        amino acid (GCN is A), ``*`` (TAR), B for Asp or Asn (RAY), Z for Glu or Gln (SAR), J for Ile or Leu, and
+        otherwise X. A codon that can stop or code (genetic codes 27, 28, 31) gives its amino acid. All this is as in
+        Biopython.
 
     Raises
     ------

@@ -60,6 +60,8 @@ ATTRIBUTES = {
     "size",
     "strides",
 }
+#: names of a Pass and of its Part, whose methods are none of arrays: run.part.sum(...)
+PASSES = {"run", "part"}
 
 
 @dataclass(frozen=True, order=True)
@@ -176,7 +178,7 @@ class Linter(ast.NodeVisitor):
                     self.fault(node, "name", f"xp.{path} is not in {label}")
             if path.split(".")[-1] in ("einsum", "einsum_path"):
                 self.fault(node, "einsum", f"xp.{path}")
-        elif node.attr in ATTRIBUTES and _root(node) not in {"self", *self.modules}:
+        elif node.attr in ATTRIBUTES and _root(node) not in {"self", *PASSES, *self.modules}:
             self.fault(node, "method", f".{node.attr} of an array")
         self.generic_visit(node)
 
@@ -198,7 +200,8 @@ class Linter(ast.NodeVisitor):
         in_place = re.fullmatch(r"[a-z]\w*[a-z0-9]_", function.attr)
         bare_get = function.attr == "get" and not node.args and not node.keywords
         called = function.attr in METHODS or in_place or bare_get
-        if called and not (isinstance(function.value, ast.Name) and function.value.id in self.modules):
+        of_module = isinstance(function.value, ast.Name) and function.value.id in self.modules
+        if called and not of_module and _root(function.value) not in PASSES:
             self.fault(node, "method", f".{function.attr}() of an array")
 
     def _on_host(self, node: ast.AST) -> bool:
