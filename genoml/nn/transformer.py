@@ -155,6 +155,10 @@ class TransformerBlock(Container):
         }
         super().__init__(layers, seed=seed)
 
+    def settings(self) -> Mapping[str, Any]:
+        """The options of SelfAttention are among them."""
+        return {**self["attention"].settings(), **super().settings()}
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.features
