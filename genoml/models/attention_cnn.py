@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.models.windows import Window, pool
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,
@@ -19,11 +18,12 @@ from genoml.nn import (
     Transpose,
 )
 from genoml.nn.base import Layer
+from genoml.ops.windows import Reach
 
 
-def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Window]:
+def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Reach]:
     """What its convolution and pooling read."""
-    return [Window(kernel_size), pool(pool_size)]
+    return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
 def attention_cnn(

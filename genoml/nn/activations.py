@@ -8,6 +8,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback
 from genoml.nn.functions import ACTIVATIONS, activation_vjp, sigmoid
+from genoml.nn.reach import sees_itself
 
 __all__ = [
     "ACTIVATIONS",
@@ -34,6 +35,8 @@ class Activation(Layer):
     def options(self) -> dict[str, float]:
         """What the function takes beside its input."""
         return {}
+
+    reach = sees_itself
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         y, back = activation_vjp(self.function, **self.options())(x)
@@ -183,6 +186,8 @@ class Exp(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.ceiling = ceiling
+
+    reach = sees_itself
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         xp, ceiling = array_namespace(x), self.ceiling

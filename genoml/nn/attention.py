@@ -12,6 +12,7 @@ from genoml.nn.attend import AttendPullback, attend_blocks, attend_whole, attent
 from genoml.nn.attention_inputs import Projections, join_heads, split_heads
 from genoml.nn.base import Gradient, Parameter, Pullback
 from genoml.nn.masked import MaskedLayer
+from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant, glorot_normal
 
 POSITIONS = (None, "sinusoidal", "rotary", "relative", "relative_basis")
@@ -161,6 +162,8 @@ class SelfAttention(MaskedLayer):
         return params
 
     # ------------------------------------------------------------ forward
+
+    reach = sees_everything
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None

@@ -11,6 +11,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, PathView, Pullback
 from genoml.nn.fused import fused_vjp
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
+from genoml.nn.reach import Branches
 
 
 class Container(Layer):
@@ -112,6 +113,10 @@ class Sequential(Container, MaskedLayer):
         For an empty list, layers on different backends, or a mask that no layer takes.
     """
 
+    def branches(self, length: int) -> Branches:
+        """One row."""
+        return Branches((tuple(self.layers),))
+
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
     ) -> tuple[Array, Pullback]:
@@ -159,6 +164,10 @@ class Residual(Sequential):
     def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
 
+    def branches(self, length: int) -> Branches:
+        """x itself, and f(x): their sum."""
+        return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
+
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
     ) -> tuple[Array, Pullback]:
@@ -185,6 +194,11 @@ class Parallel(Container, MaskedLayer):
     ValueError
         If the branches' outputs differ in any axis but the channels, or for a mask that no branch takes.
     """
+
+    def branches(self, length: int) -> Branches:
+        """A row a branch, side by side in the channels."""
+        rows = tuple((layer,) for layer in self.layers)
+        return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None

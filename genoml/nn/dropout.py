@@ -7,6 +7,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.ops.threefry import random_uniform
+from genoml.ops.windows import Reach
 from genoml.parts import rows_of_batch
 from genoml.random import derive_key
 
@@ -52,6 +53,10 @@ class Dropout(Layer):
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"{type(self).__name__} expects 0 <= rate < 1, got {rate}")
         self.rate = rate
+
+    def reach(self, length: int) -> Reach:
+        """Each position itself, unchanged in evaluation."""
+        return Reach(copies=True)
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         expect_shape(type(self).__name__, x, x.ndim >= 1, "(batch, ...)")
@@ -106,6 +111,10 @@ class SpatialDropout1D(Dropout):
     ----------
     Tompson et al. (2015), Efficient object localization using convolutional networks, arXiv:1411.4280.
     """
+
+    def reach(self, length: int) -> Reach:
+        """Each position itself, unchanged in evaluation."""
+        return Reach(copies=True)
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         expect_shape("SpatialDropout1D", x, x.ndim == 3, "(batch, channels, length)")

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State, expect_shape
 from genoml.nn.pooling import MaxPool1D
+from genoml.nn.reach import sees_itself
 from genoml.ops.rectify import rectified_vjp, squares_around
 from genoml.parts import batch_size, is_first_part, whole_batch_sum
 from genoml.random import Initializer, constant
@@ -71,6 +72,8 @@ class BatchNorm1D(Layer):
             "running_mean": constant((self.channels,), 0.0),
             "running_var": constant((self.channels,), 1.0),
         }
+
+    reach = sees_itself
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         rows, restore, count = self._rows(x, training)

@@ -6,7 +6,9 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp
+from genoml.ops.windows import Reach
 
 
 class MaxPool1D(Layer):
@@ -60,6 +62,10 @@ class MaxPool1D(Layer):
         self._check(x)
         return self.pool_size, self.ceil_mode
 
+    def reach(self, length: int) -> Reach:
+        """Windows of ``pool_size`` positions, every ``stride``-th."""
+        return Reach(self.pool_size, self.stride, partial=self.ceil_mode)
+
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         self._check(x)
         xp = array_namespace(x)
@@ -110,6 +116,10 @@ class AveragePool1D(Layer):
         if self.pool_size < 1 or self.stride < 1:
             raise ValueError(f"AveragePool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
+    def reach(self, length: int) -> Reach:
+        """Windows of ``pool_size`` positions, every ``stride``-th."""
+        return Reach(self.pool_size, self.stride)
+
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.pool_size
         expect_shape("AveragePool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
@@ -139,6 +149,10 @@ class GlobalMaxPool1D(Layer):
     Alipanahi et al. (2015), DeepBind, doi:10.1038/nbt.3300.
     """
 
+    readout = "max"
+
+    reach = sees_everything
+
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         expect_shape("GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
         xp = array_namespace(x)
@@ -158,6 +172,10 @@ class GlobalAveragePool1D(Layer):
     x : (batch, channels, length >= 1)
     y : (batch, channels)
     """
+
+    readout = "mean"
+
+    reach = sees_everything
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         expect_shape(

@@ -17,6 +17,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Parameter, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer
+from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant, glorot_normal
 
 #: gradients of the states, one a step (None: zero) -> gradient of the gates' input part, other gradients
@@ -65,6 +66,8 @@ class Recurrent(MaskedLayer):
         states : (length, batch, hidden)
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
+
+    reach = sees_everything
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
@@ -143,6 +146,8 @@ class Bidirectional(MaskedLayer, Container):
         )
         Container.__init__(self, {"forward": layer, "backward": other}, seed=seed)
         self.directions = layer, other
+
+    reach = sees_everything
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None

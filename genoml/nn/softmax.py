@@ -8,6 +8,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.ops._dispatch import operation
+from genoml.ops.windows import EVERYTHING, Reach
 
 #: what a score that is not allowed becomes: far below any real one, and finite, so that no inf - inf arises
 LOWEST = -1e30
@@ -95,6 +96,10 @@ class Softmax(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.axis = axis
 
+    def reach(self, length: int) -> Reach:
+        """Each position itself along the channels, all of them along any other axis."""
+        return Reach() if self.axis == 1 else EVERYTHING
+
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         check_axis("Softmax", x, self.axis)
@@ -129,6 +134,10 @@ class LogSoftmax(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.axis = axis
+
+    def reach(self, length: int) -> Reach:
+        """Each position itself along the channels, all of them along any other axis."""
+        return Reach() if self.axis == 1 else EVERYTHING
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

@@ -32,6 +32,7 @@ from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.norm import BatchNorm1D
+from genoml.nn.reach import sees_everything, sees_itself
 from genoml.ops.convert import array_like
 from genoml.ops.pool1d import global_max_vjp
 from genoml.parts import batch_twice
@@ -72,6 +73,8 @@ class StrandSymmetric(Container, MaskedLayer):
             raise ValueError(f"StrandSymmetric expects combine 'mean' or 'max', got {combine!r}")
         super().__init__({"model": model}, seed=seed)
         self.combine = combine
+
+    reach = sees_everything
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
@@ -156,6 +159,8 @@ class RCBatchNorm1D(BatchNorm1D):
             raise ValueError(f"RCBatchNorm1D expects an even number of channels, got {channels}")
         super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
 
+    reach = sees_itself
+
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         channels = 2 * self.channels
         expect_shape(
@@ -204,7 +209,9 @@ class RCGlobalPool1D(Layer):
         super().__init__(dtype=dtype, backend=backend)
         if mode not in ("max", "mean"):
             raise ValueError(f"RCGlobalPool1D expects mode 'max' or 'mean', got {mode!r}")
-        self.mode = mode
+        self.mode = self.readout = mode
+
+    reach = sees_everything
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] % 2 == 0 and x.shape[2] >= 1

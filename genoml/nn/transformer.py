@@ -16,7 +16,9 @@ from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
 from genoml.nn.masked import MaskedLayer, call_vjp
+from genoml.nn.reach import sees_everything
 from genoml.nn.softmax import softmax, softmax_gradient
+from genoml.ops.windows import Reach
 from genoml.random import Initializer, constant, identity
 
 
@@ -60,6 +62,8 @@ class MLP(Container):
             "output": Dense(hidden_features, self.out_features, dtype=dtype, backend=backend),
         }
         super().__init__(layers, seed=seed)
+
+    reach = sees_everything
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
@@ -149,6 +153,8 @@ class TransformerBlock(MaskedLayer, Container):
             "dropout2": Dropout(dropout, **place),
         }
         super().__init__(layers, seed=seed)
+
+    reach = sees_everything
 
     def vjp(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
@@ -241,6 +247,10 @@ class AttentionPool1D(Layer):
         """W as said above."""
         shared = constant((self.channels, 1), 0.0)
         return {"weights": identity(self.channels, 2.0) if self.per_channel else shared}
+
+    def reach(self, length: int) -> Reach:
+        """Windows of ``pool_size`` positions that do not overlap."""
+        return Reach(self.pool_size, self.pool_size)
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

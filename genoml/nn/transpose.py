@@ -6,6 +6,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 
 
 class Transpose(Layer):
@@ -24,6 +25,8 @@ class Transpose(Layer):
     ValueError
         If x has not three axes.
     """
+
+    reach = sees_everything
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

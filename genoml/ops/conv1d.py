@@ -22,15 +22,11 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.ops._dispatch import operation
+from genoml.ops.windows import Reach
 
 #: grad (N, Lo, F) -> (grad_x or None, grad_w)
 ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array]]
 Algorithm: TypeAlias = Literal["phases", "taps"]
-
-
-def output_length(length: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> int:
-    """Positions at which the dilated kernel lies inside the sequence, every ``stride``-th of them."""
-    return (length - (kernel_size - 1) * dilation - 1) // stride + 1
 
 
 def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) -> Algorithm:
@@ -162,7 +158,7 @@ def _tap(x: Array, k: int, count: int, stride: int, dilation: int) -> Array:
 def _correlate_taps(x: Array, w: Array, stride: int, dilation: int) -> Array:
     xp = array_namespace(x)
     (n, length, _), (kernel_size, _, f) = x.shape, w.shape
-    count = output_length(length, kernel_size, stride, dilation)
+    count = Reach(kernel_size, stride, dilation).outputs(length)
     total = _tap(x, 0, count, stride, dilation) @ w[0, :, :]
     for k in range(1, kernel_size):
         total = total + _tap(x, k, count, stride, dilation) @ w[k, :, :]
@@ -184,7 +180,8 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
     """The correlation by kernel positions; any stride and dilation."""
     xp = array_namespace(x)
     (n, length, _), (kernel_size, _, f) = x.shape, w.shape
-    count = output_length(length, kernel_size, stride, dilation)
+    reach = Reach(kernel_size, stride, dilation)
+    count = reach.outputs(length)
 
     def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
         # y[l] = sum_k x[l s + k d] w[k]  =>  dw[k] = sum_l x[l s + k d]^T g[l], and dx is the full
@@ -195,11 +192,10 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
         )
         if not need_x:
             return None, grad_w
-        spread, reach = _spread(grad, stride), (kernel_size - 1) * dilation
-        unread = length - reach - spread.shape[1]
+        spread, before = _spread(grad, stride), reach.span - 1
         ends = [
             xp.zeros((n, size, f), dtype=grad.dtype, device=device_of(grad))
-            for size in (reach, reach + unread)
+            for size in (before, length - spread.shape[1])
         ]
         padded = xp.concat([ends[0], spread, ends[1]], axis=1)
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))

@@ -12,19 +12,10 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops._dispatch import operation
 from genoml.ops.pad import pad_length
+from genoml.ops.windows import Reach
 
 #: grad of the output -> grad of the input
 PoolPullback: TypeAlias = Callable[[Array], Array]
-
-
-def pooled_length(length: int, size: int, stride: int, ceil_mode: bool = False) -> int:
-    """Windows in a sequence: those that fit, and with ``ceil_mode`` a last one that is cut off by the end.
-
-    The last window must begin inside the sequence, as in PyTorch.
-    """
-    if not ceil_mode:
-        return (length - size) // stride + 1
-    return min(max(-(-(length - size) // stride), 0) + 1, -(-length // stride))
 
 
 @operation
@@ -33,11 +24,11 @@ def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) ->
 
     Shapes
     ------
-    x : (N, L, C);  y and grad : (N, pooled_length(L, size, stride, ceil_mode), C)
+    x : (N, L, C);  y and grad : (N, Reach(size, stride, partial=ceil_mode).outputs(L), C)
     """
-    length = x.shape[1]
-    count = pooled_length(length, size, stride, ceil_mode)
-    short = (count - 1) * stride + size - length
+    length, reach = x.shape[1], Reach(size, stride, partial=ceil_mode)
+    count = reach.outputs(length)
+    short = reach.reads(0, count)[1] - length
     if short <= 0:
         return _max_pool_whole(x, size, stride, count)
     # the values behind the end are never larger, and come last: they never take a gradient from a real one
@@ -76,7 +67,7 @@ def average_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPul
     x : (N, L, C);  y and grad : (N, (L - size) // stride + 1, C)
     """
     length = x.shape[1]
-    count = pooled_length(length, size, stride)
+    count = Reach(size, stride).outputs(length)
     total = x[:, : (count - 1) * stride + 1 : stride, :]
     for k in range(1, size):
         total = total + x[:, k : k + (count - 1) * stride + 1 : stride, :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.backend import Array
-from genoml.ops.conv1d import output_length
+from genoml.ops.windows import Reach
 from genoml_cupy.launch import SHARED_BYTES, Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
 
@@ -20,7 +20,7 @@ def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
     if not covered(x, w):
         return NotImplemented
     (n, length, channels), (kernel_size, _, filters), xp = x.shape, w.shape, kernels.xp
-    positions = output_length(length, kernel_size, stride, dilation)
+    positions = Reach(kernel_size, stride, dilation).outputs(length)
     segment = (_THREADS - 1) * stride + (kernel_size - 1) * dilation + 1
     dynamic = (kernel_size * _TILE + segment) * channels * x.dtype.itemsize
     static = _THREADS * (x.dtype.itemsize + 8)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 
 #: numbers of a block
 _BLOCK = 1 << 16
@@ -51,7 +51,7 @@ class _Windows:
 
     def __init__(self, x: np.ndarray, size: int, ceil_mode: bool) -> None:
         (self.n, self.length, self.channels), self.size = x.shape, size
-        self.count = pooled_length(self.length, size, size, ceil_mode)
+        self.count = Reach(size, size, partial=ceil_mode).outputs(self.length)
         #: windows that lie inside; with ceil_mode one more may be cut off by the end
         self.whole = min(self.count, self.length // size)
 
