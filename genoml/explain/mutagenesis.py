@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
-from genoml.explain.mutants.windows import Changed
+from genoml.explain.mutants.windows import Changed, Places
 from genoml.explain.targets import Task, checked_codes, score_of
 from genoml.nn.base import Layer
 from genoml.nn.strand import StrandSymmetric
@@ -158,7 +158,8 @@ def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
     changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense
     """
     plan = plan_of([_one_strand(model)[0]], length_bp)
-    places, length, found = ((length_bp // 2,), 1), length_bp, []
+    places: Places = ((length_bp // 2,), 1)
+    length, found = length_bp, list[tuple[str, int, int]]()
     for step in plan.steps:
         places, length = follow([step], places, length)
         found.append((step.name, places[1], length))

@@ -113,7 +113,7 @@ class Sequential(Container, MaskedLayer):
         For an empty list, layers on different backends, or a mask that no layer takes.
     """
 
-    def branches(self, length: int) -> Branches:
+    def branches(self, length: int) -> Branches | None:
         """One row."""
         return Branches((tuple(self.layers),))
 

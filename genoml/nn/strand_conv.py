@@ -12,7 +12,7 @@ from genoml.nn.functions import activation_vjp
 from genoml.nn.reach import Correlation
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pad import pad_length
-from genoml.ops.windows import Reach
+from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 
@@ -79,7 +79,7 @@ class RCConv1D(Layer):
         if padding == "same":
             if kernel_size % 2 == 0:
                 raise ValueError(f"RCConv1D expects an odd kernel_size for 'same', got {kernel_size}")
-            padding = (kernel_size - 1) * dilation // 2
+            padding, _ = same_padding(kernel_size * dilation, kernel_size, dilation=dilation)
         elif padding == "valid":
             padding = 0
         if not isinstance(padding, int) or padding < 0:

@@ -147,22 +147,17 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
 # ---------------------------------------------------------------- taps
 
 
-def _tap(x: Array, k: int, count: int, stride: int, dilation: int) -> Array:
-    """The rows that kernel position k meets, as a matrix (N count, C)."""
-    xp = array_namespace(x)
-    start = k * dilation
-    rows = x[:, start : start + (count - 1) * stride + 1 : stride, :]
-    return xp.reshape(rows, (x.shape[0] * count, x.shape[2]))
+def _tap(x: Array, reach: Reach, k: int) -> Array:
+    """The rows that kernel position k meets, as a matrix (N Lo, C)."""
+    count = reach.outputs(x.shape[1])
+    return array_namespace(x).reshape(x[:, reach.tap(k, count), :], (x.shape[0] * count, x.shape[2]))
 
 
-def _correlate_taps(x: Array, w: Array, stride: int, dilation: int) -> Array:
-    xp = array_namespace(x)
-    (n, length, _), (kernel_size, _, f) = x.shape, w.shape
-    count = Reach(kernel_size, stride, dilation).outputs(length)
-    total = _tap(x, 0, count, stride, dilation) @ w[0, :, :]
-    for k in range(1, kernel_size):
-        total = total + _tap(x, k, count, stride, dilation) @ w[k, :, :]
-    return xp.reshape(total, (n, count, f))
+def _correlate_taps(x: Array, w: Array, reach: Reach) -> Array:
+    total = _tap(x, reach, 0) @ w[0, :, :]
+    for k in range(1, reach.kernel):
+        total = total + _tap(x, reach, k) @ w[k, :, :]
+    return array_namespace(x).reshape(total, (x.shape[0], reach.outputs(x.shape[1]), w.shape[2]))
 
 
 def _spread(grad: Array, stride: int) -> Array:
@@ -187,9 +182,7 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
         # y[l] = sum_k x[l s + k d] w[k]  =>  dw[k] = sum_l x[l s + k d]^T g[l], and dx is the full
         # correlation of g, spread by the stride, with the reversed, transposed kernel
         g = xp.reshape(grad, (n * count, f))
-        grad_w = xp.stack(
-            [xp.matrix_transpose(_tap(x, k, count, stride, dilation)) @ g for k in range(kernel_size)]
-        )
+        grad_w = xp.stack([xp.matrix_transpose(_tap(x, reach, k)) @ g for k in range(kernel_size)])
         if not need_x:
             return None, grad_w
         spread, before = _spread(grad, stride), reach.span - 1
@@ -199,6 +192,6 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
         ]
         padded = xp.concat([ends[0], spread, ends[1]], axis=1)
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
-        return _correlate_taps(padded, transposed, 1, dilation), grad_w
+        return _correlate_taps(padded, transposed, Reach(kernel_size, dilation=dilation)), grad_w
 
-    return _correlate_taps(x, w, stride, dilation), pullback
+    return _correlate_taps(x, w, reach), pullback

@@ -30,17 +30,17 @@ def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) ->
     count = reach.outputs(length)
     short = reach.reads(0, count)[1] - length
     if short <= 0:
-        return _max_pool_whole(x, size, stride, count)
+        return _max_pool_whole(x, reach, count)
     # the values behind the end are never larger, and come last: they never take a gradient from a real one
-    y, back = _max_pool_whole(pad_length(x, 0, short, -math.inf), size, stride, count)
+    y, back = _max_pool_whole(pad_length(x, 0, short, -math.inf), reach, count)
     return y, lambda grad: back(grad)[:, :length, :]
 
 
-def _max_pool_whole(x: Array, size: int, stride: int, count: int) -> tuple[Array, PoolPullback]:
+def _max_pool_whole(x: Array, reach: Reach, count: int) -> tuple[Array, PoolPullback]:
     """The first ``count`` windows, all of them inside x."""
     xp = array_namespace(x)
     length = x.shape[1]
-    taps = [x[:, k : k + (count - 1) * stride + 1 : stride, :] for k in range(size)]
+    taps = [x[:, reach.tap(k, count), :] for k in range(reach.kernel)]
     y = taps[0]
     for tap in taps[1:]:
         y = xp.maximum(y, tap)
@@ -54,7 +54,7 @@ def _max_pool_whole(x: Array, size: int, stride: int, count: int) -> tuple[Array
             first = hit if free is None else xp.logical_and(hit, free)
             free = xp.logical_not(hit) if free is None else xp.logical_and(free, xp.logical_not(hit))
             parts.append(xp.where(first, grad, zero))
-        return _gather_windows(parts, length, stride)
+        return _gather_windows(parts, length, reach.stride)
 
     return y, pullback
 
@@ -66,11 +66,11 @@ def average_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPul
     ------
     x : (N, L, C);  y and grad : (N, (L - size) // stride + 1, C)
     """
-    length = x.shape[1]
-    count = Reach(size, stride).outputs(length)
-    total = x[:, : (count - 1) * stride + 1 : stride, :]
+    length, reach = x.shape[1], Reach(size, stride)
+    count = reach.outputs(length)
+    total = x[:, reach.tap(0, count), :]
     for k in range(1, size):
-        total = total + x[:, k : k + (count - 1) * stride + 1 : stride, :]
+        total = total + x[:, reach.tap(k, count), :]
 
     def pullback(grad: Array) -> Array:
         # each position of window l has weight 1 / size: dx[l s + k] gets g[l] / size for every k

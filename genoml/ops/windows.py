@@ -71,6 +71,11 @@ class Reach:
         first = start * self.stride - self.before
         return first, first + (stop - 1 - start) * self.stride + self.span
 
+    def tap(self, k: int, count: int) -> slice:
+        """The inputs that position k of the kernel meets for the first ``count`` outputs, without padding."""
+        start = k * self.dilation
+        return slice(start, start + (count - 1) * self.stride + 1, self.stride)
+
     def then(self, other: Reach, length: int) -> Reach:
         """Of this layer and another behind it, for a sequence of this length."""
         if EVERYTHING in (self, other):

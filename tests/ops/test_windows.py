@@ -97,6 +97,15 @@ def test_two_side_by_side_read_what_either_reads(first: Reach, second: Reach, le
         assert both.reads(output, output + 1) == (min(read), max(read) + 1)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.builds(Reach, *SIZES[:3]), st.integers(1, 6))
+def test_taps_are_the_inputs_of_each_kernel_position(reach: Reach, count: int) -> None:
+    inputs = range(reach.reads(0, count)[1])
+    for k in range(reach.kernel):
+        met = [place * reach.stride + k * reach.dilation for place in range(count)]
+        assert [*inputs[reach.tap(k, count)]] == met
+
+
 def test_everything_stays_everything() -> None:
     assert EVERYTHING.then(Reach(3), 9) == Reach(3).then(EVERYTHING, 9) == EVERYTHING
     assert EVERYTHING.beside(Reach(3), 9) == Reach(3).beside(EVERYTHING, 9) == EVERYTHING

@@ -20,8 +20,8 @@ def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
     if not covered(x, w):
         return NotImplemented
     (n, length, channels), (kernel_size, _, filters), xp = x.shape, w.shape, kernels.xp
-    positions = Reach(kernel_size, stride, dilation).outputs(length)
-    segment = (_THREADS - 1) * stride + (kernel_size - 1) * dilation + 1
+    reach = Reach(kernel_size, stride, dilation)
+    positions, segment = reach.outputs(length), reach.reads(0, _THREADS)[1]
     dynamic = (kernel_size * _TILE + segment) * channels * x.dtype.itemsize
     static = _THREADS * (x.dtype.itemsize + 8)
     if positions < 1 or length > _LONGEST or dynamic + static > SHARED_BYTES:

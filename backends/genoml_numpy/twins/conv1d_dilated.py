@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from genoml.ops.windows import Reach
+
 _BLOCK = 2048
 
 
@@ -37,7 +39,7 @@ def _correlate(rows: np.ndarray, w: np.ndarray, dilation: int) -> np.ndarray:
 def conv1d_dilated(x: np.ndarray, w: np.ndarray, dilation: int) -> tuple[np.ndarray, Any]:
     """y (N, Lo, F) and its pullback; stride 1."""
     (n, length, c), (k_size, _, f) = x.shape, w.shape
-    reach = (k_size - 1) * dilation
+    reach = Reach(k_size, dilation=dilation).span - 1
     count = length - reach
     rows = np.ascontiguousarray(x).reshape(n * length, c)
     kernels = np.ascontiguousarray(w)
