@@ -132,14 +132,16 @@ def through(
     shape = (n, a, p, width, channels)
     if len(set(offsets)) == 1:
         low, high = max(offsets[0], 0), min(offsets[0] + width, old)
-        parts = [xp.reshape(windows, (n, a, p, old, channels))[:, :, :, low : max(high, low), :]]
-        if parts[0].shape[3] < width:
-            assert outside is not None
-            outside = xp.broadcast_to(outside, shape)
-            before = low - offsets[0]
-            parts = [outside[:, :, :, :before, :], *parts, outside[:, :, :, before + max(high - low, 0) :, :]]
-        filled = [part for part in parts if part.shape[3]]
-        found = filled[0] if len(filled) == 1 else xp.concat(filled, axis=3)
+        before = min(max(-offsets[0], 0), width)
+        behind = width - before - max(high - low, 0)
+        parts = []
+        if high > low:
+            parts += [xp.reshape(windows, (n, a, p, old, channels))[:, :, :, low:high, :]]
+        if outside is not None and before:
+            parts = [xp.broadcast_to(outside, shape)[:, :, :, :before, :], *parts]
+        if outside is not None and behind:
+            parts += [xp.broadcast_to(outside, shape)[:, :, :, width - behind :, :]]
+        found = parts[0] if len(parts) == 1 else xp.concat(parts, axis=3)
     else:
         device = device_of(windows)
         rows, inside = _rows(places, old)
