@@ -14,7 +14,7 @@ from genoml.labels import COUNTS, Domain
 from genoml.losses._negative_binomial import LIMIT
 from genoml.metrics import negative_binomial_deviance, pearson, poisson_deviance, spearman
 from genoml.objectives import Objective
-from genoml.ops.convert import array_like
+from genoml.ops.arrays import array_like
 
 
 @dataclass(frozen=True)

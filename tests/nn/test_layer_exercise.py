@@ -11,7 +11,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from proof.limits import failures
 
 from genoml import Conv1D, Dense, GlobalMaxPool1D, Sequential, auroc
 from genoml.backend import Backend
@@ -25,6 +24,7 @@ from genoml.train import FitOptions, fit
 from proof.entry import Section
 from proof.measure import FORMULA, GRADIENT, Cell, variant_column
 from proof.networks import layer_entry
+from proof.tolerances import failures
 from support.backends import has_float64
 from support.guard import no_host_read
 from support.planted import MOTIF, planted_data
@@ -35,7 +35,8 @@ LAYER = '''
 from array_api_compat import array_namespace
 
 from genoml.nn import Gradient, Layer, Parameter
-from genoml.nn.base import expect_shape
+from genoml.nn.base import EVALUATION, expect_shape
+from genoml.nn.reach import sees_itself
 from genoml.random import constant
 
 __all__ = ["SoftGate"]
@@ -53,17 +54,19 @@ class SoftGate(Layer):
     def initial_params(self):
         return {"slope": constant((self.channels,), self.start)}
 
-    def vjp(self, x, *, training=False, step=None):
+    reach = sees_itself
+
+    def vjp(self, x, run=EVALUATION):
         ok = x.ndim == 3 and x.shape[1] == self.channels
         expect_shape("SoftGate", x, ok, f"(batch, {self.channels}, length)")
         xp, slope = array_namespace(x), self.slope[None, :, None]
         s = 1.0 / (1.0 + xp.exp(-(slope * x)))
 
-        def pullback(grad, *, need_x=True):
+        def pullback(grad, *, need_x=True, need_params=True):
             # ds/d(slope x) = s (1 - s):  dy/dx = s + slope x s (1 - s),  dy/dslope = x^2 s (1 - s)
             steep = s * (1.0 - s)
-            grad_slope = xp.sum(grad * (x * x * steep), axis=(0, 2))
-            return (grad * (s + slope * x * steep) if need_x else None), {"slope": grad_slope}
+            grads = {"slope": xp.sum(grad * (x * x * steep), axis=(0, 2))} if need_params else {}
+            return (grad * (s + slope * x * steep) if need_x else None), grads
 
         return x * s, pullback
 '''

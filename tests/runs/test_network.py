@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from support.layers import LAYERS
 
 from genoml import nn
 from genoml.backend import get_backend
@@ -16,6 +15,7 @@ from genoml.checkpoint import host_weights
 from genoml.models import MODELS, build_model
 from genoml.nn.base import Layer
 from genoml.runs.network import LayerRecord, NetworkSettings, describe_network
+from genoml.testing.layers import LAYERS
 from genoml.train import Counts, MultiClassification, Objective
 
 #: layers of the registry that are of genoml.nn, and made of such
