@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.functions import applied
 from genoml.nn.pooling import MaxPool1D
 from genoml.nn.reach import Correlation
 from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
@@ -135,7 +136,8 @@ class Conv1D(Layer):
         if self.groups > 1:
             return None
         kernel = array_namespace(self.weights).permute_dims(self.weights, (2, 1, 0))
-        return Correlation(kernel, self.bias if self.has_bias else None, lambda z: self._activate(z)[0])
+        bias = self.bias if self.has_bias else None
+        return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         if self.activation == "relu" and self.has_bias:

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.functions import applied
 from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.products import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
@@ -67,7 +68,7 @@ class Dense(Layer):
 
     def correlation(self) -> Correlation:
         """One of width 1 over a vector, then the activation."""
-        return Correlation(self.weights[None, :, :], self.bias, lambda z: self._activate(z)[0])
+        return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         xp, weights = array_namespace(x), self.weights

@@ -136,3 +136,11 @@ def activation_vjp(name: str | None, **options: float) -> ActivationVJP:
     if name not in ACTIVATIONS:
         raise ValueError(f"activation expects one of {sorted(ACTIVATIONS)}, 'linear' or None, got {name!r}")
     return partial(ACTIVATIONS[name], **options) if options else ACTIVATIONS[name]
+
+
+def applied(name: str | None) -> Callable[[Array], Array] | None:
+    """The activation with this name alone, without its pullback; None for the identity."""
+    if name is None or name == "linear":
+        return None
+    activate = activation_vjp(name)
+    return lambda z: activate(z)[0]

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State, expect_shape
 from genoml.nn.pooling import MaxPool1D
-from genoml.nn.reach import sees_itself
+from genoml.nn.reach import Correlation, per_channel, sees_itself
 from genoml.ops.rectify import rectified_vjp, squares_around
 from genoml.parts import batch_size, is_first_part, whole_batch_sum
 from genoml.random import Initializer, constant
@@ -74,6 +74,16 @@ class BatchNorm1D(Layer):
         }
 
     reach = sees_itself
+
+    def correlation(self) -> Correlation:
+        """In evaluation y = x scale + shift."""
+        return per_channel(*self._scale_and_shift())
+
+    def _scale_and_shift(self) -> tuple[Array, Array]:
+        """Of each channel, with the running statistics."""
+        mean, scale = self._statistics(self.running_mean, 0, training=False)
+        scale = self.gamma * scale
+        return scale, self.beta - mean * scale
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         rows, restore, count = self._rows(x, training)

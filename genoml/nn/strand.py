@@ -32,7 +32,7 @@ from genoml.nn.base import Layer, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
 from genoml.nn.norm import BatchNorm1D
-from genoml.nn.reach import sees_everything, sees_itself
+from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
 from genoml.ops.convert import array_like
 from genoml.ops.pool1d import global_max_vjp
 from genoml.parts import batch_twice
@@ -160,6 +160,11 @@ class RCBatchNorm1D(BatchNorm1D):
         super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
 
     reach = sees_itself
+
+    def correlation(self) -> Correlation:
+        """In evaluation y = x scale + shift, the same for both channels of a pair."""
+        xp = array_namespace(self.gamma)
+        return per_channel(*(xp.concat([half, xp.flip(half)]) for half in self._scale_and_shift()))
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         channels = 2 * self.channels

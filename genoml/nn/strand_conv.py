@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
+from genoml.nn.functions import activation_vjp, applied
 from genoml.nn.reach import Correlation
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pad import pad_length
@@ -105,7 +105,7 @@ class RCConv1D(Layer):
         kernel = xp.permute_dims(self.weights, (2, 1, 0))
         kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1, 2))], axis=2)
         bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
-        return Correlation(kernel, bias, lambda z: self._activate(z)[0])
+        return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
         shortest = self.reach(0).shortest()

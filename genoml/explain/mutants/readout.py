@@ -113,9 +113,7 @@ class Flattened:
     def trace(self, rows: Array) -> tuple[Array, Gather]:
         xp, (n, length, channels) = array_namespace(rows), rows.shape
         flat = xp.reshape(xp.permute_dims(rows, (0, 2, 1)), (n, 1, channels * length))
-        sums = flat @ self.dense.kernel[0, :, :]
-        if self.dense.bias is not None:
-            sums = sums + self.dense.bias
+        sums = self.dense.sums(flat @ self.dense.kernel[0, :, :])
         # flattened they lie channel by channel, (channels, length, features); here position by position
         features = sums.shape[2]
         weights = xp.reshape(self.dense.kernel, (channels, length, features))
@@ -131,12 +129,9 @@ class Flattened:
                 for i, start in enumerate(starts)
             ]
             added = xp.reshape(xp.stack(products, axis=1), (n * kinds * p, features))
-            return self._read(_beside(changed, added, sums, xp.add))
+            return self.dense.y(_beside(changed, added, sums, xp.add)[:, None, :])[:, 0, :]
 
-        return self._read(sums[:, 0, :]), gather
-
-    def _read(self, sums: Array) -> Array:
-        return self.dense.read(sums[:, None, :])[:, 0, :]
+        return self.dense.y(sums)[:, 0, :], gather
 
 
 def _beside(changed: Changed, own: Array, rest: Array, combine: Callable[[Array, Array], Array]) -> Array:
