@@ -201,9 +201,25 @@ class _Run:
         return scores
 
     def portions(self, length: int, count: int) -> list[np.ndarray]:
-        """The positions, ``count`` at a time: those that lie a stride apart, whose windows are equally wide."""
-        rows = [np.arange(first, length, self.plan.stride) for first in range(min(self.plan.stride, length))]
+        """The positions, ``count`` at a time: those that lie a stride apart, whose windows are equally wide.
+
+        Those whose windows are moved inside at an end go by themselves: the others are computed without gathering.
+        """
+        stride, rows = self.plan.stride, list[np.ndarray]()
+        for first in range(min(stride, length)):
+            row = np.arange(first, length, stride)
+            starts, widths = np.array([self._last_window(place, length) for place in row.tolist()]).T
+            ahead = starts * stride - row
+            middle = len(row) // 2
+            moved = (ahead != ahead[middle]) | (widths != widths[middle])
+            side = np.where(moved, np.where(row < row[middle], 1, 2), 0)
+            rows += [row[side == which] for which in range(3)]
         return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
+
+    def _last_window(self, place: int, length: int) -> tuple[int, int]:
+        """Where the window of a mutation begins behind the last step, and its width."""
+        (starts, width), _ = follow(self.plan.steps, ((place,), 1), length)
+        return starts[0], width
 
     def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
         """The scores of a few sequences, ``count`` positions at a time."""

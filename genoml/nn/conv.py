@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
-from genoml.ops.activations import activation_vjp
+from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, rectified_vjp
@@ -140,7 +140,8 @@ class Conv1D(Layer):
         if self.groups > 1:
             return None
         kernel = array_namespace(self.weights).permute_dims(self.weights, (2, 1, 0))
-        return Correlation(kernel, self.bias if self.has_bias else None, lambda z: self._activate(z)[0])
+        bias = self.bias if self.has_bias else None
+        return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, (z, back_conv) = array_namespace(x), self.correlate(x)

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation, sees_everything
-from genoml.ops.activations import activation_vjp
+from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -69,7 +69,7 @@ class Dense(Layer):
 
     def correlation(self) -> Correlation:
         """One of width 1 over a vector, then the activation."""
-        return Correlation(self.weights[None, :, :], self.bias, lambda z: self._activate(z)[0])
+        return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, weights = array_namespace(x), self.weights

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
 from genoml.backend import Array
 from genoml.ops.windows import EVERYTHING, Reach
 
@@ -53,12 +56,35 @@ class Correlation:
     Shapes
     ------
     kernel : (kernel size, channels, out_channels);  bias : (out_channels,) or None
-    read : (batch, positions, out_channels) -> (batch, positions, features)
+    read : (batch, positions, out_channels) -> (batch, positions, features); None: the sums are y
     """
 
     kernel: Array
-    bias: Array | None
-    read: Callable[[Array], Array]
+    bias: Array | None = None
+    read: Callable[[Array], Array] | None = None
+
+    def sums(self, correlated: Array) -> Array:
+        """What ``read`` takes."""
+        return correlated if self.bias is None else correlated + self.bias
+
+    def y(self, sums: Array) -> Array:
+        """What ``read`` makes of them."""
+        return sums if self.read is None else self.read(sums)
+
+    def then(self, other: Correlation) -> Correlation | None:
+        """With another behind it that sees each position alone, in one; None if something lies between them."""
+        if self.read is not None or other.kernel.shape[0] > 1:
+            return None
+        mixed = other.kernel[0, :, :]
+        bias = None if self.bias is None else other.sums(self.bias @ mixed)
+        return Correlation(self.kernel @ mixed, other.bias if bias is None else bias, other.read)
+
+
+def per_channel(scale: Array, shift: Array) -> Correlation:
+    """y = x scale + shift, with a number a channel, as a correlation of width 1."""
+    xp = array_namespace(scale)
+    diagonal = xp.eye(scale.shape[0], dtype=scale.dtype, device=device_of(scale)) * scale
+    return Correlation(diagonal[None, :, :], shift)
 
 
 def reach_in_row(layers: Sequence[Layer], length: int) -> Reach | None:

@@ -33,7 +33,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.norm import BatchNorm1D
-from genoml.nn.reach import sees_everything, sees_itself
+from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
 from genoml.ops.arrays import array_like
 from genoml.ops.pool1d import global_max_vjp
 
@@ -161,6 +161,11 @@ class RCBatchNorm1D(BatchNorm1D):
         return {**super().settings(), "channels": 2 * self.channels}
 
     reach = sees_itself
+
+    def correlation(self) -> Correlation:
+        """In evaluation y = x scale + shift, the same for both channels of a pair."""
+        xp = array_namespace(self.gamma)
+        return per_channel(*(xp.concat([half, xp.flip(half)]) for half in self.scale_and_shift()))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         channels = 2 * self.channels

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
-from genoml.ops.activations import activation_vjp
+from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.windows import Reach, same_padding
@@ -107,7 +107,7 @@ class RCConv1D(Layer):
         kernel = xp.permute_dims(self.weights, (2, 1, 0))
         kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1, 2))], axis=2)
         bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
-        return Correlation(kernel, bias, lambda z: self._activate(z)[0])
+        return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         # this class's own: a subclass with a vjp of its own may not say any

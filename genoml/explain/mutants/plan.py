@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from array_api_compat import array_namespace
 
@@ -17,7 +17,7 @@ from genoml.explain.mutants.readout import Gather, Readout, readout_of
 from genoml.explain.mutants.steps import Correlated, Joined, Step, Windowed, run_steps
 from genoml.explain.mutants.windows import Changed, Places
 from genoml.nn.base import Layer
-from genoml.ops.windows import EVERYTHING
+from genoml.ops.windows import EVERYTHING, Reach
 
 __all__ = ["Plan", "Split", "plan_of"]
 
@@ -122,8 +122,7 @@ def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) 
         seen, left = step.seen_by(places, length), step.outputs(length)
         if seen[1] >= left:
             return Plan(tuple(steps), None, tuple(rest))
-        if seen != places or left != length or not _copies(step):
-            steps.append(step)
+        steps = _followed(steps, step)
         places, length, rest = seen, left, rest[1:]
     return Plan(tuple(steps), None, tuple(rest), _silent(rest[:1], length))
 
@@ -141,24 +140,35 @@ def step_of(layer: Layer, length: int) -> Step | None:
     if reach is None or reach == EVERYTHING:
         return None
     correlation = layer.correlation()
-    if correlation is not None and reach.stride == 1:
+    if correlation is not None and reach.kernel > 1 and reach.stride == 1:
         return Correlated(layer, reach, correlation)
     return Windowed(layer, reach)
 
 
 def _steps_of(layers: Sequence[Layer], length: int) -> list[Step] | None:
-    steps = []
+    steps = list[Step]()
     for layer in layers:
         step = step_of(layer, length)
         if step is None:
             return None
-        steps.append(step)
+        steps = _followed(steps, step)
         length = step.outputs(length)
     return steps
 
 
-def _copies(step: Step) -> bool:
-    return isinstance(step, Windowed) and step.reach.copies
+def _followed(steps: list[Step], step: Step) -> list[Step]:
+    """Steps and one behind them: none if it only hands on, one with the last if the two are one correlation."""
+    if not isinstance(step, Windowed):
+        return [*steps, step]
+    if step.reach == Reach(copies=True):
+        return steps
+    last = steps[-1] if steps else None
+    if step.reach == Reach() and isinstance(last, Correlated):
+        own = step.layer.correlation()
+        both = None if own is None else last.correlation.then(own)
+        if both is not None:
+            return [*steps[:-1], replace(last, correlation=both)]
+    return [*steps, step]
 
 
 def _split(layer: Layer, length: int, places: Places) -> Split | None:

@@ -15,6 +15,7 @@ from genoml.explain.mutants.windows import Changed, reference
 from genoml.nn.base import Layer
 from genoml.nn.reach import Correlation
 from genoml.ops.arrays import pad_axis
+from genoml.ops.windows import EVERYTHING
 
 __all__ = ["Flattened", "Gather", "Highest", "Mean", "Readout", "readout_of"]
 
@@ -42,7 +43,8 @@ def readout_of(layers: Sequence[Layer]) -> tuple[Readout | None, int]:
         return Highest(first), 1
     if first.readout == "mean":
         return Mean(first), 1
-    if first.readout == "flatten" and len(layers) > 1:
+    # a layer over the vector's every value; one that sees each alone has a kernel as large as their square
+    if first.readout == "flatten" and len(layers) > 1 and layers[1].reach(1) == EVERYTHING:
         dense = layers[1].correlation()
         if dense is not None and dense.kernel.shape[0] == 1:
             return Flattened(f"{type(first).__name__}, {type(layers[1]).__name__}", dense), 2
@@ -113,9 +115,7 @@ class Flattened:
     def trace(self, rows: Array) -> tuple[Array, Gather]:
         xp, (n, length, channels) = array_namespace(rows), rows.shape
         flat = xp.reshape(xp.permute_dims(rows, (0, 2, 1)), (n, 1, channels * length))
-        sums = flat @ self.dense.kernel[0, :, :]
-        if self.dense.bias is not None:
-            sums = sums + self.dense.bias
+        sums = self.dense.sums(flat @ self.dense.kernel[0, :, :])
         # flattened they lie channel by channel, (channels, length, features); here position by position
         features = sums.shape[2]
         weights = xp.reshape(self.dense.kernel, (channels, length, features))
@@ -131,12 +131,9 @@ class Flattened:
                 for i, start in enumerate(starts)
             ]
             added = xp.reshape(xp.stack(products, axis=1), (n * kinds * p, features))
-            return self._read(_beside(changed, added, sums, xp.add))
+            return self.dense.y(_beside(changed, added, sums, xp.add)[:, None, :])[:, 0, :]
 
-        return self._read(sums[:, 0, :]), gather
-
-    def _read(self, sums: Array) -> Array:
-        return self.dense.read(sums[:, None, :])[:, 0, :]
+        return self.dense.y(sums)[:, 0, :], gather
 
 
 def _beside(changed: Changed, own: Array, rest: Array, combine: Callable[[Array, Array], Array]) -> Array:

@@ -121,9 +121,7 @@ class Windowed:
                 read = tuple(start - self.reach.before for start in starts), width
                 return Changed(whole, (starts, width), changed.kinds, changed.at(read))
             read = slices((starts, width), self.reach, length)
-            if (
-                _in_front(self.layer, read[1]) != self.reach.before
-            ):  # of another length it is another function
+            if _in_front(self.layer, read[1]) != self.reach.before:  # it depends on the length: whole
                 read = (0,) * len(starts), length
             values = evaluate(self.layer, changed.at(read))
             offsets = tuple(
@@ -147,25 +145,26 @@ class Correlated(Windowed):
 
     def trace(self, rows: Array) -> tuple[Array, Change]:
         reach, length = self.reach, int(rows.shape[1])
-        kernel, bias, read = self.correlation.kernel, self.correlation.bias, self.correlation.read
-        sums, _ = conv1d_vjp(pad_axis(rows, reach.before, reach.after), kernel, 1, reach.dilation)
-        if bias is not None:
-            sums = sums + bias
-        whole, xp = read(sums), array_namespace(rows)
+        kernel, xp = self.correlation.kernel, array_namespace(rows)
+        padded = pad_axis(rows, reach.before, reach.after)
+        sums = self.correlation.sums(conv1d_vjp(padded, kernel, 1, reach.dilation)[0])
+        whole = self.correlation.y(sums)
         zero = xp.zeros((), dtype=sums.dtype, device=device_of(sums))
 
         def change(changed: Changed) -> Changed:
             places = starts, width = self.seen_by(changed.places, length)
-            old, changed_width = changed.places
-            every = changed_width + reach.span - 1  # the outputs that see the window, past the ends too
-            added = convolve_changes(changed.delta(), kernel, 0, every, 1, reach.dilation)
-            first = [reach.seen_by(start, start + changed_width)[0] for start in old]
-            offsets = tuple(start - own for start, own in zip(starts, first, strict=True))
+            # counted from the first output that sees the changed window, which may lie in front of the map
+            ahead = [
+                start - reach.seen_by(own, own + 1)[0]
+                for start, own in zip(starts, changed.places[0], strict=True)
+            ]
+            low, high = max(min(ahead), 0), min(max(ahead) + width, changed.places[1] + reach.span - 1)
+            added = convolve_changes(changed.delta(), kernel, low, high - low, 1, reach.dilation)
+            offsets = tuple(own - low for own in ahead)
             added = through(added, changed.counts, (offsets, width), zero)
             apart = xp.reshape(added, (*changed.counts, width, added.shape[2]))
-            return Changed(
-                whole, places, changed.kinds, read(xp.reshape(apart + reference(sums, places), added.shape))
-            )
+            values = xp.reshape(apart + reference(sums, places), added.shape)
+            return Changed(whole, places, changed.kinds, self.correlation.y(values))
 
         return whole, change
 

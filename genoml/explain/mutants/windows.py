@@ -43,13 +43,14 @@ def seen_by(places: Places, reach: Reach, length: int) -> Places:
 def slices(places: Places, reach: Reach, length: int) -> Places:
     """The slices of a layer's input on which it makes these windows of its output as it does on the whole.
 
-    A slice ends where the input does, or holds all that the outputs read. Slices begin at a multiple of the stride
-    and lack a multiple of it, so that their outputs are aligned to the whole's.
+    A slice ends where the input does, or holds all that the outputs read. Slices begin at a multiple of the stride,
+    and where the ends matter they lack a multiple of it, so that their outputs are aligned to the whole's.
     """
     (starts, width), stride = places, reach.stride
     ahead = -(-reach.before // stride)  # outputs that see what the layer adds in front
-    stop = reach.reads(ahead, ahead + width)[1]
-    size = stop + (length - stop) % stride
+    size = reach.reads(ahead, ahead + width)[1]
+    if max(reach.before, reach.after) > 0 or reach.reads(max(starts), max(starts) + width)[1] > length:
+        size += (length - size) % stride
     if size >= length:
         return (0,) * len(starts), length
     last = (length - size) // stride
