@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from genoml.backend import Array
-from genoml.explain.chain import Chain, chain_of
-from genoml.explain.changed import Changed, Window
+from genoml.explain.mutants.plan import Plan, plan_of
+from genoml.explain.mutants.steps import follow
+from genoml.explain.mutants.windows import Changed, Places
 from genoml.explain.targets import Task, checked_codes, score_of
 from genoml.nn.base import Layer
 from genoml.nn.strand import StrandSymmetric
@@ -41,7 +42,8 @@ def in_silico_mutagenesis(
     mutant the window that its layers' receptive fields reach, up to global pooling or a dense layer, which
     combine it with what is left of the sequence's own map. :func:`mutation_reach` tells how far that goes for
     a model; behind the first layer that sees everything, and where a receptive field covers the sequence,
-    mutants are computed whole. The numbers are those of computing every mutant, to rounding.
+    mutants are computed whole. What a layer sees it says itself (``Layer.reach``), one of your own too. The
+    numbers are those of computing every mutant, to rounding.
 
     Parameters
     ----------
@@ -73,6 +75,11 @@ def in_silico_mutagenesis(
     ValueError
         If ``codes`` is not (n >= 1, length) uint8, or the model has no such output.
 
+    Warns
+    -----
+    UserWarning
+        If a layer does not say what its outputs see: from there on mutants are computed whole.
+
     References
     ----------
     Alipanahi et al. (2015, DeepBind), doi:10.1038/nbt.3300, mutation maps; Zhou and Troyanskaya (2015),
@@ -81,8 +88,14 @@ def in_silico_mutagenesis(
     """
     checked_codes(codes, "in_silico_mutagenesis", batch_size)
     inner, twice = _one_strand(model) if windows else (model, False)
-    chain = chain_of(inner, codes.shape[1]) if windows else Chain((), None, (model,))
-    run = _Run(inner, chain, task, batch_size, ambiguous)
+    plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
+    if plan.silent:
+        warnings.warn(
+            f"{', '.join(plan.silent)} does not say what its outputs see (Layer.reach): from there on every "
+            "mutant is computed whole",
+            stacklevel=2,
+        )
+    run = _Run(inner, plan, task, batch_size, ambiguous)
     scores = run.scores(codes)
     if both_strands or twice:
         scores = 0.5 * (scores + run.scores(reverse_complement(codes))[:, ::-1, ::-1])
@@ -111,12 +124,15 @@ class MutationReach:
         What makes vectors of the windows, ``""`` if nothing does.
     whole : tuple of str
         The layers that are computed whole for each mutant.
+    silent : tuple of str
+        Those of them that do not say what their outputs see (``Layer.reach``), which ends the windows.
     """
 
     length_bp: int
     steps: tuple[tuple[str, int, int], ...]
     end: str
     whole: tuple[str, ...]
+    silent: tuple[str, ...] = ()
 
     @property
     def covers(self) -> bool:
@@ -124,11 +140,12 @@ class MutationReach:
         return not self.steps and not self.end
 
     def __str__(self) -> str:
+        why = f" ({', '.join(self.silent)} does not say its reach)" if self.silent else ""
         if self.covers:
-            return f"every mutant of {self.length_bp} bp is computed whole"
+            return f"every mutant of {self.length_bp} bp is computed whole{why}"
         parts = [f"{name} {changed} of {length}" for name, changed, length in self.steps]
         parts += [self.end] if self.end else []
-        return f"changed positions: {', '.join(parts)}; whole: {', '.join(self.whole) or 'nothing'}"
+        return f"changed positions: {', '.join(parts)}; whole: {', '.join(self.whole) or 'nothing'}{why}"
 
 
 def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
@@ -137,15 +154,17 @@ def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
     Examples
     --------
     >>> print(mutation_reach(Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)]), 100))
-    changed positions: Linear 5 of 96, Pointwise 5 of 96, Highest; whole: Dense
+    changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense
     """
-    chain = chain_of(_one_strand(model)[0], length_bp)
-    window, length, found = Window(length_bp // 2, 1, 1), length_bp, []
-    for step in chain.steps:
-        window, length = step.window(window, length), step.length(length)
-        found.append((type(step).__name__, window.width, length))
-    end = "" if chain.end is None else type(chain.end).__name__
-    return MutationReach(length_bp, tuple(found), end, tuple(type(layer).__name__ for layer in chain.rest))
+    plan = plan_of([_one_strand(model)[0]], length_bp)
+    places: Places = ((length_bp // 2,), 1)
+    length, found = length_bp, list[tuple[str, int, int]]()
+    for step in plan.steps:
+        places, length = follow([step], places, length)
+        found.append((step.name, places[1], length))
+    end = "" if plan.readout is None else plan.readout.name
+    whole = tuple(type(layer).__name__ for layer in plan.rest)
+    return MutationReach(length_bp, tuple(found), end, whole, plan.silent)
 
 
 # Positions computed at once, where there are sequences enough to fill a batch.
@@ -157,7 +176,7 @@ class _Run:
     """One call: a model, what is asked of it, and in which portions."""
 
     model: Layer
-    chain: Chain
+    plan: Plan
     task: Task
     batch_size: int
     ambiguous: str
@@ -181,39 +200,42 @@ class _Run:
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
         return scores
 
-    def rows(self, length: int) -> list[np.ndarray]:
-        """The positions in rows, a modulus apart: those whose windows lie within the last map, and the others.
+    def portions(self, length: int, count: int) -> list[np.ndarray]:
+        """The positions, ``count`` at a time: those that lie a stride apart, whose windows are equally wide.
 
-        Where all windows lie within their maps nothing has to be cut off, which is quicker.
+        Those whose windows are moved inside at an end go by themselves: the others are computed without gathering.
         """
-        found = []
-        for first in range(min(self.chain.modulus, length)):
-            places = np.arange(first, length, self.chain.modulus)
-            window, left = Window(first, 1, self.chain.modulus, len(places)), length
-            for step in self.chain.steps:
-                window, left = step.window(window, left), step.length(left)
-            starts = window.starts()
-            side = np.where(starts < 0, 0, np.where(starts + window.width > left, 2, 1))
-            found += [places[side == which] for which in range(3) if (side == which).any()]
-        return found
+        stride, rows = self.plan.stride, list[np.ndarray]()
+        for first in range(min(stride, length)):
+            row = np.arange(first, length, stride)
+            starts, widths = np.array([self._last_window(place, length) for place in row.tolist()]).T
+            ahead = starts * stride - row
+            middle = len(row) // 2
+            moved = (ahead != ahead[middle]) | (widths != widths[middle])
+            side = np.where(moved, np.where(row < row[middle], 1, 2), 0)
+            rows += [row[side == which] for which in range(3)]
+        return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
+
+    def _last_window(self, place: int, length: int) -> tuple[int, int]:
+        """Where the window of a mutation begins behind the last step, and its width."""
+        (starts, width), _ = follow(self.plan.steps, ((place,), 1), length)
+        return starts[0], width
 
     def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
         """The scores of a few sequences, ``count`` positions at a time."""
-        backend, modulus = self.model.backend, self.chain.modulus
+        backend = self.model.backend
         options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
         x = one_hot(codes, ambiguous=self.ambiguous, **options)
-        whole, outputs = self.chain.trace(x)
-        own = backend.to_numpy(score_of(whole, self.task))[:, None, None]
-        portions = [
-            row[start : start + count]
-            for row in self.rows(codes.shape[1])
-            for start in range(0, len(row), count)
-        ]
+        whole, outputs = self.plan.trace(x)
+        own, xp = backend.to_numpy(score_of(whole, self.task))[:, None, None], array_namespace(x)
+        portions = self.portions(codes.shape[1], count)
 
         def fill(first: int, last: int) -> None:
             for chosen in portions[first:last]:
                 bases = _others(codes[:, chosen], kinds)
-                changed = _changed(x, one_hot(bases, **options), chosen, modulus)
+                mutated = one_hot(bases, **options)  # (n, kinds, places, 4)
+                values = xp.reshape(mutated, (bases.size, 1, 4))
+                changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, values)
                 found = backend.to_numpy(score_of(outputs(changed), self.task)).reshape(bases.shape) - own
                 # (n, kinds, places) -> (n, places, 4)
                 filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
@@ -230,12 +252,3 @@ def _others(codes: np.ndarray, kinds: int) -> np.ndarray:
     known = np.where(codes < 4, codes, 3)[:, None, :]
     others: np.ndarray = (known + np.arange(1, kinds + 1, dtype=np.uint8)[:, None]) % 4
     return others.astype(np.uint8)
-
-
-def _changed(x: Array, mutated: Array, places: np.ndarray, modulus: int) -> Changed:
-    """Mutants of one-hot sequences: (n, kinds, P, 4) in place of the bases at P places."""
-    xp, (n, kinds, p, _) = array_namespace(x), mutated.shape
-    window = Window(int(places[0]), 1, modulus, p)
-    own = Changed(x, window, 1).reference()
-    delta = mutated - xp.reshape(own, (n, 1, p, 4))
-    return Changed(x, window, kinds, delta=xp.reshape(delta, (n * kinds * p, 1, 4)))

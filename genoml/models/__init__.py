@@ -26,8 +26,8 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
-from genoml.models.windows import Window, shortest_bp
 from genoml.nn.base import Layer
+from genoml.ops.windows import Reach, shortest_length
 
 __all__ = [
     "MODELS",
@@ -64,18 +64,18 @@ class ModelSpec:
     fixed_length: bool = False
 
 
-def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Window]]) -> ModelSpec:
+def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Reach]]) -> ModelSpec:
     """The specification of a network whose dense layers fix the sequence length."""
     return ModelSpec(
         build,
-        lambda **options: shortest_bp(windows(**options)),
+        lambda **options: shortest_length(windows(**options)),
         lambda length_bp: {"length_bp": length_bp, "n_outputs": 1},
         fixed_length=True,
     )
 
 
 def _shortest_bpnet(profile_length_bp: int = 1000, **options: Any) -> int:
-    return shortest_bp(bpnet_windows(**options), profile_length_bp)
+    return shortest_length(bpnet_windows(**options), profile_length_bp)
 
 
 def _no_labels(length_bp: int) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _no_labels(length_bp: int) -> dict[str, Any]:
 
 MODELS: dict[str, ModelSpec] = {
     "attention_cnn": ModelSpec(
-        attention_cnn, lambda **options: shortest_bp(attention_cnn_windows(**options))
+        attention_cnn, lambda **options: shortest_length(attention_cnn_windows(**options))
     ),
     "basset": _fixed(basset, basset_windows),
     "bpnet": ModelSpec(bpnet, _shortest_bpnet, _no_labels),

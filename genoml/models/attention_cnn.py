@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from genoml.io.settings import Count, Share
-from genoml.models.windows import Window, pool
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,
@@ -22,11 +21,12 @@ from genoml.nn import (
     Transpose,
 )
 from genoml.nn.base import Layer
+from genoml.ops.windows import Reach
 
 
-def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Window]:
+def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Reach]:
     """Windows of its convolution and pooling."""
-    return [Window(kernel_size), pool(pool_size)]
+    return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
 def attention_cnn(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.models.windows import Window, pool, positions
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
 from genoml.nn.base import Layer
+from genoml.ops.windows import Reach, positions_left
 
 
 def basset_windows(
     kernel_sizes: tuple[int, int, int] = (19, 11, 7), pool_sizes: tuple[int, int, int] = (3, 4, 4), **_: Any
-) -> list[Window]:
+) -> list[Reach]:
     """Windows of its convolutions and poolings."""
     pairs = zip(kernel_sizes, pool_sizes, strict=True)
-    return [window for kernel, size in pairs for window in (Window(kernel), pool(size, partial=True))]
+    return [window for kernel, size in pairs for window in (Reach(kernel), Reach(size, size, partial=True))]
 
 
 def basset(
@@ -69,7 +69,7 @@ def basset(
     convolutional neural networks, doi:10.1101/gr.200535.115. Deviations: the weights are not bounded in norm,
     which belongs to training.
     """
-    left = positions(length_bp, basset_windows(kernel_sizes, pool_sizes))
+    left = positions_left(length_bp, basset_windows(kernel_sizes, pool_sizes))
     layers: dict[str, Layer] = {}
     inputs = (4, *filters)
     for i, (kernel_size, pool_size) in enumerate(zip(kernel_sizes, pool_sizes, strict=True), 1):

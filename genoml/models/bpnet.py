@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from genoml.backend import Array
 from genoml.io.settings import Count
-from genoml.models.windows import Window
 from genoml.nn import (
     Conv1D,
     CroppedResidual,
@@ -21,14 +20,15 @@ from genoml.nn import (
     Sequential,
 )
 from genoml.nn.base import Layer, expect_shape
+from genoml.ops.windows import Reach
 
 
 def bpnet_windows(
     kernel_size: int = 21, dilated_layers: int = 8, profile_kernel_size: int = 75, **_: Any
-) -> list[Window]:
+) -> list[Reach]:
     """Windows of its convolutions; the profile head's is the last."""
-    dilated = [Window(2 * 2**i + 1) for i in range(1, dilated_layers + 1)]
-    return [Window(kernel_size), *dilated, Window(profile_kernel_size)]
+    dilated = [Reach(3, dilation=2**i) for i in range(1, dilated_layers + 1)]
+    return [Reach(kernel_size), *dilated, Reach(profile_kernel_size)]
 
 
 def bpnet(

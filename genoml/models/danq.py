@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.models.windows import Window, pool, positions
 from genoml.nn import (
     LSTM,
     Bidirectional,
@@ -17,11 +16,12 @@ from genoml.nn import (
     Sequential,
     Transpose,
 )
+from genoml.ops.windows import Reach, positions_left
 
 
-def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[Window]:
+def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[Reach]:
     """Windows of its convolution and pooling."""
-    return [Window(kernel_size), pool(pool_size)]
+    return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
 def danq(
@@ -76,7 +76,7 @@ def danq(
     function of DNA sequences, doi:10.1093/nar/gkw226. Deviations: the LSTM's gates are logistic, where the
     original's library took a piecewise linear stand-in. Flatten goes step by step, as there.
     """
-    left = positions(length_bp, danq_windows(kernel_size, pool_size))
+    left = positions_left(length_bp, danq_windows(kernel_size, pool_size))
     return Sequential(
         {
             "conv": Conv1D(4, filters, kernel_size),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.models.windows import Window, pool, positions
 from genoml.nn import (
     LSTM,
     Bidirectional,
@@ -19,11 +18,12 @@ from genoml.nn import (
     Transpose,
 )
 from genoml.nn.base import Layer
+from genoml.ops.windows import Reach, positions_left
 
 
-def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Window]:
+def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Reach]:
     """Windows of its pooling; the convolutions are padded and keep the length."""
-    return [pool(pool_size)]
+    return [Reach(pool_size, pool_size)]
 
 
 def deepromoter(
@@ -81,7 +81,7 @@ def deepromoter(
     Oubounyt et al. (2019), DeePromoter: robust promoter predictor using deep learning,
     doi:10.3389/fgene.2019.00286. Deviations: the 32 filters of each width are our choice.
     """
-    left = positions(length_bp, deepromoter_windows(pool_size))
+    left = positions_left(length_bp, deepromoter_windows(pool_size))
     branches: dict[str, Layer] = {
         f"width{i}": Sequential(
             {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.models.windows import Window, pool, positions
 from genoml.nn import Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential
+from genoml.ops.windows import Reach, positions_left
 
 
-def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[Window]:
+def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[Reach]:
     """Windows of its convolutions and poolings."""
-    conv = Window(kernel_size)
-    return [conv, pool(pool_size), conv, pool(pool_size), conv]
+    conv = Reach(kernel_size)
+    return [conv, Reach(pool_size, pool_size), conv, Reach(pool_size, pool_size), conv]
 
 
 def deepsea(
@@ -63,7 +63,7 @@ def deepsea(
     model, doi:10.1038/nmeth.3547. Deviations: the weights are not bounded in norm, and there is no L1 penalty
     of the last hidden layer; both belong to training. Flatten goes channel by channel.
     """
-    left = positions(length_bp, deepsea_windows(kernel_size, pool_size))
+    left = positions_left(length_bp, deepsea_windows(kernel_size, pool_size))
     return Sequential(
         {
             "conv1": Conv1D(4, filters[0], kernel_size),

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.models.windows import Window, pool, positions
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
 from genoml.nn.base import Layer
+from genoml.ops.windows import Reach, positions_left
 
 #: Keras's default of batch normalisation, with which the network was published.
 _EPS = 1e-3
 
 
-def deepstarr_windows(pool_size: int = 2, **_: Any) -> list[Window]:
+def deepstarr_windows(pool_size: int = 2, **_: Any) -> list[Reach]:
     """Windows of its poolings; the convolutions are padded and keep the length."""
-    return [pool(pool_size)] * 4
+    return [Reach(pool_size, pool_size)] * 4
 
 
 def deepstarr(
@@ -69,7 +69,7 @@ def deepstarr(
     design of synthetic enhancers, doi:10.1038/s41588-022-01048-5. Deviations: running statistics move by 0.1
     a step (0.01 there), which suits short trainings too. Flatten goes channel by channel.
     """
-    left = positions(length_bp, deepstarr_windows(pool_size))
+    left = positions_left(length_bp, deepstarr_windows(pool_size))
     layers: dict[str, Layer] = {}
     inputs = (4, *filters)
     for i, kernel_size in enumerate(kernel_sizes, 1):

@@ -7,6 +7,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.reach import sees_itself
 from genoml.ops.activations import activation_vjp
 
 __all__ = ["ELU", "GELU", "Exp", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
@@ -20,6 +21,8 @@ class Activation(Layer):
     def options(self) -> dict[str, float]:
         """What the function takes beside its input."""
         return {}
+
+    reach = sees_itself
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, back = activation_vjp(self.function, **self.options())(x)
@@ -169,6 +172,8 @@ class Exp(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.ceiling = ceiling
+
+    reach = sees_itself
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, ceiling = array_namespace(x), self.ceiling

@@ -11,6 +11,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.attend import AttendPullback, attend_blocks, attend_whole, attention_weights
 from genoml.nn.attention_inputs import Projections, join_heads, split_heads
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["SelfAttention"]
@@ -163,6 +164,8 @@ class SelfAttention(Layer):
         return params
 
     # ------------------------------------------------------------ forward
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

@@ -13,13 +13,15 @@ from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
+from genoml.nn.reach import Branches, Correlation
 from genoml.nn.tables import Gradient, Parameter, State, moved_tables, replace_entries
 from genoml.ops.arrays import array_like
+from genoml.ops.windows import Reach
 from genoml.parallel import WHOLE, Part
 from genoml.random import Drawn, Initializer, host_generator
 
@@ -131,6 +133,37 @@ class Layer:
     def initial_state(self) -> Mapping[str, Initializer]:
         """Name -> the initial value of each array of the state."""
         return {}
+
+    # ------------------------------------------------------------ what a subclass may say, for evaluation
+
+    #: what makes a vector of a map, if the layer does: the largest value of each channel (and anything of
+    #: these), the mean along the positions (likewise, if linear), or all values in a row, channel by channel
+    readout: Literal["max", "mean", "flatten"] | None = None
+
+    def reach(self, length: int) -> Reach | None:
+        """What each output position sees of an input (batch, channels, length); None: the layer does not say.
+
+        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Of a window of the
+        input the layer must make the outputs that lie in it whole, whatever is around.
+        """
+        branches = self.branches(length)
+        return None if branches is None else branches.reach(length)
+
+    def branches(self, length: int) -> Branches | None:
+        """The layers that this one is made of, for an input of this length; None: of none, or not alone."""
+        return None
+
+    def correlation(self) -> Correlation | None:
+        """The layer as a correlation and a function of each position, if it is one: changes are then cheap."""
+        return None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class with a ``vjp`` of its own inherits none of these, which may be true of its base alone."""
+        super().__init_subclass__(**options)
+        if "vjp" in cls.__dict__:
+            for name in ("readout", "reach", "branches", "correlation"):
+                if name not in cls.__dict__:
+                    setattr(cls, name, getattr(Layer, name))
 
     # ------------------------------------------------------------ parameters
 

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.fused import fused_vjp
+from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
 
 __all__ = ["Parallel", "Residual", "Sequential"]
@@ -154,6 +155,10 @@ class Sequential(Container):
         For an empty list, layers on different backends, or a mask that no layer reads.
     """
 
+    def branches(self, length: int) -> Branches | None:
+        """One row."""
+        return Branches((tuple(self.layers),))
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         pullbacks: list[tuple[str, Pullback]] = []
         names, layers, at = list(self.named_layers), self.layers, 0
@@ -195,6 +200,10 @@ class Residual(Sequential):
     def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
 
+    def branches(self, length: int) -> Branches:
+        """x itself, and f(x): their sum."""
+        return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, pullback_layers = super().vjp(x, run)
         if tuple(y.shape) != tuple(x.shape):
@@ -219,6 +228,11 @@ class Parallel(Container):
     ValueError
         If the branches' outputs differ in any axis but the channels, or for a mask that no branch reads.
     """
+
+    def branches(self, length: int) -> Branches:
+        """A row a branch, side by side in the channels."""
+        rows = tuple((layer,) for layer in self.layers)
+        return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)

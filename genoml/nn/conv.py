@@ -9,10 +9,12 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
-from genoml.ops.activations import activation_vjp
+from genoml.nn.reach import Correlation
+from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, rectified_vjp
+from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Conv1D"]
@@ -114,26 +116,32 @@ class Conv1D(Layer):
         weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
         return {"weights": weights} | ({"bias": constant((self.out_channels,), 0.0)} if self.has_bias else {})
 
-    def _pads(self, length: int) -> tuple[int, int]:
-        """Zeros on the left and on the right of a sequence of this length."""
-        if isinstance(self.padding, int):
-            return self.padding, self.padding
-        if self.padding == "valid":
-            return 0, 0
-        span = (self.kernel_size - 1) * self.dilation + 1
-        total = max((-(-length // self.stride) - 1) * self.stride + span - length, 0)
-        return total // 2, total - total // 2
-
     def inputs(self, x: Array) -> tuple[Array, Array, int]:
         """Padded x and the weights, both channels-last, and the zeros on the left."""
-        span = (self.kernel_size - 1) * self.dilation + 1
-        before, after = self._pads(x.shape[2] if x.ndim == 3 else 0)
-        ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] + before + after >= span
-        shortest = 1 if self.padding == "same" else max(span - before - after, 0)
+        # this class's own: a subclass with a vjp of its own may not say any
+        reach = Conv1D.reach(self, x.shape[2] if x.ndim == 3 else 0)
+        ok = x.ndim == 3 and x.shape[1] == self.in_channels and reach.outputs(x.shape[2]) >= 1
+        shortest = 1 if self.padding == "same" else reach.shortest()
         expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp = array_namespace(x)
-        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), before, after)
-        return rows, xp.permute_dims(self.weights, (2, 1, 0)), before
+        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), reach.before, reach.after)
+        return rows, xp.permute_dims(self.weights, (2, 1, 0)), reach.before
+
+    def reach(self, length: int) -> Reach:
+        """The kernel's windows, of a sequence with zeros at its ends."""
+        shape = self.kernel_size, self.stride, self.dilation
+        if self.padding == "same":
+            return Reach(*shape, *same_padding(length, *shape))
+        pad = self.padding if isinstance(self.padding, int) else 0
+        return Reach(*shape, pad, pad)
+
+    def correlation(self) -> Correlation | None:
+        """The kernel, its bias and the activation, unless the channels are in groups."""
+        if self.groups > 1:
+            return None
+        kernel = array_namespace(self.weights).permute_dims(self.weights, (2, 1, 0))
+        bias = self.bias if self.has_bias else None
+        return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, (z, back_conv) = array_namespace(x), self.correlate(x)

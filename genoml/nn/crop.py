@@ -7,6 +7,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.arrays import pad_axis
+from genoml.ops.windows import Reach
 
 __all__ = ["CropTo"]
 
@@ -39,11 +40,17 @@ class CropTo(Layer):
             raise ValueError(f"CropTo expects length >= 1, got {length}")
         self.length = length
 
+    def reach(self, length: int) -> Reach:
+        """Each position itself, counted from the first that is kept."""
+        before = (length - self.length) // 2
+        return Reach(before=-before, after=self.length + before - length, copies=True)
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.length
         expect_shape("CropTo", x, ok, f"(batch, channels, length >= {self.length})")
-        xp, before = array_namespace(x), (x.shape[2] - self.length) // 2
-        after = x.shape[2] - self.length - before
+        # this class's own: a subclass with a vjp of its own may not say any
+        xp, reach = array_namespace(x), CropTo.reach(self, x.shape[2])
+        before, after = -reach.before, -reach.after
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y is a part of x: its gradient, with zeros where x was cut off

@@ -6,6 +6,8 @@ from genoml.backend import Array
 from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
 from genoml.nn.containers import Sequential
 from genoml.nn.crop import CropTo
+from genoml.nn.reach import Branches, reach_in_row
+from genoml.ops.windows import EVERYTHING
 
 __all__ = ["CroppedResidual"]
 
@@ -30,6 +32,14 @@ class CroppedResidual(Sequential):
     ----------
     Avsec et al. (2021), BPNet, doi:10.1038/s41588-021-00782-6, as in its authors' later code.
     """
+
+    def branches(self, length: int) -> Branches | None:
+        """The middle of x, and f(x): their sum."""
+        f, rows = reach_in_row(self.layers, length), tuple(self.layers)
+        if f is None or f == EVERYTHING:
+            return None
+        crop = CropTo(f.outputs(length), dtype=self.dtype, backend=self.backend)
+        return Branches(((crop,), rows), lambda outputs: outputs[0] + outputs[1])
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

@@ -8,7 +8,8 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
-from genoml.ops.activations import activation_vjp
+from genoml.nn.reach import Correlation, sees_everything
+from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -64,6 +65,12 @@ class Dense(Layer):
         weights = he_normal(shape, shape[0]) if rectified else glorot_normal(shape, *shape)
         return {"weights": weights, "bias": constant((self.out_features,), 0.0)}
 
+    reach = sees_everything
+
+    def correlation(self) -> Correlation:
+        """One of width 1 over a vector, then the activation."""
+        return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, weights = array_namespace(x), self.weights
         expect_shape(
@@ -89,6 +96,10 @@ class Flatten(Layer):
     x : (batch, ...)
     y : (batch, product of the others)
     """
+
+    readout = "flatten"
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, shape = array_namespace(x), tuple(x.shape)

@@ -7,6 +7,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.threefry import random_uniform
+from genoml.ops.windows import Reach
 from genoml.parallel import Part
 from genoml.random import derive_key
 
@@ -54,6 +55,10 @@ class Dropout(Layer):
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"{type(self).__name__} expects 0 <= rate < 1, got {rate}")
         self.rate = rate
+
+    def reach(self, length: int) -> Reach:
+        """Each position itself, unchanged in evaluation."""
+        return Reach(copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape(type(self).__name__, x, x.ndim >= 1, "(batch, ...)")
@@ -108,6 +113,10 @@ class SpatialDropout1D(Dropout):
     ----------
     Tompson et al. (2015), Efficient object localization using convolutional networks, arXiv:1411.4280.
     """
+
+    def reach(self, length: int) -> Reach:
+        """Each position itself, unchanged in evaluation."""
+        return Reach(copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape("SpatialDropout1D", x, x.ndim == 3, "(batch, channels, length)")

@@ -10,6 +10,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import pad_axis, segment_sum
 from genoml.random import Initializer, normal
 
@@ -71,6 +72,8 @@ class Embedding(Layer):
         """Tokens are integers."""
         if not array_namespace(x).isdtype(x.dtype, "integral"):
             raise TypeError(f"Embedding expects an array of integer tokens, got {x.dtype}")
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

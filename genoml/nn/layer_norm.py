@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 from genoml.ops.normalise import standardize_vjp
 from genoml.random import Initializer, constant
 
@@ -59,6 +60,8 @@ class LayerNorm(Layer):
     def initial_params(self) -> Mapping[str, Initializer]:
         """The scale begins as 1, the shift as 0."""
         return {"gamma": constant((self.features,), 1.0), "beta": constant((self.features,), 0.0)}
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
@@ -130,6 +133,8 @@ class GroupNorm(Layer):
     def initial_params(self) -> Mapping[str, Initializer]:
         """The scale begins as 1, the shift as 0."""
         return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

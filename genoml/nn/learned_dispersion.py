@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant
 
 __all__ = ["LearnedDispersion"]
@@ -61,6 +62,8 @@ class LearnedDispersion(Layer):
 
     def initial_params(self) -> Mapping[str, Initializer]:
         return {"log_dispersion": constant((self.tasks,), math.log(self.dispersion))}
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, tasks = array_namespace(x), self.tasks

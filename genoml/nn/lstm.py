@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genoml.backend import Array
-from genoml.nn.recurrent import Recurrent, ScanPullback
+from genoml.nn.recurrent import Recurrent
 from genoml.ops.recurrent import ScanPullback, lstm_scan
 from genoml.random import Drawn, Initializer, constant
 

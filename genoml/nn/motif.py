@@ -11,8 +11,10 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
-from genoml.ops.activations import activation_vjp, log_softmax, softmax
+from genoml.nn.reach import Correlation
+from genoml.ops.activations import ActivationPullback, activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.windows import Reach
 from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
@@ -198,24 +200,43 @@ class MotifLayer(Layer):
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
         return log_odds_of(self.logits, self.background)[0]
 
+    def reach(self, length: int) -> Reach:
+        """The motifs' windows."""
+        return Reach(self.width)
+
+    def correlation(self) -> Correlation:
+        """The scan of both strands in one, then the larger of the two, threshold and activation."""
+        return Correlation(self._kernel(self.log_odds()), None, lambda scores: self._read(scores)[0])
+
+    def _kernel(self, weights: Array) -> Array:
+        """The motifs as kernels (width, 4, n_motifs), and behind them those of the other strand."""
+        xp = array_namespace(weights)
+        kernel = xp.permute_dims(weights, (2, 1, 0))
+        # the reverse complement flips positions and bases; both strands are one convolution
+        return xp.concat([kernel, xp.flip(kernel, axis=(0, 1))], axis=2) if self.both_strands else kernel
+
+    def _read(self, scores: Array) -> tuple[Array, ActivationPullback]:
+        """y of the scores of both strands (batch, length, kernels), and the activation's pullback."""
+        bits = scores
+        if self.both_strands:
+            forward, reverse = scores[:, :, : self.n_motifs], scores[:, :, self.n_motifs :]
+            bits = array_namespace(scores).maximum(forward, reverse)
+        return self._activate(bits if self._threshold is None else bits - self.threshold)
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
         expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
         xp, m = array_namespace(x), self.n_motifs
         weights, probabilities = log_odds_of(self.logits, self.background)
-        kernel = xp.permute_dims(weights, (2, 1, 0))
-        if self.both_strands:
-            # the reverse complement flips positions and bases; both strands are one convolution
-            kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1))], axis=2)
-        scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), kernel)
+        scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), self._kernel(weights))
         forward, reverse = scores[:, :, :m], scores[:, :, m:]
-        bits = xp.maximum(forward, reverse) if self.both_strands else forward
-        has_threshold = self._threshold is not None
-        y, back = self._activate(bits - self.threshold if has_threshold else bits)
+        y, back = self._read(scores)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold and need_params else {}
+            grads = (
+                {"threshold": -xp.sum(g, axis=(0, 1))} if self._threshold is not None and need_params else {}
+            )
             if self.both_strands:
                 # max gives g to the larger score, to s+ where they are equal
                 zero, first = xp.zeros((), dtype=g.dtype, device=device_of(g)), forward >= reverse

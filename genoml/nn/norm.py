@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
+from genoml.nn.reach import Correlation, per_channel, sees_itself
 from genoml.ops.normalise import squares_around
 from genoml.parallel import Part
 from genoml.random import Initializer, constant
@@ -72,6 +73,18 @@ class BatchNorm1D(Layer):
             "running_mean": constant((self.channels,), 0.0),
             "running_var": constant((self.channels,), 1.0),
         }
+
+    reach = sees_itself
+
+    def correlation(self) -> Correlation:
+        """In evaluation y = x scale + shift."""
+        return per_channel(*self.scale_and_shift())
+
+    def scale_and_shift(self) -> tuple[Array, Array]:
+        """Of each channel, with the running statistics."""
+        mean, scale = self.statistics(self.running_mean, 0, EVALUATION)
+        scale = self.gamma * scale
+        return scale, self.beta - mean * scale
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         rows, restore, count = self.rows(x, run)

@@ -6,7 +6,9 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp
+from genoml.ops.windows import Reach
 
 __all__ = ["AveragePool1D", "GlobalAveragePool1D", "GlobalMaxPool1D", "MaxPool1D"]
 
@@ -58,6 +60,10 @@ class MaxPool1D(Layer):
         ok = x.ndim == 3 and x.shape[2] >= shortest
         expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {shortest})")
 
+    def reach(self, length: int) -> Reach:
+        """Windows of ``pool_size`` positions, every ``stride``-th."""
+        return Reach(self.pool_size, self.stride, partial=self.ceil_mode)
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         self.check(x)
         xp = array_namespace(x)
@@ -108,6 +114,10 @@ class AveragePool1D(Layer):
         if self.pool_size < 1 or self.stride < 1:
             raise ValueError(f"AveragePool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
+    def reach(self, length: int) -> Reach:
+        """Windows of ``pool_size`` positions, every ``stride``-th."""
+        return Reach(self.pool_size, self.stride)
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.pool_size
         expect_shape("AveragePool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
@@ -137,6 +147,10 @@ class GlobalMaxPool1D(Layer):
     Alipanahi et al. (2015), DeepBind, doi:10.1038/nbt.3300.
     """
 
+    readout = "max"
+
+    reach = sees_everything
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape("GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
         xp = array_namespace(x)
@@ -156,6 +170,10 @@ class GlobalAveragePool1D(Layer):
     x : (batch, channels, length >= 1)
     y : (batch, channels)
     """
+
+    readout = "mean"
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape(

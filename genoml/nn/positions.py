@@ -9,6 +9,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 
 __all__ = ["SinusoidalPositions"]
 
@@ -98,6 +99,8 @@ class SinusoidalPositions(Layer):
 
     def __init__(self, *, dtype: str = "float32", backend: str | Backend | None = None) -> None:
         super().__init__(dtype=dtype, backend=backend)
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

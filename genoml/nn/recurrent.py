@@ -17,6 +17,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.containers import Container
+from genoml.nn.reach import sees_everything
 from genoml.ops.recurrent import ScanPullback
 from genoml.random import Initializer, constant, glorot_normal
 
@@ -66,6 +67,8 @@ class Recurrent(Layer):
         states : (length, batch, hidden)
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
@@ -151,6 +154,8 @@ class Bidirectional(Container):
         """The layer that reads the sequence from its start, and the one that reads it from its end."""
         ahead, behind = self.layers
         return cast("Recurrent", ahead), cast("Recurrent", behind)
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

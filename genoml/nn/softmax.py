@@ -7,6 +7,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.activations import log_softmax, softmax, softmax_gradient
+from genoml.ops.windows import EVERYTHING, Reach
 
 __all__ = ["LogSoftmax", "Softmax"]
 
@@ -46,6 +47,10 @@ class Softmax(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.axis = axis
 
+    def reach(self, length: int) -> Reach:
+        """Each position itself along the channels, all of them along any other axis."""
+        return Reach() if self.axis == 1 else EVERYTHING
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         check_axis("Softmax", x, self.axis)
@@ -80,6 +85,10 @@ class LogSoftmax(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.axis = axis
+
+    def reach(self, length: int) -> Reach:
+        """Each position itself along the channels, all of them along any other axis."""
+        return Reach() if self.axis == 1 else EVERYTHING
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

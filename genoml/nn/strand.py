@@ -33,6 +33,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.containers import Container
 from genoml.nn.norm import BatchNorm1D
+from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
 from genoml.ops.arrays import array_like
 from genoml.ops.pool1d import global_max_vjp
 
@@ -74,6 +75,8 @@ class StrandSymmetric(Container):
             raise ValueError(f"StrandSymmetric expects combine 'mean' or 'max', got {combine!r}")
         super().__init__({"model": model}, seed=seed)
         self.combine = combine
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape("StrandSymmetric", x, x.ndim == 3 and x.shape[1] == 4, "(batch, 4, length)")
@@ -157,6 +160,13 @@ class RCBatchNorm1D(BatchNorm1D):
         """As typed: all channels, of which ``layer.channels`` is half."""
         return {**super().settings(), "channels": 2 * self.channels}
 
+    reach = sees_itself
+
+    def correlation(self) -> Correlation:
+        """In evaluation y = x scale + shift, the same for both channels of a pair."""
+        xp = array_namespace(self.gamma)
+        return per_channel(*(xp.concat([half, xp.flip(half)]) for half in self.scale_and_shift()))
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         channels = 2 * self.channels
         expect_shape(
@@ -205,7 +215,9 @@ class RCGlobalPool1D(Layer):
         super().__init__(dtype=dtype, backend=backend)
         if mode not in ("max", "mean"):
             raise ValueError(f"RCGlobalPool1D expects mode 'max' or 'mean', got {mode!r}")
-        self.mode = mode
+        self.mode = self.readout = mode
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] % 2 == 0 and x.shape[2] >= 1

@@ -8,9 +8,11 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
-from genoml.ops.activations import activation_vjp
+from genoml.nn.reach import Correlation
+from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["RCConv1D"]
@@ -79,7 +81,7 @@ class RCConv1D(Layer):
         if padding == "same":
             if kernel_size % 2 == 0:
                 raise ValueError(f"RCConv1D expects an odd kernel_size for 'same', got {kernel_size}")
-            padding = (kernel_size - 1) * dilation // 2
+            padding, _ = same_padding(kernel_size * dilation, kernel_size, dilation=dilation)
         elif padding == "valid":
             padding = 0
         if not isinstance(padding, int) or padding < 0:
@@ -95,17 +97,27 @@ class RCConv1D(Layer):
         weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
         return {"weights": weights, "bias": constant((shape[0],), 0.0)}
 
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        shortest = max((self.kernel_size - 1) * self.dilation + 1 - 2 * self.padding, 0)
-        ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
-        expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
-        xp, pad, length, half = array_namespace(x), self.padding, x.shape[2], self.out_channels // 2
+    def reach(self, length: int) -> Reach:
+        """The kernel's windows, of a sequence with zeros at its ends."""
+        return Reach(self.kernel_size, 1, self.dilation, self.padding, self.padding)
+
+    def correlation(self) -> Correlation:
+        """The kernels of both strands and their bias, then the activation."""
+        xp = array_namespace(self.weights)
         kernel = xp.permute_dims(self.weights, (2, 1, 0))
         kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1, 2))], axis=2)
         bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
+        return Correlation(kernel, bias, applied(self.activation))
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        # this class's own: a subclass with a vjp of its own may not say any
+        shortest, both = RCConv1D.reach(self, 0).shortest(), RCConv1D.correlation(self)
+        ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
+        expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
+        xp, pad, length, half = array_namespace(x), self.padding, x.shape[2], self.out_channels // 2
         rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), pad, pad)
-        z, back_conv = conv1d_vjp(rows, kernel, 1, self.dilation)
-        y, back = self._activate(z + bias)
+        z, back_conv = conv1d_vjp(rows, both.kernel, 1, self.dilation)
+        y, back = self._activate(z + both.bias)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # the mirrored half is a flip of the same numbers: its gradient is flipped back and added

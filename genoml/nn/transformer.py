@@ -14,8 +14,10 @@ from genoml.nn.containers import Container
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
+from genoml.nn.reach import sees_everything
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.arrays import pad_axis
+from genoml.ops.windows import Reach
 from genoml.random import Initializer, constant, identity
 
 __all__ = ["MLP", "AttentionPool1D", "TransformerBlock"]
@@ -63,6 +65,8 @@ class MLP(Container):
             "output": Dense(hidden_features, self.out_features, dtype=dtype, backend=backend),
         }
         super().__init__(layers, seed=seed)
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
@@ -155,6 +159,8 @@ class TransformerBlock(Container):
         }
         super().__init__(layers, seed=seed)
 
+    reach = sees_everything
+
     def settings(self) -> Mapping[str, Any]:
         """The options of SelfAttention are among them."""
         return {**self["attention"].settings(), **super().settings()}
@@ -244,6 +250,10 @@ class AttentionPool1D(Layer):
         """W as said above."""
         shared = constant((self.channels, 1), 0.0)
         return {"weights": identity(self.channels, 2.0) if self.per_channel else shared}
+
+    def reach(self, length: int) -> Reach:
+        """Windows of ``pool_size`` positions that do not overlap."""
+        return Reach(self.pool_size, self.pool_size)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

@@ -6,6 +6,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 
 __all__ = ["Transpose"]
 
@@ -26,6 +27,8 @@ class Transpose(Layer):
     ValueError
         If x has not three axes.
     """
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

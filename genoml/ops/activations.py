@@ -161,6 +161,14 @@ def activation_vjp(name: str | None, **options: float) -> ActivationVJP:
     return partial(ACTIVATIONS[name], **options) if options else ACTIVATIONS[name]
 
 
+def applied(name: str | None) -> Callable[[Array], Array] | None:
+    """The activation with this name alone, without its pullback; None for the identity."""
+    if name is None or name == "linear":
+        return None
+    activate = activation_vjp(name)
+    return lambda z: activate(z)[0]
+
+
 # ---------------------------------------------------------------- softmax
 
 

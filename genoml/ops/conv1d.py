@@ -23,15 +23,11 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.ops.dispatch import operation
+from genoml.ops.windows import Reach
 
 #: grad (N, Lo, F), need_x, need_w -> grad_x and grad_w, None where not needed
 ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array | None]]
 Algorithm: TypeAlias = Literal["phases", "taps"]
-
-
-def output_length(length: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> int:
-    """Number of outputs: every ``stride``-th position at which the dilated kernel lies inside the sequence."""
-    return (length - (kernel_size - 1) * dilation - 1) // stride + 1
 
 
 def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) -> Algorithm:
@@ -144,23 +140,17 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
 # ---------------------------------------------------------------- taps
 
 
-def _tap(x: Array, k: int, count: int, stride: int, dilation: int) -> Array:
-    """The rows of x under kernel position k, as a matrix (N count, C)."""
-    xp = array_namespace(x)
-    start = k * dilation
-    rows = x[:, start : start + (count - 1) * stride + 1 : stride, :]
-    return xp.reshape(rows, (x.shape[0] * count, x.shape[2]))
+def _tap(x: Array, reach: Reach, k: int) -> Array:
+    """The rows of x under kernel position k, as a matrix (N Lo, C)."""
+    count = reach.outputs(x.shape[1])
+    return array_namespace(x).reshape(x[:, reach.tap(k, count), :], (x.shape[0] * count, x.shape[2]))
 
 
-def _correlate_taps(x: Array, w: Array, stride: int, dilation: int) -> Array:
-    xp = array_namespace(x)
-    n, length, _ = x.shape
-    kernel_size, _, f = w.shape
-    count = output_length(length, kernel_size, stride, dilation)
-    total = _tap(x, 0, count, stride, dilation) @ w[0, :, :]
-    for k in range(1, kernel_size):
-        total = total + _tap(x, k, count, stride, dilation) @ w[k, :, :]
-    return xp.reshape(total, (n, count, f))
+def _correlate_taps(x: Array, w: Array, reach: Reach) -> Array:
+    total = _tap(x, reach, 0) @ w[0, :, :]
+    for k in range(1, reach.kernel):
+        total = total + _tap(x, reach, k) @ w[k, :, :]
+    return array_namespace(x).reshape(total, (x.shape[0], reach.outputs(x.shape[1]), w.shape[2]))
 
 
 def _spread(grad: Array, stride: int) -> Array:
@@ -179,25 +169,23 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
     xp = array_namespace(x)
     n, length, _ = x.shape
     kernel_size, _, f = w.shape
-    count = output_length(length, kernel_size, stride, dilation)
+    reach = Reach(kernel_size, stride, dilation)
+    count = reach.outputs(length)
 
     def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
         # y[l] = sum_k x[l s + k d] w[k]  =>  dw[k] = sum_l x[l s + k d]^T g[l], and dx is the full
         # correlation of g, spread by the stride, with the reversed, transposed kernel
         g, grad_w = xp.reshape(grad, (n * count, f)), None
         if need_w:
-            grad_w = xp.stack(
-                [xp.matrix_transpose(_tap(x, k, count, stride, dilation)) @ g for k in range(kernel_size)]
-            )
+            grad_w = xp.stack([xp.matrix_transpose(_tap(x, reach, k)) @ g for k in range(kernel_size)])
         if not need_x:
             return None, grad_w
-        spread, reach = _spread(grad, stride), (kernel_size - 1) * dilation
-        unread = length - reach - spread.shape[1]
-        padded = pad_axis(spread, reach, reach + unread)
+        spread = _spread(grad, stride)
+        padded = pad_axis(spread, reach.span - 1, length - spread.shape[1])
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
-        return _correlate_taps(padded, transposed, 1, dilation), grad_w
+        return _correlate_taps(padded, transposed, Reach(kernel_size, dilation=dilation)), grad_w
 
-    return _correlate_taps(x, w, stride, dilation), pullback
+    return _correlate_taps(x, w, reach), pullback
 
 
 # ---------------------------------------------------------------- maximum over the length, a motif scan

@@ -47,7 +47,7 @@ def rectified_vjp(
 
     Shapes
     ------
-    x : (N, L, C);  shift, and both sums : (C,);  y and grad : (N, pooled_length(L, size, size, ceil_mode), C)
+    x : (N, L, C);  shift, and both sums : (C,);  y and grad : (N, Reach(size, size, partial=ceil_mode).outputs(L), C)
     """
     xp = array_namespace(x)
     centred = x if mean is None else x - mean

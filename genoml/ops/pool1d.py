@@ -12,19 +12,10 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.ops.dispatch import operation
+from genoml.ops.windows import Reach
 
 #: dL/dy -> dL/dx
 PoolPullback: TypeAlias = Callable[[Array], Array]
-
-
-def pooled_length(length: int, size: int, stride: int, ceil_mode: bool = False) -> int:
-    """Number of windows that fit; with ``ceil_mode`` also a last one that the end cuts off.
-
-    As in PyTorch, the last window must begin inside the sequence.
-    """
-    if not ceil_mode:
-        return (length - size) // stride + 1
-    return min(max(-(-(length - size) // stride), 0) + 1, -(-length // stride))
 
 
 @operation
@@ -33,23 +24,23 @@ def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) ->
 
     Shapes
     ------
-    x : (N, L, C);  y and grad : (N, pooled_length(L, size, stride, ceil_mode), C)
+    x : (N, L, C);  y and grad : (N, Reach(size, stride, partial=ceil_mode).outputs(L), C)
     """
-    length = x.shape[1]
-    count = pooled_length(length, size, stride, ceil_mode)
-    short = (count - 1) * stride + size - length
+    length, reach = x.shape[1], Reach(size, stride, partial=ceil_mode)
+    count = reach.outputs(length)
+    short = reach.reads(0, count)[1] - length
     if short <= 0:
-        return _max_pool_whole(x, size, stride, count)
+        return _max_pool_whole(x, reach, count)
     # the padding is -inf and comes last, so it never takes a gradient from a real value
-    y, back = _max_pool_whole(pad_axis(x, 0, short, -math.inf), size, stride, count)
+    y, back = _max_pool_whole(pad_axis(x, 0, short, -math.inf), reach, count)
     return y, lambda grad: back(grad)[:, :length, :]
 
 
-def _max_pool_whole(x: Array, size: int, stride: int, count: int) -> tuple[Array, PoolPullback]:
+def _max_pool_whole(x: Array, reach: Reach, count: int) -> tuple[Array, PoolPullback]:
     """Max pooling with ``count`` windows that all lie inside x."""
     xp = array_namespace(x)
     length = x.shape[1]
-    taps = [x[:, k : k + (count - 1) * stride + 1 : stride, :] for k in range(size)]
+    taps = [x[:, reach.tap(k, count), :] for k in range(reach.kernel)]
     y = taps[0]
     for tap in taps[1:]:
         y = xp.maximum(y, tap)
@@ -63,7 +54,7 @@ def _max_pool_whole(x: Array, size: int, stride: int, count: int) -> tuple[Array
             first = hit if free is None else xp.logical_and(hit, free)
             free = xp.logical_not(hit) if free is None else xp.logical_and(free, xp.logical_not(hit))
             parts.append(xp.where(first, grad, zero))
-        return _gather_windows(parts, length, stride)
+        return _gather_windows(parts, length, reach.stride)
 
     return y, pullback
 
@@ -75,11 +66,11 @@ def average_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPul
     ------
     x : (N, L, C);  y and grad : (N, (L - size) // stride + 1, C)
     """
-    length = x.shape[1]
-    count = pooled_length(length, size, stride)
-    total = x[:, : (count - 1) * stride + 1 : stride, :]
+    length, reach = x.shape[1], Reach(size, stride)
+    count = reach.outputs(length)
+    total = x[:, reach.tap(0, count), :]
     for k in range(1, size):
-        total = total + x[:, k : k + (count - 1) * stride + 1 : stride, :]
+        total = total + x[:, reach.tap(k, count), :]
 
     def pullback(grad: Array) -> Array:
         # each position of window l has weight 1 / size: dx[l s + k] gets g[l] / size for every k

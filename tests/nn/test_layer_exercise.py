@@ -36,6 +36,9 @@ from array_api_compat import array_namespace
 
 from genoml.nn import EVALUATION, Gradient, Layer, Parameter
 from genoml.nn.base import expect_shape
+from genoml.nn import Gradient, Layer, Parameter
+from genoml.nn.base import EVALUATION, expect_shape
+from genoml.nn.reach import sees_itself
 from genoml.random import constant
 
 __all__ = ["SoftGate"]
@@ -52,6 +55,8 @@ class SoftGate(Layer):
 
     def initial_params(self):
         return {"slope": constant((self.channels,), self.start)}
+
+    reach = sees_itself
 
     def vjp(self, x, run=EVALUATION):
         ok = x.ndim == 3 and x.shape[1] == self.channels

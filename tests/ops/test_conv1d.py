@@ -16,8 +16,8 @@ from genoml.ops.conv1d import (
     conv1d_phases,
     conv1d_taps,
     conv1d_vjp,
-    output_length,
 )
+from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -45,7 +45,7 @@ class Case(NamedTuple):
         length = (self.kernel - 1) * self.dilation + 1 + self.extra
         x = laid_out(rng, (self.batch, length, self.channels), self.dtype, self.x_layout)
         w = rng.standard_normal((self.kernel, self.channels, self.filters)).astype(self.dtype)
-        count = output_length(length, self.kernel, self.stride, self.dilation)
+        count = Reach(self.kernel, self.stride, self.dilation).outputs(length)
         return x, w, laid_out(rng, (self.batch, count, self.filters), self.dtype, self.grad_layout)
 
 
@@ -207,4 +207,4 @@ def test_the_output_has_every_position_at_which_the_kernel_lies_inside(
     reach = (kernel - 1) * dilation
     if reach < length:
         inside = [start for start in range(0, length, stride) if start + reach < length]
-        assert output_length(length, kernel, stride, dilation) == len(inside)
+        assert Reach(kernel, stride, dilation).outputs(length) == len(inside)

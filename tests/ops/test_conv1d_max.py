@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from genoml import nn
 from genoml.backend import Backend
 from genoml.nn.fused import fused_vjp
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, output_length, spread_to_positions
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
+from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -70,7 +71,7 @@ def test_the_gradient_of_the_kernels_is_that_of_the_full_correlation(
     dtype = "float64" if has_float64(backend) else "float32"
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((4, 30, 3)), rng.standard_normal((4, 3, 5))
-    grad, count = rng.standard_normal((4, 5)), output_length(30, 4, stride, dilation)
+    grad, count = rng.standard_normal((4, 5)), Reach(4, stride, dilation).outputs(30)
     _, positions = conv1d_max(*(backend.asarray(a, dtype) for a in (x, w)), stride, dilation)
     device_x, device_grad = backend.asarray(x, dtype), backend.asarray(grad, dtype)
     with no_host_read(backend):

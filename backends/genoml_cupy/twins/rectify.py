@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
 
@@ -28,7 +28,7 @@ def rectified_vjp(
         return NotImplemented
     xp = kernels.xp
     n, length, channels = x.shape
-    count = pooled_length(length, size, size, ceil_mode)
+    count = Reach(size, size, partial=ceil_mode).outputs(length)
     if count < 1:
         return NotImplemented
     y = xp.empty((n, count, channels), dtype=x.dtype)

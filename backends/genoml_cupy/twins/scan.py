@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.backend import Array
-from genoml.ops.conv1d import output_length
+from genoml.ops.windows import Reach
 from genoml_cupy.launch import SHARED_BYTES, Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
 
@@ -22,8 +22,9 @@ def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
     xp = kernels.xp
     n, length, channels = x.shape
     kernel_size, _, filters = w.shape
-    positions = output_length(length, kernel_size, stride, dilation)
-    segment = (_THREADS - 1) * stride + (kernel_size - 1) * dilation + 1
+    reach = Reach(kernel_size, stride, dilation)
+    positions = reach.outputs(length)
+    _, segment = reach.reads(0, _THREADS)
     dynamic = (kernel_size * _TILE + segment) * channels * x.dtype.itemsize
     static = _THREADS * (x.dtype.itemsize + 8)
     if positions < 1 or length > _LONGEST or dynamic + static > SHARED_BYTES:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 from genoml_numpy.compiled import passes
 from genoml_numpy.twins import rectify as plain
 
@@ -41,7 +41,7 @@ def rectified_vjp(
         return plain.rectified_vjp(x, shift, size, ceil_mode, mean=mean, scale=scale)
     n, length, channels = x.shape
     rows = np.ascontiguousarray(x)
-    count = pooled_length(length, size, size, ceil_mode)
+    count = Reach(size, size, partial=ceil_mode).outputs(length)
     y = np.empty((n, count, channels), np.float32)
     winner = np.empty((n, count, channels), np.uint8)
     around = [np.zeros(channels, np.float32), np.ones(channels, np.float32)]

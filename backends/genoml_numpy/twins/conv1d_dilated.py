@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from genoml.ops.windows import Reach
+
 _BLOCK = 2048
 
 
@@ -39,7 +41,7 @@ def conv1d_dilated(x: np.ndarray, w: np.ndarray, dilation: int) -> tuple[np.ndar
     """Dilated convolution of stride 1: y (N, Lo, F) and its pullback."""
     n, length, c = x.shape
     k_size, _, f = w.shape
-    reach = (k_size - 1) * dilation
+    reach = Reach(k_size, dilation=dilation).span - 1
     count = length - reach
     rows = np.ascontiguousarray(x).reshape(n * length, c)
     kernels = np.ascontiguousarray(w)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 
 #: Numbers per block.
 _BLOCK = 1 << 16
@@ -53,7 +53,7 @@ class _Windows:
     def __init__(self, x: np.ndarray, size: int, ceil_mode: bool) -> None:
         self.n, self.length, self.channels = x.shape
         self.size = size
-        self.count = pooled_length(self.length, size, size, ceil_mode)
+        self.count = Reach(size, size, partial=ceil_mode).outputs(self.length)
         #: windows of full size; with ceil_mode a shorter one may follow
         self.whole = min(self.count, self.length // size)
 

@@ -1,0 +1,197 @@
+"""A network cut into steps whose mutants are windows, a readout, and the rest, by what its layers say.
+
+Where a layer sees everything, or does not say what it sees, mutants' maps are made whole in front of it, and it
+and what follows run on them as on any input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+from genoml.explain.mutants.readout import Gather, Readout, readout_of
+from genoml.explain.mutants.steps import Correlated, Joined, Step, Windowed, run_steps
+from genoml.explain.mutants.windows import Changed, Places
+from genoml.nn.base import Layer
+from genoml.ops.windows import EVERYTHING, Reach
+
+__all__ = ["Plan", "Split", "plan_of"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Layers in a row: the steps at their beginning, the layer that reads the whole map, and those behind.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        On windows.
+    readout : Readout or None
+        What makes vectors of the last windows; without one the mutants' maps are made whole.
+    rest : tuple of Layer
+        Computed for each mutant as they are.
+    silent : tuple of str
+        Layers that do not say what they see, for which windows end here.
+    """
+
+    steps: tuple[Step, ...]
+    readout: Readout | None
+    rest: tuple[Layer, ...]
+    silent: tuple[str, ...] = ()
+
+    @property
+    def stride(self) -> int:
+        """Mutations so far apart have windows of one width in every map."""
+        own = math.prod(step.stride for step in self.steps)
+        return own * self.readout.stride if isinstance(self.readout, Split) else own
+
+    def trace(self, rows: Array) -> tuple[Array, Gather]:
+        """The outputs of the reference (n, length, channels), and those of mutants from what they change.
+
+        The outputs are as the layers give them: (n, features) or (n, channels, length).
+        """
+        rows, carry = run_steps(self.steps, rows)
+        xp = array_namespace(rows)
+        if self.readout is not None:
+            whole, gather = self.readout.trace(rows)
+        else:
+            whole = xp.permute_dims(rows, (0, 2, 1))
+
+        def outputs(changed: Changed) -> Array:
+            changed = carry(changed)
+            if self.readout is not None:
+                return self._finish(gather(changed))
+            return self._finish(xp.permute_dims(changed.maps(), (0, 2, 1)))
+
+        return self._finish(whole), outputs
+
+    def _finish(self, y: Array) -> Array:
+        for layer in self.rest:
+            y, _ = layer.vjp(y)
+        return y
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of layers that read one map and end each in its own way, and what becomes of their outputs."""
+
+    name: str
+    rows: tuple[Plan, ...]
+    join: Callable[[Sequence[Array]], Array]
+
+    @property
+    def stride(self) -> int:
+        """One that every row's divides."""
+        return math.lcm(*(row.stride for row in self.rows))
+
+    def trace(self, rows: Array) -> tuple[Array, Gather]:
+        traced = [row.trace(rows) for row in self.rows]
+
+        def gather(changed: Changed) -> Array:
+            return self.join([outputs(changed) for _, outputs in traced])
+
+        return self.join([whole for whole, _ in traced]), gather
+
+
+def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) -> Plan:
+    """Layers in a row that read maps of this length, with steps as long as windows stay smaller than the maps.
+
+    The steps go as far as a change in the middle, or in these windows, does not reach a whole map.
+    """
+    places = places or ((length // 2,), 1)
+    steps, rest = list[Step](), list(layers)
+    while rest:
+        branches = rest[0].branches(length)
+        if branches is not None and branches.join is None:
+            rest[:1] = branches.rows[0]
+            continue
+        readout, used = readout_of(rest)
+        if readout is not None:
+            return Plan(tuple(steps), readout, tuple(rest[used:]))
+        step = step_of(rest[0], length)
+        if step is None:
+            split = _split(rest[0], length, places)
+            if split is None:
+                break
+            silent = tuple(dict.fromkeys(name for row in split.rows for name in row.silent))
+            return Plan(tuple(steps), split, tuple(rest[1:]), silent)
+        seen, left = step.seen_by(places, length), step.outputs(length)
+        if seen[1] >= left:
+            return Plan(tuple(steps), None, tuple(rest))
+        steps = _followed(steps, step)
+        places, length, rest = seen, left, rest[1:]
+    return Plan(tuple(steps), None, tuple(rest), _silent(rest[:1], length))
+
+
+def step_of(layer: Layer, length: int) -> Step | None:
+    """A layer as a step; None if it may see everything, or does not say."""
+    branches, name = layer.branches(length), type(layer).__name__
+    if branches is not None:
+        rows = [_steps_of(row, length) for row in branches.rows]
+        found = tuple(tuple(row) for row in rows if row is not None)
+        if len(found) < len(rows):
+            return None
+        return Joined(name, found, branches.join or (lambda outputs: outputs[0]))
+    reach = layer.reach(length)
+    if reach is None or reach == EVERYTHING:
+        return None
+    correlation = layer.correlation()
+    if correlation is not None and reach.kernel > 1 and reach.stride == 1:
+        return Correlated(layer, reach, correlation)
+    return Windowed(layer, reach)
+
+
+def _steps_of(layers: Sequence[Layer], length: int) -> list[Step] | None:
+    steps = list[Step]()
+    for layer in layers:
+        step = step_of(layer, length)
+        if step is None:
+            return None
+        steps = _followed(steps, step)
+        length = step.outputs(length)
+    return steps
+
+
+def _followed(steps: list[Step], step: Step) -> list[Step]:
+    """Steps and one behind them: none if it only hands on, one with the last if the two are one correlation."""
+    if not isinstance(step, Windowed):
+        return [*steps, step]
+    if step.reach == Reach(copies=True):
+        return steps
+    last = steps[-1] if steps else None
+    if step.reach == Reach() and isinstance(last, Correlated):
+        own = step.layer.correlation()
+        both = None if own is None else last.correlation.then(own)
+        if both is not None:
+            return [*steps[:-1], replace(last, correlation=both)]
+    return [*steps, step]
+
+
+def _split(layer: Layer, length: int, places: Places) -> Split | None:
+    """A layer as rows that end each in its own way; None if it has none, or all are computed whole."""
+    branches = layer.branches(length)
+    if branches is None or branches.join is None:
+        return None
+    rows = tuple(plan_of(row, length, places) for row in branches.rows)
+    if not any(row.steps or row.readout for row in rows):
+        return None
+    return Split(type(layer).__name__, rows, branches.join)
+
+
+def _silent(layers: Sequence[Layer], length: int) -> tuple[str, ...]:
+    """The first of layers in a row, or of each row in it, that does not say what it sees."""
+    for layer in layers:
+        reach, branches = layer.reach(length), layer.branches(length)
+        if branches is not None and reach is None:
+            names = [name for row in branches.rows for name in _silent(row, length)]
+            return tuple(dict.fromkeys(names))
+        if reach is None:
+            return (type(layer).__name__,)
+        if reach == EVERYTHING:
+            return ()
+        length = reach.outputs(length)
+    return ()

@@ -1,0 +1,215 @@
+"""How a change in a map becomes a change in the next: a step a layer.
+
+A step knows, without computing, where changed windows of its input show in its output (``seen_by``), and how long
+its output is (``outputs``). ``trace(rows)`` computes the reference once, and returns with it a function that
+carries mutants over; that holds what of the reference it needs, as a layer's pullback does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.explain.mutants.convolve import convolve_changes
+from genoml.explain.mutants.windows import Changed, Places, reference, seen_by, slices, through
+from genoml.nn.base import Layer
+from genoml.nn.reach import Correlation
+from genoml.ops.arrays import pad_axis
+from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.windows import Reach
+
+__all__ = ["Correlated", "Joined", "Step", "Windowed", "evaluate", "follow", "run_steps"]
+
+#: mutants behind a step, from mutants before it
+Change: TypeAlias = Callable[[Changed], Changed]
+
+
+class Step(Protocol):
+    """A layer each of whose outputs sees a window of positions."""
+
+    @property
+    def name(self) -> str:
+        """The layer's kind."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """How many positions of the input one of the output stands for."""
+        ...
+
+    def outputs(self, length: int) -> int:
+        """Positions that it makes of ``length``."""
+        ...
+
+    def seen_by(self, places: Places, length: int) -> Places:
+        """The windows of the output that see these of an input of this length."""
+        ...
+
+    def trace(self, rows: Array) -> tuple[Array, Change]:
+        """The output for the reference (n, length, channels), and how mutants go through."""
+        ...
+
+
+def evaluate(layer: Layer, rows: Array) -> Array:
+    """A layer over (batch, channels, length), in evaluation, on channels-last maps."""
+    xp = array_namespace(rows)
+    y, _ = layer.vjp(xp.permute_dims(rows, (0, 2, 1)))
+    return xp.permute_dims(y, (0, 2, 1))
+
+
+def run_steps(steps: Sequence[Step], rows: Array) -> tuple[Array, Change]:
+    """Several in a row."""
+    changes = []
+    for step in steps:
+        rows, change = step.trace(rows)
+        changes.append(change)
+
+    def carry(changed: Changed) -> Changed:
+        for change in changes:
+            changed = change(changed)
+        return changed
+
+    return rows, carry
+
+
+def follow(steps: Sequence[Step], places: Places, length: int) -> tuple[Places, int]:
+    """Where windows of an input of this length show behind several steps, and the length there."""
+    for step in steps:
+        places, length = step.seen_by(places, length), step.outputs(length)
+    return places, length
+
+
+def _in_front(layer: Layer, length: int) -> int | None:
+    """Positions that a layer adds in front of an input of this length."""
+    reach = layer.reach(length)
+    return None if reach is None else reach.before
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """A layer computed as it is, on the slices of its input that the changed outputs see."""
+
+    layer: Layer
+    reach: Reach
+
+    @property
+    def name(self) -> str:
+        return type(self.layer).__name__
+
+    @property
+    def stride(self) -> int:
+        return self.reach.stride
+
+    def outputs(self, length: int) -> int:
+        return self.reach.outputs(length)
+
+    def seen_by(self, places: Places, length: int) -> Places:
+        return seen_by(places, self.reach, length)
+
+    def trace(self, rows: Array) -> tuple[Array, Change]:
+        whole, length = evaluate(self.layer, rows), int(rows.shape[1])
+
+        def change(changed: Changed) -> Changed:
+            starts, width = self.seen_by(changed.places, length)
+            if self.reach.copies:
+                read = tuple(start - self.reach.before for start in starts), width
+                return Changed(whole, (starts, width), changed.kinds, changed.at(read))
+            read = slices((starts, width), self.reach, length)
+            if _in_front(self.layer, read[1]) != self.reach.before:  # it depends on the length: whole
+                read = (0,) * len(starts), length
+            values = evaluate(self.layer, changed.at(read))
+            offsets = tuple(
+                start - first // self.stride for start, first in zip(starts, read[0], strict=True)
+            )
+            values = through(values, changed.counts, (offsets, width))
+            return Changed(whole, (starts, width), changed.kinds, values)
+
+        return whole, change
+
+
+@dataclass(frozen=True)
+class Correlated(Windowed):
+    """A correlation of stride 1: what mutants add is the correlation of what they changed.
+
+    A changed position is multiplied once with all of the kernel, and the products are added where they belong:
+    width K products a mutant, where the outputs in the window take (width + K - 1) K.
+    """
+
+    correlation: Correlation
+
+    def trace(self, rows: Array) -> tuple[Array, Change]:
+        reach, length = self.reach, int(rows.shape[1])
+        kernel, xp = self.correlation.kernel, array_namespace(rows)
+        padded = pad_axis(rows, reach.before, reach.after)
+        sums = self.correlation.sums(conv1d_vjp(padded, kernel, 1, reach.dilation)[0])
+        whole = self.correlation.y(sums)
+        zero = xp.zeros((), dtype=sums.dtype, device=device_of(sums))
+
+        def change(changed: Changed) -> Changed:
+            places = starts, width = self.seen_by(changed.places, length)
+            # counted from the first output that sees the changed window, which may lie in front of the map
+            ahead = [
+                start - reach.seen_by(own, own + 1)[0]
+                for start, own in zip(starts, changed.places[0], strict=True)
+            ]
+            low, high = max(min(ahead), 0), min(max(ahead) + width, changed.places[1] + reach.span - 1)
+            added = convolve_changes(changed.delta(), kernel, low, high - low, 1, reach.dilation)
+            offsets = tuple(own - low for own in ahead)
+            added = through(added, changed.counts, (offsets, width), zero)
+            apart = xp.reshape(added, (*changed.counts, width, added.shape[2]))
+            values = xp.reshape(apart + reference(sums, places), added.shape)
+            return Changed(whole, places, changed.kinds, self.correlation.y(values))
+
+        return whole, change
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Rows of steps that read one map, and what becomes of their outputs, position by position."""
+
+    name: str
+    rows: tuple[tuple[Step, ...], ...]
+    join: Callable[[Sequence[Array]], Array]
+
+    @property
+    def stride(self) -> int:
+        """One that every row's divides; they are equal where the lengths fit."""
+        return math.lcm(*(math.prod(step.stride for step in steps) for steps in self.rows))
+
+    def outputs(self, length: int) -> int:
+        return follow(self.rows[0], ((0,), 1), length)[1]
+
+    def seen_by(self, places: Places, length: int) -> Places:
+        found = [follow(steps, places, length)[0] for steps in self.rows]
+        return self._hull(found, self.outputs(length))
+
+    def _hull(self, found: Sequence[Places], length: int) -> Places:
+        """The smallest windows that hold each row's, of one width and inside the map."""
+        starts = [min(own) for own in zip(*(places[0] for places in found), strict=True)]
+        stops = [
+            max(own) for own in zip(*([s + width for s in firsts] for firsts, width in found), strict=True)
+        ]
+        width = max(stop - start for start, stop in zip(starts, stops, strict=True))
+        return tuple(min(start, length - width) for start in starts), width
+
+    def _joined(self, rows: Sequence[Array]) -> Array:
+        """Of channels-last maps."""
+        xp = array_namespace(rows[0])
+        return xp.permute_dims(self.join([xp.permute_dims(own, (0, 2, 1)) for own in rows]), (0, 2, 1))
+
+    def trace(self, rows: Array) -> tuple[Array, Change]:
+        traced = [run_steps(steps, rows) for steps in self.rows]
+        whole = self._joined([own for own, _ in traced])
+
+        def change(changed: Changed) -> Changed:
+            found = [carry(changed) for _, carry in traced]
+            places = self._hull([own.places for own in found], int(whole.shape[1]))
+            return Changed(whole, places, changed.kinds, self._joined([own.at(places) for own in found]))
+
+        return whole, change

@@ -1,0 +1,171 @@
+"""Changed windows of a layer's map, beside the map of the sequence that was changed.
+
+A mutation changes a map only where the layers so far could see it. Mutants of several sequences at several
+places are one array: of each place a window of its own, all of one width and inside the map.
+
+Maps are channels-last here, (n, length, channels); the windows of A mutants of each sequence at each of P places
+are (n A P, width, channels), in that order.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.ops.windows import Reach
+
+__all__ = ["Changed", "Places", "seen_by", "slices", "through"]
+
+#: where each place's window begins, and the width of all
+Places: TypeAlias = tuple[tuple[int, ...], int]
+
+
+@lru_cache(maxsize=512)
+def seen_by(places: Places, reach: Reach, length: int) -> Places:
+    """The windows of a layer's outputs that see these windows of its input, which has this length.
+
+    At the ends they are moved inside, and so hold a few outputs more than need be.
+    """
+    starts, width = places
+    count = reach.outputs(length)
+    found = [reach.seen_by(start, start + width) for start in starts]
+    inside = [(max(first, 0), min(stop, count)) for first, stop in found]
+    widest = min(max(max(stop - first for first, stop in inside), 1), count)
+    return tuple(min(first, count - widest) for first, _ in inside), widest
+
+
+@lru_cache(maxsize=512)
+def slices(places: Places, reach: Reach, length: int) -> Places:
+    """The slices of a layer's input on which it makes these windows of its output as it does on the whole.
+
+    A slice ends where the input does, or holds all that the outputs read. Slices begin at a multiple of the stride,
+    and where the ends matter they lack a multiple of it, so that their outputs are aligned to the whole's.
+    """
+    (starts, width), stride = places, reach.stride
+    ahead = -(-reach.before // stride)  # outputs that see what the layer adds in front
+    size = reach.reads(ahead, ahead + width)[1]
+    if max(reach.before, reach.after) > 0 or reach.reads(max(starts), max(starts) + width)[1] > length:
+        size += (length - size) % stride
+    if size >= length:
+        return (0,) * len(starts), length
+    last = (length - size) // stride
+    return tuple(stride * min(max(start - ahead, 0), last) for start in starts), size
+
+
+class Changed:
+    """The maps of mutants behind a layer: the reference's, and the mutants' own in windows.
+
+    Parameters
+    ----------
+    whole : array
+        The reference's map.
+    places : Places
+        The windows in which mutants differ from it.
+    kinds : int
+        Mutants of each sequence at a place, A.
+    values : array
+        The mutants' maps in their windows.
+
+    Shapes
+    ------
+    whole : (n, length, channels);  values : (n A P, width, channels)
+    """
+
+    def __init__(self, whole: Array, places: Places, kinds: int, values: Array) -> None:
+        self.whole, self.places, self.kinds, self.values = whole, places, kinds, values
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Sequences, mutants of each at a place, and places: (n, A, P)."""
+        return int(self.whole.shape[0]), self.kinds, len(self.places[0])
+
+    @property
+    def length(self) -> int:
+        """That of the map."""
+        return int(self.whole.shape[1])
+
+    def delta(self) -> Array:
+        """Mutant minus reference, (n A P, width, channels)."""
+        xp, shape = array_namespace(self.whole), tuple(self.values.shape)
+        apart = xp.reshape(self.values, (*self.counts, *shape[1:]))
+        return xp.reshape(apart - reference(self.whole, self.places), shape)
+
+    def at(self, places: Places) -> Array:
+        """The mutants' maps in other windows; where these hold more, it is the reference's."""
+        if places == self.places:
+            return self.values
+        offsets = tuple(new - old for new, old in zip(places[0], self.places[0], strict=True))
+        return through(self.values, self.counts, (offsets, places[1]), reference(self.whole, places))
+
+    def maps(self) -> Array:
+        """The mutants' maps whole, (n A P, length, channels)."""
+        return self.at(((0,) * len(self.places[0]), self.length))
+
+
+def reference(whole: Array, places: Places) -> Array:
+    """A map in windows, (n, 1, P, width, channels)."""
+    xp, (n, _, channels), (starts, width) = array_namespace(whole), whole.shape, places
+    if len(set(starts)) == 1:
+        return whole[:, None, None, starts[0] : starts[0] + width, :]
+    index = xp.asarray(_positions(places), dtype=xp.int64, device=device_of(whole))
+    return xp.reshape(xp.take(whole, index, axis=1), (n, 1, len(starts), width, channels))
+
+
+def through(
+    windows: Array, counts: tuple[int, int, int], places: Places, outside: Array | None = None
+) -> Array:
+    """Windows seen through others, which begin at these offsets in them.
+
+    Shapes
+    ------
+    windows : (n A P, old width, channels);  y : (n A P, width, channels)
+    outside : what stands where the old windows do not reach, broadcast to (n, A, P, width, channels); None: they do
+    """
+    xp, (n, a, p), (offsets, width) = array_namespace(windows), counts, places
+    _, old, channels = windows.shape
+    if (offsets, width) == ((0,) * p, old):
+        return windows
+    shape = (n, a, p, width, channels)
+    if len(set(offsets)) == 1:
+        low, high = max(offsets[0], 0), min(offsets[0] + width, old)
+        before = min(max(-offsets[0], 0), width)
+        behind = width - before - max(high - low, 0)
+        parts = []
+        if high > low:
+            parts += [xp.reshape(windows, (n, a, p, old, channels))[:, :, :, low:high, :]]
+        if outside is not None and before:
+            parts = [xp.broadcast_to(outside, shape)[:, :, :, :before, :], *parts]
+        if outside is not None and behind:
+            parts += [xp.broadcast_to(outside, shape)[:, :, :, width - behind :, :]]
+        found = parts[0] if len(parts) == 1 else xp.concat(parts, axis=3)
+    else:
+        device = device_of(windows)
+        rows, inside = _rows(places, old)
+        index = xp.asarray(rows, dtype=xp.int64, device=device)
+        found = xp.take(xp.reshape(windows, (n * a, p * old, channels)), index, axis=1)
+        found = xp.reshape(found, shape)
+        if inside is not None:
+            found = xp.where(xp.asarray(inside, dtype=xp.bool, device=device), found, outside)
+    return xp.reshape(found, (n * a * p, width, channels))
+
+
+@lru_cache(maxsize=512)
+def _positions(places: Places) -> np.ndarray:
+    """Every position of the windows, (P width,)."""
+    starts, width = places
+    return (np.asarray(starts)[:, None] + np.arange(width)).reshape(-1)
+
+
+@lru_cache(maxsize=512)
+def _rows(places: Places, old: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of windows of the width ``old`` in a row, the rows that these offsets lead to, and where there are such."""
+    offsets, width = places
+    at = np.asarray(offsets)[:, None] + np.arange(width)
+    rows = np.clip(at, 0, old - 1) + old * np.arange(len(offsets))[:, None]
+    inside = (at >= 0) & (at < old)
+    return rows.reshape(-1), None if inside.all() else inside[None, None, :, :, None]

@@ -1,0 +1,108 @@
+"""What a layer may say of itself beside its ``vjp``: what its outputs see of its inputs, and how.
+
+Mutagenesis computes by it what a change reaches, and nothing else (genoml/explain/mutants). All of it is about
+evaluation, and about positions: the last axis of (batch, channels, length).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.ops.windows import EVERYTHING, Reach
+
+if TYPE_CHECKING:
+    from genoml.nn.base import Layer
+
+
+@dataclass(frozen=True)
+class Branches:
+    """A layer made of others: rows of layers that read the same input, and what becomes of their outputs.
+
+    Attributes
+    ----------
+    rows : tuple of rows of layers
+        In each, one behind another; an empty row hands on x.
+    join : callable or None
+        The rows' outputs -> y, position by position if they have any. None: y is the output of the one row.
+    """
+
+    rows: tuple[tuple[Layer, ...], ...]
+    join: Callable[[Sequence[Array]], Array] | None = None
+
+    def reach(self, length: int) -> Reach | None:
+        """What an output of y may see: the smallest window that holds what each row sees."""
+        found: Reach | None = None
+        for row in self.rows:
+            reach = reach_in_row(row, length)
+            if reach is None:
+                return None
+            found = reach if found is None else found.beside(reach, length)
+        return found
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A layer as y = read(bias + correlation of x with the kernel), where ``read`` sees each position alone.
+
+    The correlation is that of the layer's reach. It is linear, so that what a change of x adds to it is the
+    correlation of the change.
+
+    Shapes
+    ------
+    kernel : (kernel size, channels, out_channels);  bias : (out_channels,) or None
+    read : (batch, positions, out_channels) -> (batch, positions, features); None: the sums are y
+    """
+
+    kernel: Array
+    bias: Array | None = None
+    read: Callable[[Array], Array] | None = None
+
+    def sums(self, correlated: Array) -> Array:
+        """What ``read`` takes."""
+        return correlated if self.bias is None else correlated + self.bias
+
+    def y(self, sums: Array) -> Array:
+        """What ``read`` makes of them."""
+        return sums if self.read is None else self.read(sums)
+
+    def then(self, other: Correlation) -> Correlation | None:
+        """With another behind it that sees each position alone, in one; None if something lies between them."""
+        if self.read is not None or other.kernel.shape[0] > 1:
+            return None
+        mixed = other.kernel[0, :, :]
+        bias = None if self.bias is None else other.sums(self.bias @ mixed)
+        return Correlation(self.kernel @ mixed, other.bias if bias is None else bias, other.read)
+
+
+def per_channel(scale: Array, shift: Array) -> Correlation:
+    """y = x scale + shift, with a number a channel, as a correlation of width 1."""
+    xp = array_namespace(scale)
+    diagonal = xp.eye(scale.shape[0], dtype=scale.dtype, device=device_of(scale)) * scale
+    return Correlation(diagonal[None, :, :], shift)
+
+
+def reach_in_row(layers: Sequence[Layer], length: int) -> Reach | None:
+    """What an output of layers in a row sees of a sequence of this length; None if one does not say."""
+    total = Reach(copies=True)
+    for layer in layers:
+        own = layer.reach(total.outputs(length))
+        if own is None:
+            return None
+        total = total.then(own, length)
+    return total
+
+
+def sees_itself(layer: Layer, length: int) -> Reach:
+    """Each position itself: ``reach`` of a function of each position alone."""
+    return Reach()
+
+
+def sees_everything(layer: Layer, length: int) -> Reach:
+    """Any position may see any other: ``reach`` of a layer that mixes, pools or has no positions."""
+    return EVERYTHING
