@@ -36,8 +36,6 @@ from array_api_compat import array_namespace
 
 from genoml.nn import EVALUATION, Gradient, Layer, Parameter
 from genoml.nn.base import expect_shape
-from genoml.nn import Gradient, Layer, Parameter
-from genoml.nn.base import EVALUATION, expect_shape
 from genoml.nn.reach import sees_itself
 from genoml.random import constant
 
