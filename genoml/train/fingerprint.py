@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -92,10 +93,8 @@ def _digest_array(value: np.ndarray) -> str:
 
 def versions(backend: Backend) -> dict[str, str]:
     """The versions that the numbers depend on: of genoml, Python, NumPy and the backend's library."""
-    from genoml import __version__
-
     return {
-        "genoml": __version__,
+        "genoml": sys.modules["genoml"].__version__,  # which an import would make depend on every room
         "python": platform.python_version(),
         "numpy": np.__version__,
         backend.name: backend.describe()["version"],
