@@ -210,13 +210,13 @@ def test_a_mask_is_cut_with_its_batch() -> None:
 
 def test_a_part_knows_its_rows_of_the_whole_batch() -> None:
     part = Part(1, ((2, 5),), 7, Meeting(2))
-    assert (part.size(3), part.rows(3), part.is_first) == (7, ((2, 5),), False)
+    assert (part.batch_size(3), part.rows(3), part.is_first) == (7, ((2, 5),), False)
     twice = part.twice()
-    assert (twice.size(6), twice.rows(6)) == (14, ((2, 5), (9, 12)))
+    assert (twice.batch_size(6), twice.rows(6)) == (14, ((2, 5), (9, 12)))
     whole = Part()
-    assert (whole.size(3), whole.rows(3), whole.is_first) == (3, ((0, 3),), True)
-    assert (whole.twice().size(6), whole.twice().rows(6)) == (6, ((0, 6),))
-    np.testing.assert_array_equal(whole.sum(np.ones(2)), [1.0, 1.0])
+    assert (whole.batch_size(3), whole.rows(3), whole.is_first) == (3, ((0, 3),), True)
+    assert (whole.twice().batch_size(6), whole.twice().rows(6)) == (6, ((0, 6),))
+    np.testing.assert_array_equal(whole.batch_sum(np.ones(2)), [1.0, 1.0])
 
 
 def test_what_can_be_divided_is_shared_out_among_idle_threads() -> None:

@@ -111,7 +111,7 @@ class BatchNorm1D(Layer):
         """x with its channels last, (batch, length, C) or (1, batch, C); the way back; the values a channel."""
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
         expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
-        count = run.part.size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
+        count = run.part.batch_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
         if run.training:
             expect_shape("BatchNorm1D", x, count > 1, "more than one value a channel in training")
         xp = array_namespace(x)
@@ -125,8 +125,8 @@ class BatchNorm1D(Layer):
         if not run.training:
             return self.running_mean, 1.0 / xp.sqrt(self.running_var + self.eps)
         flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], self.channels))
-        mean = run.part.sum(xp.sum(flat, axis=0)) / count
-        var = run.part.sum(squares_around(flat, mean)) / count
+        mean = run.part.batch_sum(xp.sum(flat, axis=0)) / count
+        var = run.part.batch_sum(squares_around(flat, mean)) / count
         if run.part.is_first:
             unbiased = var * (count / (count - 1))
             keep = 1.0 - self.momentum
@@ -143,5 +143,5 @@ def through_statistics(
     xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
     dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
     """
-    sum_g, sum_gc = part.sum(sum_g), part.sum(sum_gc)
+    sum_g, sum_gc = part.batch_sum(sum_g), part.batch_sum(sum_gc)
     return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)
