@@ -39,6 +39,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.reach import check_reach
 
 __all__ = [
     "LIMITS",
@@ -56,6 +57,7 @@ __all__ = [
     "check_layer",
     "check_loss",
     "check_pure",
+    "check_reach",
     "check_same_numbers",
     "check_saved",
     "forward_backward",

@@ -24,6 +24,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.reach import check_reach
 
 
 def check_layer(
@@ -62,6 +63,7 @@ def check_layer(
     check_pure(case, on, dtype, no_host_read)
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
+    check_reach(case, on, dtype)
     check_saved(case, on, dtype)
 
 
