@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.layers import LAYERS
 
 from genoml.backend import get_backend
 from genoml.nn import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from support.layers import LAYERS
 
 from genoml.backend import Backend
 from genoml.explain.mutants.plan import plan_of
