@@ -21,7 +21,7 @@ from genoml.explain import match_motifs
 from genoml.io import jaspar_motifs, read_fasta
 from genoml.nn import Dense, GlobalMaxPool1D, MotifLayer, Sequential
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.sequence import base_codes
 from genoml.train import FitOptions, fit
 

@@ -20,9 +20,7 @@ from typing import Literal, TypeVar
 import msgspec
 import numpy as np
 
-from genoml.checkpoint.errors import CheckpointError
-from genoml.checkpoint.plain import read_plain
-from genoml.checkpoint.tensors import open_tensors, pack_tensors
+from genoml.checkpoint.files import CheckpointError, open_tensors, pack_tensors, read_plain
 from genoml.io.files import write_whole
 
 About = TypeVar("About", bound=msgspec.Struct)

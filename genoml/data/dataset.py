@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from genoml.data.codes import Codes, join_codes, take_rows
-from genoml.genome.intervals import Intervals
+from genoml.sequence.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SequenceData:
         Groups that a split keeps together, such as chromosomes.
     extras : mapping of (n, ...) arrays
         Further arguments of the loss, by name: ``sample_weight``, ``mask`` (0 where a label
-        is missing), ``offset`` (of counts); see genoml.objectives.
+        is missing), ``offset`` (of counts); see genoml.train.objectives.
     names : (n,) of str, or None
         Name of each example.
     intervals : Intervals or None

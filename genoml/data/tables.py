@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from genoml.data.columns import Column, Columns, read_columns
 from genoml.data.dataset import SequenceData
-from genoml.data.table_rows import Column, Columns, read_columns
 from genoml.data.targets import class_targets, masked
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, flat_codes
 from genoml.sequence.encode import fill_rows
@@ -52,7 +52,7 @@ class _Spec:
 
 
 def read_table_data(
-    path: Path,
+    path: FilePath,
     *,
     sequence: str | Sequence[str] = "sequence",
     targets: str | Sequence[str] = (),

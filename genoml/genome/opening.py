@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 
 from genoml.genome.store import GenomeStore
-from genoml.genome.store_format import is_store
+from genoml.genome.store_file import is_store
 from genoml.io.errors import FormatError
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 
 
 def open_genome(
-    genome: Path, *, store: Path | None = None, tell: Callable[[str], None] = lambda message: None
+    genome: FilePath, *, store: FilePath | None = None, tell: Callable[[str], None] = lambda message: None
 ) -> GenomeStore:
     """Open a store, or the store of a FASTA file, which is made if there is none or the file has changed.
 

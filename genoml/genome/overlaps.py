@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genoml.genome.intervals import MAX_COORDINATE_BP, Intervals
+from genoml.sequence.intervals import MAX_COORDINATE_BP, Intervals
 
 # sums of chromosome lengths beyond this would come near the end of int64
 _MAX_TOTAL_BP = 2.0**62

@@ -10,13 +10,12 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.genome.build import build_store, unchanged
 from genoml.genome.gather import gather, gather_each
-from genoml.genome.intervals import Intervals, nearest
-from genoml.genome.store_format import DATA_OFFSET, read_index
+from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.encode import one_hot as encode_one_hot
+from genoml.sequence.intervals import Intervals, nearest
 
 #: How an interval that reaches past an end of its chromosome is treated.
 Edges: TypeAlias = Literal["error", "pad", "drop"]
@@ -64,13 +63,13 @@ class GenomeStore:
         self._codes = np.frombuffer(self._map, np.uint8, int(self._lengths.sum()), DATA_OFFSET)
 
     @classmethod
-    def build(cls, fasta: Path, path: Path) -> GenomeStore:
+    def build(cls, fasta: FilePath, path: FilePath) -> GenomeStore:
         """Make a store from a FASTA file (plain, gzip or bgzip) and open it; see build_store."""
         build_store(fasta, path)
         return cls(os.fspath(path))
 
     @classmethod
-    def open(cls, path: Path, *, fasta: Path | None = None) -> GenomeStore:
+    def open(cls, path: FilePath, *, fasta: FilePath | None = None) -> GenomeStore:
         """Open a store.
 
         Two things are checked, in milliseconds: that the store is complete (its size, the magic numbers at both ends,

@@ -17,10 +17,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from genoml.genome.intervals import Intervals, concat
 from genoml.io.bed_columns import BED, NARROWPEAK, ZeroLength, intervals_of
-from genoml.io.files import Path, Source, write_whole
+from genoml.io.files import FilePath, Source, write_whole
 from genoml.io.table import parse_table, table_blocks
+from genoml.sequence.intervals import Intervals, concat
 
 _BED_WIDTHS = {count: BED[:count] for count in (*range(3, 10), 12)}
 _MOST_COLUMNS = 256
@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def read_bed(
-    path: Path,
+    path: FilePath,
     *,
     columns: int | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -68,7 +68,7 @@ def read_bed(
     return concat(bed_intervals(path, kind="bed", columns=columns, sizes=sizes, zero_length=zero_length))
 
 
-def read_narrowpeak(path: Path, *, sizes: Mapping[str, int] | None = None) -> Intervals:
+def read_narrowpeak(path: FilePath, *, sizes: Mapping[str, int] | None = None) -> Intervals:
     """Read a narrowPeak file (ENCODE, MACS), plain or gzipped.
 
     Parameters
@@ -91,7 +91,7 @@ def read_narrowpeak(path: Path, *, sizes: Mapping[str, int] | None = None) -> In
 
 
 def bed_intervals(
-    path: Path,
+    path: FilePath,
     *,
     kind: Literal["bed", "narrowpeak", "auto"] = "auto",
     columns: int | None = None,
@@ -125,7 +125,7 @@ def _bed_widths(columns: int | None) -> tuple[dict[int, tuple[str, ...]], str]:
     return {count: names[:count] for count in range(columns, len(names) + 1)}, f"at least {columns} columns"
 
 
-def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -> None:
+def write_bed(path: FilePath, intervals: Intervals, *, columns: int | None = None) -> None:
     """Write a BED file; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Parameters
@@ -148,7 +148,7 @@ def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -
     _write(path, intervals, BED[:columns])
 
 
-def write_narrowpeak(path: Path, intervals: Intervals) -> None:
+def write_narrowpeak(path: FilePath, intervals: Intervals) -> None:
     """Write a narrowPeak file; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Columns that the intervals lack are filled: name ``.``, score and signal 0, p, q and peak -1.
@@ -180,7 +180,7 @@ _FIELDS: dict[str, tuple[str, object]] = {
 }
 
 
-def _write(path: Path, intervals: Intervals, names: tuple[str, ...]) -> None:
+def _write(path: FilePath, intervals: Intervals, names: tuple[str, ...]) -> None:
     with write_whole(path) as stream:
         for first in range(0, len(intervals), _ROWS_AT_ONCE):
             part = intervals[first : first + _ROWS_AT_ONCE]

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from genoml.io.errors import FormatError, first_word, shown
+from genoml.io.errors import FormatError, LetterKind, check_letters, first_word, shown
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaBlock, FastaParser
-from genoml.io.files import Path, Source, write_whole
-from genoml.io.letters import Letters, check_letters
+from genoml.io.files import FilePath, Source, write_whole
 
 
 class FastaRecord(NamedTuple):
@@ -37,7 +36,7 @@ class FastaRecord(NamedTuple):
 
 
 def read_fasta(
-    path: Path, *, letters: str | None = "nucleotide", max_record_bp: int = MAX_SEQUENCE_BP
+    path: FilePath, *, letters: str | None = "nucleotide", max_record_bp: int = MAX_SEQUENCE_BP
 ) -> Iterator[FastaRecord]:
     """Read a FASTA file, plain or compressed with gzip, bgzip or zstd, record by record.
 
@@ -86,13 +85,13 @@ def expect_fasta(source: Source) -> None:
 
 
 def fasta_records(
-    source: Source, letters: Letters | None, max_record_bp: int = MAX_SEQUENCE_BP
+    source: Source, letters: LetterKind | None, max_record_bp: int = MAX_SEQUENCE_BP
 ) -> Iterator[FastaRecord]:
     """The records of a source that starts with ``>``."""
     return chain.from_iterable(as_records(*block) for block in _blocks(source, letters, max_record_bp))
 
 
-def _blocks(source: Source, letters: Letters | None, max_record_bp: int) -> Iterator[FastaBlock]:
+def _blocks(source: Source, letters: LetterKind | None, max_record_bp: int) -> Iterator[FastaBlock]:
     with source.open() as stream:
         yield from FastaParser(source.path, letters, max_record_bp).blocks(stream)
 
@@ -102,7 +101,7 @@ def as_records(names: list[str], sequences: list[str]) -> Iterator[FastaRecord]:
     return map(tuple.__new__, repeat(FastaRecord), zip(names, sequences, strict=True))
 
 
-def write_fasta(path: Path, records: Iterable[tuple[str, str]], *, width: int = 80) -> None:
+def write_fasta(path: FilePath, records: Iterable[tuple[str, str]], *, width: int = 80) -> None:
     """Write a FASTA file; compressed if the path ends in ``.gz`` or ``.zst``. A failed write leaves no file.
 
     Parameters

@@ -17,9 +17,8 @@ import msgspec
 import numpy as np
 
 from genoml.io.errors import FormatError, FormatWarning, first_word, shown
-from genoml.io.fastq_lines import FastqBlock
-from genoml.io.fastq_parser import MAX_READ_BP, FastqParser
-from genoml.io.files import Path, Source
+from genoml.io.fastq_parser import MAX_READ_BP, FastqBlock, FastqParser
+from genoml.io.files import FilePath, Source
 from genoml.io.qualities import (
     Encoding,
     EncodingGuess,
@@ -107,7 +106,7 @@ class FastqRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
 
 
 def read_fastq(
-    path: Path, *, encoding: str = "phred33", max_record_bp: int = MAX_READ_BP
+    path: FilePath, *, encoding: str = "phred33", max_record_bp: int = MAX_READ_BP
 ) -> Iterator[FastqRecord]:
     """Read a FASTQ file, plain or compressed with gzip, bgzip or zstd, record by record.
 
@@ -150,7 +149,7 @@ def read_fastq(
     return fastq_records(source, known, max_record_bp)
 
 
-def detect_encoding(path: Path, *, n_records: int = GUESS_RECORDS) -> EncodingGuess:
+def detect_encoding(path: FilePath, *, n_records: int = GUESS_RECORDS) -> EncodingGuess:
     """Guess the quality encoding of a FASTQ file from its first records.
 
     A character below ``;`` occurs only in phred33: only then the guess is sure, and reading stops. Otherwise phred33 is

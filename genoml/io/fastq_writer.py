@@ -7,15 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from genoml.io.errors import FormatWarning, shown
+from genoml.io.errors import FormatWarning, all_legal, shown
 from genoml.io.fastq import FastqRecord
-from genoml.io.files import Path, write_whole
-from genoml.io.letters import all_legal
+from genoml.io.files import FilePath, write_whole
 from genoml.io.qualities import OFFSETS, SCORES, Encoding, check_encoding, convert_qualities
 
 
 def write_fastq(
-    path: Path,
+    path: FilePath,
     records: Iterable[FastqRecord | tuple[str, str, np.ndarray]],
     *,
     encoding: str = "phred33",

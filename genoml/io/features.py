@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, get_args
 
 from genoml.io.errors import first_word
-from genoml.io.files import Path, write_whole
-from genoml.sequence.orfs import ORF
+from genoml.io.files import FilePath, write_whole
+from genoml.sequence.genes.orfs import ORF
 from genoml.sequence.strand import is_rna, subsequence
 
 #: The formats of :func:`write_orfs`.
@@ -43,7 +43,9 @@ class OrfsOf(NamedTuple):
     circular: bool = False
 
 
-def write_orfs(path: Path, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False) -> None:
+def write_orfs(
+    path: FilePath, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False
+) -> None:
     """Write the open reading frames of sequences; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Parameters

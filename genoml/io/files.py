@@ -23,7 +23,7 @@ from genoml.io.compression import (
 from genoml.io.errors import FormatError
 
 #: A path as a str or an os.PathLike; some readers take ``"-"`` as standard input.
-Path: TypeAlias = "str | os.PathLike[str]"
+FilePath: TypeAlias = "str | os.PathLike[str]"
 
 _BUFFER = 1 << 17
 #: The most bytes of white space before the first record.
@@ -64,7 +64,7 @@ class Source:
         While reading, if a bgzip stream ends without its end-of-file block.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         self.path = os.fspath(path)
         self._is_stream = True
         self._once: io.BufferedReader | None = None
@@ -195,7 +195,7 @@ def _mode_of(path: str) -> int:
 
 
 @contextmanager
-def write_whole(path: Path) -> Iterator[BinaryIO]:
+def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete.
 
     The bytes go to a temporary file in the same folder, which then replaces the target in one step; if the block

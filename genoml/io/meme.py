@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path, Source, write_whole
+from genoml.io.files import FilePath, Source, write_whole
 from genoml.io.motif_lines import MotifLines
-from genoml.sequence.motif import Motif
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["meme_motifs", "read_meme", "write_meme"]
 
@@ -17,7 +17,7 @@ __all__ = ["meme_motifs", "read_meme", "write_meme"]
 _ALPHABETS = ("ACGT", "ACGU", '"DNA"', '"RNA"')
 
 
-def read_meme(path: Path) -> list[Motif]:
+def read_meme(path: FilePath) -> list[Motif]:
     """Read probability matrices in minimal MEME format (version 4 and later); plain or gzipped.
 
     The lines ``MEME version``, ``ALPHABET``, ``MOTIF name [symbol]`` and ``letter-probability matrix:`` are used, from
@@ -102,7 +102,7 @@ def _motif(lines: MotifLines, names: list[str], rows: list[list[float]], n_sites
     return lines.motif(lambda: Motif(names[0], np.array(rows), "probabilities", symbol, n_sites))
 
 
-def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
+def write_meme(path: FilePath, motifs: Iterable[Motif]) -> None:
     """Write motifs as probabilities in minimal MEME format. A failed write leaves no file.
 
     Each number is written with the fewest digits that give the same float64, so that probabilities are read back

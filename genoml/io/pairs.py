@@ -10,14 +10,14 @@ from itertools import zip_longest
 from genoml.io.errors import FormatError
 from genoml.io.fastq import FastqRecord, read_fastq
 from genoml.io.fastq_parser import MAX_READ_BP
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 
 _MATE = re.compile(r"^(?P<id>\S+?)(?:/(?P<old>[12]))?(?:\s+(?P<new>[12]):[YN]:\d+:\S*)?(?:\s.*)?$")
 
 
 def read_pairs(
-    path: Path,
-    second: Path | None = None,
+    path: FilePath,
+    second: FilePath | None = None,
     *,
     encoding: str = "phred33",
     max_record_bp: int = MAX_READ_BP,

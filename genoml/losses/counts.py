@@ -12,8 +12,16 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import COUNTS, FINITE, Domain, check_host_labels
-from genoml.losses._common import (
+from genoml.losses.labels import COUNTS, FINITE, Domain, check_host_labels
+from genoml.losses.negative_binomial import (
+    Terms,
+    count_constant,
+    half_poisson_deviance,
+    log_of,
+    negative_binomial_terms,
+    without_constant,
+)
+from genoml.losses.reduce import (
     Reduction,
     labelled,
     loss_namespace,
@@ -21,14 +29,6 @@ from genoml.losses._common import (
     reduce_loss,
     reduce_losses,
     sum_to_shape,
-)
-from genoml.losses._negative_binomial import (
-    Terms,
-    count_constant,
-    half_poisson_deviance,
-    log_of,
-    negative_binomial_terms,
-    without_constant,
 )
 from genoml.ops.activations import sigmoid, softplus
 
@@ -123,7 +123,7 @@ def negative_binomial_loss(
 
     The variance is m + a m^2. Exact to rounding for counts of 0 to 1e6 and dispersions of 1e-6 to 1e6, in
     single precision too; a = 0 is the Poisson. To learn the dispersion as well, see
-    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.dispersion``.
+    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.evaluation.dispersion``.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import COUNTS
-from genoml.losses._common import (
+from genoml.losses.labels import COUNTS
+from genoml.losses.reduce import (
     Reduction,
     labelled,
     loss_namespace,

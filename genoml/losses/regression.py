@@ -8,15 +8,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import FINITE
-from genoml.losses._common import (
-    Reduction,
-    entry_weights,
-    labelled,
-    loss_namespace,
-    reduce_loss,
-    require_axes,
-)
+from genoml.losses.labels import FINITE
+from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
 
 
 def mean_squared_error(

@@ -26,7 +26,7 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, shortest_length
 
 __all__ = [

@@ -20,7 +20,7 @@ from genoml.nn import (
     TransformerBlock,
     Transpose,
 )
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from genoml.io.settings import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, positions_left
 
 

@@ -19,7 +19,7 @@ from genoml.nn import (
     Parallel,
     Sequential,
 )
-from genoml.nn.base import Layer, expect_shape
+from genoml.nn.layer import Layer, expect_shape
 from genoml.ops.windows import Reach
 
 

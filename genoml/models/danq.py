@@ -5,17 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.nn import (
-    LSTM,
-    Bidirectional,
-    Conv1D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPool1D,
-    Sequential,
-    Transpose,
-)
+from genoml.nn import LSTM, Bidirectional, Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential, Transpose
 from genoml.ops.windows import Reach, positions_left
 
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from genoml.io.settings import Count, Share
-from genoml.nn import (
-    Conv1D,
-    Dense,
-    Dropout,
-    GlobalAveragePool1D,
-    GlobalMaxPool1D,
-    Parallel,
-    Sequential,
-)
-from genoml.nn.base import Layer
+from genoml.nn import Conv1D, Dense, Dropout, GlobalAveragePool1D, GlobalMaxPool1D, Parallel, Sequential
+from genoml.nn.layer import Layer
 
 
 def deepbind(

@@ -17,7 +17,7 @@ from genoml.nn import (
     Sequential,
     Transpose,
 )
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, positions_left
 
 

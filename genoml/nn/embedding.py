@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import pad_axis, segment_sum
 from genoml.random import Initializer, normal

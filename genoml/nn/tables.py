@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from genoml.backend import Array
 
 if TYPE_CHECKING:
-    from genoml.nn.base import Layer
+    from genoml.nn.layer import Layer
 
 
 class _Entry:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genoml.calibration import reliability_curve
-from genoml.curves import host_binary
+from genoml.evaluation import reliability_curve
+from genoml.evaluation.curves import host_binary
 from genoml.plot.style import (
     INK,
     LINES,
@@ -38,7 +38,7 @@ def reliability(
     ax : Axes
         Where to draw.
     predictions, targets : array_like
-        Probabilities and labels, see :func:`genoml.calibration.reliability_curve`.
+        Probabilities and labels, see :func:`genoml.evaluation.reliability_curve`.
     bins, strategy
         As there.
 

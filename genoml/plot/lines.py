@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.curves import precision_recall_curve, roc_curve
+from genoml.evaluation.curves import precision_recall_curve, roc_curve
 from genoml.metrics import aupr, auroc
 from genoml.plot.style import (
     LINES,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
 from genoml.plot.style import BASE_COLOURS, MUTED, require_matplotlib, style_axes, whole_numbers
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

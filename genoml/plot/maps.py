@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genoml.plot.style import (
-    BASE_COLOURS,
-    LINES,
-    MUTED,
-    SMALL,
-    require_matplotlib,
-    style_axes,
-    whole_numbers,
-)
+from genoml.plot.style import BASE_COLOURS, LINES, MUTED, SMALL, require_matplotlib, style_axes, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group
 from genoml.data.files import chromosomes
-from genoml.inference import predict, score_predictions
 from genoml.io import read_fasta
-from genoml.report.content import ReportData
-from genoml.report.gather import filter_matches, sequence_views
+from genoml.report.content import ReportData, filter_matches, sequence_views
 from genoml.report.page import build_report
 from genoml.runs import KmerBaseline, Progress, Run, begin_run
+from genoml.runs.config import TrainConfig
 from genoml.sequence import base_codes
+from genoml.train.predict import predict, score_predictions
 
 TEST_CHROMOSOMES = ("chr8", "chr9")
 VALIDATION_CHROMOSOMES = ("chr10",)

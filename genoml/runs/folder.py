@@ -20,12 +20,12 @@ from typing import Any, Literal
 import msgspec
 
 from genoml.checkpoint import discard_generations, save_weights
-from genoml.checkpoint.plain import NotPlainError, open_plain, read_plain
-from genoml.config import TrainConfig
-from genoml.config_text import config_text
+from genoml.checkpoint.files import NotPlainError, open_plain, read_plain
 from genoml.io.files import write_whole
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import config_text
 from genoml.runs.network import NetworkSettings
 
 RECORD, WEIGHTS, LOG, CONFIG = "run.json", "weights.safetensors", "log.jsonl", "config.toml"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
 from genoml.runs.progress import Progress
 from genoml.runs.run import Run

@@ -17,8 +17,8 @@ import msgspec
 
 from genoml import nn
 from genoml.backend import Backend, use_backend
-from genoml.nn.base import Layer
 from genoml.nn.containers import Container
+from genoml.nn.layer import Layer
 from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Regression
 
 #: classes that a description may name

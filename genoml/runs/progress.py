@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.runs.folder import RunFolder
 
 

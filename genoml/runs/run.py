@@ -14,18 +14,18 @@ import numpy as np
 
 from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
-from genoml.checkpoint.tensors import open_tensors
+from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
-from genoml.config import TrainConfig
 from genoml.data.files import NamedSequences, load_sequences
 from genoml.models import build_model
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Objective
+from genoml.nn.layer import Layer
+from genoml.runs.config import TrainConfig
 from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
 from genoml.runs.network import NetworkSettings
 from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
 from genoml.train import History
 from genoml.train.fingerprint import versions
+from genoml.train.objectives import BinaryClassification, Objective
 
 #: what is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")

@@ -15,11 +15,11 @@ import msgspec
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
-from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives
 from genoml.models import build_model
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.runs.assess import assess
+from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, RunRecord, read_log
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.run import Run, build_recorded

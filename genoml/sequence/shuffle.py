@@ -8,9 +8,8 @@ import numpy as np
 
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, decode, flat_codes
-from genoml.sequence.draws import KeyedDraws, SharedDraws
 from genoml.sequence.encode import base_codes
-from genoml.sequence.euler import euler_paths
+from genoml.sequence.euler import KeyedDraws, SharedDraws, euler_paths
 
 # Array cells per block of rows, to bound memory.
 _BLOCK = 1 << 21
@@ -131,7 +130,7 @@ def shuffle_each(codes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     codes : numpy.ndarray
         (batch, length) uint8.
     keys : numpy.ndarray
-        (batch,) uint64, such as :func:`~genoml.sequence.draws.row_keys` gives.
+        (batch,) uint64, such as :func:`~genoml.sequence.euler.row_keys` gives.
 
     Returns
     -------

@@ -15,12 +15,12 @@ from os import PathLike
 import numpy as np
 
 from genoml.data import SequenceData
-from genoml.inference import predict_outputs
-from genoml.nn.base import Layer
-from genoml.schedules import ReduceOnPlateau
+from genoml.nn.layer import Layer
+from genoml.optim.schedules import ReduceOnPlateau
 from genoml.train.background import ahead
 from genoml.train.checkpoints import Checkpointer, Checkpoints
 from genoml.train.options import Callback, FitOptions, History
+from genoml.train.predict import predict_outputs
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
 

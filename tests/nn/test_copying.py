@@ -18,7 +18,7 @@ import pytest
 from genoml import backend as backends
 from genoml import nn, optim
 from genoml.backend import Backend, BackendError
-from genoml.schedules import ReduceOnPlateau, Schedule, constant, cosine, one_cycle, step_decay, warm_up
+from genoml.optim.schedules import ReduceOnPlateau, Schedule, constant, cosine, one_cycle, step_decay, warm_up
 from genoml.testing import LayerCase, forward_backward
 from genoml.testing.layers import LAYERS
 from genoml.train import BinaryClassification, Counts, FitOptions, MultiClassification, Regression

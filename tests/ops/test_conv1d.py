@@ -11,12 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Backend
-from genoml.ops.conv1d import (
-    choose_algorithm,
-    conv1d_phases,
-    conv1d_taps,
-    conv1d_vjp,
-)
+from genoml.ops.conv1d import choose_algorithm, conv1d_phases, conv1d_taps, conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64

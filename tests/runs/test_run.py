@@ -14,15 +14,15 @@ import pytest
 
 import genoml
 from genoml.checkpoint import CheckpointError, host_weights
-from genoml.config import read_config
 from genoml.data import split_random
 from genoml.nn import Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, Sequential
-from genoml.objectives import Regression
 from genoml.report import write_report
 from genoml.runs import Run, RunError, open_run, read_log, resume_run, train_files
+from genoml.runs.config import read_config
 from genoml.runs.network import NetworkSettings
 from genoml.runs.train_run import sigterm_as_ctrl_c
 from genoml.train import FitOptions, fit
+from genoml.train.objectives import Regression
 from support.planted import SMALL_TOML, planted_data, run_genoml, write_fasta_pair
 
 

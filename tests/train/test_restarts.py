@@ -15,10 +15,10 @@ from genoml.backend import Array, Backend
 from genoml.checkpoint import CheckpointError, host_weights, newest_generation
 from genoml.data import BalancedSampler, SequenceData, ShuffledNegatives, split_random
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, MotifLayer, Sequential
-from genoml.nn.base import EVALUATION, Grads, Pass, Pullback
-from genoml.nn.motif_penalty import information_penalty
+from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
+from genoml.nn.penalties import information_penalty
 from genoml.optim import SGD, Adagrad, AdamW, RMSprop
-from genoml.schedules import ReduceOnPlateau, one_cycle
+from genoml.optim.schedules import ReduceOnPlateau, one_cycle
 from genoml.train import Checkpoints, FitOptions, History, NotFiniteError, Trainer, fit, saved_epochs
 from genoml_numpy import NumpyBackend
 from support.planted import planted_data
