@@ -157,7 +157,7 @@ def f1_score(predictions: Array, targets: Array, threshold: float = 0.5) -> Arra
 
 
 def _classes(xp: Any, predictions: Array, targets: Array) -> tuple[Array, Array]:
-    """Which targets are positive, and whether every target is 0 or 1 and no prediction is NaN."""
+    """Whether each target is positive, and whether all targets are 0 or 1 and no prediction is NaN."""
     if xp.isdtype(targets.dtype, "bool"):
         return targets, ~has_nan(xp, predictions)
     positive = targets == 1

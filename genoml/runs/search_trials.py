@@ -105,7 +105,7 @@ class Search:
             results = self._write_table()
             if results and results[0].run:
                 with write_whole(self.folder / BEST) as file:
-                    file.write(config_text(read_record(results[0].run).config).encode())
+                    file.write(config_text(read_record(results[0].run).training).encode())
         return results
 
     def ask(self) -> Any:

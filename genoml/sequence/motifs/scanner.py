@@ -222,7 +222,7 @@ _NO_HITS = MotifHits(_WHOLE, _WHOLE, _WHOLE, _WHOLE, _STRANDS[:0], _REAL, _REAL)
 
 
 def _passing(x: Array, group: DeviceGroup, n_windows: int) -> Array:
-    """Which windows reach the limit of each filter: (1, length, 4) -> (n_windows, filters) bool."""
+    """Whether each window reaches the limit of each filter: (1, length, 4) -> (n_windows, filters) bool."""
     xp = array_namespace(x)
     scores, _ = conv1d_vjp(x, group.kernel)
     return xp.greater_equal(scores[0, :n_windows, :], group.limits)

@@ -23,7 +23,7 @@ _GROUP_MOTIFS = 32
 
 
 class ScoredMotif(Protocol):
-    """What a scan needs of a motif; a PWM has it."""
+    """Protocol of the motifs that can be scanned; PWM follows it."""
 
     @property
     def width(self) -> int:
@@ -31,7 +31,7 @@ class ScoredMotif(Protocol):
 
     @property
     def distribution(self) -> ScoreDistribution:
-        """How scores are distributed over random windows."""
+        """The distribution of scores over random windows."""
 
     #: (width, 16) the score of every base code at each position, in bits
     table: np.ndarray
@@ -108,7 +108,7 @@ class ScoreBank:
             self._limits = np.full(self.motifs.size, threshold)
 
     def exact(self, windows: np.ndarray, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Which windows are hits, and the scores in bits and p-values of the hits.
+        """Whether each window is a hit, and the scores in bits and p-values of the hits.
 
         Shapes
         ------
