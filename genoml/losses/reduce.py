@@ -1,14 +1,15 @@
-"""What every loss does alike: targets in shape, missing labels, weights, reductions."""
+"""The steps that all losses share: shapes of targets, missing labels, weights, reductions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.losses.labels import Domain, check_host_labels
+from genoml.losses.labels import PROBABILITIES, Domain, check_host_labels, classes
 from genoml.ops.arrays import array_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -92,6 +93,49 @@ def presence(predictions: Array, mask: Any, what: str, *, axis: int | None = Non
         return None
     shape = tuple(predictions.shape) if axis is None else without_axis(predictions, axis)
     return match_shape(mask, predictions, shape, f"{what}: mask") != 0
+
+
+# ---------------------------------------------------------------- classes
+
+
+def class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
+    """Targets as a distribution over the classes, from class numbers or one-hot targets, and the mask."""
+    require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
+    xp = array_namespace(predictions)
+    shape = tuple(predictions.shape)
+    count = shape[1]
+    entries = without_axis(predictions, 1)
+    got = _shape_of(targets)
+    if got == shape:
+        return labelled(predictions, targets, mask, what, PROBABILITIES, axis=1)
+    if got != entries:
+        raise ValueError(f"{what} expects class numbers of shape {entries} or one-hot {shape}, got {got}")
+    numbers = match_shape(targets, predictions, entries, what)
+    check_host_labels(targets, classes(count), what, mask)
+    order = xp.arange(count, dtype=predictions.dtype, device=device_of(predictions))
+    order = xp.reshape(order, (1, count) + (1,) * (predictions.ndim - 2))
+    # a missing label, NaN or -1, equals no class and gives zeros
+    one_hot = xp.astype(xp.expand_dims(numbers, axis=1) == order, predictions.dtype)
+    return one_hot, presence(predictions, mask, what, axis=1)
+
+
+def _shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of an array, or of a list of lists."""
+    if hasattr(values, "shape"):
+        return tuple(values.shape)
+    if not isinstance(values, list | tuple):
+        return ()
+    return (len(values), *(_shape_of(values[0]) if values else ()))
+
+
+def class_weights(predictions: Array, weights: Sequence[float] | None, what: str) -> Array | None:
+    """The class weights as an array that broadcasts along the classes."""
+    if weights is None:
+        return None
+    xp = array_namespace(predictions)
+    count = predictions.shape[1]
+    row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
+    return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
 
 
 # ---------------------------------------------------------------- weights and reductions

@@ -115,10 +115,10 @@ def begin_run(
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-        len(backend.twins)  # loaded before there is a run that Ctrl-C shall leave usable
+        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         folder = RunFolder.create(out, record, model)
-        told = [one for one in (events, callback) if one is not None]
-        return _train(folder, model, data, validation, display, told, resume=False)
+        callbacks = [each for each in (events, callback) if each is not None]
+        return _train(folder, model, data, validation, display, callbacks, resume=False)
 
 
 def continue_run(
@@ -152,8 +152,8 @@ def continue_run(
         record.status = "running"
         folder.begin_log()
         folder.save_record()
-        told = [one for one in (events, callback) if one is not None]
-        return _train(folder, model, data, validation, display, told, resume=True)
+        callbacks = [each for each in (events, callback) if each is not None]
+        return _train(folder, model, data, validation, display, callbacks, resume=True)
 
 
 @contextmanager
@@ -173,28 +173,24 @@ def _train(
     data: SequenceData,
     validation: SequenceData,
     display: type[Progress],
-    told: list[Callback],
+    callbacks: list[Callback],
     *,
     resume: bool,
 ) -> Run:
     record, config = folder.record, folder.record.training
     epoch_size = config.sampler.epoch_size(data.targets)
+    options = config.fit_options(epoch_size, _class_weights(config, data))
+    checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
     first = saved_epochs(folder.checkpoints)
     progress = display(config.n_epochs, epoch_size, first=first)
+    callback = Callbacks(Recorder(folder, model, progress, first), *callbacks)
     progress.start(folder, resumed=resume)
     with sigterm_as_ctrl_c():
         try:
             history = fit(
-                model,
-                data,
-                validation=validation,
-                options=config.fit_options(epoch_size, _class_weights(config, data)),
-                callback=Callbacks(Recorder(folder, model, progress, first), *told),
-                checkpoints=Checkpoints(
-                    folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes
-                ),
-                resume=resume,
-            )
+                model, data, validation=validation, options=options,
+                callback=callback, checkpoints=checkpoints, resume=resume,
+            )  # fmt: skip
         except NotFiniteError:
             if record.best_epoch is None:
                 folder.save_weights(model)

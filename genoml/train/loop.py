@@ -143,30 +143,36 @@ class Trainer:
                 if steps.n_pending < self.interval and number + 1 < len(batches):
                     continue
                 losses += steps.read_losses()
-                self.state = replace(
-                    self.state,
-                    weights=steps.unread,
-                    learning_rate=options.optimizer.learning_rate,
-                    average=steps.average,
-                    batch=number + 1,
-                    step=steps.step,
-                    elapsed_s=time.perf_counter() - start,
-                )
+                self._record_step(number + 1, time.perf_counter() - start)
                 if self.checkpointer is not None and self.checkpointer.is_due(steps.step):
                     self._save(batch.index)
                 if self.callback is not None:
                     self.callback.step(steps.step, losses[-1], unread)
                 unread = 0
         steps.try_weights(steps.step - 1, batches[-1])
+        sizes = [len(index) for index in batches]
         seconds = time.perf_counter() - start
         return {
             "epoch": begun.epoch + 1,
             "step": steps.step,
-            "loss": float(np.average(losses, weights=[len(index) for index in batches])),
+            "loss": float(np.average(losses, weights=sizes)),
             "learning_rate": options.optimizer.learning_rate,
             "seconds": seconds,
-            "sequences_per_second": sum(map(len, batches)) / seconds,
+            "sequences_per_second": sum(sizes) / seconds,
         }
+
+    def _record_step(self, batch: int, elapsed_s: float) -> None:
+        """Take the weights of the last step into the state."""
+        steps = self.steps
+        self.state = replace(
+            self.state,
+            weights=steps.unread,
+            learning_rate=self.options.optimizer.learning_rate,
+            average=steps.average,
+            batch=batch,
+            step=steps.step,
+            elapsed_s=elapsed_s,
+        )
 
     def _end_epoch(self, record: dict[str, float]) -> None:
         """Validate, choose, tell and save."""
