@@ -1,4 +1,4 @@
-"""Training into a run folder: begun, or taken up again; recorded, and ended by a signal without loss."""
+"""Training into a run folder: begun or resumed, recorded, and stopped by a signal without loss."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from genoml.train.fingerprint import versions
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """What asks a process to end, as batch systems do, ends training as Ctrl-C does, and then the process."""
+    """Let SIGTERM, which batch systems send, end training as Ctrl-C does, and then the process."""
     if threading.current_thread() is not threading.main_thread():  # where no signal can be caught
         yield
         return
@@ -101,9 +101,10 @@ def begin_run(
     NotFiniteError, CheckpointError
         See ``fit``.
     """
-    backend, config = get_backend(backend), config or TrainConfig()
+    backend = get_backend(backend)
+    config = config or TrainConfig()
     config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
-    # other threads would give other bits: the record of the run says how many
+    # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
     record = RunRecord(
         config=config,
@@ -131,7 +132,7 @@ def continue_run(
     callback: Callback | None = None,
     tensorboard: bool = False,
 ) -> Run:
-    """Go on with a run of ``open_run``, from its checkpoint, or from the beginning if it has none yet.
+    """Resume a run of ``open_run`` from its checkpoint, or from the beginning if it has none yet.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def _train(
             progress.end(folder)
             raise
         except BaseException:
-            # nothing to keep, and the way is free for another try
+            # nothing to keep; the path is free for another try
             if not resume and record.best_epoch is None and newest_generation(folder.checkpoints) is None:
                 folder.discard()
             raise

@@ -1,4 +1,4 @@
-"""Checks for people who write their own layers and losses: is the derivative right, and does the layer behave?
+"""Checks of layers and losses, for people who write their own: the derivative, the formula and the behaviour.
 
 ``measure_layer`` gives figures: a pullback against central differences in float64, along random directions
 and with a random cotangent (with a cotangent of ones, a wrong softmax passes); outputs and gradients against

@@ -17,7 +17,7 @@ from genoml.random import host_generator
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer and what shows that it is right.
+    """Layer with sample inputs and its formula.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class LayerCase:
 
 @dataclass(frozen=True)
 class LossCase:
-    """A loss and what shows that it is right.
+    """Loss with sample inputs and its formula.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The list of checks that every layer of genoml passes, one function each."""
+"""Checks that every layer of genoml passes, one function each."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def check_copied(case: LayerCase, on: Backend, dtype: str) -> None:
 
 
 def check_reach(case: LayerCase, on: Backend, dtype: str) -> None:
-    """No change goes further than ``layer.reach`` says, and a slice of the input gives the outputs that it holds.
+    """No change reaches further than ``layer.reach`` says, and a slice of the input gives its outputs.
 
     In evaluation, of inputs (batch, channels, length); a layer that says nothing, or that it sees everything, passes.
     """

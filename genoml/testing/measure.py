@@ -1,4 +1,4 @@
-"""Figures rather than verdicts: how far a layer or a loss is from its formula, its derivative and NumPy.
+"""Measurements: how far a layer or a loss is from its formula, its derivative and NumPy.
 
 Every figure is relative to what was expected: the largest difference over 1 + the largest expected value.
 """
@@ -20,7 +20,7 @@ from genoml.testing.gradients import expect, measure_gradients, measure_loss_gra
 
 @dataclass(frozen=True)
 class Limits:
-    """What the checks allow; each is relative, as the figures are."""
+    """Limits of the checks; each is relative, as the figures are."""
 
     #: pullback against central differences, which are themselves good to about 1e-9
     gradient: float = 1e-6
@@ -33,7 +33,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one layer or loss, on one backend, in one dtype.
+    """Measurements of one layer or loss, on one backend, in one dtype.
 
     Attributes
     ----------
