@@ -59,7 +59,7 @@ def write_report(
     Parameters
     ----------
     run : Run
-        What ``load_run`` gives.
+        Result of ``load_run``.
     out : path
         HTML file to write.
     positives, negatives : iterable of str, or path

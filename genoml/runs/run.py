@@ -44,7 +44,7 @@ class Run:
     model : Layer
         With its weights, on a backend.
     record : RunRecord
-        What ``run.json`` holds.
+        Content of ``run.json``.
     """
 
     path: Path
@@ -149,9 +149,9 @@ def load_run(
     Parameters
     ----------
     path : path
-        What ``genoml train`` or ``save_run`` made.
+        Folder that ``genoml train`` or ``save_run`` made.
     backend : str, Backend or None
-        Where to; the default backend if None.
+        Backend of the model; the default backend if None.
     model : Layer, optional
         The same network as the one that was saved, whose weights are replaced: for one that could not be
         described, see ``save_run``.
@@ -226,13 +226,13 @@ def save_run(
     length_bp : int
         Length of the sequences that it was trained on, to which shorter ones are padded.
     objective : Objective, optional
-        What it was trained for; binary classification from logits if None.
+        Objective of the training; binary classification from logits if None.
     ambiguous : {"zero", "uniform", "iupac", "error"}
-        What it reads for letters such as N and R.
+        Encoding of letters such as N and R.
     reverse_complement : bool
         Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
     history : History, optional
-        What ``fit`` returned.
+        Result of ``fit``.
     data : mapping, optional
         Facts about the training data to keep: text and numbers by name.
     standalone : bool

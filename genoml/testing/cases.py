@@ -83,7 +83,7 @@ class LossCase:
     inputs : tuple of arrays
         The arguments that have gradients.
     targets : array
-        What follows them.
+        Targets, the argument after them.
     reference : callable, optional
         (inputs ..., targets) -> the losses of the entries, by the formula, in plain NumPy.
     options : dict

@@ -108,7 +108,7 @@ def run_case(case: LayerCase, on: Backend, dtype: str) -> dict[str, np.ndarray]:
 
 
 def layer_differences(case: LayerCase, got: Mapping[str, np.ndarray], dtype: str) -> dict[str, float]:
-    """What ``run_case`` gave in this dtype, against NumPy in float64 on the same (rounded) numbers."""
+    """Differences of the results of ``run_case`` from NumPy in float64 on the same (rounded) numbers."""
     x = case.input()
     rounded = x if case.integer else x.astype(dtype).astype(np.float64)
     cotangent = host_generator(0, "cotangent").standard_normal(got["y"].shape)
@@ -142,7 +142,7 @@ def measure_layer(
     case : LayerCase
         The layer and its inputs.
     backend : str or Backend, optional
-        Where; the default backend if None.
+        Backend of the layer; the default backend if None.
     dtype : "float64" or "float32"
         In float32 gradients are compared with NumPy's, and not with differences, which are too coarse there.
 
