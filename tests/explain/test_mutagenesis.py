@@ -190,6 +190,10 @@ NETWORKS = {
         lambda: [conv(4), MaxPool1D(4), Transpose(), Attention(6, 2), Flatten(), Dense(54, 1)],
         "",
     ),
+    "normalised when flat": (
+        lambda: [conv(4), MaxPool1D(3), Flatten(), BatchNorm1D(72), Dense(72, 1)],
+        "",
+    ),
     "reach of everything": (lambda: [conv(4, size=39), GlobalMaxPool1D(), Dense(6, 1)], ""),
     "maps as outputs": (lambda: [conv(4), conv(6, 1, 3)], ""),
 }

@@ -20,7 +20,7 @@ from genoml import nn, objectives, optim, schedules
 from genoml.backend import Backend, BackendError
 from genoml.testing import LayerCase, forward_backward
 from genoml.testing.layers import LAYERS
-from genoml.train import FitOptions
+from genoml.train import Counts, FitOptions
 from support.backends import ReadOnlyNumpyBackend, has_float64
 from support.models import SMALL, small_input, small_model
 
@@ -226,7 +226,7 @@ def test_options_and_objectives_of_a_training_come_back() -> None:
         objectives.BinaryClassification(class_weight=(1.0, 3.0)),
         objectives.MultiClassification(),
         objectives.Regression(kind="huber"),
-        objectives.Counts(),
+        Counts(),
     ]
     for objective in kinds:
         options = FitOptions(objective=objective, penalties=(partial(nn.information_penalty, strength=1e-3),))

@@ -16,7 +16,7 @@ from genoml import Conv1D, Dense, GlobalMaxPool1D, Sequential, auroc
 from genoml.backend import Backend
 from genoml.checkpoint import load_weights, save_weights
 from genoml.data import split_random
-from genoml.explain import in_silico_mutagenesis, saliency
+from genoml.explain import in_silico_mutagenesis, mutation_reach, saliency
 from genoml.inference import predict
 from genoml.optim import AdamW
 from genoml.testing import LayerCase, check_layer
@@ -160,6 +160,9 @@ def test_a_network_with_it_is_explained_and_the_motif_found(trained: Sequential)
     codes = data.codes[data.targets[:, 0] == 1]
     found = saliency(trained, codes).actual
     scores = in_silico_mutagenesis(trained, codes)
+    assert ("SoftGate", 8, 23) in mutation_reach(trained, 30).steps, (
+        "only what a change reaches is computed again"
+    )
     np.testing.assert_allclose(scores, in_silico_mutagenesis(trained, codes, windows=False), atol=1e-5)
     pattern = np.array(["ACGT".index(base) for base in MOTIF])
     for row, sequence in enumerate(codes):
