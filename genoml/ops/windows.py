@@ -7,8 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeAlias
 
-__all__ = ["EVERYTHING", "Reach", "positions_left", "same_padding", "shortest_length"]
+__all__ = [
+    "EVERYTHING",
+    "Places",
+    "Reach",
+    "positions_left",
+    "same_padding",
+    "seen_by",
+    "shortest_length",
+    "slices",
+]
+
+#: where each place's window begins, and the width of all
+Places: TypeAlias = tuple[tuple[int, ...], int]
 
 
 @dataclass(frozen=True)
@@ -134,3 +148,35 @@ def positions_left(length_bp: int, reaches: Sequence[Reach]) -> int:
     if length < 1:
         raise ValueError(f"expects length_bp >= {shortest_length(reaches)}, got {length_bp}")
     return length
+
+
+@lru_cache(maxsize=512)
+def seen_by(places: Places, reach: Reach, length: int) -> Places:
+    """The windows of a layer's outputs that see these windows of its input, which has this length.
+
+    At the ends they are moved inside, and so hold a few outputs more than need be.
+    """
+    starts, width = places
+    count = reach.outputs(length)
+    found = [reach.seen_by(start, start + width) for start in starts]
+    inside = [(max(first, 0), min(stop, count)) for first, stop in found]
+    widest = min(max(max(stop - first for first, stop in inside), 1), count)
+    return tuple(min(first, count - widest) for first, _ in inside), widest
+
+
+@lru_cache(maxsize=512)
+def slices(places: Places, reach: Reach, length: int) -> Places:
+    """The slices of a layer's input on which it makes these windows of its output as it does on the whole.
+
+    A slice ends where the input does, or holds all that the outputs read. Slices begin at a multiple of the stride,
+    and where the ends matter they lack a multiple of it, so that their outputs are aligned to the whole's.
+    """
+    (starts, width), stride = places, reach.stride
+    ahead = -(-reach.before // stride)  # outputs that see what the layer adds in front
+    size = reach.reads(ahead, ahead + width)[1]
+    if max(reach.before, reach.after) > 0 or reach.reads(max(starts), max(starts) + width)[1] > length:
+        size += (length - size) % stride
+    if size >= length:
+        return (0,) * len(starts), length
+    last = (length - size) // stride
+    return tuple(stride * min(max(start - ahead, 0), last) for start in starts), size

@@ -41,6 +41,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.reach import check_reach
 
 __all__ = [
     "LIMITS",
@@ -60,6 +61,7 @@ __all__ = [
     "check_loss",
     "check_needs",
     "check_pure",
+    "check_reach",
     "check_same_numbers",
     "check_saved",
     "forward_backward",

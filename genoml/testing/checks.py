@@ -25,6 +25,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.reach import check_reach
 
 
 def check_layer(
@@ -64,6 +65,7 @@ def check_layer(
     check_needs(case, on, dtype)
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
+    check_reach(case, on, dtype)
     check_saved(case, on, dtype)
     check_copied(case, on, dtype)
 

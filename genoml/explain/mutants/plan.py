@@ -15,9 +15,9 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.explain.mutants.readout import Gather, Readout, readout_of
 from genoml.explain.mutants.steps import Correlated, Joined, Step, Windowed, run_steps
-from genoml.explain.mutants.windows import Changed, Places
+from genoml.explain.mutants.windows import Changed
 from genoml.nn.base import Layer
-from genoml.ops.windows import EVERYTHING, Reach
+from genoml.ops.windows import EVERYTHING, Places, Reach
 
 __all__ = ["Plan", "Split", "plan_of"]
 

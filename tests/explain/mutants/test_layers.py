@@ -8,9 +8,9 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Backend
 from genoml.explain.mutants.plan import plan_of
-from genoml.explain.mutants.windows import Changed, Places
+from genoml.explain.mutants.windows import Changed
 from genoml.nn import Layer
-from genoml.ops.windows import EVERYTHING
+from genoml.ops.windows import EVERYTHING, Places
 from genoml.testing.layers import LAYERS
 
 MAPS = {name: case for name, case in LAYERS.items() if len(case.shape) == 3 and not case.integer}
