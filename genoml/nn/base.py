@@ -17,8 +17,7 @@ from typing import Any, Literal, Protocol, Self, overload
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.nn.reach import Branches, Correlation
-from genoml.ops.windows import Reach
+from genoml.nn.reach import Branches, Correlation, Reach
 from genoml.random import Drawn, Initializer, host_generator
 
 #: layers that a network read from a file can have

@@ -11,12 +11,12 @@ from genoml.nn.activations import activation_vjp
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.nn.functions import applied
 from genoml.nn.pooling import MaxPool1D
-from genoml.nn.reach import Correlation
+from genoml.nn.reach import Correlation, Reach
 from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
 from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
 from genoml.ops.pad import pad_length
 from genoml.ops.rectify import rectified_vjp
-from genoml.ops.windows import Reach, same_padding
+from genoml.ops.windows import same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 

@@ -6,8 +6,8 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.reach import Reach
 from genoml.ops.pad import pad_length
-from genoml.ops.windows import Reach
 
 
 class CropTo(Layer):

@@ -8,8 +8,7 @@ from genoml.backend import Array
 from genoml.nn.base import Pullback
 from genoml.nn.containers import Sequential
 from genoml.nn.crop import CropTo
-from genoml.nn.reach import Branches, reach_in_row
-from genoml.ops.windows import EVERYTHING
+from genoml.nn.reach import EVERYTHING, Branches, reach_in_row
 
 
 class CroppedResidual(Sequential):

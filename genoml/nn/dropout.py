@@ -6,8 +6,8 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.reach import Reach
 from genoml.ops.threefry import random_uniform
-from genoml.ops.windows import Reach
 from genoml.parts import rows_of_batch
 from genoml.random import derive_key
 

@@ -12,9 +12,8 @@ from array_api_compat import device as device_of
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.nn.functions import ActivationPullback, activation_vjp
-from genoml.nn.reach import Correlation
+from genoml.nn.reach import Correlation, Reach
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.windows import Reach
 from genoml.random import Initializer, constant, normal
 from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences

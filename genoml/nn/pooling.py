@@ -6,9 +6,8 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
-from genoml.nn.reach import sees_everything
+from genoml.nn.reach import Reach, sees_everything
 from genoml.ops.pool1d import average_pool1d_vjp, global_max_vjp, max_pool1d_vjp
-from genoml.ops.windows import Reach
 
 
 class MaxPool1D(Layer):

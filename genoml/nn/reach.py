@@ -19,7 +19,16 @@ from genoml.ops.windows import EVERYTHING, Reach
 if TYPE_CHECKING:
     from genoml.nn.base import Layer
 
-__all__ = ["Branches", "Correlation", "per_channel", "reach_in_row", "sees_everything", "sees_itself"]
+__all__ = [
+    "EVERYTHING",
+    "Branches",
+    "Correlation",
+    "Reach",
+    "per_channel",
+    "reach_in_row",
+    "sees_everything",
+    "sees_itself",
+]
 
 
 @dataclass(frozen=True)

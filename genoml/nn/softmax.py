@@ -7,8 +7,8 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.reach import EVERYTHING, Reach
 from genoml.ops._dispatch import operation
-from genoml.ops.windows import EVERYTHING, Reach
 
 #: what a score that is not allowed becomes: far below any real one, and finite, so that no inf - inf arises
 LOWEST = -1e30

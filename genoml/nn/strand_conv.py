@@ -9,10 +9,10 @@ from array_api_compat import array_namespace
 from genoml.backend import Array, Backend
 from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
 from genoml.nn.functions import activation_vjp, applied
-from genoml.nn.reach import Correlation
+from genoml.nn.reach import Correlation, Reach
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pad import pad_length
-from genoml.ops.windows import Reach, same_padding
+from genoml.ops.windows import same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 

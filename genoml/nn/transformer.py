@@ -16,9 +16,8 @@ from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer_norm import LayerNorm
 from genoml.nn.masked import MaskedLayer, call_vjp
-from genoml.nn.reach import sees_everything
+from genoml.nn.reach import Reach, sees_everything
 from genoml.nn.softmax import softmax, softmax_gradient
-from genoml.ops.windows import Reach
 from genoml.random import Initializer, constant, identity
 
 
