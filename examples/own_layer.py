@@ -25,7 +25,7 @@ from genoml import (
 )
 from genoml.checkpoint import load_weights, save_weights
 from genoml.nn import EVALUATION, Gradient, Layer, Parameter
-from genoml.nn.base import expect_shape
+from genoml.nn.layer import expect_shape
 from genoml.optim import Adam
 from genoml.random import constant
 from genoml.testing import LayerCase, check_layer, has_float64, measure_layer

@@ -16,17 +16,17 @@ from array_api_compat import array_namespace
 
 from genoml import Conv1D, LayerNorm, Sequential, TransformerBlock, Transpose, get_backend, use_backend
 from genoml.explain import attention_maps
-from genoml.inference import encode_batch
 from genoml.losses import softmax_cross_entropy
 from genoml.nn import EVALUATION, Gradient, Layer, Parameter, Pass
-from genoml.nn.base import expect_shape
+from genoml.nn.layer import expect_shape
 from genoml.ops.activations import allow, masked_softmax
 from genoml.optim import AdamW
+from genoml.optim.schedules import one_cycle
 from genoml.random import glorot_normal, host_generator
-from genoml.schedules import one_cycle
 from genoml.sequence import base_codes
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.testing import LayerCase, check_layer
+from genoml.train.predict import encode_batch
 
 DATA = Path(__file__).parent / "data" / "trna_pairs.tsv.gz"
 

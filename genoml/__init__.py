@@ -14,44 +14,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import backend as backend
-    from genoml import baseline as baseline
-    from genoml import calibration as calibration
     from genoml import checkpoint as checkpoint
     from genoml import cli as cli
-    from genoml import config as config
-    from genoml import config_text as config_text
-    from genoml import curves as curves
     from genoml import data as data
-    from genoml import dispersion as dispersion
+    from genoml import evaluation as evaluation
     from genoml import explain as explain
     from genoml import genome as genome
-    from genoml import held_out as held_out
-    from genoml import inference as inference
     from genoml import io as io
-    from genoml import labels as labels
     from genoml import losses as losses
     from genoml import metrics as metrics
     from genoml import models as models
     from genoml import nn as nn
-    from genoml import objectives as objectives
     from genoml import ops as ops
     from genoml import optim as optim
-    from genoml import parts as parts
+    from genoml import parallel as parallel
     from genoml import plot as plot
     from genoml import random as random
     from genoml import report as report
-    from genoml import resampling as resampling
     from genoml import runs as runs
-    from genoml import schedules as schedules
-    from genoml import search as search
     from genoml import sequence as sequence
     from genoml import testing as testing
-    from genoml import threads as threads
-    from genoml import thresholds as thresholds
-    from genoml import toml_file as toml_file
     from genoml import train as train
-    from genoml import typed as typed
-    from genoml import versions as versions
     from genoml.backend import *
     from genoml.io import *
     from genoml.losses import *

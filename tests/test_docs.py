@@ -94,3 +94,14 @@ def test_a_path_and_a_name_that_are_gone_are_found() -> None:
     names = names_in(text)
     assert names == {"genoml.nn.Gone", "genoml.nn.Conv1D", "genoml.nn.Lost"}
     assert {name for name in names if not resolves(name)} == {"genoml.nn.Gone", "genoml.nn.Lost"}
+
+
+def test_every_guide_and_module_that_the_code_names_exists() -> None:
+    missing = []
+    for folder in FOLDERS:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            if file == Path(__file__):
+                continue
+            named = re.findall(r"\b(?:docs/\w+\.md|(?:genoml|backends)/[\w/]+\.py)\b", file.read_text())
+            missing += [f"{file.relative_to(ROOT)}: {path}" for path in named if not (ROOT / path).exists()]
+    assert missing == []

@@ -10,10 +10,10 @@ from genoml import nn
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.models import build_model
-from genoml.nn.base import Pass
+from genoml.nn.layer import Pass
 from genoml.optim import AdamW, clip_by_norm
+from genoml.optim.schedules import one_cycle
 from genoml.random import host_generator
-from genoml.schedules import one_cycle
 from support.backends import has_float64
 
 STEPS, BATCH, LENGTH = 200, 8, 24

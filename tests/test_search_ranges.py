@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.io import FormatError
-from genoml.search_ranges import Range, SearchRecord, make_ranges, planned, read_ranges
+from genoml.runs.search_ranges import Range, SearchRecord, make_ranges, planned, read_ranges
 from support.mutations import mutations, refusals
 
 SOUND = """

@@ -81,8 +81,8 @@ class CupyBackend(Backend):
     def tf32(self) -> bool:
         """Whether float32 matrix products round their factors to 10 bits, for tensor cores.
 
-        Off unless the environment has ``CUPY_TF32=1``; may be set. It reaches products of two matrices, which is
-        what convolutions and dense layers are made of.
+        Off unless the environment has ``CUPY_TF32=1``; may be set. It applies to products of two matrices, of which
+        convolutions and dense layers consist.
         """
         from cupy._core import _routines_linalg as linalg
 

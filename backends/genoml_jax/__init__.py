@@ -43,7 +43,7 @@ class JaxBackend(Backend):
         Raises
         ------
         ValueError
-            For 64-bit floats where JAX's x64 mode is off: JAX itself would round them without a word.
+            For 64-bit floats if JAX's x64 mode is off: JAX itself would round them silently.
         """
         if isinstance(values, jax.Array):
             return values if dtype is None else values.astype(dtype)

@@ -38,7 +38,7 @@ class NumpyBackend(Backend):
     def twins(self) -> Mapping[str, Callable[..., Any]]:
         """CPU versions of operations, written with NumPy, and some compiled by Numba if it is installed.
 
-        ``GENOML_COMPILED=0`` does without Numba; ``GENOML_COMPILED=1`` makes its absence an error.
+        With ``GENOML_COMPILED=0`` Numba is not used; with ``GENOML_COMPILED=1`` it is an error if it is missing.
         """
         from genoml_numpy.twins import TWINS
 
@@ -66,7 +66,8 @@ class NumpyBackend(Backend):
     def computing(self) -> AbstractContextManager[Any]:
         """Settings during computation: one BLAS thread, since the batch is divided among threads; see genoml.parallel.
 
-        The products of a training step are too small to share. ``GENOML_BLAS_THREADS`` sets another number.
+        The products of a training step are too small for several BLAS threads. ``GENOML_BLAS_THREADS`` sets another
+        number.
         """
         from threadpoolctl import threadpool_limits
 

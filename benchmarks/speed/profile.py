@@ -19,7 +19,7 @@ from benchmarks.speed.rows import row_by_name
 from benchmarks.speed.sides import Genoml
 from benchmarks.speed.work import Run, watched
 from genoml import nn
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 
 #: name of the work in the table, by class of the layer; of any other its class
 KINDS: dict[type, str] = {

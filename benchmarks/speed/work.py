@@ -11,9 +11,9 @@ import numpy as np
 
 from genoml import nn
 from genoml.nn import containers
-from genoml.nn.base import Layer
 from genoml.nn.containers import Container
 from genoml.nn.fused import fused_vjp
+from genoml.nn.layer import Layer
 
 #: (x, pass) -> the output and its pullback
 Run: TypeAlias = Callable[..., Any]

@@ -20,9 +20,7 @@ from typing import Literal, TypeVar
 import msgspec
 import numpy as np
 
-from genoml.checkpoint.errors import CheckpointError
-from genoml.checkpoint.plain import read_plain
-from genoml.checkpoint.tensors import open_tensors, pack_tensors
+from genoml.checkpoint.files import CheckpointError, open_tensors, pack_tensors, read_plain
 from genoml.io.files import write_whole
 
 About = TypeVar("About", bound=msgspec.Struct)
@@ -76,12 +74,12 @@ def newest_generation(folder: Path) -> int | None:
 def save_generation(folder: Path, arrays: Mapping[str, np.ndarray], about: msgspec.Struct) -> None:
     """Write a new generation, then remove the older ones.
 
-    Each file is written beside its name, flushed to the disk and renamed; the manifest comes last.
+    Each file is written under a temporary name, flushed to disk and renamed; the manifest comes last.
 
     Raises
     ------
     CheckpointError
-        If a file cannot be written; the generation before it is then as it was.
+        If a file cannot be written; the previous generation is then unchanged.
     """
     path = folder
     try:
@@ -132,7 +130,7 @@ def load_generation(
     folder : Path
         Where ``save_generation`` wrote.
     kind : type
-        What ``about`` was.
+        Type of ``about``.
     expect : callable
         (path, about, shapes) -> raises CheckpointError unless these are arrays that the caller wants; called
         before memory is taken for them.

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from genoml.checkpoint.errors import CheckpointError
-from genoml.checkpoint.tensors import TensorFile, open_tensors, pack_tensors
+from genoml.checkpoint.files import CheckpointError, TensorFile, open_tensors, pack_tensors
 from genoml.io.files import write_whole
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 
 _FORMAT = "genoml-weights"
 #: numbers that cost no memory worth speaking of, so that a small network gets as far as its better error

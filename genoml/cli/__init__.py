@@ -10,7 +10,6 @@ from typing import NoReturn, TextIO
 
 import click
 
-from genoml import __version__
 from genoml.backend import BackendError
 from genoml.io.errors import FormatWarning
 from genoml.train import NotFiniteError
@@ -52,7 +51,7 @@ class _LazyGroup(click.Group):
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="genoml")
+@click.version_option(package_name="genoml-xp", prog_name="genoml")
 def cli() -> None:
     """Deep learning for genomics on NumPy (CPU) or CuPy (CUDA).
 
@@ -63,8 +62,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; a user's error prints one line on standard error and exits with code 2.
 
-    Those are the errors that say what is wrong with input, files or machine. Any other error is a fault of
-    ours, and shows its traceback.
+    Such errors say what is wrong with the input, the files or the machine. Any other error is a fault of genoml and
+    shows its traceback.
     """
     warnings.showwarning = _show_warning
     try:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import click
 
-from genoml.cli.common import backend_option, open_backend
-from genoml.cli.streams import open_output, out_option
+from genoml.cli.options import backend_option, open_backend, open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
@@ -113,7 +112,7 @@ def _side_by_side(records: list[Iterator[FastaRecord]], paths: tuple[str, str]) 
 def _matrix(given: str | None, first: Pair) -> SubstitutionMatrix:
     """The matrix of ``--matrix``, or the default for the first pair."""
     from genoml.io import read_substitution_matrix
-    from genoml.sequence.scoring import choose_matrix
+    from genoml.sequence.align.scoring import choose_matrix
 
     if given is None:
         return choose_matrix(None, [record.sequence for record in first])

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from genoml.cli.common import backend_option, open_backend
+from genoml.cli.options import backend_option, open_backend
 from genoml.runs import load_run
 
 

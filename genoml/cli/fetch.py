@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import numpy as np
 
-from genoml.cli.streams import open_output, out_option
+from genoml.cli.options import open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.genome import GenomeStore, Intervals
@@ -100,7 +100,7 @@ def _windows(block: Intervals, length_bp: int | None, on: Any) -> Intervals:
 def _opened(genome: str, store_path: str | None) -> GenomeStore:
     """Open a store, or the store of a FASTA file, which is made if needed."""
     from genoml.genome import open_genome
-    from genoml.genome.store_format import is_store
+    from genoml.genome.store_file import is_store
 
     if store_path is not None and is_store(genome):
         raise click.BadParameter("GENOME is a store already", param_hint="'--store'")

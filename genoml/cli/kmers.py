@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
@@ -89,7 +89,7 @@ def command(
 
 def _whole(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]:
     """The table of all records together."""
-    from genoml.cli.record_batches import errors_in_batch, record_batches
+    from genoml.io.records import errors_in_batch, record_batches
     from genoml.sequence import KmerCounter
 
     counter = KmerCounter(request.k, canonical=request.canonical)
@@ -110,7 +110,7 @@ def _whole(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]
 
 def _sparse_rows(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]:
     """A line for each k-mer of each record."""
-    from genoml.cli.record_batches import errors_in_batch, record_batches
+    from genoml.io.records import errors_in_batch, record_batches
     from genoml.sequence import sparse_kmers
 
     yield f"name\tkmer\t{request.column}\n".encode()
@@ -125,7 +125,7 @@ def _sparse_rows(request: _Request, records: Iterable[FastaRecord]) -> Iterator[
 
 def _dense_rows(request: _Request, records: Iterable[FastaRecord], width: int) -> Iterator[bytes]:
     """A line for each record, with a column for each k-mer."""
-    from genoml.cli.record_batches import errors_in_batch, record_batches
+    from genoml.io.records import errors_in_batch, record_batches
     from genoml.sequence import kmer_counts, kmer_strings
 
     k = width.bit_length() // 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.common import backend_option, open_backend
+from genoml.cli.options import backend_option, open_backend
 from genoml.io.files import write_whole
 from genoml.runs import load_run
 

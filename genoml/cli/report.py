@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genoml.cli.common import backend_option, open_backend
+from genoml.cli.options import backend_option, open_backend
 from genoml.runs import load_run
 
 

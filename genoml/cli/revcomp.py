@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 
 @click.command()

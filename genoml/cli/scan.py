@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 import numpy as np
 
-from genoml.cli.common import backend_option, open_backend
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import backend_option, open_backend, open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import Motif
@@ -64,8 +63,8 @@ def command(
     strand. The table (tsv) has name, motif, start, end, strand, score in bits, p_value, and the matched
     sequence as it reads on its strand.
     """
-    from genoml.cli.record_batches import record_batches
     from genoml.io import read_sequences
+    from genoml.io.records import record_batches
     from genoml.sequence import PWM, MotifScanner
 
     backend = open_backend(backend_name)

@@ -13,14 +13,14 @@ import msgspec
 from tqdm import tqdm
 
 from genoml.backend import Backend
-from genoml.cli.common import backend_option, open_backend
+from genoml.cli.options import backend_option, open_backend
 from genoml.cli.progress import progress_class, terminal_options
 from genoml.data.files import load_sequences
 from genoml.runs.score import refuse_two_inputs
 
 if TYPE_CHECKING:
-    from genoml.search_ranges import SearchRecord
-    from genoml.search_table import Result
+    from genoml.runs.search_ranges import SearchRecord
+    from genoml.runs.search_table import Result
 
 
 @click.command("search")
@@ -80,8 +80,8 @@ def command(
     folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each trial. Needs
     Optuna (extra search).
     """
-    from genoml.search import file_hashes, load_optuna, open_search, read_search, run_search
-    from genoml.search_ranges import SearchRecord, read_ranges
+    from genoml.runs.search import file_hashes, load_optuna, open_search, read_search, run_search
+    from genoml.runs.search_ranges import SearchRecord, read_ranges
 
     display = progress_class(quiet, as_json).__name__
     load_optuna()
@@ -175,7 +175,7 @@ class _Lines:
         self._say(line, "trial", **msgspec.to_builtins(result), done=done, total=total, seconds_left=left)
 
     def end(self, results: list[Result], out: Path) -> None:
-        from genoml.search_table import terminal_table
+        from genoml.runs.search_table import terminal_table
 
         columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else 100
         best = results[0]

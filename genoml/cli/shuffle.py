@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 
 @click.command()
@@ -30,10 +30,9 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
     ending _shuffle1, _shuffle2 and so on. The same file with the same options gives the same bytes. A record
     takes about 100 bytes of memory a base while it is shuffled.
     """
-    from genoml.cli.record_batches import errors_in_batch, record_batches
     from genoml.io import read_sequences
     from genoml.io.fasta import fasta_bytes
-    from genoml.io.records import errors_in
+    from genoml.io.records import errors_in, errors_in_batch, record_batches
     from genoml.random import derive_key
     from genoml.sequence import klet_shuffle
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.streams import open_output, out_option
+from genoml.cli.options import open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.io.summary import Summary

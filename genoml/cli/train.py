@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from genoml.cli.common import backend_option, open_backend
+from genoml.cli.options import backend_option, open_backend
 from genoml.cli.progress import progress_class, terminal_options
-from genoml.config import read_config
 from genoml.models import MODELS
 from genoml.runs import open_run, resume_run, train_files
+from genoml.runs.config import read_config
 
 
 @click.command("train")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
@@ -55,11 +55,10 @@ def command(
     SEQUENCES is FASTA or FASTQ of DNA or RNA, plain or gzipped; - is standard input. With more than one
     frame the name of each protein ends in _frame1, _frame-2 and so on.
     """
-    from genoml.cli.record_batches import record_batches
     from genoml.io import read_sequences
-    from genoml.io.records import errors_in
+    from genoml.io.records import errors_in, record_batches
     from genoml.sequence import genetic_code, translate
-    from genoml.sequence.translate import FRAMES
+    from genoml.sequence.genes.translate import FRAMES
 
     code = genetic_code(table)
     chosen = FRAMES if six else _frames(frames)

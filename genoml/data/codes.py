@@ -14,8 +14,8 @@ _BLOCK_BASES = 1 << 22
 class Codes(Protocol):
     """Base codes of sequences of one length, (n, length) uint8: an array, a memory map, or rows made on demand.
 
-    Asked for by a slice, a boolean mask or an integer array, they give those rows as a NumPy array. Training and
-    prediction ask for a batch at a time.
+    Indexed by a slice, a boolean mask or an integer array, they give these rows as a NumPy array. Training and
+    prediction read a batch at a time.
     """
 
     @property
@@ -74,14 +74,14 @@ class LazyCodes:
 class CodeRows(LazyCodes):
     """A view of some rows of other codes, in any order; rows are read on demand.
 
-    ``CodeRows(array)`` makes a large array in memory behave likewise: its splits are views.
+    ``CodeRows(array)`` does the same for a large array in memory: its splits are views.
 
     Parameters
     ----------
     codes : Codes
-        What to read from.
+        The codes to read from.
     rows : (n,) integers, optional
-        Which rows; all if None.
+        The rows; all if None.
     """
 
     def __init__(self, codes: Codes, rows: np.ndarray | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from genoml.data.codes import Codes, join_codes, take_rows
-from genoml.genome.intervals import Intervals
+from genoml.sequence.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class SequenceData:
     targets : (n, tasks) float32
         Labels.
     groups : (n,) of str, or None
-        What must not be torn apart by a split, such as the chromosome.
+        Groups that a split keeps together, such as chromosomes.
     extras : mapping of (n, ...) arrays
-        What the loss takes beside the targets, by its name there: ``sample_weight``, ``mask`` (0 where a label
-        is missing), ``offset`` (of counts); see genoml.objectives.
+        Further arguments of the loss, by name: ``sample_weight``, ``mask`` (0 where a label
+        is missing), ``offset`` (of counts); see genoml.train.objectives.
     names : (n,) of str, or None
-        What each example is called.
+        Name of each example.
     intervals : Intervals or None
-        Where in a genome each lies; of a shuffle, where the sequence lies that was shuffled.
+        Place of each example in a genome; for a shuffle, that of the shuffled sequence.
     target_names : tuple of str
-        What each column of the targets is: tasks, or classes. Empty if unknown.
+        Name of each column of the targets: tasks, or classes. Empty if unknown.
     """
 
     codes: Codes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genoml.io import read_sequences
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.codes import count_ambiguous
 from genoml.sequence.encode import base_codes
 
@@ -75,7 +75,7 @@ def _first_word(name: str) -> str:
     return (name.split(maxsplit=1) or [""])[0]
 
 
-def load_sequences(path: Path, ambiguous: str = "zero") -> NamedSequences:
+def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:
     """Read a FASTA or FASTQ file whole, plain or compressed; ``-`` is standard input.
 
     Raises

@@ -22,12 +22,12 @@ class SharedSequences:
     Attributes
     ----------
     first, second : numpy.ndarray
-        (pairs,) int64: an example of one set, and the first one of the other set that is the same. Each example
-        that is shared comes once in ``first``.
+        (pairs,) int64: an example of one set, and the first equal one of the other set. Each shared example occurs once
+        in ``first``.
     n_first, n_second : int
-        How many examples of each set are shared.
+        Number of shared examples of each set.
     names : list of (str, str)
-        What the first few pairs are called.
+        Names of the first few pairs.
     """
 
     first: np.ndarray
@@ -47,9 +47,9 @@ def shared_sequences(
 ) -> SharedSequences:
     """Find sequences that occur in two data sets.
 
-    Codes are gone through block by block; of each set only a number of 64 bits a sequence is held, a hash that
-    padding does not change. Sequences whose numbers are equal are then compared base by base, so that the
-    result is exact. Two letters are the same if their codes are: N is N.
+    Codes are read block by block; only a 64-bit hash of each sequence, which does not depend on padding, is kept in
+    memory. Sequences with equal hashes are compared base by base, so that the result is exact. Letters are equal if
+    their codes are: N equals N.
 
     Parameters
     ----------

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genoml.data.batches import cut, epoch_order
 from genoml.random import host_generator
 
 
@@ -29,9 +28,9 @@ class Sampler:
         targets : (n, tasks) array
             Of the training data.
         batch_size : int
-            At most so many examples a batch.
+            The most examples of a batch.
         seed, epoch : int
-            What fixes the draw.
+            Keys of the draw.
 
         Raises
         ------
@@ -50,9 +49,9 @@ class BalancedSampler(Sampler):
     """Batches with equally many examples of each class.
 
     An epoch draws as many examples as there are (rounded up to equal numbers), so its length is that of
-    uniform sampling. Each class is gone through in random order, all of it before any of it comes again, from
-    one epoch to the next too: at the end of every epoch the examples of a class have been seen equally often, or
-    some once more. At 1:99 an epoch sees each positive about 50 times, and half of the negatives once.
+    uniform sampling. The examples of each class are drawn in random order, and none again before all have been, also
+    across epochs: after every epoch the examples of a class have been seen equally often, up to one. At 1:99 an epoch
+    sees each positive about 50 times, and half of the negatives once.
 
     Classes are 0 and 1 of one target, or the columns of one-hot targets.
     """
@@ -205,3 +204,31 @@ def _classes(targets: np.ndarray) -> np.ndarray:
         )
     labels: np.ndarray = np.argmax(targets, axis=1)
     return labels
+
+
+def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Batches of positions for one epoch: a permutation keyed by (seed, epoch), cut evenly.
+
+    Batch sizes differ by at most one, so that no small last batch disturbs batch statistics.
+
+    Raises
+    ------
+    ValueError
+        If batch_size < 1 or there are no examples.
+    """
+    if batch_size < 1 or count < 1:
+        raise ValueError(f"epoch_order expects examples and batch_size >= 1, got {count} and {batch_size}")
+    return cut(host_generator(seed, "order", epoch).permutation(count), batch_size)
+
+
+def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Cut an order of examples into batches of at most ``batch_size``, as evenly as possible.
+
+    Raises
+    ------
+    ValueError
+        If batch_size < 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"a batch expects at least 1 example, got batch_size = {batch_size}")
+    return np.array_split(order, -(-len(order) // batch_size))

@@ -66,7 +66,7 @@ def split_three_ways(
     Raises
     ------
     ValueError
-        If the data have no groups, a name is not among them or stands in both, or one of the three is empty.
+        If the data have no groups, a name is unknown or given twice, or one of the three is empty.
     """
     first, second = set(validation), set(test)
     if first & second:
@@ -91,9 +91,9 @@ def k_folds(
     seed : int
         The same data with the same seed give the same folds.
     by : {"random", "class", "group"}
-        Folds whose sizes differ by at most one; that, within each class of the first target (of one-hot
-        targets, each column), so that a rare class is spread evenly; or no group torn apart, the groups
-        shared out so that the folds are about equally large.
+        ``"random"``: fold sizes differ by at most one. ``"class"``: the same within each class of the first target (of
+        one-hot targets, each column), so that a rare class is spread evenly. ``"group"``: groups stay together, in
+        folds of about equal size.
 
     Raises
     ------

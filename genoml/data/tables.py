@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from genoml.data.columns import Column, Columns, read_columns
 from genoml.data.dataset import SequenceData
-from genoml.data.table_rows import Column, Columns, read_columns
 from genoml.data.targets import class_targets, masked
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, flat_codes
 from genoml.sequence.encode import fill_rows
@@ -52,7 +52,7 @@ class _Spec:
 
 
 def read_table_data(
-    path: Path,
+    path: FilePath,
     *,
     sequence: str | Sequence[str] = "sequence",
     targets: str | Sequence[str] = (),
@@ -71,7 +71,7 @@ def read_table_data(
     Parameters
     ----------
     path : str or os.PathLike
-        Plain or compressed. Commas, tabs or semicolons part the fields; they may be quoted.
+        Plain or compressed. Commas, tabs or semicolons separate the fields, which may be quoted.
     sequence : str or sequence of str
         Column of DNA or RNA letters, IUPAC codes among them; of several, the parts are joined. Shorter sequences are
         padded to the longest, evenly on both sides, with positions that hold no base.
@@ -82,13 +82,13 @@ def read_table_data(
     class_order, one_hot
         As in class_targets; the classes become ``target_names``, if they are one-hot.
     group, name : str, optional
-        Columns of text: what a split must not tear apart, and what an example is called.
+        Columns of text: groups that a split keeps together, and names of examples.
     weight, offset : str, optional
         Columns of numbers that become the extras ``sample_weight`` and ``offset``.
     length_bp : int, optional
         Pad to this length. Nothing is cut: a longer sequence is an error.
     header : sequence of str, optional
-        What the columns are called, in a file without a header.
+        Names of the columns, for a file without a header.
 
     Raises
     ------

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genoml.data.table_rows import Column, read_columns
-from genoml.genome.intervals import Intervals
+from genoml.data.columns import Column, read_columns
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path
+from genoml.io.files import FilePath
+from genoml.sequence.intervals import Intervals
 
 
 def masked(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -103,7 +103,7 @@ def class_targets(
 
 
 def table_targets(
-    path: Path, intervals: Intervals, columns: Sequence[str], *, key: str | tuple[str, str, str]
+    path: FilePath, intervals: Intervals, columns: Sequence[str], *, key: str | tuple[str, str, str]
 ) -> np.ndarray:
     """Targets from a table of counts or other numbers, TSV or CSV, with a row for each region.
 

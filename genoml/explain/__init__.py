@@ -2,10 +2,10 @@
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.filters import FilterMotif, filter_motifs
-from genoml.explain.information import base_probabilities, information_content
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.saliency import Saliency, saliency
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
     "FilterMotif",

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genoml.backend import Array
-from genoml.inference import encode_batch
-from genoml.nn.base import EVALUATION, Layer, Pass
 from genoml.nn.containers import Container
+from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.train.predict import encode_batch
 
 __all__ = ["attention_layers", "attention_maps"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = ["FilterMotif", "filter_motifs"]
 

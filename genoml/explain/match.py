@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
-from genoml.sequence.motif import Motif
-from genoml.sequence.motif_comparison import MotifComparison, compare_motifs
+from genoml.sequence.motifs.bank import base_probabilities, information_content
+from genoml.sequence.motifs.compare import MotifComparison, compare_motifs
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["Match", "chance_similarity", "match_motif", "match_motifs"]
 

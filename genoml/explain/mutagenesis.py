@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
 from genoml.explain.mutants.windows import Changed
-from genoml.explain.targets import Task, checked_codes, score_of
-from genoml.nn.base import Layer
+from genoml.explain.saliency import Task, checked_codes, score_of
+from genoml.nn.layer import Layer
 from genoml.nn.strand import StrandSymmetric
 from genoml.ops.windows import Places
 from genoml.parallel import Threads, Workers

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
-from genoml.io.errors import FormatError, first_word, shown
+from genoml.io.errors import FormatError, describe_illegal, first_illegal, first_word, shown
 from genoml.io.fasta import expect_fasta
 from genoml.io.files import Source
-from genoml.io.letters import describe_illegal, first_illegal
 from genoml.sequence.alphabet import BYTE_TO_CODE, ILLEGAL_CODE
 
 _PIECE_BYTES = 1 << 22

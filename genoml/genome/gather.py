@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from genoml.genome.intervals import Intervals
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.intervals import Intervals
 from genoml.sequence.strand import reverse_complement
 
 Bounds = tuple[np.ndarray, np.ndarray]

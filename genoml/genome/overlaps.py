@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genoml.genome.intervals import MAX_COORDINATE_BP, Intervals
+from genoml.sequence.intervals import MAX_COORDINATE_BP, Intervals
 
 # sums of chromosome lengths beyond this would come near the end of int64
 _MAX_TOTAL_BP = 2.0**62
@@ -24,7 +24,7 @@ def overlap_pairs(a: Intervals, b: Intervals) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If no chromosome name is shared and they would be but for a leading ``chr``.
+        If the chromosome names differ only by a leading ``chr``.
     """
     linear_a, linear_b = _linear(a, b)
     a_start, a_end = linear_a

@@ -10,13 +10,12 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.genome.build import build_store, unchanged
 from genoml.genome.gather import gather, gather_each
-from genoml.genome.intervals import Intervals, nearest
-from genoml.genome.store_format import DATA_OFFSET, read_index
+from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.encode import one_hot as encode_one_hot
+from genoml.sequence.intervals import Intervals, nearest
 
 #: How an interval that reaches past an end of its chromosome is treated.
 Edges: TypeAlias = Literal["error", "pad", "drop"]
@@ -64,24 +63,23 @@ class GenomeStore:
         self._codes = np.frombuffer(self._map, np.uint8, int(self._lengths.sum()), DATA_OFFSET)
 
     @classmethod
-    def build(cls, fasta: Path, path: Path) -> GenomeStore:
+    def build(cls, fasta: FilePath, path: FilePath) -> GenomeStore:
         """Make a store from a FASTA file (plain, gzip or bgzip) and open it; see build_store."""
         build_store(fasta, path)
         return cls(os.fspath(path))
 
     @classmethod
-    def open(cls, path: Path, *, fasta: Path | None = None) -> GenomeStore:
+    def open(cls, path: FilePath, *, fasta: FilePath | None = None) -> GenomeStore:
         """Open a store.
 
-        Checked at once, in milliseconds: that it is whole (its size, the marks at both ends, the SHA-256 of
-        its index), and that the FASTA file it was made from, if that is still in its place, has not changed
-        since (size and time; its SHA-256 only if the time alone differs). Damage among the codes is
-        found by :meth:`verify`, which reads them all.
+        Two things are checked, in milliseconds: that the store is complete (its size, the magic numbers at both ends,
+        the SHA-256 of its index), and that its FASTA file, if it still exists, has not changed (size and time; the
+        SHA-256 only if the time differs). :meth:`verify` checks all codes.
 
         Parameters
         ----------
         fasta : str or os.PathLike, optional
-            Where the FASTA file lies now, if it was moved; it must exist.
+            Path of the FASTA file, if it was moved; it must exist.
 
         Raises
         ------
@@ -133,11 +131,11 @@ class GenomeStore:
         intervals : Intervals
             All of one length, or not. Strand ``.`` is read as ``+``.
         edges : {"error", "pad", "drop"}
-            What becomes of an interval that reaches past an end of its chromosome: an error; code 15, whose
-            one-hot row is zero, where there is no base (an interval without any base is an error); or it is
-            left out, and the rows that were kept are returned too.
+            How to treat an interval that reaches past an end of its chromosome: raise an error; write code 15, whose
+            one-hot row is zero, where there is no base (an interval without any base is an error); or leave it out,
+            and return the rows that were kept too.
         one_hot : bool
-            Return (n, length, 4) on the backend in place of codes. The codes cross to its device.
+            Return (n, length, 4) on the backend instead of codes.
         ambiguous, dtype, backend
             As in :func:`~genoml.sequence.one_hot`.
 
@@ -199,7 +197,7 @@ class GenomeStore:
         Raises
         ------
         ValueError
-            If there is none of this name; it tells the nearest.
+            If there is no such chromosome; the message gives the nearest name.
         """
         if name not in self.sizes:
             raise ValueError(f"{self.path} has no chromosome {name!r}{nearest(name, self.names)}")

@@ -8,14 +8,7 @@ from genoml.io.fasta import FastaRecord, read_fasta, write_fasta
 from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
-from genoml.io.motifs import (
-    jaspar_motifs,
-    read_jaspar,
-    read_meme,
-    read_motifs,
-    read_transfac,
-    write_meme,
-)
+from genoml.io.motifs import jaspar_motifs, read_jaspar, read_meme, read_motifs, read_transfac, write_meme
 from genoml.io.pairs import read_pairs
 from genoml.io.qualities import EncodingGuess, convert_qualities, error_probabilities
 from genoml.io.records import read_sequences
@@ -29,7 +22,7 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
-from genoml.sequence.motif import Motif
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = [
     "EncodingGuess",

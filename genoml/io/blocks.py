@@ -31,7 +31,7 @@ class LineBlocks:
     Attributes
     ----------
     pending_bytes, pending_lines : int
-        What has been read and is not yet a whole block; to be looked at by who must bound it.
+        Size of what has been read and is not yet a whole block; the caller may limit it.
     """
 
     def __init__(self, stream: BufferedReader, lines: int) -> None:

@@ -10,8 +10,7 @@ from io import BufferedReader
 from typing import NamedTuple
 
 from genoml.io.blocks import BLOCK_BYTES, count_lines
-from genoml.io.errors import FormatError, first_word
-from genoml.io.letters import Letters, all_legal, describe_illegal, first_illegal
+from genoml.io.errors import FormatError, LetterKind, all_legal, describe_illegal, first_illegal, first_word
 
 #: Default of ``max_record_bp``: letters of the longest record.
 MAX_SEQUENCE_BP = 1 << 30
@@ -34,12 +33,12 @@ class FastaParser:
     path : str
         For messages.
     letters : {"nucleotide", "protein", None}
-        What letters are checked against.
+        Accepted letters; None accepts all.
     max_record_bp : int
         Longest record, in letters.
     """
 
-    def __init__(self, path: str, letters: Letters | None, max_record_bp: int) -> None:
+    def __init__(self, path: str, letters: LetterKind | None, max_record_bp: int) -> None:
         self._path = path
         self._letters = letters
         self._max_bp = max_record_bp

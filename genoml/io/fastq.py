@@ -17,9 +17,8 @@ import msgspec
 import numpy as np
 
 from genoml.io.errors import FormatError, FormatWarning, first_word, shown
-from genoml.io.fastq_lines import FastqBlock
-from genoml.io.fastq_parser import MAX_READ_BP, FastqParser
-from genoml.io.files import Path, Source
+from genoml.io.fastq_parser import MAX_READ_BP, FastqBlock, FastqParser
+from genoml.io.files import FilePath, Source
 from genoml.io.qualities import (
     Encoding,
     EncodingGuess,
@@ -107,7 +106,7 @@ class FastqRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
 
 
 def read_fastq(
-    path: Path, *, encoding: str = "phred33", max_record_bp: int = MAX_READ_BP
+    path: FilePath, *, encoding: str = "phred33", max_record_bp: int = MAX_READ_BP
 ) -> Iterator[FastqRecord]:
     """Read a FASTQ file, plain or compressed with gzip, bgzip or zstd, record by record.
 
@@ -116,9 +115,9 @@ def read_fastq(
     path : str or os.PathLike
         ``"-"`` is standard input, which like a pipe is read as it comes.
     encoding : {"phred33", "phred64", "solexa", "auto"}
-        How qualities are written (:mod:`genoml.io.qualities`). ``"auto"`` guesses it from the first
-        1,000 records or fewer, as :func:`detect_encoding` does, and warns if the characters seen there allow
-        another one; a character further on that the guess does not have is an error.
+        Encoding of qualities (:mod:`genoml.io.qualities`). ``"auto"`` guesses it from the first 1,000 records or fewer,
+        as :func:`detect_encoding` does, and warns if another one is possible; a later character outside the guessed
+        encoding is an error.
     max_record_bp : int
         A longer record is an error, found before it fills the memory; 2**28 letters by default.
 
@@ -150,19 +149,18 @@ def read_fastq(
     return fastq_records(source, known, max_record_bp)
 
 
-def detect_encoding(path: Path, *, n_records: int = GUESS_RECORDS) -> EncodingGuess:
+def detect_encoding(path: FilePath, *, n_records: int = GUESS_RECORDS) -> EncodingGuess:
     """Guess the quality encoding of a FASTQ file from its first records.
 
-    A character below ``;`` is in phred33 only: then, and only then, the guess is sure, and no more is read.
-    Otherwise no character above ``K`` (score 42 in phred33) is taken for phred33, whose reads are that good;
-    else one below ``@`` for solexa; else phred64.
+    A character below ``;`` occurs only in phred33: only then the guess is sure, and reading stops. Otherwise phred33 is
+    guessed if no character is above ``K`` (score 42 in phred33), solexa if one is below ``@``, and phred64 otherwise.
 
     Parameters
     ----------
     path : str or os.PathLike
-        A regular file: of a pipe, what is looked at here cannot be read again.
+        A regular file, since what is read here from a pipe could not be read again.
     n_records : int
-        How many to look at, at most.
+        The most records to read.
 
     Returns
     -------

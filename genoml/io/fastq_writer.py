@@ -7,15 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from genoml.io.errors import FormatWarning, shown
+from genoml.io.errors import FormatWarning, all_legal, shown
 from genoml.io.fastq import FastqRecord
-from genoml.io.files import Path, write_whole
-from genoml.io.letters import all_legal
+from genoml.io.files import FilePath, write_whole
 from genoml.io.qualities import OFFSETS, SCORES, Encoding, check_encoding, convert_qualities
 
 
 def write_fastq(
-    path: Path,
+    path: FilePath,
     records: Iterable[FastqRecord | tuple[str, str, np.ndarray]],
     *,
     encoding: str = "phred33",
@@ -27,16 +26,16 @@ def write_fastq(
     Parameters
     ----------
     path : str or os.PathLike
-        Replaced in one step once everything is written; if a record is refused it is left as it was.
+        Written atomically: if a record is refused, an older file stays unchanged.
     records : iterable of FastqRecord or (name, sequence, qualities)
         Qualities one a letter: scores of the record's own encoding, Phred 0..93 in a tuple.
     encoding : {"phred33", "phred64", "solexa"}
-        What to write; scores of another encoding are converted (:func:`convert_qualities`).
+        Encoding to write; other scores are converted (:func:`convert_qualities`).
 
     Raises
     ------
     ValueError
-        For a name, letter or quality that would not read back, or lengths that differ.
+        For a name, letter or quality that could not be read back, or lengths that differ.
 
     Warns
     -----

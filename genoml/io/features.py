@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, get_args
 
 from genoml.io.errors import first_word
-from genoml.io.files import Path, write_whole
-from genoml.sequence.orfs import ORF
+from genoml.io.files import FilePath, write_whole
+from genoml.sequence.genes.orfs import ORF
 from genoml.sequence.strand import is_rna, subsequence
 
 #: The formats of :func:`write_orfs`.
@@ -43,15 +43,17 @@ class OrfsOf(NamedTuple):
     circular: bool = False
 
 
-def write_orfs(path: Path, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False) -> None:
+def write_orfs(
+    path: FilePath, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False
+) -> None:
     """Write the open reading frames of sequences; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Replaced in one step once everything is written.
+        Written atomically.
     results : iterable of OrfsOf
-        One entry a sequence; they are written as they come.
+        One entry per sequence, written in order.
     format : {"gff3", "fasta", "tsv"}
         GFF3: 1-based, inclusive, type ORF, phase 0. FASTA: headers ``>NAME_N NAME:START-END(STRAND) ...``,
         0-based, half-open. TSV: a header line, 0-based, half-open.

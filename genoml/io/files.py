@@ -23,7 +23,7 @@ from genoml.io.compression import (
 from genoml.io.errors import FormatError
 
 #: A path as a str or an os.PathLike; some readers take ``"-"`` as standard input.
-Path: TypeAlias = "str | os.PathLike[str]"
+FilePath: TypeAlias = "str | os.PathLike[str]"
 
 _BUFFER = 1 << 17
 #: The most bytes of white space before the first record.
@@ -38,7 +38,7 @@ class Source:
     Parameters
     ----------
     path : str or os.PathLike
-        ``"-"`` is standard input. Of a pipe only as much is read at once as is needed to see what it is.
+        ``"-"`` is standard input. From a pipe only as much is read now as is needed to recognise its content.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Source:
         While reading, if a bgzip stream ends without its end-of-file block.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         self.path = os.fspath(path)
         self._is_stream = True
         self._once: io.BufferedReader | None = None
@@ -195,13 +195,13 @@ def _mode_of(path: str) -> int:
 
 
 @contextmanager
-def write_whole(path: Path) -> Iterator[BinaryIO]:
+def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete.
 
-    The bytes go to a temporary file beside it, which then replaces it in one step; if the block raises, the
-    temporary file is removed and what stood there before remains. A path that ends in ``.gz`` is compressed
-    with gzip, without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst``
-    with zstd and a checksum. A device or pipe is written directly.
+    The bytes go to a temporary file in the same folder, which then replaces the target in one step; if the block
+    raises, the temporary file is removed and an older file stays. A path that ends in ``.gz`` is compressed with gzip,
+    without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst`` with zstd and a
+    checksum. A device or pipe is written directly.
 
     Raises
     ------

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path, Source, write_whole
+from genoml.io.files import FilePath, Source, write_whole
 from genoml.io.motif_lines import MotifLines
-from genoml.sequence.motif import Motif
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["meme_motifs", "read_meme", "write_meme"]
 
@@ -17,12 +17,12 @@ __all__ = ["meme_motifs", "read_meme", "write_meme"]
 _ALPHABETS = ("ACGT", "ACGU", '"DNA"', '"RNA"')
 
 
-def read_meme(path: Path) -> list[Motif]:
+def read_meme(path: FilePath) -> list[Motif]:
     """Read probability matrices in minimal MEME format (version 4 and later); plain or gzipped.
 
-    Used are the lines ``MEME version``, ``ALPHABET``, ``MOTIF name [symbol]`` and
-    ``letter-probability matrix:``, from which ``w`` and ``nsites`` are taken (0 sites are sites unknown), and
-    the rows that follow it. The background of the file is not used: a PWM is given its own.
+    The lines ``MEME version``, ``ALPHABET``, ``MOTIF name [symbol]`` and ``letter-probability matrix:`` are used, from
+    which ``w`` and ``nsites`` are taken (0 means unknown), and the rows that follow. The background of the file is
+    ignored: a PWM gets its own.
 
     Parameters
     ----------
@@ -102,12 +102,11 @@ def _motif(lines: MotifLines, names: list[str], rows: list[list[float]], n_sites
     return lines.motif(lambda: Motif(names[0], np.array(rows), "probabilities", symbol, n_sites))
 
 
-def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
+def write_meme(path: FilePath, motifs: Iterable[Motif]) -> None:
     """Write motifs as probabilities in minimal MEME format. A failed write leaves no file.
 
-    Each number is written with the fewest digits, 17 at most, that give the same float64 back, so that
-    probabilities that are written and read are identical. Counts are divided by their sums, and ``nsites``
-    is then the largest of these.
+    Each number is written with the fewest digits that give the same float64, so that probabilities are read back
+    identically. Counts are divided by their sums, and ``nsites`` is the largest sum.
 
     Raises
     ------

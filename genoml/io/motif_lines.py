@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import Source
-from genoml.sequence.motif import Motif
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["MotifLines"]
 

@@ -148,7 +148,7 @@ class EncodingGuess:
     Attributes
     ----------
     encoding : {"phred33", "phred64", "solexa"}
-        The one that is taken.
+        The guessed encoding.
     sure : bool
         Whether the characters that were seen allow no other.
     possible : tuple of str
@@ -156,7 +156,7 @@ class EncodingGuess:
     characters : str
         The least and the greatest character seen; empty if none was.
     n_records : int
-        How many records were looked at.
+        Number of records read for the guess.
     """
 
     encoding: Encoding
@@ -177,9 +177,9 @@ class EncodingGuess:
 def guess_encoding(qualities: Iterable[bytes]) -> EncodingGuess:
     """Guess the encoding from quality strings, one for each record.
 
-    A character below ``;`` (59) is in phred33 only: then, and only then, the guess is sure, because phred33
-    can have all the characters of the others. Otherwise: no character above ``K`` (Phred+33 score 42) is
-    taken for phred33, whose reads are that good; else one below ``@`` for solexa; else phred64.
+    A character below ``;`` (59) occurs only in phred33: only then the guess is sure, because phred33 has all the
+    characters of the others. Otherwise phred33 is guessed if no character is above ``K`` (score 42 in phred33), solexa
+    if one is below ``@``, and phred64 otherwise.
     """
     strings = list(qualities)
     seen = np.frombuffer(b"".join(strings), np.uint8)

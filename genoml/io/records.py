@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import TypeAlias
 
-from genoml.io.errors import FormatError
+from genoml.io.errors import FormatError, check_letters
 from genoml.io.fasta import FastaRecord, as_records, expect_fasta, fasta_bytes, fasta_records
 from genoml.io.fastq import FastqRecord, fastq_blocks, fastq_records
-from genoml.io.files import Path, Source
-from genoml.io.letters import check_letters
+from genoml.io.files import FilePath, Source
+from genoml.sequence.codes import flat_codes
 
 #: One sequence of a file, with qualities if it is FASTQ.
 Record: TypeAlias = FastaRecord | FastqRecord
@@ -31,7 +31,7 @@ def holds_fastq(source: Source) -> bool:
     return False
 
 
-def read_sequences(path: Path, *, letters: str | None = "nucleotide") -> Iterator[FastaRecord]:
+def read_sequences(path: FilePath, *, letters: str | None = "nucleotide") -> Iterator[FastaRecord]:
     """Read names and sequences from FASTA or FASTQ, told apart by their first character.
 
     Parameters
@@ -58,7 +58,7 @@ def read_sequences(path: Path, *, letters: str | None = "nucleotide") -> Iterato
     return fasta_records(source, kind)
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: FilePath) -> Iterator[Record]:
     """Read FASTA or FASTQ, told apart by the first character, with the qualities of FASTQ as characters.
 
     Parameters
@@ -83,7 +83,7 @@ def record_bytes(record: Record) -> bytes:
 
 
 @contextmanager
-def errors_in(path: Path, record: Record) -> Iterator[None]:
+def errors_in(path: FilePath, record: Record) -> Iterator[None]:
     """Give a ValueError of what is done with a record the file and the record's id, as a FormatError."""
     try:
         yield
@@ -91,3 +91,31 @@ def errors_in(path: Path, record: Record) -> Iterator[None]:
         what = str(error).replace("sequence 0", "the sequence")
         place = "standard input" if path == "-" else str(path)
         raise FormatError(what, path=place, record=record.id) from error
+
+
+def record_batches(
+    records: Iterable[FastaRecord], *, most_bp: int = 1 << 20, most_records: int = 4096
+) -> Iterator[list[FastaRecord]]:
+    """Yield lists of records, in order; a record longer than ``most_bp`` ends the list that it is in."""
+    batch: list[FastaRecord] = []
+    size_bp = 0
+    for record in records:
+        batch.append(record)
+        size_bp += len(record.sequence)
+        if size_bp >= most_bp or len(batch) >= most_records:
+            yield batch
+            batch, size_bp = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def errors_in_batch(path: str, batch: list[FastaRecord]) -> Iterator[None]:
+    """Give a ValueError about one sequence of a batch the file and that record's id, as a FormatError."""
+    try:
+        yield
+    except ValueError:
+        for record in batch:
+            with errors_in(path, record):
+                flat_codes([record.sequence])
+        raise

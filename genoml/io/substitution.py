@@ -7,18 +7,18 @@ import os
 import numpy as np
 
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path, Source
-from genoml.sequence.substitution import SubstitutionMatrix
+from genoml.io.files import FilePath, Source
+from genoml.sequence.align.substitution import SubstitutionMatrix
 
 #: The most letters of a matrix: the printable ASCII characters.
 _MOST_LETTERS = 94
 
 
-def read_substitution_matrix(path: Path) -> SubstitutionMatrix:
+def read_substitution_matrix(path: FilePath) -> SubstitutionMatrix:
     """Read a substitution matrix in NCBI's format; plain or gzipped.
 
     Lines that begin with ``#`` are comments. The first other line lists the letters of the columns; each line that
-    follows is a letter and its scores, one a column, in any order of rows. The name is that of the file.
+    follows is a letter and its scores, one per column, in any order of rows. The name is that of the file.
 
     Raises
     ------

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from genoml.io.errors import LetterKind, check_letters
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaParser
 from genoml.io.fastq import guessed_blocks
-from genoml.io.files import Path, Source
-from genoml.io.letters import Letters, check_letters
+from genoml.io.files import FilePath, Source
 from genoml.io.qualities import OFFSETS, Encoding, check_encoding, error_probabilities
 from genoml.io.records import holds_fastq
 
@@ -136,7 +136,7 @@ class Summary:
         self._depths += np.bincount(position[kept], minlength=MAX_POSITIONS)
 
 
-def summarise(path: Path, *, letters: str | None = "nucleotide", encoding: str = "auto") -> Summary:
+def summarise(path: FilePath, *, letters: str | None = "nucleotide", encoding: str = "auto") -> Summary:
     """Summarise a FASTA or FASTQ file in one pass; memory does not grow with the file.
 
     Parameters
@@ -159,7 +159,7 @@ def summarise(path: Path, *, letters: str | None = "nucleotide", encoding: str =
     return _summarise_fastq(source, known) if holds_fastq(source) else _summarise_fasta(source, kind)
 
 
-def _summarise_fasta(source: Source, letters: Letters | None) -> Summary:
+def _summarise_fasta(source: Source, letters: LetterKind | None) -> Summary:
     summary = Summary(source.path, "FASTA")
     with source.open() as stream:
         for block in FastaParser(source.path, letters, MAX_SEQUENCE_BP).blocks(stream):

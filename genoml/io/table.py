@@ -32,11 +32,11 @@ class Table:
     path : str
         The file, for messages.
     columns : tuple of str
-        What each column is called.
+        Names of the columns.
     data : numpy.ndarray
-        The bytes of these lines and of no others, uint8.
+        The bytes of these lines only, uint8.
     first, stop : numpy.ndarray
-        (rows, columns) int64: where each field begins and ends in ``data``.
+        (rows, columns) int64: start and end of each field in ``data``.
     lines : numpy.ndarray
         (rows,) int64: the 1-based number of each line in its file.
     """
@@ -135,15 +135,15 @@ def _is_number(text: str) -> bool:
 def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: str) -> Iterator[Table]:
     """Read tab-separated lines in blocks.
 
-    Blank lines, comments (``#``) and the ``track`` and ``browser`` lines of genome browsers are passed over;
-    lines may end in CRLF. All other lines must have as many columns as the first of them.
+    Blank lines, comments (``#``) and the ``track`` and ``browser`` lines of genome browsers are skipped; lines may end
+    in CRLF. All other lines must have as many columns as the first of them.
 
     Parameters
     ----------
     columns : dict
-        For each permitted number of columns, what they are called.
+        Names of the columns, for each permitted number of columns.
     expected : str
-        How many columns there should be, in words.
+        The permitted numbers of columns, in words.
 
     Raises
     ------

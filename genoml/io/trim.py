@@ -19,16 +19,16 @@ def quality_trim_ends(
 ) -> tuple[int, int]:
     """Start and stop of a read after quality trimming of its ends, by the rule of BWA.
 
-    From the 3' end inwards, s_x = sum_{i >= x} (t - q_i) is the quality that the bases from x on lack to the
-    threshold t. The read is cut at the x with the greatest s_x > 0, the rightmost of equals; the search ends
-    where s_x < 0. The 5' end is cut likewise, from the left. If the two meet, nothing is left.
+    From the 3' end inwards, s_x = sum_{i >= x} (t - q_i) sums how far the bases from x on are below the threshold t.
+    The read is cut at the x with the greatest s_x > 0, the rightmost of equals; the search ends where s_x < 0. The 5'
+    end is cut in the same way from the left. If the two meet, nothing is left.
 
     Parameters
     ----------
     qualities : numpy.ndarray
         (length,) Phred scores.
     five_prime, three_prime : int
-        The threshold t of either end; 0 leaves it.
+        The threshold t of each end; 0 does not trim it.
 
     Returns
     -------

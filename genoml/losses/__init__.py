@@ -15,7 +15,6 @@ covers, are a ValueError with the loss and the first such position. Labels on a 
 training step would wait for it. Predictions other than a floating-point array are a TypeError.
 """
 
-from genoml.losses._common import Reduction, match_targets, reduce_loss
 from genoml.losses.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -30,6 +29,7 @@ from genoml.losses.counts import (
     zero_inflated_negative_binomial_loss,
 )
 from genoml.losses.profile import multinomial_loss, multinomial_profile_loss, poisson_multinomial_loss
+from genoml.losses.reduce import Reduction, match_targets, reduce_loss
 from genoml.losses.regression import huber_loss, mean_squared_error, pearson_loss
 
 __all__ = [

@@ -9,8 +9,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import PROBABILITIES, check_host_labels, classes
-from genoml.losses._common import (
+from genoml.losses.labels import PROBABILITIES, check_host_labels, classes
+from genoml.losses.reduce import (
     Reduction,
     labelled,
     loss_namespace,
@@ -36,8 +36,8 @@ def binary_cross_entropy(
 
         l = -(w1 t log p + w0 (1 - t) log(1 - p)),    dl/dp = -w1 t / p + w0 (1 - t) / (1 - p)
 
-    with p kept eps away from 0 and 1, eps being the dtype's machine epsilon, so that a sure mistake costs a
-    large but finite amount. The form on logits is exact; prefer it in training.
+    with p clipped to [eps, 1 - eps], where eps is the dtype's machine epsilon, so that the loss is finite. The form on
+    logits is exact; prefer it in training.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def binary_cross_entropy(
     class_weight : (w0, w1)
         Weights of the negative and of the positive class.
     sample_weight : optional
-        One weight an example, or one an entry.
+        One weight per example, or one per entry.
     mask : optional
-        Nonzero where the label is there; a missing label may hold anything, NaN too.
+        Nonzero where there is a label; a missing label may have any value, even NaN.
     reduction : "mean", "sum" or "none"
         See ``genoml.losses``.
 
@@ -130,7 +130,7 @@ def focal_loss(
     alpha : float or None
         Weight of the positive class, 1 - alpha that of the negative one; None gives both the weight 1.
     gamma : float
-        How strongly easy examples are discounted; 0 gives the cross-entropy.
+        How much less easy examples count; 0 gives the cross-entropy.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def softmax_cross_entropy(
     label_smoothing : float
         s, from 0 up to but not including 1.
     class_weight : sequence of floats, optional
-        w, one weight a class.
+        w, one weight per class.
     sample_weight, mask : optional
         Of the class numbers' shape, or (batch,) for the weights. A missing class may be any number or NaN.
     reduction : "mean", "sum" or "none"

@@ -12,8 +12,16 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import COUNTS, FINITE, Domain, check_host_labels
-from genoml.losses._common import (
+from genoml.losses.labels import COUNTS, FINITE, Domain, check_host_labels
+from genoml.losses.negative_binomial import (
+    Terms,
+    count_constant,
+    half_poisson_deviance,
+    log_of,
+    negative_binomial_terms,
+    without_constant,
+)
+from genoml.losses.reduce import (
     Reduction,
     labelled,
     loss_namespace,
@@ -21,14 +29,6 @@ from genoml.losses._common import (
     reduce_loss,
     reduce_losses,
     sum_to_shape,
-)
-from genoml.losses._negative_binomial import (
-    Terms,
-    count_constant,
-    half_poisson_deviance,
-    log_of,
-    negative_binomial_terms,
-    without_constant,
 )
 from genoml.ops.activations import sigmoid, softplus
 
@@ -60,10 +60,10 @@ def poisson_loss(
     targets : array, NumPy array or list
         Counts y >= 0, not necessarily whole; of the same shape, or (N,) for predictions of (N, 1).
     log_input : bool
-        Whether the predictions are logarithms; then any number is one, and no step makes the mean negative.
+        Whether the predictions are logarithms; the mean is then always positive.
     full : bool
-        Whether the loss is the whole -log p(y). PyTorch approximates this constant by Stirling's formula;
-        here it is exact, and at large counts single precision keeps digits that the short form loses.
+        Whether the loss is the whole -log p(y). PyTorch approximates this constant by Stirling's formula; here it is
+        exact, and more precise in single precision at large counts than the short form.
     sample_weight, mask, reduction
         As in ``mean_squared_error``.
 
@@ -123,7 +123,7 @@ def negative_binomial_loss(
 
     The variance is m + a m^2. Exact to rounding for counts of 0 to 1e6 and dispersions of 1e-6 to 1e6, in
     single precision too; a = 0 is the Poisson. To learn the dispersion as well, see
-    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.dispersion``.
+    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.evaluation.dispersion``.
 
     Parameters
     ----------
@@ -132,8 +132,8 @@ def negative_binomial_loss(
     targets : array, NumPy array or list
         Counts y >= 0, of the same shape, or (N,) for predictions of (N, 1).
     dispersion : float or array
-        a >= 0: a number, one a task, or whatever broadcasts to the predictions. A model with a size (theta,
-        r) takes dispersion = 1 / size.
+        a >= 0: a number, one per task, or any array that broadcasts to the predictions. For a size (theta, r),
+        dispersion = 1 / size.
     log_input : bool
         Whether the predictions are logarithms.
     full : bool
@@ -183,16 +183,15 @@ def negative_binomial_loss_with_dispersion(
     Parameters
     ----------
     log_dispersion : number or array
-        log a: one number, one a task (tasks,), or, from the network, one a prediction. Any real number will
-        do; beyond -40 and 40 the dispersion stays where it is, and the gradient is 0.
+        log a: one number, one per task (tasks,), or, from the network, one per prediction. Any real number; it is
+        clipped to [-40, 40], beyond which the gradient is 0.
     predictions, targets, log_input, full, sample_weight, mask, reduction
         As in ``negative_binomial_loss``.
 
     Returns
     -------
     loss, (grad, grad_log_dispersion)
-        The second gradient has the shape of ``log_dispersion``: where one number serves many predictions,
-        it is the sum over them.
+        The second gradient has the shape of ``log_dispersion``, summed over the predictions that share a number.
     """
     what = "negative_binomial_loss_with_dispersion"
     loss_namespace(predictions, what)
@@ -239,7 +238,7 @@ def zero_inflated_negative_binomial_loss(
     predictions : array
         Means m of the negative binomial, or their logarithms: not of the counts, whose mean is (1 - s) m.
     zero_logits, log_dispersion : number or array
-        v and log a: one number, one a task, or one a prediction.
+        v and log a: one number, one per task, or one per prediction.
     targets, log_input, full, sample_weight, mask, reduction
         As in ``negative_binomial_loss``.
 

@@ -11,8 +11,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import COUNTS
-from genoml.losses._common import (
+from genoml.losses.labels import COUNTS
+from genoml.losses.reduce import (
     Reduction,
     labelled,
     loss_namespace,
@@ -50,7 +50,7 @@ def multinomial_loss(
     full : bool
         Whether the loss is the whole -log p(k | n); the constant does not depend on the predictions.
     sample_weight, mask : optional
-        One a profile (the predictions' shape without the positions); weights may also be (batch,).
+        One per profile (the predictions' shape without the positions); weights may also be (batch,).
     reduction : "mean", "sum" or "none"
         See ``genoml.losses``.
 
@@ -109,11 +109,11 @@ def multinomial_profile_loss(
     predictions : array
         Logits z of the positions, (batch, ..., length).
     log_counts : array
-        Predicted log(1 + n), one a profile: the same shape without the positions.
+        Predicted log(1 + n), one per profile: the same shape without the positions.
     targets : array, NumPy array or list
         Counts k >= 0, (batch, ..., length).
     counts_weight : float
-        The paper's lambda; half the mean total count weighs shape and total about alike (its alpha = 1).
+        The paper's lambda; with half the mean total count, shape and total have about equal weight (its alpha = 1).
     full, sample_weight, mask, reduction
         As in ``multinomial_loss``.
 
@@ -164,7 +164,7 @@ def poisson_multinomial_loss(
     Parameters
     ----------
     predictions : array
-        Coverage m > 0 (what is below 1e-6 counts as 1e-6), or log m with ``log_input``; (batch, ..., length).
+        Coverage m > 0 (below 1e-6 it counts as 1e-6), or log m with ``log_input``; (batch, ..., length).
     targets : array, NumPy array or list
         Counts or coverage k >= 0 in the same shape.
     total_weight : float

@@ -8,15 +8,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import FINITE
-from genoml.losses._common import (
-    Reduction,
-    entry_weights,
-    labelled,
-    loss_namespace,
-    reduce_loss,
-    require_axes,
-)
+from genoml.losses.labels import FINITE
+from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
 
 
 def mean_squared_error(
@@ -38,9 +31,9 @@ def mean_squared_error(
     targets : array, NumPy array or list
         t, of the same shape, or (N,) for predictions of (N, 1).
     sample_weight : optional
-        One weight an example, or one an entry.
+        One weight per example, or one per entry.
     mask : optional
-        Nonzero where the target is there; a missing target may hold anything, NaN too.
+        Nonzero where there is a target; a missing target may have any value, even NaN.
     reduction : "mean", "sum" or "none"
         See ``genoml.losses``.
 
@@ -125,9 +118,9 @@ def pearson_loss(
     targets, mask
         As in ``mean_squared_error``.
     sample_weight : optional
-        Weights >= 0 within the correlation: one an example, or one an entry.
+        Weights >= 0 within the correlation: one per example, or one per entry.
     reduction : "mean", "sum" or "none"
-        Over the tasks; ``"none"`` gives one loss a task.
+        Over the tasks; ``"none"`` gives one loss per task.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 Every function takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns an array on the same
 device, 0-d unless said otherwise: nothing is read back to the host. An undefined metric is NaN, without a warning:
 AUROC with one class, AUPR without a positive, the correlation of a constant, anything computed from a NaN. Confidence
-intervals are in :mod:`genoml.resampling`.
+intervals are in :mod:`genoml.evaluation.bootstrap`.
 
 The two inputs are of one library and on one device; a list or a NumPy array beside a device array is moved to
 that device. ValueError is raised if the shapes differ or are not those above, or if the arrays lie on two
@@ -17,10 +17,9 @@ float64, and up to 2^24 in float32.
 resamples. One call then gives the metric of every resample of a bootstrap, with a single sort.
 """
 
-from genoml.metrics.classification import aupr, auroc, f1_score
-from genoml.metrics.confusion import confusion_matrix, matthews_correlation
-from genoml.metrics.correlation import pearson, spearman
-from genoml.metrics.deviance import negative_binomial_deviance, poisson_deviance
+from genoml.metrics.calls import confusion_matrix, matthews_correlation
+from genoml.metrics.correlation import negative_binomial_deviance, pearson, poisson_deviance, spearman
+from genoml.metrics.ranking import aupr, auroc, f1_score
 
 __all__ = [
     "aupr",

@@ -26,7 +26,7 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, shortest_length
 
 __all__ = [
@@ -111,7 +111,7 @@ def model_spec(name: str) -> ModelSpec:
     Raises
     ------
     ValueError
-        If there is none; the message lists those that there are.
+        If the name is unknown; the message lists the known ones.
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; models: {', '.join(sorted(MODELS))}")

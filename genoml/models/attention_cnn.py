@@ -20,7 +20,7 @@ from genoml.nn import (
     TransformerBlock,
     Transpose,
 )
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach
 
 
@@ -44,7 +44,7 @@ def attention_cnn(
     """Motif scan and pooling, transformer blocks, and the mean over the sequence.
 
         conv 4 -> 64 x 15, max pool 8, batch norm, ReLU, dropout 0.1
-        two pre-norm transformer blocks: 4 heads, rotary positions, 64 -> 128 -> 64 behind each
+        two pre-norm transformer blocks: attention of 4 heads with rotary positions, then dense 64 -> 128 -> 64
         layer norm, mean over the positions, dense 1
 
     Attention lets a motif's meaning depend on which others are there and how far away. The memory of a step
@@ -56,7 +56,7 @@ def attention_cnn(
     n_outputs : int
         Tasks predicted together.
     filters : int
-        Motif detectors, and features of every position from then on.
+        Motif detectors, and features of every position after them.
     kernel_size, pool_size : int
         Of the convolution and the pooling.
     blocks, heads : int
@@ -64,7 +64,7 @@ def attention_cnn(
     hidden : int
         Size inside each block's dense part.
     dropout : float
-        Behind the scan, and inside the blocks.
+        Rate after the scan and inside the blocks.
 
     Shapes
     ------

@@ -6,7 +6,7 @@ from typing import Any
 
 from genoml.io.settings import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, positions_left
 
 
@@ -37,8 +37,8 @@ def basset(
         flatten (2000), twice: dense 1000, batch norm, ReLU, dropout 0.3
         dense 164
 
-    Convolutions are not padded; pooling keeps a last window that the end cuts off. The dense layer behind the
-    flattening fixes the length.
+    Convolutions are not padded; pooling keeps a shorter last window. The dense layer after the flattening fixes the
+    length.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def basset(
     dense_units : int
         Size of both hidden dense layers.
     dropout : float
-        Behind each of them.
+        Rate after each of them.
 
     Shapes
     ------

@@ -19,7 +19,7 @@ from genoml.nn import (
     Parallel,
     Sequential,
 )
-from genoml.nn.base import Layer, expect_shape
+from genoml.nn.layer import Layer, expect_shape
 from genoml.ops.windows import Reach
 
 
@@ -48,11 +48,11 @@ def bpnet(
         profile: conv 64 -> tracks x 75, the middle profile_length_bp         1074 -> 1000
         counts: mean over the 1074 positions, dense 64 -> tracks
 
-    No convolution is padded, so that no output has read anything but sequence; each shortcut is cropped to
-    the middle, as long as what it is added to.
+    No convolution is padded, so that every output reads only sequence; each shortcut is cropped to the middle, to the
+    length of the layer's output.
 
     The two heads come as one array, the profile logits track by track and then the log counts;
-    ``split_profile`` takes it apart:
+    ``split_profile`` separates them:
 
         y[n, t profile_length_bp + l] = logit of position l of track t
         y[n, tracks profile_length_bp + t] = log(1 + total count of track t)

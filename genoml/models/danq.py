@@ -5,17 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genoml.io.settings import Count, Share
-from genoml.nn import (
-    LSTM,
-    Bidirectional,
-    Conv1D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPool1D,
-    Sequential,
-    Transpose,
-)
+from genoml.nn import LSTM, Bidirectional, Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential, Transpose
 from genoml.ops.windows import Reach, positions_left
 
 
@@ -43,7 +33,7 @@ def danq(
         flatten (75 x 640 = 48000), dense 925, ReLU, dense 919
 
     46,926,479 parameters as published, with these defaults. The LSTM's steps are the positions of the
-    sequence. The dense layer behind the flattening fixes the length.
+    sequence. The dense layer after the flattening fixes the length.
 
     Parameters
     ----------
@@ -58,7 +48,7 @@ def danq(
     dense_units : int
         Size of the hidden dense layer.
     dropout : two floats
-        Behind the pooling and behind the LSTM.
+        Rates after the pooling and after the LSTM.
 
     Shapes
     ------

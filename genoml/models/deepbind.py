@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from genoml.io.settings import Count, Share
-from genoml.nn import (
-    Conv1D,
-    Dense,
-    Dropout,
-    GlobalAveragePool1D,
-    GlobalMaxPool1D,
-    Parallel,
-    Sequential,
-)
-from genoml.nn.base import Layer
+from genoml.nn import Conv1D, Dense, Dropout, GlobalAveragePool1D, GlobalMaxPool1D, Parallel, Sequential
+from genoml.nn.layer import Layer
 
 
 def deepbind(
@@ -30,7 +22,7 @@ def deepbind(
     """Motif detectors, ReLU, pooling over the sequence, and a small dense network.
 
         pad kernel_size - 1 zeros on each side, conv 4 -> 16 x 16, ReLU
-        global max (and beside it the global mean), dropout 0.5
+        global max (and, optionally, global mean), dropout 0.5
         dense 32, ReLU, dense 1
 
     The padding lets a motif hang over either end. Sequences of any length are read.
@@ -42,11 +34,11 @@ def deepbind(
     filters, kernel_size : int
         Number and width of the motif detectors.
     pooling : "max" or "max_and_mean"
-        The maximum finds whether a motif occurs; the mean beside it adds up short ones.
+        The maximum tells whether a motif occurs; the mean adds up short motifs.
     dense_units : int
         Size of the hidden layer.
     dropout : float
-        Of the pooled responses.
+        Rate of the pooled responses.
 
     Shapes
     ------

@@ -17,7 +17,7 @@ from genoml.nn import (
     Sequential,
     Transpose,
 )
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, positions_left
 
 
@@ -44,8 +44,8 @@ def deepromoter(
         LSTM 96 -> 32 each way, every state
         flatten (50 x 64 = 3200), dense 128, ReLU, dropout 0.5, dense 1
 
-    Convolutions are padded to keep the length, so that the three fit beside one another. The dense layer
-    behind the flattening fixes the length.
+    Convolutions are padded to keep the length, so that the three can be joined. The dense layer after the flattening
+    fixes the length.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def deepromoter(
     kernel_sizes : ints
         Widths of the convolutions.
     pool_size : int
-        Of the pooling behind each.
+        Window of the pooling after each convolution.
     hidden : int
         Size of the LSTM's state, each way.
     dense_units : int
         Size of the hidden dense layer.
     dropout : float
-        Behind each pooling and behind the hidden dense layer.
+        Rate after each pooling and after the hidden dense layer.
 
     Shapes
     ------

@@ -34,7 +34,7 @@ def deepsea(
         flatten (50880), dense 925, ReLU, dense 919
 
     52,843,119 parameters as published, with these defaults. Convolutions are not padded. The dense layer
-    behind the flattening fixes the length.
+    after the flattening fixes the length.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def deepsea(
     filters, kernel_size, pool_size, dense_units : int
         Sizes, in the order of the layers.
     dropout : three floats
-        Behind each convolution.
+        Rates after each convolution.
 
     Shapes
     ------

@@ -6,7 +6,7 @@ from typing import Any
 
 from genoml.io.settings import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, positions_left
 
 #: Keras's default of batch normalisation, with which the network was published.
@@ -38,7 +38,7 @@ def deepstarr(
         flatten (1800), twice: dense 256, batch norm, ReLU, dropout 0.4
         dense 2
 
-    Convolutions are padded to keep the length. The dense layer behind the flattening fixes the length.
+    Convolutions are padded to keep the length. The dense layer after the flattening fixes the length.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def deepstarr(
     pool_size, dense_units : int
         Of every pooling, and of both hidden dense layers.
     dropout : float
-        Behind each hidden dense layer.
+        Rate after each hidden dense layer.
 
     Shapes
     ------

@@ -44,11 +44,11 @@ def motif_cnn(
     filters, kernel_size : int
         Number and width of the motif detectors.
     pool_size : int
-        Of the pooling behind them.
+        Window of the pooling after them.
     second_filters, second_kernel_size : int
         Number and width of the filters that combine motifs.
     dropout : three floats
-        Behind the scan, behind the second convolution and before the dense layer.
+        Rates after the scan, after the second convolution and before the dense layer.
 
     Shapes
     ------

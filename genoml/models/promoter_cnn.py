@@ -9,8 +9,7 @@ from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 def promoter_cnn(*, filters: Count = 32, kernel_size: Count = 8, seed: int = 0) -> Sequential:
     """Convolution, ReLU, global max pooling and a logistic layer.
 
-    Each filter scans the sequence as a motif would, the pooling asks whether it occurs anywhere, and the last
-    layer weighs the answers.
+    Each filter scans the sequence for a motif, the pooling finds its best match, and the last layer weighs the matches.
 
     Parameters
     ----------

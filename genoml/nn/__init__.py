@@ -7,30 +7,25 @@ import types as _types
 import typing as _typing
 
 from genoml.nn.activations import *
-from genoml.nn.attention import *
-from genoml.nn.base import *
+from genoml.nn.attention.positions import *
+from genoml.nn.attention.self_attention import *
 from genoml.nn.containers import *
 from genoml.nn.conv import *
-from genoml.nn.crop import *
-from genoml.nn.cropped_residual import *
 from genoml.nn.dense import *
 from genoml.nn.dropout import *
 from genoml.nn.embedding import *
-from genoml.nn.gru import *
-from genoml.nn.layer_norm import *
+from genoml.nn.layer import *
 from genoml.nn.learned_dispersion import *
-from genoml.nn.lstm import *
 from genoml.nn.motif import *
-from genoml.nn.motif_penalty import *
 from genoml.nn.norm import *
+from genoml.nn.penalties import *
 from genoml.nn.pooling import *
-from genoml.nn.positions import *
 from genoml.nn.recurrent import *
-from genoml.nn.softmax import *
+from genoml.nn.residual import *
+from genoml.nn.shape import *
 from genoml.nn.strand import *
-from genoml.nn.strand_conv import *
+from genoml.nn.strand_layers import *
 from genoml.nn.transformer import *
-from genoml.nn.transpose import *
 
 if not _typing.TYPE_CHECKING:  # type checkers know what a star brings
     __all__ = sorted(

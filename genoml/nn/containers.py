@@ -8,9 +8,10 @@ from typing import Any, Self
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Grads, Layer, Pass, PathView, Pullback
 from genoml.nn.fused import fused_vjp
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import Branches
+from genoml.nn.tables import PathView
 
 __all__ = ["Parallel", "Residual", "Sequential"]
 

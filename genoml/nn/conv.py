@@ -8,7 +8,7 @@ from typing import TypeAlias
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import pad_axis

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.activations import activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
-__all__ = ["Dense", "Flatten"]
+__all__ = ["Dense"]
 
 
 class Dense(Layer):
@@ -86,29 +86,3 @@ class Dense(Layer):
             return (g @ xp.matrix_transpose(weights) if need_x else None), grads
 
         return y, pullback
-
-
-class Flatten(Layer):
-    """All axes but the batch as one, channel by channel: y[n, c L + l] = x[n, c, l].
-
-    Shapes
-    ------
-    x : (batch, ...)
-    y : (batch, product of the others)
-    """
-
-    readout = "flatten"
-
-    reach = sees_everything
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp, shape = array_namespace(x), tuple(x.shape)
-        expect_shape("Flatten", x, x.ndim >= 2, "(batch, ...)")
-        size = 1
-        for extent in shape[1:]:
-            size *= extent
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            return (xp.reshape(grad, shape) if need_x else None), {}
-
-        return xp.reshape(x, (shape[0], size)), pullback

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from genoml.parallel import Part

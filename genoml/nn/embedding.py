@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
 from genoml.nn.reach import sees_everything
-from genoml.ops.arrays import segment_sum
+from genoml.ops.arrays import pad_axis, segment_sum
 from genoml.random import Initializer, normal
 
 __all__ = ["Embedding"]
@@ -80,8 +81,7 @@ class Embedding(Layer):
         keys = xp.astype(xp.reshape(x, (-1,) if 0 not in shape else (0,)), xp.int32)
         legal = xp.logical_and(keys >= 0, keys < self.vocabulary)
         keys = xp.where(legal, keys, xp.full((), self.vocabulary, dtype=xp.int32, device=device_of(x)))
-        missing = xp.full((1, self.features), xp.nan, dtype=weights.dtype, device=device_of(weights))
-        rows = xp.take(xp.concat([weights, missing], axis=0), keys, axis=0)
+        rows = xp.take(pad_axis(weights, 0, 1, math.nan, axis=0), keys, axis=0)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y is linear in the table: dL/dW[v] is the sum of g wherever the token is v

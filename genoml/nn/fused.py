@@ -20,8 +20,8 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.activations import ReLU
-from genoml.nn.base import Grads, Layer, Pass, Pullback
 from genoml.nn.conv import Conv1D, rectified_pullback
+from genoml.nn.layer import Grads, Layer, Pass, Pullback
 from genoml.nn.norm import BatchNorm1D, through_statistics
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
 from genoml.ops.activations import activation_vjp

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant
 
@@ -29,7 +29,7 @@ class LearnedDispersion(Layer):
     tasks : int
         Number of predictions a sequence.
     dispersion : float
-        What it begins with, for example from ``genoml.dispersion.estimate_dispersion``.
+        What it begins with, for example from ``genoml.evaluation.dispersion.estimate_dispersion``.
 
     Shapes
     ------

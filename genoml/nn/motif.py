@@ -10,17 +10,16 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationPullback, activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml.random import Drawn, Initializer, constant, normal
-from genoml.sequence.centre import centre_motifs
 from genoml.sequence.codes import Sequences
-from genoml.sequence.motif import Motif
-from genoml.sequence.motif_bank import stack_log_probabilities
-from genoml.sequence.pwm import PWM, UNIFORM
+from genoml.sequence.motifs.bank import centre_motifs, stack_log_probabilities
+from genoml.sequence.motifs.motif import Motif
+from genoml.sequence.motifs.pwm import PWM, UNIFORM
 
 __all__ = ["MotifLayer"]
 
@@ -179,7 +178,7 @@ class MotifLayer(Layer):
         """Shift each motif so that its information stands in the middle of the window.
 
         A motif that begins to form at the edge of its window cannot grow beyond it. Called once after the
-        first epochs, this gives it room on both sides, see ``genoml.sequence.centre``.
+        first epochs, this gives it room on both sides, see ``genoml.sequence.motifs.bank``.
         """
         moved = centre_motifs(self.backend.to_numpy(self.logits), self.background)
         self.logits = self.backend.asarray(moved, self.dtype)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
-from genoml.nn.reach import Correlation, per_channel, sees_itself
-from genoml.ops.normalise import squares_around
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
+from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
+from genoml.ops.normalise import squares_around, standardize_vjp
 from genoml.parallel import Part
 from genoml.random import Initializer, constant
 
-__all__ = ["BatchNorm1D"]
+__all__ = ["BatchNorm1D", "GroupNorm", "LayerNorm"]
 
 
 class BatchNorm1D(Layer):
@@ -111,7 +111,7 @@ class BatchNorm1D(Layer):
         """x with its channels last, (batch, length, C) or (1, batch, C); the way back; the values a channel."""
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
         expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
-        count = run.part.batch_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
+        count = run.part.whole_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
         if run.training:
             expect_shape("BatchNorm1D", x, count > 1, "more than one value a channel in training")
         xp = array_namespace(x)
@@ -125,8 +125,8 @@ class BatchNorm1D(Layer):
         if not run.training:
             return self.running_mean, 1.0 / xp.sqrt(self.running_var + self.eps)
         flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], self.channels))
-        mean = run.part.batch_sum(xp.sum(flat, axis=0)) / count
-        var = run.part.batch_sum(squares_around(flat, mean)) / count
+        mean = run.part.whole_sum(xp.sum(flat, axis=0)) / count
+        var = run.part.whole_sum(squares_around(flat, mean)) / count
         if run.part.is_first:
             unbiased = var * (count / (count - 1))
             keep = 1.0 - self.momentum
@@ -143,5 +143,150 @@ def through_statistics(
     xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
     dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
     """
-    sum_g, sum_gc = part.batch_sum(sum_g), part.batch_sum(sum_gc)
+    sum_g, sum_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
     return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)
+
+
+class LayerNorm(Layer):
+    """Normalise each position over its features, then scale and shift each feature.
+
+        y = gamma (x - mean) / sqrt(var + eps) + beta,  mean and (biased) var over the last axis
+
+    Parameters
+    ----------
+    features : int
+        Size of the last axis of x.
+    eps : float
+        Added to the variance.
+
+    Shapes
+    ------
+    x, y : (batch, ..., features)
+
+    Raises
+    ------
+    ValueError
+        If the features differ.
+
+    References
+    ----------
+    Ba, Kiros and Hinton (2016), Layer normalization, arXiv:1607.06450.
+    """
+
+    gamma, gamma_grad = Parameter(), Gradient()  # (features,)
+    beta, beta_grad = Parameter(), Gradient()  # (features,)
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        eps: float = 1e-5,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        if features < 1:
+            raise ValueError(f"LayerNorm expects features >= 1, got {features}")
+        self.features, self.eps = features, eps
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """The scale begins as 1, the shift as 0."""
+        return {"gamma": constant((self.features,), 1.0), "beta": constant((self.features,), 0.0)}
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        ok = x.ndim >= 2 and x.shape[-1] == self.features
+        expect_shape("LayerNorm", x, ok, f"(batch, ..., {self.features})")
+        xp, gamma = array_namespace(x), self.gamma
+        normed, back = standardize_vjp(x, (-1,), self.eps)
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
+            rows = tuple(range(grad.ndim - 1))
+            grads = dict[str, Array]()
+            if need_params:
+                grads = {"gamma": xp.sum(grad * normed, axis=rows), "beta": xp.sum(grad, axis=rows)}
+            return (back(grad * gamma) if need_x else None), grads
+
+        return normed * gamma + self.beta, pullback
+
+
+class GroupNorm(Layer):
+    """Normalise groups of channels of each example over their length, then scale and shift each channel.
+
+        y = gamma (x - mean) / sqrt(var + eps) + beta,  mean and (biased) var of each (example, group)
+
+    One group is layer normalisation over channels and length; a group a channel is instance normalisation.
+
+    Parameters
+    ----------
+    groups : int
+        Number of groups; divides the channels.
+    channels : int
+        Size of axis 1 of x.
+    eps : float
+        Added to the variance.
+
+    Shapes
+    ------
+    x, y : (batch, channels, length >= 1)
+
+    Raises
+    ------
+    ValueError
+        If the groups do not divide the channels, or the channels differ.
+
+    References
+    ----------
+    Wu and He (2018), Group normalization, doi:10.1007/978-3-030-01261-8_1.
+    """
+
+    gamma, gamma_grad = Parameter(), Gradient()  # (channels,)
+    beta, beta_grad = Parameter(), Gradient()  # (channels,)
+
+    def __init__(
+        self,
+        groups: int,
+        channels: int,
+        *,
+        eps: float = 1e-5,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        if groups < 1 or channels < 1 or channels % groups:
+            raise ValueError(
+                f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
+            )
+        self.groups, self.channels, self.eps = groups, channels, eps
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """The scale begins as 1, the shift as 0."""
+        return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
+        expect_shape("GroupNorm", x, ok, f"(batch, {self.channels}, length >= 1)")
+        xp, gamma, (n, channels, length) = array_namespace(x), self.gamma, x.shape
+        grouped = (n, length, self.groups, channels // self.groups)
+        # channels-last, as the memory is; the groups split the last axis
+        rows = xp.permute_dims(x, (0, 2, 1))
+        standard, back = standardize_vjp(xp.reshape(rows, grouped), (1, 3), self.eps)
+        normed = xp.reshape(standard, (n, length, channels))
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
+            g, grads = xp.permute_dims(grad, (0, 2, 1)), dict[str, Array]()
+            if need_params:
+                grads = {"gamma": xp.sum(g * normed, axis=(0, 1)), "beta": xp.sum(g, axis=(0, 1))}
+            if not need_x:
+                return None, grads
+            grad_rows = xp.reshape(back(xp.reshape(g * gamma, grouped)), (n, length, channels))
+            return xp.permute_dims(grad_rows, (0, 2, 1)), grads
+
+        return xp.permute_dims(normed * gamma + self.beta, (0, 2, 1)), pullback

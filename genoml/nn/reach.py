@@ -17,7 +17,7 @@ from genoml.backend import Array
 from genoml.ops.windows import EVERYTHING, Reach
 
 if TYPE_CHECKING:
-    from genoml.nn.base import Layer
+    from genoml.nn.layer import Layer
 
 
 @dataclass(frozen=True)

@@ -22,22 +22,19 @@ Research 165, who compare the two ways.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
-from genoml.backend import Array, Backend
-from genoml.nn.base import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.backend import Array
 from genoml.nn.containers import Container
-from genoml.nn.norm import BatchNorm1D
-from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import array_like
-from genoml.ops.pool1d import global_max_vjp
 
-__all__ = ["RCBatchNorm1D", "RCGlobalPool1D", "StrandSymmetric"]
+__all__ = ["StrandSymmetric"]
 
 
 class StrandSymmetric(Container):
@@ -104,135 +101,5 @@ class StrandSymmetric(Container):
                 return None, grads
             # the second half of the batch is a flip of x: its gradient is flipped back
             return grad_both[:n, ...] + xp.flip(grad_both[n:, ...], axis=(1, 2)), grads
-
-        return y, pullback
-
-
-def _fold(x: Array) -> Array:
-    """(N, C, L) -> (N, C / 2, 2 L): channel C - 1 - c laid behind channel c."""
-    xp, half = array_namespace(x), x.shape[1] // 2
-    return xp.concat([x[:, :half, :], xp.flip(x[:, half:, :], axis=1)], axis=2)
-
-
-def _unfold(x: Array) -> Array:
-    """The inverse of ``_fold``, and its pullback: it only moves numbers."""
-    xp, length = array_namespace(x), x.shape[2] // 2
-    return xp.concat([x[:, :, :length], xp.flip(x[:, :, length:], axis=1)], axis=1)
-
-
-class RCBatchNorm1D(BatchNorm1D):
-    """Batch normalisation whose statistics, scale and shift are shared by each reverse-complement pair.
-
-    Channels c and C - 1 - c are normalised as one, see BatchNorm1D: turning x turns y, in training too.
-
-    Parameters
-    ----------
-    channels : int
-        Size of axis 1 of x, an even number; ``layer.channels`` is that of the pairs.
-    momentum, eps : float
-        As in BatchNorm1D.
-
-    Shapes
-    ------
-    x, y : (batch, channels, length)
-    gamma, beta, running_mean, running_var : (channels / 2,)
-
-    Raises
-    ------
-    ValueError
-        If ``channels`` is odd, or the channels differ.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-        dtype: str = "float32",
-        backend: str | Backend | None = None,
-    ) -> None:
-        if channels < 2 or channels % 2:
-            raise ValueError(f"RCBatchNorm1D expects an even number of channels, got {channels}")
-        super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
-
-    def settings(self) -> Mapping[str, Any]:
-        """As typed: all channels, of which ``layer.channels`` is half."""
-        return {**super().settings(), "channels": 2 * self.channels}
-
-    reach = sees_itself
-
-    def correlation(self) -> Correlation:
-        """In evaluation y = x scale + shift, the same for both channels of a pair."""
-        xp = array_namespace(self.gamma)
-        return per_channel(*(xp.concat([half, xp.flip(half)]) for half in self.scale_and_shift()))
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        channels = 2 * self.channels
-        expect_shape(
-            "RCBatchNorm1D", x, x.ndim == 3 and x.shape[1] == channels, f"(batch, {channels}, length)"
-        )
-        y, back = super().vjp(_fold(x), run)
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            grad_x, grads = back(_fold(grad), need_x=need_x, need_params=need_params)
-            return (None if grad_x is None else _unfold(grad_x)), grads
-
-        return _unfold(y), pullback
-
-
-class RCGlobalPool1D(Layer):
-    """The largest value, or the mean, of each reverse-complement pair of channels along the sequence.
-
-        y[n, c] = max_l max(x[n, c, l], x[n, C - 1 - c, l])    or the mean over l and both
-
-    Behind equivariant layers y is the same for both strands. Of equal values the first takes the gradient,
-    channel c before channel C - 1 - c.
-
-    Parameters
-    ----------
-    mode : {"max", "mean"}
-        Which.
-
-    Shapes
-    ------
-    x : (batch, channels, length >= 1), channels even
-    y : (batch, channels / 2)
-
-    Raises
-    ------
-    ValueError
-        For another mode, an odd number of channels, or no position.
-    """
-
-    def __init__(
-        self,
-        mode: Literal["max", "mean"] = "max",
-        *,
-        dtype: str = "float32",
-        backend: str | Backend | None = None,
-    ) -> None:
-        super().__init__(dtype=dtype, backend=backend)
-        if mode not in ("max", "mean"):
-            raise ValueError(f"RCGlobalPool1D expects mode 'max' or 'mean', got {mode!r}")
-        self.mode = self.readout = mode
-
-    reach = sees_everything
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        ok = x.ndim == 3 and x.shape[1] % 2 == 0 and x.shape[2] >= 1
-        expect_shape("RCGlobalPool1D", x, ok, "(batch, an even number of channels, length >= 1)")
-        xp, folded = array_namespace(x), _fold(x)
-        shape = tuple(folded.shape)
-        y, back = xp.mean(folded, axis=2), None
-        if self.mode == "max":
-            y, back = global_max_vjp(xp.permute_dims(folded, (0, 2, 1)))
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            if not need_x:
-                return None, {}
-            if back is not None:
-                return _unfold(xp.permute_dims(back(grad), (0, 2, 1))), {}
-            return _unfold(xp.broadcast_to((grad / shape[2])[:, :, None], shape)), {}
 
         return y, pullback

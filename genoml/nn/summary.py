@@ -12,8 +12,8 @@ from typing import Any
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.nn.base import Layer, Pullback
 from genoml.nn.containers import Container
+from genoml.nn.layer import Layer, Pullback
 
 #: arguments of a constructor that say nothing of the formula
 _PLACE = frozenset({"seed", "backend"})

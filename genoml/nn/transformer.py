@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.attention import SelfAttention
-from genoml.nn.base import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.attention.self_attention import SelfAttention
 from genoml.nn.containers import Container
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
-from genoml.nn.layer_norm import LayerNorm
+from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
+from genoml.nn.norm import LayerNorm
 from genoml.nn.reach import sees_everything
-from genoml.ops.activations import softmax, softmax_gradient
-from genoml.ops.windows import Reach
-from genoml.random import Initializer, constant, identity
 
-__all__ = ["MLP", "AttentionPool1D", "TransformerBlock"]
+__all__ = ["MLP", "TransformerBlock"]
 
 
 class MLP(Container):
@@ -161,6 +157,10 @@ class TransformerBlock(Container):
 
     reach = sees_everything
 
+    def settings(self) -> Mapping[str, Any]:
+        """The options of SelfAttention are among them."""
+        return {**self["attention"].settings(), **super().settings()}
+
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.features
@@ -190,101 +190,3 @@ class TransformerBlock(Container):
             return (grad + g if need_x else None), grads
 
         return x + h, pullback
-
-
-class AttentionPool1D(Layer):
-    """Mean of each window with learned weights, from a softmax over the window.
-
-        weights[n, :, o, l] = softmax_k(sum_c x[n, c, l pool_size + k] W[c, o])
-        y[n, o, l] = sum_k weights[n, k, o, l] x[n, o, l pool_size + k]
-
-    W begins as twice the identity, which is close to maximum pooling; W = 0 is average pooling. Positions
-    past the last whole window are dropped.
-
-    Parameters
-    ----------
-    channels : int
-        Size of axis 1 of x.
-    pool_size : int
-        Window width, and the step between windows, in positions.
-    per_channel : bool
-        Whether each channel has weights of its own (W is (channels, channels)), or all share one set
-        (W is (channels, 1), and begins as zero).
-
-    Shapes
-    ------
-    x : (batch, channels, length >= pool_size)
-    y : (batch, channels, length // pool_size)
-
-    Raises
-    ------
-    ValueError
-        If the channels differ, or a sequence is shorter than the window.
-
-    References
-    ----------
-    Avsec et al. (2021), Enformer, doi:10.1038/s41592-021-01252-x, methods, "attention pooling".
-    """
-
-    weights, weights_grad = Parameter(), Gradient()  # (channels, channels) or (channels, 1)
-
-    def __init__(
-        self,
-        channels: int,
-        pool_size: int = 2,
-        *,
-        per_channel: bool = True,
-        dtype: str = "float32",
-        backend: str | Backend | None = None,
-    ) -> None:
-        super().__init__(dtype=dtype, backend=backend)
-        if channels < 1 or pool_size < 1:
-            raise ValueError(f"AttentionPool1D expects sizes >= 1, got {channels} and {pool_size}")
-        self.channels, self.pool_size, self.per_channel = channels, pool_size, per_channel
-
-    def initial_params(self) -> Mapping[str, Initializer]:
-        """W as said above."""
-        shared = constant((self.channels, 1), 0.0)
-        return {"weights": identity(self.channels, 2.0) if self.per_channel else shared}
-
-    def reach(self, length: int) -> Reach:
-        """Windows of ``pool_size`` positions that do not overlap."""
-        return Reach(self.pool_size, self.pool_size)
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
-        ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= self.pool_size
-        expect_shape("AttentionPool1D", x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
-        xp, weights, size = array_namespace(x), self.weights, self.pool_size
-        n, channels, length = x.shape
-        count, outputs = length // size, weights.shape[1]
-        # channels-last, as the memory is: a row a position
-        used = xp.permute_dims(x[:, :, : count * size], (0, 2, 1))
-        rows = xp.reshape(used, (n * count * size, channels))
-        windows = xp.reshape(rows, (n, count, size, channels))
-        share = softmax(xp.reshape(rows @ weights, (n, count, size, outputs)), axis=2)
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # y = sum_k s_k x_k with s = softmax(x W): ds_k = g x_k (summed over the channels that share s),
-            # dz = softmax'(ds), dW = x^T dz, dx = s g + dz W^T
-            g = xp.permute_dims(grad, (0, 2, 1))[:, :, None, :]
-            grad_share = g * windows
-            if outputs != channels:
-                grad_share = xp.sum(grad_share, axis=3, keepdims=True)
-            logits = xp.reshape(softmax_gradient(share, grad_share, axis=2), (n * count * size, outputs))
-            grads = {"weights": xp.matrix_transpose(rows) @ logits} if need_params else {}
-            if not need_x:
-                return None, grads
-            direct = xp.reshape(share * g, (n * count * size, channels))
-            grad_rows = direct + logits @ xp.matrix_transpose(weights)
-            return self._place(xp.reshape(grad_rows, (n, count * size, channels)), length), grads
-
-        return xp.permute_dims(xp.sum(share * windows, axis=2), (0, 2, 1)), pullback
-
-    def _place(self, rows: Array, length: int) -> Array:
-        """Zeros for the positions that were dropped; to (batch, channels, length)."""
-        xp, (n, used, channels) = array_namespace(rows), rows.shape
-        if used < length:
-            rest = xp.zeros((n, length - used, channels), dtype=rows.dtype, device=device_of(rows))
-            rows = xp.concat([rows, rest], axis=1)
-        return xp.permute_dims(rows, (0, 2, 1))

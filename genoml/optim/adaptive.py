@@ -22,7 +22,7 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     learning_rate, lr_decay, initial, eps, weight_decay : float
-        ``initial`` is the value that s begins with. The defaults are PyTorch's.
+        ``initial`` is the first value of s. The defaults are PyTorch's.
 
     References
     ----------

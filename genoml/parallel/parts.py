@@ -1,9 +1,9 @@
 """Parts of a batch that are computed side by side: which examples each has, and where they meet.
 
 A layer whose examples do not meet needs nothing from here. One whose statistics are the batch's sums them with
-``run.part.batch_sum``; one that draws random numbers for each example asks ``run.part.rows`` which examples it has.
-Of a batch that is whole, both say so. Then threads may be idle: ``run.part.workers`` shares out among them what else
-can be divided, such as the heads of one long sequence.
+``run.part.whole_sum``; one that draws random numbers for each example asks ``run.part.rows`` which examples are here.
+By default the part is the whole batch, and ``run.part.workers`` are threads that may be idle then: among them is shared
+out what else can be divided, such as the heads of one long sequence.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Part:
         """Whether to do what is to be done once a batch."""
         return self.index == 0
 
-    def batch_size(self, examples: int) -> int:
+    def whole_size(self, examples: int) -> int:
         """The number of examples in the whole batch, of which ``examples`` are here."""
         return examples if self.meeting is None else self.total
 
@@ -150,7 +150,7 @@ class Part:
         """The ranges of rows of the whole batch that these examples are."""
         return ((0, examples),) if self.meeting is None else self.ranges
 
-    def batch_sum(self, value: Array) -> Array:
+    def whole_sum(self, value: Array) -> Array:
         """The sum over all parts of the batch of what each of them gives."""
         return value if self.meeting is None else self.meeting.sum(self.index, value)
 

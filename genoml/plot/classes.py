@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genoml.calibration import reliability_curve
-from genoml.curves import host_binary
+from genoml.evaluation import reliability_curve
+from genoml.evaluation.curves import host_binary
 from genoml.plot.style import (
     INK,
     LINES,
@@ -30,15 +30,15 @@ def reliability(
 ) -> Axes:
     """Draw a reliability diagram: the observed share of positives against the predicted probability.
 
-    Points on the diagonal are what they say; below it the model is too sure of positives. Bars are Wilson's
-    95 % intervals; a point is as large as its bin is full.
+    On the diagonal the probabilities are calibrated; below it the model is too sure of positives. Bars are Wilson's 95
+    % intervals; the size of a point shows the number of examples in its bin.
 
     Parameters
     ----------
     ax : Axes
         Where to draw.
     predictions, targets : array_like
-        Probabilities and labels, see :func:`genoml.calibration.reliability_curve`.
+        Probabilities and labels, see :func:`genoml.evaluation.reliability_curve`.
     bins, strategy
         As there.
 
@@ -66,7 +66,7 @@ def reliability(
 def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold: float = 0.5) -> Axes:
     """Draw the table of true and predicted classes; a prediction of at least ``threshold`` is positive.
 
-    Each cell holds its number of examples and its share of the true class; a cell of stronger colour is a larger share.
+    Each cell shows its number of examples and its share of the true class; a stronger colour is a larger share.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold
     predictions, targets : array_like
         Probabilities or scores, and labels.
     threshold : float
-        From which on a prediction is positive.
+        The smallest prediction that is positive.
 
     Raises
     ------
@@ -136,11 +136,11 @@ def histogram(
     predictions, targets : array_like
         Scores and labels.
     bins : int
-        Of equal width, over the range of the scores; from 0 to 1 if they lie within.
+        Number of bins of equal width, from 0 to 1, or over the range of the scores if that is wider.
     threshold : float, optional
         Marked with a line.
     xlabel : str
-        What the scores are.
+        Name of the scores.
 
     Raises
     ------

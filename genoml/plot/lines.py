@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.curves import precision_recall_curve, roc_curve
+from genoml.evaluation.curves import precision_recall_curve, roc_curve
 from genoml.metrics import aupr, auroc
 from genoml.plot.style import (
     LINES,
@@ -44,9 +44,9 @@ def training_curve(
     ax : Axes
         Where to draw.
     history : sequence of mappings
-        One an epoch, with ``epoch`` and the quantities; what an epoch lacks is left out.
+        One per epoch, with ``epoch`` and the quantities; missing quantities are left out.
     series : mapping, optional
-        Key in the log -> name beside the line; by default ``loss`` as training and ``validation_loss`` as
+        Key in the log -> name of the line; by default ``loss`` as training and ``validation_loss`` as
         validation.
     ylabel : str
         Title of the axis, with its unit where there is one.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
 from genoml.plot.style import BASE_COLOURS, MUTED, require_matplotlib, style_axes, whole_numbers
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,8 +58,8 @@ def logo(ax: Axes, matrix: ArrayLike, *, n_sites: float | None = None, start: in
 def letters(ax: Axes, heights: ArrayLike, *, start: int = 0) -> Axes:
     """Draw a letter for every base at every position, with the given height; upside down below zero.
 
-    For contributions, saliency and other scores of the bases of a sequence. The largest letter of a position
-    stands farthest from zero.
+    For contributions, saliency and other scores of the bases of a sequence. The largest letter of a position is
+    farthest from zero.
 
     Shapes
     ------
@@ -146,13 +146,13 @@ def contributions(
     heights : array_like
         A score for each position; below zero the letter hangs down, upside down.
     sequence : str
-        Its letters; U is drawn as T, one that is no base is left out.
+        Its letters; U is drawn as T, and letters other than bases are left out.
     start : int
         Coordinate of the first position.
     ylabel : str
-        What the scores are, with their unit.
+        Name of the scores, with their unit.
     limits : (float, float), optional
-        Of the axis, to compare sequences.
+        Limits of the axis, to compare sequences.
 
     Shapes
     ------

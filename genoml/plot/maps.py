@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genoml.plot.style import (
-    BASE_COLOURS,
-    LINES,
-    MUTED,
-    SMALL,
-    require_matplotlib,
-    style_axes,
-    whole_numbers,
-)
+from genoml.plot.style import BASE_COLOURS, LINES, MUTED, SMALL, require_matplotlib, style_axes, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,8 +27,8 @@ def attention_map(
 ) -> Axes:
     """Draw the attention of one head as an image; row i shows the positions that position i reads.
 
-    The sequence stands along both axes: as letters, or where they would be too small as a strip of the bases'
-    colours beside coordinates. A weight of 0 is transparent, so that the image serves on light and dark paper.
+    The sequence is drawn along both axes: as letters, or, if they would be too small, as a strip of the bases' colours
+    with coordinates. A weight of 0 is transparent, so that the image suits light and dark backgrounds.
 
     Parameters
     ----------
@@ -45,8 +37,8 @@ def attention_map(
     weights : array_like
         Of one head and sequence, see :func:`genoml.explain.attention_maps`.
     sequence : str, optional
-        Its letters. Where layers before have pooled there are fewer positions than letters; the positions are
-        then laid out evenly over them.
+        Its letters. After pooling there are fewer positions than letters; the positions are then spread evenly over the
+        letters.
     highest : float, optional
         The weight that gets the full colour; the largest one if None. Give the same to compare heads.
     start : int

@@ -1,7 +1,13 @@
 """A run's report: one HTML file that holds everything, to open anywhere and offline; ``write_report`` makes it."""
 
-from genoml.report.content import AttentionView, ReportData, SequenceView
-from genoml.report.gather import attention_views, filter_matches, sequence_views
+from genoml.report.content import (
+    AttentionView,
+    ReportData,
+    SequenceView,
+    attention_views,
+    filter_matches,
+    sequence_views,
+)
 from genoml.report.page import build_report
 from genoml.report.run_report import expect_writable, write_report
 

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from genoml.data.files import NamedSequences
-from genoml.inference import score_predictions
-from genoml.report.content import ReportData
-from genoml.report.gather import attention_views, filter_matches, sequence_views
+from genoml.report.content import ReportData, attention_views, filter_matches, sequence_views
 from genoml.report.page import build_report
 from genoml.runs import Run, RunRecord
 from genoml.runs.run import Given
 from genoml.runs.score import refuse_two_inputs
+from genoml.train.predict import score_predictions
 
 
 def write_report(

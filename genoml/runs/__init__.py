@@ -11,7 +11,6 @@ from genoml.runs.folder import (
     RunError,
     RunFolder,
     RunRecord,
-    build_recorded,
     open_run,
     read_log,
     read_record,
@@ -19,8 +18,9 @@ from genoml.runs.folder import (
 )
 from genoml.runs.from_files import read_pair, resume_run, split_validation, train_files
 from genoml.runs.network import NetworkSettings, describe_network
-from genoml.runs.run import Run, load_run, save_run
-from genoml.runs.train_run import Progress, begin_run, continue_run
+from genoml.runs.progress import Progress
+from genoml.runs.run import Run, build_recorded, load_run, save_run
+from genoml.runs.train_run import begin_run, continue_run
 
 __all__ = [
     "EVENTS",

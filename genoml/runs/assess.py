@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from genoml.calibration import (
+from genoml.data import SequenceData
+from genoml.evaluation import (
     Calibration,
     brier_score,
     expected_calibration_error,
@@ -15,15 +16,14 @@ from genoml.calibration import (
     fit_temperature,
     log_odds,
 )
-from genoml.config import TrainConfig
-from genoml.curves import precision_recall_curve
-from genoml.data import SequenceData
-from genoml.inference import predict_outputs, score_predictions
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification
+from genoml.evaluation.curves import precision_recall_curve
+from genoml.evaluation.thresholds import choose_threshold, score_calls
+from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.baseline import KmerBaseline
-from genoml.thresholds import choose_threshold, score_calls
+from genoml.runs.config import TrainConfig
+from genoml.train.objectives import BinaryClassification
+from genoml.train.predict import predict_outputs, score_predictions
 
 #: training sequences that the k-mer model learns from, at most, so that it takes a small part of the run
 MOST_FOR_BASELINE = 10_000
@@ -104,7 +104,7 @@ def prior_offset(config: TrainConfig, targets: np.ndarray) -> float:
     """What is added to the logits so that the classes have the shares of the training data.
 
     0 unless sampling or class weights made a class count for more than its share; see
-    ``genoml.calibration.prior_shift``.
+    ``genoml.evaluation.prior_shift``.
     """
     if config.class_weight == "none" and config.sampling == "uniform":
         return 0.0

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.calibration import log_odds
 from genoml.data.codes import Codes
+from genoml.evaluation import log_odds
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.nn.dense import Dense
 from genoml.ops.activations import sigmoid

@@ -19,17 +19,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from genoml.backend import Backend, get_backend
 from genoml.checkpoint import discard_generations, save_weights
-from genoml.checkpoint.plain import NotPlainError, open_plain, read_plain
-from genoml.checkpoint.tensors import open_tensors
-from genoml.checkpoint.weights import fits
-from genoml.config import TrainConfig
-from genoml.config_text import config_text
+from genoml.checkpoint.files import NotPlainError, open_plain, read_plain
 from genoml.io.files import write_whole
-from genoml.models import build_model
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import config_text
 from genoml.runs.network import NetworkSettings
 
 RECORD, WEIGHTS, LOG, CONFIG = "run.json", "weights.safetensors", "log.jsonl", "config.toml"
@@ -247,33 +243,6 @@ def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
     except _DAMAGED as error:
         raise RunError(f"{path}: not a readable log ({error})") from error
     return [{key: value for key, value in line.items() if value is not None} for line in found]
-
-
-def build_recorded(
-    path: str | PathLike[str], record: RunRecord, backend: str | Backend | None = None
-) -> Layer:
-    """The network that a run's record describes, with its initial weights, no larger than its file of weights.
-
-    Raises
-    ------
-    RunError, CheckpointError
-        If there is no such network, or the file is missing, damaged or too small for it.
-    """
-    target = get_backend(backend)
-    with open_tensors(Path(path) / WEIGHTS) as file:
-        numbers = file.numbers
-    try:
-        if record.network is not None:
-            model = record.network.build(target, most=numbers)
-        else:
-            config = record.training
-            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
-        if not fits(model, numbers):
-            raise ValueError("the network has more numbers than its file of weights")
-        model.draw()
-    except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
-        raise RunError(f"{Path(path) / RECORD}: {error}") from error
-    return model
 
 
 def open_run(path: str | PathLike[str]) -> RunFolder:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
+from genoml.runs.progress import Progress
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
-from genoml.runs.train_run import Progress, begin_run, continue_run
+from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
 from genoml.train import Callback
 

@@ -17,21 +17,19 @@ import msgspec
 
 from genoml import nn
 from genoml.backend import Backend, use_backend
-from genoml.nn.base import Layer
 from genoml.nn.containers import Container
+from genoml.nn.layer import Layer
 from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Regression
 
 #: classes that a description may name
 _LAYERS: dict[str, type[Layer]] = {
     name: kind
-    for name in nn.__all__
-    if isinstance(kind := getattr(nn, name), type) and issubclass(kind, Layer) and kind is not Layer
+    for name, kind in vars(nn).items()
+    if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
 }
 _OBJECTIVES: dict[str, type[Objective]] = {
     kind.__name__: kind for kind in (BinaryClassification, MultiClassification, Regression, Counts)
 }
-#: arguments that a layer keeps under another name
-_KEPT_AS = {"bias": "has_bias", "threshold": "_threshold"}
 #: arguments that are layers
 _HOLDERS = ("layers", "layer", "model")
 #: sizes that cost no memory worth speaking of, whatever a layer makes of them
@@ -145,9 +143,10 @@ def _describe(layer: Layer, path: str) -> LayerRecord:
     kind = type(layer)
     if _LAYERS.get(kind.__name__) is not kind:
         raise _indescribable(layer, path, "is no class of genoml.nn")
+    settings = layer.settings()
     options: dict[str, Any] = {}
     for name in _parameters(kind.__name__):
-        value = _own_options(layer).get(name, getattr(layer, _KEPT_AS.get(name, name), None))
+        value = settings.get(name)
         if isinstance(value, float) and not math.isfinite(value):
             raise _indescribable(layer, path, f"has {name} = {value}")
         options[name] = value
@@ -161,20 +160,6 @@ def _parts(layer: Layer, path: str) -> dict[str, LayerRecord]:
     if isinstance(layer, nn.Bidirectional):
         return {"layer": _describe(layer["forward"], _below(path, "forward"))}
     return {name: _describe(child, _below(path, name)) for name, child in layer.named_layers.items()}
-
-
-def _own_options(layer: Layer) -> dict[str, Any]:
-    """The arguments that a layer keeps in another form, or handed on to the layers that it made."""
-    if isinstance(layer, nn.RCBatchNorm1D):
-        return {"channels": 2 * layer.channels}
-    if isinstance(layer, nn.TransformerBlock):
-        attention, mlp = layer["attention"], layer["mlp"]
-        found = {name: getattr(attention, name) for name in _parameters("SelfAttention") if name != "seed"}
-        return found | _own_options(mlp) | {"dropout": getattr(layer["dropout1"], "rate", 0.0)}
-    if isinstance(layer, nn.MLP):
-        hidden: Any = layer["hidden"]
-        return {"hidden_features": hidden.out_features, "activation": hidden.activation}
-    return {}
 
 
 @cache
@@ -248,12 +233,12 @@ def _expect_same(layer: Layer, again: Layer, path: str) -> None:
 
 
 def _plain(layer: Layer) -> dict[str, Any]:
-    """The attributes that are numbers, text or rows of such, but for what a layer's place gives it."""
+    """Arguments and attributes that are numbers, text or rows of such, but for what a layer's place gives it."""
+    own = {name: value for name, value in vars(layer).items() if not name.startswith("_")}
     return {
         name: value
-        for name, value in vars(layer).items()
-        if (not name.startswith("_") or name in _KEPT_AS.values())
-        and name not in ("seed", "path")
+        for name, value in {**own, **layer.settings()}.items()
+        if name not in ("seed", "path")
         and isinstance(value, int | float | str | tuple)
         and not (isinstance(value, tuple) and any(isinstance(part, Layer) for part in value))
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -10,18 +12,23 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.backend import Backend
+from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
-from genoml.config import TrainConfig
+from genoml.checkpoint.files import open_tensors
+from genoml.checkpoint.weights import fits
 from genoml.data.files import NamedSequences, load_sequences
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Objective
-from genoml.runs.folder import WEIGHTS, RunFolder, RunRecord, build_recorded, read_log, read_record
+from genoml.models import build_model
+from genoml.nn.layer import Layer
+from genoml.runs.config import TrainConfig
+from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
 from genoml.runs.network import NetworkSettings
 from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
 from genoml.train import History
 from genoml.train.fingerprint import versions
+from genoml.train.objectives import BinaryClassification, Objective
 
+#: what is a sequence rather than the name of a file
+_BASES = re.compile("[ACGTUNacgtun]{4,}")
 #: a file of sequences by its name, sequences as text, or what ``genoml.data.load_sequences`` gives
 Given: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
 
@@ -75,6 +82,11 @@ class Run:
         if isinstance(sequences, NamedSequences):
             return sequences
         if isinstance(sequences, str | PathLike):
+            if isinstance(sequences, str) and _BASES.fullmatch(sequences) and not os.path.exists(sequences):
+                raise ValueError(
+                    f"expects a list of sequences, or the name of a file, got {sequences[:20]!r}; "
+                    "write one sequence as [sequence]"
+                )
             return load_sequences(sequences, self.settings.ambiguous)
         letters = [str(letters) for letters in sequences]
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
@@ -157,6 +169,33 @@ def load_run(
         model = build_recorded(path, record, backend)
     load_weights(path / WEIGHTS, model)
     return Run(path, model, record)
+
+
+def build_recorded(
+    path: str | PathLike[str], record: RunRecord, backend: str | Backend | None = None
+) -> Layer:
+    """The network that a run's record describes, with its initial weights, no larger than its file of weights.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If there is no such network, or the file is missing, damaged or too small for it.
+    """
+    target = get_backend(backend)
+    with open_tensors(Path(path) / WEIGHTS) as file:
+        numbers = file.numbers
+    try:
+        if record.network is not None:
+            model = record.network.build(target, most=numbers)
+        else:
+            config = record.training
+            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+        if not fits(model, numbers):
+            raise ValueError("the network has more numbers than its file of weights")
+        model.draw()
+    except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
+        raise RunError(f"{Path(path) / RECORD}: {error}") from error
+    return model
 
 
 def save_run(

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from genoml import metrics
-from genoml.calibration import brier_score, expected_calibration_error
 from genoml.data.files import NamedSequences, check_sequences
-from genoml.inference import predict, score_predictions
+from genoml.evaluation import brier_score, expected_calibration_error
+from genoml.evaluation.bootstrap import bootstrap
+from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Objective
-from genoml.resampling import bootstrap
+from genoml.nn.layer import Layer
 from genoml.runs.folder import RunRecord
-from genoml.thresholds import score_calls
+from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.predict import predict, score_predictions
 
 #: bases in a batch of predictions, at most, which bounds memory for long sequences
 _BATCH_BP = 1 << 18

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from os import PathLike
@@ -16,13 +15,14 @@ import msgspec
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
-from genoml.config import TrainConfig
 from genoml.data import SequenceData, ShuffledNegatives
 from genoml.models import build_model
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.runs.assess import assess
-from genoml.runs.folder import EVENTS, RunFolder, RunRecord, build_recorded, read_log
-from genoml.runs.run import Run
+from genoml.runs.config import TrainConfig
+from genoml.runs.folder import EVENTS, RunFolder, RunRecord, read_log
+from genoml.runs.progress import Progress, Recorder
+from genoml.runs.run import Run, build_recorded
 from genoml.train import (
     Callback,
     Callbacks,
@@ -34,72 +34,6 @@ from genoml.train import (
     saved_epochs,
 )
 from genoml.train.fingerprint import versions
-
-
-class Progress:
-    """Base of the progress displays; shows nothing, which is ``--quiet``.
-
-    Parameters
-    ----------
-    epochs, examples : int
-        Epochs of the run, and sequences in each.
-    first : int
-        Epochs that are already done, for a run that is taken up again.
-    """
-
-    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
-        self.epochs, self.examples = epochs, examples
-        self.done = self._first = first
-        #: sequences of the current epoch so far
-        self.seen = 0
-        self._start = time.perf_counter()
-
-    def start(self, folder: RunFolder, *, resumed: bool) -> None:
-        """Training begins, or goes on."""
-
-    def step(self, step: int, loss: float, examples: int) -> None:
-        """Show the end of a logging interval."""
-        self.seen += examples
-
-    def epoch(self, record: dict[str, Any], improved: bool) -> None:
-        """An epoch has ended, ``improved`` if it is the best so far."""
-        self.done, self.seen = int(record["epoch"]), 0
-
-    def end(self, folder: RunFolder) -> None:
-        """Training has ended; the record says how."""
-
-    def close(self) -> None:
-        """Remove the bar."""
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since training began."""
-        return time.perf_counter() - self._start
-
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until the last epoch ends, at the pace so far; early stopping may end a run before."""
-        epochs = self.done - self._first + self.seen / self.examples
-        return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
-
-
-class _Recorder:
-    """Writes the log and the best weights, and shows the progress of the epochs after the ``first``."""
-
-    def __init__(self, folder: RunFolder, model: Layer, progress: Progress, first: int) -> None:
-        self.folder, self.model, self.progress, self.first = folder, model, progress, first
-
-    def step(self, step: int, loss: float, examples: int) -> None:
-        self.progress.step(step, loss, examples)
-
-    def epoch(self, record: dict[str, float], improved: bool) -> None:
-        self.folder.log(record)
-        if improved:
-            self.folder.save_weights(self.model)
-            self.folder.record.best_epoch, self.folder.record.best = int(record["epoch"]), record
-            self.folder.save_record()
-        if record["epoch"] > self.first:
-            self.progress.epoch(record, improved)
 
 
 @contextmanager
@@ -244,8 +178,6 @@ def _train(
     resume: bool,
 ) -> Run:
     record, config = folder.record, folder.record.training
-    positive = float(data.targets.mean())
-    weights = (0.5 / (1.0 - positive), 0.5 / positive) if config.class_weight == "balanced" else (1.0, 1.0)
     epoch_size = config.sampler.epoch_size(data.targets)
     first = saved_epochs(folder.checkpoints)
     progress = display(config.n_epochs, epoch_size, first=first)
@@ -256,8 +188,8 @@ def _train(
                 model,
                 data,
                 validation=validation,
-                options=config.fit_options(epoch_size, weights),
-                callback=Callbacks(_Recorder(folder, model, progress, first), *told),
+                options=config.fit_options(epoch_size, _class_weights(config, data)),
+                callback=Callbacks(Recorder(folder, model, progress, first), *told),
                 checkpoints=Checkpoints(
                     folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes
                 ),
@@ -280,6 +212,13 @@ def _train(
         _finish(folder, model, history, data, validation)
         progress.end(folder)
     return Run(folder.path, model, record)
+
+
+def _class_weights(config: TrainConfig, data: SequenceData) -> tuple[float, float]:
+    if config.class_weight == "none":
+        return 1.0, 1.0
+    positive = float(data.targets.mean())
+    return 0.5 / (1.0 - positive), 0.5 / positive
 
 
 def _finish(

@@ -40,15 +40,14 @@ def base_codes(
         On which side shorter sequences are padded. ``"both"`` centres them, with the odd position to the
         right. None: all must have one length.
     length : int, optional
-        Length of the result, in bases; the longest sequence if None. Nothing is ever cut off.
+        Length of the result, in bases; the longest sequence if None. Sequences are never cut.
     pad_value : str, optional
-        A letter to pad with, such as ``"N"``. None: code 15, whose one-hot row is zero under every
-        policy.
+        A letter to pad with, such as ``"N"``. None: code 15, whose one-hot row is always zero.
 
     Returns
     -------
     numpy.ndarray
-        (batch, length) uint8. An array of codes that needs no padding is returned as it is, not copied.
+        (batch, length) uint8. An array of codes that needs no padding is returned without a copy.
 
     Raises
     ------
@@ -158,14 +157,14 @@ def one_hot(
     Parameters
     ----------
     codes : numpy.ndarray or device array
-        Integers 0..15, of any shape. NumPy codes are moved to the device first, a byte a base.
+        Integers 0..15, of any shape. NumPy codes are moved to the device first.
     ambiguous : {"zero", "uniform", "iupac", "error"}
         The row of a base that is not A, C, G or T: all zero; 0.25 each; equal shares of the bases that its
         IUPAC code stands for (R is half A, half G); or an error. Padding (15) is all zero always.
     dtype : str
         A floating dtype, by its NumPy name.
     backend : str or Backend, optional
-        Where to; by default where ``codes`` lies if it is a device array, else the default backend.
+        Backend of the result; by default that of ``codes`` if it is a device array, else the default backend.
 
     Returns
     -------

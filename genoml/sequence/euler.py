@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from genoml.sequence.draws import KeyedDraws, SharedDraws
-
 # With fewer paths than this, a walk over Python's lists is faster than one over arrays.
 _FEW = 24
 
@@ -13,24 +11,24 @@ _FEW = 24
 def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | KeyedDraws) -> np.ndarray:
     """Draw a uniformly random Euler path for each row, from its first vertex to its last.
 
-    The edges of a row lead from each vertex to the next; the row itself is one such path. By the BEST theorem a path
-    is given by the edge by which each vertex is left for the last time, such that these edges are a tree that
-    leads to the last vertex, and by any order of the other edges of each vertex.
+    The edges of a row lead from each vertex to the next, so that the row itself is one such path. By the BEST theorem,
+    a path is given by the last edge out of each vertex, where these edges form a tree that leads to the last vertex,
+    and by any order of the other edges of each vertex.
 
     Parameters
     ----------
     vertices : (batch, edges + 1) int64
         Numbers from 0 to ``n_vertices`` - 1.
     n_vertices : int
-        Of each row; some may be absent from it.
+        Number of vertices of each row; some may be absent from it.
     draws : SharedDraws or KeyedDraws
-        Where the random choices come from. With keys, the path of a row depends on its own vertices and key
-        alone, provided that ``n_vertices`` stays the same.
+        Source of the random choices. With keys, the path of a row depends only on its own vertices and key, and on
+        ``n_vertices``.
 
     Returns
     -------
     numpy.ndarray
-        (batch, edges) int64: the edges in their new order, each as its place in the given one.
+        (batch, edges) int64: the edges in their new order, each given by its place in the old order.
 
     References
     ----------
@@ -186,3 +184,71 @@ def _walk_lists(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edg
             pointer[vertex] = edge + 1
             vertex = follow[edge]
     return np.array(path, dtype=np.int64).reshape(first.size, n_edges).T
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def mixed(words: np.ndarray) -> np.ndarray:
+    """Mix 64-bit words: the output function of SplitMix64, a bijection.
+
+    References
+    ----------
+    Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
+    """
+    words = (words ^ (words >> np.uint64(30))) * _FIRST
+    words = (words ^ (words >> np.uint64(27))) * _SECOND
+    result: np.ndarray = words ^ (words >> np.uint64(31))
+    return result
+
+
+def row_keys(key: int, *numbers: np.ndarray) -> np.ndarray:
+    """A 64-bit key for each row, from one key for all and the whole numbers that identify the row."""
+    shape = np.broadcast_shapes((1,), *(part.shape for part in numbers))
+    keys = np.full(shape, key % 2**64, dtype=np.uint64)
+    for part in numbers:
+        # arrays of one dimension or more wrap around without a warning
+        keys = mixed(keys + (np.broadcast_to(part, shape).astype(np.uint64) + np.uint64(1)) * _GOLDEN)
+    return keys
+
+
+class SharedDraws:
+    """Draws from one generator; the draws of a row depend on the rows before it."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def orders(self, batch: int, count: int) -> np.ndarray:
+        """A random order of ``count`` items for each row."""
+        return self.rng.permuted(np.broadcast_to(np.arange(count), (batch, count)), axis=1)
+
+    def choices(self, rows: np.ndarray, places: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """A whole number from 0 to ``below`` - 1 for each place of a row."""
+        return self.rng.integers(0, below)
+
+
+class KeyedDraws:
+    """Draws that depend only on the key of their row.
+
+    Word number t of a row is ``mixed(key + t golden)``, SplitMix64's sequence. Orders use the words from 0 on; each
+    later round of choices uses those from 2^32 times its number on.
+    """
+
+    def __init__(self, keys: np.ndarray) -> None:
+        self.keys = keys
+        self._round = 0
+
+    def orders(self, batch: int, count: int) -> np.ndarray:
+        """As :meth:`SharedDraws.orders`: the order that sorts ``count`` random words."""
+        return np.argsort(
+            mixed(self.keys[:batch, None] + np.arange(count, dtype=np.uint64) * _GOLDEN), axis=1
+        )
+
+    def choices(self, rows: np.ndarray, places: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """As :meth:`SharedDraws.choices`."""
+        self._round += 1
+        counter = places.astype(np.uint64) + np.uint64(self._round << 32)
+        words = mixed(self.keys[rows] + counter * _GOLDEN)
+        chosen: np.ndarray = ((words >> np.uint64(11)) * 2.0**-53 * below).astype(np.int64)
+        return chosen

@@ -30,7 +30,7 @@ class KmerCounter:
     Raises
     ------
     ValueError
-        For ``k`` outside 1 to 32, or a pattern that is none.
+        For ``k`` outside 1 to 32, or an invalid pattern.
 
     Examples
     --------

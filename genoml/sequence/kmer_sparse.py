@@ -39,7 +39,7 @@ class SparseKmers:
     pattern : str
         The spaced seed; k times 1 for k-mers of neighbouring bases.
     canonical : bool
-        Whether a k-mer stands for its reverse complement too; it is the one of the two that comes first in
+        Whether a k-mer is counted together with its reverse complement, as the one of the two that comes first in
         lexicographic order.
     """
 
@@ -88,7 +88,7 @@ class SparseKmers:
         Raises
         ------
         ValueError
-            If it has not k letters, or others than A, C, G, T, U.
+            If it does not have k letters, or has others than A, C, G, T, U.
         """
         if len(kmer) != self.k:
             raise ValueError(f"expects a k-mer of {self.k} letters, got {len(kmer)}")
@@ -140,7 +140,7 @@ class SparseKmerRows:
     codes, counts : (sum of n,) uint64, int64
         As in :class:`SparseKmers`, row after row.
     offsets : (batch + 1,) int64
-        Where each row begins, and the last ends.
+        Start of each row, and end of the last.
     k, pattern, canonical
         As in :class:`SparseKmers`.
     """
@@ -188,7 +188,7 @@ def sparse_kmers(
     Raises
     ------
     ValueError
-        For illegal letters, ``k`` outside 1 to 32, or a pattern that is none.
+        For illegal letters, ``k`` outside 1 to 32, or an invalid pattern.
 
     Examples
     --------

@@ -33,8 +33,8 @@ def kmer_tokens(
     4**k + 1               a window that reaches padding
     =====================  ======================================================================
 
-    So ``Embedding(4**k + 2, features)`` takes any tokens, and ``Embedding(4**k + 1, features)`` those of sequences
-    that are not padded; ``tokens != 4**k + 1`` is the mask of what is no padding.
+    So ``Embedding(4**k + 2, features)`` accepts all tokens, and ``Embedding(4**k + 1, features)`` those of sequences
+    without padding; ``tokens != 4**k + 1`` is the mask of windows without padding.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def kmer_tokens(
     alphabet, pad, length
         As in :func:`~genoml.sequence.base_codes`.
     backend : str, Backend or None
-        Where the tokens go; the default backend if None.
+        Backend of the tokens; the default one if None.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def decode_kmer_tokens(tokens: np.ndarray, k: int | str = 6, *, stride: int = 1)
     tokens : (batch, windows) integers
         On the host, such as ``backend.to_numpy(kmer_tokens(...))``.
     k, stride
-        As they were made with.
+        As given to :func:`kmer_tokens`.
 
     Returns
     -------

@@ -55,8 +55,8 @@ def kmer_shape(k: int | str, *, canonical: bool = False, longest: int = MAX_K) -
     Parameters
     ----------
     k : int or str
-        k bases in a row; or a pattern such as ``"1101011"``, in which 1 is a base of the k-mer and 0 one that
-        is not looked at. It starts and ends with 1.
+        k neighbouring bases; or a pattern such as ``"1101011"``, in which 1 is a base of the k-mer and 0 a base that is
+        ignored. It starts and ends with 1.
     canonical : bool
         Whether k-mers will be counted together with their reverse complements.
     longest : int
@@ -65,8 +65,8 @@ def kmer_shape(k: int | str, *, canonical: bool = False, longest: int = MAX_K) -
     Raises
     ------
     ValueError
-        For 0 bases or more than ``longest``, for any other pattern, and for a canonical one that is not the
-        same from both ends: the other strand would be read at other places.
+        For 0 bases or more than ``longest``, for an invalid pattern, and for a canonical one that does not read the
+        same from both ends, since the other strand would use other positions.
     TypeError
         For anything but int and str.
 
@@ -179,7 +179,7 @@ def window_codes(codes: np.ndarray, shape: KmerShape, *, reverse: bool = False) 
     Parameters
     ----------
     codes : (length,) uint8
-        Of a code above 3 the two lowest bits are taken; such windows are the caller's to leave out.
+        Codes above 3 count as their two lowest bits; the caller must leave out such windows.
     reverse : bool
         The numbers of the reverse complements instead, sum_j (3 - codes[i + offsets[j]]) 4**j.
 
@@ -234,7 +234,7 @@ class WindowBlock(NamedTuple):
     Attributes
     ----------
     start : int
-        Index of the first.
+        Index of the first window.
     bases : numpy.ndarray
         (windows + span - 1,) uint8, the codes that they cover.
     within : numpy.ndarray

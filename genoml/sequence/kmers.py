@@ -38,8 +38,8 @@ def kmer_names(k: int) -> list[str]:
 def canonical_columns(k: int) -> np.ndarray:
     """Numbers of the canonical k-mers, ascending: those that come no later than their reverse complement.
 
-    Of the two it is the one that comes first in lexicographic order. ``y[:, canonical_columns(k)]`` leaves out
-    the columns that are 0 in ``y = kmer_frequencies(sequences, k, canonical=True)``.
+    ``y[:, canonical_columns(k)]`` leaves out the columns that are always 0 in
+    ``y = kmer_frequencies(sequences, k, canonical=True)``.
 
     Returns
     -------
@@ -74,28 +74,27 @@ def kmer_frequencies(
 
         y[n, m] = (windows of sequence n that are k-mer m) / (windows counted)
 
-    The windows counted are those whose k-mer has no ambiguous base, under ``ambiguous="zero"``; all that do not
-    reach padding, under the policies that share such windows out.
+    With ``ambiguous="zero"`` the windows counted are those whose k-mer has no ambiguous base; with ``"uniform"`` and
+    ``"iupac"``, all windows without padding.
 
     Parameters
     ----------
     sequences : iterable of str, bytes or uint8 arrays, or a uint8 array (batch, length)
         They may differ in length. One shorter than ``k`` has no window, and its row is zero.
     k : int or str
-        1 to 12; or a spaced seed such as ``"1101011"``, whose k-mers are the bases at its 1s (12 at most). The
-        bases at its 0s are not looked at, and may be ambiguous.
+        1 to 12; or a spaced seed such as ``"1101011"``, whose k-mers are the bases at its 1s (12 at most). The bases at
+        its 0s are ignored, and may be ambiguous.
     canonical : bool
         Count a k-mer and its reverse complement as one, in the column of the one that comes first in
         lexicographic order; the other's column is 0 (see :func:`canonical_columns`). A spaced seed must then
         read the same from both ends.
     ambiguous : {"zero", "uniform", "iupac", "error"}
         ``"zero"`` leaves out each window whose k-mer holds a base other than A, C, G, T. ``"uniform"`` and
-        ``"iupac"`` share such a window among the k-mers that it can be, by the product of its bases'
-        distributions (see :func:`~genoml.sequence.one_hot`). ``"error"`` refuses it. A window that reaches
-        padding is never counted.
+        ``"iupac"`` divide such a window among the k-mers that it can be, by the product of its bases' distributions
+        (see :func:`~genoml.sequence.one_hot`). ``"error"`` raises ValueError. A window with padding is never counted.
     normalize : bool
-        Divide by the windows counted, so that a row sums to 1, or to 0 if none was. False: counts, which
-        float32 holds exactly up to 16.7 million; :func:`kmer_counts` has integers.
+        Divide by the number of windows counted, so that a row sums to 1, or to 0 if there was none. False: counts,
+        exact in float32 up to 16.7 million; :func:`kmer_counts` gives integers.
     alphabet, dtype, backend
         As in :func:`~genoml.sequence.batch_encode`.
 
@@ -107,8 +106,8 @@ def kmer_frequencies(
     Raises
     ------
     ValueError
-        For illegal letters, an unknown policy, ``k`` outside 1 to 12, a pattern that is none, or an ambiguous
-        base under ``"error"``.
+        For illegal letters, an unknown policy, ``k`` outside 1 to 12, an invalid pattern, or an ambiguous base with
+        ``"error"``.
     """
     policy = check_ambiguous(ambiguous)
     shape = kmer_shape(k, canonical=canonical)
@@ -181,7 +180,7 @@ def add_counts(
 ) -> None:
     """Add the windows without an ambiguous base to flat counts, in place.
 
-    ``first_cell`` (bases,) is where the counts of each base's sequence begin; None if all are counted together.
+    ``first_cell`` (bases,) is the start of the counts of each base's sequence; None counts all sequences together.
     """
     for block in window_blocks(flat, shape):
         cells = window_codes(block.bases, shape).astype(np.int64)

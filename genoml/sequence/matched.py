@@ -54,11 +54,11 @@ class MatchedSample:
     Attributes
     ----------
     index : numpy.ndarray
-        (n,) int64: their places in the pool, each once, in order of the positives that they match.
+        (n,) int64: indices of the candidates in the pool, each once, in order of the positives that they match.
     positive : numpy.ndarray
-        (n,) int64: the positive that each was drawn for; every one ``ratio`` times, unless candidates fell short.
+        (n,) int64: the positive of each candidate; each occurs ``ratio`` times, unless candidates are missing.
     missing : int
-        How many more were asked for than the pool had in the bins concerned.
+        Number of candidates that the pool lacked in their bins.
     gc_distance, length_distance : float
         Kolmogorov-Smirnov distance between positives and candidates drawn: the largest difference between
         their cumulative distributions of GC content and of length, 0 to 1. NaN if none was drawn.
@@ -89,9 +89,9 @@ def matched_sample(
 ) -> MatchedSample:
     """Draw candidates with the GC content and length of each positive from a pool.
 
-    Both are cut into bins: GC content every ``gc_step``, length where it has grown by the factor
-    1 + ``length_step``. For each positive, ``ratio`` candidates are drawn from the pool's part in the same bin of
-    both, uniformly and without replacement.
+    GC content is divided into bins of width ``gc_step``, and length into bins whose edges grow by the factor
+    1 + ``length_step``. For each positive, ``ratio`` candidates are drawn from the same bin of both, uniformly and
+    without replacement.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ def matched_sample(
     gc_step : float
         Width of a bin of GC content, above 0, up to 1.
     length_step : float
-        Width of a bin of lengths, relative to its lower edge. 0 asks for equal lengths.
+        Width of a bin of lengths, relative to its lower edge. 0 means equal lengths.
     shortfall : {"error", "fewer"}
-        What happens if a bin of the pool has too few candidates: an error, or all of them are drawn, for the
-        positives of the bin in turn, and ``missing`` says how many fell short.
+        If a bin of the pool has too few candidates: raise an error, or draw all of them, for the positives of the bin
+        in turn; ``missing`` is then the number that was lacking.
     seed : int
         The same arguments with the same seed give the same result.
 
@@ -115,7 +115,7 @@ def matched_sample(
     ------
     ValueError
         For arrays that are not of one length, GC content outside 0 to 1 or NaN, lengths below 1, options out of
-        range, and for a pool that falls short under ``"error"``.
+        range, and for a pool with too few candidates with ``"error"``.
 
     References
     ----------

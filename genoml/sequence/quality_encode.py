@@ -51,7 +51,7 @@ def quality_encode(
     dtype : str
         A floating dtype, by its NumPy name.
     backend : str or Backend, optional
-        Where to; the default backend if None.
+        Backend of the result; the default one if None.
 
     Returns
     -------

@@ -8,9 +8,8 @@ import numpy as np
 
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, decode, flat_codes
-from genoml.sequence.draws import KeyedDraws, SharedDraws
 from genoml.sequence.encode import base_codes
-from genoml.sequence.euler import euler_paths
+from genoml.sequence.euler import KeyedDraws, SharedDraws, euler_paths
 
 # Array cells per block of rows, to bound memory.
 _BLOCK = 1 << 21
@@ -75,10 +74,9 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
     """Shuffle sequences; every k-let count, and so every shorter one, stays exactly the same.
 
     Each result is drawn uniformly from all sequences with the same first k - 1 letters, the same last k - 1
-    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path
-    that uses every edge of a graph once: (k - 1)-lets are vertices and k-lets edges; a uniform such path is
-    drawn. IUPAC codes are letters of their own, whose k-lets are kept like any others; so is padding, hence
-    shuffle first and pad afterwards.
+    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path that
+    uses every edge of a graph once, with (k - 1)-lets as vertices and k-lets as edges; such a path is drawn uniformly.
+    IUPAC codes, and padding, count as letters of their own, so shuffle first and pad afterwards.
 
     Parameters
     ----------
@@ -125,15 +123,14 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
 def shuffle_each(codes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Shuffle the dinucleotides of each row by its own key; padding stays where it is.
 
-    What becomes of a row depends on the row and its key alone, not on the others: batches can be shuffled in any
-    order and by any thread.
+    The result of a row depends only on the row and its key: batches can be shuffled in any order and by any thread.
 
     Parameters
     ----------
     codes : numpy.ndarray
         (batch, length) uint8.
     keys : numpy.ndarray
-        (batch,) uint64, such as :func:`~genoml.sequence.draws.row_keys` gives.
+        (batch,) uint64, such as :func:`~genoml.sequence.euler.row_keys` gives.
 
     Returns
     -------

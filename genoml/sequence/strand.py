@@ -46,11 +46,11 @@ def reverse_complement(seq: Any, *, alphabet: str = "auto") -> Any:
     Parameters
     ----------
     seq : str, bytes, uint8 array (..., length), or a list or tuple of these
-        Letters keep their case, and IUPAC codes become those of the complements (R and Y, B and V ...).
+        Letters keep their case; IUPAC codes are complemented too (R and Y, B and V ...).
         Codes are complemented and reversed along the last axis; padding stays padding.
     alphabet : {"auto", "DNA", "RNA"}
-        Whether the complement of A is written T or U. ``"auto"``: U if the sequence holds a U, else T; each
-        sequence of a list is judged by itself.
+        Whether the complement of A is written T or U. ``"auto"``: U if the sequence contains a U, else T, separately
+        for each sequence of a list.
 
     Raises
     ------
@@ -183,15 +183,15 @@ def subsequence(
     seq : str, bytes or uint8 codes (length,)
         The plus strand.
     start, end : int
-        0-based, half-open, on the plus strand whichever strand is read: ``0 <= start <= end <= length``. On
-        a circular sequence ``start < length``, and ``end`` may lie beyond it, as of an :class:`ORF` across the
-        origin, by up to three rounds.
+        0-based, half-open, on the plus strand for both strands: ``0 <= start <= end <= length``. On a circular sequence
+        ``start < length``, and ``end`` may be beyond it by up to three rounds, as for an :class:`ORF` across the
+        origin.
     strand : {"+", "-", "."}
         ``"-"`` gives the reverse complement; ``"."`` (none) is read as ``"+"``.
     circular : bool
         Read on across the end of the sequence.
     alphabet : {"auto", "DNA", "RNA"}
-        How the minus strand is written; ``"auto"``: as RNA if the whole sequence, not only the part, has a U.
+        Alphabet of the minus strand; ``"auto"``: RNA if the whole sequence, not only the part, has a U.
 
     Raises
     ------

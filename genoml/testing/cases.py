@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.random import host_generator
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.nn.base import Layer, Pass
+from genoml.nn.layer import Layer, Pass
 from genoml.random import host_generator
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend, use_backend
-from genoml.nn.base import Layer, Pass
+from genoml.nn.layer import Layer, Pass
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.gradients import expect, measure_gradients, measure_loss_gradient

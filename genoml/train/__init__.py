@@ -1,9 +1,9 @@
 """Training: ``fit(model, data, validation=..., options=FitOptions(...))``."""
 
-from genoml.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from genoml.train.checkpoints import Checkpoints, saved_epochs
 from genoml.train.counts_objective import Counts
 from genoml.train.loop import ASYNCHRONOUS_INTERVAL, Trainer, fit
+from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from genoml.train.options import Callback, Callbacks, FitOptions, History, Penalty, TensorBoard
 from genoml.train.state import TrainingState
 from genoml.train.step import NotFiniteError, Steps, first_not_finite

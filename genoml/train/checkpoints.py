@@ -12,15 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from genoml.backend import Array, Backend
-from genoml.checkpoint import (
-    CheckpointError,
-    load_generation,
-    newest_generation,
-    read_about,
-    save_generation,
-)
+from genoml.checkpoint import CheckpointError, load_generation, newest_generation, read_about, save_generation
 from genoml.data import SequenceData
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.train.background import NewestWriter
 from genoml.train.fingerprint import describe_options, hash_data, versions
 from genoml.train.options import FitOptions, History

@@ -10,11 +10,11 @@ from array_api_compat import array_namespace
 
 from genoml import losses
 from genoml.backend import Array
-from genoml.labels import COUNTS, Domain
-from genoml.losses._negative_binomial import LIMIT
+from genoml.losses.labels import COUNTS, Domain
+from genoml.losses.negative_binomial import LIMIT
 from genoml.metrics import negative_binomial_deviance, pearson, poisson_deviance, spearman
-from genoml.objectives import Objective
 from genoml.ops.arrays import array_like
+from genoml.train.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Counts(Objective):
     Attributes
     ----------
     distribution : {"poisson", "negative_binomial", "zero_inflated"}
-        ``genoml.dispersion.diagnose_counts`` says which the data ask for.
+        ``genoml.evaluation.dispersion.diagnose_counts`` says which the data ask for.
     dispersion : float or None
         Of the negative binomial; None: learned. The model then gives, behind the log-rates of all tasks, as
         many log-dispersions, for example through ``nn.LearnedDispersion``; zero-inflated, the zeros' logits
@@ -82,7 +82,8 @@ class Counts(Objective):
         return [outputs[:, part * tasks : (part + 1) * tasks] for part in range(self._parts)]
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        parts, offset, mask = self._split(outputs), extras.get("offset", 0.0), extras.get("mask")
+        parts = self._split(outputs)
+        offset, mask = extras.get("offset", 0.0), extras.get("mask")
         metrics = {"pearson": pearson, "spearman": spearman}
         scores = self.scores_of_tasks(metrics, parts[0], np.log1p(targets) - offset, mask)
         if self.distribution == "zero_inflated":  # whose mean is not its rate

@@ -10,6 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -92,10 +93,8 @@ def _digest_array(value: np.ndarray) -> str:
 
 def versions(backend: Backend) -> dict[str, str]:
     """The versions that the numbers depend on: of genoml, Python, NumPy and the backend's library."""
-    from genoml import __version__
-
     return {
-        "genoml": __version__,
+        "genoml": version("genoml-xp"),
         "python": platform.python_version(),
         "numpy": np.__version__,
         backend.name: backend.describe()["version"],

@@ -15,12 +15,12 @@ from os import PathLike
 import numpy as np
 
 from genoml.data import SequenceData
-from genoml.inference import predict_outputs
-from genoml.nn.base import Layer
-from genoml.schedules import ReduceOnPlateau
+from genoml.nn.layer import Layer
+from genoml.optim.schedules import ReduceOnPlateau
 from genoml.train.background import ahead
 from genoml.train.checkpoints import Checkpointer, Checkpoints
 from genoml.train.options import Callback, FitOptions, History
+from genoml.train.predict import predict_outputs
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
 
@@ -92,8 +92,6 @@ class Trainer:
         self.steps.try_weights(self.state.step - 1, index)
         self.steps.diverged(self.state.step - 1, "the optimiser", index)
 
-    # ------------------------------------------------------------ epochs
-
     def run(self) -> History:
         """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
         optimizer, interrupted = self.options.optimizer, False
@@ -115,8 +113,7 @@ class Trainer:
             optimizer.learning_rate = self.steps.peak_rate
             if self.checkpointer is not None:
                 self.checkpointer.close()
-        history = self.state.history
-        return History(history.epochs, history.best_epoch, interrupted)
+        return replace(self.state.history, interrupted=interrupted)
 
     def _run_epochs(self) -> None:
         options = self.options
@@ -130,7 +127,9 @@ class Trainer:
 
     def run_epoch(self, examples: SequenceData) -> dict[str, float]:
         """All batches of the epoch under way, but for those done before a restart; its record."""
-        begun, options, steps, losses = self.state, self.options, self.steps, self.state.losses
+        options, steps = self.options, self.steps
+        begun = self.state
+        losses = begun.losses
         start = time.perf_counter() - begun.elapsed_s
         steps.examples = examples
         batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, begun.epoch)
@@ -171,9 +170,9 @@ class Trainer:
 
     def _end_epoch(self, record: dict[str, float]) -> None:
         """Validate, choose, tell and save."""
-        model, state, average = self.model, self.state, self.state.average
-        if average is not None:
-            average.weights.put(model)
+        model, state = self.model, self.state
+        if state.average is not None:
+            state.average.weights.put(model)
         if self.validation is not None:
             record |= self.validate(self.validation)
         score = self._score(record)

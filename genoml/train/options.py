@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeAlias
 
 from genoml.backend import Array
 from genoml.data import Augmentation, Sampler
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Objective
+from genoml.nn.layer import Layer
 from genoml.optim import AdamW, Optimizer
-from genoml.schedules import Schedule, constant
+from genoml.optim.schedules import Schedule, constant
+from genoml.train.objectives import BinaryClassification, Objective
 
 #: model -> what is added to the loss, and to the gradients of the parameters by path
 Penalty: TypeAlias = Callable[[Layer], tuple[Array, Mapping[str, Array]]]

@@ -11,9 +11,9 @@ import msgspec
 
 from genoml.backend import Array
 from genoml.checkpoint import CheckpointError
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.optim import Optimizer
-from genoml.schedules import ReduceOnPlateau, Schedule
+from genoml.optim.schedules import ReduceOnPlateau, Schedule
 from genoml.train.options import FitOptions, History
 
 #: arrays that an optimiser keeps for each parameter, at most

@@ -10,13 +10,13 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.data import SequenceData
-from genoml.inference import encode_batch
-from genoml.nn.base import EVALUATION, Layer, Pass
 from genoml.nn.containers import Parallel, Sequential
+from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.parallel import Threads
 from genoml.random import host_generator
 from genoml.train.options import FitOptions
+from genoml.train.predict import encode_batch
 from genoml.train.state import Average, Weights
 
 #: sequences that the message names, at most
@@ -135,7 +135,8 @@ class Steps:
         pending = self._pending
         bad_step, _, bad_index = pending[position]
         self.unread.put(self.model, self.options.optimizer)
-        self._pending, self.step, self.average = [], pending[0][0], None
+        self._pending = []
+        self.step, self.average = pending[0][0], None
         for step, _, index in pending[:position]:
             self.run(self.batch(step, index))
         if position:

@@ -181,7 +181,7 @@ def test_the_gpu_backend_without_a_gpu(
     def no_gpu(name: str | None = None) -> None:
         raise BackendError(f"backend {name!r} needs a CUDA GPU; use --backend numpy")
 
-    monkeypatch.setattr("genoml.cli.common.get_backend", no_gpu)
+    monkeypatch.setattr("genoml.cli.options.get_backend", no_gpu)
     found = refused(capsys, "train", "pos.fa", "neg.fa", "--out", "run", "--backend", "cupy")
     assert found == "backend 'cupy' needs a CUDA GPU; use --backend numpy; see genoml backends"
 

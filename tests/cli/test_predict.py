@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genoml.inference import predict
 from genoml.io import read_fasta
 from genoml.runs import load_run
 from genoml.sequence import base_codes, reverse_complement
+from genoml.train.predict import predict
 from support.planted import GENOML, run_genoml
 
 

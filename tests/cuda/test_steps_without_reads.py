@@ -16,7 +16,7 @@ from genoml import nn, train
 from genoml.backend import use_backend
 from genoml.data import Augmentation, SequenceData
 from genoml.models import MODELS, build_model
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.optim import AdamW
 from genoml.train import (
     ASYNCHRONOUS_INTERVAL,

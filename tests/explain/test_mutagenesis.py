@@ -36,7 +36,7 @@ from genoml.nn import (
     Transpose,
 )
 from genoml.nn import SelfAttention as Attention
-from genoml.nn.base import EVALUATION
+from genoml.nn.layer import EVALUATION
 from genoml.ops.windows import Reach
 
 LENGTH = 41

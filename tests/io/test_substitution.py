@@ -11,7 +11,7 @@ import pytest
 
 from genoml.io import FormatError, read_substitution_matrix
 from genoml.sequence import SubstitutionMatrix, align
-from genoml.sequence.substitution import MATRIX_NAMES
+from genoml.sequence.align.substitution import MATRIX_NAMES
 from support.mutations import mutations, refusals
 
 SMALL = "# a comment\n   A  C g\nA  2 -1 0\nG  0 -1 2.5\n\nC -1  2 -1\n"

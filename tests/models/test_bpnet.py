@@ -11,7 +11,7 @@ from genoml.backend import Backend
 from genoml.losses import multinomial_profile_loss
 from genoml.models import build_model, join_profile, split_profile
 from genoml.models.bpnet import bpnet_windows
-from genoml.nn.base import Pass
+from genoml.nn.layer import Pass
 from genoml.ops.windows import shortest_length
 from genoml.optim import Adam
 from support.models import SMALL, small_input, small_model

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend
-from genoml.inference import predict_outputs
 from genoml.models import MODELS, build_model, check_options, model_spec
-from genoml.nn.base import Pass
+from genoml.nn.layer import Pass
 from genoml.testing import forward_backward
+from genoml.train.predict import predict_outputs
 from support.backends import has_float64
 from support.guard import no_host_read
 from support.models import SMALL, small_input, small_length_bp, small_model

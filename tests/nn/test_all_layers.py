@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,17 @@ def test_output_gradients_and_state_keep_the_dtype(case: LayerCase, backend: Bac
 @CASES
 def test_inputs_stay_unchanged_and_nothing_is_read_on_the_host(case: LayerCase, backend: Backend) -> None:
     testing.check_pure(case, backend, dtype_of(backend), lambda: no_host_read(backend))
+
+
+@CASES
+def test_a_layer_says_how_many_numbers_it_will_draw(case: LayerCase) -> None:
+    layer = case.make()
+    announced = layer.undrawn()
+    layer.draw()
+    assert layer.undrawn() == 0
+    assert announced == sum(
+        math.prod(value.shape) for value in [*layer.params.values(), *layer.state.values()]
+    )
 
 
 @CASES

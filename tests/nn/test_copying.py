@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from genoml import backend as backends
-from genoml import nn, objectives, optim, schedules
+from genoml import nn, optim
 from genoml.backend import Backend, BackendError
+from genoml.optim.schedules import ReduceOnPlateau, Schedule, constant, cosine, one_cycle, step_decay, warm_up
 from genoml.testing import LayerCase, forward_backward
 from genoml.testing.layers import LAYERS
-from genoml.train import Counts, FitOptions
+from genoml.train import BinaryClassification, Counts, FitOptions, MultiClassification, Regression
 from support.backends import ReadOnlyNumpyBackend, has_float64
 from support.models import SMALL, small_input, small_model
 
@@ -208,24 +209,24 @@ def test_an_optimiser_goes_on_where_its_copy_was_made(
 @pytest.mark.parametrize(
     "schedule",
     [
-        schedules.constant(),
-        schedules.one_cycle(100),
-        schedules.step_decay(7),
-        schedules.cosine(50, end=0.1),
-        schedules.warm_up(5, schedules.cosine(40)),
-        schedules.ReduceOnPlateau(),
+        constant(),
+        one_cycle(100),
+        step_decay(7),
+        cosine(50, end=0.1),
+        warm_up(5, cosine(40)),
+        ReduceOnPlateau(),
     ],
 )
-def test_a_schedule_comes_back_with_the_same_factors(schedule: schedules.Schedule) -> None:
+def test_a_schedule_comes_back_with_the_same_factors(schedule: Schedule) -> None:
     other = pickled(schedule)
     assert [other(step) for step in range(60)] == [schedule(step) for step in range(60)]
 
 
 def test_options_and_objectives_of_a_training_come_back() -> None:
     kinds = [
-        objectives.BinaryClassification(class_weight=(1.0, 3.0)),
-        objectives.MultiClassification(),
-        objectives.Regression(kind="huber"),
+        BinaryClassification(class_weight=(1.0, 3.0)),
+        MultiClassification(),
+        Regression(kind="huber"),
         Counts(),
     ]
     for objective in kinds:

@@ -10,8 +10,8 @@ import pytest
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.nn.base import Layer
 from genoml.nn.fused import fused_vjp
+from genoml.nn.layer import Layer
 from support.backends import has_float64
 
 Make = Callable[..., list[Layer]]

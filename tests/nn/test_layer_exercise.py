@@ -17,10 +17,10 @@ from genoml.backend import Backend
 from genoml.checkpoint import load_weights, save_weights
 from genoml.data import split_random
 from genoml.explain import in_silico_mutagenesis, mutation_reach, saliency
-from genoml.inference import predict
 from genoml.optim import AdamW
 from genoml.testing import LayerCase, check_layer
 from genoml.train import FitOptions, fit
+from genoml.train.predict import predict
 from proof.entry import Section
 from proof.measure import FORMULA, GRADIENT, Cell, variant_column
 from proof.networks import layer_entry
@@ -34,8 +34,8 @@ LAYER = '''
 
 from array_api_compat import array_namespace
 
-from genoml.nn import Gradient, Layer, Parameter
-from genoml.nn.base import EVALUATION, expect_shape
+from genoml.nn import EVALUATION, Gradient, Layer, Parameter
+from genoml.nn.layer import expect_shape
 from genoml.nn.reach import sees_itself
 from genoml.random import constant
 

@@ -18,7 +18,7 @@ from genoml.nn import (
     Sequential,
     SpatialDropout1D,
 )
-from genoml.nn.base import EVALUATION
+from genoml.nn.layer import EVALUATION
 from genoml.ops.windows import Reach
 from genoml.testing import LayerCase, check_reach
 from genoml.testing.layers import LAYERS

@@ -11,12 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Backend
-from genoml.ops.conv1d import (
-    choose_algorithm,
-    conv1d_phases,
-    conv1d_taps,
-    conv1d_vjp,
-)
+from genoml.ops.conv1d import choose_algorithm, conv1d_phases, conv1d_taps, conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
@@ -55,7 +50,7 @@ def cases(strides: int = 4, dilations: int = 4) -> st.SearchStrategy[Case]:
         batch=st.integers(0, 4),
         extra=st.integers(0, 20),
         kernel=st.integers(1, 9),
-        channels=st.integers(1, 5),
+        channels=st.integers(1, 10),
         filters=st.integers(1, 5),
         stride=st.integers(1, strides),
         dilation=st.integers(1, dilations),
@@ -80,6 +75,9 @@ def agree(case: Case, run: Callable[[np.ndarray, np.ndarray], Any], expected: An
     none, again = pullback(grad, False)
     assert none is None
     np.testing.assert_array_equal(again, grad_w)
+    again, none = pullback(grad, True, False)
+    assert none is None
+    np.testing.assert_array_equal(again, grad_x)
     for a, before in zip((x, w, grad), kept, strict=True):
         np.testing.assert_array_equal(a, before)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from genoml import nn
-from genoml.nn.base import Pass
+from genoml.nn.layer import Pass
 from parity import counterparts_motif as motif
 from parity.counterparts_attention import ATTENTION
 from parity.counterparts_recurrent import RECURRENT

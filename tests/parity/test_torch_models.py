@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from genoml.models import build_model
-from genoml.nn.base import Layer, Pass
 from genoml.nn.containers import Container
+from genoml.nn.layer import Layer, Pass
 from parity.compare import network_by_torch
 from parity.networks import NETWORKS, named_parameters
 from support.models import SMALL, small_input, small_model

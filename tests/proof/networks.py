@@ -10,13 +10,7 @@ import numpy as np
 from genoml import get_backend, nn
 from genoml.models import MODELS, build_model
 from genoml.nn.activations import Activation
-from genoml.testing import (
-    LayerCase,
-    forward_backward,
-    layer_differences,
-    measure_layer,
-    run_case,
-)
+from genoml.testing import LayerCase, forward_backward, layer_differences, measure_layer, run_case
 from genoml.testing.layers import LAYERS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient
 from support.models import SMALL, small_input

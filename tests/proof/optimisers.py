@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from genoml import optim, schedules
+from genoml import optim
 from genoml.backend import Backend
+from genoml.optim import schedules
 from proof.entry import NONE, Entry, Figure, Section, no_figure, on_numpy, worst
 from support.optimizers import OPTIMIZERS, OptimizerCase, draws
 from support.schedules import SCHEDULES, rates, scores

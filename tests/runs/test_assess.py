@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import special
 
-from genoml.calibration import Calibration, brier_score
-from genoml.config import TrainConfig
 from genoml.data import SequenceData
+from genoml.evaluation import Calibration, brier_score
+from genoml.evaluation.thresholds import choose_threshold
 from genoml.models import build_model
 from genoml.runs.assess import assess, calibrate, prior_offset, score_baseline
-from genoml.thresholds import choose_threshold
+from genoml.runs.config import TrainConfig
 from support.planted import planted_data
 
 TARGETS = np.repeat([[1.0], [0.0]], [10, 90], axis=0)
@@ -71,7 +71,7 @@ def test_what_is_kept_is_of_the_validation_data() -> None:
 
 def _turned(data: SequenceData, model: Any) -> SequenceData:
     """The same sequences, the one that the model scores highest called a negative."""
-    from genoml.inference import predict
+    from genoml.train.predict import predict
 
     scores = predict(model, data.codes)[:, 0]
     targets = np.ones((len(data), 1), np.float32)

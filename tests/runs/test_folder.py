@@ -8,18 +8,10 @@ import numpy as np
 import pytest
 
 from genoml.checkpoint import CheckpointError, host_weights
-from genoml.config import TrainConfig
 from genoml.models import build_model
-from genoml.nn.base import Layer
-from genoml.runs import (
-    RunError,
-    RunFolder,
-    RunRecord,
-    load_run,
-    read_log,
-    read_record,
-    refuse_existing,
-)
+from genoml.nn.layer import Layer
+from genoml.runs import RunError, RunFolder, RunRecord, load_run, read_log, read_record, refuse_existing
+from genoml.runs.config import TrainConfig
 from genoml.train.fingerprint import versions
 
 CONFIG = TrainConfig(model="promoter_cnn", model_options={"filters": 3})

@@ -13,7 +13,7 @@ from genoml import nn
 from genoml.backend import get_backend
 from genoml.checkpoint import host_weights
 from genoml.models import MODELS, build_model
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.runs.network import LayerRecord, NetworkSettings, describe_network
 from genoml.testing.layers import LAYERS
 from genoml.train import Counts, MultiClassification, Objective

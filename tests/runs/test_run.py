@@ -14,15 +14,15 @@ import pytest
 
 import genoml
 from genoml.checkpoint import CheckpointError, host_weights
-from genoml.config import read_config
 from genoml.data import split_random
 from genoml.nn import Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, Sequential
-from genoml.objectives import Regression
 from genoml.report import write_report
 from genoml.runs import Run, RunError, open_run, read_log, resume_run, train_files
+from genoml.runs.config import read_config
 from genoml.runs.network import NetworkSettings
 from genoml.runs.train_run import sigterm_as_ctrl_c
 from genoml.train import FitOptions, fit
+from genoml.train.objectives import Regression
 from support.planted import SMALL_TOML, planted_data, run_genoml, write_fasta_pair
 
 
@@ -116,13 +116,16 @@ def test_python_evaluates_and_predicts_as_the_command_does(
 @pytest.mark.parametrize(
     ("sequences", "message"),
     [
+        ("ACGTACGTNN", r"expects a list of sequences, or the name of a file, got 'ACGTACGTNN'"),
         ([], "sequences: expects at least one sequence, got none"),
         (["ACGT" * 9, ""], r"sequences, record 2 \(sequence_2\): has no sequence"),
         (["ACGTU" * 9], r"record 1 \(sequence_1\): has both T and U"),
         (["AC"], "2 bp is shorter than the model reads"),
     ],
 )
-def test_sequences_that_cannot_be_read_are_named(folder: Path, sequences: list[str], message: str) -> None:
+def test_sequences_that_cannot_be_read_are_named(
+    folder: Path, sequences: list[str] | str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         train("run").predict(sequences)
 

@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 from genoml.sequence import base_codes, decode, dinucleotide_shuffle, euler, klet_shuffle, kmer_counts
 from genoml.sequence import shuffle as shuffle_module
 from genoml.sequence.alphabet import CODE_LETTERS
-from genoml.sequence.draws import row_keys
+from genoml.sequence.euler import row_keys
 from genoml.sequence.shuffle import shuffle_each
 
 

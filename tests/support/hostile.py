@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from genoml.checkpoint import load_generation, save_generation
-from genoml.checkpoint.tensors import open_tensors
-from genoml.config import TrainConfig
+from genoml.checkpoint.files import open_tensors
 from genoml.data import split_random
 from genoml.runs import begin_run, open_run
+from genoml.runs.config import TrainConfig
 from genoml.train.state import StateRecord
 from support.hostile_files import contents, headers, one_array, pickles
 from support.planted import planted_data

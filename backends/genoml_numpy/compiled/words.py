@@ -91,7 +91,7 @@ def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
 def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions: Any) -> None:
     """The maximum of the correlation over ``count`` positions, and its first position.
 
-    The sums stand here once more, two tables a pass: a call for each position would take as long as they do.
+    The sums of ``_look_up`` are repeated here, two tables per pass: a call for each position would double the time.
     """
     words, filters = tables.shape[0], tables.shape[2]
     spelled = np.empty(codes.shape[1], np.int32)

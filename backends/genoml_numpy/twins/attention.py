@@ -135,8 +135,8 @@ def _attend_back(
     """Add the gradients of one head, from its weights or, if they were not kept, its inverse sums.
 
     As in the standard version, with sum_j(dW_ij W_ij) = g_i . y_i. With W = E / t, E being the exponentials and t a
-    query's sum, dv = E^T (g / t) and dS = E ((g / t) v^T - g . y / t), so that only g is divided; the difference is
-    one product with a column more on either side, of -g . y / t and of ones.
+    query's sum, dv = E^T (g / t) and dS = E ((g / t) v^T - g . y / t), so that only g is divided; the difference is one
+    product with one more column on each side, -g . y / t and ones.
     """
     length = len(head.query)
     held = np.empty((2, _QUERIES, _KEYS), grad.dtype)

@@ -16,7 +16,7 @@ from genoml.backend import Array
 from genoml.explain.mutants.readout import Gather, Readout, readout_of
 from genoml.explain.mutants.steps import Correlated, Joined, Step, Windowed, run_steps
 from genoml.explain.mutants.windows import Changed
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.ops.windows import EVERYTHING, Places, Reach
 
 __all__ = ["Plan", "Split", "plan_of"]

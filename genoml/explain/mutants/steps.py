@@ -18,7 +18,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.explain.mutants.convolve import convolve_changes
 from genoml.explain.mutants.windows import Changed, reference, through
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.nn.reach import Correlation
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp

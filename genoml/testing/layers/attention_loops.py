@@ -95,7 +95,7 @@ def loop_attention(
 def loop_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """The softmax of each row of an axis."""
     powers = np.exp(x)
-    return powers / powers.sum(axis=axis, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
 
 
 def loop_layer_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
@@ -137,7 +137,7 @@ def loop_mlp(p: Arrays, x: np.ndarray) -> np.ndarray:
     """Two dense layers with GELU between them."""
     hidden = x @ p["hidden.weights"] + p["hidden.bias"]
     normal = np.vectorize(lambda z: 0.5 * (1.0 + math.erf(z / math.sqrt(2.0))), otypes=[float])
-    return (hidden * normal(hidden)) @ p["output.weights"] + p["output.bias"]
+    return np.asarray((hidden * normal(hidden)) @ p["output.weights"] + p["output.bias"])
 
 
 def loop_block(
@@ -148,4 +148,4 @@ def loop_block(
     assert isinstance(attention, nn.SelfAttention)
     normed = loop_layer_norm(below(p, "norm1"), x)
     x = x + loop_attention(attention, below(p, "attention"), normed, real)[0]
-    return x + loop_mlp(below(p, "mlp"), loop_layer_norm(below(p, "norm2"), x))
+    return np.asarray(x + loop_mlp(below(p, "mlp"), loop_layer_norm(below(p, "norm2"), x)))

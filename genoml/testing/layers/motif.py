@@ -90,7 +90,7 @@ def loop_symmetric(p: Arrays, x: np.ndarray, combine: str) -> np.ndarray:
         w, b = p["model.0.weights"], p["model.0.bias"]
         windows = [sequence[:, i : i + 3] for i in range(sequence.shape[1] - 2)]
         scores = np.array([[np.sum(w[o] * window) + b[o] for o in range(3)] for window in windows])
-        return np.maximum(scores, 0.0).max(axis=0) @ p["model.2.weights"] + p["model.2.bias"]
+        return np.asarray(np.maximum(scores, 0.0).max(axis=0) @ p["model.2.weights"] + p["model.2.bias"])
 
     rows = []
     for sequence in x:

@@ -14,7 +14,7 @@ Arrays = Mapping[str, np.ndarray]
 
 def logistic(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x))."""
-    return 1.0 / (1.0 + np.exp(-x))
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
 def loop_lstm(p: Arrays, x: np.ndarray, prefix: str = "") -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Attention: projections to heads, scores, positions, and the layer made of them."""

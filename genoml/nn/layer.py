@@ -1,0 +1,344 @@
+"""What a layer is: a function of its input and its parameters, with its derivative beside it.
+
+A subclass defines ``vjp(x, run)``, which returns the output and a pullback: the function that turns dL/dy into
+dL/dx and the parameters' gradients. ``run`` is a ``Pass``: what a layer may need besides x. The pullback holds what
+backward needs; ``vjp`` leaves nothing on the layer, so that one layer can be used twice in a network, and by
+several threads. ``layer(x)`` and ``layer.backward(grad)`` are the same thing for people who work by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from inspect import signature
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend, get_backend
+from genoml.nn.reach import Branches, Correlation
+from genoml.nn.tables import Gradient, Parameter, State, moved_tables, replace_entries
+from genoml.ops.arrays import array_like
+from genoml.ops.windows import Reach
+from genoml.parallel import WHOLE, Part
+from genoml.random import Drawn, Initializer, host_generator
+
+if TYPE_CHECKING:
+    from genoml.nn.summary import ModelSummary
+
+__all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
+
+#: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
+Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
+
+
+class Pullback(Protocol):
+    """dL/dy -> dL/dx (None without ``need_x``) and the parameters' gradients (none without ``need_params``)."""
+
+    def __call__(self, grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What a layer may need besides x in one pass through a network; a container hands it on.
+
+    Attributes
+    ----------
+    training : bool
+        Whether dropout drops and batch normalisation takes the batch's statistics.
+    step : int, optional
+        Number of the training step, which keys random numbers.
+    mask : (batch, length), optional
+        1 or true where a position is real, 0 at padding: host values, or an array beside x. None: all are real.
+    part : Part
+        Which examples of the whole batch are here, and where they meet the others.
+    """
+
+    training: bool = False
+    step: int | None = None
+    mask: Any = None
+    part: Part = WHOLE
+
+    def real_steps(self, layer: str, x: Array) -> Array | None:
+        """The mask as booleans (batch, length) beside x, which is (batch, length, ...); None if all are real.
+
+        Raises
+        ------
+        ValueError
+            If the mask is not (batch, length); the message begins with the layer's name.
+        """
+        if self.mask is None:
+            return None
+        real, expected = array_like(self.mask, x, f"{layer} mask"), tuple(x.shape[:2])
+        expect_shape(f"{layer} mask", real, tuple(real.shape) == expected, f"{expected}")
+        return real != 0
+
+
+#: the pass of a model that is only asked for its output
+EVALUATION = Pass()
+
+
+class Layer:
+    """Base of all layers.
+
+    Parameters
+    ----------
+    seed : int
+        Initial weights are drawn from (seed, path): the layer's path in its network, or, for a layer that
+        stands alone, its class name.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    backend : str, Backend or None
+        Where the parameters live; the default backend if None.
+
+    Notes
+    -----
+    Parameters are drawn when they are first needed, so that a network can first tell its layers their paths.
+
+    ``copy.deepcopy``, ``copy.copy`` and ``pickle`` (and with it joblib and the processes of multiprocessing) give an
+    equal layer that shares nothing with this one, on the same backend, which a pickle names. What is pending is left
+    out: the copy needs a call of its own before its ``backward``. A pickle is for the version of genoml that made it;
+    to keep weights, use ``genoml.checkpoint.save_weights``.
+    """
+
+    def __init__(
+        self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        self.seed = seed
+        self.path = type(self).__name__
+        self.dtype = dtype
+        self.backend = get_backend(backend)
+        self._tables: dict[str, dict[str, Array]] | None = None
+        self._grads: dict[str, Array] = {}
+        self._pullback: Pullback | None = None
+        self._shape: tuple[int, ...] = ()
+
+    # ------------------------------------------------------------ what a subclass defines
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        raise NotImplementedError(f"{type(self).__name__} must define vjp(x, run)")
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether a mask has an effect; a layer that reads ``run.mask`` says ``reads_mask = True``."""
+        return False
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """Name -> how to draw the initial value of each parameter."""
+        return {}
+
+    def initial_state(self) -> Mapping[str, Initializer]:
+        """Name -> the initial value of each array of the state."""
+        return {}
+
+    # ------------------------------------------------------------ what a subclass may say, for evaluation
+
+    #: what makes a vector of a map, if the layer does: the largest value of each channel (and anything of
+    #: these), the mean along the positions (likewise, if linear), or all values in a row, channel by channel
+    readout: Literal["max", "mean", "flatten"] | None = None
+
+    def reach(self, length: int) -> Reach | None:
+        """What each output position sees of an input (batch, channels, length); None: the layer does not say.
+
+        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Of a window of the
+        input the layer must make the outputs that lie in it whole, whatever is around.
+        """
+        branches = self.branches(length)
+        return None if branches is None else branches.reach(length)
+
+    def branches(self, length: int) -> Branches | None:
+        """The layers that this one is made of, for an input of this length; None: of none, or not alone."""
+        return None
+
+    def correlation(self) -> Correlation | None:
+        """The layer as a correlation and a function of each position, if it is one: changes are then cheap."""
+        return None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class with a ``vjp`` of its own inherits none of these, which may be true of its base alone."""
+        super().__init_subclass__(**options)
+        if "vjp" in cls.__dict__:
+            for name in ("readout", "reach", "branches", "correlation"):
+                if name not in cls.__dict__:
+                    setattr(cls, name, getattr(Layer, name))
+
+    # ------------------------------------------------------------ parameters
+
+    def place(self, seed: int, path: str) -> None:
+        """Tell the layer its place in a network; drawn or assigned parameters stay as they are."""
+        if self._tables is None:
+            self.seed, self.path = seed, path
+
+    def undrawn(self) -> int:
+        """How many numbers are still to be drawn, as the shapes of the initial values say."""
+        if self._tables is not None:
+            return 0
+        tables = (self.initial_params(), self.initial_state())
+        return sum(prod(d.shape) for table in tables for d in table.values() if isinstance(d, Drawn))
+
+    def draw(self) -> None:
+        """Draw the parameters and the state now, if they are not yet."""
+        self._table("params")
+
+    def _table(self, name: str) -> dict[str, Array]:
+        if self._tables is None:
+            self._tables = {
+                "params": self._draw(self.initial_params()),
+                "state": self._draw(self.initial_state()),
+            }
+        return self._tables[name]
+
+    def _draw(self, initializers: Mapping[str, Initializer]) -> dict[str, Array]:
+        return {
+            name: self.backend.asarray(draw(host_generator(self.seed, self.path, name)), dtype=self.dtype)
+            for name, draw in initializers.items()
+        }
+
+    @property
+    def params(self) -> MutableMapping[str, Array]:
+        """The trainable arrays by name; assign to an entry to change it."""
+        return self._table("params")
+
+    @params.setter
+    def params(self, values: Mapping[str, Array]) -> None:
+        replace_entries(self.params, values, f"{type(self).__name__}.params")
+
+    @property
+    def state(self) -> MutableMapping[str, Array]:
+        """The arrays that are saved but not trained, by name."""
+        return self._table("state")
+
+    @state.setter
+    def state(self, values: Mapping[str, Array]) -> None:
+        replace_entries(self.state, values, f"{type(self).__name__}.state")
+
+    @property
+    def grads(self) -> MutableMapping[str, Array]:
+        """The gradients of the last ``backward``, by parameter name."""
+        return self._grads
+
+    @grads.setter
+    def grads(self, values: Mapping[str, Array]) -> None:
+        self._grads = dict(values)
+
+    def to(self, backend: str | Backend | None = None, dtype: str | None = None) -> Self:
+        """Move parameters and state, in place, to a backend or dtype; returns the layer."""
+        target = self.backend if backend is None else get_backend(backend)
+        for table in (self.params, self.state):
+            for name, value in list(table.items()):
+                host = self.backend.to_numpy(value)
+                table[name] = target.asarray(host, dtype=dtype or self.dtype)
+        self.backend, self.dtype = target, dtype or self.dtype
+        self._grads, self._pullback = {}, None
+        return self
+
+    # ------------------------------------------------------------ to read
+
+    def settings(self) -> Mapping[str, Any]:
+        """The constructor's arguments by name: the attributes of their names (``bias`` may be kept as ``has_bias``)."""
+        own = vars(self)
+        held = {name: (name, f"has_{name}", f"_{name}") for name in signature(type(self)).parameters}
+        return {
+            name: own[key]
+            for name, keys in held.items()
+            if (key := next(filter(own.__contains__, keys), None))
+        }
+
+    def __repr__(self) -> str:
+        from genoml.nn.summary import describe_tree
+
+        return describe_tree(self)
+
+    def summary(self, length: int | Sequence[int]) -> ModelSummary:
+        """A table of the layers, the shapes that they give, and their parameters; print it.
+
+        A copy of the network is run, in evaluation, on one example of zeros: the network stays as it is.
+
+        Parameters
+        ----------
+        length : int or sequence of int
+            Length of the sequences, in base pairs (in tokens where the network reads tokens), or the shape of one
+            example, without the batch: ``(channels, length)``.
+
+        Raises
+        ------
+        ValueError
+            If the network cannot read such an input.
+        """
+        from genoml.nn.summary import summarise_model
+
+        return summarise_model(self, length)
+
+    # ------------------------------------------------------------ copies
+
+    def __copy__(self) -> Self:
+        """A copy of its own weights, as by ``copy.deepcopy``: one that shared them would change with the original."""
+        return deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: all but the pending ``backward`` of the last call; arrays as NumPy's."""
+        moved = moved_tables(vars(self), self.backend.to_numpy)
+        return {**vars(self), **moved, "_pullback": None}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """The layer on its backend; in memory of its own, since another process's may be read-only."""
+        vars(self).update(state)
+        vars(self).update(moved_tables(state, self.backend.copy_from_numpy))
+
+    # ------------------------------------------------------------ by hand
+
+    def __call__(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> Array:
+        """The output for ``x``; keeps what ``backward`` needs. The arguments are those of ``Pass``.
+
+        Raises
+        ------
+        TypeError
+            If ``x`` is not a floating-point array of the layer's backend.
+        ValueError
+            For a mask that no layer reads: it would silently do nothing.
+        """
+        self.backend.check(x, type(self).__name__)
+        self.check_dtype(x)
+        if mask is not None and not self.reads_mask:
+            raise ValueError(f"{type(self).__name__} reads no mask, and was given one")
+        y, self._pullback = self.vjp(x, Pass(training, step, mask))
+        self._shape = tuple(y.shape)
+        return y
+
+    def check_dtype(self, x: Array) -> None:
+        """Layers take real floating-point arrays; a layer that reads something else overrides this."""
+        xp = array_namespace(x)
+        if not xp.isdtype(x.dtype, "real floating"):
+            raise TypeError(f"{type(self).__name__} expects a floating-point array, got {x.dtype}")
+
+    def backward(self, grad: Array) -> Array:
+        """dL/dy -> dL/dx; overwrites ``grads`` with the parameters' gradients.
+
+        Raises
+        ------
+        RuntimeError
+            Before a forward pass, or a second time after one.
+        ValueError
+            If ``grad`` does not have the shape of the output.
+        """
+        if self._pullback is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward needs a forward pass first, and serves one backward each"
+            )
+        self.backend.check(grad, f"{type(self).__name__}.backward")
+        ok = tuple(grad.shape) == self._shape
+        expect_shape(f"{type(self).__name__}.backward", grad, ok, f"{self._shape}")
+        pullback, self._pullback = self._pullback, None
+        grad_x, self.grads = pullback(grad)
+        return grad_x
+
+
+def expect_shape(layer: str, x: Array, ok: bool, expected: str) -> None:
+    """Raise the standard ValueError unless ``ok``: what the layer expects, and what came."""
+    if not ok:
+        raise ValueError(f"{layer} expects {expected}, got {tuple(x.shape)}")

@@ -1,0 +1,84 @@
+"""The results of a search, and their table, the best trial first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from genoml.io.files import write_whole
+from genoml.runs.config_text import toml_value
+from genoml.train.objectives import BinaryClassification
+
+TABLE = "trials.tsv"
+#: what trials are chosen by: of held-out training data, never of a test set
+SCORE = f"validation_{BinaryClassification.best}"
+_FIRST = ("rank", "trial", "status", "epochs", SCORE, "best_epoch", "seconds")
+
+
+class Result(msgspec.Struct, kw_only=True, frozen=True):
+    """What is known of a trial that has ended."""
+
+    trial: int
+    #: settings drawn, by path
+    settings: dict[str, Any]
+    status: Literal["finished", "pruned", "diverged", "failed"]
+    epochs: int
+    score: float | None = None
+    best_epoch: int | None = None
+    seconds: float | None = None
+    run: str = ""
+    error: str = ""
+
+
+def ranked(results: Iterable[Result], *, halving: bool) -> list[Result]:
+    """The best first, failures last; of halving those trained for longest first."""
+
+    def order(own: Result) -> tuple[bool, int, float, int]:
+        return own.score is None, -own.epochs if halving else 0, -(own.score or 0.0), own.trial
+
+    return sorted(results, key=order)
+
+
+def table_rows(results: Sequence[Result]) -> list[list[str]]:
+    """A head and a row a trial; what is unknown is empty."""
+    settings = list(dict.fromkeys(key for result in results for key in result.settings))
+    rows = [[*_FIRST, *settings, "run", "error"]]
+    for rank, own in enumerate(results, 1):
+        known = (
+            "" if own.score is None else rank,
+            own.trial,
+            own.status,
+            own.epochs,
+            "" if own.score is None else f"{own.score:.6f}",
+            own.best_epoch or "",
+            "" if own.seconds is None else f"{own.seconds:.1f}",
+        )
+        drawn = [value if isinstance(value, str) else toml_value(value) for value in own.settings.values()]
+        rows.append([*map(str, known), *drawn, own.run, " ".join(own.error.split())])
+    return rows
+
+
+def write_table(folder: Path, results: Sequence[Result]) -> None:
+    """Write ``trials.tsv`` anew."""
+    with write_whole(folder / TABLE) as file:
+        for row in table_rows(results):
+            file.write("\t".join(row).encode() + b"\n")
+
+
+def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> str:
+    """The best trials in so many columns; settings that find no place are left to the file."""
+    head, *rows = table_rows(results[:limit])
+    left_out = ("status", "best_epoch", "seconds", "run", "error")
+    kept = [i for i, name in enumerate(head) if name not in left_out]
+    names = {SCORE: "AUROC"}
+    table = [
+        [names.get(row[i], row[i]).removeprefix("model_options.") for i in kept] for row in (head, *rows)
+    ]
+    widths = [max(len(row[i]) for row in table) for i in range(len(kept))]
+    while len(widths) > 4 and sum(widths) + 2 * (len(widths) - 1) > columns:
+        widths.pop()
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False)) for row in table]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,221 @@
+"""What ``fit`` makes small, what it watches on validation data, and what a prediction is.
+
+An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
+the loss on the device in each step, and on the host, in float64, the scores of an epoch. That for counts has a file
+of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from genoml import losses
+from genoml.backend import Array
+from genoml.evaluation import Calibration
+from genoml.evaluation.bootstrap import per_task
+from genoml.losses.labels import FINITE, PROBABILITIES, Domain, check_host_labels
+from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
+from genoml.ops.activations import sigmoid, softmax
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Base of the objectives; a subclass defines ``loss`` and ``scores``.
+
+    Attributes
+    ----------
+    task_names : sequence of str
+        What the tasks are called in ``scores``; their numbers, from 0, where none are given. With one task
+        there is ``auroc``; with several ``auroc_NAME`` of each, and ``auroc``, their mean.
+    """
+
+    task_names: tuple[str, ...] = field(default=(), kw_only=True)
+
+    #: what a model's outputs are compared with
+    domain: ClassVar[Domain] = FINITE
+    #: names of the arrays beside the targets that the loss takes, see SequenceData.extras
+    extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask")
+    #: score by which the best epoch is chosen, the greatest, where it is defined; else the smallest loss
+    best: ClassVar[str | None] = None
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        """The loss of a batch, and its gradient with respect to the model's outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss")
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        """The loss on held-out data, without what only helps training (class weights, smoothing)."""
+        return float(self.loss(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        """Further scores of held-out data; those that are undefined there are left out."""
+        return {}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        """What a person reads: probabilities, rates, values."""
+        return outputs
+
+    def check(self, targets: np.ndarray, extras: Mapping[str, np.ndarray]) -> None:
+        """Raise ValueError, naming the first bad position, for targets that the loss is not defined for."""
+        name = type(self).__name__
+        unknown = sorted(set(extras) - set(self.extras))
+        if unknown:
+            raise ValueError(
+                f"{name} takes {', '.join(self.extras)} beside targets, got {', '.join(unknown)}"
+            )
+        check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
+
+    def scores_of_tasks(
+        self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
+    ) -> dict[str, float]:
+        """Each metric: of each task, if there are several, and the mean; where it is defined."""
+        tasks, scores = targets.shape[1], {}
+        if self.task_names and len(self.task_names) != tasks:
+            raise ValueError(
+                f"{type(self).__name__} expects {len(self.task_names)} tasks, as task_names, got {tasks}"
+            )
+        for name, metric in metrics.items():
+            found = per_task(metric, outputs, targets, mask)
+            defined = np.flatnonzero(~np.isnan(found))
+            if len(defined):
+                scores[name] = float(np.mean(found[defined]))
+            if tasks > 1:
+                names = self.task_names or range(tasks)
+                scores |= {f"{name}_{names[task]}": float(found[task]) for task in defined}
+        return scores
+
+
+def _aupr_of_both(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """AUPR, or NaN without a negative, where it is 1 whatever the outputs."""
+    return float(aupr(outputs, targets)) if (targets == 0).any() else np.nan
+
+
+@dataclass(frozen=True)
+class BinaryClassification(Objective):
+    """Independent labels 0 or 1, from logits.
+
+    Binary cross-entropy, or with ``focal_gamma`` above 0 the focal loss, see ``genoml.losses``. Scores:
+    ``auroc`` and ``aupr``, of the tasks that have both classes. A prediction is a probability.
+
+    Attributes
+    ----------
+    class_weight : (float, float)
+        What an example of class 0 and of class 1 counts.
+    label_smoothing : float
+        s: a label y becomes y (1 - s) + s / 2.
+    focal_gamma : float
+        Exponent of the focal loss, 0 or more.
+    calibration : Calibration or None
+        What the logits go through before they become probabilities; no part of the loss.
+    """
+
+    class_weight: tuple[float, float] = (1.0, 1.0)
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
+    calibration: Calibration | None = None
+
+    domain: ClassVar[Domain] = PROBABILITIES
+    best: ClassVar[str | None] = "auroc"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        smooth = self.label_smoothing
+        labels = targets * (1.0 - smooth) + 0.5 * smooth if smooth else targets
+        if not self.focal_gamma:
+            return losses.binary_cross_entropy_with_logits(
+                outputs, labels, class_weight=self.class_weight, **extras
+            )
+        negative, positive = self.class_weight
+        # the focal loss weighs classes by alpha and 1 - alpha, which add up to 1
+        total = negative + positive
+        loss, grad = losses.focal_loss(
+            outputs, labels, gamma=self.focal_gamma, alpha=positive / total, **extras
+        )
+        return total * loss, total * grad
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        return float(losses.binary_cross_entropy_with_logits(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        metrics = {"auroc": auroc, "aupr": _aupr_of_both}
+        return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(sigmoid(outputs if self.calibration is None else self.calibration(outputs)))
+
+
+@dataclass(frozen=True)
+class MultiClassification(Objective):
+    """One of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
+
+    Softmax cross-entropy. Scores: ``accuracy`` and ``mcc``, Matthews' correlation. A prediction is a
+    probability of each class.
+
+    Attributes
+    ----------
+    class_weight : sequence of float or None
+        What an example of each class counts.
+    label_smoothing : float
+        As in ``softmax_cross_entropy``.
+    """
+
+    class_weight: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+
+    domain: ClassVar[Domain] = PROBABILITIES
+    best: ClassVar[str | None] = "accuracy"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        return losses.softmax_cross_entropy(
+            outputs,
+            targets,
+            class_weight=self.class_weight,
+            label_smoothing=self.label_smoothing,
+            **extras,
+        )
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        return float(losses.softmax_cross_entropy(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        mask = extras.get("mask")
+        if mask is not None:
+            present = np.reshape(mask, len(outputs)) != 0
+            outputs, targets = outputs[present], targets[present]
+        if not len(outputs):
+            return {}
+        true = np.eye(targets.shape[1])[targets.argmax(axis=1)]
+        right = outputs.argmax(axis=1) == targets.argmax(axis=1)
+        return {"accuracy": float(right.mean()), "mcc": float(matthews_correlation(outputs, true))}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(softmax(outputs, axis=1))
+
+
+@dataclass(frozen=True)
+class Regression(Objective):
+    """Real numbers, from outputs as they are. Scores: ``pearson`` and ``spearman``.
+
+    Attributes
+    ----------
+    kind : {"squared", "huber"}
+        Mean squared error, or Huber's loss, which outliers move less.
+    delta : float
+        Where Huber's loss turns from square to straight.
+    """
+
+    kind: Literal["squared", "huber"] = "squared"
+    delta: float = 1.0
+
+    best: ClassVar[str | None] = "pearson"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        if self.kind == "huber":
+            return losses.huber_loss(outputs, targets, delta=self.delta, **extras)
+        return losses.mean_squared_error(outputs, targets, **extras)
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        metrics = {"pearson": pearson, "spearman": spearman}
+        return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
