@@ -123,7 +123,7 @@ class Flattened:
 
         def gather(changed: Changed) -> Array:
             (_, kinds, p), (starts, width) = changed.counts, changed.places
-            delta = xp.reshape(changed.delta(), (n * kinds, p, width * channels))
+            delta = xp.reshape(changed.delta, (n * kinds, p, width * channels))
             # each place's window has its own stretch of the weights
             products = [
                 delta[:, i, :]
@@ -156,7 +156,7 @@ def _by_place(rows: Array, vectors: Array) -> Array:
 
 def _at(table: Array, places: Sequence[int]) -> Array:
     xp = array_namespace(table)
-    return xp.take(table, xp.asarray(places, dtype=xp.int64, device=device_of(table)), axis=1)
+    return xp.take(table, xp.asarray(places, dtype=xp.int32, device=device_of(table)), axis=1)
 
 
 def _running_maximum(rows: Array) -> Array:

@@ -9,7 +9,7 @@ are (n A P, width, channels), in that order.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -53,6 +53,7 @@ class Changed:
         """That of the map."""
         return int(self.whole.shape[1])
 
+    @cached_property
     def delta(self) -> Array:
         """Mutant minus reference, (n A P, width, channels)."""
         xp, shape = array_namespace(self.whole), tuple(self.values.shape)
@@ -76,7 +77,7 @@ def reference(whole: Array, places: Places) -> Array:
     xp, (n, _, channels), (starts, width) = array_namespace(whole), whole.shape, places
     if len(set(starts)) == 1:
         return whole[:, None, None, starts[0] : starts[0] + width, :]
-    index = xp.asarray(_positions(places), dtype=xp.int64, device=device_of(whole))
+    index = xp.asarray(_positions(places), dtype=xp.int32, device=device_of(whole))
     return xp.reshape(xp.take(whole, index, axis=1), (n, 1, len(starts), width, channels))
 
 
@@ -110,7 +111,7 @@ def through(
     else:
         device = device_of(windows)
         rows, inside = _rows(places, old)
-        index = xp.asarray(rows, dtype=xp.int64, device=device)
+        index = xp.asarray(rows, dtype=xp.int32, device=device)
         found = xp.take(xp.reshape(windows, (n * a, p * old, channels)), index, axis=1)
         found = xp.reshape(found, shape)
         if inside is not None:
