@@ -209,18 +209,12 @@ class _Run:
         stride, rows = self.plan.stride, list[np.ndarray]()
         for first in range(min(stride, length)):
             row = np.arange(first, length, stride)
-            starts, widths = np.array([self._last_window(place, length) for place in row.tolist()]).T
-            ahead = starts * stride - row
+            (starts, _), _ = follow(self.plan.steps, (tuple(row.tolist()), 1), length)
+            ahead = np.asarray(starts) * stride - row
             middle = len(row) // 2
-            moved = (ahead != ahead[middle]) | (widths != widths[middle])
-            side = np.where(moved, np.where(row < row[middle], 1, 2), 0)
+            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
             rows += [row[side == which] for which in range(3)]
         return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
-
-    def _last_window(self, place: int, length: int) -> tuple[int, int]:
-        """Where the window of a mutation begins behind the last step, and its width."""
-        (starts, width), _ = follow(self.plan.steps, ((place,), 1), length)
-        return starts[0], width
 
     def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
         """The scores of a few sequences, ``count`` positions at a time."""
