@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
+__all__ = ["ReduceOnPlateau", "Schedule", "constant", "cosine", "one_cycle", "step_decay", "warm_up"]
+
 #: Step -> factor of the peak learning rate.
 Schedule: TypeAlias = Callable[[int], float]
 
 
 def constant() -> Schedule:
     """Constant schedule: always 1."""
-    return _constant_factor
+    return constant_factor
 
 
-def _constant_factor(step: int) -> float:
+def constant_factor(step: int) -> float:
     """1."""
     return 1.0
 
@@ -40,14 +42,14 @@ def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: floa
     if total < 1 or not 0.0 <= warmup < 1.0:
         raise ValueError(f"one_cycle expects total >= 1 and 0 <= warmup < 1, got {total} and {warmup}")
     rise = int(warmup * total)
-    return partial(_one_cycle_factor, rise=rise, total=total, start=start, end=end)
+    return partial(one_cycle_factor, rise=rise, total=total, start=start, end=end)
 
 
-def _one_cycle_factor(step: int, *, rise: int, total: int, start: float, end: float) -> float:
+def one_cycle_factor(step: int, *, rise: int, total: int, start: float, end: float) -> float:
     """See :func:`one_cycle`."""
     if step < rise:
         return start + (1.0 - start) * step / rise
-    return _cosine_factor(step - rise, total=max(total - rise, 1), end=end)
+    return cosine_factor(step - rise, total=max(total - rise, 1), end=end)
 
 
 def step_decay(every: int, factor: float = 0.1) -> Schedule:
@@ -60,10 +62,10 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     """
     if every < 1 or not 0.0 < factor <= 1.0:
         raise ValueError(f"step_decay expects every >= 1 and 0 < factor <= 1, got {every} and {factor}")
-    return partial(_step_decay_factor, every=every, factor=factor)
+    return partial(step_decay_factor, every=every, factor=factor)
 
 
-def _step_decay_factor(step: int, *, every: int, factor: float) -> float:
+def step_decay_factor(step: int, *, every: int, factor: float) -> float:
     """See :func:`step_decay`."""
     return factor ** (step // every)
 
@@ -82,10 +84,10 @@ def cosine(total: int, *, end: float = 0.0) -> Schedule:
     """
     if total < 1 or not 0.0 <= end <= 1.0:
         raise ValueError(f"cosine expects total >= 1 and 0 <= end <= 1, got {total} and {end}")
-    return partial(_cosine_factor, total=total, end=end)
+    return partial(cosine_factor, total=total, end=end)
 
 
-def _cosine_factor(step: int, *, total: int, end: float) -> float:
+def cosine_factor(step: int, *, total: int, end: float) -> float:
     """See :func:`cosine`."""
     return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / total, 1.0)))
 
@@ -115,10 +117,10 @@ def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> 
     """
     if steps < 0 or not 0.0 <= start <= 1.0:
         raise ValueError(f"warm_up expects steps >= 0 and 0 <= start <= 1, got {steps} and {start}")
-    return partial(_warm_up_factor, steps=steps, then=constant() if then is None else then, start=start)
+    return partial(warm_up_factor, steps=steps, then=constant() if then is None else then, start=start)
 
 
-def _warm_up_factor(step: int, *, steps: int, then: Schedule, start: float) -> float:
+def warm_up_factor(step: int, *, steps: int, then: Schedule, start: float) -> float:
     """See :func:`warm_up`."""
     if step < steps:
         return start + (1.0 - start) * (step + 1) / (steps + 1)
