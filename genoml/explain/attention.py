@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genoml.backend import Array
-from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.train.predict import encode_batch
@@ -34,9 +33,8 @@ def attention_layers(model: Layer) -> dict[str, Layer]:
     too. A model that is such a layer itself has the path ``""``.
     """
     found: dict[str, Layer] = {"": model} if isinstance(model, Attends) else {}
-    if isinstance(model, Container):
-        for name, layer in model.named_layers.items():
-            found |= {f"{name}.{path}".rstrip("."): inner for path, inner in attention_layers(layer).items()}
+    for name, layer in model.children.items():
+        found |= {f"{name}.{path}".rstrip("."): inner for path, inner in attention_layers(layer).items()}
     return found
 
 

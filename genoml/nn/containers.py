@@ -13,7 +13,7 @@ from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
 
-__all__ = ["Parallel", "Residual", "Sequential"]
+__all__ = ["Parallel", "Sequential"]
 
 
 class Container(Layer):
@@ -44,6 +44,11 @@ class Container(Layer):
                 f"{type(self).__name__} expects one backend, got {self.backend.name} and "
                 f"{layer.backend.name} (layer {name!r})"
             )
+
+    @property
+    def children(self) -> Mapping[str, Layer]:
+        """The layers by name, in their order."""
+        return self.named_layers
 
     @property
     def layers(self) -> list[Layer]:
@@ -155,13 +160,15 @@ class Sequential(Container):
         For an empty list, layers on different backends, or a mask that no layer reads.
     """
 
-    def branches(self, length: int) -> Branches | None:
+    def branches(self, length: int) -> Branches[Layer] | None:
         """One row."""
         return Branches((tuple(self.layers),))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         pullbacks: list[tuple[str, Pullback]] = []
-        names, layers, at = list(self.named_layers), self.layers, 0
+        names = list(self.named_layers)
+        layers = self.layers
+        at = 0
         while at < len(layers):
             count, fused = fused_vjp(layers[at:]) or (1, None)
             x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
@@ -178,45 +185,6 @@ class Sequential(Container):
         return x, pullback
 
 
-class Residual(Sequential):
-    """A shortcut around one layer, or around several in a row: y = x + f(x).
-
-    The parameters are named as in Sequential.
-
-    Shapes
-    ------
-    x, y : any that the layers map to itself
-
-    Raises
-    ------
-    ValueError
-        If f(x) does not have the shape of x.
-
-    References
-    ----------
-    He et al. (2016), Deep residual learning for image recognition, doi:10.1109/CVPR.2016.90, eq. 1.
-    """
-
-    def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
-        super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
-
-    def branches(self, length: int) -> Branches:
-        """x itself, and f(x): their sum."""
-        return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        y, pullback_layers = super().vjp(x, run)
-        if tuple(y.shape) != tuple(x.shape):
-            raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # y = x + f(x): dL/dx = g + (df/dx)^T g
-            grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
-            return (None if grad_x is None else grad + grad_x), grads
-
-        return x + y, pullback
-
-
 class Parallel(Container):
     """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
 
@@ -229,7 +197,7 @@ class Parallel(Container):
         If the branches' outputs differ in any axis but the channels, or for a mask that no branch reads.
     """
 
-    def branches(self, length: int) -> Branches:
+    def branches(self, length: int) -> Branches[Layer]:
         """A row a branch, side by side in the channels."""
         rows = tuple((layer,) for layer in self.layers)
         return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))

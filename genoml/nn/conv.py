@@ -103,8 +103,12 @@ class Conv1D(Layer):
             )
         if padding not in ("valid", "same") and not (isinstance(padding, int) and padding >= 0):
             raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
         self.groups = groups
         self.has_bias, self.activation = bias, activation
         self._activate = activation_vjp(activation)
@@ -144,7 +148,8 @@ class Conv1D(Layer):
         return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp, (z, back_conv) = array_namespace(x), self.correlate(x)
+        xp = array_namespace(x)
+        z, back_conv = self.correlate(x)
         if self.activation == "relu" and self.has_bias:
             y, back_rectifier = rectified_vjp(z, self.bias)
             return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)

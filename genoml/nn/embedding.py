@@ -77,7 +77,9 @@ class Embedding(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, weights, shape = array_namespace(x), self.weights, tuple(x.shape)
+        xp = array_namespace(x)
+        weights = self.weights
+        shape = tuple(x.shape)
         keys = xp.astype(xp.reshape(x, (-1,) if 0 not in shape else (0,)), xp.int32)
         legal = xp.logical_and(keys >= 0, keys < self.vocabulary)
         keys = xp.where(legal, keys, xp.full((), self.vocabulary, dtype=xp.int32, device=device_of(x)))

@@ -63,7 +63,8 @@ def _keeps_order(conv: Conv1D) -> bool:
 
 def conv_pool_vjp(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> tuple[Array, Pullback]:
     """A convolution with bias and ReLU, and a maximum over windows that do not overlap."""
-    xp, (z, back_conv) = array_namespace(x), conv.correlate(x)
+    xp = array_namespace(x)
+    z, back_conv = conv.correlate(x)
     pool.check(xp.permute_dims(z, (0, 2, 1)))
     y, back_rectifier = rectified_vjp(z, conv.bias, pool.pool_size, pool.ceil_mode)
     return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)
@@ -76,7 +77,9 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
     windows only; z itself is not kept.
     """
     rows, w, before = conv.inputs(x)
-    xp, length, shape = array_namespace(x), x.shape[2], (conv.kernel_size, conv.stride, conv.dilation)
+    xp = array_namespace(x)
+    length = x.shape[2]
+    shape = (conv.kernel_size, conv.stride, conv.dilation)
     best, positions = conv1d_max(rows, w, conv.stride, conv.dilation)
     y, back = activation_vjp(conv.activation)(best + conv.bias if conv.has_bias else best)
 

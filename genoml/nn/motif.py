@@ -97,7 +97,9 @@ class MotifLayer(Layer):
             raise ValueError(
                 f"MotifLayer expects a background of 4 probabilities above 0 that sum to 1, got {background}"
             )
-        self.n_motifs, self.width, self.both_strands = n_motifs, width, both_strands
+        self.n_motifs = n_motifs
+        self.width = width
+        self.both_strands = both_strands
         self.background = tuple(background)
         self.activation, self._activate = activation, activation_vjp(activation)
         self._threshold = threshold

@@ -63,7 +63,9 @@ class BatchNorm1D(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        self.channels, self.momentum, self.eps = channels, momentum, eps
+        self.channels = channels
+        self.momentum = momentum
+        self.eps = eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
         return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
@@ -260,7 +262,9 @@ class GroupNorm(Layer):
             raise ValueError(
                 f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
             )
-        self.groups, self.channels, self.eps = groups, channels, eps
+        self.groups = groups
+        self.channels = channels
+        self.eps = eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """The scale begins as 1, the shift as 0."""
@@ -272,7 +276,9 @@ class GroupNorm(Layer):
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
         expect_shape("GroupNorm", x, ok, f"(batch, {self.channels}, length >= 1)")
-        xp, gamma, (n, channels, length) = array_namespace(x), self.gamma, x.shape
+        xp = array_namespace(x)
+        gamma = self.gamma
+        n, channels, length = x.shape
         grouped = (n, length, self.groups, channels // self.groups)
         # channels-last, as the memory is; the groups split the last axis
         rows = xp.permute_dims(x, (0, 2, 1))

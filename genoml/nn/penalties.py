@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.nn.containers import Container
 from genoml.nn.layer import Layer
 from genoml.nn.motif import MotifLayer, log_odds_of
 
@@ -61,8 +60,7 @@ def _information(layer: MotifLayer, strength: float) -> tuple[Array, Array]:
 
 def _by_path(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
     """Every layer inside, with the path of its logits."""
-    if isinstance(layer, Container):
-        for name, child in layer.named_layers.items():
-            yield from _by_path(child, f"{path}{name}.")
-    else:
+    for name, child in layer.children.items():
+        yield from _by_path(child, f"{path}{name}.")
+    if not layer.children:
         yield f"{path}logits", layer

@@ -184,7 +184,8 @@ class GlobalAveragePool1D(Layer):
         expect_shape(
             "GlobalAveragePool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
         )
-        xp, (n, c, length) = array_namespace(x), x.shape
+        xp = array_namespace(x)
+        n, c, length = x.shape
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # every position has weight 1 / L; made channels-last, as the arrays around it are
@@ -244,7 +245,9 @@ class AttentionPool1D(Layer):
         super().__init__(dtype=dtype, backend=backend)
         if channels < 1 or pool_size < 1:
             raise ValueError(f"AttentionPool1D expects sizes >= 1, got {channels} and {pool_size}")
-        self.channels, self.pool_size, self.per_channel = channels, pool_size, per_channel
+        self.channels = channels
+        self.pool_size = pool_size
+        self.per_channel = per_channel
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """W as said above."""
@@ -259,7 +262,9 @@ class AttentionPool1D(Layer):
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= self.pool_size
         expect_shape("AttentionPool1D", x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
-        xp, weights, size = array_namespace(x), self.weights, self.pool_size
+        xp = array_namespace(x)
+        weights = self.weights
+        size = self.pool_size
         n, channels, length = x.shape
         count, outputs = length // size, weights.shape[1]
         # channels-last, as the memory is: a row a position

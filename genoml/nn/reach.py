@@ -1,4 +1,4 @@
-"""What a layer may say of itself beside its ``vjp``: what its outputs see of its inputs, and how.
+"""Receptive fields of layers: what a layer may say, beside its ``vjp``, of what its outputs see of its inputs.
 
 Mutagenesis computes by it what a change reaches, and nothing else (genoml/explain/mutants). All of it is about
 evaluation, and about positions: the last axis of (batch, channels, length).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -16,12 +16,20 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.windows import EVERYTHING, Reach
 
-if TYPE_CHECKING:
-    from genoml.nn.layer import Layer
+
+class HasReach(Protocol):
+    """What is asked of a layer here, see :meth:`genoml.nn.Layer.reach`."""
+
+    def reach(self, length: int) -> Reach | None:
+        """What each output position sees of an input of this length; None: the layer does not say."""
+        ...
+
+
+LayerT = TypeVar("LayerT", bound=HasReach)
 
 
 @dataclass(frozen=True)
-class Branches:
+class Branches(Generic[LayerT]):
     """A layer made of others: rows of layers that read the same input, and what becomes of their outputs.
 
     Attributes
@@ -32,7 +40,7 @@ class Branches:
         The rows' outputs -> y, position by position if they have any. None: y is the output of the one row.
     """
 
-    rows: tuple[tuple[Layer, ...], ...]
+    rows: tuple[tuple[LayerT, ...], ...]
     join: Callable[[Sequence[Array]], Array] | None = None
 
     def reach(self, length: int) -> Reach | None:
@@ -87,7 +95,7 @@ def per_channel(scale: Array, shift: Array) -> Correlation:
     return Correlation(diagonal[None, :, :], shift)
 
 
-def reach_in_row(layers: Sequence[Layer], length: int) -> Reach | None:
+def reach_in_row(layers: Sequence[HasReach], length: int) -> Reach | None:
     """What an output of layers in a row sees of a sequence of this length; None if one does not say."""
     total = Reach(copies=True)
     for layer in layers:
@@ -98,11 +106,11 @@ def reach_in_row(layers: Sequence[Layer], length: int) -> Reach | None:
     return total
 
 
-def sees_itself(layer: Layer, length: int) -> Reach:
+def sees_itself(layer: object, length: int) -> Reach:
     """Each position itself: ``reach`` of a function of each position alone."""
     return Reach()
 
 
-def sees_everything(layer: Layer, length: int) -> Reach:
+def sees_everything(layer: object, length: int) -> Reach:
     """Any position may see any other: ``reach`` of a layer that mixes, pools or has no positions."""
     return EVERYTHING

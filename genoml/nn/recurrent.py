@@ -47,7 +47,9 @@ class Recurrent(Layer):
         for name, value in (("in_features", in_features), ("hidden", hidden)):
             if value < 1:
                 raise ValueError(f"{type(self).__name__} expects {name} >= 1, got {value}")
-        self.in_features, self.hidden, self.return_sequences = in_features, hidden, return_sequences
+        self.in_features = in_features
+        self.hidden = hidden
+        self.return_sequences = return_sequences
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """Each gate's weights are drawn as a dense layer's."""
@@ -74,7 +76,8 @@ class Recurrent(Layer):
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
         expect_shape(type(self).__name__, x, ok, f"(batch, length >= 1, {self.in_features})")
-        xp, (batch, length, features) = array_namespace(x), x.shape
+        xp = array_namespace(x)
+        batch, length, features = x.shape
         weights, width = self.weights_input, self.gates * self.hidden
         steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(type(self).__name__, x)
         keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
@@ -159,7 +162,8 @@ class Bidirectional(Container):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, (ahead, behind) = array_namespace(x), self.directions
+        xp = array_namespace(x)
+        ahead, behind = self.directions
         expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {ahead.in_features})")
         real = run.real_steps(type(self).__name__, x)
         turned = None if real is None else xp.flip(real, axis=1)

@@ -89,7 +89,9 @@ class RCConv1D(Layer):
             padding = 0
         if not isinstance(padding, int) or padding < 0:
             raise ValueError(f"RCConv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
         self.padding, self.dilation = padding, dilation
         self.activation, self._activate = activation, activation_vjp(activation)
 
@@ -117,7 +119,10 @@ class RCConv1D(Layer):
         shortest, both = RCConv1D.reach(self, 0).shortest(), RCConv1D.correlation(self)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
         expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
-        xp, pad, length, half = array_namespace(x), self.padding, x.shape[2], self.out_channels // 2
+        xp = array_namespace(x)
+        pad = self.padding
+        length = x.shape[2]
+        half = self.out_channels // 2
         rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), pad, pad)
         z, back_conv = conv1d_vjp(rows, both.kernel, 1, self.dilation)
         y, back = self._activate(z + both.bias)

@@ -68,7 +68,9 @@ class MLP(Container):
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
         expect_shape("MLP", x, ok, f"(batch, ..., {self.features})")
-        xp, shape, count = array_namespace(x), tuple(x.shape), 1
+        xp = array_namespace(x)
+        shape = tuple(x.shape)
+        count = 1
         for size in shape[:-1]:
             count *= size
         hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)), run)
@@ -142,7 +144,9 @@ class TransformerBlock(Container):
         **attention: Any,
     ) -> None:
         place: dict[str, Any] = {"dtype": dtype, "backend": backend}
-        self.features, self.heads, self.dropout = features, heads, dropout
+        self.features = features
+        self.heads = heads
+        self.dropout = dropout
         self.hidden_features = hidden_features or 4 * features
         self.activation = activation
         layers = {

@@ -171,7 +171,8 @@ def slices(places: Places, reach: Reach, length: int) -> Places:
     A slice ends where the input does, or holds all that the outputs read. Slices begin at a multiple of the stride,
     and where the ends matter they lack a multiple of it, so that their outputs are aligned to the whole's.
     """
-    (starts, width), stride = places, reach.stride
+    starts, width = places
+    stride = reach.stride
     ahead = -(-reach.before // stride)  # outputs that see what the layer adds in front
     size = reach.reads(ahead, ahead + width)[1]
     if max(reach.before, reach.after) > 0 or reach.reads(max(starts), max(starts) + width)[1] > length:

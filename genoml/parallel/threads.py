@@ -62,7 +62,9 @@ class Threads:
     def __init__(self, count: int, *, least_input: int = LEAST_INPUT, least_work: int = LEAST_WORK) -> None:
         if count < 1:
             raise ValueError(f"threads expects a number of at least 1, got {count}")
-        self.count, self.least_input, self.least_work = count, least_input, least_work
+        self.count = count
+        self.least_input = least_input
+        self.least_work = least_work
         self._prepared: Model | None = None
         self._parameters = 0
         self._pool = ThreadPoolExecutor(count - 1, "genoml") if count > 1 else None

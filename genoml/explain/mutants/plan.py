@@ -123,7 +123,9 @@ def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) 
         if seen[1] >= left:
             return Plan(tuple(steps), None, tuple(rest))
         steps = _followed(steps, step)
-        places, length, rest = seen, left, rest[1:]
+        places = seen
+        length = left
+        rest = rest[1:]
     return Plan(tuple(steps), None, tuple(rest), _silent(rest[:1], length))
 
 

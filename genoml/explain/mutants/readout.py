@@ -113,7 +113,8 @@ class Flattened:
     dense: Correlation
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
-        xp, (n, length, channels) = array_namespace(rows), rows.shape
+        xp = array_namespace(rows)
+        n, length, channels = rows.shape
         flat = xp.reshape(xp.permute_dims(rows, (0, 2, 1)), (n, 1, channels * length))
         sums = self.dense.sums(flat @ self.dense.kernel[0, :, :])
         # flattened they lie channel by channel, (channels, length, features); here position by position
@@ -122,7 +123,8 @@ class Flattened:
         weights = xp.permute_dims(weights, (1, 0, 2))
 
         def gather(changed: Changed) -> Array:
-            (_, kinds, p), (starts, width) = changed.counts, changed.places
+            _, kinds, p = changed.counts
+            starts, width = changed.places
             delta = xp.reshape(changed.delta(), (n * kinds, p, width * channels))
             # each place's window has its own stretch of the weights
             products = [
@@ -138,7 +140,9 @@ class Flattened:
 
 def _beside(changed: Changed, own: Array, rest: Array, combine: Callable[[Array, Array], Array]) -> Array:
     """Mutants' vectors (n A P, features) with what the reference has for each place, (n, P or 1, features)."""
-    xp, (n, a, p), features = array_namespace(own), changed.counts, own.shape[1]
+    xp = array_namespace(own)
+    n, a, p = changed.counts
+    features = own.shape[1]
     found = combine(xp.reshape(own, (n, a, p, features)), rest[:, None, :, :])
     return xp.reshape(found, (n * a * p, features))
 
@@ -164,7 +168,9 @@ def _running_maximum(rows: Array) -> Array:
 
     In log2(L) steps: the maximum of 2 m rows is that of m and of the m before them.
     """
-    xp, length, reach = array_namespace(rows), rows.shape[1], 1
+    xp = array_namespace(rows)
+    length = rows.shape[1]
+    reach = 1
     table = pad_axis(rows, 1, 0, -math.inf)
     while reach <= length:
         table = xp.maximum(table, pad_axis(table, reach, 0, -math.inf)[:, : length + 1, :])

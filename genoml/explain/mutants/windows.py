@@ -41,7 +41,10 @@ class Changed:
     """
 
     def __init__(self, whole: Array, places: Places, kinds: int, values: Array) -> None:
-        self.whole, self.places, self.kinds, self.values = whole, places, kinds, values
+        self.whole = whole
+        self.places = places
+        self.kinds = kinds
+        self.values = values
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -73,7 +76,9 @@ class Changed:
 
 def reference(whole: Array, places: Places) -> Array:
     """A map in windows, (n, 1, P, width, channels)."""
-    xp, (n, _, channels), (starts, width) = array_namespace(whole), whole.shape, places
+    xp = array_namespace(whole)
+    n, _, channels = whole.shape
+    starts, width = places
     if len(set(starts)) == 1:
         return whole[:, None, None, starts[0] : starts[0] + width, :]
     index = xp.asarray(_positions(places), dtype=xp.int64, device=device_of(whole))
@@ -90,7 +95,9 @@ def through(
     windows : (n A P, old width, channels);  y : (n A P, width, channels)
     outside : what stands where the old windows do not reach, broadcast to (n, A, P, width, channels); None: they do
     """
-    xp, (n, a, p), (offsets, width) = array_namespace(windows), counts, places
+    xp = array_namespace(windows)
+    n, a, p = counts
+    offsets, width = places
     _, old, channels = windows.shape
     if (offsets, width) == ((0,) * p, old):
         return windows

@@ -70,7 +70,8 @@ def skew(rows: Array, keys: int) -> Array:
     In memory row i begins i (width - 1) values after the first row's begin, which is at queries - 1: a plain
     matrix with rows one value shorter.
     """
-    xp, (*batch, queries, width) = array_namespace(rows), rows.shape
+    xp = array_namespace(rows)
+    *batch, queries, width = rows.shape
     if queries == 1:
         return rows
     flat = xp.reshape(rows, (*batch, queries * width))
@@ -80,7 +81,8 @@ def skew(rows: Array, keys: int) -> Array:
 
 def unskew(matrix: Array) -> Array:
     """The transpose of ``skew``: (..., queries, keys) -> (..., queries, queries + keys - 1), zeros around."""
-    xp, (*batch, queries, keys) = array_namespace(matrix), matrix.shape
+    xp = array_namespace(matrix)
+    *batch, queries, keys = matrix.shape
     if queries == 1:
         return matrix
     width = queries + keys - 1
@@ -126,11 +128,15 @@ class RelativeBias:
     """
 
     def __init__(self, table: Array, length: int) -> None:
-        self.table, self.length, self.reach = table, length, (table.shape[0] + 1) // 2
+        self.table = table
+        self.length = length
+        self.reach = (table.shape[0] + 1) // 2
 
     def scores(self, tile: Tile) -> Array:
         """(heads, queries, keys)."""
-        xp, reach, heads = array_namespace(self.table), self.reach, self.table.shape[1]
+        xp = array_namespace(self.table)
+        reach = self.reach
+        heads = self.table.shape[1]
         first, count = tile.first_distance, tile.distances
         distance = xp.arange(first, first + count, dtype=xp.int32, device=device_of(self.table))
         by_distance = xp.take(self.table, xp.clip(distance, 1 - reach, reach - 1) + (reach - 1), axis=0)
@@ -225,7 +231,9 @@ class RelativeBasis:
     """
 
     def __init__(self, query: Array, keys: Array) -> None:
-        self.query, self.keys, self.length = query, keys, query.shape[2]
+        self.query = query
+        self.keys = keys
+        self.length = query.shape[2]
 
     def part(self, tile: Tile) -> Array:
         """The keys of the distances in a tile, (heads, distances, key_size)."""

@@ -127,8 +127,12 @@ class SelfAttention(Layer):
         self.key_size = features // max(heads, 1) if key_size is None else key_size
         self.value_size = features // max(heads, 1) if value_size is None else value_size
         self.out_features = features if out_features is None else out_features
-        self.causal, self.position, self.qkv_bias = causal, position, qkv_bias
-        self.max_length, self.bases, self.block_size = max_length, bases, block_size
+        self.causal = causal
+        self.position = position
+        self.qkv_bias = qkv_bias
+        self.max_length = max_length
+        self.bases = bases
+        self.block_size = block_size
         self._check_options()
 
     def _check_options(self) -> None:
@@ -203,7 +207,9 @@ class SelfAttention(Layer):
         self, x: Array, parts: Projections, context: Array, back: AttendPullback
     ) -> tuple[Array, Pullback]:
         """The heads joined and mapped to the output's features."""
-        xp, weights, (n, length, _) = array_namespace(x), self.output_weights, x.shape
+        xp = array_namespace(x)
+        weights = self.output_weights
+        n, length, _ = x.shape
         rows = join_heads(context)
         y = xp.reshape(rows @ weights + self.output_bias, (n, length, self.out_features))
 
