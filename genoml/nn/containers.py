@@ -1,4 +1,4 @@
-"""Layers made of layers. Their parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
+"""Containers: layers made of layers, whose parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Parallel", "Sequential"]
 
 
 class Container(Layer):
-    """A layer whose parameters are those of its children."""
+    """Base of layers made of layers: its parameters are those of its children."""
 
     def __init__(self, layers: Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         named = (
@@ -64,7 +64,7 @@ class Container(Layer):
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
 
     def __setitem__(self, key: int | str, layer: Layer) -> None:
-        """Put another layer in the place of one: ``model["head"] = Dense(64, 3)``, ``model[-1] = ...``.
+        """Replace a layer: ``model["head"] = Dense(64, 3)``, ``model[-1] = ...``.
 
         The new layer has the old one's path, from which its weights are drawn, but for weights that it has already.
 
@@ -87,7 +87,7 @@ class Container(Layer):
                 f"{type(self).__name__} expects a layer of {self.dtype} at {name!r}, got one of {layer.dtype}"
             )
         self.named_layers = {**self.named_layers, name: layer}
-        self._pullback = None  # that of a call of the old layer
+        self._pullback = None  # belongs to a call of the old layer
         layer.place(self.seed, f"{self.path}.{name}" if self.path else name)
 
     def __iter__(self) -> Iterator[Layer]:
@@ -113,7 +113,7 @@ class Container(Layer):
         return self._view(name)
 
     def undrawn(self) -> int:
-        """The children's, together."""
+        """How many numbers the children have still to draw."""
         return sum(layer.undrawn() for layer in self.layers)
 
     def draw(self) -> None:
@@ -151,7 +151,7 @@ class Sequential(Container):
     (attention, recurrent) is given it; they must see sequences of the mask's length.
 
     Some layers that follow one another are computed as one, which saves passes over the arrays between them: a
-    convolution and pooling behind it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
+    convolution and the pooling after it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
     numbers are those of the single layers but for rounding.
 
     Raises
@@ -161,7 +161,7 @@ class Sequential(Container):
     """
 
     def branches(self, length: int) -> Branches[Layer] | None:
-        """One row."""
+        """The layers as one row."""
         return Branches((tuple(self.layers),))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -198,7 +198,7 @@ class Parallel(Container):
     """
 
     def branches(self, length: int) -> Branches[Layer]:
-        """A row a branch, side by side in the channels."""
+        """Each layer as a row of its own; outputs concatenated along the channels."""
         rows = tuple((layer,) for layer in self.layers)
         return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))
 

@@ -1,4 +1,4 @@
-"""One-dimensional convolution over sequences."""
+"""Convolution layer over sequences."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ class Conv1D(Layer):
         return {"weights": weights} | ({"bias": constant((self.out_channels,), 0.0)} if self.has_bias else {})
 
     def inputs(self, x: Array) -> tuple[Array, Array, int]:
-        """Padded x and the weights, both channels-last, and the zeros on the left."""
-        # this class's own: a subclass with a vjp of its own may not say any
+        """Padded x and the weights, both channels-last, and the number of zeros on the left."""
+        # Conv1D's own: a subclass with another vjp may not define one
         reach = Conv1D.reach(self, x.shape[2] if x.ndim == 3 else 0)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and reach.outputs(x.shape[2]) >= 1
         shortest = 1 if self.padding == "same" else reach.shortest()
@@ -132,7 +132,7 @@ class Conv1D(Layer):
         return rows, xp.permute_dims(self.weights, (2, 1, 0)), reach.before
 
     def reach(self, length: int) -> Reach:
-        """The kernel's windows, of a sequence with zeros at its ends."""
+        """An output sees the kernel's window, of a sequence padded with zeros."""
         shape = self.kernel_size, self.stride, self.dilation
         if self.padding == "same":
             return Reach(*shape, *same_padding(length, *shape))
@@ -140,7 +140,7 @@ class Conv1D(Layer):
         return Reach(*shape, pad, pad)
 
     def correlation(self) -> Correlation | None:
-        """The kernel, its bias and the activation, unless the channels are in groups."""
+        """The layer itself, unless its channels are in groups."""
         if self.groups > 1:
             return None
         kernel = array_namespace(self.weights).permute_dims(self.weights, (2, 1, 0))

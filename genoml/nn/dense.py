@@ -1,4 +1,4 @@
-"""Layers over vectors (batch, features): the dense layer, and a learned dispersion behind predicted counts."""
+"""Layers over vectors (batch, features): the dense layer, and a learned dispersion for predicted counts."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Dense(Layer):
     reach = sees_everything
 
     def correlation(self) -> Correlation:
-        """One of width 1 over a vector, then the activation."""
+        """The layer as a correlation of width 1 over a vector, then the activation."""
         return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -90,7 +90,7 @@ class Dense(Layer):
 
 
 class LearnedDispersion(Layer):
-    """One trained dispersion a task, the same for every sequence, put behind the predictions.
+    """One trained dispersion a task, the same for every sequence, appended to the predictions.
 
         y[n, o] = x[n, o],    y[n, tasks + o] = log_dispersion[o]
 

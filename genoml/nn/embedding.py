@@ -1,4 +1,4 @@
-"""A vector for each token."""
+"""Embedding layer: a trained vector for each token."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Embedding(Layer):
         return {"weights": normal((self.vocabulary, self.features), 1.0)}
 
     def check_dtype(self, x: Array) -> None:
-        """Tokens are integers."""
+        """Raise TypeError unless x is of integers."""
         if not array_namespace(x).isdtype(x.dtype, "integral"):
             raise TypeError(f"Embedding expects an array of integer tokens, got {x.dtype}")
 

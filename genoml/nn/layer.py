@@ -31,7 +31,7 @@ Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
 
 
 class Pullback(Protocol):
-    """dL/dy -> dL/dx (None without ``need_x``) and the parameters' gradients (none without ``need_params``)."""
+    """A function dL/dy -> dL/dx (None without ``need_x``), parameters' gradients (empty without ``need_params``)."""
 
     def __call__(self, grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads: ...
 
@@ -58,7 +58,7 @@ class Pass:
     part: Part = WHOLE
 
     def real_steps(self, layer: str, x: Array) -> Array | None:
-        """The mask as booleans (batch, length) beside x, which is (batch, length, ...); None if all are real.
+        """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
 
         Raises
         ------
@@ -119,29 +119,29 @@ class Layer(ArrayTables):
 
     # ------------------------------------------------------------ what a subclass may say, for evaluation
 
-    #: what makes a vector of a map, if the layer does: the largest value of each channel (and anything of
-    #: these), the mean along the positions (likewise, if linear), or all values in a row, channel by channel
+    #: how the layer makes a vector of (batch, channels, length), if it does: from the largest value of each channel,
+    #: linearly from the mean along the positions, or from all values in a row, channel by channel
     readout: Literal["max", "mean", "flatten"] | None = None
 
     def reach(self, length: int) -> Reach | None:
         """What each output position sees of an input (batch, channels, length); None: the layer does not say.
 
-        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Of a window of the
-        input the layer must make the outputs that lie in it whole, whatever is around.
+        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Given only a window of
+        the input, the layer must compute the outputs whose receptive fields lie in it as it does on the whole.
         """
         branches = self.branches(length)
         return None if branches is None else branches.reach(length)
 
     def branches(self, length: int) -> Branches[Layer] | None:
-        """The layers that this one is made of, for an input of this length; None: of none, or not alone."""
+        """The layers that this one is made of, for an input of this length; None if it computes anything itself."""
         return None
 
     def correlation(self) -> Correlation | None:
-        """The layer as a correlation and a function of each position, if it is one: changes are then cheap."""
+        """The layer as a correlation and a function of each position, if it is one; mutagenesis is then cheaper."""
         return None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A class with a ``vjp`` of its own inherits none of these, which may be true of its base alone."""
+        """A class with its own ``vjp`` does not inherit these: they describe its base, and may be wrong for it."""
         super().__init_subclass__(**options)
         if "vjp" in cls.__dict__:
             for name in ("readout", "reach", "branches", "correlation"):
@@ -151,7 +151,7 @@ class Layer(ArrayTables):
     # ------------------------------------------------------------ to read
 
     def settings(self) -> Mapping[str, Any]:
-        """The constructor's arguments by name: the attributes of their names (``bias`` may be kept as ``has_bias``)."""
+        """The constructor's arguments by name, read from attributes of the same name (or ``has_<name>``)."""
         own = vars(self)
         held = {name: (name, f"has_{name}", f"_{name}") for name in signature(type(self)).parameters}
         return {

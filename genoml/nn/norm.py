@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation layers: over the batch, over features, over groups of channels."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ class BatchNorm1D(Layer):
     reach = sees_itself
 
     def correlation(self) -> Correlation:
-        """In evaluation y = x scale + shift."""
+        """In evaluation y = x scale + shift, a correlation of width 1."""
         return per_channel(*self.scale_and_shift())
 
     def scale_and_shift(self) -> tuple[Array, Array]:
-        """Of each channel, with the running statistics."""
+        """Scale and shift of each channel in evaluation, from the running statistics."""
         mean, scale = self.statistics(self.running_mean, 0, EVALUATION)
         scale = self.gamma * scale
         return scale, self.beta - mean * scale
@@ -110,7 +110,7 @@ class BatchNorm1D(Layer):
         return restore(centred * factor + self.beta), pullback
 
     def rows(self, x: Array, run: Pass) -> tuple[Array, Callable[[Array], Array], int]:
-        """x with its channels last, (batch, length, C) or (1, batch, C); the way back; the values a channel."""
+        """x with channels last, (batch, length, C) or (1, batch, C); the inverse; the number of values a channel."""
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
         expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
         count = run.part.whole_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)

@@ -1,4 +1,4 @@
-"""A penalty on the information of learned motifs."""
+"""Penalty on the information content of learned motifs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _information(layer: MotifLayer, strength: float) -> tuple[Array, Array]:
 
 
 def _by_path(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer inside, with the path of its logits."""
+    """Every layer that has no children, with the path that its logits would have."""
     for name, child in layer.children.items():
         yield from _by_path(child, f"{path}{name}.")
     if not layer.children:

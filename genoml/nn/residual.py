@@ -37,7 +37,7 @@ class Residual(Sequential):
         super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
 
     def branches(self, length: int) -> Branches[Layer]:
-        """x itself, and f(x): their sum."""
+        """x, and f(x), added."""
         return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -75,7 +75,7 @@ class CroppedResidual(Sequential):
     """
 
     def branches(self, length: int) -> Branches[Layer] | None:
-        """The middle of x, and f(x): their sum."""
+        """The middle of x, and f(x), added."""
         f, rows = reach_in_row(self.layers, length), tuple(self.layers)
         if f is None or f == EVERYTHING:
             return None

@@ -13,7 +13,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 
-#: arguments of a constructor that say nothing of the formula
+#: arguments of a constructor that are no part of the formula
 _PLACE = frozenset({"seed", "backend"})
 #: channels of one-hot sequences
 _BASES = 4
@@ -37,7 +37,7 @@ class Described(Protocol):
 
 
 def describe(layer: Described) -> str:
-    """The layer as one would type it: required arguments, and those that are not at their defaults."""
+    """The call that makes the layer: required arguments, and those that are not at their defaults."""
     given, words = layer.settings(), []
     for name, parameter in signature(type(layer)).parameters.items():
         required = parameter.default is Parameter.empty
@@ -58,7 +58,7 @@ def _shown(value: Any) -> str:
 
 
 def describe_tree(layer: Described) -> str:
-    """One line a layer; the layers of a container below it, each behind its name."""
+    """One line a layer; the layers of a container below it, each after its name."""
     lines = [describe(layer)]
     for name, child in layer.children.items():
         first, *others = describe_tree(child).splitlines()
@@ -68,7 +68,7 @@ def describe_tree(layer: Described) -> str:
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """A layer in a summary: its path, its depth in the network, and what it gives.
+    """A layer in a summary: its path, depth in the network, output and size.
 
     ``output`` is the shape without the batch, None if the network does not call the layer itself; ``parameters`` are
     the layer's own numbers, without those of layers in it.
@@ -83,7 +83,7 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What :meth:`Layer.summary` gives; prints as a table.
+    """Result of :meth:`Layer.summary`; prints as a table.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def _with_batch(shape: tuple[int, ...]) -> str:
 
 
 def summarise_model(model: Described, length: int | Sequence[int]) -> ModelSummary:
-    """See :meth:`Layer.summary`: a copy of the network is run, in evaluation, on one example of zeros."""
+    """Run a copy of the network, in evaluation, on one example of zeros: see :meth:`Layer.summary`."""
     model = deepcopy(model)
     outputs: dict[int, tuple[int, ...]] = {}
     layers = list(_walk(model))
@@ -146,9 +146,9 @@ def _walk(layer: Described, path: str = "", depth: int = 0) -> Iterator[tuple[st
 
 
 def _watch(layer: Described, outputs: dict[int, tuple[int, ...]]) -> None:
-    """Let the layer note its output's shape.
+    """Let the layer record its output's shape, by id.
 
-    It becomes one of a subclass of its kind, which is never computed as one with its neighbours.
+    It becomes an instance of a subclass, so that it is not fused with its neighbours (genoml/nn/fused.py).
     """
     kind = type(layer)
 

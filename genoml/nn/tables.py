@@ -12,7 +12,7 @@ from genoml.random import Drawn, Initializer, host_generator
 
 
 class _Entry:
-    """An attribute of a layer that is an entry of one of its dicts, which stay the one truth."""
+    """Descriptor: an attribute of a layer that reads and writes an entry of one of its dicts."""
 
     table: str
     suffix = ""
@@ -81,7 +81,7 @@ class ArrayTables:
         return {}
 
     def place(self, seed: int, path: str) -> None:
-        """Tell the layer its place in a network; drawn or assigned parameters stay as they are."""
+        """Set the seed and the layer's path in its network; drawn or assigned parameters stay as they are."""
         if self._tables is None:
             self.seed, self.path = seed, path
 
@@ -149,21 +149,21 @@ class ArrayTables:
         return self
 
     def __copy__(self) -> Self:
-        """A copy of its own weights, as by ``copy.deepcopy``: one that shared them would change with the original."""
+        """A deep copy: one that shared its arrays would change with the original."""
         return deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles hold: every attribute, arrays as NumPy's."""
+        """The attributes for copies and pickles, with arrays moved to the host."""
         return {**vars(self), **_moved_tables(vars(self), self.backend.to_numpy)}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """The layer on its backend; in memory of its own, since another process's may be read-only."""
+        """Set the attributes, with arrays copied to the backend: memory of another process may be read-only."""
         vars(self).update(state)
         vars(self).update(_moved_tables(state, self.backend.copy_from_numpy))
 
 
 def _moved_tables(state: Mapping[str, Any], move: Callable[[Any], Any]) -> dict[str, Any]:
-    """The arrays of a layer's state, each moved to or from the host."""
+    """The attributes ``_tables`` and ``_grads`` with every array moved to or from the host."""
     tables: Mapping[str, Mapping[str, Any]] | None = state["_tables"]
     every = {"grads": state["_grads"], **(tables or {})}
     moved = {key: {name: move(value) for name, value in table.items()} for key, table in every.items()}
@@ -171,7 +171,7 @@ def _moved_tables(state: Mapping[str, Any], move: Callable[[Any], Any]) -> dict[
 
 
 def replace_entries(table: MutableMapping[str, Array], values: Mapping[str, Array], what: str) -> None:
-    """Assign all entries at once.
+    """Assign all entries of a table at once.
 
     Raises
     ------
@@ -191,10 +191,10 @@ def replace_entries(table: MutableMapping[str, Array], values: Mapping[str, Arra
 
 
 class PathView(MutableMapping[str, Array]):
-    """The entries of several layers' dicts as one, under ``"<path>.<name>"``; writing goes through.
+    """A dict of several layers' entries, under ``"<path>.<name>"``; an assignment changes the layer's entry.
 
-    The set of names is the layers' own: entries can be changed, not added or taken away. A copy, and what comes back
-    from a pickle, is a plain dict: it keeps the values of now, as ``copy.deepcopy(model.params)`` is meant to.
+    Entries can be changed, not added or deleted. A copy, and what comes back
+    from a pickle, is a plain dict, which keeps the present values, as ``copy.deepcopy(model.params)`` is meant to.
     """
 
     def __init__(self, tables: Callable[[], Mapping[str, MutableMapping[str, Array]]]) -> None:

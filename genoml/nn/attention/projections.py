@@ -44,7 +44,7 @@ def join_heads(x: Array) -> Array:
 
 
 class Projections:
-    """Queries, keys, values and the position term of one input; and the way back to x and the parameters."""
+    """Queries, keys, values and position term of one input, and the pullback to x and the parameters."""
 
     def __init__(self, layer: AttentionLayer, x: Array, run: Pass) -> None:
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == layer.features
@@ -55,8 +55,8 @@ class Projections:
         self.shape = (n, length, features)
         self.scale = layer.key_size**-0.5
         self.params = dict(layer.params)
-        placed = x + sinusoids(x, length, features) if layer.position == "sinusoidal" else x
-        self.rows = xp.reshape(placed, (n * length, features))
+        encoded = x + sinusoids(x, length, features) if layer.position == "sinusoidal" else x
+        self.rows = xp.reshape(encoded, (n * length, features))
         query, key, value = (self._project(name) for name in ("query", "key", "value"))
         query = query * self.scale
         self.rotary = Rotary(x, length, layer.key_size) if layer.position == "rotary" else None
@@ -84,8 +84,8 @@ class Projections:
         keys = xp.reshape(
             self.bases @ self.params["basis_weights"], (2 * length - 1, layer.heads, layer.key_size)
         )
-        asking = query + self.params["position_bias"][:, None, :]
-        return RelativeBasis(asking, xp.permute_dims(keys, (1, 0, 2)))
+        position_query = query + self.params["position_bias"][:, None, :]
+        return RelativeBasis(position_query, xp.permute_dims(keys, (1, 0, 2)))
 
     # ------------------------------------------------------------ backward
 
@@ -110,7 +110,7 @@ class Projections:
         return (None if grad_x is None else xp.reshape(grad_x, self.shape)), grads
 
     def _term_gradients(self, pulled: AttentionGradient) -> tuple[dict[str, Array], Array]:
-        """Gradients of the position term's parameters, and of the scaled query that both parts read."""
+        """Gradients of the position term's parameters, and of the scaled query, from both of its uses."""
         if self.bases is None:
             return dict(pulled.term), pulled.query
         # content query = q + u, position query = q + v, keys = bases W

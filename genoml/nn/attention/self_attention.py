@@ -1,4 +1,4 @@
-"""Self-attention: every position of a sequence reads every other one."""
+"""Self-attention layer: every position of a sequence reads every other one."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class SelfAttention(Layer):
         return y, weights, pullback
 
     def with_weights(self, x: Array, *, mask: Any = None) -> tuple[Array, Array]:
-        """What a call gives, and the weights of :meth:`attention`; ``backward`` follows it as it follows a call.
+        """The output of a call, and the weights of :meth:`attention`; ``backward`` may follow as after a call.
 
         Shapes
         ------
@@ -206,7 +206,7 @@ class SelfAttention(Layer):
     def _project(
         self, x: Array, parts: Projections, context: Array, back: AttendPullback
     ) -> tuple[Array, Pullback]:
-        """The heads joined and mapped to the output's features."""
+        """Join the heads and map them to the output's features; the output and its pullback."""
         xp = array_namespace(x)
         weights = self.output_weights
         n, length, _ = x.shape
@@ -227,7 +227,7 @@ class SelfAttention(Layer):
         return y, pullback
 
     def attention(self, x: Array, *, mask: Any = None) -> Array:
-        """The weights with which each position (axis 2) reads each other one (axis 3).
+        """The attention weights with which each position (axis 2) reads each other one (axis 3).
 
         Each row sums to one, or to zero where it may read nothing. ``block_size`` plays no part: the matrix
         is what is asked for.

@@ -1,4 +1,4 @@
-"""Entries of convolution, pooling, dense layers, batch normalisation and containers."""
+"""Test cases of convolution, pooling, dense layers, batch normalisation and containers."""
 
 from __future__ import annotations
 
