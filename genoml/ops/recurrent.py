@@ -148,10 +148,7 @@ def gru_scan(z: Array, weights: Array, bias: Array, keep: Array | None = None) -
     scale = xp.concat([half, one])
     z, scaled = z * scale, weights * scale
     h = xp.zeros((batch, size), dtype=z.dtype, device=device_of(z))
-    resets: list[Array] = []
-    updates: list[Array] = []
-    candidates: list[Array] = []
-    projected: list[Array] = []
+    gates_of_steps: list[tuple[Array, Array, Array, Array]] = []
     states = [h]
     for t in range(length):
         from_state = h @ scaled
@@ -162,15 +159,12 @@ def gru_scan(z: Array, weights: Array, bias: Array, keep: Array | None = None) -
         if keep is not None:  # a step with u = 1 leaves h as it is, and passes the whole gradient on
             u = xp.where(keep[t, :, :], u, one)
         h = (1.0 - u) * n + u * h
-        resets.append(r)
-        updates.append(u)
-        candidates.append(n)
-        projected.append(q)
+        gates_of_steps.append((r, u, n, q))
         states.append(h)
 
     def back(received: list[Array | None], need_params: bool = True) -> tuple[Array, dict[str, Array]]:
         before = xp.stack(states[:-1])
-        r, u, n, q = (xp.stack(values) for values in (resets, updates, candidates, projected))
+        r, u, n, q = (xp.stack(values) for values in zip(*gates_of_steps, strict=True))
         slopes, slope_n = _gru_slopes(r, u, n, q, before)
         grad_states = _gru_back(received, slopes, u, weights)
         # z acts on n directly, h_{t-1} W through r: their gradients differ in the last block only
@@ -220,7 +214,7 @@ def _gru_back(received: list[Array | None], slopes: Array, updates: Array, weigh
 
 
 def recurrent_grad(before: Array, grad_z: Array) -> Array:
-    """dL/dW = sum_t h_{t-1}^T dz_t, for z_t = ... + h_{t-1} W, as one product over all steps."""
+    """Gradient of the recurrent weights W in z_t = ... + h_{t-1} W: sum_t h_{t-1}^T dz_t, as one product."""
     xp = array_namespace(before)
     length, batch, size = before.shape
     rows = xp.reshape(before, (length * batch, size))

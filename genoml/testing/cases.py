@@ -1,4 +1,4 @@
-"""A layer or a loss, and the inputs that show whether it is right."""
+"""Test cases: a layer or a loss with its inputs, its formula, and inputs that it must refuse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genoml.random import host_generator
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer and what shows that it is right.
+    """Test case of a layer.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class LayerCase:
         return self.place(backend, self.input(shape), dtype)
 
     def place(self, backend: Backend, values: np.ndarray, dtype: str) -> Array:
-        """Host values as an input that the layer reads."""
+        """Host values as an input of the layer, with the dtype that it reads."""
         return backend.asarray(values, "int32" if self.integer else dtype)
 
     def build(self, backend: Backend, dtype: str, seed: int = 0) -> Layer:
@@ -72,7 +72,7 @@ class LayerCase:
 
 @dataclass(frozen=True)
 class LossCase:
-    """A loss and what shows that it is right.
+    """Test case of a loss.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class LossCase:
     inputs : tuple of arrays
         The arguments that have gradients.
     targets : array
-        What follows them.
+        The argument after them.
     reference : callable, optional
         (inputs ..., targets) -> the losses of the entries, by the formula, in plain NumPy.
     options : dict

@@ -1,4 +1,4 @@
-"""The list of checks that every layer of genoml passes, one function each."""
+"""Checks that every layer of genoml passes, one function each."""
 
 from __future__ import annotations
 
@@ -162,8 +162,8 @@ def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
     xp, host = on.xp, case.input()
     axes = tuple(reversed(range(host.ndim)))
     plain = forward_backward(case.build(on, dtype), case.place(on, host, dtype), training=case.training)
-    turned = xp.permute_dims(case.place(on, np.ascontiguousarray(host.transpose(axes)), dtype), axes)
-    for name, value in forward_backward(case.build(on, dtype), turned, training=case.training).items():
+    transposed = xp.permute_dims(case.place(on, np.ascontiguousarray(host.transpose(axes)), dtype), axes)
+    for name, value in forward_backward(case.build(on, dtype), transposed, training=case.training).items():
         _close(value, plain[name], dtype, f"{name} of a non-contiguous input")
     one = on.asarray(np.ones((1,) * plain["y"].ndim), dtype)
     layer = case.build(on, dtype)

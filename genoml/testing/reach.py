@@ -1,4 +1,4 @@
-"""Whether the receptive field that a layer says its outputs have is theirs."""
+"""Check of a layer's receptive field, ``Layer.reach``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genoml.testing.measure import LIMITS, relative_difference
 
 
 def check_reach(case: LayerCase, on: Backend, dtype: str) -> None:
-    """No change goes further than ``layer.reach`` says, and a slice of the input gives the outputs that it holds.
+    """No change reaches further than ``layer.reach`` says, and a slice of the input gives the outputs that it holds.
 
     In evaluation, of inputs (batch, channels, length); a layer that says nothing, or that it sees everything, passes.
     """
@@ -37,7 +37,8 @@ def check_reach(case: LayerCase, on: Backend, dtype: str) -> None:
         if reach.copies:
             got = x[:, :, start - reach.before : start - reach.before + 1].astype(y.dtype)
         else:
-            (first,), size = slices(((start,), 1), reach, length)
+            firsts, size = slices(((start,), 1), reach, length)
+            first = firsts[0]
             if _before(layer.reach(size)) != reach.before:
                 continue  # the layer depends on the length, and is not computed on slices
             at = start - first // reach.stride

@@ -1,4 +1,4 @@
-"""Entries of convolution, pooling, dense layers, batch normalisation and containers."""
+"""Test cases of convolution, pooling, dense layers, batch normalisation and containers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def loop_batch_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
 
 def loop_cropped_residual(p: Arrays, x: np.ndarray) -> np.ndarray:
     """A dilated convolution of width 3 with ReLU, added to the position that its middle reads."""
-    w, b, d = p["conv.weights"], p["conv.bias"], 2
+    w = p["conv.weights"]
+    b = p["conv.bias"]
+    d = 2
     y = np.zeros((x.shape[0], x.shape[1], x.shape[2] - 2 * d))
     for n, o, at in np.ndindex(*y.shape):
         z = b[o] + sum(w[o, c, k] * x[n, c, at + k * d] for c in range(x.shape[1]) for k in range(3))

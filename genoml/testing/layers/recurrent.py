@@ -1,4 +1,4 @@
-"""Entries of the recurrent layers and of the embedding, with the formulas as loops over numbers."""
+"""Test cases of the recurrent layers and the embedding, with their formulas as loops over numbers."""
 
 from __future__ import annotations
 
