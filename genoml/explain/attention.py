@@ -53,7 +53,7 @@ def attention_maps(
     stands for several bases: all maps of a model trained on length L divide L among their positions. If the
     model takes a mask, padding (base code 15) is masked out; its own rows say nothing.
 
-    Attention weights are not attributions: they tell what a layer reads, not what the output owes to it.
+    Attention weights are not attributions: they tell what a layer reads, not what it contributes to the output.
 
     Parameters
     ----------

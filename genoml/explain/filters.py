@@ -29,7 +29,7 @@ class FilterMotif:
     index : int
         Which filter of the layer.
     counts : array of shape (kernel_size, 4)
-        How often each base (A C G T) stands at each position of the filter's sites.
+        Count of each base (A C G T) at each position of the filter's sites.
     n_sites : int
         How many windows activate the filter; 0 if none does.
     strength : float

@@ -76,7 +76,7 @@ class Dropout(Layer):
         return x * factor, pullback
 
     def _factor(self, x: Array, step: int, part: Part) -> Array:
-        """0 or 1 / (1 - rate) for each value; laid out channels-last, as x is."""
+        """0 or 1 / (1 - rate) for each value, channels-last in memory as x is."""
         xp = array_namespace(x)
         shape = tuple(x.shape) if x.ndim != 3 else (x.shape[0], x.shape[2], x.shape[1])
         each = 1

@@ -197,7 +197,7 @@ class Layer(ArrayTables):
         return super().to(backend, dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles hold: all but the pending ``backward`` of the last call; arrays as NumPy's."""
+        """The attributes for copies and pickles, without the pending ``backward``, with arrays moved to the host."""
         return {**super().__getstate__(), "_pullback": None}
 
     def __call__(

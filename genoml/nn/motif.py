@@ -177,7 +177,7 @@ class MotifLayer(Layer):
     # ------------------------------------------------------------ forward and backward
 
     def centre(self) -> None:
-        """Shift each motif so that its information stands in the middle of the window.
+        """Shift each motif so that its information is in the middle of the window.
 
         A motif that begins to form at the edge of its window cannot grow beyond it. Called once after the
         first epochs, this gives it room on both sides, see ``genoml.sequence.motifs.bank``.

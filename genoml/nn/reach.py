@@ -18,7 +18,7 @@ from genoml.ops.windows import EVERYTHING, Reach
 
 
 class HasReach(Protocol):
-    """What is asked of a layer here, see :meth:`genoml.nn.Layer.reach`."""
+    """A layer as used here, see :meth:`genoml.nn.Layer.reach`."""
 
     def reach(self, length: int) -> Reach | None:
         """What each output position sees of an input of this length; None: the layer does not say."""

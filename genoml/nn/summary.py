@@ -20,7 +20,7 @@ _BASES = 4
 
 
 class Described(Protocol):
-    """What is read of a layer here, see :class:`genoml.nn.Layer`."""
+    """A layer as used here, see :class:`genoml.nn.Layer`."""
 
     dtype: str
     backend: Backend

@@ -210,7 +210,7 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
 def conv1d_max_grad_w(
     x: Array, positions: Array, grad: Array, kernel_size: int, stride: int = 1, dilation: int = 1
 ) -> Array:
-    """Gradient of the kernel behind ``conv1d_max``, with l(n, f) the positions of the maxima.
+    """Gradient of the kernel for ``conv1d_max``, with l(n, f) the positions of the maxima.
 
         dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c]
 

@@ -74,8 +74,8 @@ class Rotary:
     def _turn(self, x: Array, sine: Array) -> Array:
         xp = array_namespace(x)
         a, b = x[..., 0::2], x[..., 1::2]
-        turned = xp.stack([a * self.cosine - b * sine, a * sine + b * self.cosine], axis=-1)
-        return xp.reshape(turned, tuple(x.shape))
+        rotated = xp.stack([a * self.cosine - b * sine, a * sine + b * self.cosine], axis=-1)
+        return xp.reshape(rotated, tuple(x.shape))
 
 
 class SinusoidalPositions(Layer):

@@ -15,7 +15,7 @@ from genoml.nn.layer import Grads, Pass, expect_shape
 
 
 class AttentionLayer(Protocol):
-    """What is read of a :class:`~genoml.nn.SelfAttention` here; sizes are those of its constructor."""
+    """A :class:`~genoml.nn.SelfAttention` as used here, by the arguments of its constructor."""
 
     features: int
     heads: int

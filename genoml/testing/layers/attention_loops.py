@@ -27,8 +27,8 @@ def loop_rotate(vector: np.ndarray, position: int) -> np.ndarray:
     """Each pair of features as a complex number, rotated."""
     pairs = vector[0::2] + 1j * vector[1::2]
     size = len(vector)
-    turned = pairs * np.exp([1j * position * 10000.0 ** (-2 * i / size) for i in range(size // 2)])
-    return np.stack([turned.real, turned.imag], axis=1).ravel()
+    rotated = pairs * np.exp([1j * position * 10000.0 ** (-2 * i / size) for i in range(size // 2)])
+    return np.stack([rotated.real, rotated.imag], axis=1).ravel()
 
 
 def loop_bases(distance: int, reach: int, bases: int) -> np.ndarray:
