@@ -1,4 +1,4 @@
-"""The error of files of weights and of checkpoints."""
+"""Files of arrays: plain files, safetensors with checked headers, and the errors of both."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from genoml.io.files import write_whole
 from genoml.nn.layer import Layer
 
 _FORMAT = "genoml-weights"
-#: numbers that cost no memory worth speaking of, so that a small network gets as far as its better error
+#: networks up to this size are always built, since the error of their arrays says more
 _FEW_NUMBERS = 1 << 20
 
 
 def fits(layer: Layer, numbers: int) -> bool:
-    """Whether a network can come from a file of so many numbers (or a million): asked before its memory is taken."""
+    """Whether a network has at most as many numbers as its file (or a million); call it before it takes memory."""
     return layer.undrawn() <= max(numbers, _FEW_NUMBERS)
 
 
@@ -87,19 +87,19 @@ def load_weights(path: str | Path, layer: Layer) -> None:
 
 
 def expect_shapes(
-    path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+    path: Path, actual: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Raise CheckpointError unless the arrays of a file have the names and shapes of the model's."""
-    missing = sorted(set(expected) - set(found))
-    unknown = sorted(set(found) - set(expected))
+    missing = sorted(set(expected) - set(actual))
+    unknown = sorted(set(actual) - set(expected))
     if missing or unknown:
         raise CheckpointError(
             f"{path}: weights do not fit the model; missing {_shortened(missing)}, unknown {_shortened(unknown)}"
         )
     for name, shape in expected.items():
-        if shape != found[name]:
+        if shape != actual[name]:
             raise CheckpointError(
-                f"{path}: weights do not fit the model; {name} expects shape {shape}, got {found[name]}"
+                f"{path}: weights do not fit the model; {name} expects shape {shape}, got {actual[name]}"
             )
 
 

@@ -109,22 +109,22 @@ def _side_by_side(records: list[Iterator[FastaRecord]], paths: tuple[str, str]) 
         yield query, target
 
 
-def _matrix(given: str | None, first: Pair) -> SubstitutionMatrix:
+def _matrix(name: str | None, first: Pair) -> SubstitutionMatrix:
     """The matrix of ``--matrix``, or the default for the first pair."""
     from genoml.io import read_substitution_matrix
     from genoml.sequence.align.scoring import choose_matrix
 
-    if given is None:
+    if name is None:
         return choose_matrix(None, [record.sequence for record in first])
-    numbers = given.split(",")
+    numbers = name.split(",")
     if len(numbers) == 2:
         try:
             return choose_matrix((float(numbers[0]), float(numbers[1])), [])
         except ValueError:
-            raise ValueError(f"--matrix expects two numbers, such as 2,-3, got {given!r}") from None
-    if os.path.exists(given):
-        return read_substitution_matrix(given)
-    return choose_matrix(given, [])
+            raise ValueError(f"--matrix expects two numbers, such as 2,-3, got {name!r}") from None
+    if os.path.exists(name):
+        return read_substitution_matrix(name)
+    return choose_matrix(name, [])
 
 
 def _checked(pair: Pair, matrix: SubstitutionMatrix, paths: tuple[str, str]) -> Pair:
@@ -149,12 +149,14 @@ def _write_alignments(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str
             stream.write(f"{text}\n".encode() if number == 0 else f"\n\n{text}\n".encode())
 
 
-def _row(query: str, target: str, found: Alignment) -> bytes:
+def _row(query: str, target: str, alignment: Alignment) -> bytes:
+    counts = (alignment.identities, alignment.positives, alignment.gaps, len(alignment))
+    place_a = (alignment.start_a, alignment.end_a, alignment.length_a)
+    place_b = (alignment.start_b, alignment.end_b, alignment.length_b)
+    score = _number(alignment.score)
     return _line(
-        query, target, _number(found.score), f"{found.identity:.4f}", found.identities, found.positives, found.gaps,
-        len(found), found.start_a, found.end_a, found.length_a, found.start_b, found.end_b, found.length_b,
-        found.cigar,
-    )  # fmt: skip
+        query, target, score, f"{alignment.identity:.4f}", *counts, *place_a, *place_b, alignment.cigar
+    )
 
 
 def _write_scores(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str, Any]) -> None:

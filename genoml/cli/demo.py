@@ -25,8 +25,8 @@ from genoml.runs import refuse_existing
 def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None:
     """Train a network on CTCF ChIP-seq peaks, test it on held-out chromosomes, and write a report.
 
-    6,000 real peaks of 100 bp stand against their exact dinucleotide shuffles, so that base composition tells
-    nothing. Chromosomes 8 and 9 are held out for the test and chromosome 10 for choosing the epoch. The report
+    6,000 real peaks of 100 bp are compared with their exact dinucleotide shuffles, whose base composition is the
+    same. Chromosomes 8 and 9 are held out for the test and chromosome 10 for choosing the epoch. The report
     shows the curves and the motifs that the network found, each beside the JASPAR motif most like it.
     """
     backend = open_backend(backend_name)

@@ -1,4 +1,4 @@
-"""``genoml evaluate``."""
+"""``genoml evaluate``: score a trained model on labelled sequences."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LABELS = {"auroc": "AUROC", "aupr": "AUPR", "f1": "F1", "brier": "Brier", "ece"
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
-    """What a person reads."""
+    """The scores as lines of text."""
     lines = []
     for name, label in _LABELS.items():
         line = f"{label:6} {_number(result[name])}"
@@ -55,14 +55,16 @@ def _lines(result: dict[str, Any]) -> list[str]:
     for who, label in (("model", "model"), ("baseline", "6-mer logistic regression")):
         if "validation" in result:
             scores = result["validation"][who]
-            found = f"AUROC {_number(scores['auroc'])}, AUPR {_number(scores['aupr'])}"
-            lines.append(f"in validation, {label}: {found}")
+            text = f"AUROC {_number(scores['auroc'])}, AUPR {_number(scores['aupr'])}"
+            lines.append(f"in validation, {label}: {text}")
     lines.append(f"{result['n_positives']} positives, {result['n_negatives']} negatives")
     return lines
 
 
 def _calls(calls: dict[str, Any], threshold: str) -> list[str]:
-    (true_negatives, false_positives), (false_negatives, true_positives) = calls["confusion"]
+    negatives, positives = calls["confusion"]
+    true_negatives, false_positives = negatives
+    false_negatives, true_positives = positives
     words = ("f1", "F1"), ("mcc", "MCC"), ("sensitivity", "sensitivity"), ("specificity", "specificity")
     return [
         f"at {threshold}: " + ", ".join(f"{label} {_number(calls[key])}" for key, label in words),

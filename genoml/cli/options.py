@@ -1,4 +1,4 @@
-"""The option for the backend, which several commands share."""
+"""Options that several commands share: the backend, the input and the output."""
 
 from __future__ import annotations
 

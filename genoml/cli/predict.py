@@ -1,4 +1,4 @@
-"""``genoml predict``."""
+"""``genoml predict``: write a trained model's scores of sequences."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from genoml.runs import Progress, RunFolder, RunRecord
 
-#: Least columns of a terminal for the bar, and for more than the shortest words.
-#: Least columns of a terminal for the bar, and for more than the shortest words.
-_WIDE, _NARROW = 72, 48
+#: Least columns of a terminal for the bar.
+_WIDE = 72
+#: Least columns of a terminal for more than the shortest words.
+_NARROW = 48
 #: Columns of an output that is not a terminal.
 _UNBOUNDED = 1 << 30
 
@@ -154,7 +155,7 @@ class TerminalProgress(Progress):
 
 
 def _backend(record: RunRecord) -> str:
-    """The backend that training runs on now, which may be another than the one it was begun on."""
+    """Name of the backend of this training, which may differ from the one it was begun on."""
     changed = record.resumed[-1] if record.resumed else {}
     return changed.get("backend", record.backend["name"])
 

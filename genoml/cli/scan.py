@@ -109,33 +109,15 @@ def _write(
     stream: BinaryIO, hits: MotifHits, ids: np.ndarray, letters: list[str], labels: np.ndarray, kind: str
 ) -> None:
     columns = [ids[hits.sequence], labels[hits.motif], hits.start, hits.end, hits.strand]
-    name, motif, start, end, strand = (column.tolist() for column in columns)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     if kind == "bed":
         with np.errstate(divide="ignore"):
             shown = np.minimum(np.rint(-100.0 * np.log10(hits.p_value)), 1000.0).astype(int).tolist()
-        rows = zip(name, start, end, motif, shown, strand, strict=True)
-        lines = [f"{n}\t{s}\t{e}\t{m}\t{v}\t{d}\n" for n, s, e, m, v, d in rows]
+        lines = [f"{n}\t{s}\t{e}\t{m}\t{v}\t{d}\n" for (n, m, s, e, d), v in zip(rows, shown, strict=True)]
     else:
-        matched = _matched(hits, letters)
-        numbers = zip(hits.score.tolist(), hits.p_value.tolist(), matched, strict=True)
+        numbers = zip(hits.score.tolist(), hits.p_value.tolist(), hits.sites(letters), strict=True)
         lines = [
             f"{n}\t{m}\t{s}\t{e}\t{d}\t{score:.4f}\t{p:.4g}\t{site}\n"
-            for (n, m, s, e, d), (score, p, site) in zip(
-                zip(name, motif, start, end, strand, strict=True), numbers, strict=True
-            )
+            for (n, m, s, e, d), (score, p, site) in zip(rows, numbers, strict=True)
         ]
     stream.write("".join(lines).encode())
-
-
-def _matched(hits: MotifHits, letters: list[str]) -> list[str]:
-    """What each hit covers, as it reads on its strand."""
-    from genoml.sequence import reverse_complement
-
-    rows = hits.sequence.tolist()
-    sites = [letters[r][s:e] for r, s, e in zip(rows, hits.start.tolist(), hits.end.tolist(), strict=True)]
-    reverse = np.flatnonzero(hits.strand == "-").tolist()
-    # a site without U does not show that its sequence is RNA
-    rna = {row: "U" in letters[row] or "u" in letters[row] for row in {rows[i] for i in reverse}}
-    for i, site in zip(reverse, reverse_complement([sites[i] for i in reverse]), strict=True):
-        sites[i] = site.replace("T", "U").replace("t", "u") if rna[rows[i]] else site
-    return sites

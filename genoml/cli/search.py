@@ -1,4 +1,4 @@
-"""``genoml search``."""
+"""``genoml search``: search for the settings that train best."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ import click
 import msgspec
 from tqdm import tqdm
 
-from genoml.backend import Backend
 from genoml.cli.options import backend_option, open_backend
 from genoml.cli.progress import progress_class, terminal_options
-from genoml.data.files import load_sequences
-from genoml.runs.score import refuse_two_inputs
 
 if TYPE_CHECKING:
     from genoml.runs.search_ranges import SearchRecord
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     "--halving", is_flag=True, help="Stop trials early that are behind others (successive halving)."
 )
 @click.option(
-    "--factor", default=3, show_default=True, type=click.IntRange(2), help="One trial in so many goes on."
+    "--factor", default=3, show_default=True, type=click.IntRange(2), help="Of so many trials one continues."
 )
 @click.option(
     "--min-epochs", default=1, show_default=True, type=click.IntRange(1),
@@ -52,7 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes the settings drawn."
 )
-@click.option("--resume", is_flag=True, help="Go on with the search in the folder, or take part in it.")
+@click.option("--resume", is_flag=True, help="Resume the search in the folder, or take part in it.")
 @terminal_options
 @backend_option
 def command(
@@ -60,80 +57,50 @@ def command(
     negatives: str,
     ranges_path: Path,
     out: Path,
-    trials: int,
-    sampler: Any,
     halving: bool,
     factor: int,
-    min_epochs: int,
     processes: int | None,
-    seed: int,
     resume: bool,
     quiet: bool,
     as_json: bool,
     backend_name: str | None,
+    **options: Any,
 ) -> None:
     """Search for the settings that train POSITIVES against NEGATIVES best, by their validation score.
 
     RANGES holds settings of `genoml train`, each a range to draw from or a value for all trials. A search that
-    was stopped goes on with the same command and --resume; the same while it is running, here or on another
-    machine that has the folder, takes part in it. A trial that fails is recorded, and the others go on. The
-    folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each trial. Needs
-    Optuna (extra search).
+    was stopped is resumed by the same command with --resume. While it runs, the same command, here or on
+    another machine that has the folder, takes part in it. A trial that fails is recorded, and the others
+    continue. The folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each
+    trial. Needs Optuna (extra search).
     """
-    from genoml.runs.search import file_hashes, load_optuna, open_search, read_search, run_search
-    from genoml.runs.search_ranges import SearchRecord, read_ranges
+    from genoml.runs.search import load_optuna, make_record, open_search, run_search
 
     display = progress_class(quiet, as_json).__name__
     load_optuna()
     backend = open_backend(backend_name)
-    refuse_unread(positives, negatives)
-    ranges = read_ranges(ranges_path)
     at_once = processes or (backend.threads if backend.name == "numpy" else 1)
-    record = SearchRecord(
-        positives=positives,
-        negatives=negatives,
-        data=file_hashes(positives, negatives),
-        ranges=ranges,
-        trials=trials,
-        seed=seed,
-        sampler=sampler,
-        factor=factor if halving else None,
-        min_epochs=min_epochs,
-        threads=read_search(out).threads if resume else _threads(ranges, backend, at_once),
-        backend=backend.name,
-    )
+    options["factor"] = factor if halving else None
+    options["resume"] = out if resume else None
+    record = make_record(positives, negatives, ranges_path, processes=at_once, backend=backend, **options)
     search = open_search(out, record, resume=resume)
-    lines = _Lines(display, record, at_once)
+    lines = _Lines(display, search.record, at_once)
     lines.start(out)
     try:
-        found = run_search(search, processes=at_once, on_result=lines.result)
+        results = run_search(search, processes=at_once, on_result=lines.result)
     except KeyboardInterrupt:
         click.echo(f"genoml: what is done is kept in {out}; go on with --resume", err=True)
         raise
-    lines.end(found, out)
-
-
-def refuse_unread(positives: str, negatives: str) -> None:
-    """Raise ValueError or OSError for sequences that no trial could read."""
-    refuse_two_inputs(positives, negatives)
-    for path in (positives, negatives):
-        if path == "-":
-            raise ValueError("-: every trial reads the sequences anew; expects files, got standard input")
-        if path != "shuffle" or path == positives:
-            load_sequences(path)
-
-
-def _threads(ranges: dict[str, Any], backend: Backend, processes: int) -> int:
-    """Threads of each trial: those of the file, or a share of the cores."""
-    fixed = ranges.get("threads")
-    return fixed if isinstance(fixed, int) else max(1, backend.threads // processes)
+    lines.end(results, out)
 
 
 class _Lines:
-    """A line a trial, and the table at the end; or JSON; or nothing."""
+    """Output of a search: a line for each trial and a table at the end; or JSON; or nothing."""
 
     def __init__(self, display: str, record: SearchRecord, processes: int) -> None:
-        self.display, self.record, self.processes = display, record, processes
+        self.display = display
+        self.record = record
+        self.processes = processes
         self.best = -float("inf")
         self._ended = 0
         self._start = time.perf_counter()

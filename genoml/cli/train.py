@@ -1,4 +1,4 @@
-"""``genoml train``."""
+"""``genoml train``: train a model on two sets of sequences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genoml.runs.config import read_config
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with a run that was cut short, with its settings and input files.",
+    help="Resume a run that was interrupted, with its settings and input files.",
 )
 @click.option("--model", metavar="NAME", help=f"Network, motif_cnn by default: {', '.join(MODELS)}.")
 @click.option(
@@ -65,7 +65,7 @@ def command(
     of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
-    keeps the best epoch so far. A run that was stopped or killed goes on with `genoml train --resume RUN`, to
+    keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to
     the same bits as without the stop; name POSITIVES and NEGATIVES again only if the files have moved.
     """
     options: dict[str, Any] = {"display": progress_class(quiet, as_json), "tensorboard": tensorboard}
@@ -83,8 +83,8 @@ def command(
     train_files(positives, negatives, out, config, backend=open_backend(backend_name), **options)
 
 
-def refuse_settings(given: dict[str, Any]) -> None:
-    """Raise UsageError for settings beside ``--resume``: they are those of the run."""
-    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+def refuse_settings(settings: dict[str, Any]) -> None:
+    """Raise UsageError for settings with ``--resume``, which takes them from the run."""
+    names = [f"--{name.replace('_', '-')}" for name, value in settings.items() if value is not None]
     if names:
         raise click.UsageError(f"--resume takes its settings from the run; leave out {', '.join(names)}")

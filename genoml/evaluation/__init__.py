@@ -1,4 +1,4 @@
-"""Judge a model, on the host in NumPy: curves, thresholds, confidence intervals, calibration, dispersion of counts.
+"""Evaluation of models on the host: curves, thresholds, confidence intervals, calibration, dispersion of counts.
 
 Predictions and targets are NumPy arrays: move device arrays over with ``get_backend().to_numpy`` first.
 """

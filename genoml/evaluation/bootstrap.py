@@ -1,4 +1,4 @@
-"""How sure a metric is: bootstrap intervals of any metric, and DeLong's interval of AUROC.
+"""Confidence intervals: bootstrap intervals of any metric, and DeLong's interval of AUROC.
 
 Host functions, in float64: move device arrays over with ``get_backend().to_numpy`` first.
 """
@@ -21,7 +21,7 @@ __all__ = ["ConfidenceInterval", "bootstrap", "delong", "per_task"]
 
 Floats = NDArray[np.float64]
 
-#: metrics that take how often each example is in each of many resamples
+#: metrics that accept the counts of each example in many resamples
 _COUNTED = (aupr, auroc, pearson, spearman)
 #: numbers in an array of resamples, at most, which bounds memory: 32 MiB
 _CHUNK = 1 << 22
@@ -29,7 +29,7 @@ _CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class ConfidenceInterval:
-    """A metric and where it may lie.
+    """Metric with its confidence interval.
 
     Attributes
     ----------
@@ -127,10 +127,12 @@ def delong(predictions: ArrayLike, targets: ArrayLike, *, level: float = 0.95) -
     scores, positive = host_binary("delong", predictions, targets)
     if not 0.0 < level < 1.0:
         raise ValueError(f"delong expects 0 < level < 1, got {level}")
-    high, low = np.sort(scores[positive]), np.sort(scores[~positive])
+    high = np.sort(scores[positive])
+    low = np.sort(scores[~positive])
     if min(len(high), len(low)) < 2:
         raise ValueError(f"delong expects two of each class at least, got {len(high)} and {len(low)}")
-    of_positives, of_negatives = _placements(high, low), 1.0 - _placements(low, high)
+    of_positives = _placements(high, low)
+    of_negatives = 1.0 - _placements(low, high)
     area = float(of_positives.mean())
     variance = of_positives.var(ddof=1) / len(high) + of_negatives.var(ddof=1) / len(low)
     half = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt(variance))
@@ -140,7 +142,7 @@ def delong(predictions: ArrayLike, targets: ArrayLike, *, level: float = 0.95) -
 def per_task(
     metric: Callable[..., Any], predictions: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None
 ) -> Floats:
-    """A metric of each column, over the labels that are there.
+    """Metric of each column, over the labels that are not missing.
 
     Parameters
     ----------
@@ -167,19 +169,19 @@ def per_task(
     if y.ndim != 2 or x.shape[:2] != y.shape:
         raise ValueError(f"per_task expects two arrays (N, tasks), got {x.shape} and {y.shape}")
     present = np.broadcast_to(True if mask is None else np.asarray(mask) != 0, y.shape)
-    found = np.full(y.shape[1], np.nan)
+    values = np.full(y.shape[1], np.nan)
     for task in range(y.shape[1]):
         rows = present[:, task]
         if rows.any():
-            found[task] = float(metric(x[rows, task], y[rows, task]))
-    return found
+            values[task] = float(metric(x[rows, task], y[rows, task]))
+    return values
 
 
 # ---------------------------------------------------------------- draws
 
 
 def _strata(y: NDArray[Any]) -> list[NDArray[np.int64]]:
-    """The positions of positives and of negatives; all in one where targets are not 0 and 1 of one column."""
+    """Positions of positives and of negatives; one stratum if targets are not one column of 0 and 1."""
     if y.size != len(y) or not np.isin(y, (0, 1)).all():
         return [np.arange(len(y))]
     positive = y.reshape(-1) == 1
@@ -188,7 +190,8 @@ def _strata(y: NDArray[Any]) -> list[NDArray[np.int64]]:
 
 def _resamples(strata: list[NDArray[np.int64]], n: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Blocks (resamples, N) of positions; each stratum is drawn from itself."""
-    rng, rows = host_generator(seed, "bootstrap"), max(1, _CHUNK // sum(map(len, strata)))
+    rng = host_generator(seed, "bootstrap")
+    rows = max(1, _CHUNK // sum(map(len, strata)))
     for start in range(0, n, rows):
         size = min(rows, n - start)
         drawn = [members[rng.integers(0, len(members), (size, len(members)))] for members in strata]

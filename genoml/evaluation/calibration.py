@@ -245,14 +245,18 @@ def _root(derivatives: Callable[[float], tuple[float, float]], low: float, high:
 
 def _classes(logits: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
     """The logits (N, classes), two for a binary label, and the logit of each example's true class."""
-    given = np.asarray(logits)
+    values = np.asarray(logits)
     labels = np.asarray(targets)
-    if given.ndim == 2 and given.shape[1] > 1:
-        if labels.shape != given.shape or np.any((labels != 0) & (labels != 1)) or np.any(labels.sum(1) != 1):
+    if values.ndim == 2 and values.shape[1] > 1:
+        if (
+            labels.shape != values.shape
+            or np.any((labels != 0) & (labels != 1))
+            or np.any(labels.sum(1) != 1)
+        ):
             raise ValueError(
-                f"fit_temperature expects one-hot targets {given.shape}, got shape {labels.shape}"
+                f"fit_temperature expects one-hot targets {values.shape}, got shape {labels.shape}"
             )
-        z = given.astype(np.float64)
+        z = values.astype(np.float64)
         true = z[labels == 1]
     else:
         positive_logit, positive = host_binary("fit_temperature", logits, targets)

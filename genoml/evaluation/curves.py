@@ -109,7 +109,7 @@ def _share(counts: NDArray[np.int64]) -> Floats:
 def host_binary(
     function: str, predictions: ArrayLike, targets: ArrayLike
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Scores, float64, and whether each is a positive; both flat. ValueError if they are not valid.
+    """Scores as float64, and whether each is a positive, both flat; ValueError if they are not valid.
 
     Raises
     ------

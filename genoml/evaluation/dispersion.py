@@ -22,7 +22,7 @@ _MEANS = Domain("means > 0", low=np.nextafter(0.0, 1.0))
 
 @dataclass(frozen=True)
 class DispersionFit:
-    """A negative binomial fitted by maximum likelihood.
+    """Negative binomial fitted by maximum likelihood.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class DispersionFit:
 
 
 class MeanVariance(NamedTuple):
-    """A group of counts with similar means: size, mean, variance, and the variances expected by both models."""
+    """Group of counts with similar means: size, mean, variance, and the variances that both models expect."""
 
     examples: int
     mean: float
@@ -55,36 +55,27 @@ class MeanVariance(NamedTuple):
     negative_binomial_variance: float
 
 
-# ---------------------------------------------------------------- input
-
-
 def _inputs(counts: Any, means: Any, offset: Any, what: str) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Counts, the logarithms of their means (or their offsets), and whether an intercept must be fitted."""
+    """Counts, the logarithms of their means (or their offsets), and whether to fit an intercept."""
     check_host_labels(counts, COUNTS, what)
     y = np.asarray(counts, np.float64).ravel()
     if y.size < 2:
         raise ValueError(f"{what} expects at least 2 counts, got {y.size}")
     if means is not None and offset is not None:
         raise ValueError(f"{what} expects means or offset, got both")
-    if means is not None:
-        name = "means"
-        values = means
-    else:
-        name = "offset"
-        values = 0.0 if offset is None else offset
-    check_host_labels(values, _MEANS if means is not None else FINITE, f"{what}: {name}")
-    values = np.asarray(values, np.float64)
+    fitted = means is None
+    name = "offset" if fitted else "means"
+    values = offset if fitted else means
+    values = np.asarray(0.0 if values is None else values, np.float64)
+    check_host_labels(values, FINITE if fitted else _MEANS, f"{what}: {name}")
     if values.shape not in ((), np.shape(counts)):
         raise ValueError(f"{what} expects {name} of shape {np.shape(counts)}, got {values.shape}")
     values = np.broadcast_to(values, np.shape(counts)).ravel()
-    if means is not None:
+    if not fitted:
         return y, np.log(values), False
     if not y.any():
         raise ValueError(f"{what} expects a count above 0, got zeros only")
     return y, values, True
-
-
-# ---------------------------------------------------------------- maximum likelihood
 
 
 def _intercept(y: np.ndarray, offset: np.ndarray, log_dispersion: float, start: float) -> float:
@@ -193,9 +184,6 @@ def estimate_dispersion(counts: Any, means: Any = None, *, offset: Any = None) -
     return DispersionFit(math.exp(log_dispersion), log_rate, profile.at(log_dispersion)[0], poisson)
 
 
-# ---------------------------------------------------------------- diagnosis
-
-
 @dataclass(frozen=True)
 class CountDiagnosis:
     """Result of ``diagnose_counts``; ``print`` shows it.
@@ -231,28 +219,26 @@ class CountDiagnosis:
         ]
         zeros = f"{self.zeros}, expected {self.poisson_zeros:.1f} and {self.negative_binomial_zeros:.1f}"
         losses = f"{self.fit.poisson_loss:.4f} and {self.fit.loss:.4f}"
-        return "\n".join(
-            [
-                *lines,
-                f"Pearson chi-square / df: {self.chi_square_per_df:.4g} (1 for a Poisson)",
-                f"zeros: {zeros} (Poisson, negative binomial)",
-                f"-log likelihood a count: {losses} (Poisson, negative binomial)",
-                f"dispersion: {self.fit.dispersion:.4g} (size {self.fit.size:.4g})",
-                self.verdict,
-            ]
-        )
+        lines += [
+            f"Pearson chi-square / df: {self.chi_square_per_df:.4g} (1 for a Poisson)",
+            f"zeros: {zeros} (Poisson, negative binomial)",
+            f"-log likelihood a count: {losses} (Poisson, negative binomial)",
+            f"dispersion: {self.fit.dispersion:.4g} (size {self.fit.size:.4g})",
+            self.verdict,
+        ]
+        return "\n".join(lines)
 
 
 def _table(y: np.ndarray, m: np.ndarray, dispersion: float, bins: int) -> tuple[MeanVariance, ...]:
-    """Counts grouped by their mean in groups of equal size; the variance is about each count's own mean."""
+    """Counts in groups of equal size by their mean; the variance is about the mean of each count."""
     if np.ptp(m) == 0.0:
         bins = 1
     rows = []
     for index in np.array_split(np.argsort(m, kind="stable"), min(bins, len(y))):
-        own = m[index]
-        spread = float(np.mean((y[index] - own) ** 2))
-        poisson = float(np.mean(own))
-        expected = poisson + dispersion * float(np.mean(own**2))
+        means = m[index]
+        spread = float(np.mean((y[index] - means) ** 2))
+        poisson = float(np.mean(means))
+        expected = poisson + dispersion * float(np.mean(means**2))
         rows.append(MeanVariance(len(index), float(np.mean(y[index])), spread, poisson, expected))
     return tuple(rows)
 

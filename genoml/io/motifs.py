@@ -11,8 +11,7 @@ import numpy as np
 
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import FilePath, Source
-from genoml.io.meme import meme_motifs, read_meme, write_meme
-from genoml.io.motif_lines import MotifLines
+from genoml.io.meme import MotifLines, meme_motifs, read_meme, write_meme
 from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["Motif", "jaspar_motifs", "read_jaspar", "read_meme", "read_motifs", "read_transfac", "write_meme"]

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
-from array_api_compat import device as device_of
-
 from genoml.backend import Array
-from genoml.losses.labels import PROBABILITIES, check_host_labels, classes
+from genoml.losses.labels import PROBABILITIES
 from genoml.losses.reduce import (
     Reduction,
+    class_targets,
+    class_weights,
     labelled,
     loss_namespace,
-    match_shape,
-    presence,
     reduce_loss,
-    require_axes,
-    without_axis,
 )
 from genoml.ops.activations import log_softmax, sigmoid, softplus
 
@@ -167,49 +162,6 @@ def _require_gamma(gamma: float, what: str) -> None:
         raise ValueError(f"{what} expects gamma >= 0, got {gamma}")
 
 
-# ---------------------------------------------------------------- several classes
-
-
-def _class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
-    """Targets as a distribution over the classes, from class numbers or one-hot targets, and the mask."""
-    require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
-    xp = array_namespace(predictions)
-    shape = tuple(predictions.shape)
-    count = shape[1]
-    entries = without_axis(predictions, 1)
-    given = _shape_of(targets)
-    if given == shape:
-        return labelled(predictions, targets, mask, what, PROBABILITIES, axis=1)
-    if given != entries:
-        raise ValueError(f"{what} expects class numbers of shape {entries} or one-hot {shape}, got {given}")
-    numbers = match_shape(targets, predictions, entries, what)
-    check_host_labels(targets, classes(count), what, mask)
-    order = xp.arange(count, dtype=predictions.dtype, device=device_of(predictions))
-    order = xp.reshape(order, (1, count) + (1,) * (predictions.ndim - 2))
-    # a missing label, NaN or -1, equals no class and gives zeros
-    one_hot = xp.astype(xp.expand_dims(numbers, axis=1) == order, predictions.dtype)
-    return one_hot, presence(predictions, mask, what, axis=1)
-
-
-def _shape_of(values: Any) -> tuple[int, ...]:
-    """The shape of an array, or of a list of lists."""
-    if hasattr(values, "shape"):
-        return tuple(values.shape)
-    if not isinstance(values, list | tuple):
-        return ()
-    return (len(values), *(_shape_of(values[0]) if values else ()))
-
-
-def _class_weights(predictions: Array, weights: Sequence[float] | None, what: str) -> Array | None:
-    """The class weights as an array that broadcasts along the classes."""
-    if weights is None:
-        return None
-    xp = array_namespace(predictions)
-    count = predictions.shape[1]
-    row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
-    return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
-
-
 def softmax_cross_entropy(
     predictions: Array,
     targets: Any,
@@ -259,10 +211,10 @@ def softmax_cross_entropy(
     xp = loss_namespace(predictions, what)
     if not 0.0 <= label_smoothing < 1.0:
         raise ValueError(f"{what} expects 0 <= label_smoothing < 1, got {label_smoothing}")
-    t, present = _class_targets(predictions, targets, mask, what)
+    t, present = class_targets(predictions, targets, mask, what)
     if label_smoothing:
         t = (1.0 - label_smoothing) * t + label_smoothing / predictions.shape[1]
-    weights = _class_weights(predictions, class_weight, what)
+    weights = class_weights(predictions, class_weight, what)
     if weights is not None:
         t = t * weights
     log_p = log_softmax(predictions, 1)
@@ -297,8 +249,8 @@ def focal_loss_multiclass(
     what = "focal_loss_multiclass"
     xp = loss_namespace(predictions, what)
     _require_gamma(gamma, what)
-    t, present = _class_targets(predictions, targets, mask, what)
-    weights = _class_weights(predictions, class_weight, what)
+    t, present = class_targets(predictions, targets, mask, what)
+    weights = class_weights(predictions, class_weight, what)
     if weights is not None:
         t = t * weights
     log_p = log_softmax(predictions, 1)

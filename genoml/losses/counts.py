@@ -258,8 +258,8 @@ def zero_inflated_negative_binomial_loss(
     for values, name in ((zero_logits, "zero_logits"), (log_dispersion, "log_dispersion")):
         check_host_labels(values, FINITE, f"{what}: {name}")
     log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
-    given = parameter_like(zero_logits, predictions, what, "zero_logits")
-    v = given + xp.zeros_like(predictions)
+    logits = parameter_like(zero_logits, predictions, what, "zero_logits")
+    v = logits + xp.zeros_like(predictions)
     terms, chain = _terms(predictions, y, log_a, log_input, full)
     empty = y == 0.0
     n0 = xp.where(empty, terms.entries, xp.zeros_like(v))
@@ -270,6 +270,6 @@ def zero_inflated_negative_binomial_loss(
     grads = (terms.log_mean_grad * chain * share, grad_v, terms.log_dispersion_grad * share)
     loss, reduced = reduce_losses(entries, grads, (None, None, None), sample_weight, present, reduction, what)
     grad, grad_v, grad_a = reduced
-    grad_v = sum_to_shape(grad_v, tuple(given.shape))
+    grad_v = sum_to_shape(grad_v, tuple(logits.shape))
     grad_a = sum_to_shape(grad_a, tuple(log_a.shape))
     return loss, (grad, grad_v, grad_a)

@@ -1,9 +1,8 @@
-"""Labels looked at on the host, before they cross to a device.
+"""Checks of labels on the host, before they are copied to a device.
 
 A count below 0, a class that does not exist or a NaN turns a loss into nonsense some steps later. Here it
-is an error that names the place. Only host data (NumPy arrays, lists, numbers) are looked at: reading an
-array that already lies on a device would make each training step wait for it, so device labels are taken as
-they are.
+is an error that names the place. Only host data (NumPy arrays, lists, numbers) are checked: reading an
+array on a device would make each training step wait for it, so labels on a device are not checked.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from array_api_compat import is_array_api_obj
 
 @dataclass(frozen=True)
 class Domain:
-    """The values that labels may take: finite, from ``low`` to ``high``, whole if ``whole``."""
+    """Set of values that labels may have: finite, from ``low`` to ``high``, whole if ``whole``."""
 
     words: str
     low: float = -np.inf
@@ -55,7 +54,7 @@ def check_host_labels(
     Parameters
     ----------
     labels : object
-        Anything; arrays that are not NumPy's are not looked at.
+        Anything; arrays that are not NumPy's are not checked.
     domain : Domain
         What they may be.
     what : str

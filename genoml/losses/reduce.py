@@ -1,14 +1,15 @@
-"""What every loss does alike: targets in shape, missing labels, weights, reductions."""
+"""Steps that all losses share: shapes of targets, missing labels, weights, reductions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.losses.labels import Domain, check_host_labels
+from genoml.losses.labels import PROBABILITIES, Domain, check_host_labels, classes
 from genoml.ops.arrays import array_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -18,7 +19,7 @@ Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 
 def loss_namespace(predictions: Array, what: str) -> Any:
-    """The array library of the predictions.
+    """Array library of the predictions.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def match_targets(predictions: Array, targets: Any, what: str) -> Array:
 
 
 def without_axis(array: Array, axis: int) -> tuple[int, ...]:
-    """The shape of one entry for each place but along this axis."""
+    """Shape of an array without one of its axes."""
     at = axis % array.ndim
     return tuple(array.shape[:at]) + tuple(array.shape[at + 1 :])
 
@@ -72,7 +73,7 @@ def require_axes(predictions: Array, what: str, *, low: int, axes: str) -> None:
 def labelled(
     predictions: Array, targets: Any, mask: Any, what: str, domain: Domain, *, axis: int | None = None
 ) -> tuple[Array, Array | None]:
-    """Targets in shape, and the mask as booleans; a missing label reads 0, so that a NaN there does no harm.
+    """Targets in shape, and the mask as booleans; a missing label becomes 0, so that a NaN has no effect.
 
     With ``axis`` the mask has no such axis: there is one label for all places along it.
     """
@@ -94,11 +95,54 @@ def presence(predictions: Array, mask: Any, what: str, *, axis: int | None = Non
     return match_shape(mask, predictions, shape, f"{what}: mask") != 0
 
 
+# ---------------------------------------------------------------- classes
+
+
+def class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
+    """Targets as a distribution over the classes, from class numbers or one-hot targets, and the mask."""
+    require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
+    xp = array_namespace(predictions)
+    shape = tuple(predictions.shape)
+    count = shape[1]
+    entries = without_axis(predictions, 1)
+    got = _shape_of(targets)
+    if got == shape:
+        return labelled(predictions, targets, mask, what, PROBABILITIES, axis=1)
+    if got != entries:
+        raise ValueError(f"{what} expects class numbers of shape {entries} or one-hot {shape}, got {got}")
+    numbers = match_shape(targets, predictions, entries, what)
+    check_host_labels(targets, classes(count), what, mask)
+    order = xp.arange(count, dtype=predictions.dtype, device=device_of(predictions))
+    order = xp.reshape(order, (1, count) + (1,) * (predictions.ndim - 2))
+    # a missing label, NaN or -1, equals no class and gives zeros
+    one_hot = xp.astype(xp.expand_dims(numbers, axis=1) == order, predictions.dtype)
+    return one_hot, presence(predictions, mask, what, axis=1)
+
+
+def _shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of an array, or of a list of lists."""
+    if hasattr(values, "shape"):
+        return tuple(values.shape)
+    if not isinstance(values, list | tuple):
+        return ()
+    return (len(values), *(_shape_of(values[0]) if values else ()))
+
+
+def class_weights(predictions: Array, weights: Sequence[float] | None, what: str) -> Array | None:
+    """The class weights as an array that broadcasts along the classes."""
+    if weights is None:
+        return None
+    xp = array_namespace(predictions)
+    count = predictions.shape[1]
+    row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
+    return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
+
+
 # ---------------------------------------------------------------- weights and reductions
 
 
 def entry_weights(entries: Array, sample_weight: Any, what: str) -> Array | None:
-    """Weights that broadcast against the entries: one an example, or one an entry."""
+    """Weights that broadcast with the entries: one for each example or each entry."""
     if sample_weight is None:
         return None
     xp = array_namespace(entries)
@@ -127,8 +171,8 @@ def reduce_loss(
 
     With ``axis`` the gradients have one axis more than the entries, at that place.
     """
-    total, (grad,) = reduce_losses(entries, (grads,), (axis,), sample_weight, mask, reduction, what)
-    return total, grad
+    total, reduced = reduce_losses(entries, (grads,), (axis,), sample_weight, mask, reduction, what)
+    return total, reduced[0]
 
 
 def reduce_losses(
@@ -140,7 +184,7 @@ def reduce_losses(
     reduction: Reduction,
     what: str,
 ) -> tuple[Array, tuple[Array, ...]]:
-    """``reduce_loss`` for a loss with several gradients; ``axes`` tells each one's further axis, or None."""
+    """``reduce_loss`` for a loss with several gradients; ``axes`` holds the further axis of each, or None."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{what} expects reduction 'mean', 'sum' or 'none', got {reduction!r}")
     xp = array_namespace(entries)
@@ -171,7 +215,7 @@ def reduce_losses(
     return total / present, tuple(grad / present for grad in grads)
 
 
-# ---------------------------------------------------------------- parameters beside the predictions
+# ---------------------------------------------------------------- parameters of a loss
 
 
 def parameter_like(values: Any, predictions: Array, what: str, name: str) -> Array:
@@ -182,12 +226,13 @@ def parameter_like(values: Any, predictions: Array, what: str, name: str) -> Arr
     ValueError
         If its shape does not broadcast to that of the predictions.
     """
-    found = array_like(values, predictions, f"{what}: {name}")
-    shape, target = tuple(found.shape), tuple(predictions.shape)
+    parameter = array_like(values, predictions, f"{what}: {name}")
+    shape = tuple(parameter.shape)
+    target = tuple(predictions.shape)
     tail = target[len(target) - len(shape) :] if len(shape) <= len(target) else None
     if tail is None or any(size not in (1, full) for size, full in zip(shape, tail, strict=True)):
         raise ValueError(f"{what} expects {name} of a shape that broadcasts to {target}, got {shape}")
-    return found
+    return parameter
 
 
 def sum_to_shape(grad: Array, shape: tuple[int, ...]) -> Array:

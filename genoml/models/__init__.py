@@ -106,7 +106,7 @@ MODELS: dict[str, ModelSpec] = {
 
 
 def model_spec(name: str) -> ModelSpec:
-    """The model with this name.
+    """Specification of the model with this name.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def model_spec(name: str) -> ModelSpec:
 
 @cache
 def option_struct(name: str) -> type[msgspec.Struct]:
-    """The options of a model as a Struct: the arguments of its function, but for the seed.
+    """Options of a model as a Struct: the arguments of its function without the seed.
 
     Raises
     ------
@@ -129,8 +129,8 @@ def option_struct(name: str) -> type[msgspec.Struct]:
     """
     build = model_spec(name).build
     types = get_type_hints(build, include_extras=True)
-    arguments = [own for own in signature(build).parameters.values() if own.name != "seed"]
-    fields = [(own.name, types[own.name], own.default) for own in arguments]
+    arguments = [each for each in signature(build).parameters.values() if each.name != "seed"]
+    fields = [(each.name, types[each.name], each.default) for each in arguments]
     return msgspec.defstruct(name, fields, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 
@@ -169,7 +169,8 @@ def build_model(
     ValueError
         For an unknown name or option, or a value that the network cannot have.
     """
-    spec, options = model_spec(name), check_options(name, options or {})
+    spec = model_spec(name)
+    options = check_options(name, options or {})
     with use_backend(get_backend(backend)):
         try:
             return spec.build(**options, seed=seed)

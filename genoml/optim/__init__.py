@@ -4,10 +4,9 @@ An optimiser keeps its own arrays in ``state``, by parameter name, and is no par
 device: no value is read back.
 """
 
-from genoml.optim.adaptive import Adagrad, Adam, AdamW, RMSprop
 from genoml.optim.base import Optimizer
 from genoml.optim.clipping import clip_by_norm, clip_by_value, limit_norms
-from genoml.optim.sgd import SGD
+from genoml.optim.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 
 __all__ = [
     "SGD",

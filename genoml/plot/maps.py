@@ -59,15 +59,7 @@ def attention_map(
     require_matplotlib()
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-    values = np.asarray(weights, dtype=np.float64)
-    count = len(values) if values.ndim else 0
-    if values.shape != (count, count) or not count:
-        raise ValueError(f"attention_map expects weights (positions, positions), got {values.shape}")
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError("attention_map expects finite weights of 0 or more")
-    length = count if sequence is None else len(sequence)
-    if length < count:
-        raise ValueError(f"attention_map expects at least {count} letters, got {length}")
+    values, length = _checked(weights, sequence)
     blue = to_rgb(LINES[0][0])
     low, high = start - 0.5, start + length - 0.5
     ax.imshow(
@@ -94,6 +86,20 @@ def attention_map(
     if sequence is not None:
         _strips(ax, sequence, start)
     return ax
+
+
+def _checked(weights: ArrayLike, sequence: str | None) -> tuple[np.ndarray, int]:
+    """The weights as an array, and the number of letters on each side."""
+    values = np.asarray(weights, dtype=np.float64)
+    count = len(values) if values.ndim else 0
+    if values.shape != (count, count) or not count:
+        raise ValueError(f"attention_map expects weights (positions, positions), got {values.shape}")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError("attention_map expects finite weights of 0 or more")
+    length = count if sequence is None else len(sequence)
+    if length < count:
+        raise ValueError(f"attention_map expects at least {count} letters, got {length}")
+    return values, length
 
 
 def _side(ax: Axes) -> float:

@@ -1,4 +1,4 @@
-"""A run's report: one HTML file that holds everything, to open anywhere and offline; ``write_report`` makes it."""
+"""Reports of runs: one HTML file that holds everything and opens offline; ``write_report`` makes it."""
 
 from genoml.report.content import (
     AttentionView,

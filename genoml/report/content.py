@@ -1,4 +1,4 @@
-"""What a report says."""
+"""Content of a report: its data, and their computation from a model and sequences."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class SequenceView:
-    """A sequence, and what each of its bases does to the model's output.
+    """Sequence with the effect of each of its bases on the model's output.
 
     Attributes
     ----------
     name, sequence : str
         Its name, and its letters without padding.
     probability : float
-        What the model predicts.
+        The model's prediction.
     saliency : array of shape (length,)
         Gradient times input, see :func:`genoml.explain.saliency`.
     mutations : array of shape (length, 4)
@@ -64,7 +64,7 @@ class SequenceView:
 
 @dataclass(frozen=True)
 class AttentionView:
-    """The attention of one layer for one sequence.
+    """Attention of one layer for one sequence.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class AttentionView:
 
 @dataclass(frozen=True)
 class ReportData:
-    """What a report says. Every part but the title may be empty, and is then left out.
+    """Data of a report. Every part but the title may be empty, and is then left out.
 
     Attributes
     ----------
@@ -102,11 +102,11 @@ class ReportData:
     threshold : float
         From which probability on a sequence is called positive.
     filters : sequence of tuples
-        (motif of a filter, its best match or None, the known motif matched or None), as they shall appear.
+        (motif of a filter, its best match or None, the known motif matched or None), in the order of the page.
     sequences : sequence of SequenceView
-        Saliency and mutagenesis, as they shall appear.
+        Saliency and mutagenesis, in the order of the page.
     attention : sequence of AttentionView
-        Attention maps, as they shall appear.
+        Attention maps, in the order of the page.
     details : mapping
         How the run was made: backend, versions, seed, command, data.
     """
@@ -135,7 +135,7 @@ def filter_matches(
     both_strands: bool = True,
     known: Sequence[Motif] | None = None,
 ) -> list[tuple[FilterMotif, Match | None, Motif | None]]:
-    """The strongest filters of a model's first layer as motifs, each with its best match and its p-value.
+    """Strongest filters of a model's first layer as motifs, each with its best known motif and a p-value.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def filter_matches(
     both_strands : bool
         As in :func:`genoml.explain.filter_motifs`.
     known : sequence of Motif, optional
-        What they are compared with; JASPAR's vertebrate motifs if None.
+        Motifs to compare them with; JASPAR's vertebrate motifs if None.
     """
     scan = _first_scan(model)
     if scan is None:
@@ -158,12 +158,12 @@ def filter_matches(
     if codes.shape[1] < kernels.shape[2]:
         return []
     motifs = filter_motifs(kernels, None, codes, both_strands=both_strands)
-    found = [motif for motif in motifs[:limit] if motif.n_sites]
+    active = [motif for motif in motifs[:limit] if motif.n_sites]
     targets = jaspar_motifs() if known is None else list(known)
-    best = match_motifs([motif.probabilities for motif in found], targets, limit=1, p_values=True)
+    best = match_motifs([motif.probabilities for motif in active], targets, limit=1, p_values=True)
     return [
         (motif, matches[0], targets[matches[0].target]) if matches else (motif, None, None)
-        for motif, matches in zip(found, best, strict=True)
+        for motif, matches in zip(active, best, strict=True)
     ]
 
 
@@ -189,8 +189,8 @@ def sequence_views(
 ) -> list[SequenceView]:
     """Prediction, saliency and mutagenesis of each sequence, without its padding.
 
-    ``objective`` says how outputs become probabilities, as in ``genoml.train.predict.predict``; what is explained
-    is the first output itself.
+    ``objective`` turns outputs into probabilities, as in ``genoml.train.predict.predict``. The explanation is of the
+    first output itself.
 
     Shapes
     ------
@@ -213,7 +213,7 @@ def sequence_views(
 def attention_views(
     model: Layer, names: Sequence[str], codes: NDArray[np.uint8], *, ambiguous: str = "zero"
 ) -> list[AttentionView]:
-    """The maps of every attention layer for each sequence; none for a model without attention.
+    """Maps of every attention layer for each sequence; none for a model without attention.
 
     Shapes
     ------

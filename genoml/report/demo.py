@@ -1,4 +1,4 @@
-"""The demo: the whole way from real peaks to a report, with what the package ships."""
+"""Demo: from real peaks to a report, with the data and motifs of the package."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from genoml.train.predict import predict, score_predictions
 TEST_CHROMOSOMES = ("chr8", "chr9")
 VALIDATION_CHROMOSOMES = ("chr10",)
 _N_FILTERS, _N_SEQUENCES = 8, 3
-_NETWORK, _BASELINE = "genoml motif_cnn", "6-mer logistic regression"
+_NETWORK = "genoml motif_cnn"
+_BASELINE = "6-mer logistic regression"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """Result of the demo.
 
     Attributes
     ----------
@@ -96,7 +97,7 @@ def load_peaks(seed: int) -> SequenceData:
 
 
 def write_demo_report(demo: Demo) -> Path:
-    """Write the report page into the run's folder; its path."""
+    """Write the report page into the run's folder, and return its path."""
     run, metrics = demo.run, demo.metrics
     record, config = run.record, run.record.training
     backend, targets = run.model.backend, demo.test.targets[:, 0]

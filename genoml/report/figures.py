@@ -1,4 +1,4 @@
-"""The figures of a report, each with what it shows in words."""
+"""Figures of a report, each with its description in words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def curve_figures(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> list[dict[str, str]]:
-    """ROC and precision-recall."""
+    """ROC and precision-recall curves."""
     if not curves:
         return []
 
@@ -78,11 +78,13 @@ def probability_figures(
     """Calibration, confusion and spread of a model's probabilities."""
     if probabilities is None:
         return []
-    predictions, targets = np.asarray(probabilities[0]), np.asarray(probabilities[1])
-    said, positive = predictions.reshape(-1) >= threshold, targets.reshape(-1) == 1
+    predictions = np.asarray(probabilities[0])
+    targets = np.asarray(probabilities[1])
+    called = predictions.reshape(-1) >= threshold
+    positive = targets.reshape(-1) == 1
     confusion_alt = (
-        f"At threshold {threshold:.3g}, {int((said & positive).sum())} of {int(positive.sum())} positives and "
-        f"{int((said & ~positive).sum())} of {int((~positive).sum())} negatives are called positive."
+        f"At threshold {threshold:.3g}, {int((called & positive).sum())} of {int(positive.sum())} positives and "
+        f"{int((called & ~positive).sum())} of {int((~positive).sum())} negatives are called positive."
     )
     return [
         one_figure(
@@ -106,7 +108,7 @@ def probability_figures(
 
 
 def filter_card(motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
-    """The filter's logo above its match's, column under column, and what to write beside them."""
+    """Logo of a filter above that of its match, aligned, and the text beside them."""
     found = match if target is not None else None
     alt = f"Logo of filter {motif.index}"
     if found is not None:
@@ -143,13 +145,13 @@ def _logos(motif: FilterMotif, match: Match | None, target: Motif | None) -> Any
 
 
 def sequence_card(view: SequenceView) -> dict[str, Any]:
-    """Two logos of a sequence, one over the other: saliency, and what mutations of each base cost."""
+    """Two logos of a sequence, one above the other: saliency, and the effect of mutations."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
     start, stop = _busiest(view)
     letters = view.sequence[start:stop]
-    # what a base is worth: how much the output falls, on average, when it is another
+    # how much the output falls, on average, when the base is another
     effect = -view.mutations[start:stop].sum(axis=1) / 3.0
     figure = Figure(figsize=(9.6, 3.3), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -172,7 +174,7 @@ def sequence_card(view: SequenceView) -> dict[str, Any]:
 
 
 def _busiest(view: SequenceView) -> tuple[int, int]:
-    """The stretch of at most 120 bp on which mutations act most: longer logos are not readable."""
+    """Range of at most 120 bp in which mutations act most: longer logos are not readable."""
     length = len(view.sequence)
     if length <= _LONGEST_LOGO:
         return 0, length
@@ -182,7 +184,7 @@ def _busiest(view: SequenceView) -> tuple[int, int]:
 
 
 def attention_card(view: AttentionView) -> dict[str, Any]:
-    """The maps of a layer's heads, in rows of two, in one scale of colour."""
+    """Attention maps of a layer's heads, in rows of two, on one colour scale."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
@@ -229,7 +231,7 @@ _STYLE = f"<style>@media (prefers-color-scheme: dark){{{_RULES}}}</style>"
 
 
 def one_figure(alt: str, draw: Callable[[Any], Any], *, height: float = 3.2) -> dict[str, str]:
-    """A figure of one axes, as wide as half the page: its address, and what it shows in words."""
+    """Figure with one axes, half a page wide: its address, and its description in words."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
@@ -239,11 +241,10 @@ def one_figure(alt: str, draw: Callable[[Any], Any], *, height: float = 3.2) -> 
 
 
 def svg_address(figure: Any) -> str:
-    """The figure as a data address for the ``src`` of an image: the same figure gives the same address.
+    """Data address of a figure for the ``src`` of an image; the same figure gives the same address.
 
-    An SVG file of its own, so that no name or style in it meets those of the page. Its style sheet follows the
-    reader's light or dark theme; Matplotlib writes each colour into the style of its element, where the rules
-    find it.
+    It is an SVG file of its own, so that its names and styles cannot clash with the page's. Its style sheet follows
+    the reader's light or dark theme: the rules match the colours that Matplotlib writes into each element.
     """
     from matplotlib import rc_context
 

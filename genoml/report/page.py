@@ -1,4 +1,4 @@
-"""The page: what it says, laid out."""
+"""Page of a report: its content as HTML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genoml.report.figures import (
 
 __all__ = ["build_report"]
 
-# What the keys of a table of metrics are called; others appear as they are.
+# Headings of the table of metrics; other keys appear as they are.
 _HEADINGS = {
     "auroc": "AUROC",
     "aupr": "AUPR",
@@ -40,9 +40,9 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
     Parameters
     ----------
     path : path
-        Where to write it; what stood there is replaced.
+        File to write; an existing one is replaced.
     content : ReportData
-        What it says.
+        Its content.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The report of a run: what is known of it, and what its model makes of sequences."""
+"""Report of a run: its training, and its model's predictions and explanations of sequences."""
 
 from __future__ import annotations
 
@@ -74,20 +74,20 @@ def write_report(
     expect_writable(out)
     content: dict[str, Any] = {"title": run.path.resolve().name, "history": run.history()}
     if positives is not None and negatives is not None:
-        given = run.read(positives)
-        predictions = run.predict(given)
+        labelled = run.read(positives)
+        predictions = run.predict(labelled)
         content |= _of_labels(run, predictions[:, 0], run.predict(negatives)[:, 0])
         content["threshold"] = run.threshold if threshold is None else threshold
-        content |= _explained(run, given, predictions[:, 0], show, top)
+        content |= _explained(run, labelled, predictions[:, 0], show, top)
     elif sequences is not None:
-        given = run.read(sequences)
-        content |= _explained(run, given, run.predict(given)[:, 0], show, top)
+        unlabelled = run.read(sequences)
+        content |= _explained(run, unlabelled, run.predict(unlabelled)[:, 0], show, top)
     build_report(out, ReportData(**content, details=_details(run.record)))
     return out
 
 
 def expect_writable(out: Path) -> None:
-    """Raise ValueError before the work if the page cannot be written or drawn."""
+    """Raise ValueError, before any work, if the page cannot be written or drawn."""
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
         raise ValueError("a report needs Matplotlib and Jinja: pip install 'genoml-xp[report]'")
     if out.is_dir():
@@ -97,7 +97,7 @@ def expect_writable(out: Path) -> None:
 
 
 def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> dict[str, Any]:
-    """What the labels allow a report to say."""
+    """Parts of a report that need labels."""
     predictions = np.concatenate([of_positives, of_negatives])
     targets = np.concatenate([np.ones(len(of_positives)), np.zeros(len(of_negatives))])
     scores = score_predictions(predictions, targets)
@@ -116,9 +116,10 @@ def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> 
 def _explained(
     run: Run, sequences: NamedSequences, predictions: np.ndarray, show: Sequence[str], top: int
 ) -> dict[str, Any]:
-    """The filters, logos and attention maps of a report."""
+    """Filters, logos and attention maps of a report."""
     model, settings = run.model, run.settings
-    both, ambiguous = settings.reverse_complement, settings.ambiguous
+    both = settings.reverse_complement
+    ambiguous = settings.ambiguous
     parts: dict[str, Any] = {
         "filters": filter_matches(model, sequences.codes(sequences.longest), both_strands=both),
         "sequences": [],
@@ -151,12 +152,12 @@ def _model_name(record: RunRecord) -> str:
 
 
 def _details(record: RunRecord) -> dict[str, str]:
-    """How the run was made."""
+    """Facts about how the run was made."""
     config, data = record.config, record.data
     of_epochs = "" if config is None else f" of {config.epochs}"
     epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
     options = {} if config is None else config.model_options
-    found = {
+    facts = {
         "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
         "positives": str(data.get("positives", "")),
@@ -167,4 +168,4 @@ def _details(record: RunRecord) -> dict[str, str]:
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
         "seed": str(record.seed),
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in facts.items() if value}

@@ -1,4 +1,4 @@
-"""Runs: a folder with a trained model, its settings, and the record of how it came to be.
+"""Run folders: a trained model with its settings and the record of its training.
 
 ``train_files`` and ``resume_run`` do what ``genoml train`` does; ``load_run`` gives a ``Run``, which predicts and
 evaluates; ``save_run`` makes one of a network that was made by hand. ``genoml.report.write_report`` writes its page.

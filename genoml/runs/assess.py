@@ -1,4 +1,4 @@
-"""What a finished run learns from its validation data: calibration, a threshold, and what a k-mer model reaches."""
+"""Assessment of a trained model on validation data: calibration, threshold, scores and a k-mer baseline."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_FOR_BASELINE = 10_000
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``run.json`` keeps of the validation data.
+    """Results on the validation data, as ``run.json`` keeps them.
 
     Attributes
     ----------
@@ -70,7 +70,8 @@ def assess(model: Layer, data: SequenceData, validation: SequenceData, config: T
         ambiguous=config.ambiguous,
         threads=config.threads,
     )
-    logits, targets = outputs[:, 0].astype(np.float64), validation.targets[:, 0]
+    logits = outputs[:, 0].astype(np.float64)
+    targets = validation.targets[:, 0]
     calibration = calibrate(logits, targets, config.calibrate, prior_offset(config, data.targets))
     probabilities = BinaryClassification(calibration=calibration).predictions(logits)
     threshold = _threshold(probabilities, targets, config)
@@ -101,7 +102,7 @@ def _threshold(probabilities: np.ndarray, targets: np.ndarray, config: TrainConf
 
 
 def prior_offset(config: TrainConfig, targets: np.ndarray) -> float:
-    """What is added to the logits so that the classes have the shares of the training data.
+    """Offset of the logits that gives the classes their shares of the training data.
 
     0 unless sampling or class weights made a class count for more than its share; see
     ``genoml.evaluation.prior_shift``.
@@ -120,7 +121,7 @@ def calibrate(
     how: Literal["none", "temperature", "platt"],
     prior_offset: float = 0.0,
 ) -> Calibration:
-    """The calibration fitted on held-out logits, after the correction of the prior."""
+    """Fit a calibration to held-out logits, after the correction of the prior."""
     if how == "none":
         return Calibration(offset=prior_offset)
     if how == "platt":  # has an offset of its own
@@ -142,7 +143,7 @@ def score_baseline(data: SequenceData, validation: SequenceData, seed: int) -> d
 
 
 def _some(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most so many positions, in order."""
+    """Positions of at most ``most`` examples, in order."""
     if len(labels) <= most:
         return np.arange(len(labels))
     rng = host_generator(seed, "baseline")

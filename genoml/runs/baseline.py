@@ -1,4 +1,4 @@
-"""The models to beat: linear ones on k-mer counts, which know composition but no positions."""
+"""Baselines: linear models on k-mer counts, which know composition but no positions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PENALTIES = np.logspace(-4, 3, 29)
 
 
 class _KmerModel:
-    """The features that both models share: standardised square-rooted counts of k-mers on both strands."""
+    """Base of the k-mer models: standardised square roots of k-mer counts on both strands."""
 
     def __init__(self, k: int, backend: str | Backend | None) -> None:
         self.k = k
@@ -47,7 +47,7 @@ class _KmerModel:
 
     def _learn_scale(self, counts: Array) -> None:
         xp = self.backend.xp
-        # a column that stands for two k-mers counts for two
+        # a column of two k-mers counts twice
         twice = self.backend.asarray(_canonical(self.k)[1], "float32")
         self._mean = xp.mean(counts, axis=0)
         self._scale = twice / (xp.std(counts, axis=0) + 1e-6) / self.k**2
@@ -57,7 +57,7 @@ class _KmerModel:
 
 
 class KmerBaseline(_KmerModel):
-    """p = sigmoid(sum_j w_j z_j + b), z the standardised square-rooted k-mer counts of both strands.
+    """Logistic regression on k-mers: p = sigmoid(sum_j w_j z_j + b), z the standardised square-rooted counts.
 
     Trained by full-batch Adam on the cross-entropy with an L2 penalty on w.
 
@@ -88,7 +88,7 @@ class KmerBaseline(_KmerModel):
         xp, counts = self.backend.xp, self._counts(codes)
         self._learn_scale(counts)
         x = self._standardised(counts)
-        # at first the share of positives, which so few steps would not reach from 0 where they are rare
+        # begin at the share of positives: if they are rare, so few steps would not reach it from 0
         share = min(max(float(np.mean(targets)), 1e-6), 1.0 - 1e-6)
         self.layer.params["weights"] = xp.zeros_like(self.layer.params["weights"])
         self.layer.params["bias"] = xp.full_like(self.layer.params["bias"], log_odds(share))
@@ -109,7 +109,7 @@ class KmerBaseline(_KmerModel):
 
 
 class KmerRidge(_KmerModel):
-    """y = sum_j w_j z_j + b for numbers, z the standardised square-rooted k-mer counts of both strands.
+    """Ridge regression on k-mers: y = sum_j w_j z_j + b, z the standardised square-rooted counts.
 
     w minimises sum (y - z w - b)^2 + lambda |w|^2, solved exactly for every lambda of a grid from one
     decomposition; each task takes the lambda of its least generalised cross-validation error

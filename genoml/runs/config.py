@@ -1,4 +1,4 @@
-"""How a model is trained, as one record: what ``--config FILE.toml`` holds and a run folder keeps."""
+"""Settings of training as one record, which ``--config FILE.toml`` and a run folder hold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genoml.train.objectives import BinaryClassification
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that decides a run, but for the data; docs/configuration.md lists the keys.
+    """All settings of a run, without its data; docs/configuration.md lists the keys.
 
     The defaults were chosen on validation chromosomes of a Nanog ChIP-seq training set; docs/accuracy.md
     tells how.
@@ -140,7 +140,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 0
 
     def __post_init__(self) -> None:
-        # msgspec checks what it reads, and this what Python code gives
+        # msgspec checks what it reads; arguments in Python are checked here
         for key, declared in _types().items():
             value = make_settings(getattr(self, key), declared, key)
             msgspec.structs.force_setattr(self, key, value)
@@ -156,25 +156,25 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def sampler(self) -> Sampler:
-        """What decides which sequences an epoch sees."""
+        """Sampler of the sequences of an epoch."""
         if self.sampling == "balanced":
             return BalancedSampler()
         return NegativeSampler(self.negatives_per_positive) if self.sampling == "negatives" else Sampler()
 
     @property
     def n_epochs(self) -> int:
-        """The number of epochs, also where it was left open."""
+        """Number of epochs; the default if it was left out."""
         return 20 if self.epochs is None else self.epochs
 
     def for_data(self, length_bp: int, *, shuffled: bool = False) -> TrainConfig:
-        """The same, with what depends on the sequences filled in where it was left open."""
+        """The configuration with the settings filled in that depend on the sequences."""
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
         options = model_spec(self.model).options_for(length_bp) | self.model_options
         shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
         return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp, epochs=epochs)
 
     def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
-        """What ``fit`` takes, for epochs of so many examples."""
+        """Options of ``fit``, for epochs of ``n_examples`` examples."""
         steps = self.n_epochs * -(-n_examples // self.batch_size)
         return FitOptions(
             epochs=self.n_epochs,
@@ -196,12 +196,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @cache
 def _types() -> dict[str, Any]:
-    """What each key of a configuration takes."""
+    """Type of each key of a configuration."""
     return {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
-    """A configuration from a TOML file, or the defaults; ``overrides`` that are not None win.
+    """Read a configuration from a TOML file, or take the defaults; ``overrides`` that are not None win.
 
     Raises
     ------
@@ -212,18 +212,18 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
         If the file cannot be read, or an override cannot be.
     """
     values = {} if path is None else read_toml(path)
-    given = {key: value for key, value in overrides.items() if value is not None}
+    changed = {key: value for key, value in overrides.items() if value is not None}
     try:
-        return make_config(values | given)
+        return make_config(values | changed)
     except ValueError as error:
         key = re.split(r"[.\[:]", str(error))[0]
-        if path is None or key in given:
+        if path is None or key in changed:
             raise
         raise FormatError(str(error), path=str(path)) from error
 
 
 def make_config(values: Mapping[str, Any]) -> TrainConfig:
-    """A configuration from values by key.
+    """Make a configuration from values by key.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A configuration as people read it: a TOML file with comments, and tables of all keys for the documentation."""
+"""Configurations as text: a TOML file with comments, and tables of all keys for the documentation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def config_text(config: TrainConfig) -> str:
-    """A configuration as TOML that ``read_config`` reads back; each key under what it means.
+    """TOML of a configuration, which ``read_config`` reads back, with a comment above each key.
 
-    A key that was left open is there as a comment, since TOML has no word for none.
+    A key that was left out is written as a comment, since TOML has no value for none.
     """
     lines = []
     for field in _fields(TrainConfig):
@@ -60,17 +60,17 @@ def option_tables() -> str:
     for model in MODELS:
         meanings = option_meanings(model_spec(model).build)
         rows = [
-            (f"`{own.name}`", expected(own.type), f"`{toml_value(own.default)}`", meanings[own.name])
-            for own in _fields(option_struct(model))
+            (f"`{field.name}`", expected(field.type), f"`{toml_value(field.default)}`", meanings[field.name])
+            for field in _fields(option_struct(model))
         ]
         parts.append(f"#### `{model}`\n\n" + _markdown(("option", "takes", "default", "meaning"), rows))
     return "\n".join(parts)
 
 
 def option_meanings(build: Callable[..., Any]) -> dict[str, str]:
-    """What the docstring of a model's function says of each of its arguments, on one line."""
+    """Description of each argument of a model's function, from its docstring, on one line."""
     _, _, rest = (inspect.getdoc(build) or "").partition("Parameters\n----------\n")
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     names: list[str] = []
     for line in rest.splitlines():
         if set(line) == {"-"}:
@@ -79,8 +79,8 @@ def option_meanings(build: Callable[..., Any]) -> dict[str, str]:
         if head:
             names = head[1].split(", ")
         elif line.startswith(" "):
-            found |= {name: f"{found.get(name, '')} {line.strip()}".strip() for name in names}
-    return {name: text.replace("``", "`") for name, text in found.items()}
+            meanings |= {name: f"{meanings.get(name, '')} {line.strip()}".strip() for name in names}
+    return {name: text.replace("``", "`") for name, text in meanings.items()}
 
 
 def _fields(struct: type[msgspec.Struct]) -> Sequence[types.Field]:
@@ -101,11 +101,11 @@ def _markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def expected(info: types.Type) -> str:
-    """What a type takes, in words: ``a whole number of at least 1``."""
+    """Description of the values of a type, such as ``a whole number of at least 1``."""
     if isinstance(info, types.Metadata):
         return expected(info.type)
-    if isinstance(info, types.UnionType):  # of a type and None, which a key is that may be left out
-        return " or ".join(expected(own) for own in info.types if not isinstance(own, types.NoneType))
+    if isinstance(info, types.UnionType):  # with None: a key that may be left out
+        return " or ".join(expected(kind) for kind in info.types if not isinstance(kind, types.NoneType))
     if isinstance(info, types.IntType | types.FloatType):
         return ("a whole number" if isinstance(info, types.IntType) else "a number") + _bounds(info)
     if isinstance(info, types.LiteralType):
@@ -128,7 +128,7 @@ def _bounds(info: types.IntType | types.FloatType) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it: text, numbers, true and false, lists, tables (inline).
+    """Write a value as TOML: text, numbers, true and false, lists, inline tables.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""The files of a run folder: everything that prediction needs, and the record of how the model came to be.
+"""Files of a run folder: everything that prediction needs, and the record of the training.
 
 - run.json: settings, data, encoding, versions, seed, result
 - weights.safetensors: the weights of the best epoch
 - log.jsonl: one record an epoch
-- checkpoint/: where training stands, until it is finished, see genoml.train.Checkpoints
-- config.toml: the settings once more, to be read by people and given to ``genoml train --config``; not for a
-  network that was made by hand
+- checkpoint/: the state of the training, until it is finished, see genoml.train.Checkpoints
+- config.toml: the settings again, for people and for ``genoml train --config``; a network that was made by hand has
+  none
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text
 from genoml.runs.network import NetworkSettings
 
-RECORD, WEIGHTS, LOG, CONFIG = "run.json", "weights.safetensors", "log.jsonl", "config.toml"
+RECORD = "run.json"
+WEIGHTS = "weights.safetensors"
+LOG = "log.jsonl"
+CONFIG = "config.toml"
 #: folder of the training's state
 CHECKPOINT = "checkpoint"
-#: folder of TensorBoard's events, where they are asked for
+#: folder of TensorBoard's events
 EVENTS = "tensorboard"
-#: what every line of the log holds; null is what is undefined
+#: keys of every line of the log; an undefined value is null
 LOG_KEYS = (
     "epoch", "step", "loss", "learning_rate", "seconds", "sequences_per_second",
     "validation_loss", "validation_auroc", "validation_aupr",
@@ -44,22 +47,22 @@ LOG_KEYS = (
 _MOST_LENGTH_BP = 1 << 32
 #: bytes of a record and of a log, at most
 _MOST_RECORD, _MOST_LOG = 16 << 20, 256 << 20
-#: what reading a damaged file of JSON raises
+#: errors of reading a damaged file of JSON
 _DAMAGED = (NotPlainError, msgspec.DecodeError, OSError, UnicodeDecodeError, RecursionError)
 
 
 class RunError(ValueError):
-    """A run folder that is missing, incomplete or damaged, or that would be overwritten."""
+    """Raised if a run folder is missing, incomplete or damaged, or would be overwritten."""
 
 
 class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What ``run.json`` holds: either ``config`` or ``network``, which say what the model is, and the rest."""
+    """Content of ``run.json``: either ``config`` or ``network``, which describe the model, and the rest."""
 
     format: Literal[1] = 1
     status: Literal["running", "finished", "interrupted", "diverged"] = "running"
     #: the settings of ``genoml train``
     config: TrainConfig | None = None
-    #: of a network that was made by hand
+    #: the description of a network that was made by hand
     network: NetworkSettings | None = None
     #: length of the training sequences after padding; shorter ones are padded to it
     length_bp: int
@@ -74,7 +77,7 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     best: dict[str, float] = {}
     #: calibration, threshold and scores on the validation data, when training has ended
     held_out: HeldOut = HeldOut()
-    #: for each time it was taken up again, what differed: backend, device, versions
+    #: what differed each time it was resumed: backend, device, versions
     resumed: list[dict[str, str]] = []
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def settings(self) -> TrainConfig | NetworkSettings:
-        """How the model was trained, or, if it was made by hand, how it reads sequences."""
+        """Settings of training, or of a network that was made by hand."""
         settings = self.config or self.network
         if settings is None:
             raise RunError("a run expects either config or network")
@@ -108,7 +111,7 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class RunFolder:
-    """A run folder being written."""
+    """Run folder that is being written."""
 
     def __init__(self, path: Path, record: RunRecord) -> None:
         self.path, self.record = path, record
@@ -142,18 +145,18 @@ class RunFolder:
         return folder
 
     def save_record(self) -> None:
-        """Write ``run.json`` anew."""
+        """Write ``run.json``."""
         content = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
         with _written(self.path / RECORD), write_whole(self.path / RECORD) as file:
             file.write(content)
 
     def save_config(self) -> None:
-        """Write ``config.toml`` anew."""
+        """Write ``config.toml``."""
         with _written(self.path / CONFIG), write_whole(self.path / CONFIG) as file:
             file.write(config_text(self.record.training).encode())
 
     def save_weights(self, model: Layer) -> None:
-        """Write the weights anew."""
+        """Write the weights."""
         with _written(self.path / WEIGHTS):
             save_weights(self.path / WEIGHTS, model)
 
@@ -164,11 +167,11 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """Where the training's state is."""
+        """Folder of the training's state."""
         return self.path / CHECKPOINT
 
     def begin_log(self) -> None:
-        """Empty the log: a training that is taken up tells all its epochs again."""
+        """Empty the log; a resumed training writes all its epochs again."""
         with _written(self.path / LOG), write_whole(self.path / LOG):
             pass
 
@@ -177,7 +180,7 @@ class RunFolder:
         discard_generations(self.checkpoints)
 
     def discard(self) -> None:
-        """Remove what ``create`` made: for a run that fails before it has anything to show."""
+        """Remove what ``create`` made, if a run fails before it has any result."""
         with suppress(OSError):
             for name in (RECORD, WEIGHTS, LOG, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
@@ -189,7 +192,7 @@ class RunFolder:
 
 @contextmanager
 def _written(path: Path) -> Iterator[None]:
-    """Name the file where writing fails: a full disk does not."""
+    """Turn an OSError into a RunError that names the file, as that of a full disk does not."""
     try:
         yield
     except OSError as error:
@@ -198,7 +201,7 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def refuse_existing(path: str | PathLike[str]) -> None:
-    """Raise RunError unless a run can be written there."""
+    """Raise RunError unless a new run can be written to this path."""
     path = Path(path)
     if path.is_dir() and not any(path.iterdir()):
         return
@@ -207,7 +210,7 @@ def refuse_existing(path: str | PathLike[str]) -> None:
 
 
 def read_record(path: str | PathLike[str]) -> RunRecord:
-    """The record of a run folder.
+    """Read the record of a run folder.
 
     Raises
     ------
@@ -227,7 +230,7 @@ def read_record(path: str | PathLike[str]) -> RunRecord:
 
 
 def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
-    """The epochs of a run, in order, without what is undefined.
+    """Read the records of a run's epochs, in order, without undefined values.
 
     A last line that was cut short, by a full disk, is left out.
 
@@ -239,14 +242,14 @@ def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
     path = Path(path) / LOG
     try:
         *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
-        found = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
+        records = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
     except _DAMAGED as error:
         raise RunError(f"{path}: not a readable log ({error})") from error
-    return [{key: value for key, value in line.items() if value is not None} for line in found]
+    return [{key: value for key, value in line.items() if value is not None} for line in records]
 
 
 def open_run(path: str | PathLike[str]) -> RunFolder:
-    """A run folder whose training can be taken up again.
+    """Open a run folder whose training can be resumed.
 
     Raises
     ------

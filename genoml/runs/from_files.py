@@ -1,4 +1,4 @@
-"""Runs from files of sequences: what ``genoml train`` does, from Python."""
+"""Training from files of sequences, as ``genoml train`` does it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
 from genoml.train import Callback
 
-#: in the place of a file of negatives: shuffles of the positives
+#: word that stands for a file of negatives: shuffles of the positives
 SHUFFLE = "shuffle"
 
 
@@ -35,7 +35,7 @@ def train_files(
     callback: Callback | None = None,
     tensorboard: bool = False,
 ) -> Run:
-    """Train a network that tells the sequences of two files apart, into a new run folder.
+    """Train a network to separate the sequences of two files, into a new run folder.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def resume_run(
     callback: Callback | None = None,
     tensorboard: bool = False,
 ) -> Run:
-    """Go on with a run that was cut short; it ends with the same bits as without the interruption.
+    """Resume a run that was interrupted; it ends with the same bits as without the interruption.
 
     Parameters
     ----------
@@ -91,13 +91,14 @@ def resume_run(
     Raises
     ------
     RunError
-        If there is no run that can be taken up again.
+        If there is no run that can be resumed.
     ValueError
         If the files hold other sequences than the run was begun with.
     """
     folder = open_run(path)
     record = folder.record
-    first, second = positives or record.data["positives"], negatives or record.data["negatives"]
+    first = positives or record.data["positives"]
+    second = negatives or record.data["negatives"]
     refuse_two_inputs(first, second)
     data, sources = read_pair(first, second, record.training)
     for role, file in (("positives", first), ("negatives", second)):
@@ -114,7 +115,7 @@ def resume_run(
 def read_pair(
     positives: str | PathLike[str], negatives: str | PathLike[str], config: TrainConfig
 ) -> tuple[SequenceData, dict[str, Any]]:
-    """The labelled sequences of two files, padded to the longest, and where they came from.
+    """Read labelled sequences from two files, padded to the longest, and describe their sources.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainCon
 
 
 def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
-    """(training, validation) as the settings say.
+    """Split data into training and validation parts, as the settings say.
 
     Raises
     ------

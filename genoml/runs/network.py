@@ -1,8 +1,8 @@
-"""A network that was made by hand, as a description from which it can be built again: names and numbers, no code.
+"""Descriptions of networks that were made by hand: names and numbers, no code, from which they are built again.
 
 A layer is described by its class, one of ``genoml.nn``, and the arguments it was made with, which it keeps as its
-attributes. What cannot be described in this way (a layer or subclass of one's own, a changed attribute) is
-refused when it is saved, not when it is needed.
+attributes. A network that cannot be described in this way (a layer or subclass of your own, a changed attribute) is
+refused when it is saved, not when it is loaded.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _OBJECTIVES: dict[str, type[Objective]] = {
 }
 #: arguments that are layers
 _HOLDERS = ("layers", "layer", "model")
-#: sizes that cost no memory worth speaking of, whatever a layer makes of them
+#: sizes up to this cost little memory in any layer
 _FEW = 1 << 20
 
 
 class LayerRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A layer's class, the arguments that it was made with, and, by name, the layers that it was made of."""
+    """Description of a layer: its class, its arguments, and by name the layers in it."""
 
     kind: str
     options: dict[str, Any] = {}
@@ -45,12 +45,12 @@ class LayerRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``run.json`` keeps of a network that was made by hand.
+    """Settings of a network that was made by hand, as ``run.json`` keeps them.
 
     Attributes
     ----------
     layers : LayerRecord or None
-        What it is made of; None where it cannot be described, and must be at hand to be loaded.
+        Its description; None if it cannot be described, and must be at hand to be loaded.
     dtype : str
         That of its parameters.
     objective, objective_options : str, dict
@@ -83,7 +83,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         reverse_complement: bool = True,
         standalone: bool = True,
     ) -> NetworkSettings:
-        """Those of a network; ``standalone``: with the description from which it can be built.
+        """Settings of a network; with ``standalone`` they include its description.
 
         Raises
         ------
@@ -103,15 +103,15 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             ambiguous=ambiguous,
             reverse_complement=reverse_complement,
         )
-        return msgspec.json.decode(msgspec.json.encode(made), type=cls)  # as it will be read
+        return msgspec.json.decode(msgspec.json.encode(made), type=cls)  # converted as when it is read
 
     def build_objective(self) -> Objective:
-        """The objective that the network was trained for."""
+        """Make the objective that the network was trained for."""
         objective: Objective = msgspec.convert(self.objective_options, type=_OBJECTIVES[self.objective])
         return objective
 
     def build(self, backend: Backend, most: int = _FEW) -> Layer:
-        """The network, with initial weights; no size in it may be above ``most``, or a million.
+        """Build the network with initial weights; no size in it may be above ``most``, or a million.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 def describe_network(model: Layer) -> LayerRecord:
-    """What a network is made of, from which the same one can be built.
+    """Describe a network, so that the same one can be built from the description.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _describe(layer: Layer, path: str) -> LayerRecord:
 
 
 def _parts(layer: Layer, path: str) -> dict[str, LayerRecord]:
-    """What a container is made of, by name; of those that make their layers themselves nothing."""
+    """Descriptions of the layers of a container by name; none for a container that makes its layers itself."""
     if not isinstance(layer, Container) or isinstance(layer, nn.MLP | nn.TransformerBlock):
         return {}
     if isinstance(layer, nn.Bidirectional):
@@ -164,19 +164,20 @@ def _parts(layer: Layer, path: str) -> dict[str, LayerRecord]:
 
 @cache
 def argument_types(kind: str) -> dict[str, Any]:
-    """What each argument of a class of ``genoml.nn`` takes, the layers in it and the dtype among them."""
+    """Type of each argument of a class of ``genoml.nn``, its layers and its dtype too."""
     made = _LAYERS[kind]
     hints = get_type_hints(made.__init__)
     names = list(inspect.signature(made).parameters)
     if made is nn.TransformerBlock:
         names.remove("attention")
         others = argument_types("SelfAttention")
-        hints, names = others | hints, [*names, *(name for name in others if name not in names)]
+        hints = others | hints
+        names = [*names, *(name for name in others if name not in names)]
     return {name: hints[name] for name in names if name != "backend"}
 
 
 def _parameters(kind: str) -> list[str]:
-    """The arguments that a layer is described by: all but its dtype and the layers in it."""
+    """Arguments in the description of a layer: all but its dtype and the layers in it."""
     return [name for name in argument_types(kind) if name not in ("dtype", *_HOLDERS)]
 
 
@@ -184,7 +185,8 @@ def _build(record: LayerRecord, dtype: str, most: int) -> Layer:
     if record.kind not in _LAYERS:
         raise ValueError(f"unknown kind of layer {record.kind!r}; those of genoml.nn are known")
     kind: type[Any] = _LAYERS[record.kind]
-    options, types = _checked(record, most), argument_types(record.kind)
+    options = _checked(record, most)
+    types = argument_types(record.kind)
     if "dtype" in types:
         options["dtype"] = dtype
     layers: dict[str, Any] = {name: _build(part, dtype, most) for name, part in record.layers.items()}
@@ -197,8 +199,9 @@ def _build(record: LayerRecord, dtype: str, most: int) -> Layer:
 
 
 def _checked(record: LayerRecord, most: int) -> dict[str, Any]:
-    """The arguments, each of the type that the class declares."""
-    types, known = argument_types(record.kind), _parameters(record.kind)
+    """Arguments of a description, each converted to the type that the class declares."""
+    types = argument_types(record.kind)
+    known = _parameters(record.kind)
     options = {}
     for name, value in record.options.items():
         if name not in known:
@@ -210,16 +213,16 @@ def _checked(record: LayerRecord, most: int) -> dict[str, Any]:
 
 
 def _expect_same(layer: Layer, again: Layer, path: str) -> None:
-    """Raise ValueError unless a layer that was built anew has the attributes, weights and layers of the first."""
+    """Raise ValueError unless a layer built from its description equals the first in attributes and layers."""
     if type(layer) is not type(again):
-        raise _indescribable(layer, path, f"stands where a {type(again).__name__} is made")
-    own, other = _plain(layer), _plain(again)
-    for name in own.keys() | other.keys():
-        if own.get(name) != other.get(name):
+        raise _indescribable(layer, path, f"is in the place of a {type(again).__name__}")
+    first, second = _plain(layer), _plain(again)
+    for name in first.keys() | second.keys():
+        if first.get(name) != second.get(name):
             raise _indescribable(
                 layer,
                 path,
-                f"has {name} = {own.get(name)!r}, which no argument makes, but {other.get(name)!r}",
+                f"has {name} = {first.get(name)!r}, which no argument makes, but {second.get(name)!r}",
             )
     if isinstance(layer, Container) and isinstance(again, Container):
         if list(layer.named_layers) != list(again.named_layers):
@@ -227,17 +230,17 @@ def _expect_same(layer: Layer, again: Layer, path: str) -> None:
         for name, child in layer.named_layers.items():
             _expect_same(child, again[name], _below(path, name))
         return
-    shapes = [_shapes(own.params) | _shapes(own.state) for own in (layer, again)]
+    shapes = [_shapes(each.params) | _shapes(each.state) for each in (layer, again)]
     if shapes[0] != shapes[1]:
         raise _indescribable(layer, path, f"has arrays of shapes {shapes[0]}, expects {shapes[1]}")
 
 
 def _plain(layer: Layer) -> dict[str, Any]:
-    """Arguments and attributes that are numbers, text or rows of such, but for what a layer's place gives it."""
-    own = {name: value for name, value in vars(layer).items() if not name.startswith("_")}
+    """Arguments and attributes that are numbers, text or tuples, without its seed and path."""
+    attributes = {name: value for name, value in vars(layer).items() if not name.startswith("_")}
     return {
         name: value
-        for name, value in {**own, **layer.settings()}.items()
+        for name, value in {**attributes, **layer.settings()}.items()
         if name not in ("seed", "path")
         and isinstance(value, int | float | str | tuple)
         and not (isinstance(value, tuple) and any(isinstance(part, Layer) for part in value))

@@ -1,4 +1,4 @@
-"""Who is told of the training of a run: the displays, and the recorder that keeps its log and best weights."""
+"""Callbacks of the training of a run: displays, and the recorder that keeps the log and the best weights."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ class Progress:
     epochs, examples : int
         Epochs of the run, and sequences in each.
     first : int
-        Epochs that are already done, for a run that is taken up again.
+        Epochs that are already done, in a resumed run.
     """
 
     def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
-        self.epochs, self.examples = epochs, examples
+        self.epochs = epochs
+        self.examples = examples
         self.done = self._first = first
-        #: sequences of the epoch under way
+        #: sequences seen in the current epoch
         self.seen = 0
         self._start = time.perf_counter()
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
-        """Training begins, or goes on."""
+        """Training begins, or is resumed."""
 
     def step(self, step: int, loss: float, examples: int) -> None:
         """A logging interval has ended."""
@@ -42,22 +43,22 @@ class Progress:
         """Training has ended; the record says how."""
 
     def close(self) -> None:
-        """Take away what is only for the moment."""
+        """Remove the bar, which is only for the moment."""
 
     @property
     def seconds(self) -> float:
-        """Since training began."""
+        """Seconds since training began."""
         return time.perf_counter() - self._start
 
     @property
     def seconds_left(self) -> float:
-        """Until the last epoch ends, by the pace so far; patience may end a run before."""
+        """Seconds until the last epoch ends, at the pace so far; patience may end a run before."""
         epochs = self.done - self._first + self.seen / self.examples
         return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
 
 
 class Recorder:
-    """Writes the log and the best weights, and shows the progress of the epochs after the ``first``."""
+    """Callback that writes the log and the best weights, and shows the epochs after the ``first``."""
 
     def __init__(self, folder: RunFolder, model: Layer, progress: Progress, first: int) -> None:
         self.folder, self.model = folder, model
@@ -70,7 +71,8 @@ class Recorder:
         self.folder.log(record)
         if improved:
             self.folder.save_weights(self.model)
-            self.folder.record.best_epoch, self.folder.record.best = int(record["epoch"]), record
+            self.folder.record.best_epoch = int(record["epoch"])
+            self.folder.record.best = record
             self.folder.save_record()
         if record["epoch"] > self.first:
             self.progress.epoch(record, improved)

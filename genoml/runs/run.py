@@ -1,4 +1,4 @@
-"""A trained model with all that belongs to it: loaded from its run folder, or saved as one."""
+"""Trained models with their settings: loaded from a run folder, or saved as one."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from genoml.train import History
 from genoml.train.fingerprint import versions
 from genoml.train.objectives import BinaryClassification, Objective
 
-#: what is a sequence rather than the name of a file
+#: text that is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")
-#: a file of sequences by its name, sequences as text, or what ``genoml.data.load_sequences`` gives
+#: name of a file of sequences, sequences as text, or the result of ``genoml.data.load_sequences``
 Given: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model, and the record of how it came to be; ``load_run`` and ``save_run`` give it.
+    """Trained model with the record of its training, from ``load_run`` or ``save_run``.
 
     Attributes
     ----------
@@ -53,26 +53,26 @@ class Run:
 
     @property
     def settings(self) -> TrainConfig | NetworkSettings:
-        """Those of ``genoml train``; or, of a network that was made by hand, how it reads sequences."""
+        """Settings of training, or of a network that was made by hand."""
         return self.record.settings
 
     @property
     def objective(self) -> Objective:
-        """What turns the model's outputs into predictions, calibrated if the run is."""
+        """Objective that turns the model's outputs into predictions, calibrated if the run is."""
         return objective_of(self.record)
 
     @property
     def threshold(self) -> float:
-        """The probability from which on a sequence is called positive: chosen in validation, or 0.5."""
+        """Threshold of the probability of a positive: chosen in validation, or 0.5."""
         chosen = self.record.held_out.threshold
         return 0.5 if chosen is None else chosen
 
     def history(self) -> list[dict[str, float]]:
-        """A record an epoch; errors as ``read_log``."""
+        """Record of each epoch; errors as in ``read_log``."""
         return read_log(self.path)
 
     def read(self, sequences: Given) -> NamedSequences:
-        """Sequences with their names, checked as the run reads them.
+        """Read sequences with their names, and check them.
 
         Raises
         ------
@@ -92,10 +92,10 @@ class Run:
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
     def predict(self, sequences: Given) -> np.ndarray:
-        """The predictions (n, tasks): probabilities, or values or rates if it was trained for such.
+        """Predict (n, tasks): probabilities, or values or rates if the model was trained for them.
 
-        As ``genoml predict``: of both strands, calibrated, if the run is; shorter sequences padded to the length
-        of the training.
+        As ``genoml predict``: averaged over both strands and calibrated, if the run is. Shorter sequences are padded to
+        the length of the training sequences.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class Run:
         return score_sequences(self.model, self.record, self.read(sequences))
 
     def evaluate(self, positives: Given, negatives: Given, *, intervals: bool = False) -> dict[str, Any]:
-        """How well the model tells positives from negatives: what ``genoml evaluate`` prints.
+        """Score the model on positives and negatives, as ``genoml evaluate`` does.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class Run:
 def load_run(
     path: str | PathLike[str], backend: str | Backend | None = None, *, model: Layer | None = None
 ) -> Run:
-    """The trained model of a run folder, on a backend, with its record.
+    """Load the trained model of a run folder, and its record, to a backend.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def load_run(
 def build_recorded(
     path: str | PathLike[str], record: RunRecord, backend: str | Backend | None = None
 ) -> Layer:
-    """The network that a run's record describes, with its initial weights, no larger than its file of weights.
+    """Build the network of a run's record with initial weights; no larger than its file of weights.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def save_run(
     history : History, optional
         What ``fit`` returned.
     data : mapping, optional
-        What shall be remembered of the training data: text and numbers by name.
+        Facts about the training data to keep: text and numbers by name.
     standalone : bool
         Whether the network is described, so that ``load_run(path)`` can build it. With False any network can be
         saved, and ``load_run(path, model=...)`` needs the same one.
@@ -240,7 +240,7 @@ def save_run(
     Raises
     ------
     ValueError
-        If the network cannot be described: a layer is of one's own class, say. The message names it.
+        If the network cannot be described: for example with a layer of your own class. The message names it.
     RunError
         If the folder exists, or cannot be written.
     """

@@ -1,4 +1,4 @@
-"""What a run's model says of sequences, and how right it is."""
+"""Predictions of a run's model for sequences, and their scores on labels."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from genoml.train.predict import predict, score_predictions
 
 #: bases in a batch of predictions, at most, which bounds memory for long sequences
 _BATCH_BP = 1 << 18
-#: metrics that bootstrap intervals are given of
+#: metrics with bootstrap intervals
 _RESAMPLED = ("auroc", "aupr")
 
 
 def objective_of(record: RunRecord) -> Objective:
-    """What turns the model's outputs into predictions, calibrated if the run is."""
+    """Objective that turns the model's outputs into predictions, calibrated if the run is."""
     if record.network is not None:
         return record.network.build_objective()
     return BinaryClassification(calibration=record.held_out.calibration)
 
 
 def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
-    """The predictions (n, tasks) that a run's model makes of sequences: probabilities, values or rates.
+    """Predictions (n, tasks) of a run's model for sequences: probabilities, values or rates.
 
     A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
     that a score does not depend on what else is in the file. Networks of ``genoml.models`` that read one length
@@ -50,7 +50,7 @@ def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) 
     order, parts = [], []
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
-        found = predict(
+        predictions = predict(
             model,
             sequences.take(rows.tolist()).codes(width),
             objective=objective_of(record),
@@ -59,12 +59,12 @@ def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) 
             both_strands=settings.reverse_complement,
         )
         order.append(rows)
-        parts.append(found)
+        parts.append(predictions)
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
 def _widths(record: RunRecord, sequences: NamedSequences) -> np.ndarray:
-    """What each sequence is padded to: as much on either side, so that both strands are read alike."""
+    """Length to pad each sequence to: equally on both sides, so that both strands are read alike."""
     config, trained = record.config, record.length_bp
     if config is not None:
         refuse_short(sequences, config.model, config.model_options)
@@ -108,7 +108,7 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
 def score_labels(
     probabilities: np.ndarray, targets: np.ndarray, record: RunRecord, *, intervals: bool = False
 ) -> dict[str, Any]:
-    """How well probabilities (n,) tell the labels (n,), 0 or 1, apart.
+    """Scores of probabilities (n,) on labels (n,), 0 or 1.
 
     Returns
     -------
@@ -129,13 +129,13 @@ def score_labels(
         result["validation"] = {"model": held_out.scores, "baseline": held_out.baseline}
     if intervals:
         for name in _RESAMPLED:
-            found = bootstrap(getattr(metrics, name), probabilities, targets)
-            result[f"{name}_interval"] = [found.low, found.high]
+            interval = bootstrap(getattr(metrics, name), probabilities, targets)
+            result[f"{name}_interval"] = [interval.low, interval.high]
     return {key: _defined(value) for key, value in result.items()}
 
 
 def _defined(value: Any) -> Any:
-    """JSON has no NaN."""
+    """The value with None in the place of NaN, which JSON lacks."""
     if isinstance(value, dict):
         return {key: _defined(part) for key, part in value.items()}
     return None if isinstance(value, float) and np.isnan(value) else value

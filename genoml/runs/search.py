@@ -1,11 +1,11 @@
-"""Search of hyper-parameters by Optuna: each trial is ``genoml train``, in a process of its own.
+"""Search of hyper-parameters by Optuna: each trial is ``genoml train`` in a process of its own.
 
-A search is a folder, in which any number of processes and machines may work at the same time:
+A search is a folder. Several processes and machines may work in it at the same time:
 
-- journal.log: Optuna's journal, which holds all that is known
+- journal.log: Optuna's journal, which holds the whole state
 - trials/007.toml, trials/007: the settings of a trial, and its run folder once it is finished
 - trials.tsv, best.toml: the table, and the settings of the best trial
-- at-work/: a file for each process at work, locked as long as it lives
+- at-work/: a file for each process of the search, locked as long as the process lives
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from typing import Any
 
 import msgspec
 
+from genoml.backend import Backend
+from genoml.data.files import load_sequences
 from genoml.runs import RunError
-from genoml.runs.search_ranges import SearchRecord, planned
+from genoml.runs.from_files import SHUFFLE
+from genoml.runs.score import refuse_two_inputs
+from genoml.runs.search_ranges import SearchRecord, planned, read_ranges
 from genoml.runs.search_table import Result
 from genoml.runs.search_trials import Search
 
@@ -29,25 +33,27 @@ _STUDY = "genoml"
 
 
 def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Search:
-    """Begin a search for the settings with the highest validation score, or open the one that is there.
+    """Begin a search for the settings with the highest validation score, or resume one.
 
     Parameters
     ----------
     folder : path-like
-        Where to; made, unless ``resume``.
+        Folder of the search; made, unless ``resume``.
     record : SearchRecord
-        What is searched, and in what.
+        Data, ranges and options.
     resume : bool
-        Go on with the search that is there, or take part in it.
+        Resume the search that is there, or take part in it.
 
     Raises
     ------
     ValueError
-        If Optuna is not installed, or the ranges or the numbers cannot be.
+        If Optuna is not installed, or the ranges or the numbers are not allowed.
     RunError
-        If there is one and it is not to be resumed; if there is none and one is; or if it is another.
+        If the folder is in use and not to be resumed; if there is no search to resume; or if it is another one.
     """
-    folder, optuna, ranges = Path(folder), load_optuna(), planned(record)
+    folder = Path(folder)
+    optuna = load_optuna()
+    ranges = planned(record)
     if not resume:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             hint = "add --resume to go on with it, or choose" if (folder / JOURNAL).exists() else "choose"
@@ -70,11 +76,10 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
 def run_search(
     search: Search, *, processes: int = 1, on_result: Callable[[Result, int], None] | None = None
 ) -> list[Result]:
-    """Train the trials of a search that are left.
+    """Train the remaining trials of a search.
 
-    A search that was killed goes on where it was, and another process or machine that opens it while it is
-    running takes part in it. A trial whose process was killed, or that failed but did not diverge, is tried
-    again.
+    A search that was killed is resumed where it was. Another process or machine that opens a running search takes
+    part in it. A trial whose process was killed, or that failed without diverging, is tried again.
 
     Parameters
     ----------
@@ -83,12 +88,12 @@ def run_search(
     processes : int
         Trials at a time. With one, the same seed gives the same trials; with random sampling with any number.
     on_result : callable, optional
-        Told of each result as it comes, and how many trials have ended.
+        Called with each result, and the number of trials that have ended.
 
     Returns
     -------
     list of Result
-        One a trial, the best first; also in ``trials.tsv``.
+        One for each trial, the best first; also in ``trials.tsv``.
 
     Raises
     ------
@@ -114,7 +119,7 @@ def run_search(
 
 
 def read_search(folder: str | Path) -> SearchRecord:
-    """The record of a search.
+    """Read the record of a search.
 
     Raises
     ------
@@ -125,7 +130,7 @@ def read_search(folder: str | Path) -> SearchRecord:
 
 
 def load_optuna() -> Any:
-    """Optuna, which warns and no more.
+    """Import Optuna, and keep its messages to warnings.
 
     Raises
     ------
@@ -153,12 +158,7 @@ def _load(folder: Path) -> Any:
         raise RunError(f"{folder}: no search to resume, it has no {JOURNAL}; leave out --resume")
     try:
         return optuna.load_study(storage=_storage(folder), study_name=_STUDY)
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:  # what lines that are not a journal's raise
+    except (KeyError, ValueError, TypeError, AttributeError) as error:  # lines that are not a journal's
         raise RunError(f"{folder / JOURNAL}: damaged, or not of a search ({error})") from error
 
 
@@ -170,8 +170,9 @@ def _record(study: Any, folder: Path) -> SearchRecord:
 
 
 def _refuse_other(folder: Path, before: SearchRecord, now: SearchRecord) -> None:
-    """Raise RunError if what is to be resumed is another search; it may have grown, or its files moved."""
-    ours, theirs = msgspec.to_builtins(now), msgspec.to_builtins(before)
+    """Raise RunError if the folder holds another search; trials may be added, and files moved."""
+    ours = msgspec.to_builtins(now)
+    theirs = msgspec.to_builtins(before)
     free = {"positives", "negatives", "threads"} | ({"trials"} if now.trials > before.trials else set())
     changed = [key for key in ours if key not in free and ours[key] != theirs[key]]
     if changed:
@@ -181,10 +182,66 @@ def _refuse_other(folder: Path, before: SearchRecord, now: SearchRecord) -> None
         )
 
 
+def make_record(
+    positives: str,
+    negatives: str,
+    ranges: Path,
+    *,
+    processes: int,
+    backend: Backend,
+    resume: Path | None = None,
+    **options: Any,
+) -> SearchRecord:
+    """Make the record of a search over two files, which are read once to find their errors.
+
+    Parameters
+    ----------
+    positives, negatives : str
+        Names of FASTA or FASTQ files; the negatives may be the word ``shuffle``.
+    ranges : Path
+        TOML file of ranges.
+    processes : int
+        Trials at a time, which share the threads of the backend unless the ranges fix them.
+    resume : Path, optional
+        Folder of the search to resume, whose number of threads is kept.
+    **options
+        Other fields of the record.
+
+    Raises
+    ------
+    FormatError, OSError, ValueError
+        For files that cannot be read, or no search to resume.
+    """
+    refuse_unread(positives, negatives)
+    values = read_ranges(ranges)
+    threads = values.get("threads") if resume is None else read_search(resume).threads
+    return SearchRecord(
+        positives=positives,
+        negatives=negatives,
+        data=file_hashes(positives, negatives),
+        ranges=values,
+        threads=threads if isinstance(threads, int) else max(1, backend.threads // processes),
+        backend=backend.name,
+        **options,
+    )
+
+
+def refuse_unread(positives: str, negatives: str) -> None:
+    """Raise ValueError or OSError for sequences that no trial could read."""
+    refuse_two_inputs(positives, negatives)
+    for path in (positives, negatives):
+        if path == "-":
+            raise ValueError("-: every trial reads the sequences anew; expects files, got standard input")
+        if path != SHUFFLE or path == positives:
+            load_sequences(path)
+
+
 def file_hashes(positives: str, negatives: str) -> dict[str, str]:
-    """sha256 of both files; of shuffles the word."""
-    found = {"positives": _sha256(positives), "negatives": "shuffle"}
-    return found if negatives == "shuffle" else found | {"negatives": _sha256(negatives)}
+    """sha256 of both files; for shuffles the word ``shuffle``."""
+    return {
+        "positives": _sha256(positives),
+        "negatives": SHUFFLE if negatives == SHUFFLE else _sha256(negatives),
+    }
 
 
 def _sha256(path: str) -> str:

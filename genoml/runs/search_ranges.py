@@ -1,4 +1,4 @@
-"""What a search of hyper-parameters tries: a file of settings in which some values are ranges, and its record."""
+"""Ranges of a hyper-parameter search: a file of settings in which some values are ranges."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Integer = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
 class Range(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The values that a setting may take; one kind of range, as in ``{ log_uniform = [1e-4, 1e-1] }``.
+    """Range of a setting, of one kind, as in ``{ log_uniform = [1e-4, 1e-1] }``.
 
     Attributes
     ----------
@@ -50,10 +50,10 @@ class Range(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     choice: Annotated[list[Any], Meta(min_length=1)] | None = None
 
     def __post_init__(self) -> None:
-        given = msgspec.to_builtins(self)
-        if len(given) != 1:
+        kinds_set = msgspec.to_builtins(self)
+        if len(kinds_set) != 1:
             kinds = ", ".join(self.__struct_fields__)
-            raise ValueError(f"expects one of {kinds}, got {len(given)} of them")
+            raise ValueError(f"expects one of {kinds}, got {len(kinds_set)} of them")
         if self.choice is None:
             low, high = self.values
             if not low < high:
@@ -63,26 +63,26 @@ class Range(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     @property
     def kind(self) -> str:
-        """The name of its field."""
+        """Name of its kind, which is that of its field."""
         return next(key for key in self.__struct_fields__ if getattr(self, key) is not None)
 
     @property
     def values(self) -> list[Any]:
-        """Both ends, or what is to be chosen from."""
+        """Both ends, or the choices."""
         return list(getattr(self, self.kind))
 
     def distribution(self) -> Any:
-        """The same for Optuna; of what is neither text nor number its TOML, which its journal can hold."""
+        """The range for Optuna; a choice that is neither text nor number becomes its TOML."""
         from optuna import distributions
 
         if self.choice is not None:
             return distributions.CategoricalDistribution([_label(value) for value in self.choice])
         whole = self.kind.endswith("integer")
-        own = distributions.IntDistribution if whole else distributions.FloatDistribution
-        return own(*self.values, log=self.kind.startswith("log_"))
+        kind = distributions.IntDistribution if whole else distributions.FloatDistribution
+        return kind(*self.values, log=self.kind.startswith("log_"))
 
     def setting(self, drawn: Any) -> Any:
-        """What Optuna drew, as the value of the setting."""
+        """Value of the setting for a value that Optuna drew."""
         if self.choice is not None:
             return next(value for value in self.choice if _label(value) == drawn)
         if not isinstance(drawn, float):
@@ -98,17 +98,17 @@ def _label(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Ranges by the path of their setting, such as ``model_options.filters``, and settings that stay as they are."""
+    """Ranges by the path of their setting, such as ``model_options.filters``, and fixed settings."""
 
     ranges: dict[str, Range]
     fixed: dict[str, Any]
 
     def settings(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """What Optuna drew, as values by path."""
-        return {key: own.setting(drawn[key]) for key, own in self.ranges.items()}
+        """Values of the settings by path, for the values that Optuna drew."""
+        return {key: each.setting(drawn[key]) for key, each in self.ranges.items()}
 
     def config(self, settings: Mapping[str, Any]) -> TrainConfig:
-        """The configuration with these settings by path."""
+        """Configuration with these settings by path."""
         values, options = dict(self.fixed), {}
         for key, value in settings.items():
             _, _, option = key.partition(".")
@@ -122,7 +122,7 @@ class Ranges:
 
 
 def read_ranges(path: Path) -> dict[str, Any]:
-    """What a TOML file of ranges holds, checked; docs/configuration.md shows one.
+    """Read and check a TOML file of ranges; docs/configuration.md shows one.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def read_ranges(path: Path) -> dict[str, Any]:
 
 
 def make_ranges(values: Mapping[str, Any]) -> Ranges:
-    """Ranges from values by key: a table such as ``{"uniform": [0, 1]}`` is a range, all else stays as it is.
+    """Make ranges from values by key; a table such as ``{"uniform": [0, 1]}`` is a range, all else is fixed.
 
     Raises
     ------
@@ -151,21 +151,21 @@ def make_ranges(values: Mapping[str, Any]) -> Ranges:
     fixed: dict[str, Any] = {}
     for key, value in values.items():
         if key == _OPTIONS and isinstance(value, Mapping):
-            options = {f"{key}.{name}": own for name, own in value.items() if isinstance(own, Mapping)}
-            ranges |= {path: _range(own, path) for path, own in options.items()}
-            fixed[key] = {name: own for name, own in value.items() if not isinstance(own, Mapping)}
+            tables = {f"{key}.{name}": part for name, part in value.items() if isinstance(part, Mapping)}
+            ranges |= {path: _range(table, path) for path, table in tables.items()}
+            fixed[key] = {name: part for name, part in value.items() if not isinstance(part, Mapping)}
         elif isinstance(value, Mapping):
             ranges[key] = _range(value, key)
         else:
             fixed[key] = value
-    found = Ranges(ranges, fixed)
+    result = Ranges(ranges, fixed)
     for settings in _corners(ranges):
-        found.config(settings)
+        result.config(settings)
     if not ranges:
         raise ValueError(
             "ranges: expects at least one, such as learning_rate = { log_uniform = [1e-4, 1e-1] }"
         )
-    return found
+    return result
 
 
 def _range(table: Mapping[str, Any], key: str) -> Range:
@@ -177,18 +177,18 @@ def _range(table: Mapping[str, Any], key: str) -> Range:
 
 
 def _corners(ranges: Mapping[str, Range]) -> Iterator[dict[str, Any]]:
-    """Settings that together have each end of each range, and each choice, with each model."""
-    first = {key: own.values[0] for key, own in ranges.items()}
+    """Settings that together cover both ends of each range, and each choice, with each model."""
+    first = {key: each.values[0] for key, each in ranges.items()}
     models = [{"model": name} for name in ranges["model"].values] if "model" in ranges else [{}]
     for model in models:
         yield first | model
-        for key, own in ranges.items():
+        for key, each in ranges.items():
             if key != "model":
-                yield from (first | model | {key: value} for value in own.values)
+                yield from (first | model | {key: value} for value in each.values)
 
 
 class SearchRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is searched, in what, on which data: all that decides the result, but for the number of processes."""
+    """Record of a search: data, ranges and options, which decide the result, unlike the number of processes."""
 
     positives: str
     negatives: str
@@ -199,7 +199,7 @@ class SearchRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     trials: int
     seed: int = 0
     sampler: Literal["tpe", "random"] = "tpe"
-    #: of successive halving: one in so many trials goes on; none = all are trained to their end
+    #: of successive halving: one in ``factor`` trials continues; None: all are trained to their end
     factor: int | None = None
     min_epochs: int = 1
     #: threads of each trial
@@ -208,26 +208,26 @@ class SearchRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def planned(record: SearchRecord) -> Ranges:
-    """The ranges of a search, with its defaults: the epochs, and no baseline, which is the same for all trials.
+    """Ranges of a search with its defaults: the epochs, and no baseline, which is the same for all trials.
 
     Raises
     ------
     ValueError
         If the ranges or the numbers of the search cannot be.
     """
-    found = make_ranges(record.ranges)
+    ranges = make_ranges(record.ranges)
     defaults = {"epochs": 40 if record.negatives == "shuffle" else 20, "baseline": False}
-    fixed = {key: value for key, value in defaults.items() if key not in found.ranges} | found.fixed
+    fixed = {key: value for key, value in defaults.items() if key not in ranges.ranges} | ranges.fixed
     for name, value, least in (
         ("trials", record.trials, 1), ("factor", record.factor or 2, 2), ("min_epochs", record.min_epochs, 1),
     ):  # fmt: skip
         if value < least:
             raise ValueError(f"{name} expects at least {least}, got {value}")
     if record.factor is not None:
-        if "epochs" in found.ranges:
+        if "epochs" in ranges.ranges:
             raise ValueError("epochs: is what successive halving varies, and expects one number, got a range")
         if record.min_epochs > fixed["epochs"]:
             raise ValueError(
                 f"min_epochs expects at most the epochs, {fixed['epochs']}, got {record.min_epochs}"
             )
-    return Ranges(found.ranges, fixed)
+    return Ranges(ranges.ranges, fixed)

@@ -1,4 +1,4 @@
-"""The results of a search, and their table, the best trial first."""
+"""Results of a search, and their table, the best trial first."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from genoml.runs.config_text import toml_value
 from genoml.train.objectives import BinaryClassification
 
 TABLE = "trials.tsv"
-#: what trials are chosen by: of held-out training data, never of a test set
+#: score of a trial, on held-out training data, never on a test set
 SCORE = f"validation_{BinaryClassification.best}"
 _FIRST = ("rank", "trial", "status", "epochs", SCORE, "best_epoch", "seconds")
 
 
 class Result(msgspec.Struct, kw_only=True, frozen=True):
-    """What is known of a trial that has ended."""
+    """Result of a trial that has ended."""
 
     trial: int
     #: settings drawn, by path
@@ -34,16 +34,17 @@ class Result(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def ranked(results: Iterable[Result], *, halving: bool) -> list[Result]:
-    """The best first, failures last; of halving those trained for longest first."""
+    """Results with the best first, failures last; with halving those trained longest come first."""
 
-    def order(own: Result) -> tuple[bool, int, float, int]:
-        return own.score is None, -own.epochs if halving else 0, -(own.score or 0.0), own.trial
+    def order(result: Result) -> tuple[bool, int, float, int]:
+        score = result.score or 0.0
+        return result.score is None, -result.epochs if halving else 0, -score, result.trial
 
     return sorted(results, key=order)
 
 
 def table_rows(results: Sequence[Result]) -> list[list[str]]:
-    """A head and a row a trial; what is unknown is empty."""
+    """Table as text: a header, and a row for each trial; unknown values are empty."""
     settings = list(dict.fromkeys(key for result in results for key in result.settings))
     rows = [[*_FIRST, *settings, "run", "error"]]
     for rank, own in enumerate(results, 1):
@@ -62,14 +63,14 @@ def table_rows(results: Sequence[Result]) -> list[list[str]]:
 
 
 def write_table(folder: Path, results: Sequence[Result]) -> None:
-    """Write ``trials.tsv`` anew."""
+    """Write ``trials.tsv``."""
     with write_whole(folder / TABLE) as file:
         for row in table_rows(results):
             file.write("\t".join(row).encode() + b"\n")
 
 
 def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> str:
-    """The best trials in so many columns; settings that find no place are left to the file."""
+    """Table of the best trials for a terminal of this width; settings that do not fit are left out."""
     head, *rows = table_rows(results[:limit])
     left_out = ("status", "best_epoch", "seconds", "run", "error")
     kept = [i for i, name in enumerate(head) if name not in left_out]

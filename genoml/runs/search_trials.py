@@ -1,4 +1,4 @@
-"""The trials of a search: asked of Optuna, trained by ``genoml train`` in processes of their own, and their table."""
+"""Trials of a search: drawn by Optuna, and trained by ``genoml train`` in processes of their own."""
 
 from __future__ import annotations
 
@@ -28,32 +28,35 @@ from genoml.runs.search_ranges import Ranges, SearchRecord
 from genoml.runs.search_table import SCORE, Result, ranked, write_table
 
 BEST = "best.toml"
-#: what the array libraries take the number of their threads from
+#: variables from which the array libraries take their number of threads
 _THREADS = ("GENOML_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Search:
-    """A search at work: asks Optuna for trials, trains them and tells how they ended.
+    """Search that trains its trials and reports their results to Optuna.
 
-    Each process at work holds a lock of its own file, and a trial names its process; a trial under way whose
-    process holds no lock any more was killed, and is tried again under the same number. On systems and file
-    systems without such locks every such trial counts as under way until at-work/ is removed.
+    Each process at work holds a lock on a file of its own, and a trial names its process; a running trial whose
+    process no longer holds its lock was killed, and is tried again under the same number. On systems and file
+    systems without such locks every such trial counts as running until at-work/ is removed.
 
     Parameters
     ----------
     folder : Path
-        Of the search.
+        Folder of the search.
     record : SearchRecord
-        What is searched, and in what.
+        Data, ranges and options.
     ranges : Ranges
-        Its ranges, defaults filled in.
+        The ranges, with defaults filled in.
     study : optuna.Study
-        In the journal of the folder.
+        The study in the journal of the folder.
     """
 
     def __init__(self, folder: Path, record: SearchRecord, ranges: Ranges, study: Any) -> None:
-        self.folder, self.record, self.ranges, self.study = folder, record, ranges, study
-        self._distributions = {key: own.distribution() for key, own in ranges.ranges.items()}
+        self.folder = folder
+        self.record = record
+        self.ranges = ranges
+        self.study = study
+        self._distributions = {key: each.distribution() for key, each in ranges.ranges.items()}
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._mutex = threading.Lock()
         self._training: set[subprocess.Popen[bytes]] = set()
@@ -61,20 +64,20 @@ class Search:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Tell other processes that this one is alive; at the end give back the trials that it leaves undone."""
-        own = self.folder / "at-work" / self._name
-        own.parent.mkdir(exist_ok=True)
+        """Show other processes that this one is alive; at the end return its unfinished trials to the search."""
+        path = self.folder / "at-work" / self._name
+        path.parent.mkdir(exist_ok=True)
         try:
-            with own.open("wb") as file:
+            with path.open("wb") as file:
                 _lock(file, wait=False)
                 yield
         finally:
-            own.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             with self._locked():
                 self._reclaim()
 
     def work(self, on_result: Callable[[Result, int], None] | None = None) -> None:
-        """Train trials until there is none left to begin; several threads may do so."""
+        """Train trials until none is left to begin; several threads may call this."""
         while not self._stopping and (trial := self.ask()) is not None:
             self._try(trial)
             if self._stopping:
@@ -83,16 +86,16 @@ class Search:
                 results = self._write_table()
                 if on_result is not None:
                     number = trial.user_attrs["trial"]
-                    on_result(next(own for own in results if own.trial == number), len(results))
+                    on_result(next(each for each in results if each.trial == number), len(results))
 
     def stop(self) -> None:
-        """End the trainings under way, which then count as not begun."""
+        """Stop the running trials, which then count as not begun."""
         self._stopping = True
         for process in list(self._training):
             process.kill()
 
     def retry_failed(self) -> None:
-        """Try again what failed, which may have been the machine's fault, but not what diverged."""
+        """Queue failed trials again, since the machine may be at fault, but not those that diverged."""
         with self._locked():
             self._reclaim()
             for trial in self._newest():
@@ -100,7 +103,7 @@ class Search:
                     self._again(trial)
 
     def write_results(self) -> list[Result]:
-        """Write the table and the best settings; the results, the best first."""
+        """Write the table and the best settings; return the results, the best first."""
         with self._locked():
             results = self._write_table()
             if results and results[0].run:
@@ -109,7 +112,7 @@ class Search:
         return results
 
     def ask(self) -> Any:
-        """The trial to train next; None if all have been begun."""
+        """Next trial to train; None if all have been begun."""
         with self._locked():
             self._reclaim()
             known = self._newest()
@@ -117,7 +120,7 @@ class Search:
             if not waiting and len(known) >= self.record.trials:
                 return None
             number = len(known) + 1
-            # seeded by the trial, so that a search that goes on draws what it would have drawn
+            # seeded by the trial, so that a resumed search draws what it would have drawn
             self.study.sampler = self._sampler(number)
             trial = self.study.ask(self._distributions)
             trial.set_user_attr("process", self._name)
@@ -132,16 +135,16 @@ class Search:
             return samplers.RandomSampler(seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", exceptions.ExperimentalWarning)
-            # a trial under way counts as a poor one, so that others are not drawn beside it
+            # a running trial counts as a poor one, so that others are not drawn near it
             return samplers.TPESampler(seed=seed, constant_liar=True)
 
     def _newest(self) -> list[Any]:
-        """Optuna's trials, by our number; of one that was tried again the last try."""
-        found = self.study.get_trials(deepcopy=False)
-        return list({own.user_attrs["trial"]: own for own in found if "trial" in own.user_attrs}.values())
+        """Optuna's trials, only the last try of one that was tried again."""
+        tries = self.study.get_trials(deepcopy=False)
+        return list({each.user_attrs["trial"]: each for each in tries if "trial" in each.user_attrs}.values())
 
     def _reclaim(self) -> None:
-        """Try again the trials whose process was killed; called where no other process begins one."""
+        """Queue trials again whose process was killed; call it with the lock held."""
         from optuna.trial import TrialState
 
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -165,11 +168,11 @@ class Search:
         return self.folder / "trials" / f"{number:03d}"
 
     def _part(self, trial: Any) -> Path:
-        """Where a run is written until it is finished, of this try alone: one before may not have ended yet."""
+        """Folder of this try's run until it is finished; an earlier try may not have ended yet."""
         return self._place(trial.user_attrs["trial"]).with_suffix(f".try{trial.number}")
 
     def _try(self, trial: Any) -> None:
-        """Train a trial, and tell how it ended."""
+        """Train a trial, and report the result to Optuna."""
         from optuna.trial import TrialState
 
         part = self._part(trial)
@@ -179,7 +182,7 @@ class Search:
             status, reason = "failed", str(error)
         else:
             status, reason = self._train(trial, config, part)
-        if self._stopping and status == "failed":  # killed by us, which says nothing about the trial
+        if self._stopping and status == "failed":  # stopped by us: no result of the trial
             return
         trial.set_user_attr("status", status)
         trial.set_user_attr("error", reason)
@@ -192,12 +195,14 @@ class Search:
             self.study.tell(trial, state=TrialState.PRUNED if status == "pruned" else TrialState.FAIL)
 
     def _train(self, trial: Any, config: TrainConfig, part: Path) -> tuple[str, str]:
-        """Run ``genoml train``, reporting the score of each epoch; how it ended, and why if it failed."""
+        """Run ``genoml train``, reporting the score of each epoch; return the status, and the reason of a failure."""
         config = msgspec.structs.replace(config, threads=self.record.threads)
         settings = part.with_suffix(".toml")
         settings.write_text(config_text(config), encoding="utf-8")
-        ended, seconds, scored = "", 0.0, False
-        with tempfile.TemporaryFile() as said, self._process(part, settings, said) as process:
+        ended = ""
+        seconds = 0.0
+        scored = False
+        with tempfile.TemporaryFile() as errors, self._process(part, settings, errors) as process:
             for event in map(msgspec.json.decode, process.stdout or ()):
                 ended = event.get("status", "")
                 if event["event"] != "epoch":
@@ -212,23 +217,23 @@ class Search:
                     process.kill()
                     return "pruned", ""
             code = process.wait()
-            said.seek(0)
-            reason = _reason(code, said.read().decode(errors="replace"))
+            errors.seek(0)
+            reason = _reason(code, errors.read().decode(errors="replace"))
         if code == 0 and ended == "finished":
             unscored = "no validation score; are both classes in the held-out sequences?"
             return ("finished", "") if scored else ("failed", unscored)
         return "diverged" if ended == "diverged" else "failed", reason
 
     @contextmanager
-    def _process(self, part: Path, settings: Path, said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """``genoml train``, which ends with this process: its next line finds no reader."""
+    def _process(self, part: Path, settings: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+        """Start ``genoml train``; it ends with this process, since its next line then finds no reader."""
         record = self.record
         command = [sys.executable, "-m", "genoml", "train", record.positives, record.negatives, "--json"]
         command += ["--out", str(part), "--config", str(settings), "--backend", record.backend]
         environment = os.environ | dict.fromkeys(_THREADS, str(record.threads))
-        # its own session, so that Ctrl-C comes to this process alone, which then ends the others
+        # in its own session: Ctrl-C reaches this process alone, which then stops the others
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=environment,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment,
             start_new_session=True,
         ) as process:  # fmt: skip
             self._training.add(process)
@@ -241,7 +246,7 @@ class Search:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other threads, processes and machines out."""
+        """Hold the lock of the search against other threads, processes and machines."""
         with self._mutex, (self.folder / "lock").open("wb") as file:
             _lock(file, wait=True)
             yield
@@ -256,7 +261,8 @@ class Search:
         known, scores = trial.user_attrs, trial.intermediate_values
         settings = self.ranges.settings(trial.params)
         status = known.get("status", "failed")
-        finished, succeeded = status == "finished", status in ("finished", "pruned")
+        finished = status == "finished"
+        succeeded = status in ("finished", "pruned")
         best = min(scores, key=lambda epoch: (-scores[epoch], epoch)) if succeeded else None
         return Result(
             trial=known["trial"],
@@ -272,7 +278,7 @@ class Search:
 
 
 def _lock(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock a file until it is closed, which the system does for a process that ends, however it ends."""
+    """Lock a file until it is closed, as the system does when a process ends in any way; False if it is locked."""
     try:
         import fcntl
 
@@ -282,12 +288,12 @@ def _lock(file: IO[bytes], *, wait: bool) -> bool:
     return True
 
 
-def _reason(code: int, said: str) -> str:
-    """Why a process failed, on one line."""
+def _reason(code: int, errors: str) -> str:
+    """Reason why a process failed, on one line."""
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = ", as by the system when memory runs out" if -code == signal.SIGKILL else ""
         return f"killed ({name}{hint})"
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in errors.splitlines() if line.strip()]
     last = lines[-1].removeprefix("genoml: error: ") if lines else f"exit code {code}"
     return " ".join(last.split())

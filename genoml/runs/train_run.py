@@ -1,4 +1,4 @@
-"""Training into a run folder: begun, or taken up again; recorded, and ended by a signal without loss."""
+"""Training into a run folder: begun or resumed, recorded, and stopped by a signal without loss."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from genoml.train.fingerprint import versions
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """What asks a process to end, as batch systems do, ends training as Ctrl-C does, and then the process."""
+    """Let SIGTERM, which batch systems send, end training as Ctrl-C does, and then the process."""
     if threading.current_thread() is not threading.main_thread():  # where no signal can be caught
         yield
         return
@@ -101,9 +101,10 @@ def begin_run(
     NotFiniteError, CheckpointError
         See ``fit``.
     """
-    backend, config = get_backend(backend), config or TrainConfig()
+    backend = get_backend(backend)
+    config = config or TrainConfig()
     config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
-    # other threads would give other bits: the record of the run says how many
+    # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
     record = RunRecord(
         config=config,
@@ -115,10 +116,10 @@ def begin_run(
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-        len(backend.twins)  # loaded before there is a run that Ctrl-C shall leave usable
+        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         folder = RunFolder.create(out, record, model)
-        told = [one for one in (events, callback) if one is not None]
-        return _train(folder, model, data, validation, display, told, resume=False)
+        callbacks = [each for each in (events, callback) if each is not None]
+        return _train(folder, model, data, validation, display, callbacks, resume=False)
 
 
 def continue_run(
@@ -131,7 +132,7 @@ def continue_run(
     callback: Callback | None = None,
     tensorboard: bool = False,
 ) -> Run:
-    """Go on with a run of ``open_run``, from its checkpoint, or from the beginning if it has none yet.
+    """Resume a run of ``open_run`` from its checkpoint, or from the beginning if it has none yet.
 
     Parameters
     ----------
@@ -152,8 +153,8 @@ def continue_run(
         record.status = "running"
         folder.begin_log()
         folder.save_record()
-        told = [one for one in (events, callback) if one is not None]
-        return _train(folder, model, data, validation, display, told, resume=True)
+        callbacks = [each for each in (events, callback) if each is not None]
+        return _train(folder, model, data, validation, display, callbacks, resume=True)
 
 
 @contextmanager
@@ -173,28 +174,24 @@ def _train(
     data: SequenceData,
     validation: SequenceData,
     display: type[Progress],
-    told: list[Callback],
+    callbacks: list[Callback],
     *,
     resume: bool,
 ) -> Run:
     record, config = folder.record, folder.record.training
     epoch_size = config.sampler.epoch_size(data.targets)
+    options = config.fit_options(epoch_size, _class_weights(config, data))
+    checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
     first = saved_epochs(folder.checkpoints)
     progress = display(config.n_epochs, epoch_size, first=first)
+    callback = Callbacks(Recorder(folder, model, progress, first), *callbacks)
     progress.start(folder, resumed=resume)
     with sigterm_as_ctrl_c():
         try:
             history = fit(
-                model,
-                data,
-                validation=validation,
-                options=config.fit_options(epoch_size, _class_weights(config, data)),
-                callback=Callbacks(Recorder(folder, model, progress, first), *told),
-                checkpoints=Checkpoints(
-                    folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes
-                ),
-                resume=resume,
-            )
+                model, data, validation=validation, options=options,
+                callback=callback, checkpoints=checkpoints, resume=resume,
+            )  # fmt: skip
         except NotFiniteError:
             if record.best_epoch is None:
                 folder.save_weights(model)
@@ -203,7 +200,7 @@ def _train(
             progress.end(folder)
             raise
         except BaseException:
-            # nothing to keep, and the way is free for another try
+            # nothing to keep; the path is free for another try
             if not resume and record.best_epoch is None and newest_generation(folder.checkpoints) is None:
                 folder.discard()
             raise

@@ -126,26 +126,10 @@ def matched_sample(
     gc, length_bp = _checked("positives", gc, length_bp)
     pool_gc, pool_length_bp = _checked("pool", pool_gc, pool_length_bp)
     cells, pool_cells = _bins(gc, length_bp, pool_gc, pool_length_bp, gc_step, length_step)
-    rng = host_generator(seed, "matched sample")
-    candidates = rng.permutation(pool_gc.size)
-    candidates = candidates[np.argsort(pool_cells[candidates], kind="stable")]
-    wanted = np.tile(rng.permutation(gc.size), ratio)  # each positive once, before any comes again
-    wanted = wanted[np.argsort(cells[wanted], kind="stable")]
-
-    # the i-th wanted in a bin takes the bin's i-th candidate, if there is one
-    bin_of = cells[wanted]
-    rank = np.arange(wanted.size) - np.searchsorted(bin_of, bin_of)
-    pool_bins = pool_cells[candidates]
-    place = np.searchsorted(pool_bins, bin_of, side="left") + rank
-    met = place < np.searchsorted(pool_bins, bin_of, side="right")
-    missing = int(np.count_nonzero(~met))
+    index, positive, short = _draw(cells, pool_cells, ratio, seed)
+    missing = len(short)
     if missing and shortfall == "error":
-        _raise_short(missing, wanted[~met], gc, length_bp, wanted.size)
-    index = candidates[place[met]]
-    positive = wanted[met]
-    order = np.lexsort((index, positive))
-    index = index[order]
-    positive = positive[order]
+        _raise_short(missing, short, gc, length_bp, ratio * gc.size)
     return MatchedSample(
         index,
         positive,
@@ -154,6 +138,28 @@ def matched_sample(
         _ks_distance(length_bp, pool_length_bp[index]),
         _bin_error(cells, pool_cells[index]),
     )
+
+
+def _draw(
+    cells: np.ndarray, pool_cells: np.ndarray, ratio: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidates of the same bins: their indices, the positive of each, and the positives left without one."""
+    rng = host_generator(seed, "matched sample")
+    candidates = rng.permutation(pool_cells.size)
+    candidates = candidates[np.argsort(pool_cells[candidates], kind="stable")]
+    wanted = np.tile(rng.permutation(cells.size), ratio)  # each positive once, before any comes again
+    wanted = wanted[np.argsort(cells[wanted], kind="stable")]
+
+    # the i-th positive in a bin takes the bin's i-th candidate, if there is one
+    bins = cells[wanted]
+    rank = np.arange(wanted.size) - np.searchsorted(bins, bins)
+    pool_bins = pool_cells[candidates]
+    place = np.searchsorted(pool_bins, bins, side="left") + rank
+    drawn = place < np.searchsorted(pool_bins, bins, side="right")
+    index = candidates[place[drawn]]
+    positive = wanted[drawn]
+    order = np.lexsort((index, positive))
+    return index[order], positive[order], wanted[~drawn]
 
 
 def _check_options(ratio: int, gc_step: float, length_step: float, shortfall: str) -> None:

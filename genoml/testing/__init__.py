@@ -17,6 +17,7 @@ from genoml.testing.checks import (
     check_layer,
     check_needs,
     check_pure,
+    check_reach,
     check_same_numbers,
     check_saved,
 )
@@ -41,7 +42,6 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
-from genoml.testing.reach import check_reach
 
 __all__ = [
     "LIMITS",

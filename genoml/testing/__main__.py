@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from genoml.backend import Backend, BackendError, get_backend, use_backend
+from genoml.testing.cases import loss_cases
 from genoml.testing.layers import LAYERS
-from genoml.testing.losses import loss_cases
 from genoml.testing.measure import LIMITS, Figures, has_float64, measure_layer, measure_loss
 
 #: (backend, dtype) -> figures

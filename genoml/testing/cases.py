@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from genoml import losses
 from genoml.backend import Array, Backend
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
@@ -116,3 +118,40 @@ class LossCase:
     def on(self, backend: Backend, dtype: str) -> tuple[Array, ...]:
         """The inputs on a backend."""
         return tuple(backend.asarray(value, dtype) for value in self.inputs)
+
+
+@cache
+def loss_cases() -> dict[str, LossCase]:
+    """Every public loss of genoml by its name, for checking an installation.
+
+    The registry of the test suite has more settings of each, and formulas written with SciPy.
+    """
+    rng = host_generator(0, "loss cases")
+    logits = 2.0 * rng.standard_normal((6, 4))
+    labels = rng.integers(0, 2, (6, 4)).astype(np.float64)
+    classes = rng.integers(0, 4, 6)
+    counts = rng.poisson(3.0, (6, 4)).astype(np.float64)
+    means = np.exp(0.5 * logits)
+    log_dispersion = rng.standard_normal(4)
+    profiles = rng.poisson(2.0, (5, 2, 9)).astype(np.float64)
+    profile_logits = rng.standard_normal((5, 2, 9))
+    cases = (
+        LossCase(losses.binary_cross_entropy, (1.0 / (1.0 + np.exp(-logits)),), labels),
+        LossCase(losses.binary_cross_entropy_with_logits, (logits,), labels),
+        LossCase(losses.focal_loss, (logits,), labels),
+        LossCase(losses.focal_loss_multiclass, (logits,), classes, axis=1),
+        LossCase(losses.huber_loss, (logits,), counts),
+        LossCase(losses.mean_squared_error, (logits,), counts),
+        LossCase(losses.multinomial_loss, (profile_logits,), profiles, axis=-1),
+        LossCase(
+            losses.multinomial_profile_loss, (profile_logits, rng.standard_normal((5, 2))), profiles, axis=-1
+        ),
+        LossCase(losses.negative_binomial_loss, (means,), counts, options={"dispersion": 0.5}),
+        LossCase(losses.negative_binomial_loss_with_dispersion, (means, log_dispersion), counts),
+        LossCase(losses.pearson_loss, (logits,), counts, axis=0),
+        LossCase(losses.poisson_loss, (means,), counts),
+        LossCase(losses.poisson_multinomial_loss, (np.exp(profile_logits),), profiles, axis=-1),
+        LossCase(losses.softmax_cross_entropy, (logits,), classes, axis=1),
+        LossCase(losses.zero_inflated_negative_binomial_loss, (means, logits, log_dispersion), counts),
+    )
+    return {case.loss.__name__: case for case in cases}

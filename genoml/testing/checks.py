@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from genoml.backend import Array, Backend, get_backend
+from genoml.backend import Array, Backend, get_backend, use_backend
 from genoml.nn.layer import Layer, Pass
+from genoml.ops.windows import EVERYTHING, Reach, slices
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase
 from genoml.testing.gradients import check_gradients, expect
@@ -25,7 +26,6 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
-from genoml.testing.reach import check_reach
 
 
 def check_layer(
@@ -65,7 +65,7 @@ def check_layer(
     check_needs(case, on, dtype)
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
-    check_reach(case, on, dtype)
+    check_reach(case)
     check_saved(case, on, dtype)
     check_copied(case, on, dtype)
 
@@ -253,3 +253,48 @@ def check_copied(case: LayerCase, on: Backend, dtype: str) -> None:
         for name in list(table):
             table[name] = table[name] * 0
     expect(np.array_equal(on.to_numpy(layer(x)), y), "a change of the copy has changed the layer")
+
+
+def check_reach(case: LayerCase) -> None:
+    """No change reaches further than ``layer.reach`` says, and a slice of the input gives its outputs.
+
+    In evaluation, of inputs (batch, channels, length), on NumPy in float64, since it is the same on every backend; a
+    layer that says nothing, or that it sees everything, passes.
+    """
+    with use_backend("numpy") as on:
+        layer, x = case.build(on, "float64"), case.input()
+    reach = layer.reach(x.shape[2]) if x.ndim == 3 else None
+    if reach is None or reach == EVERYTHING:
+        return
+
+    def evaluate(values: np.ndarray) -> np.ndarray:
+        return on.to_numpy(layer.vjp(case.place(on, values, "float64"))[0])
+
+    y, length = evaluate(x), x.shape[2]
+    expect(y.shape[2] == reach.outputs(length), f"{reach} leaves {reach.outputs(length)}, got {y.shape[2]}")
+    for place in range(length):
+        other = x.copy()
+        other[:, :, place] += 0.5
+        changed = np.flatnonzero((evaluate(other) != y).any(axis=(0, 1)))
+        first, stop = reach.seen_by(place, place + 1)
+        expect(set(changed) <= set(range(first, stop)), f"position {place} changes {changed}, said {reach}")
+    for start in range(y.shape[2]):
+        expected = y[:, :, start : start + 1]
+        if reach.copies:
+            got = x[:, :, start - reach.before : start - reach.before + 1].astype(y.dtype)
+        else:
+            starts, size = slices(((start,), 1), reach, length)
+            first = starts[0]
+            if _before(layer.reach(size)) != reach.before:
+                continue  # the layer depends on the length, and is not computed on slices
+            at = start - first // reach.stride
+            got = evaluate(x[:, :, first : first + size])[:, :, at : at + 1]
+        difference = relative_difference(got, expected)
+        expect(
+            difference <= LIMITS.difference["float64"],
+            f"output {start} of a slice differs by {difference:.3g}",
+        )
+
+
+def _before(reach: Reach | None) -> int | None:
+    return None if reach is None else reach.before

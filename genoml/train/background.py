@@ -1,4 +1,4 @@
-"""Work in another thread: made ahead of its use, or written behind, so that neither holds training up."""
+"""Background threads: batches made ahead of their use, and states written while training continues."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def ahead(make: Callable[[K], T], keys: Iterable[K], depth: int) -> Generator[T, None, None]:
-    """``make(key)`` for each key in order, the next ``depth`` of them made in a thread meanwhile.
+    """Yield ``make(key)`` for each key in order; a thread makes the next ``depth`` results meanwhile.
 
     The results are those of a plain loop, if ``make`` depends on its key alone. An error in ``make`` is raised
     where its result would have come. Close the iterator (``contextlib.closing``) to end the thread early.
@@ -46,7 +46,7 @@ def ahead(make: Callable[[K], T], keys: Iterable[K], depth: int) -> Generator[T,
 
 
 class NewestWriter(Generic[T]):
-    """Writes the newest of the things it is given, in a thread; what is overtaken while one is written is left out.
+    """Writer in a thread; an item that waits is dropped when a newer one comes.
 
     Parameters
     ----------
@@ -62,12 +62,13 @@ class NewestWriter(Generic[T]):
         self._running: Future[None] | None = None
 
     def submit(self, thing: T) -> None:
-        """Have it written soon."""
+        """Queue an item, in the place of any that still waits."""
         with self._lock:
             self._waiting = [thing]
             if self._running is not None and not self._running.done():
                 return
-            running, self._running = self._running, self._pool.submit(self._work)
+            running = self._running
+            self._running = self._pool.submit(self._work)
         if running is not None:
             running.result()
 
@@ -81,7 +82,7 @@ class NewestWriter(Generic[T]):
             self._write(thing)
 
     def finish(self) -> None:
-        """Wait until all is written."""
+        """Wait until everything queued is written."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:

@@ -1,4 +1,4 @@
-"""When a training's state is saved, and how it comes back."""
+"""Checkpoints: when the state of a training is saved, and how it is read back."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from genoml.train.state import Average, StateRecord, TrainingState, Weights, exp
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where ``fit`` saves its state: after every epoch, on Ctrl-C, and as often between as told.
+    """Settings of checkpoints: the folder, and how often to save besides after each epoch and on Ctrl-C.
 
     Attributes
     ----------
     folder : path
         Holds one checkpoint, two while one is written; made if need be.
     every_steps : int or None
-        Also after so many steps.
+        Save after this many steps too.
     every_minutes : float or None
-        Also after so much time.
+        Save after this time too.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class Checkpoints:
 
 
 def saved_epochs(folder: str | os.PathLike[str]) -> int:
-    """How many whole epochs the newest checkpoint in a folder holds; 0 without one.
+    """Number of whole epochs in the newest checkpoint of a folder; 0 without one.
 
     Raises
     ------
@@ -91,7 +91,8 @@ class Checkpointer:
         *,
         resume: bool,
     ) -> None:
-        self.checkpoints, self.folder = checkpoints, Path(checkpoints.folder)
+        self.checkpoints = checkpoints
+        self.folder = Path(checkpoints.folder)
         if not resume and newest_generation(self.folder) is not None:
             raise CheckpointError(
                 f"{self.folder}: holds a checkpoint already; resume it, or choose another folder"
@@ -107,14 +108,15 @@ class Checkpointer:
     # ------------------------------------------------------------ saving
 
     def is_due(self, step: int) -> bool:
-        """Whether it is time to save between two epochs' ends."""
-        steps, minutes = self.checkpoints.every_steps, self.checkpoints.every_minutes
+        """Whether it is time to save within an epoch."""
+        steps = self.checkpoints.every_steps
+        minutes = self.checkpoints.every_minutes
         if steps is not None and step - self._saved_step >= steps:
             return True
         return minutes is not None and time.monotonic() - self._saved_at >= 60.0 * minutes
 
     def save(self, state: TrainingState) -> bool:
-        """Save a state, in the background; False, and nothing, if it is not finite.
+        """Save a state in the background. One that is not finite is not saved, and gives False.
 
         Raises
         ------
@@ -145,11 +147,12 @@ class Checkpointer:
             threads=self.options.threads or backend.threads,
         )
         self._writer.submit((arrays, record))
-        self._saved_at, self._saved_step = time.monotonic(), state.step
+        self._saved_at = time.monotonic()
+        self._saved_step = state.step
         return True
 
     def finish(self) -> None:
-        """Wait until the newest is on the disk; errors as ``save``."""
+        """Wait until the newest state is on the disk; errors as in ``save``."""
         self._writer.finish()
 
     def close(self) -> None:
@@ -166,17 +169,17 @@ class Checkpointer:
         CheckpointError
             If it is damaged, or of another model, other settings or other data.
         """
-        found = load_generation(self.folder, StateRecord, self._expect_ours)
-        if found is None:
+        newest = load_generation(self.folder, StateRecord, self._expect_ours)
+        if newest is None:
             return None
-        record, arrays = found
+        record, arrays = newest
         losses = [float(value) for value in arrays.pop("losses")]
         tables: dict[str, dict[str, Array]] = {"live": {}, "average": {}, "best": {}, "moments": {}}
         for name, value in arrays.items():
             table, _, path = name.partition("/")
             tables[table][path] = self.model.backend.asarray(value, str(value.dtype))
         self._saved_step = record.step
-        live, best = self._weights(tables["live"]), record.best_epoch is not None
+        live = self._weights(tables["live"])
         averaged = None if record.average_steps is None else self._weights(tables["average"])
         return TrainingState(
             weights=Weights(live.params, live.state, tables["moments"], record.optimizer_steps),
@@ -189,21 +192,22 @@ class Checkpointer:
             elapsed_s=record.elapsed_s,
             losses=losses,
             history=History(record.epochs, record.best_epoch),
-            best=self._weights(tables["best"]) if best else None,
+            best=None if record.best_epoch is None else self._weights(tables["best"]),
             best_score=-inf if record.best_score is None else record.best_score,
         )
 
     def _weights(self, arrays: Mapping[str, Array]) -> Weights:
-        """In the model's order."""
+        """Weights from arrays by path, in the model's order."""
         params = {name: arrays[name] for name in self.model.params}
         return Weights(params, {name: arrays[name] for name in self.model.state})
 
     def _expect_ours(self, path: Path, record: StateRecord, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Raise CheckpointError unless a checkpoint is of these settings, data and model, and makes sense."""
+        """Raise CheckpointError unless a checkpoint has these settings, data and model, and possible numbers."""
         for name in sorted(self.described.keys() | record.options.keys()):
-            saved, given = record.options.get(name), self.described.get(name)
-            if saved != given:
-                raise CheckpointError(f"{path}: was begun with {name} = {saved}, got {given}")
+            before = record.options.get(name)
+            now = self.described.get(name)
+            if before != now:
+                raise CheckpointError(f"{path}: was begun with {name} = {before}, got {now}")
         for name, digest in self.hashes.items():
             if record.data.get(name) != digest:
                 raise CheckpointError(f"{path}: was begun with other {name} data")
@@ -212,8 +216,9 @@ class Checkpointer:
 
 
 def _to_host(backend: Backend, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
-    """The arrays as NumPy's, in one reading of the device for each dtype."""
-    xp, found = backend.xp, dict[str, np.ndarray]()
+    """Copy arrays to NumPy, with one read of the device for each dtype."""
+    xp = backend.xp
+    host: dict[str, np.ndarray] = {}
     kinds = {str(value.dtype): value.dtype for value in arrays.values()}
     for kind in kinds.values():
         names = [name for name, value in arrays.items() if value.dtype == kind]
@@ -222,6 +227,6 @@ def _to_host(backend: Backend, arrays: Mapping[str, Array]) -> dict[str, np.ndar
         for name in names:
             shape = tuple(arrays[name].shape)
             size = int(np.prod(shape, dtype=np.int64))
-            found[name] = joined[at : at + size].reshape(shape)
+            host[name] = joined[at : at + size].reshape(shape)
             at += size
-    return found
+    return host

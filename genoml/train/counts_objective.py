@@ -1,4 +1,4 @@
-"""The objective for counts: reads of an assay, transcripts, cells."""
+"""Objective for counts: reads of an assay, transcripts, cells."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from genoml.train.objectives import Objective
 
 @dataclass(frozen=True)
 class Counts(Objective):
-    """Counts, from the logarithm of their rate: mean = exp(output + offset).
+    """Objective for counts; outputs are logarithms of rates: mean = exp(output + offset).
 
     ``offset``, one of the extras, is the logarithm of what a count is relative to: sequencing depth, or the
     copies of DNA that the RNA was made from. The best epoch is the one with the smallest loss. Scores:
-    ``pearson`` and ``spearman`` of the outputs with log(1 + count) - offset, and, but for excess zeros,
+    ``pearson`` and ``spearman`` of the outputs with log(1 + count) - offset, and, without excess zeros,
     ``deviance_explained``: 1 - D / D_0, D_0 being the deviance of one rate for all examples of a task.
 
     Attributes
@@ -32,8 +32,8 @@ class Counts(Objective):
         ``genoml.evaluation.dispersion.diagnose_counts`` says which the data ask for.
     dispersion : float or None
         Of the negative binomial; None: learned. The model then gives, behind the log-rates of all tasks, as
-        many log-dispersions, for example through ``nn.LearnedDispersion``; zero-inflated, the zeros' logits
-        stand between them.
+        many log-dispersions, for example through ``nn.LearnedDispersion``; if zero-inflated, the zeros' logits
+        come between them.
     """
 
     distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
@@ -51,26 +51,27 @@ class Counts(Objective):
 
     @property
     def _parts(self) -> int:
-        """How many outputs of the model there are a task."""
+        """Number of the model's outputs for each task."""
         if self.distribution == "zero_inflated":
             return 3
         return 2 if self.distribution == "negative_binomial" and self.dispersion is None else 1
 
     def loss(self, outputs: Array, targets: Any, *, offset: Any = None, **extras: Any) -> tuple[Array, Array]:
-        xp, parts = array_namespace(outputs), self._split(outputs)
+        xp = array_namespace(outputs)
+        parts = self._split(outputs)
         log_mean = parts[0] if offset is None else parts[0] + array_like(offset, outputs, "Counts: offset")
         options: dict[str, Any] = {"log_input": True, "full": True, **extras}
         if self.distribution == "poisson":
             return losses.poisson_loss(log_mean, targets, **options)
         if self.distribution == "zero_inflated":
-            found, grads = losses.zero_inflated_negative_binomial_loss(
+            loss, grads = losses.zero_inflated_negative_binomial_loss(
                 log_mean, parts[1], parts[2], targets, **options
             )
-            return found, xp.concat(grads, axis=1)
+            return loss, xp.concat(grads, axis=1)
         if self.dispersion is not None:
             return losses.negative_binomial_loss(log_mean, targets, dispersion=self.dispersion, **options)
-        found, pair = losses.negative_binomial_loss_with_dispersion(log_mean, parts[1], targets, **options)
-        return found, xp.concat(pair, axis=1)
+        loss, pair = losses.negative_binomial_loss_with_dispersion(log_mean, parts[1], targets, **options)
+        return loss, xp.concat(pair, axis=1)
 
     def _split(self, outputs: Array) -> list[Array]:
         tasks, rest = divmod(outputs.shape[1], self._parts)
@@ -93,19 +94,22 @@ class Counts(Objective):
     def _deviance_explained(
         self, parts: list[np.ndarray], offset: np.ndarray, targets: np.ndarray, mask: Any
     ) -> dict[str, float]:
-        """1 - D / D_0, D_0 that of one rate for all examples of a task, of this distribution and dispersion."""
+        """1 - D / D_0, where D_0 is the deviance of one rate for all examples of a task."""
         dispersion = np.exp(np.clip(parts[1], -LIMIT, LIMIT)) if len(parts) > 1 else self.dispersion or 0.0
-        means, exposures = np.exp(np.clip(parts[0] + offset, -LIMIT, LIMIT)), np.exp(offset)
+        means = np.exp(np.clip(parts[0] + offset, -LIMIT, LIMIT))
+        exposures = np.exp(offset)
         packed = np.stack([means, exposures, np.broadcast_to(dispersion, targets.shape)], axis=2)
 
         def explained(values: np.ndarray, counts: np.ndarray) -> float:
             mean, exposure, spread = values.T
             null = exposure * (counts.sum() / exposure.sum())
-            if not spread.any():
-                model, none = (float(poisson_deviance(m, counts)) for m in (mean, null))
+            if spread.any():
+                of_model = float(negative_binomial_deviance(mean, counts, spread))
+                of_null = float(negative_binomial_deviance(null, counts, spread))
             else:
-                model, none = (float(negative_binomial_deviance(m, counts, spread)) for m in (mean, null))
-            return 1.0 - model / none if none > 0 else np.nan
+                of_model = float(poisson_deviance(mean, counts))
+                of_null = float(poisson_deviance(null, counts))
+            return 1.0 - of_model / of_null if of_null > 0 else np.nan
 
         return self.scores_of_tasks({"deviance_explained": explained}, packed, targets, mask)
 

@@ -24,12 +24,12 @@ from genoml.train.predict import predict_outputs
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
 
-#: steps between two reads of the device, where it works asynchronously
+#: steps between two reads of a device that works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
 
 
 class Trainer:
-    """One run of training; ``fit`` builds it and runs it.
+    """Training loop; ``fit`` makes one and runs it.
 
     Attributes
     ----------
@@ -49,21 +49,24 @@ class Trainer:
         options: FitOptions,
         callback: Callback | None = None,
     ) -> None:
-        self.model, self.data, self.validation = model, data, validation
+        self.model = model
+        self.data, self.validation = data, validation
         self.options, self.callback = options, callback
         for part in (data, validation):
             if part is not None:
                 options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
         self.steps = Steps(model, data, options)
-        rate, memory = options.optimizer.learning_rate, memory_of(options.schedule)
-        self.state = TrainingState(self.steps.unread, rate, self.steps.average, memory)
+        self.state = TrainingState(
+            self.steps.unread,
+            options.optimizer.learning_rate,
+            self.steps.average,
+            memory_of(options.schedule),
+        )
         self.checkpointer: Checkpointer | None = None
 
-    # ------------------------------------------------------------ checkpoints
-
     def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
-        """Save the state as told; with ``resume`` take up the one that is there, and tell the callback of it."""
+        """Save checkpoints from now on; with ``resume`` continue from the one that is there."""
         self.checkpointer = Checkpointer(
             checkpoints, self.model, self.options, self.data, self.validation, resume=resume
         )
@@ -72,7 +75,7 @@ class Trainer:
             self._take_up(state)
 
     def _take_up(self, state: TrainingState) -> None:
-        """Go on from this state, and tell the callback of the epochs that are done."""
+        """Continue from this state, and report its epochs to the callback."""
         model, self.state = self.model, state
         state.put(model, self.options)
         self.steps.begin(state.step, state.average)
@@ -93,16 +96,15 @@ class Trainer:
         self.steps.diverged(self.state.step - 1, "the optimiser", index)
 
     def run(self) -> History:
-        """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
+        """Train all epochs; the model ends with the weights of the best (of the last, without validation)."""
         optimizer, interrupted = self.options.optimizer, False
         try:
-            # every loss is looked at here; NumPy's warnings would only say the same without step and layer
+            # every loss is checked here; NumPy's warnings would name neither step nor layer
             with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
                 try:
                     self._run_epochs()
                 except KeyboardInterrupt:
-                    # it may have come in the midst of an update
-                    interrupted = True
+                    interrupted = True  # perhaps within an update
                     self.steps.good.put(self.model, optimizer)
                     self._save()
                 if self.state.best is not None:
@@ -126,7 +128,7 @@ class Trainer:
                     break
 
     def run_epoch(self, examples: SequenceData) -> dict[str, float]:
-        """All batches of the epoch under way, but for those done before a restart; its record."""
+        """Run the batches that are left of the current epoch; the record of the epoch."""
         options, steps = self.options, self.steps
         begun = self.state
         losses = begun.losses
@@ -143,33 +145,39 @@ class Trainer:
                 if steps.n_pending < self.interval and number + 1 < len(batches):
                     continue
                 losses += steps.read_losses()
-                self.state = replace(
-                    self.state,
-                    weights=steps.unread,
-                    learning_rate=options.optimizer.learning_rate,
-                    average=steps.average,
-                    batch=number + 1,
-                    step=steps.step,
-                    elapsed_s=time.perf_counter() - start,
-                )
+                self._record_step(number + 1, time.perf_counter() - start)
                 if self.checkpointer is not None and self.checkpointer.is_due(steps.step):
                     self._save(batch.index)
                 if self.callback is not None:
                     self.callback.step(steps.step, losses[-1], unread)
                 unread = 0
         steps.try_weights(steps.step - 1, batches[-1])
+        sizes = [len(index) for index in batches]
         seconds = time.perf_counter() - start
         return {
             "epoch": begun.epoch + 1,
             "step": steps.step,
-            "loss": float(np.average(losses, weights=[len(index) for index in batches])),
+            "loss": float(np.average(losses, weights=sizes)),
             "learning_rate": options.optimizer.learning_rate,
             "seconds": seconds,
-            "sequences_per_second": sum(map(len, batches)) / seconds,
+            "sequences_per_second": sum(sizes) / seconds,
         }
 
+    def _record_step(self, batch: int, elapsed_s: float) -> None:
+        """Take the weights of the last step into the state."""
+        steps = self.steps
+        self.state = replace(
+            self.state,
+            weights=steps.unread,
+            learning_rate=self.options.optimizer.learning_rate,
+            average=steps.average,
+            batch=batch,
+            step=steps.step,
+            elapsed_s=elapsed_s,
+        )
+
     def _end_epoch(self, record: dict[str, float]) -> None:
-        """Validate, choose, tell and save."""
+        """Validate, update the state, report to the callback and save."""
         model, state = self.model, self.state
         if state.average is not None:
             state.average.weights.put(model)
@@ -196,29 +204,27 @@ class Trainer:
         self._save()
 
     def validate(self, data: SequenceData) -> dict[str, float]:
-        """The objective's loss and scores on held-out data; strands are averaged if both were trained on."""
+        """Loss and scores on held-out data; averaged over both strands if both are trained on."""
+        options = self.options
         outputs = predict_outputs(
-            self.model,
-            data.codes,
-            both_strands=self.options.augmentation.reverse_complement,
-            ambiguous=self.options.ambiguous,
-            threads=self.steps.threads,
-        ).astype(np.float64)
-        loss = self.options.objective.validation_loss(outputs, data.targets, **data.extras)
+            self.model, data.codes, threads=self.steps.threads,
+            both_strands=options.augmentation.reverse_complement, ambiguous=options.ambiguous,
+        ).astype(np.float64)  # fmt: skip
+        loss = options.objective.validation_loss(outputs, data.targets, **data.extras)
         if not np.isfinite(loss):
             self.steps.diverged(self.steps.step - 1, "the validation loss")
-        scores = self.options.objective.scores(outputs, data.targets, **data.extras)
+        scores = options.objective.scores(outputs, data.targets, **data.extras)
         return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
 
     def _score(self, record: dict[str, float]) -> float:
-        """Higher is better: the objective's score, the loss where it is undefined; else the newest epoch."""
+        """Score of an epoch, higher is better: the objective's; minus the loss if undefined; else its number."""
         best = f"validation_{self.options.objective.best}"
         if best in record:
             return record[best]
         return -record["validation_loss"] if "validation_loss" in record else record["epoch"]
 
     def _tell_schedule(self, record: dict[str, float]) -> None:
-        """What a ReduceOnPlateau goes by: the score if it is to rise, the loss if it is to fall."""
+        """Report the score, or the loss, to a ReduceOnPlateau that maximises, or minimises."""
         schedule = self.options.schedule
         if isinstance(schedule, ReduceOnPlateau):
             loss = record.get("validation_loss", record["loss"])
@@ -246,46 +252,41 @@ def fit(
     Parameters
     ----------
     model : Layer
-        (batch, 4, length) -> (batch, outputs) as the objective reads them: logits on binary labels, unless
-        the options say otherwise. Trained in place, on its own backend.
+        (batch, 4, length) -> (batch, outputs), of the objective in the options: logits for binary labels by default.
+        It is trained in place, on its own backend.
     data, validation : SequenceData
-        What to train on, and what to choose the best epoch by; without validation data the last one is kept.
+        Training data, and data to choose the best epoch by; without the latter the last epoch is kept.
     options : FitOptions
-        How.
+        Options of the training.
     callback : Callback, optional
-        Told of every logging interval and epoch; in ``epoch`` the model holds the weights that were
-        evaluated.
+        Called after every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
     checkpoints : Checkpoints or path, optional
-        Where the state of the training is saved, and how often; a path alone: after each epoch, each ten
-        minutes, and on Ctrl-C.
+        Folder for the state of the training; a path saves it after each epoch, every ten minutes and on Ctrl-C.
     resume : bool
-        Take up the training whose checkpoint is there, with a model, data and options as it was begun with; if
-        there is none, begin. The callback is told of the epochs before. It ends with the same bits as
-        without the interruption, on the same backend and number of threads; see docs/restarts.md.
+        Resume the training whose checkpoint is there, with the same model, data and options; if there is none,
+        begin. It ends with the same bits as without the interruption, on the same backend and number of
+        threads; see docs/restarts.md.
 
     Notes
     -----
-    The best epoch is the first with the greatest validation score of the objective (AUROC for labels,
-    accuracy for classes, Pearson's r for numbers); with the smallest validation loss for counts, and where
-    that score is undefined, as with validation data of one class. Both strands are averaged in validation
-    if the augmentation trains on both.
+    The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
+    classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
+    loss. Validation averages both strands if the augmentation trains on both.
 
     Returns
     -------
     History
         A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
-        sequences_per_second, and with validation data validation_loss and the objective's scores, such as
-        validation_auroc, which are left out where they are undefined. Ctrl-C ends training early, with
-        ``interrupted`` set and the best weights in place; before the end of the first epoch those are the
-        last that gave a finite loss.
+        sequences_per_second, and with validation data validation_loss and the defined scores of the objective, such
+        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights in place;
+        before the end of the first epoch these are the last that gave a finite loss.
 
     Raises
     ------
     ValueError
         For targets that the objective's loss is not defined for.
     CheckpointError
-        If a checkpoint cannot be written, is damaged, or is of other settings or data; or if the folder
-        has one and it is not to be resumed.
+        If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
         At the first loss that is not finite, or the first whose weights would make it so. Where the backend
         queues its work it comes up to 16 steps later, with the same weights.

@@ -1,8 +1,8 @@
-"""What ``fit`` makes small, what it watches on validation data, and what a prediction is.
+"""Objectives of training: the loss, the validation scores, and how outputs become predictions.
 
 An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
-the loss on the device in each step, and on the host, in float64, the scores of an epoch. That for counts has a file
-of its own.
+the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objective for counts is in
+``genoml.train.counts_objective``.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ class Objective:
 
     task_names: tuple[str, ...] = field(default=(), kw_only=True)
 
-    #: what a model's outputs are compared with
+    #: values that targets may have
     domain: ClassVar[Domain] = FINITE
-    #: names of the arrays beside the targets that the loss takes, see SequenceData.extras
+    #: names of the further arrays that the loss takes, see SequenceData.extras
     extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask")
-    #: score by which the best epoch is chosen, the greatest, where it is defined; else the smallest loss
+    #: score that chooses the best epoch; None, or an undefined score: the loss
     best: ClassVar[str | None] = None
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
-        """The loss of a batch, and its gradient with respect to the model's outputs."""
+        """Loss of a batch, and its gradient with respect to the model's outputs."""
         raise NotImplementedError(f"{type(self).__name__} must define loss")
 
     def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
-        """The loss on held-out data, without what only helps training (class weights, smoothing)."""
+        """Loss on held-out data, without class weights and smoothing, which only help training."""
         return float(self.loss(outputs, targets, **extras)[0])
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
-        """Further scores of held-out data; those that are undefined there are left out."""
+        """Further scores on held-out data; undefined ones are left out."""
         return {}
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        """What a person reads: probabilities, rates, values."""
+        """Predictions as people read them: probabilities, rates, values."""
         return outputs
 
     def check(self, targets: np.ndarray, extras: Mapping[str, np.ndarray]) -> None:
-        """Raise ValueError, naming the first bad position, for targets that the loss is not defined for."""
+        """Raise ValueError, naming the first bad position, if the loss is not defined for the targets."""
         name = type(self).__name__
         unknown = sorted(set(extras) - set(self.extras))
         if unknown:
@@ -71,31 +71,31 @@ class Objective:
     def scores_of_tasks(
         self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
     ) -> dict[str, float]:
-        """Each metric: of each task, if there are several, and the mean; where it is defined."""
+        """Each metric for each task, if there are several, and its mean; undefined values are left out."""
         tasks, scores = targets.shape[1], {}
         if self.task_names and len(self.task_names) != tasks:
             raise ValueError(
                 f"{type(self).__name__} expects {len(self.task_names)} tasks, as task_names, got {tasks}"
             )
         for name, metric in metrics.items():
-            found = per_task(metric, outputs, targets, mask)
-            defined = np.flatnonzero(~np.isnan(found))
+            values = per_task(metric, outputs, targets, mask)
+            defined = np.flatnonzero(~np.isnan(values))
             if len(defined):
-                scores[name] = float(np.mean(found[defined]))
+                scores[name] = float(np.mean(values[defined]))
             if tasks > 1:
                 names = self.task_names or range(tasks)
-                scores |= {f"{name}_{names[task]}": float(found[task]) for task in defined}
+                scores |= {f"{name}_{names[task]}": float(values[task]) for task in defined}
         return scores
 
 
 def _aupr_of_both(outputs: np.ndarray, targets: np.ndarray) -> float:
-    """AUPR, or NaN without a negative, where it is 1 whatever the outputs."""
+    """AUPR, or NaN without a negative, when it would be 1 for any outputs."""
     return float(aupr(outputs, targets)) if (targets == 0).any() else np.nan
 
 
 @dataclass(frozen=True)
 class BinaryClassification(Objective):
-    """Independent labels 0 or 1, from logits.
+    """Objective for independent labels 0 or 1, from logits.
 
     Binary cross-entropy, or with ``focal_gamma`` above 0 the focal loss, see ``genoml.losses``. Scores:
     ``auroc`` and ``aupr``, of the tasks that have both classes. A prediction is a probability.
@@ -148,7 +148,7 @@ class BinaryClassification(Objective):
 
 @dataclass(frozen=True)
 class MultiClassification(Objective):
-    """One of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
+    """Objective for one of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
 
     Softmax cross-entropy. Scores: ``accuracy`` and ``mcc``, Matthews' correlation. A prediction is a
     probability of each class.
@@ -196,7 +196,7 @@ class MultiClassification(Objective):
 
 @dataclass(frozen=True)
 class Regression(Objective):
-    """Real numbers, from outputs as they are. Scores: ``pearson`` and ``spearman``.
+    """Objective for real numbers. Scores: ``pearson`` and ``spearman``.
 
     Attributes
     ----------

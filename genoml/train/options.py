@@ -1,4 +1,4 @@
-"""How to train, what training tells its caller (several as one, and events for TensorBoard), and what it did."""
+"""Options of training, its callbacks, and its history."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Penalty: TypeAlias = Callable[[Layer], tuple[Array, Mapping[str, Array]]]
 
 
 class Callback(Protocol):
-    """What ``fit`` tells its caller."""
+    """Interface of callbacks, which ``fit`` calls as training proceeds."""
 
     def step(self, step: int, loss: float, examples: int) -> None:
         """A logging interval has ended."""
@@ -32,14 +32,14 @@ class Callback(Protocol):
 
 @dataclass
 class FitOptions:
-    """How to train; the defaults are those of ``genoml train``."""
+    """Options of training; the defaults are those of ``genoml train``."""
 
     epochs: int = 20
     batch_size: int = 64
     optimizer: Optimizer = field(default_factory=lambda: AdamW(1e-3))
     schedule: Schedule = field(default_factory=constant)
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(reverse_complement=True))
-    #: which examples an epoch sees; all of them once, unless told otherwise
+    #: which examples an epoch sees; all of them once by default
     sampler: Sampler = field(default_factory=Sampler)
     objective: Objective = field(default_factory=BinaryClassification)
     #: such as ``partial(information_penalty, strength=1e-3)``
@@ -61,7 +61,7 @@ class FitOptions:
 
 @dataclass
 class History:
-    """What training did: one record an epoch, and the place among them of the one whose weights were kept."""
+    """History of a training: one record an epoch, and the index of the one whose weights were kept."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
@@ -69,7 +69,7 @@ class History:
 
 
 class Callbacks:
-    """Tells several callbacks, in order."""
+    """Callback that calls several others, in order."""
 
     def __init__(self, *callbacks: Callback) -> None:
         self.callbacks = callbacks
@@ -86,7 +86,7 @@ class Callbacks:
 
 
 class TensorBoard:
-    """Writes what ``fit`` tells as TensorBoard events; needs the extra ``tensorboard`` (tensorboardX).
+    """Callback that writes events for TensorBoard; needs the extra ``tensorboard`` (tensorboardX).
 
     Scalars: ``step/loss`` at every logging interval, and each number of an epoch's record at its last step,
     as ``epoch/loss``, ``epoch/validation_auroc`` and so on. Events are on disk after each epoch.
@@ -112,7 +112,9 @@ class TensorBoard:
             raise ModuleNotFoundError(
                 "TensorBoard events need tensorboardX; pip install 'genoml-xp[tensorboard]'", name=error.name
             ) from error
-        self._events_writer, self._event, self._summary = EventsWriter, Event, Summary
+        self._events_writer = EventsWriter
+        self._event = Event
+        self._summary = Summary
         self.folder = Path(folder)
         self._writer: Any = None
 
@@ -129,14 +131,14 @@ class TensorBoard:
     def _scalars(self, step: int, values: Mapping[str, float]) -> None:
         if self._writer is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # the process is in the name, so that a run that is taken up again has a file of its own
+            # the process is in the name, so that a resumed run has a file of its own
             self._writer = self._events_writer(str(self.folder / "events"), f".{os.getpid()}")
         scalars = [self._summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         summary = self._summary(value=scalars)
         self._writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write the events that are left, and close the file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -1,4 +1,4 @@
-"""Prediction with a trained model, and how good it is."""
+"""Prediction with a trained model, and scores of predictions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def predict_outputs(
     ambiguous: str = "zero",
     threads: int | Threads | None = None,
 ) -> np.ndarray:
-    """A model's outputs (n, outputs) for base codes (n, length), the mean of both strands' unless told otherwise.
+    """Outputs (n, outputs) of a model for base codes (n, length), by default the mean of both strands.
 
     They are what the model's objective reads: logits, logarithms of rates, values. Each batch is shared out
     among ``threads``, as many as the backend has if None.
@@ -51,15 +51,15 @@ def predict_outputs(
             part = codes[start : start + batch_size]
             logits, _ = shared.vjp(model, encode_batch(part, backend, model.dtype, ambiguous), EVALUATION)
             if both_strands:
-                turned = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
-                other, _ = shared.vjp(model, turned, EVALUATION)
+                reverse = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
+                other, _ = shared.vjp(model, reverse, EVALUATION)
                 logits = (logits + other) * 0.5
             outputs.append(backend.to_numpy(logits))
     return np.concatenate(outputs)
 
 
 def predict(model: Layer, codes: Codes, *, objective: Objective | None = None, **options: Any) -> np.ndarray:
-    """What the model says of base codes (n, length): probabilities (n, tasks), or as its objective has it.
+    """Predictions (n, tasks) for base codes (n, length): probabilities, or what the objective gives.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def predict(model: Layer, codes: Codes, *, objective: Objective | None = None, *
     ValueError
         As ``predict_outputs``, and where the model gives a NaN.
     """
-    with np.errstate(all="ignore"):  # what they warn of is seen in the result
+    with np.errstate(all="ignore"):  # a NaN is an error below
         outputs = predict_outputs(model, codes, **options)
     affected = int(np.sum(np.isnan(outputs).any(axis=1)))
     if affected:
@@ -94,7 +94,7 @@ def evaluate(model: Layer, data: SequenceData, **options: Any) -> dict[str, floa
 
 
 def score_predictions(predictions: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """The same figures for probabilities from anywhere."""
+    """AUROC, AUPR and F1 of any probabilities, with the numbers of examples."""
     scores = np.asarray(predictions, np.float64)
     return {
         "auroc": float(auroc(scores, targets)),

@@ -1,4 +1,4 @@
-"""Where a training stands between two steps: all that its next step depends on, in one record."""
+"""State of a training between two steps: all that the next step depends on, in one record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_SLOTS = 8
 
 @dataclass(frozen=True)
 class Weights:
-    """A model's parameters and state by path, and, where it is taken too, the optimiser's.
+    """Parameters and state of a model by path, and optionally the arrays of the optimiser.
 
     Arrays are replaced, never written to, so this copies no numbers.
 
@@ -43,16 +43,17 @@ class Weights:
 
     @classmethod
     def of(cls, model: Layer, optimizer: Optimizer | None = None) -> Weights:
-        """As they are now."""
+        """Take the weights of a model, and the arrays of an optimiser."""
         if optimizer is None:
             return cls(dict(model.params), dict(model.state))
         return cls(dict(model.params), dict(model.state), dict(optimizer.state), optimizer.steps)
 
     def put(self, model: Layer, optimizer: Optimizer | None = None) -> None:
-        """Back into the model, and the optimiser."""
+        """Write the weights into the model, and the optimiser's arrays into it."""
         model.params, model.state = self.params, self.state
         if optimizer is not None:
-            optimizer.state, optimizer.steps = dict(self.moments), self.optimizer_steps
+            optimizer.state = dict(self.moments)
+            optimizer.steps = self.optimizer_steps
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -65,30 +66,31 @@ class Average:
     """Exponential moving average of the parameters and the state, a = d a + (1 - d) p.
 
     d is at most (1 + t) / (10 + t) at step t, which forgets the initial weights. The running statistics of a
-    batch normalisation are averaged too, since they belong to the weights beside them.
+    batch normalisation are averaged too, since they belong to the weights.
     """
 
     weights: Weights
     steps: int = 0
 
     def updated(self, model: Layer, decay: float) -> Average:
-        """With the model as it is now taken in."""
+        """The average after one more step, which led to the model's weights."""
         steps = self.steps + 1
         d = min(decay, (1.0 + steps) / (10.0 + steps))
 
         def mixed(old: Mapping[str, Array], new: Mapping[str, Array]) -> dict[str, Array]:
             return {name: d * old[name] + (1.0 - d) * value for name, value in new.items()}
 
-        params, state = mixed(self.weights.params, model.params), mixed(self.weights.state, model.state)
+        params = mixed(self.weights.params, model.params)
+        state = mixed(self.weights.state, model.state)
         return Average(Weights(params, state), steps)
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where a training stands after a whole step whose loss has been read.
+    """State of a training after a whole step whose loss has been read.
 
-    The training loop replaces its one by the next in a single assignment, so that whenever it is interrupted the
-    record is whole; a checkpoint is what this holds.
+    The training loop replaces its state by the next in a single assignment, so that it is whole whenever training is
+    interrupted. A checkpoint holds the same.
 
     Attributes
     ----------
@@ -99,15 +101,15 @@ class TrainingState:
     average : Average or None
         The moving average of the weights.
     schedule : dict
-        What a ReduceOnPlateau remembers; empty for other schedules.
+        Past scores of a ReduceOnPlateau; empty for other schedules.
     epoch, batch : int
-        The epoch under way and how many of its batches are done, from 0.
+        Current epoch, from 0, and number of its batches that are done.
     step : int
         Steps done in all.
     elapsed_s : float
-        Spent in the epoch under way, in seconds.
+        Time spent in the current epoch, in seconds.
     losses : list of float
-        Of the epoch under way; the first ``batch`` of them count.
+        Losses of the current epoch; the first ``batch`` of them count.
     history : History
         The epochs that are done.
     best : Weights or None
@@ -130,7 +132,7 @@ class TrainingState:
     best_score: float = -inf
 
     def put(self, model: Layer, options: FitOptions) -> None:
-        """Into the model, the optimiser and the schedule."""
+        """Write the state into the model, the optimiser and the schedule."""
         self.weights.put(model, options.optimizer)
         options.optimizer.learning_rate = self.learning_rate
         if isinstance(options.schedule, ReduceOnPlateau):
@@ -138,22 +140,22 @@ class TrainingState:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Every array of it by name, still on its device."""
-        found = {f"moments/{name}": value for name, value in self.weights.moments.items()}
+        """All arrays of the state by name, on their device."""
+        arrays = {f"moments/{name}": value for name, value in self.weights.moments.items()}
         average = None if self.average is None else self.average.weights
         for prefix, weights in (("live", self.weights), ("average", average), ("best", self.best)):
             if weights is not None:
-                found |= {f"{prefix}/{name}": value for name, value in weights.arrays.items()}
-        return found
+                arrays |= {f"{prefix}/{name}": value for name, value in weights.arrays.items()}
+        return arrays
 
 
 def memory_of(schedule: Schedule) -> dict[str, float | int | None]:
-    """What a ReduceOnPlateau remembers of the scores; other schedules remember nothing."""
+    """Past scores that a ReduceOnPlateau keeps; other schedules keep nothing."""
     return dict(schedule.state) if isinstance(schedule, ReduceOnPlateau) else {}
 
 
 class StateRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What a checkpoint's manifest holds: a TrainingState without its arrays, and what it belongs to."""
+    """Manifest of a checkpoint: a TrainingState without its arrays, and the training that it belongs to."""
 
     epoch: int
     batch: int
@@ -166,7 +168,7 @@ class StateRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     best_epoch: int | None
     best_score: float | None
     schedule: dict[str, float | int | None]
-    #: what must be the same when it is taken up again, see genoml.train.fingerprint
+    #: fingerprint of the training that may resume it, see genoml.train.fingerprint
     options: dict[str, str]
     data: dict[str, str]
     #: for people
@@ -176,7 +178,7 @@ class StateRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def expect_sense(path: Path, record: StateRecord, options: FitOptions) -> None:
-    """Raise CheckpointError unless the numbers of a record can be those of a training with these options."""
+    """Raise CheckpointError unless a training with these options can have the numbers of a record."""
     ok = (
         0 <= record.epoch <= options.epochs
         and 0 <= record.batch <= max(record.step, 0)
@@ -196,7 +198,7 @@ def expect_sense(path: Path, record: StateRecord, options: FitOptions) -> None:
 def expect_arrays(
     path: Path, record: StateRecord, shapes: Mapping[str, tuple[int, ...]], model: Layer
 ) -> None:
-    """Raise CheckpointError unless the arrays that a file declares are the state of this model."""
+    """Raise CheckpointError unless a file declares the arrays of this model's state."""
     weights = {name: tuple(value.shape) for name, value in {**model.params, **model.state}.items()}
     expected: dict[str, tuple[int, ...]] = {"losses": (record.batch,)}
     present = {

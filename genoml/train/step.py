@@ -1,4 +1,4 @@
-"""One step of training, and what happens when its loss is not finite."""
+"""Steps of training, and the search for the layer at fault if a loss is not finite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step reads: positions in the data, the input, the targets, and what stands beside them."""
+    """Batch of one step: positions in the data, input, targets and extras."""
 
     index: np.ndarray
     #: one-hot on the device; where the device queues its work, codes on the host, since encoding takes no time
@@ -35,24 +35,26 @@ class Batch:
 
 
 class Steps:
-    """The steps of one training: forward, backward, update, and the reading of their losses.
+    """Steps of a training: forward, backward, update, and reading of the losses.
 
     Attributes
     ----------
     step : int
         Steps done, read or not.
     examples : SequenceData
-        The data as the epoch under way sees them.
+        The data as the current epoch sees them.
     average : Average or None
         The moving average of the weights.
     unread, newest, good : Weights
-        Those before the first step whose loss has not been read; before the newest step; before the last step
-        with a finite loss.
+        Weights before the first step whose loss has not been read; before the newest step; before the last
+        step with a finite loss.
     """
 
     def __init__(self, model: Layer, data: SequenceData, options: FitOptions) -> None:
-        self.model, self.data, self.options = model, data, options
-        model.backend.load_twins()  # before two threads ask for them, or Ctrl-C cuts it short
+        self.model = model
+        self.data = data
+        self.options = options
+        model.backend.load_twins()  # before two threads ask for them, or Ctrl-C interrupts it
         self.threads = Threads(options.threads or model.backend.threads)
         self.objective = options.objective
         self.examples = data
@@ -62,19 +64,19 @@ class Steps:
         self.begin(0, Average(Weights.of(model)) if options.average_decay else None)
 
     def begin(self, step: int, average: Average | None) -> None:
-        """Begin with this step, and with the model and the optimiser as they are."""
+        """Begin at this step, with the current model and optimiser."""
         self.step, self.average = step, average
         self.unread = self.newest = self.good = Weights.of(self.model, self.options.optimizer)
 
     @property
     def n_pending(self) -> int:
-        """Steps whose losses have not been read."""
+        """Number of steps whose losses have not been read."""
         return len(self._pending)
 
     # ------------------------------------------------------------ one step
 
     def batch(self, step: int, index: np.ndarray) -> Batch:
-        """What a step reads, augmented by a generator keyed by the step: the same whoever makes it, and when."""
+        """Make the batch of a step, augmented by a generator keyed by the step: the same in any thread."""
         rng = host_generator(self.options.seed, "augment", step)
         codes = self.options.augmentation(self.examples.codes[index], rng)
         queued = self.model.backend.asynchronous
@@ -97,9 +99,9 @@ class Steps:
         loss, grad = self.objective.loss(outputs, batch.targets, **batch.extras)
         _, grads = pullback(grad, need_x=False)
         for penalty in options.penalties:
-            value, own = penalty(model)
+            value, penalty_grads = penalty(model)
             loss = loss + value
-            grads |= {name: grads[name] + more for name, more in own.items()}
+            grads |= {name: grads[name] + more for name, more in penalty_grads.items()}
         self._pending.append((self.step, loss, batch.index))
         if options.max_grad_norm is not None:
             grads, _ = clip_by_norm(grads, options.max_grad_norm)
@@ -112,7 +114,7 @@ class Steps:
         self.step += 1
 
     def read_losses(self) -> list[float]:
-        """The losses since the last read, from the device in one go.
+        """Losses since the last read, in one read of the device.
 
         Raises
         ------
@@ -125,7 +127,8 @@ class Steps:
             if not np.isfinite(value):
                 self._stop_at(position)
         self._pending.clear()
-        self.good, self.unread = self.newest, Weights.of(self.model, self.options.optimizer)
+        self.good = self.newest
+        self.unread = Weights.of(self.model, self.options.optimizer)
         return [float(value) for value in values]
 
     # ------------------------------------------------------------ a loss that is not finite
@@ -146,16 +149,16 @@ class Steps:
         self.diverged(bad_step, where, bad_index)
 
     def try_weights(self, step: int, index: np.ndarray) -> None:
-        """Raise NotFiniteError if the weights after a step are, or give, what is not finite.
+        """Raise NotFiniteError if the weights after a step, or the output that they give, are not finite.
 
-        The loss after the last update before weights are kept is never seen; so they are tried on its batch.
+        The loss after the last update is not computed before its weights are kept; so they are tried on its batch.
         """
         where = first_not_finite(self.model, self.input_of(self.batch(step, index)))
         if where is not None:
             self.diverged(step, where, index)
 
     def diverged(self, step: int, where: str | None, index: np.ndarray | None = None) -> NoReturn:
-        """Go back to the weights that gave the last finite loss, and raise."""
+        """Restore the weights that gave the last finite loss, and raise NotFiniteError."""
         self.good.put(self.model, self.options.optimizer)
         rows = [] if index is None else index.tolist()
         raise NotFiniteError(step, where or "the loss", [self.data.name_of(row) for row in rows])
@@ -165,7 +168,7 @@ class Steps:
 
 
 class NotFiniteError(ArithmeticError):
-    """The loss became NaN or infinite. The model holds the last weights that gave a finite one.
+    """Raised if the loss is NaN or infinite; the model holds the last weights that gave a finite one.
 
     Attributes
     ----------
@@ -182,7 +185,9 @@ class NotFiniteError(ArithmeticError):
             f"the loss is not finite at step {step}, first seen in {layer}{_of_batch(examples)}; the weights "
             "before it are kept. Try a smaller learning rate or gradient clipping"
         )
-        self.step, self.layer, self.examples = step, layer, tuple(examples)
+        self.step = step
+        self.layer = layer
+        self.examples = tuple(examples)
 
 
 def _of_batch(examples: Sequence[str]) -> str:
@@ -199,13 +204,13 @@ def _finite(layer: Layer) -> bool:
 
 def first_not_finite(layer: Layer, x: Array, path: str = "", run: Pass = EVALUATION) -> str | None:
     """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
-    # the layers inside other containers read what only their container can give them
+    # other containers give their layers inputs that cannot be computed here
     if isinstance(layer, Sequential | Parallel):
         for name, child in layer.named_layers.items():
             below = f"{path}.{name}" if path else name
-            found = first_not_finite(child, x, below, run)
-            if found is not None:
-                return found
+            fault = first_not_finite(child, x, below, run)
+            if fault is not None:
+                return fault
             if isinstance(layer, Sequential):
                 x, _ = child.vjp(x, run)
         return None

@@ -75,7 +75,7 @@ def swapped() -> Layer:
         (lambda: nn.Sequential({"a": nn.ReLU(), "b": Halved(3, 2)}), "layer b (Halved) cannot be described"),
         (lambda: nn.Sequential([nn.Sequential([Halved(3, 2)])]), "layer 0.0 (Halved) cannot be described"),
         (lambda: Halved(3, 2), "the network (Halved) cannot be described, since it is no class of genoml.nn"),
-        (swapped, "layer dropout2 (ReLU) cannot be described, since it stands where a Dropout is made"),
+        (swapped, "layer dropout2 (ReLU) cannot be described, since it is in the place of a Dropout"),
         (changed, "activation"),
     ],
 )

@@ -13,8 +13,8 @@ from genoml import get_backend, losses, nn, use_backend
 from genoml.nn.activations import Activation
 from genoml.testing import LIMITS, Figures, has_float64, measure_layer, measure_loss, relative_difference
 from genoml.testing.__main__ import line_of, main, run
+from genoml.testing.cases import loss_cases
 from genoml.testing.layers import LAYERS, activations, attention, basic, motif, recurrent
-from genoml.testing.losses import loss_cases
 from genoml_numpy import NumpyBackend
 from support.backends import StrictBackend
 

@@ -89,8 +89,6 @@ class PWM:
         for array in (self.probabilities, self.background, self.log_odds, self.table):
             array.setflags(write=False)
 
-    # ------------------------------------------------------------ constructors
-
     @classmethod
     def from_counts(
         cls,
@@ -125,8 +123,9 @@ class PWM:
         totals = smoothed.sum(axis=1, keepdims=True)
         if np.any(totals <= 0):
             raise ValueError(f"PWM expects counts at every position, got none at {int(np.argmin(totals))}")
-        n_sites = float(counts.sum(axis=1).max())
-        return cls(smoothed / totals, background=background, name=name, n_sites=n_sites)
+        return cls(
+            smoothed / totals, background=background, name=name, n_sites=float(counts.sum(axis=1).max())
+        )
 
     @classmethod
     def from_sequences(
@@ -150,8 +149,7 @@ class PWM:
         widths = set(flat.lengths.tolist())
         if len(widths) != 1 or 0 in widths:
             raise ValueError(f"PWM expects sites of one length, 1 or more, got {sorted(widths)}")
-        sites = flat.codes.reshape(flat.lengths.size, -1)
-        counts = ONE_HOT_TABLES["iupac"][sites].sum(axis=0)
+        counts = ONE_HOT_TABLES["iupac"][flat.codes.reshape(flat.lengths.size, -1)].sum(axis=0)
         return cls.from_counts(counts, pseudocount=pseudocount, background=background, name=name)
 
     @classmethod
@@ -164,8 +162,7 @@ class PWM:
     ) -> Self:
         """Make a PWM from a motif of a JASPAR, TRANSFAC or MEME file.
 
-        Probabilities are multiplied by the number of sites in the file (20 if it gives none), and the pseudocount is
-        added.
+        Probabilities are multiplied by the number of sites in the file (20 if none) before the pseudocount is added.
         """
         counts = motif.matrix
         if motif.kind == "probabilities":
@@ -175,8 +172,6 @@ class PWM:
     def to_motif(self) -> Motif:
         """The probabilities as a motif, for ``genoml.io.write_meme``."""
         return Motif(self.name or self.consensus, self.probabilities, n_sites=self.n_sites)
-
-    # ------------------------------------------------------------ properties
 
     def __repr__(self) -> str:
         name = f"{self.name}, " if self.name else ""
@@ -210,12 +205,9 @@ class PWM:
 
     def reverse_complement(self) -> PWM:
         """The PWM of the other strand: it scores a window as this one scores its reverse complement."""
-        return PWM(
-            self.probabilities[::-1, ::-1],
-            background=self.background[::-1].tolist(),
-            name=self.name,
-            n_sites=self.n_sites,
-        )
+        matrix = self.probabilities[::-1, ::-1]
+        background = self.background[::-1].tolist()
+        return PWM(matrix, background=background, name=self.name, n_sites=self.n_sites)
 
     @cached_property
     def distribution(self) -> ScoreDistribution:
@@ -233,8 +225,6 @@ class PWM:
         check_p_value(p_value)
         lowest_bin = self.distribution.threshold_bin(p_value)
         return math.inf if lowest_bin is None else lowest_bin * self.distribution.granularity
-
-    # ------------------------------------------------------------ scores and scans
 
     def score(self, sequence: str | bytes | np.ndarray | Sequences) -> Any:
         """Log-odds in bits of a sequence as long as the motif; of a batch, an array (batch,).
@@ -302,14 +292,9 @@ class PWM:
         ValueError
             For a letter that is no nucleotide, or a p-value outside (0, 1].
         """
-        scanner = MotifScanner(
-            [self],
-            p_value=p_value,
-            threshold=threshold,
-            both_strands=both_strands,
-            best_if_short=True,
+        hits = MotifScanner(
+            [self], p_value=p_value, threshold=threshold, both_strands=both_strands, best_if_short=True,
             backend=backend,
-        )
-        hits = scanner.scan(sequence)
+        ).scan(sequence)  # fmt: skip
         columns = (hits.start, hits.end, hits.strand, hits.score, hits.p_value, hits.sequence)
         return [Hit(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]

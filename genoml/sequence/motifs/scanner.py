@@ -16,6 +16,7 @@ from genoml.sequence.codes import FlatCodes, Sequences, flat_codes
 from genoml.sequence.encode import one_hot
 from genoml.sequence.motifs.motif import check_p_value
 from genoml.sequence.motifs.score_tables import DeviceGroup, ScoreBank, ScoredMotif
+from genoml.sequence.strand import reverse_complement
 
 __all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
 
@@ -79,6 +80,18 @@ class MotifHits(NamedTuple):
     def joined(cls, parts: Sequence[MotifHits]) -> Self:
         """Join blocks of hits into one."""
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def sites(self, sequences: Sequence[str]) -> list[str]:
+        """Letters of each hit on its strand, from the sequences that were scanned; RNA stays RNA."""
+        rows = self.sequence.tolist()
+        places = zip(rows, self.start.tolist(), self.end.tolist(), strict=True)
+        sites = [sequences[row][start:end] for row, start, end in places]
+        reverse = np.flatnonzero(self.strand == "-").tolist()
+        # a site without U does not show that its sequence is RNA
+        rna = {row: "U" in sequences[row].upper() for row in {rows[hit] for hit in reverse}}
+        for hit, site in zip(reverse, reverse_complement([sites[hit] for hit in reverse]), strict=True):
+            sites[hit] = site.replace("T", "U").replace("t", "u") if rna[rows[hit]] else site
+        return sites
 
 
 class MotifScanner:
