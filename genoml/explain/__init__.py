@@ -1,4 +1,4 @@
-"""Explain a trained model: its filters as motifs, what its outputs owe to each base, and what it attends to."""
+"""Explain a trained model: its filters as motifs, contributions of bases to its outputs, and its attention."""
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.filters import FilterMotif, filter_motifs

@@ -1,4 +1,4 @@
-"""In-silico mutagenesis: every base changed into every other, and what the model then says."""
+"""In-silico mutagenesis: the change of a model's output when each base is replaced by each other one."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def in_silico_mutagenesis(
 
         scores[n, l, b] = f(sequence n with base b at position l) - f(sequence n)
 
-    Only what a mutation can change is computed again: each layer's map is kept for the sequence, and of each
-    mutant the window that its layers' receptive fields reach, up to global pooling or a dense layer, which
-    combine it with what is left of the sequence's own map. :func:`mutation_reach` tells how far that goes for
-    a model; behind the first layer that sees everything, and where a receptive field covers the sequence,
-    mutants are computed whole. What a layer sees it says itself (``Layer.reach``), one of your own too. The
-    numbers are those of computing every mutant, to rounding.
+    Only what a mutation can change is computed again. Each layer's output is kept for the sequence; of a mutant,
+    only the window that the mutation reaches through the layers' receptive fields is computed, up to global
+    pooling or a dense layer, which combine the window with the rest of the sequence's own output.
+    :func:`mutation_reach` tells how far that goes for a model: from the first layer that sees everything, or
+    whose receptive field covers the sequence, mutants are computed whole. Each layer says itself what it sees
+    (``Layer.reach``), your own layers too. The numbers are those of computing every mutant, to rounding.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def in_silico_mutagenesis(
 
 
 def _one_strand(model: Layer) -> tuple[Layer, bool]:
-    """What a model does with one strand, and whether its output is the mean over both."""
+    """The model of a single strand, and whether the output is its mean over both strands."""
     if type(model) is StrandSymmetric and model.combine == "mean":
         return model["model"], True
     return model, False
@@ -112,17 +112,17 @@ def _one_strand(model: Layer) -> tuple[Layer, bool]:
 
 @dataclass(frozen=True)
 class MutationReach:
-    """How much of a model a mutation changes.
+    """The part of a model's computation that a mutation changes.
 
     Attributes
     ----------
     length_bp : int
         Of the sequence.
     steps : tuple of (str, int, int)
-        Of each layer, or part of one, that is computed in windows: what it is, how many positions of its map
-        a mutation changes at most, and how many there are.
+        For each layer, or part of one, that is computed in windows: its name, the positions of its output that
+        a mutation changes at most, and the positions of its output.
     end : str
-        What makes vectors of the windows, ``""`` if nothing does.
+        The layer that makes vectors of the windows, ``""`` if none does.
     whole : tuple of str
         The layers that are computed whole for each mutant.
     silent : tuple of str
@@ -137,7 +137,7 @@ class MutationReach:
 
     @property
     def covers(self) -> bool:
-        """Whether nothing is spared: the first layers' reach covers the sequence, or they see all of it."""
+        """Whether every mutant is computed whole: the first layers already see all of the sequence."""
         return not self.steps and not self.end
 
     def __str__(self) -> str:
@@ -150,7 +150,7 @@ class MutationReach:
 
 
 def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
-    """What :func:`in_silico_mutagenesis` computes again for a mutation in a sequence of this length.
+    """What :func:`in_silico_mutagenesis` computes for a mutation in a sequence of this length.
 
     Examples
     --------
@@ -174,7 +174,7 @@ _FEW_PLACES = 2
 
 @dataclass(frozen=True)
 class _Run:
-    """One call: a model, what is asked of it, and in which portions."""
+    """One call of in_silico_mutagenesis: the model, its plan and the options."""
 
     model: Layer
     plan: Plan
@@ -188,7 +188,7 @@ class _Run:
         scores = np.zeros((n, length, 4), dtype=self.model.dtype)
         # a base has three others; an ambiguous one has four
         kinds = 4 if (codes > 3).any() else 3
-        # rather many sequences than many positions, whose windows are cut alike at the ends of the maps
+        # many sequences rather than many positions: all sequences have the same windows
         rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
         places = max(1, self.batch_size // (kinds * rows))
         backend = self.model.backend
@@ -196,34 +196,28 @@ class _Run:
             for start in range(0, n, rows):
                 part = slice(start, start + rows)
                 self._fill(scores[part], codes[part], kinds, places, threads.workers)
-        # an own base differs from itself by rounding, where all four were computed; padding is no sequence
+        # where all four bases were computed, the sequence's own differs by rounding; padding has no score
         own = np.eye(4, dtype=bool)[np.minimum(codes, 3)] & (codes < 4)[:, :, None]
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
         return scores
 
     def portions(self, length: int, count: int) -> list[np.ndarray]:
-        """The positions, ``count`` at a time: those that lie a stride apart, whose windows are equally wide.
+        """The positions in portions of ``count``: in each, positions a stride apart, whose windows have one width.
 
-        Those whose windows are moved inside at an end go by themselves: the others are computed without gathering.
+        Positions whose windows were moved at an end of the map are portions of their own; the others need no gather.
         """
         stride, rows = self.plan.stride, list[np.ndarray]()
         for first in range(min(stride, length)):
             row = np.arange(first, length, stride)
-            starts, widths = np.array([self._last_window(place, length) for place in row.tolist()]).T
-            ahead = starts * stride - row
+            (starts, _), _ = follow(self.plan.steps, (tuple(row.tolist()), 1), length)
+            ahead = np.asarray(starts) * stride - row
             middle = len(row) // 2
-            moved = (ahead != ahead[middle]) | (widths != widths[middle])
-            side = np.where(moved, np.where(row < row[middle], 1, 2), 0)
+            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
             rows += [row[side == which] for which in range(3)]
         return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
 
-    def _last_window(self, place: int, length: int) -> tuple[int, int]:
-        """Where the window of a mutation begins behind the last step, and its width."""
-        (starts, width), _ = follow(self.plan.steps, ((place,), 1), length)
-        return starts[0], width
-
     def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
-        """The scores of a few sequences, ``count`` positions at a time."""
+        """Write the scores of a few sequences, ``count`` positions at a time."""
         backend = self.model.backend
         options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
         x = one_hot(codes, ambiguous=self.ambiguous, **options)
@@ -249,7 +243,7 @@ class _Run:
 
 
 def _others(codes: np.ndarray, kinds: int) -> np.ndarray:
-    """The bases that replace these, (n, kinds, places): of A, C, G, T the next ones, at last itself."""
+    """The bases that replace these, (n, kinds, places): in the cycle A C G T the next ones, the base itself last."""
     known = np.where(codes < 4, codes, 3)[:, None, :]
     others: np.ndarray = (known + np.arange(1, kinds + 1, dtype=np.uint8)[:, None]) % 4
     return others.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Saliency: the derivative of a model's output with respect to each base, from one backward pass."""
+"""Saliency: the gradient of a model's output with respect to each base, from one backward pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Saliency", "Task", "checked_codes", "saliency", "score_gradient", "s
 
 
 class Saliency(NamedTuple):
-    """What :func:`saliency` gives.
+    """Contributions of bases, the result of :func:`saliency`.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ def saliency(
         actual[n, l] = sum_b hypothetical[n, l, b] x[n, b, l]
 
     with x the one-hot sequence and f one output. The gradient is that of the layers' own backward passes, in
-    evaluation. A model sees nothing but points where the four inputs of a position sum to one; what its
-    gradient says across that plane is noise that it never learned, and the correction takes it off.
+    evaluation. A model only ever sees inputs whose four values at a position sum to one; the component of the
+    gradient orthogonal to that plane was never trained, and the correction removes it.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ Task: TypeAlias = int | ArrayLike
 
 
 def checked_codes(codes: np.ndarray, what: str, batch_size: int = 1) -> None:
-    """Raise ValueError unless these are base codes (n >= 1, length >= 1), and the batch has a size."""
+    """Raise ValueError unless these are base codes (n >= 1, length >= 1), and batch_size >= 1."""
     if codes.dtype != np.uint8 or codes.ndim != 2 or 0 in codes.shape:
         raise ValueError(f"{what} expects uint8 codes (n >= 1, length >= 1), got {codes.dtype} {codes.shape}")
     if batch_size < 1:
@@ -153,7 +153,7 @@ def _weights(outputs: Array, task: Task) -> Array:
 
 
 def score_of(outputs: Array, task: Task) -> Array:
-    """f[n] = sum_o weights[o] outputs[n, o], (n,); outputs of more axes are laid out in a row first."""
+    """f[n] = sum_o weights[o] outputs[n, o], (n,); outputs with more axes are flattened first."""
     xp, weights = array_namespace(outputs), _weights(outputs, task)
     return xp.reshape(outputs, (outputs.shape[0], weights.shape[0])) @ weights
 

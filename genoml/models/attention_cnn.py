@@ -56,13 +56,17 @@ def attention_cnn(
     n_outputs : int
         Tasks predicted together.
     filters : int
-        Motif detectors, and features of every position after them.
-    kernel_size, pool_size : int
-        Of the convolution and the pooling.
-    blocks, heads : int
-        Transformer blocks, and attention heads in each; ``heads`` divides ``filters``.
+        Number of motif detectors, and of features of a position in the transformer.
+    kernel_size : int
+        Width of the motif detectors.
+    pool_size : int
+        Window of the pooling after them.
+    blocks : int
+        Number of transformer blocks.
+    heads : int
+        Attention heads of each block; a divisor of ``filters``.
     hidden : int
-        Size inside each block's dense part.
+        Hidden size of each block's dense layers.
     dropout : float
         Rate after the scan and inside the blocks.
 

@@ -46,12 +46,16 @@ def basset(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Cell types predicted together; ``genoml train`` sets it to 1.
-    filters, kernel_sizes, pool_sizes : three ints each
-        Sizes, in the order of the layers.
+    filters : three ints
+        Filters of each convolution.
+    kernel_sizes : three ints
+        Kernel width of each convolution.
+    pool_sizes : three ints
+        Window of the pooling after each convolution.
     dense_units : int
         Size of both hidden dense layers.
     dropout : float
-        Rate after each of them.
+        Rate after each hidden dense layer.
 
     Shapes
     ------

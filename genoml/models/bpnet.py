@@ -63,12 +63,14 @@ def bpnet(
         Profiles predicted together, such as the two strands.
     profile_length_bp : int
         Positions of a profile, in the middle of the sequence.
-    filters, kernel_size : int
-        Channels throughout, and width of the first convolution.
+    filters : int
+        Channels of every hidden layer.
+    kernel_size : int
+        Kernel width of the first convolution.
     dilated_layers : int
         Number of dilated convolutions, with dilation 2, 4, 8, ...
     profile_kernel_size : int
-        Width of the profile head.
+        Kernel width of the profile head.
 
     Shapes
     ------

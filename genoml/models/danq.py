@@ -41,10 +41,14 @@ def danq(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Chromatin features predicted together; ``genoml train`` sets it to 1.
-    filters, kernel_size, pool_size : int
-        Of the convolution and the pooling.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
+    pool_size : int
+        Window of the pooling after them.
     hidden : int
-        Size of the LSTM's state, each way.
+        Size of the LSTM's state, in each direction.
     dense_units : int
         Size of the hidden dense layer.
     dropout : two floats

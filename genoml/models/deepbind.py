@@ -31,14 +31,16 @@ def deepbind(
     ----------
     n_outputs : int
         Experiments predicted together; the paper trains one network each.
-    filters, kernel_size : int
-        Number and width of the motif detectors.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
     pooling : "max" or "max_and_mean"
         The maximum tells whether a motif occurs; the mean adds up short motifs.
     dense_units : int
         Size of the hidden layer.
     dropout : float
-        Rate of the pooled responses.
+        Rate after the pooling.
 
     Shapes
     ------

@@ -54,13 +54,13 @@ def deepromoter(
     n_outputs : int
         Tasks predicted together.
     filters : int
-        Of each width.
+        Filters of each width.
     kernel_sizes : ints
         Widths of the convolutions.
     pool_size : int
         Window of the pooling after each convolution.
     hidden : int
-        Size of the LSTM's state, each way.
+        Size of the LSTM's state, in each direction.
     dense_units : int
         Size of the hidden dense layer.
     dropout : float

@@ -42,8 +42,14 @@ def deepsea(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Chromatin features predicted together; ``genoml train`` sets it to 1.
-    filters, kernel_size, pool_size, dense_units : int
-        Sizes, in the order of the layers.
+    filters : three ints
+        Filters of each convolution.
+    kernel_size : int
+        Kernel width of every convolution.
+    pool_size : int
+        Window of every pooling.
+    dense_units : int
+        Size of the hidden dense layer.
     dropout : three floats
         Rates after each convolution.
 

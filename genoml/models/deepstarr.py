@@ -46,10 +46,14 @@ def deepstarr(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Activities predicted together (developmental and housekeeping); ``genoml train`` sets it to 1.
-    filters, kernel_sizes : four ints each
-        Sizes, in the order of the layers.
-    pool_size, dense_units : int
-        Of every pooling, and of both hidden dense layers.
+    filters : four ints
+        Filters of each convolution.
+    kernel_sizes : four ints
+        Kernel width of each convolution.
+    pool_size : int
+        Window of every pooling.
+    dense_units : int
+        Size of both hidden dense layers.
     dropout : float
         Rate after each hidden dense layer.
 

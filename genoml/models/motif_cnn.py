@@ -41,12 +41,16 @@ def motif_cnn(
 
     Parameters
     ----------
-    filters, kernel_size : int
-        Number and width of the motif detectors.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
     pool_size : int
         Window of the pooling after them.
-    second_filters, second_kernel_size : int
-        Number and width of the filters that combine motifs.
+    second_filters : int
+        Number of filters that combine motifs.
+    second_kernel_size : int
+        Width of the filters that combine motifs.
     dropout : three floats
         Rates after the scan, after the second convolution and before the dense layer.
 

@@ -13,8 +13,10 @@ def promoter_cnn(*, filters: Count = 32, kernel_size: Count = 8, seed: int = 0) 
 
     Parameters
     ----------
-    filters, kernel_size : int
-        Number and width of the motif detectors.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
 
     Shapes
     ------

@@ -15,7 +15,6 @@ from genoml.nn.dense import *
 from genoml.nn.dropout import *
 from genoml.nn.embedding import *
 from genoml.nn.layer import *
-from genoml.nn.learned_dispersion import *
 from genoml.nn.motif import *
 from genoml.nn.norm import *
 from genoml.nn.penalties import *

@@ -1,4 +1,4 @@
-"""Element-wise activations as layers. Formulas and derivatives are in genoml/ops/activations.py."""
+"""Activation layers; those that Conv1D and Dense take by name have their derivatives in genoml/ops/activations.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Activation(Layer):
     function: str
 
     def options(self) -> dict[str, float]:
-        """What the function takes beside its input."""
+        """Arguments of the function besides its input."""
         return {}
 
     reach = sees_itself
@@ -102,7 +102,7 @@ class ELU(Activation):
         self.alpha = alpha
 
     def options(self) -> dict[str, float]:
-        """The limit towards minus infinity, with its sign turned."""
+        """Minus the limit of y towards minus infinity."""
         return {"alpha": self.alpha}
 
 
@@ -164,9 +164,9 @@ class Softplus(Activation):
 
 
 class Exp(Layer):
-    """y = exp(min(x, ceiling)), any shape; behind the first convolution it lets filters read whole motifs.
+    """y = exp(min(x, ceiling)), any shape; after the first convolution, its filters learn whole motifs.
 
-    Without a ceiling it is the exponential, and overflows where x does not stay moderate (88 in float32).
+    Without a ceiling y is the exponential, which overflows for large x (above 88 in float32).
     With one, y is bounded and dy/dx = 0 from the ceiling on, so that single large activations do not take over
     the training.
 
@@ -239,7 +239,7 @@ class Softmax(Layer):
         self.axis = axis
 
     def reach(self, length: int) -> Reach:
-        """Each position itself along the channels, all of them along any other axis."""
+        """An output sees its own position if the axis is that of the channels, else every position."""
         return Reach() if self.axis == 1 else EVERYTHING
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -278,7 +278,7 @@ class LogSoftmax(Layer):
         self.axis = axis
 
     def reach(self, length: int) -> Reach:
-        """Each position itself along the channels, all of them along any other axis."""
+        """An output sees its own position if the axis is that of the channels, else every position."""
         return Reach() if self.axis == 1 else EVERYTHING
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:

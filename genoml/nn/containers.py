@@ -1,4 +1,4 @@
-"""Layers made of layers. Their parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
+"""Containers: layers made of layers, whose parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
 
-__all__ = ["Parallel", "Residual", "Sequential"]
+__all__ = ["Parallel", "Sequential"]
 
 
 class Container(Layer):
-    """A layer whose parameters are those of its children."""
+    """Base of layers made of layers: its parameters are those of its children."""
 
     def __init__(self, layers: Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         named = (
@@ -46,6 +46,11 @@ class Container(Layer):
             )
 
     @property
+    def children(self) -> Mapping[str, Layer]:
+        """The layers by name, in their order."""
+        return self.named_layers
+
+    @property
     def layers(self) -> list[Layer]:
         """The children in order."""
         return list(self.named_layers.values())
@@ -59,7 +64,7 @@ class Container(Layer):
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
 
     def __setitem__(self, key: int | str, layer: Layer) -> None:
-        """Put another layer in the place of one: ``model["head"] = Dense(64, 3)``, ``model[-1] = ...``.
+        """Replace a layer: ``model["head"] = Dense(64, 3)``, ``model[-1] = ...``.
 
         The new layer has the old one's path, from which its weights are drawn, but for weights that it has already.
 
@@ -82,7 +87,7 @@ class Container(Layer):
                 f"{type(self).__name__} expects a layer of {self.dtype} at {name!r}, got one of {layer.dtype}"
             )
         self.named_layers = {**self.named_layers, name: layer}
-        self._pullback = None  # that of a call of the old layer
+        self._pullback = None  # belongs to a call of the old layer
         layer.place(self.seed, f"{self.path}.{name}" if self.path else name)
 
     def __iter__(self) -> Iterator[Layer]:
@@ -108,7 +113,7 @@ class Container(Layer):
         return self._view(name)
 
     def undrawn(self) -> int:
-        """The children's, together."""
+        """How many numbers the children have still to draw."""
         return sum(layer.undrawn() for layer in self.layers)
 
     def draw(self) -> None:
@@ -146,7 +151,7 @@ class Sequential(Container):
     (attention, recurrent) is given it; they must see sequences of the mask's length.
 
     Some layers that follow one another are computed as one, which saves passes over the arrays between them: a
-    convolution and pooling behind it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
+    convolution and the pooling after it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
     numbers are those of the single layers but for rounding.
 
     Raises
@@ -155,13 +160,15 @@ class Sequential(Container):
         For an empty list, layers on different backends, or a mask that no layer reads.
     """
 
-    def branches(self, length: int) -> Branches | None:
-        """One row."""
+    def branches(self, length: int) -> Branches[Layer] | None:
+        """The layers as one row."""
         return Branches((tuple(self.layers),))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         pullbacks: list[tuple[str, Pullback]] = []
-        names, layers, at = list(self.named_layers), self.layers, 0
+        names = list(self.named_layers)
+        layers = self.layers
+        at = 0
         while at < len(layers):
             count, fused = fused_vjp(layers[at:]) or (1, None)
             x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
@@ -178,45 +185,6 @@ class Sequential(Container):
         return x, pullback
 
 
-class Residual(Sequential):
-    """A shortcut around one layer, or around several in a row: y = x + f(x).
-
-    The parameters are named as in Sequential.
-
-    Shapes
-    ------
-    x, y : any that the layers map to itself
-
-    Raises
-    ------
-    ValueError
-        If f(x) does not have the shape of x.
-
-    References
-    ----------
-    He et al. (2016), Deep residual learning for image recognition, doi:10.1109/CVPR.2016.90, eq. 1.
-    """
-
-    def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
-        super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
-
-    def branches(self, length: int) -> Branches:
-        """x itself, and f(x): their sum."""
-        return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        y, pullback_layers = super().vjp(x, run)
-        if tuple(y.shape) != tuple(x.shape):
-            raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # y = x + f(x): dL/dx = g + (df/dx)^T g
-            grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
-            return (None if grad_x is None else grad + grad_x), grads
-
-        return x + y, pullback
-
-
 class Parallel(Container):
     """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
 
@@ -229,8 +197,8 @@ class Parallel(Container):
         If the branches' outputs differ in any axis but the channels, or for a mask that no branch reads.
     """
 
-    def branches(self, length: int) -> Branches:
-        """A row a branch, side by side in the channels."""
+    def branches(self, length: int) -> Branches[Layer]:
+        """Each layer as a row of its own; outputs concatenated along the channels."""
         rows = tuple((layer,) for layer in self.layers)
         return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))
 

@@ -1,4 +1,4 @@
-"""One-dimensional convolution over sequences."""
+"""Convolution layer over sequences."""
 
 from __future__ import annotations
 
@@ -103,8 +103,12 @@ class Conv1D(Layer):
             )
         if padding not in ("valid", "same") and not (isinstance(padding, int) and padding >= 0):
             raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
         self.groups = groups
         self.has_bias, self.activation = bias, activation
         self._activate = activation_vjp(activation)
@@ -117,8 +121,8 @@ class Conv1D(Layer):
         return {"weights": weights} | ({"bias": constant((self.out_channels,), 0.0)} if self.has_bias else {})
 
     def inputs(self, x: Array) -> tuple[Array, Array, int]:
-        """Padded x and the weights, both channels-last, and the zeros on the left."""
-        # this class's own: a subclass with a vjp of its own may not say any
+        """Padded x and the weights, both channels-last, and the number of zeros on the left."""
+        # Conv1D's own: a subclass with another vjp may not define one
         reach = Conv1D.reach(self, x.shape[2] if x.ndim == 3 else 0)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and reach.outputs(x.shape[2]) >= 1
         shortest = 1 if self.padding == "same" else reach.shortest()
@@ -128,7 +132,7 @@ class Conv1D(Layer):
         return rows, xp.permute_dims(self.weights, (2, 1, 0)), reach.before
 
     def reach(self, length: int) -> Reach:
-        """The kernel's windows, of a sequence with zeros at its ends."""
+        """An output sees the kernel's window, of a sequence padded with zeros."""
         shape = self.kernel_size, self.stride, self.dilation
         if self.padding == "same":
             return Reach(*shape, *same_padding(length, *shape))
@@ -136,7 +140,7 @@ class Conv1D(Layer):
         return Reach(*shape, pad, pad)
 
     def correlation(self) -> Correlation | None:
-        """The kernel, its bias and the activation, unless the channels are in groups."""
+        """The layer itself, unless its channels are in groups."""
         if self.groups > 1:
             return None
         kernel = array_namespace(self.weights).permute_dims(self.weights, (2, 1, 0))
@@ -144,7 +148,8 @@ class Conv1D(Layer):
         return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp, (z, back_conv) = array_namespace(x), self.correlate(x)
+        xp = array_namespace(x)
+        z, back_conv = self.correlate(x)
         if self.activation == "relu" and self.has_bias:
             y, back_rectifier = rectified_vjp(z, self.bias)
             return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)

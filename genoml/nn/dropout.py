@@ -1,4 +1,4 @@
-"""Dropout, with masks that are the same on every backend."""
+"""Dropout layers, whose masks are the same on every backend."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Dropout(Layer):
         self.rate = rate
 
     def reach(self, length: int) -> Reach:
-        """Each position itself, unchanged in evaluation."""
+        """An output is the input at its own position, in evaluation."""
         return Reach(copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -76,7 +76,7 @@ class Dropout(Layer):
         return x * factor, pullback
 
     def _factor(self, x: Array, step: int, part: Part) -> Array:
-        """0 or 1 / (1 - rate) for each value; laid out channels-last, as x is."""
+        """0 or 1 / (1 - rate) for each value, channels-last in memory as x is."""
         xp = array_namespace(x)
         shape = tuple(x.shape) if x.ndim != 3 else (x.shape[0], x.shape[2], x.shape[1])
         each = 1
@@ -97,7 +97,7 @@ class SpatialDropout1D(Dropout):
 
         y[n, c, :] = x[n, c, :] mask[n, c] / (1 - rate),  mask ~ Bernoulli(1 - rate);  y = x in evaluation
 
-    Behind a convolution neighbours say nearly the same, so dropping single positions takes little away.
+    After a convolution neighbouring positions are nearly equal, so dropping single ones has little effect.
     Parameters, keys of the mask and errors are those of :class:`Dropout`.
 
     Shapes
@@ -115,7 +115,7 @@ class SpatialDropout1D(Dropout):
     """
 
     def reach(self, length: int) -> Reach:
-        """Each position itself, unchanged in evaluation."""
+        """An output is the input at its own position, in evaluation."""
         return Reach(copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:

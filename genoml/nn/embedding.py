@@ -1,4 +1,4 @@
-"""A vector for each token."""
+"""Embedding layer: a trained vector for each token."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Embedding(Layer):
         return {"weights": normal((self.vocabulary, self.features), 1.0)}
 
     def check_dtype(self, x: Array) -> None:
-        """Tokens are integers."""
+        """Raise TypeError unless x is of integers."""
         if not array_namespace(x).isdtype(x.dtype, "integral"):
             raise TypeError(f"Embedding expects an array of integer tokens, got {x.dtype}")
 
@@ -77,7 +77,9 @@ class Embedding(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, weights, shape = array_namespace(x), self.weights, tuple(x.shape)
+        xp = array_namespace(x)
+        weights = self.weights
+        shape = tuple(x.shape)
         keys = xp.astype(xp.reshape(x, (-1,) if 0 not in shape else (0,)), xp.int32)
         legal = xp.logical_and(keys >= 0, keys < self.vocabulary)
         keys = xp.where(legal, keys, xp.full((), self.vocabulary, dtype=xp.int32, device=device_of(x)))

@@ -1,13 +1,13 @@
-"""Layers that follow one another and are computed as one, with the numbers of the single layers but for rounding.
+"""Fused layers: neighbours in a Sequential that are computed as one, with the same numbers to rounding.
 
-    Conv1D, GlobalMaxPool1D         over at most 8 channels; no activation or ReLU: keeps no map
+    Conv1D, GlobalMaxPool1D         up to 8 input channels, ReLU or no activation; the convolution's output is not kept
     Conv1D with ReLU, MaxPool1D     windows that do not overlap
     BatchNorm1D, ReLU, MaxPool1D    windows that do not overlap
     BatchNorm1D, ReLU
 
-The arrays between such layers are larger than all others of a network, and passing over them is what takes its time;
-here a backend can do with one pass (genoml/ops/conv1d.py, genoml/ops/normalise.py). Sequential goes by these
-rules wherever the layers stand in it; subclasses of them are left alone.
+The arrays between such layers are the largest of a network, and reading and writing them takes most of the time; fused,
+a backend needs one pass over them (genoml/ops/conv1d.py, genoml/ops/normalise.py). Sequential fuses wherever these
+layers follow one another; subclasses of them are not fused.
 """
 
 from __future__ import annotations
@@ -33,37 +33,38 @@ FusedVJP: TypeAlias = Callable[[Array, Pass], tuple[Array, Pullback]]
 
 
 def fused_vjp(layers: Sequence[Layer]) -> tuple[int, FusedVJP] | None:
-    """How many of the first layers can be computed as one, and how; None if they cannot."""
+    """The number of first layers that can be fused, and their function; None if they cannot be fused."""
     kinds = [type(layer) for layer in layers[:3]]
     first = layers[0]
     if type(first) is Conv1D and len(kinds) > 1:
         if kinds[1] is GlobalMaxPool1D and _keeps_order(first):
             return 2, partial(conv_maximum_vjp, first)
-        if first.activation == "relu" and first.has_bias and _apart(pool := layers[1]):
+        if first.activation == "relu" and first.has_bias and _does_not_overlap(pool := layers[1]):
             return 2, partial(conv_pool_vjp, first, pool)
     if type(first) is BatchNorm1D and kinds[1:2] == [ReLU]:
-        if len(kinds) > 2 and _apart(pool := layers[2]):
+        if len(kinds) > 2 and _does_not_overlap(pool := layers[2]):
             return 3, partial(norm_rectifier_vjp, first, pool)
         return 2, partial(norm_rectifier_vjp, first, None)
     return None
 
 
-def _apart(layer: Layer) -> TypeGuard[MaxPool1D]:
-    """Whether it is a maximum over windows that do not overlap."""
+def _does_not_overlap(layer: Layer) -> TypeGuard[MaxPool1D]:
+    """Whether a layer is max pooling over windows that do not overlap."""
     return type(layer) is MaxPool1D and layer.stride == layer.pool_size
 
 
 def _keeps_order(conv: Conv1D) -> bool:
-    """Whether the largest value can be found before the activation, among windows that weigh little.
+    """Whether the maximum can be taken before the activation, and windows of x are small enough to gather.
 
-    The activation must keep the order of values, and the inputs be few, as bases are, since windows are gathered.
+    The activation must keep the order of values, and the input channels be few, as the four bases are.
     """
     return conv.activation in (None, "linear", "relu") and conv.groups == 1 and conv.in_channels <= 8
 
 
 def conv_pool_vjp(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> tuple[Array, Pullback]:
     """A convolution with bias and ReLU, and a maximum over windows that do not overlap."""
-    xp, (z, back_conv) = array_namespace(x), conv.correlate(x)
+    xp = array_namespace(x)
+    z, back_conv = conv.correlate(x)
     pool.check(xp.permute_dims(z, (0, 2, 1)))
     y, back_rectifier = rectified_vjp(z, conv.bias, pool.pool_size, pool.ceil_mode)
     return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)
@@ -76,7 +77,9 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
     windows only; z itself is not kept.
     """
     rows, w, before = conv.inputs(x)
-    xp, length, shape = array_namespace(x), x.shape[2], (conv.kernel_size, conv.stride, conv.dilation)
+    xp = array_namespace(x)
+    length = x.shape[2]
+    shape = (conv.kernel_size, conv.stride, conv.dilation)
     best, positions = conv1d_max(rows, w, conv.stride, conv.dilation)
     y, back = activation_vjp(conv.activation)(best + conv.bias if conv.has_bias else best)
 

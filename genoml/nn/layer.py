@@ -1,32 +1,28 @@
-"""What a layer is: a function of its input and its parameters, with its derivative beside it.
+"""Base of all layers: a function of its input and its parameters, with its derivative beside it.
 
-A subclass defines ``vjp(x, run)``, which returns the output and a pullback: the function that turns dL/dy into
-dL/dx and the parameters' gradients. ``run`` is a ``Pass``: what a layer may need besides x. The pullback holds what
-backward needs; ``vjp`` leaves nothing on the layer, so that one layer can be used twice in a network, and by
-several threads. ``layer(x)`` and ``layer.backward(grad)`` are the same thing for people who work by hand.
+A subclass names its parameters in ``initial_params`` (genoml/nn/tables.py) and defines ``vjp(x, run)``, which returns
+the output and a pullback: the function that turns dL/dy into dL/dx and the parameters' gradients. ``run`` is a
+``Pass``: what a layer may need besides x. The pullback holds what backward needs; ``vjp`` leaves nothing on the layer,
+so that one layer can be used twice in a network, and by several threads. ``layer(x)`` and ``layer.backward(grad)`` are
+the same thing for people who work by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from math import prod
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 from array_api_compat import array_namespace
 
-from genoml.backend import Array, Backend, get_backend
+from genoml.backend import Array, Backend
 from genoml.nn.reach import Branches, Correlation
-from genoml.nn.tables import Gradient, Parameter, State, moved_tables, replace_entries
+from genoml.nn.summary import ModelSummary, describe_tree, summarise_model
+from genoml.nn.tables import ArrayTables, Gradient, Parameter, State
 from genoml.ops.arrays import array_like
 from genoml.ops.windows import Reach
 from genoml.parallel import WHOLE, Part
-from genoml.random import Drawn, Initializer, host_generator
-
-if TYPE_CHECKING:
-    from genoml.nn.summary import ModelSummary
 
 __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
 
@@ -35,7 +31,7 @@ Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
 
 
 class Pullback(Protocol):
-    """dL/dy -> dL/dx (None without ``need_x``) and the parameters' gradients (none without ``need_params``)."""
+    """A function dL/dy -> dL/dx (None without ``need_x``), parameters' gradients (empty without ``need_params``)."""
 
     def __call__(self, grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads: ...
 
@@ -62,7 +58,7 @@ class Pass:
     part: Part = WHOLE
 
     def real_steps(self, layer: str, x: Array) -> Array | None:
-        """The mask as booleans (batch, length) beside x, which is (batch, length, ...); None if all are real.
+        """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
 
         Raises
         ------
@@ -80,7 +76,7 @@ class Pass:
 EVALUATION = Pass()
 
 
-class Layer:
+class Layer(ArrayTables):
     """Base of all layers.
 
     Parameters
@@ -106,12 +102,7 @@ class Layer:
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:
-        self.seed = seed
-        self.path = type(self).__name__
-        self.dtype = dtype
-        self.backend = get_backend(backend)
-        self._tables: dict[str, dict[str, Array]] | None = None
-        self._grads: dict[str, Array] = {}
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
         self._pullback: Pullback | None = None
         self._shape: tuple[int, ...] = ()
 
@@ -126,119 +117,41 @@ class Layer:
         """Whether a mask has an effect; a layer that reads ``run.mask`` says ``reads_mask = True``."""
         return False
 
-    def initial_params(self) -> Mapping[str, Initializer]:
-        """Name -> how to draw the initial value of each parameter."""
-        return {}
-
-    def initial_state(self) -> Mapping[str, Initializer]:
-        """Name -> the initial value of each array of the state."""
-        return {}
-
     # ------------------------------------------------------------ what a subclass may say, for evaluation
 
-    #: what makes a vector of a map, if the layer does: the largest value of each channel (and anything of
-    #: these), the mean along the positions (likewise, if linear), or all values in a row, channel by channel
+    #: how the layer makes a vector of (batch, channels, length), if it does: from the largest value of each channel,
+    #: linearly from the mean along the positions, or from all values in a row, channel by channel
     readout: Literal["max", "mean", "flatten"] | None = None
 
     def reach(self, length: int) -> Reach | None:
         """What each output position sees of an input (batch, channels, length); None: the layer does not say.
 
-        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Of a window of the
-        input the layer must make the outputs that lie in it whole, whatever is around.
+        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Given only a window of
+        the input, the layer must compute the outputs whose receptive fields lie in it as it does on the whole.
         """
         branches = self.branches(length)
         return None if branches is None else branches.reach(length)
 
-    def branches(self, length: int) -> Branches | None:
-        """The layers that this one is made of, for an input of this length; None: of none, or not alone."""
+    def branches(self, length: int) -> Branches[Layer] | None:
+        """The layers that this one is made of, for an input of this length; None if it computes anything itself."""
         return None
 
     def correlation(self) -> Correlation | None:
-        """The layer as a correlation and a function of each position, if it is one: changes are then cheap."""
+        """The layer as a correlation and a function of each position, if it is one; mutagenesis is then cheaper."""
         return None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A class with a ``vjp`` of its own inherits none of these, which may be true of its base alone."""
+        """A class with its own ``vjp`` does not inherit these: they describe its base, and may be wrong for it."""
         super().__init_subclass__(**options)
         if "vjp" in cls.__dict__:
             for name in ("readout", "reach", "branches", "correlation"):
                 if name not in cls.__dict__:
                     setattr(cls, name, getattr(Layer, name))
 
-    # ------------------------------------------------------------ parameters
-
-    def place(self, seed: int, path: str) -> None:
-        """Tell the layer its place in a network; drawn or assigned parameters stay as they are."""
-        if self._tables is None:
-            self.seed, self.path = seed, path
-
-    def undrawn(self) -> int:
-        """How many numbers are still to be drawn, as the shapes of the initial values say."""
-        if self._tables is not None:
-            return 0
-        tables = (self.initial_params(), self.initial_state())
-        return sum(prod(d.shape) for table in tables for d in table.values() if isinstance(d, Drawn))
-
-    def draw(self) -> None:
-        """Draw the parameters and the state now, if they are not yet."""
-        self._table("params")
-
-    def _table(self, name: str) -> dict[str, Array]:
-        if self._tables is None:
-            self._tables = {
-                "params": self._draw(self.initial_params()),
-                "state": self._draw(self.initial_state()),
-            }
-        return self._tables[name]
-
-    def _draw(self, initializers: Mapping[str, Initializer]) -> dict[str, Array]:
-        return {
-            name: self.backend.asarray(draw(host_generator(self.seed, self.path, name)), dtype=self.dtype)
-            for name, draw in initializers.items()
-        }
-
-    @property
-    def params(self) -> MutableMapping[str, Array]:
-        """The trainable arrays by name; assign to an entry to change it."""
-        return self._table("params")
-
-    @params.setter
-    def params(self, values: Mapping[str, Array]) -> None:
-        replace_entries(self.params, values, f"{type(self).__name__}.params")
-
-    @property
-    def state(self) -> MutableMapping[str, Array]:
-        """The arrays that are saved but not trained, by name."""
-        return self._table("state")
-
-    @state.setter
-    def state(self, values: Mapping[str, Array]) -> None:
-        replace_entries(self.state, values, f"{type(self).__name__}.state")
-
-    @property
-    def grads(self) -> MutableMapping[str, Array]:
-        """The gradients of the last ``backward``, by parameter name."""
-        return self._grads
-
-    @grads.setter
-    def grads(self, values: Mapping[str, Array]) -> None:
-        self._grads = dict(values)
-
-    def to(self, backend: str | Backend | None = None, dtype: str | None = None) -> Self:
-        """Move parameters and state, in place, to a backend or dtype; returns the layer."""
-        target = self.backend if backend is None else get_backend(backend)
-        for table in (self.params, self.state):
-            for name, value in list(table.items()):
-                host = self.backend.to_numpy(value)
-                table[name] = target.asarray(host, dtype=dtype or self.dtype)
-        self.backend, self.dtype = target, dtype or self.dtype
-        self._grads, self._pullback = {}, None
-        return self
-
     # ------------------------------------------------------------ to read
 
     def settings(self) -> Mapping[str, Any]:
-        """The constructor's arguments by name: the attributes of their names (``bias`` may be kept as ``has_bias``)."""
+        """The constructor's arguments by name, read from attributes of the same name (or ``has_<name>``)."""
         own = vars(self)
         held = {name: (name, f"has_{name}", f"_{name}") for name in signature(type(self)).parameters}
         return {
@@ -248,8 +161,6 @@ class Layer:
         }
 
     def __repr__(self) -> str:
-        from genoml.nn.summary import describe_tree
-
         return describe_tree(self)
 
     def summary(self, length: int | Sequence[int]) -> ModelSummary:
@@ -268,27 +179,26 @@ class Layer:
         ValueError
             If the network cannot read such an input.
         """
-        from genoml.nn.summary import summarise_model
-
         return summarise_model(self, length)
 
-    # ------------------------------------------------------------ copies
-
-    def __copy__(self) -> Self:
-        """A copy of its own weights, as by ``copy.deepcopy``: one that shared them would change with the original."""
-        return deepcopy(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles hold: all but the pending ``backward`` of the last call; arrays as NumPy's."""
-        moved = moved_tables(vars(self), self.backend.to_numpy)
-        return {**vars(self), **moved, "_pullback": None}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """The layer on its backend; in memory of its own, since another process's may be read-only."""
-        vars(self).update(state)
-        vars(self).update(moved_tables(state, self.backend.copy_from_numpy))
+    @property
+    def children(self) -> Mapping[str, Layer]:
+        """The layers that this one is made of, by name: none but in a container."""
+        return {}
 
     # ------------------------------------------------------------ by hand
+
+    def to(self, backend: str | Backend | None = None, dtype: str | None = None) -> Self:
+        """Move parameters and state, in place, to a backend or dtype; returns the layer.
+
+        A pending ``backward`` is dropped.
+        """
+        self._pullback = None
+        return super().to(backend, dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes for copies and pickles, without the pending ``backward``, with arrays moved to the host."""
+        return {**super().__getstate__(), "_pullback": None}
 
     def __call__(
         self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None

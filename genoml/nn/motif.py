@@ -1,4 +1,4 @@
-"""Motifs as parameters: a bank of position weight matrices that scans both strands and can be trained."""
+"""Motif layer: a bank of trainable position weight matrices that scans both strands."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ class MotifLayer(Layer):
             raise ValueError(
                 f"MotifLayer expects a background of 4 probabilities above 0 that sum to 1, got {background}"
             )
-        self.n_motifs, self.width, self.both_strands = n_motifs, width, both_strands
+        self.n_motifs = n_motifs
+        self.width = width
+        self.both_strands = both_strands
         self.background = tuple(background)
         self.activation, self._activate = activation, activation_vjp(activation)
         self._threshold = threshold
@@ -175,7 +177,7 @@ class MotifLayer(Layer):
     # ------------------------------------------------------------ forward and backward
 
     def centre(self) -> None:
-        """Shift each motif so that its information stands in the middle of the window.
+        """Shift each motif so that its information is in the middle of the window.
 
         A motif that begins to form at the edge of its window cannot grow beyond it. Called once after the
         first epochs, this gives it room on both sides, see ``genoml.sequence.motifs.bank``.
@@ -200,22 +202,22 @@ class MotifLayer(Layer):
         return log_odds_of(self.logits, self.background)[0]
 
     def reach(self, length: int) -> Reach:
-        """The motifs' windows."""
+        """An output sees the motif's window."""
         return Reach(self.width)
 
     def correlation(self) -> Correlation:
-        """The scan of both strands in one, then the larger of the two, threshold and activation."""
-        return Correlation(self._kernel(self.log_odds()), None, lambda scores: self._read(scores)[0])
+        """A scan of both strands at once, then the larger score of the two, threshold and activation."""
+        return Correlation(self._kernel(self.log_odds()), None, lambda scores: self._scores_to_y(scores)[0])
 
     def _kernel(self, weights: Array) -> Array:
-        """The motifs as kernels (width, 4, n_motifs), and behind them those of the other strand."""
+        """The motifs as kernels (width, 4, n_motifs), and with both strands also their reverse complements."""
         xp = array_namespace(weights)
         kernel = xp.permute_dims(weights, (2, 1, 0))
         # the reverse complement flips positions and bases; both strands are one convolution
         return xp.concat([kernel, xp.flip(kernel, axis=(0, 1))], axis=2) if self.both_strands else kernel
 
-    def _read(self, scores: Array) -> tuple[Array, ActivationPullback]:
-        """y of the scores of both strands (batch, length, kernels), and the activation's pullback."""
+    def _scores_to_y(self, scores: Array) -> tuple[Array, ActivationPullback]:
+        """y, from the scores of both strands (batch, length, kernels), and the activation's pullback."""
         bits = scores
         if self.both_strands:
             forward, reverse = scores[:, :, : self.n_motifs], scores[:, :, self.n_motifs :]
@@ -229,7 +231,7 @@ class MotifLayer(Layer):
         weights, probabilities = log_odds_of(self.logits, self.background)
         scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), self._kernel(weights))
         forward, reverse = scores[:, :, :m], scores[:, :, m:]
-        y, back = self._read(scores)
+        y, back = self._scores_to_y(scores)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = back(xp.permute_dims(grad, (0, 2, 1)))
@@ -257,7 +259,7 @@ class MotifLayer(Layer):
 
 
 def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
-    """log2(p / background), and p."""
+    """Log-odds log2(p / background) in bits, and p, the softmax of the logits."""
     xp = array_namespace(logits)
     log_p = log_softmax(logits, axis=1)
     logs = [math.log(q) for q in background]

@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation layers: over the batch, over features, over groups of channels."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class BatchNorm1D(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        self.channels, self.momentum, self.eps = channels, momentum, eps
+        self.channels = channels
+        self.momentum = momentum
+        self.eps = eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
         return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
@@ -77,11 +79,11 @@ class BatchNorm1D(Layer):
     reach = sees_itself
 
     def correlation(self) -> Correlation:
-        """In evaluation y = x scale + shift."""
+        """In evaluation y = x scale + shift, a correlation of width 1."""
         return per_channel(*self.scale_and_shift())
 
     def scale_and_shift(self) -> tuple[Array, Array]:
-        """Of each channel, with the running statistics."""
+        """Scale and shift of each channel in evaluation, from the running statistics."""
         mean, scale = self.statistics(self.running_mean, 0, EVALUATION)
         scale = self.gamma * scale
         return scale, self.beta - mean * scale
@@ -108,7 +110,7 @@ class BatchNorm1D(Layer):
         return restore(centred * factor + self.beta), pullback
 
     def rows(self, x: Array, run: Pass) -> tuple[Array, Callable[[Array], Array], int]:
-        """x with its channels last, (batch, length, C) or (1, batch, C); the way back; the values a channel."""
+        """x with channels last, (batch, length, C) or (1, batch, C); the inverse; the number of values a channel."""
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
         expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
         count = run.part.whole_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
@@ -260,7 +262,9 @@ class GroupNorm(Layer):
             raise ValueError(
                 f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
             )
-        self.groups, self.channels, self.eps = groups, channels, eps
+        self.groups = groups
+        self.channels = channels
+        self.eps = eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """The scale begins as 1, the shift as 0."""
@@ -272,7 +276,9 @@ class GroupNorm(Layer):
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
         expect_shape("GroupNorm", x, ok, f"(batch, {self.channels}, length >= 1)")
-        xp, gamma, (n, channels, length) = array_namespace(x), self.gamma, x.shape
+        xp = array_namespace(x)
+        gamma = self.gamma
+        n, channels, length = x.shape
         grouped = (n, length, self.groups, channels // self.groups)
         # channels-last, as the memory is; the groups split the last axis
         rows = xp.permute_dims(x, (0, 2, 1))

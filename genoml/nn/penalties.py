@@ -1,4 +1,4 @@
-"""A penalty on the information of learned motifs."""
+"""Penalty on the information content of learned motifs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.nn.containers import Container
 from genoml.nn.layer import Layer
 from genoml.nn.motif import MotifLayer, log_odds_of
 
@@ -60,9 +59,8 @@ def _information(layer: MotifLayer, strength: float) -> tuple[Array, Array]:
 
 
 def _by_path(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer inside, with the path of its logits."""
-    if isinstance(layer, Container):
-        for name, child in layer.named_layers.items():
-            yield from _by_path(child, f"{path}{name}.")
-    else:
+    """Every layer that has no children, with the path that its logits would have."""
+    for name, child in layer.children.items():
+        yield from _by_path(child, f"{path}{name}.")
+    if not layer.children:
         yield f"{path}logits", layer

@@ -1,4 +1,4 @@
-"""Pooling over the length of a sequence."""
+"""Pooling layers: over windows, or over the whole length of a sequence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MaxPool1D(Layer):
     stride : int or None
         Step between windows; ``pool_size`` if None.
     ceil_mode : bool
-        Whether positions behind the last whole window make one more, which the sequence's end cuts off; they
+        Whether positions after the last whole window make one more, which the sequence's end cuts off; they
         are dropped otherwise. The last window begins inside the sequence, as in PyTorch.
 
     Shapes
@@ -66,7 +66,7 @@ class MaxPool1D(Layer):
         expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {shortest})")
 
     def reach(self, length: int) -> Reach:
-        """Windows of ``pool_size`` positions, every ``stride``-th."""
+        """An output sees a window of ``pool_size`` positions."""
         return Reach(self.pool_size, self.stride, partial=self.ceil_mode)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -86,7 +86,7 @@ class MaxPool1D(Layer):
 class AveragePool1D(Layer):
     """The mean of each window: y[n, c, l] = (1 / pool_size) sum_{k < pool_size} x[n, c, l stride + k].
 
-    Positions behind the last whole window are dropped.
+    Positions after the last whole window are dropped.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class AveragePool1D(Layer):
             raise ValueError(f"AveragePool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
     def reach(self, length: int) -> Reach:
-        """Windows of ``pool_size`` positions, every ``stride``-th."""
+        """An output sees a window of ``pool_size`` positions."""
         return Reach(self.pool_size, self.stride)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -140,7 +140,7 @@ class AveragePool1D(Layer):
 class GlobalMaxPool1D(Layer):
     """The largest value of the sequence: y[n, c] = max_l x[n, c, l]; the first of equals takes the gradient.
 
-    Behind a convolution it asks whether a motif is present, wherever it lies.
+    After a convolution it tells whether a motif is present, wherever it lies.
 
     Shapes
     ------
@@ -184,7 +184,8 @@ class GlobalAveragePool1D(Layer):
         expect_shape(
             "GlobalAveragePool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
         )
-        xp, (n, c, length) = array_namespace(x), x.shape
+        xp = array_namespace(x)
+        n, c, length = x.shape
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # every position has weight 1 / L; made channels-last, as the arrays around it are
@@ -244,22 +245,26 @@ class AttentionPool1D(Layer):
         super().__init__(dtype=dtype, backend=backend)
         if channels < 1 or pool_size < 1:
             raise ValueError(f"AttentionPool1D expects sizes >= 1, got {channels} and {pool_size}")
-        self.channels, self.pool_size, self.per_channel = channels, pool_size, per_channel
+        self.channels = channels
+        self.pool_size = pool_size
+        self.per_channel = per_channel
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        """W as said above."""
+        """Twice the identity, or zero where the channels share one set."""
         shared = constant((self.channels, 1), 0.0)
         return {"weights": identity(self.channels, 2.0) if self.per_channel else shared}
 
     def reach(self, length: int) -> Reach:
-        """Windows of ``pool_size`` positions that do not overlap."""
+        """An output sees a window of ``pool_size`` positions; windows do not overlap."""
         return Reach(self.pool_size, self.pool_size)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= self.pool_size
         expect_shape("AttentionPool1D", x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
-        xp, weights, size = array_namespace(x), self.weights, self.pool_size
+        xp = array_namespace(x)
+        weights = self.weights
+        size = self.pool_size
         n, channels, length = x.shape
         count, outputs = length // size, weights.shape[1]
         # channels-last, as the memory is: a row a position
@@ -281,11 +286,11 @@ class AttentionPool1D(Layer):
                 return None, grads
             direct = xp.reshape(share * g, (n * count * size, channels))
             grad_rows = direct + logits @ xp.matrix_transpose(weights)
-            return self._place(xp.reshape(grad_rows, (n, count * size, channels)), length), grads
+            return self._with_dropped(xp.reshape(grad_rows, (n, count * size, channels)), length), grads
 
         return xp.permute_dims(xp.sum(share * windows, axis=2), (0, 2, 1)), pullback
 
-    def _place(self, rows: Array, length: int) -> Array:
-        """Zeros for the positions that were dropped; to (batch, channels, length)."""
+    def _with_dropped(self, rows: Array, length: int) -> Array:
+        """Rows with zeros for the positions that were dropped, as (batch, channels, length)."""
         padded = pad_axis(rows, 0, length - rows.shape[1])
         return array_namespace(rows).permute_dims(padded, (0, 2, 1))

@@ -1,4 +1,4 @@
-"""Recurrent layers, with backpropagation through time written out.
+"""Recurrent layers: LSTM, GRU, and both directions; their steps are in genoml/ops/recurrent.py.
 
 The input's part of every gate is one matrix product for all steps; only the state's part runs step by step,
 in Python. In the pullback, whatever does not depend on later steps (the slopes of the gates) is computed for
@@ -25,7 +25,7 @@ __all__ = ["GRU", "LSTM", "Bidirectional"]
 
 
 class Recurrent(Layer):
-    """What LSTM and GRU share: the sequence turned into gates, and the states turned into the output."""
+    """Base of LSTM and GRU: the input's part of the gates, and the output from the states."""
 
     gates: int
     reads_mask = True
@@ -47,7 +47,9 @@ class Recurrent(Layer):
         for name, value in (("in_features", in_features), ("hidden", hidden)):
             if value < 1:
                 raise ValueError(f"{type(self).__name__} expects {name} >= 1, got {value}")
-        self.in_features, self.hidden, self.return_sequences = in_features, hidden, return_sequences
+        self.in_features = in_features
+        self.hidden = hidden
+        self.return_sequences = return_sequences
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """Each gate's weights are drawn as a dense layer's."""
@@ -74,7 +76,8 @@ class Recurrent(Layer):
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
         expect_shape(type(self).__name__, x, ok, f"(batch, length >= 1, {self.in_features})")
-        xp, (batch, length, features) = array_namespace(x), x.shape
+        xp = array_namespace(x)
+        batch, length, features = x.shape
         weights, width = self.weights_input, self.gates * self.hidden
         steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(type(self).__name__, x)
         keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
@@ -101,7 +104,7 @@ class Recurrent(Layer):
 
 
 class Bidirectional(Container):
-    """A recurrent layer, and another of its kind that reads the sequence from its end, side by side.
+    """A recurrent layer and a second one that reads the sequence backwards, their outputs side by side.
 
         y[n, t] = [forward(x)[n, t], backward(flipped x)[n, length - 1 - t]]
 
@@ -152,35 +155,36 @@ class Bidirectional(Container):
     @property
     def directions(self) -> tuple[Recurrent, Recurrent]:
         """The layer that reads the sequence from its start, and the one that reads it from its end."""
-        ahead, behind = self.layers
-        return cast("Recurrent", ahead), cast("Recurrent", behind)
+        forward, backward = self.layers
+        return cast("Recurrent", forward), cast("Recurrent", backward)
 
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, (ahead, behind) = array_namespace(x), self.directions
-        expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {ahead.in_features})")
+        xp = array_namespace(x)
+        forward, backward = self.directions
+        expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {forward.in_features})")
         real = run.real_steps(type(self).__name__, x)
-        turned = None if real is None else xp.flip(real, axis=1)
-        y_ahead, pull_ahead = ahead.vjp(x, replace(run, mask=real))
-        y_behind, pull_behind = behind.vjp(xp.flip(x, axis=1), replace(run, mask=turned))
+        flipped = None if real is None else xp.flip(real, axis=1)
+        y_forward, pull_forward = forward.vjp(x, replace(run, mask=real))
+        y_backward, pull_backward = backward.vjp(xp.flip(x, axis=1), replace(run, mask=flipped))
 
-        def turn(states: Array) -> Array:
-            return xp.flip(states, axis=1) if ahead.return_sequences else states
+        def unflip(states: Array) -> Array:
+            return xp.flip(states, axis=1) if forward.return_sequences else states
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y holds the two outputs side by side, and x goes to both: dL/dx is the sum of what they return
-            size, needs = ahead.hidden, {"need_x": need_x, "need_params": need_params}
-            x_ahead, grads_ahead = pull_ahead(grad[..., :size], **needs)
-            x_behind, grads_behind = pull_behind(turn(grad[..., size:]), **needs)
-            grads = {f"forward.{name}": value for name, value in grads_ahead.items()}
-            grads |= {f"backward.{name}": value for name, value in grads_behind.items()}
-            if x_ahead is None or x_behind is None:
+            size, needs = forward.hidden, {"need_x": need_x, "need_params": need_params}
+            x_forward, grads_forward = pull_forward(grad[..., :size], **needs)
+            x_backward, grads_backward = pull_backward(unflip(grad[..., size:]), **needs)
+            grads = {f"forward.{name}": value for name, value in grads_forward.items()}
+            grads |= {f"backward.{name}": value for name, value in grads_backward.items()}
+            if x_forward is None or x_backward is None:
                 return None, grads
-            return x_ahead + xp.flip(x_behind, axis=1), grads
+            return x_forward + xp.flip(x_backward, axis=1), grads
 
-        return xp.concat([y_ahead, turn(y_behind)], axis=-1), pullback
+        return xp.concat([y_forward, unflip(y_backward)], axis=-1), pullback
 
 
 class LSTM(Recurrent):
@@ -200,7 +204,7 @@ class LSTM(Recurrent):
     return_sequences : bool
         Give every state, or the last one only.
     mask : (batch, length), 1 = real, 0 = padding, an argument of the call
-        A padded step leaves the state as it is, wherever it lies: behind right padding the last state is that
+        A padded step leaves the state as it is, wherever it lies: after right padding the last state is that
         of the last real step. y repeats the state there.
 
     Shapes
@@ -223,7 +227,7 @@ class LSTM(Recurrent):
     gates = 4
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        """As the others, but for the forget gate's bias."""
+        """As in Recurrent, with 1 for the forget gate's bias."""
         closed = constant((4 * self.hidden,), 0.0)
 
         def forget_gate_open(rng: Any) -> Any:
@@ -246,7 +250,7 @@ class GRU(Recurrent):
         r = sigmoid(r + r'),  u = sigmoid(u + u'),  n = tanh(n + r (q + bias_recurrent))
         h_t = (1 - u) n + u h_{t-1},   h_0 = 0
 
-    The reset gate acts behind the matrix, as in PyTorch and cuDNN. PyTorch's weight_ih and weight_hh are the
+    The reset gate acts after the matrix product, as in PyTorch and cuDNN. PyTorch's weight_ih and weight_hh are the
     transposes of ours; its two biases of r and u act only as their sum, which is ours, and its second bias of
     n is ``bias_recurrent``.
 
@@ -262,7 +266,7 @@ class GRU(Recurrent):
     bias_recurrent, bias_recurrent_grad = Parameter(), Gradient()  # (hidden,)
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        """As the others, with the second bias."""
+        """As in Recurrent, with a second bias."""
         return {**super().initial_params(), "bias_recurrent": constant((self.hidden,), 0.0)}
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:

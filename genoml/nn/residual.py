@@ -1,15 +1,56 @@
-"""A shortcut around layers that shorten the sequence."""
+"""Residual blocks: a shortcut around layers that keep the shape, or shorten the sequence."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from genoml.backend import Array
 from genoml.nn.containers import Sequential
-from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import Branches, reach_in_row
 from genoml.nn.shape import CropTo
 from genoml.ops.windows import EVERYTHING
 
-__all__ = ["CroppedResidual"]
+__all__ = ["CroppedResidual", "Residual"]
+
+
+class Residual(Sequential):
+    """A shortcut around one layer, or around several in a row: y = x + f(x).
+
+    The parameters are named as in Sequential.
+
+    Shapes
+    ------
+    x, y : any that the layers map to itself
+
+    Raises
+    ------
+    ValueError
+        If f(x) does not have the shape of x.
+
+    References
+    ----------
+    He et al. (2016), Deep residual learning for image recognition, doi:10.1109/CVPR.2016.90, eq. 1.
+    """
+
+    def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
+        super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
+
+    def branches(self, length: int) -> Branches[Layer]:
+        """x, and f(x), added."""
+        return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        y, pullback_layers = super().vjp(x, run)
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # y = x + f(x): dL/dx = g + (df/dx)^T g
+            grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
+            return (None if grad_x is None else grad + grad_x), grads
+
+        return x + y, pullback
 
 
 class CroppedResidual(Sequential):
@@ -33,8 +74,8 @@ class CroppedResidual(Sequential):
     Avsec et al. (2021), BPNet, doi:10.1038/s41588-021-00782-6, as in its authors' later code.
     """
 
-    def branches(self, length: int) -> Branches | None:
-        """The middle of x, and f(x): their sum."""
+    def branches(self, length: int) -> Branches[Layer] | None:
+        """The middle of x, and f(x), added."""
         f, rows = reach_in_row(self.layers, length), tuple(self.layers)
         if f is None or f == EVERYTHING:
             return None

@@ -1,4 +1,4 @@
-"""Fully connected layer, and Flatten that leads to it."""
+"""Layers that rearrange their input: flatten, transpose, crop."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ class CropTo(Layer):
         self.length = length
 
     def reach(self, length: int) -> Reach:
-        """Each position itself, counted from the first that is kept."""
+        """An output is the input at its own position, counted from the first that is kept."""
         before = (length - self.length) // 2
         return Reach(before=-before, after=self.length + before - length, copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.length
         expect_shape("CropTo", x, ok, f"(batch, channels, length >= {self.length})")
-        # this class's own: a subclass with a vjp of its own may not say any
+        # CropTo's own: a subclass with another vjp may not define one
         xp, reach = array_namespace(x), CropTo.reach(self, x.shape[2])
         before, after = -reach.before, -reach.after
 

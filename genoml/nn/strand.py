@@ -1,15 +1,14 @@
 """Strand symmetry: networks whose output is the same for a sequence and its reverse complement.
 
-A sequence (batch, 4, length) turns into its reverse complement when both channels (A, C, G, T) and
-positions are flipped. Features of more channels are held the same way: channel c of one strand is channel
-C - 1 - c of the other, and turning the sequence flips both axes. A layer is equivariant if turning x turns y:
+The reverse complement rc(x) of a one-hot sequence (batch, 4, length) is x with both channels (A, C, G, T) and
+positions flipped. Features of more channels are held the same way: channel c of one strand is channel C - 1 - c of
+the other. A layer is equivariant if it maps the reverse complement of x to that of y:
 
-    (turn x)[n, c, l] = x[n, C - 1 - c, L - 1 - l],    f(turn x) = turn f(x)
+    rc(x)[n, c, l] = x[n, C - 1 - c, L - 1 - l],    f(rc(x)) = rc(f(x))
 
 Chains of RCConv1D, RCBatchNorm1D and element-wise activations are equivariant, and RCGlobalPool1D at
-their end gives features that do not change with the strand. StrandSymmetric makes any network so, at twice
-the cost.
-Dropout draws other masks for the two strands, so that in training the symmetry holds on average only; plain
+their end gives features that are the same for both strands. StrandSymmetric does this for any network, at twice the
+cost. Dropout draws other masks for the two strands, so that in training the symmetry holds on average only; plain
 pooling layers are equivariant only if their windows leave no position of the sequence out, and BatchNorm1D in
 place of RCBatchNorm1D breaks the symmetry.
 
@@ -42,7 +41,7 @@ class StrandSymmetric(Container):
 
     Both strands go through the model as one batch of twice the size: batch normalisation takes its statistics
     over both, and dropout draws a mask for each, so that in training the symmetry holds on average; in
-    evaluation it is exact. A mask is handed to the model, turned for the other strand.
+    evaluation it is exact. The model gets the mask too, flipped for the other strand.
 
     Parameters
     ----------
@@ -84,16 +83,16 @@ class StrandSymmetric(Container):
             mask = array_like(mask, x, "StrandSymmetric mask")
             mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
         outputs, back = self["model"].vjp(both, replace(run, mask=mask, part=run.part.twice()))
-        flat = outputs.ndim <= 2
-        expect_shape("StrandSymmetric", outputs, flat, "a model that gives (batch,) or (batch, outputs)")
-        given, turned = outputs[:n, ...], outputs[n:, ...]
-        y = 0.5 * (given + turned) if self.combine == "mean" else xp.maximum(given, turned)
+        ok = outputs.ndim <= 2
+        expect_shape("StrandSymmetric", outputs, ok, "a model that gives (batch,) or (batch, outputs)")
+        forward, reverse = outputs[:n, ...], outputs[n:, ...]
+        y = 0.5 * (forward + reverse) if self.combine == "mean" else xp.maximum(forward, reverse)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if self.combine == "mean":
                 parts = [0.5 * grad, 0.5 * grad]
             else:
-                zero, first = xp.zeros((), dtype=grad.dtype, device=device_of(grad)), given >= turned
+                zero, first = xp.zeros((), dtype=grad.dtype, device=device_of(grad)), forward >= reverse
                 parts = [xp.where(first, grad, zero), xp.where(first, zero, grad)]
             grad_both, own = back(xp.concat(parts, axis=0), need_x=need_x, need_params=need_params)
             grads = {f"model.{name}": value for name, value in own.items()}

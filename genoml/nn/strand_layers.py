@@ -1,4 +1,4 @@
-"""Convolution that treats both strands alike; see genoml/nn/strand.py for what that means."""
+"""Equivariant layers: convolution, batch normalisation and pooling that treat both strands alike (nn/strand.py)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["RCBatchNorm1D", "RCConv1D", "RCGlobalPool1D"]
 
 
 class RCConv1D(Layer):
-    """Convolution whose kernels come in reverse-complement pairs: turning x turns y.
+    """Equivariant convolution, whose kernels come in reverse-complement pairs.
 
         W[o, c, k] = weights[o, c, k],  W[O - 1 - o, c, k] = weights[o, C - 1 - c, K - 1 - k]    for o < O / 2
         y[n, o, l] = activation(b[o] + sum_{c,k} W[o, c, k] x[n, c, l + k dilation - padding])
@@ -89,7 +89,9 @@ class RCConv1D(Layer):
             padding = 0
         if not isinstance(padding, int) or padding < 0:
             raise ValueError(f"RCConv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
         self.padding, self.dilation = padding, dilation
         self.activation, self._activate = activation, activation_vjp(activation)
 
@@ -101,7 +103,7 @@ class RCConv1D(Layer):
         return {"weights": weights, "bias": constant((shape[0],), 0.0)}
 
     def reach(self, length: int) -> Reach:
-        """The kernel's windows, of a sequence with zeros at its ends."""
+        """An output sees the kernel's window, of a sequence padded with zeros."""
         return Reach(self.kernel_size, 1, self.dilation, self.padding, self.padding)
 
     def correlation(self) -> Correlation:
@@ -113,11 +115,14 @@ class RCConv1D(Layer):
         return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        # this class's own: a subclass with a vjp of its own may not say any
+        # RCConv1D's own: a subclass with another vjp may not define them
         shortest, both = RCConv1D.reach(self, 0).shortest(), RCConv1D.correlation(self)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
         expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
-        xp, pad, length, half = array_namespace(x), self.padding, x.shape[2], self.out_channels // 2
+        xp = array_namespace(x)
+        pad = self.padding
+        length = x.shape[2]
+        half = self.out_channels // 2
         rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), pad, pad)
         z, back_conv = conv1d_vjp(rows, both.kernel, 1, self.dilation)
         y, back = self._activate(z + both.bias)
@@ -142,13 +147,13 @@ class RCConv1D(Layer):
 
 
 def _fold(x: Array) -> Array:
-    """(N, C, L) -> (N, C / 2, 2 L): channel C - 1 - c laid behind channel c."""
+    """(N, C, L) -> (N, C / 2, 2 L): channel C - 1 - c follows channel c."""
     xp, half = array_namespace(x), x.shape[1] // 2
     return xp.concat([x[:, :half, :], xp.flip(x[:, half:, :], axis=1)], axis=2)
 
 
 def _unfold(x: Array) -> Array:
-    """The inverse of ``_fold``, and its pullback: it only moves numbers."""
+    """The inverse of ``_fold``, which is also its pullback."""
     xp, length = array_namespace(x), x.shape[2] // 2
     return xp.concat([x[:, :, :length], xp.flip(x[:, :, length:], axis=1)], axis=1)
 
@@ -156,7 +161,7 @@ def _unfold(x: Array) -> Array:
 class RCBatchNorm1D(BatchNorm1D):
     """Batch normalisation whose statistics, scale and shift are shared by each reverse-complement pair.
 
-    Channels c and C - 1 - c are normalised as one, see BatchNorm1D: turning x turns y, in training too.
+    Channels c and C - 1 - c are normalised as one, see BatchNorm1D: the layer is equivariant, in training too.
 
     Parameters
     ----------
@@ -190,7 +195,7 @@ class RCBatchNorm1D(BatchNorm1D):
         super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
 
     def settings(self) -> Mapping[str, Any]:
-        """As typed: all channels, of which ``layer.channels`` is half."""
+        """The constructor's arguments; ``channels`` is twice ``layer.channels``."""
         return {**super().settings(), "channels": 2 * self.channels}
 
     reach = sees_itself
@@ -219,13 +224,13 @@ class RCGlobalPool1D(Layer):
 
         y[n, c] = max_l max(x[n, c, l], x[n, C - 1 - c, l])    or the mean over l and both
 
-    Behind equivariant layers y is the same for both strands. Of equal values the first takes the gradient,
+    After equivariant layers y is the same for both strands. Of equal values the first takes the gradient,
     channel c before channel C - 1 - c.
 
     Parameters
     ----------
     mode : {"max", "mean"}
-        Which.
+        The largest value or the mean.
 
     Shapes
     ------

@@ -1,4 +1,4 @@
-"""What a network is made of, to read: one line a layer, and a table with output shapes and numbers of parameters."""
+"""A network described in words: one line a layer (``repr``), or a table of layers, output shapes and parameters."""
 
 from __future__ import annotations
 
@@ -7,22 +7,37 @@ from copy import deepcopy
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 from array_api_compat import device as device_of
 
-from genoml.backend import Array
-from genoml.nn.containers import Container
-from genoml.nn.layer import Layer, Pullback
+from genoml.backend import Array, Backend
 
-#: arguments of a constructor that say nothing of the formula
+#: arguments of a constructor that are no part of the formula
 _PLACE = frozenset({"seed", "backend"})
 #: channels of one-hot sequences
 _BASES = 4
 
 
-def describe(layer: Layer) -> str:
-    """The layer as one would type it: required arguments, and those that are not at their defaults."""
+class Described(Protocol):
+    """A layer as used here, see :class:`genoml.nn.Layer`."""
+
+    dtype: str
+    backend: Backend
+
+    @property
+    def params(self) -> Mapping[str, Array]: ...
+    @property
+    def state(self) -> Mapping[str, Array]: ...
+    @property
+    def children(self) -> Mapping[str, Described]: ...
+    def settings(self) -> Mapping[str, Any]: ...
+    def check_dtype(self, x: Array) -> None: ...
+    def vjp(self, x: Array) -> tuple[Array, Any]: ...
+
+
+def describe(layer: Described) -> str:
+    """The call that makes the layer: required arguments, and those that are not at their defaults."""
     given, words = layer.settings(), []
     for name, parameter in signature(type(layer)).parameters.items():
         required = parameter.default is Parameter.empty
@@ -42,22 +57,18 @@ def _shown(value: Any) -> str:
     return f"array{tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
 
 
-def describe_tree(layer: Layer) -> str:
-    """One line a layer; the layers of a container below it, each behind its name."""
+def describe_tree(layer: Described) -> str:
+    """One line a layer; the layers of a container below it, each after its name."""
     lines = [describe(layer)]
-    for name, child in _children(layer).items():
+    for name, child in layer.children.items():
         first, *others = describe_tree(child).splitlines()
         lines += [f"  {name}: {first}", *(f"  {line}" for line in others)]
     return "\n".join(lines)
 
 
-def _children(layer: Layer) -> Mapping[str, Layer]:
-    return layer.named_layers if isinstance(layer, Container) else {}
-
-
 @dataclass(frozen=True)
 class SummaryRow:
-    """A layer in a summary: its path, its depth in the network, and what it gives.
+    """A layer in a summary: its path, depth in the network, output and size.
 
     ``output`` is the shape without the batch, None if the network does not call the layer itself; ``parameters`` are
     the layer's own numbers, without those of layers in it.
@@ -72,7 +83,7 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What :meth:`Layer.summary` gives; prints as a table.
+    """Result of :meth:`Layer.summary`; prints as a table.
 
     Attributes
     ----------
@@ -108,8 +119,8 @@ def _with_batch(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['batch', *map(str, shape)])})"
 
 
-def summarise_model(model: Layer, length: int | Sequence[int]) -> ModelSummary:
-    """See :meth:`Layer.summary`: a copy of the network is run, in evaluation, on one example of zeros."""
+def summarise_model(model: Described, length: int | Sequence[int]) -> ModelSummary:
+    """Run a copy of the network, in evaluation, on one example of zeros: see :meth:`Layer.summary`."""
     model = deepcopy(model)
     outputs: dict[int, tuple[int, ...]] = {}
     layers = list(_walk(model))
@@ -118,7 +129,7 @@ def summarise_model(model: Layer, length: int | Sequence[int]) -> ModelSummary:
     x = _zeros(model, length)
     model.backend.check(x, type(model).__name__)
     model.vjp(x)
-    own = [layer for _, _, layer in layers if not _children(layer)]
+    own = [layer for _, _, layer in layers if not layer.children]
     counted = {id(layer): _count(layer.params) for layer in own}
     rows = [
         SummaryRow(path, depth, describe(layer), outputs.get(id(layer)), counted.get(id(layer), 0))
@@ -128,20 +139,20 @@ def summarise_model(model: Layer, length: int | Sequence[int]) -> ModelSummary:
     return ModelSummary(tuple(x.shape[1:]), tuple(rows), sum(counted.values()), sum(state.values()))
 
 
-def _walk(layer: Layer, path: str = "", depth: int = 0) -> Iterator[tuple[str, int, Layer]]:
+def _walk(layer: Described, path: str = "", depth: int = 0) -> Iterator[tuple[str, int, Described]]:
     yield path, depth, layer
-    for name, child in _children(layer).items():
+    for name, child in layer.children.items():
         yield from _walk(child, f"{path}.{name}" if path else name, depth + 1)
 
 
-def _watch(layer: Layer, outputs: dict[int, tuple[int, ...]]) -> None:
-    """Let the layer note its output's shape.
+def _watch(layer: Described, outputs: dict[int, tuple[int, ...]]) -> None:
+    """Let the layer record its output's shape, by id.
 
-    It becomes one of a subclass of its kind, which is never computed as one with its neighbours.
+    It becomes an instance of a subclass, so that it is not fused with its neighbours (genoml/nn/fused.py).
     """
     kind = type(layer)
 
-    def vjp(self: Layer, *arguments: Any, **options: Any) -> tuple[Array, Pullback]:
+    def vjp(self: Described, *arguments: Any, **options: Any) -> tuple[Array, Any]:
         y, pullback = kind.vjp(self, *arguments, **options)
         outputs[id(self)] = tuple(y.shape[1:])
         return y, pullback
@@ -149,7 +160,7 @@ def _watch(layer: Layer, outputs: dict[int, tuple[int, ...]]) -> None:
     layer.__class__ = type(kind.__name__, (kind,), {"vjp": vjp})
 
 
-def _zeros(model: Layer, length: int | Sequence[int]) -> Array:
+def _zeros(model: Described, length: int | Sequence[int]) -> Array:
     """One example of zeros: one-hot sequences or the full shape, of whole numbers where the network reads tokens."""
     on = model.backend
 

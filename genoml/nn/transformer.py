@@ -1,4 +1,4 @@
-"""Transformer block, its position-wise network, and pooling by attention: layers composed of layers."""
+"""Transformer block, and the position-wise network in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["MLP", "TransformerBlock"]
 
 
 class MLP(Container):
-    """Two dense layers at each position alike: y = activation(x W1 + b1) W2 + b2.
+    """Two dense layers, the same at every position: y = activation(x W1 + b1) W2 + b2.
 
     Parameters
     ----------
@@ -68,14 +68,16 @@ class MLP(Container):
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
         expect_shape("MLP", x, ok, f"(batch, ..., {self.features})")
-        xp, shape, count = array_namespace(x), tuple(x.shape), 1
+        xp = array_namespace(x)
+        shape = tuple(x.shape)
+        count = 1
         for size in shape[:-1]:
             count *= size
         hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)), run)
         y, back_output = self["output"].vjp(hidden, run)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # the chain rule, on a matrix with a row a position
+            # the chain rule, on a matrix with one row a position
             g, output = back_output(xp.reshape(grad, (count, self.out_features)), need_params=need_params)
             grad_x, own = back_hidden(g, need_x=need_x, need_params=need_params)
             grads = _prefixed("hidden", own) | _prefixed("output", output)
@@ -89,7 +91,7 @@ def _prefixed(name: str, grads: Mapping[str, Array]) -> dict[str, Array]:
 
 
 class TransformerBlock(Container):
-    """Attention, then an MLP, each behind a layer normalisation and beside a shortcut (pre-norm).
+    """Self-attention, then an MLP, each after a layer normalisation and with a shortcut (pre-norm).
 
         a = x + dropout(attention(norm1(x)))
         y = a + dropout(mlp(norm2(a)))
@@ -142,7 +144,9 @@ class TransformerBlock(Container):
         **attention: Any,
     ) -> None:
         place: dict[str, Any] = {"dtype": dtype, "backend": backend}
-        self.features, self.heads, self.dropout = features, heads, dropout
+        self.features = features
+        self.heads = heads
+        self.dropout = dropout
         self.hidden_features = hidden_features or 4 * features
         self.activation = activation
         layers = {
@@ -155,11 +159,11 @@ class TransformerBlock(Container):
         }
         super().__init__(layers, seed=seed)
 
-    reach = sees_everything
-
     def settings(self) -> Mapping[str, Any]:
-        """The options of SelfAttention are among them."""
+        """The constructor's arguments, with the options of SelfAttention."""
         return {**self["attention"].settings(), **super().settings()}
+
+    reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
@@ -176,7 +180,7 @@ class TransformerBlock(Container):
         return y, pullback
 
     def _branch(self, x: Array, names: tuple[str, ...], run: Pass) -> tuple[Array, Pullback]:
-        """The shortcut x + f(x), f being these children in a row: dL/dx = g + (df/dx)^T g."""
+        """The sum x + f(x), with f these children in a row, and its pullback: dL/dx = g + (df/dx)^T g."""
         h, pullbacks = x, []
         for name in names:
             h, back = self[name].vjp(h, run)

@@ -1,7 +1,7 @@
 """Activations, softmax and their relatives: each formula beside its derivative.
 
-Conv1D and Dense take the element-wise ones by name (``activation="gelu"``). The layers of nn/activations.py and
-nn/softmax.py, attention and the losses call the same functions.
+Conv1D and Dense take the element-wise ones by name (``activation="gelu"``). The layers of nn/activations.py,
+attention and the losses call the same functions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOWEST = -1e30
 
 
 def constant_like(x: Array, value: float) -> Array:
-    """A 0-dimensional array with x's dtype and device."""
+    """The value as a 0-dimensional array with x's dtype and device."""
     return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
 
 
@@ -84,7 +84,7 @@ def silu_vjp(z: Array) -> tuple[Array, ActivationPullback]:
 
 
 def softplus(z: Array) -> Array:
-    """log(1 + exp(z)), computed as max(z, 0) + log(1 + exp(-|z|)), which cannot overflow."""
+    """Softplus: log(1 + exp(z)), computed as max(z, 0) + log(1 + exp(-|z|)), which cannot overflow."""
     xp = array_namespace(z)
     return xp.maximum(z, constant_like(z, 0.0)) + xp.log1p(xp.exp(-xp.abs(z)))
 
@@ -127,7 +127,7 @@ def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
 
 
 def linear_vjp(z: Array) -> tuple[Array, ActivationPullback]:
-    """None: y = z."""
+    """Identity: y = z."""
     return z, lambda grad: grad
 
 
@@ -145,7 +145,7 @@ ACTIVATIONS: dict[str, ActivationVJP] = {
 
 
 def activation_vjp(name: str | None, **options: float) -> ActivationVJP:
-    """The activation with this name; None or ``"linear"`` gives the identity.
+    """The activation with this name and its pullback; None or ``"linear"`` gives the identity.
 
     ``options`` are the function's own: ``slope`` for leaky_relu, ``alpha`` for elu.
 
@@ -162,7 +162,7 @@ def activation_vjp(name: str | None, **options: float) -> ActivationVJP:
 
 
 def applied(name: str | None) -> Callable[[Array], Array] | None:
-    """The activation with this name alone, without its pullback; None for the identity."""
+    """The activation with this name, without its pullback; None for the identity."""
     if name is None or name == "linear":
         return None
     activate = activation_vjp(name)
@@ -174,7 +174,7 @@ def applied(name: str | None) -> Callable[[Array], Array] | None:
 
 @operation
 def softmax(x: Array, axis: int = -1) -> Array:
-    """y_i = exp(x_i) / sum_j exp(x_j). The maximum is subtracted first, so that nothing overflows."""
+    """Softmax along an axis: y_i = exp(x_i) / sum_j exp(x_j). The maximum is subtracted first, against overflow."""
     xp = array_namespace(x)
     powers = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return powers / xp.sum(powers, axis=axis, keepdims=True)
@@ -182,7 +182,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
 @operation
 def softmax_gradient(y: Array, grad: Array, axis: int = -1) -> Array:
-    """dL/dx = y (g - sum(g y)) for y = softmax(x), because dy_i/dx_j = y_i (delta_ij - y_j)."""
+    """Gradient of softmax: dL/dx = y (g - sum(g y)), because dy_i/dx_j = y_i (delta_ij - y_j)."""
     xp = array_namespace(y)
     return y * (grad - xp.sum(grad * y, axis=axis, keepdims=True))
 
@@ -195,7 +195,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
 
 def log_sum_exp(x: Array, axis: int = -1) -> Array:
-    """log(sum(exp(x))) along the axis, which is dropped. It cannot overflow."""
+    """Log of the sum of exponentials along the axis, which is dropped. It cannot overflow."""
     xp = array_namespace(x)
     highest = xp.max(x, axis=axis, keepdims=True)
     total = xp.log(xp.sum(xp.exp(x - highest), axis=axis, keepdims=True)) + highest
@@ -203,7 +203,7 @@ def log_sum_exp(x: Array, axis: int = -1) -> Array:
 
 
 def allow(scores: Array, allowed: Array | None) -> Array:
-    """The scores, with ``LOWEST`` where ``allowed`` (broadcast) is False."""
+    """Attention scores, with ``LOWEST`` where ``allowed`` (broadcast) is False."""
     if allowed is None:
         return scores
     return array_namespace(scores).where(allowed, scores, constant_like(scores, LOWEST))
@@ -225,5 +225,5 @@ def masked_softmax(scores: Array, allowed: Array | None) -> Array:
 
 
 def nonzero(total: Array) -> Array:
-    """A softmax's sums, with 1 in place of 0 for rows with no allowed entry."""
+    """Denominators of a softmax, with 1 in place of 0 for rows with no allowed entry."""
     return array_namespace(total).where(total > 0, total, constant_like(total, 1.0))

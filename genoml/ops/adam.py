@@ -24,13 +24,13 @@ def adam_update(
     eps: float,
     workers: Workers = ALONE,
 ) -> tuple[Array, Array, Array]:
-    """The updated parameter and its two moments, each a new array.
+    """One step of Adam: the updated parameter and its two moments, each a new array.
 
         m' = b1 m + (1 - b1) g,    v' = b2 v + (1 - b2) g^2
         p' = kept p - rate m' / (sqrt(v') / correction + eps)
 
     ``rate`` and ``correction`` contain the bias corrections. ``kept`` is 1 minus the decoupled weight decay.
-    ``workers`` are threads that a twin may share out the numbers among.
+    ``workers`` are idle threads, for a twin that divides the array among them.
     """
     xp = array_namespace(param)
     m = beta1 * mean + (1.0 - beta1) * grad

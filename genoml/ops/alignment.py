@@ -118,7 +118,7 @@ def _stages(count: int) -> Iterator[tuple[int, int]]:
 
 
 class _Grid:
-    """The sequences, the score table and the rules: what all anti-diagonals share.
+    """The sequences, the score table and the rules, which all anti-diagonals share.
 
     ``line`` holds b reversed, between n rows of padding and n rows that stand for letters before b's start. Row r of
     ``line`` is column n + m - r, so the columns j = d - i of an anti-diagonal d are a slice of it.
@@ -160,7 +160,7 @@ class _Grid:
         return self.xp.arange(1, count + 1, dtype=self.xp.int32, device=self.device)[:, None]
 
     def _mark(self, here: Array) -> Array:
-        """0 where ``here`` is True, FORBIDDEN elsewhere."""
+        """Zeros where ``here`` is True, FORBIDDEN elsewhere."""
         return self.xp.where(here, self.rows(1, 1, 0), self.rows(1, 1, FORBIDDEN))
 
     def _top(self, d: int) -> int:

@@ -55,7 +55,7 @@ def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int
 
 @operation
 def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Array:
-    """x^T grad = sum_n x[n, i] grad[n, j], the gradient of a dense layer's weights.
+    """Gradient of a dense layer's weights: x^T grad = sum_n x[n, i] grad[n, j].
 
     Of a batch in parts it is the part's share, and the gradient is the sum of the shares. A twin may have the parts
     compute the gradient together, each some of its rows: then the first part's share is all of it, the others' zero.
@@ -69,7 +69,7 @@ def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Array:
 
 @operation
 def segment_sum(rows: Array, keys: Array, count: int) -> Array:
-    """out[v] = sum of the rows whose key is v, for v from 0 to count - 1. Rows with other keys are ignored.
+    """Sums by key: out[v] is the sum of the rows whose key is v, 0 <= v < count. Rows with other keys are ignored.
 
     This is the gradient of a table look-up, for which the standard has no scatter-add. The rows are sorted by key, so
     that equal keys are neighbours, and log2(T) passes add them up: in the pass with shift d, each row adds the sum

@@ -20,7 +20,7 @@ PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 def plain_attention_vjp(
     query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
 ) -> tuple[Array, Array | None, PlainPullback]:
-    """y = W v with W = softmax(q k^T) over the keys. Returns y, W (or None) and the pullback of y.
+    """Plain attention: y = W v with W = softmax(q k^T) over the keys. Returns y, W (or None) and the pullback of y.
 
     Parameters
     ----------

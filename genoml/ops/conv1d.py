@@ -31,7 +31,7 @@ Algorithm: TypeAlias = Literal["phases", "taps"]
 
 
 def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) -> Algorithm:
-    """``phases`` for stride and dilation 1 and kernels up to half the sequence; else ``taps``.
+    """Name of the algorithm: ``phases`` for stride and dilation 1 and kernels up to half the sequence, else ``taps``.
 
     Phases computes ``length`` positions although only ``length - kernel_size + 1`` are wanted. That is too much waste
     once the kernel is longer than half the sequence.
@@ -89,7 +89,7 @@ def grouped_conv1d_vjp(
 
 
 def _correlate_rows(rows: Array, w: Array) -> Array:
-    """rows (T, C) -> y (T, F), y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
+    """Correlate rows (T, C) to y (T, F): y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
     xp = array_namespace(rows)
     t, c = rows.shape
     k, _, f = w.shape
@@ -101,7 +101,7 @@ def _correlate_rows(rows: Array, w: Array) -> Array:
 
 
 def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
-    """dw[k] = sum_t rows[t + k]^T @ grad[t], phase by phase."""
+    """Gradient of the kernel: dw[k] = sum_t rows[t + k]^T @ grad[t], phase by phase."""
     xp = array_namespace(rows)
     t, c = rows.shape
     f = grad.shape[1]
@@ -193,7 +193,7 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
 
 @operation
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, Array]:
-    """max_l y[n, l, f] of the correlation y, and the first l where it is reached.
+    """Maximum of the correlation, max_l y[n, l, f], and the first l where it is reached.
 
         y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
 
@@ -210,7 +210,9 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
 def conv1d_max_grad_w(
     x: Array, positions: Array, grad: Array, kernel_size: int, stride: int = 1, dilation: int = 1
 ) -> Array:
-    """dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c], where l are the positions of the maxima.
+    """Gradient of the kernel for ``conv1d_max``, with l(n, f) the positions of the maxima.
+
+        dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c]
 
     Only the winning windows count: a sum over N F windows of K C values, where a full correlation's runs over N L F.
 

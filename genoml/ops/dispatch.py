@@ -1,4 +1,4 @@
-"""Dispatch of an operation to the backend's own version, its twin, where there is one."""
+"""Operations that a backend may replace: the standard version calls the backend's twin, where there is one."""
 
 from __future__ import annotations
 

@@ -30,9 +30,11 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> tuple[Array, RectifyPullback]:
-    """y[n, j, c] = max_{k < size} max(z[n, j size + k, c], 0),   z = (x - mean) scale + shift.
+    """Scale and shift, then ReLU, then max pooling over windows that do not overlap.
 
-    Scale and shift, then ReLU, then max pooling. Let g = dL/dz: the output's gradient at the first largest z of each
+        y[n, j, c] = max_{k < size} max(z[n, j size + k, c], 0),   z = (x - mean) scale + shift
+
+    Let g = dL/dz: the output's gradient at the first largest z of each
     window if that z is above 0, and zero elsewhere. The pullback returns three things:
 
         sum g and sum g (x - mean), over n and l, from which a layer makes the gradients of shift and scale;
@@ -73,7 +75,7 @@ def rectified_vjp(
 
 @operation
 def squares_around(rows: Array, mean: Array) -> Array:
-    """sum_r (rows[r, c] - mean[c])^2, the numerator of a variance.
+    """Sum of squared deviations, sum_r (rows[r, c] - mean[c])^2: the numerator of a variance.
 
     Shapes
     ------
@@ -86,7 +88,7 @@ def squares_around(rows: Array, mean: Array) -> Array:
 
 @operation
 def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
-    """(x - mean) / sqrt(var + eps), with mean and biased variance over the axes; and its pullback."""
+    """Standardise: (x - mean) / sqrt(var + eps), with mean and biased variance over the axes; and its pullback."""
     xp = array_namespace(x)
     centred = x - xp.mean(x, axis=axes, keepdims=True)
     scale = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + eps)

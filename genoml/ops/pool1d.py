@@ -20,7 +20,7 @@ PoolPullback: TypeAlias = Callable[[Array], Array]
 
 @operation
 def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) -> tuple[Array, PoolPullback]:
-    """y[n, l, c] = max_{k < size} x[n, l stride + k, c]; of equal values the first takes the gradient.
+    """Max pooling: y[n, l, c] = max_{k < size} x[n, l stride + k, c]; of equal values the first takes the gradient.
 
     Shapes
     ------
@@ -60,7 +60,7 @@ def _max_pool_whole(x: Array, reach: Reach, count: int) -> tuple[Array, PoolPull
 
 
 def average_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPullback]:
-    """y[n, l, c] = (1 / size) sum_{k < size} x[n, l stride + k, c].
+    """Average pooling: y[n, l, c] = (1 / size) sum_{k < size} x[n, l stride + k, c].
 
     Shapes
     ------
@@ -80,7 +80,7 @@ def average_pool1d_vjp(x: Array, size: int, stride: int) -> tuple[Array, PoolPul
 
 
 def _gather_windows(parts: list[Array], length: int, stride: int) -> Array:
-    """Sum of parts[k][l] at position l stride + k; windows may overlap.
+    """Add parts[k][l] at position l stride + k; windows may overlap.
 
     The positions are divided into blocks of ``stride``. Window l begins block l, and its part k = q stride + r lies
     in block l + q.
@@ -105,7 +105,7 @@ def _gather_windows(parts: list[Array], length: int, stride: int) -> Array:
 
 @operation
 def global_max_vjp(x: Array) -> tuple[Array, PoolPullback]:
-    """y[n, c] = max_l x[n, l, c]; of equal values the first takes the gradient.
+    """Global max pooling: y[n, c] = max_l x[n, l, c]; of equal values the first takes the gradient.
 
     Shapes
     ------

@@ -164,7 +164,7 @@ def gru_scan(z: Array, weights: Array, bias: Array, keep: Array | None = None) -
 
     def back(received: list[Array | None], need_params: bool = True) -> tuple[Array, dict[str, Array]]:
         before = xp.stack(states[:-1])
-        r, u, n, q = map(xp.stack, map(list, zip(*gates_of_steps, strict=True)))
+        r, u, n, q = (xp.stack(values) for values in zip(*gates_of_steps, strict=True))
         slopes, slope_n = _gru_slopes(r, u, n, q, before)
         grad_states = _gru_back(received, slopes, u, weights)
         # z acts on n directly, h_{t-1} W through r: their gradients differ in the last block only
@@ -214,7 +214,7 @@ def _gru_back(received: list[Array | None], slopes: Array, updates: Array, weigh
 
 
 def recurrent_grad(before: Array, grad_z: Array) -> Array:
-    """dL/dW = sum_t h_{t-1}^T dz_t, for z_t = ... + h_{t-1} W, as one product over all steps."""
+    """Gradient of the recurrent weights W in z_t = ... + h_{t-1} W: sum_t h_{t-1}^T dz_t, as one product."""
     xp = array_namespace(before)
     length, batch, size = before.shape
     rows = xp.reshape(before, (length * batch, size))

@@ -62,7 +62,7 @@ _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
 
 
 def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
-    """sum_k coefficients[k] x^k, by Horner's rule."""
+    """Polynomial sum_k coefficients[k] x^k, by Horner's rule."""
     xp = array_namespace(x)
     total = xp.zeros_like(x) + coefficients[-1]
     for coefficient in coefficients[-2::-1]:

@@ -1,4 +1,4 @@
-"""Counter-based random numbers, made on the device and the same on every backend.
+"""Random numbers by counter (Threefry), made on the device and the same on every backend.
 
 Threefry-2x32 with 20 rounds, in int32, whose arithmetic wraps around on every library; some lack shifts of uint32.
 A logical right shift is an arithmetic one with a mask.

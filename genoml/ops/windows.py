@@ -1,4 +1,4 @@
-"""Receptive fields: which positions an output reads, how many outputs there are, and whom a change reaches.
+"""Receptive fields: which positions an output reads, how many outputs there are, and which ones a change reaches.
 
 Whole numbers only. Every layer that reads windows of positions describes them by a :class:`Reach`.
 """
@@ -21,7 +21,7 @@ __all__ = [
     "slices",
 ]
 
-#: where each place's window begins, and the width of all
+#: windows of one width: their starts, and the width
 Places: TypeAlias = tuple[tuple[int, ...], int]
 
 
@@ -86,12 +86,12 @@ class Reach:
         return first, first + (stop - 1 - start) * self.stride + self.span
 
     def tap(self, k: int, count: int) -> slice:
-        """The inputs that position k of the kernel meets for the first ``count`` outputs, without padding."""
+        """The inputs that position k of the kernel reads for the first ``count`` outputs, without padding."""
         start = k * self.dilation
         return slice(start, start + (count - 1) * self.stride + 1, self.stride)
 
     def then(self, other: Reach, length: int) -> Reach:
-        """Of this layer and another behind it, for a sequence of this length."""
+        """The receptive field of the outputs of another layer after this one, for a sequence of this length."""
         if EVERYTHING in (self, other):
             return EVERYTHING
         before = self.before + other.before * self.stride
@@ -101,41 +101,41 @@ class Reach:
             before=before,
             copies=self.copies and other.copies,
         )
-        return found._leaving(other.outputs(self.outputs(length)), length)
+        return found._with_outputs(other.outputs(self.outputs(length)), length)
 
     def beside(self, other: Reach, length: int) -> Reach:
-        """The smallest that holds both, of two layers that read one sequence of this length."""
+        """The smallest receptive field that holds both, of two layers that read one sequence of this length."""
         if EVERYTHING in (self, other) or self.stride != other.stride:
             return EVERYTHING
         before = max(self.before, other.before)
-        behind = max(self.span - self.before, other.span - other.before)
-        return Reach(before + behind, self.stride, before=before)._leaving(self.outputs(length), length)
+        after = max(self.span - self.before, other.span - other.before)
+        return Reach(before + after, self.stride, before=before)._with_outputs(self.outputs(length), length)
 
-    def _leaving(self, count: int, length: int) -> Reach:
-        """The same with as much behind a sequence of this length as leaves ``count`` outputs."""
+    def _with_outputs(self, count: int, length: int) -> Reach:
+        """The same with ``after`` chosen so that a sequence of this length has ``count`` outputs."""
         return replace(self, after=(count - 1) * self.stride + self.span - length - self.before)
 
 
-#: of layers whose every output may read every position
+#: the receptive field of a layer whose every output may read every position
 EVERYTHING = Reach(kernel=0)
 
 
 def same_padding(length: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
-    """Positions to add before and behind, so that ceil(length / stride) outputs are left; the odd one behind."""
+    """Positions to add before and after, so that ceil(length / stride) outputs are left; the odd one after."""
     span = Reach(kernel, dilation=dilation).span
     total = max((-(-length // stride) - 1) * stride + span - length, 0)
     return total // 2, total - total // 2
 
 
 def shortest_length(reaches: Sequence[Reach], count: int = 1) -> int:
-    """The shortest sequence of which layers in a row leave ``count`` positions."""
+    """The shortest sequence length of which layers in a row leave ``count`` positions."""
     for reach in reversed(reaches):
         count = reach.shortest(count)
     return count
 
 
 def positions_left(length_bp: int, reaches: Sequence[Reach]) -> int:
-    """Positions that layers in a row leave of a sequence.
+    """Number of positions that layers in a row leave of a sequence.
 
     Raises
     ------
@@ -166,13 +166,15 @@ def seen_by(places: Places, reach: Reach, length: int) -> Places:
 
 @lru_cache(maxsize=512)
 def slices(places: Places, reach: Reach, length: int) -> Places:
-    """The slices of a layer's input on which it makes these windows of its output as it does on the whole.
+    """The slices of a layer's input from which it computes these windows of its output, as from the whole input.
 
-    A slice ends where the input does, or holds all that the outputs read. Slices begin at a multiple of the stride,
-    and where the ends matter they lack a multiple of it, so that their outputs are aligned to the whole's.
+    A slice holds all that the outputs read, or ends where the input does. Slices begin at a multiple of the stride,
+    and where padding counts they are shorter than the input by a multiple of it, so that outputs are aligned to the
+    whole's.
     """
-    (starts, width), stride = places, reach.stride
-    ahead = -(-reach.before // stride)  # outputs that see what the layer adds in front
+    starts, width = places
+    stride = reach.stride
+    ahead = -(-reach.before // stride)  # outputs that see the padding before the input
     size = reach.reads(ahead, ahead + width)[1]
     if max(reach.before, reach.after) > 0 or reach.reads(max(starts), max(starts) + width)[1] > length:
         size += (length - size) % stride

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
+__all__ = ["ReduceOnPlateau", "Schedule", "constant", "cosine", "one_cycle", "step_decay", "warm_up"]
+
 #: Step -> factor of the peak learning rate.
 Schedule: TypeAlias = Callable[[int], float]
 

@@ -1,4 +1,4 @@
-"""A batch computed in parts: what a part knows of the whole, and the threads that compute parts side by side."""
+"""Parts of a batch: what a part knows of the whole batch, and the threads that compute parts in parallel."""
 
 from genoml.parallel.parts import ALONE, WHOLE, Meeting, Part, Workers, even_ranges
 from genoml.parallel.threads import Threads

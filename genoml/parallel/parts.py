@@ -1,9 +1,9 @@
-"""Parts of a batch that are computed side by side: which examples each has, and where they meet.
+"""Parts of a batch that are computed in parallel: which examples a part has, and how parts exchange arrays.
 
-A layer whose examples do not meet needs nothing from here. One whose statistics are the batch's sums them with
+A layer that treats each example alone needs nothing from here. One with statistics of the batch sums them with
 ``run.part.whole_sum``; one that draws random numbers for each example asks ``run.part.rows`` which examples are here.
-By default the part is the whole batch, and ``run.part.workers`` are threads that may be idle then: among them is shared
-out what else can be divided, such as the heads of one long sequence.
+By default the part is the whole batch; ``run.part.workers`` are then idle threads, which can share other work, such as
+the heads of one long sequence.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
 
 
 class Workers:
-    """Threads that are idle, and take a share of work that can be divided.
+    """Idle threads, which take shares of work that can be divided.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class Workers:
             work(0, count)
             return
         try:
-            (start, stop), *rest = even_ranges(count, pieces)
-            # what NumPy does on overflow, and the default backend, belong to the caller's context
+            own, *rest = even_ranges(count, pieces)
+            # NumPy's error handling and the default backend are part of the caller's context
             others = [self._pool.submit(copy_context().run, work, a, b) for a, b in rest]
             try:
-                work(start, stop)
+                work(*own)
             finally:
                 wait(others)
         finally:
@@ -74,7 +74,7 @@ ALONE = Workers()
 
 
 class Meeting:
-    """Where the threads of one batch exchange arrays; each must come to every exchange."""
+    """Exchange of arrays between the threads of one batch; every thread must take part in every exchange."""
 
     def __init__(self, parts: int) -> None:
         self.parts = parts
@@ -83,15 +83,15 @@ class Meeting:
         self._zeros: list[Array] = []
 
     def gather(self, index: int, value: T) -> list[T]:
-        """What each part brings, in the parts' order."""
+        """The values of all parts, in the parts' order."""
         self._slots[index] = value
         self._barrier.wait()
         found: list[T] = list(self._slots)  # type: ignore[arg-type]
-        self._barrier.wait()  # nobody may bring the next before everyone has taken this
+        self._barrier.wait()  # no part may write its next value before all have read this one
         return found
 
     def sum(self, index: int, value: Array) -> Array:
-        """The sum of what each part brings, in an order that is the same every time."""
+        """The sum of the parts' values, added in the same order every time."""
         first, *others = self.gather(index, value)
         total: Array = first
         for other in others:
@@ -99,23 +99,23 @@ class Meeting:
         return total
 
     def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
-        """Zeros that take no memory: a part's share of a gradient that another part brings whole."""
+        """Zeros that take no memory: a part's share of a gradient that another part has computed whole."""
         zero = array_namespace(like).zeros((), dtype=like.dtype, device=device_of(like))
         self._zeros.append(array_namespace(like).broadcast_to(zero, shape))
         return self._zeros[-1]
 
     def add(self, total: Array, share: Array) -> Array:
-        """``total + share``, without the passes over memory if the share is one of ``zeros``."""
+        """``total + share``, without reading them if the share is one of ``zeros``."""
         return total if any(share is zeros for zeros in self._zeros) else total + share
 
     def abort(self) -> None:
-        """Let those who wait go on, with a threading.BrokenBarrierError: a part will not come."""
+        """Release the waiting parts with a threading.BrokenBarrierError, because a part has failed."""
         self._barrier.abort()
 
 
 @dataclass(frozen=True)
 class Part:
-    """Which examples of the whole batch are here, and where they meet the others; by default all of them.
+    """A part of a batch: its examples, and how to exchange arrays with the other parts; by default the whole batch.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class Part:
     total : int
         Number of examples in the whole batch.
     meeting : Meeting, optional
-        Where the parts exchange arrays; None if the batch is whole, so that ranges and total play no part.
+        Exchange between the parts; None if the batch is whole: ranges and total then have no effect.
     workers : Workers
         Threads that are idle while this part is computed.
     """
@@ -139,7 +139,7 @@ class Part:
 
     @property
     def is_first(self) -> bool:
-        """Whether to do what is to be done once a batch."""
+        """Whether this is the part that does what is done once a batch."""
         return self.index == 0
 
     def whole_size(self, examples: int) -> int:
@@ -147,15 +147,15 @@ class Part:
         return examples if self.meeting is None else self.total
 
     def rows(self, examples: int) -> tuple[tuple[int, int], ...]:
-        """The ranges of rows of the whole batch that these examples are."""
+        """The rows of the whole batch that these examples are, as ranges."""
         return ((0, examples),) if self.meeting is None else self.ranges
 
     def whole_sum(self, value: Array) -> Array:
-        """The sum over all parts of the batch of what each of them gives."""
+        """The sum of a value over all parts of the batch."""
         return value if self.meeting is None else self.meeting.sum(self.index, value)
 
     def twice(self) -> Part:
-        """The same part of a batch that is followed by itself once more, as both strands of it are."""
+        """The same part of the batch followed by itself once more, as for both strands."""
         again = tuple((start + self.total, stop + self.total) for start, stop in self.ranges)
         return replace(self, ranges=self.ranges + again, total=2 * self.total)
 

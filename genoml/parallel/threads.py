@@ -1,8 +1,8 @@
-"""Forward and backward of a batch in parts, one a thread.
+"""Threads: forward and backward of a batch in parts, one part a thread.
 
-A layer's ``vjp`` leaves nothing behind and NumPy lets go of the interpreter's lock while it computes, so parts of
-a batch run side by side, each through the whole network. Element-wise work shares the cores in this way too,
-which the threads of a BLAS library leave to one. The results are those of the whole batch but for rounding: batch
+A layer's ``vjp`` keeps no state and NumPy releases the interpreter's lock while it computes, so the parts of a batch
+run in parallel, each through the whole network. This uses all cores for element-wise work too, which the threads of
+a BLAS library do not. The results are those of the whole batch but for rounding: batch
 statistics are summed over the parts, and dropout draws each example's own numbers, see ``Part``.
 """
 
@@ -24,13 +24,13 @@ from genoml.parallel.parts import ALONE, Meeting, Part, Workers, even_ranges
 
 T = TypeVar("T")
 
-#: numbers in the input of a part, and that times the model's parameters, at least: below them a thread costs more
-#: than it saves
+#: least numbers in the input of a part, and least product of that and the number of parameters: below them a thread
+#: costs more than it saves
 LEAST_INPUT, LEAST_WORK = 1 << 15, 1 << 29
 
 
 class Model(Protocol):
-    """What is asked of a network, see genoml.nn.Layer; ``run`` is a Pass."""
+    """A network as used here, see genoml.nn.Layer; ``run`` is a Pass."""
 
     @property
     def params(self) -> Mapping[str, Array]: ...
@@ -39,12 +39,12 @@ class Model(Protocol):
 
 
 class Threads:
-    """A pool of threads that shares out batches; a context manager, which ends them.
+    """A pool of threads that computes batches in parts; a context manager, which ends the threads.
 
     Parameters
     ----------
     count : int
-        Threads in all; this one is among them. 1 computes every batch whole.
+        Number of threads, with the calling one. 1 computes every batch whole.
     least_input, least_work : int
         See LEAST_INPUT and LEAST_WORK.
 
@@ -62,7 +62,9 @@ class Threads:
     def __init__(self, count: int, *, least_input: int = LEAST_INPUT, least_work: int = LEAST_WORK) -> None:
         if count < 1:
             raise ValueError(f"threads expects a number of at least 1, got {count}")
-        self.count, self.least_input, self.least_work = count, least_input, least_work
+        self.count = count
+        self.least_input = least_input
+        self.least_work = least_work
         self._prepared: Model | None = None
         self._parameters = 0
         self._pool = ThreadPoolExecutor(count - 1, "genoml") if count > 1 else None
@@ -78,9 +80,9 @@ class Threads:
             self._pool.shutdown()
 
     def parts_of(self, model: Model, x: Array) -> int:
-        """In how many parts a batch is computed: the same for the same model and shape."""
+        """The number of parts in which a batch is computed: the same for the same model and shape."""
         if self._prepared is not model:
-            model.draw()  # which is not for two threads to do
+            model.draw()  # must not happen in two threads at once
             self._parameters = sum(prod(value.shape) for value in model.params.values())
             self._prepared = model
         size: int = prod(x.shape)
@@ -125,7 +127,7 @@ class Threads:
         return xp.concat(outputs), pullback
 
     def _each(self, work: Callable[[Part], T], parts: Sequence[Part], meeting: Meeting) -> list[T]:
-        """The work on every part, the first in this thread; waits for all even if one fails."""
+        """Results of the work on every part, the first in this thread; waits for all parts even if one fails."""
         assert self._pool is not None
 
         def run(part: Part) -> T:
@@ -135,7 +137,7 @@ class Threads:
                 meeting.abort()
                 raise
 
-        # what NumPy does on overflow, and the default backend, belong to this thread's context
+        # NumPy's error handling and the default backend are part of this thread's context
         others = [self._pool.submit(copy_context().run, run, part) for part in parts[1:]]
         errors, found = list[BaseException](), list[T]()
         try:
@@ -151,6 +153,6 @@ class Threads:
             else:
                 found.append(future.result())
         if errors:
-            # the others' is that they waited in vain
+            # a broken barrier is only the consequence of another part's error
             raise next((e for e in errors if not isinstance(e, BrokenBarrierError)), errors[0])
         return found

@@ -1,6 +1,6 @@
-"""Checks of layers and losses, for people who write their own: the derivative, the formula and the behaviour.
+"""Checks for layers and losses, your own too: right derivatives, right behaviour, the same numbers on every backend.
 
-``measure_layer`` gives figures: a pullback against central differences in float64, along random directions
+``measure_layer`` measures errors: a pullback against central differences in float64, along random directions
 and with a random cotangent (with a cotangent of ones, a wrong softmax passes); outputs and gradients against
 NumPy's; the output against the formula. ``check_layer`` judges them and runs the rest of the list that every
 layer of genoml passes. docs/layers.md shows both on a layer of your own; ``python -m genoml.testing --backend

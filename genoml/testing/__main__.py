@@ -1,4 +1,4 @@
-"""``python -m genoml.testing --backend NAME``: are genoml's layers and losses right on this machine?
+"""``python -m genoml.testing --backend NAME``: check genoml's layers and losses on this machine.
 
 Measures every public layer, in all settings of the registry, and every loss on a backend: gradients against
 central differences and all numbers against NumPy's. Prints the figures. The exit code is 1 if one is over its limit,
@@ -21,7 +21,7 @@ Measure = Callable[[Backend, str], Figures]
 
 
 def measurements() -> Iterator[tuple[str, Measure]]:
-    """The name of every layer and loss, and what measures it."""
+    """The name of every layer and loss, with the function that measures it."""
     for name, layer in LAYERS.items():
         yield name, lambda on, dtype, case=layer: measure_layer(case, backend=on, dtype=dtype)  # type: ignore[misc]
     for name, loss in loss_cases().items():
@@ -40,7 +40,7 @@ def line_of(name: str, figures: dict[str, Figures]) -> str:
 
 
 def run(backend: Backend) -> int:
-    """Print the table; the number of entries over a limit."""
+    """Print the table; return the number of entries over a limit."""
     facts = backend.describe()
     print(f"backend {backend.name}: {facts['version']} on {facts['device']}")
     dtypes = ["float64", "float32"] if has_float64(backend) else ["float32"]
@@ -66,7 +66,7 @@ def run(backend: Backend) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments and run; the exit code."""
+    """Parse the arguments and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m genoml.testing", description=__doc__)
     parser.add_argument("--backend", help="numpy, cupy, torch, jax, ...; the default backend if not given")
     options = parser.parse_args(arguments)

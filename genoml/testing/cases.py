@@ -1,4 +1,4 @@
-"""Test cases: a layer or a loss with sample inputs, and the cases of genoml's own losses."""
+"""Test cases: a layer or a loss with its inputs, its formula, and inputs that it must refuse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from genoml.random import host_generator
 
 @dataclass(frozen=True)
 class LayerCase:
-    """Layer with sample inputs and its formula.
+    """Test case of a layer.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class LayerCase:
         return self.place(backend, self.input(shape), dtype)
 
     def place(self, backend: Backend, values: np.ndarray, dtype: str) -> Array:
-        """Host values as an input that the layer reads."""
+        """Host values as an input of the layer, with the dtype that it reads."""
         return backend.asarray(values, "int32" if self.integer else dtype)
 
     def build(self, backend: Backend, dtype: str, seed: int = 0) -> Layer:
@@ -74,7 +74,7 @@ class LayerCase:
 
 @dataclass(frozen=True)
 class LossCase:
-    """Loss with sample inputs and its formula.
+    """Test case of a loss.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class LossCase:
     inputs : tuple of arrays
         The arguments that have gradients.
     targets : array
-        Targets, the argument after them.
+        The argument after them.
     reference : callable, optional
         (inputs ..., targets) -> the losses of the entries, by the formula, in plain NumPy.
     options : dict

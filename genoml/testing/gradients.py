@@ -1,4 +1,4 @@
-"""Derivatives compared with central differences, in float64, along random directions and with a random cotangent."""
+"""Gradient checks: pullbacks against central differences in float64, with random directions and cotangents."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Slope:
 def central_difference(
     function: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, h: float
 ) -> float:
-    """(f(x + h v) - f(x - h v)) / 2 h."""
+    """Central difference along a direction v: (f(x + h v) - f(x - h v)) / 2 h."""
     return (function(x + h * v) - function(x - h * v)) / (2.0 * h)
 
 
@@ -66,7 +66,7 @@ def measure_gradients(
     training: bool = True,
     seed: int = 0,
 ) -> dict[str, Slope]:
-    """Compare a layer's pullback with central differences, for the input ``"x"`` and for every parameter.
+    """Slopes by a layer's pullback and by central differences, for the input ``"x"`` and for every parameter.
 
     With L = sum(cotangent * layer(x)), <dL/da, v> must equal (L(a + h v) - L(a - h v)) / 2h for random v.
     The layer must be float64; its parameters and state are left as they were. An ``x`` of integers has no
@@ -151,7 +151,7 @@ def measure_loss_gradient(
     seed: int = 0,
     **options: Any,
 ) -> Slope:
-    """Compare a loss's gradient with central differences of its value, in float64.
+    """Slopes by a loss's gradient and by central differences of its value, in float64.
 
     Of three random directions, the slope with the largest error. ``args`` and ``options`` go to the loss.
 

@@ -1,5 +1,5 @@
-"""What a change of a sequence reaches in a network, computed by what its layers say of themselves.
+"""Mutants in windows: computing only what a change of the sequence reaches, by the layers' receptive fields.
 
-``plan`` cuts a network into steps on windows, a readout and the rest; ``steps`` carry changed windows through
-layers; ``readout`` makes vectors of them.
+``plan`` divides a network into steps on windows, a readout and the rest; ``steps`` computes changed windows
+layer by layer; ``readout`` makes vectors of them; ``windows`` holds them.
 """

@@ -1,7 +1,7 @@
-"""A network cut into steps whose mutants are windows, a readout, and the rest, by what its layers say.
+"""Plan of a network for mutants: steps computed on windows, a readout, and the layers computed whole.
 
-Where a layer sees everything, or does not say what it sees, mutants' maps are made whole in front of it, and it
-and what follows run on them as on any input.
+Before a layer that sees everything, or does not say what it sees, the mutants' maps are made whole; it and all
+layers after it are computed on whole maps.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = ["Plan", "Split", "plan_of"]
 
 @dataclass(frozen=True)
 class Plan:
-    """Layers in a row: the steps at their beginning, the layer that reads the whole map, and those behind.
+    """Plan of layers in a row: steps first, then the layer that reads the whole map, then the rest.
 
     Attributes
     ----------
     steps : tuple of Step
-        On windows.
+        Layers computed on windows.
     readout : Readout or None
-        What makes vectors of the last windows; without one the mutants' maps are made whole.
+        The layer that makes vectors of the last windows; without one the mutants' maps are made whole.
     rest : tuple of Layer
-        Computed for each mutant as they are.
+        Layers computed whole for each mutant.
     silent : tuple of str
-        Layers that do not say what they see, for which windows end here.
+        Layers that do not say what they see, so that windows end here.
     """
 
     steps: tuple[Step, ...]
@@ -45,14 +45,14 @@ class Plan:
 
     @property
     def stride(self) -> int:
-        """Mutations so far apart have windows of one width in every map."""
+        """The distance of mutations whose windows have one width in every map."""
         own = math.prod(step.stride for step in self.steps)
         return own * self.readout.stride if isinstance(self.readout, Split) else own
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
-        """The outputs of the reference (n, length, channels), and those of mutants from what they change.
+        """The output for the reference (n, length, channels), and a function that gives mutants' outputs.
 
-        The outputs are as the layers give them: (n, features) or (n, channels, length).
+        Outputs are as the layers give them: (n, features) or (n, channels, length).
         """
         rows, carry = run_steps(self.steps, rows)
         xp = array_namespace(rows)
@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of layers that read one map and end each in its own way, and what becomes of their outputs."""
+    """Rows of layers that read one map, each with a plan of its own, and the function that joins their outputs."""
 
     name: str
     rows: tuple[Plan, ...]
@@ -85,7 +85,7 @@ class Split:
 
     @property
     def stride(self) -> int:
-        """One that every row's divides."""
+        """The least common multiple of the rows' strides."""
         return math.lcm(*(row.stride for row in self.rows))
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
@@ -98,9 +98,9 @@ class Split:
 
 
 def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) -> Plan:
-    """Layers in a row that read maps of this length, with steps as long as windows stay smaller than the maps.
+    """The plan of layers in a row that read maps of this length.
 
-    The steps go as far as a change in the middle, or in these windows, does not reach a whole map.
+    Steps go on while a change in these windows, or in the middle if None, reaches less than the whole map.
     """
     places = places or ((length // 2,), 1)
     steps, rest = list[Step](), list(layers)
@@ -122,13 +122,15 @@ def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) 
         seen, left = step.seen_by(places, length), step.outputs(length)
         if seen[1] >= left:
             return Plan(tuple(steps), None, tuple(rest))
-        steps = _followed(steps, step)
-        places, length, rest = seen, left, rest[1:]
+        steps = _with_step(steps, step)
+        places = seen
+        length = left
+        rest = rest[1:]
     return Plan(tuple(steps), None, tuple(rest), _silent(rest[:1], length))
 
 
 def step_of(layer: Layer, length: int) -> Step | None:
-    """A layer as a step; None if it may see everything, or does not say."""
+    """The step that computes a layer on windows; None if it may see everything, or does not say."""
     branches, name = layer.branches(length), type(layer).__name__
     if branches is not None:
         rows = [_steps_of(row, length) for row in branches.rows]
@@ -151,13 +153,13 @@ def _steps_of(layers: Sequence[Layer], length: int) -> list[Step] | None:
         step = step_of(layer, length)
         if step is None:
             return None
-        steps = _followed(steps, step)
+        steps = _with_step(steps, step)
         length = step.outputs(length)
     return steps
 
 
-def _followed(steps: list[Step], step: Step) -> list[Step]:
-    """Steps and one behind them: none if it only hands on, one with the last if the two are one correlation."""
+def _with_step(steps: list[Step], step: Step) -> list[Step]:
+    """Steps with one more at the end: left out if it is the identity, merged with the last one if it can be."""
     if not isinstance(step, Windowed):
         return [*steps, step]
     if step.reach == Reach(copies=True):
@@ -172,7 +174,7 @@ def _followed(steps: list[Step], step: Step) -> list[Step]:
 
 
 def _split(layer: Layer, length: int, places: Places) -> Split | None:
-    """A layer as rows that end each in its own way; None if it has none, or all are computed whole."""
+    """A layer as rows with a plan each; None if it has no rows, or all of them are computed whole."""
     branches = layer.branches(length)
     if branches is None or branches.join is None:
         return None
@@ -183,7 +185,7 @@ def _split(layer: Layer, length: int, places: Places) -> Split | None:
 
 
 def _silent(layers: Sequence[Layer], length: int) -> tuple[str, ...]:
-    """The first of layers in a row, or of each row in it, that does not say what it sees."""
+    """The first layer of a row, or of each row inside it, that does not say what it sees."""
     for layer in layers:
         reach, branches = layer.reach(length), layer.branches(length)
         if branches is not None and reach is None:

@@ -1,7 +1,7 @@
-"""Changed windows of a layer's map, beside the map of the sequence that was changed.
+"""Changed windows: mutants' maps where they differ from the map of the reference sequence.
 
 A mutation changes a map only where the layers so far could see it. Mutants of several sequences at several
-places are one array: of each place a window of its own, all of one width and inside the map.
+places are one array: each place has its own window, all of one width and inside the map.
 
 Maps are channels-last here, (n, length, channels); the windows of A mutants of each sequence at each of P places
 are (n A P, width, channels), in that order.
@@ -9,7 +9,7 @@ are (n A P, width, channels), in that order.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -18,18 +18,18 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.windows import Places
 
-__all__ = ["Changed", "reference", "through"]
+__all__ = ["Changed", "cut_windows", "reference_windows"]
 
 
 class Changed:
-    """The maps of mutants behind a layer: the reference's, and the mutants' own in windows.
+    """A layer's map for the reference, and for its mutants in the windows where they differ.
 
     Parameters
     ----------
     whole : array
         The reference's map.
     places : Places
-        The windows in which mutants differ from it.
+        The windows in which mutants may differ from it.
     kinds : int
         Mutants of each sequence at a place, A.
     values : array
@@ -41,7 +41,10 @@ class Changed:
     """
 
     def __init__(self, whole: Array, places: Places, kinds: int, values: Array) -> None:
-        self.whole, self.places, self.kinds, self.values = whole, places, kinds, values
+        self.whole = whole
+        self.places = places
+        self.kinds = kinds
+        self.values = values
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -50,47 +53,54 @@ class Changed:
 
     @property
     def length(self) -> int:
-        """That of the map."""
+        """Length of the map."""
         return int(self.whole.shape[1])
 
+    @cached_property
     def delta(self) -> Array:
         """Mutant minus reference, (n A P, width, channels)."""
         xp, shape = array_namespace(self.whole), tuple(self.values.shape)
-        apart = xp.reshape(self.values, (*self.counts, *shape[1:]))
-        return xp.reshape(apart - reference(self.whole, self.places), shape)
+        by_place = xp.reshape(self.values, (*self.counts, *shape[1:]))
+        return xp.reshape(by_place - reference_windows(self.whole, self.places), shape)
 
     def at(self, places: Places) -> Array:
-        """The mutants' maps in other windows; where these hold more, it is the reference's."""
+        """The mutants' maps in other windows, completed with the reference's map."""
         if places == self.places:
             return self.values
         offsets = tuple(new - old for new, old in zip(places[0], self.places[0], strict=True))
-        return through(self.values, self.counts, (offsets, places[1]), reference(self.whole, places))
+        return cut_windows(
+            self.values, self.counts, (offsets, places[1]), reference_windows(self.whole, places)
+        )
 
     def maps(self) -> Array:
-        """The mutants' maps whole, (n A P, length, channels)."""
+        """The whole maps of the mutants, (n A P, length, channels)."""
         return self.at(((0,) * len(self.places[0]), self.length))
 
 
-def reference(whole: Array, places: Places) -> Array:
-    """A map in windows, (n, 1, P, width, channels)."""
-    xp, (n, _, channels), (starts, width) = array_namespace(whole), whole.shape, places
+def reference_windows(whole: Array, places: Places) -> Array:
+    """Windows of the reference's map, (n, 1, P, width, channels)."""
+    xp = array_namespace(whole)
+    n, _, channels = whole.shape
+    starts, width = places
     if len(set(starts)) == 1:
         return whole[:, None, None, starts[0] : starts[0] + width, :]
-    index = xp.asarray(_positions(places), dtype=xp.int64, device=device_of(whole))
+    index = xp.asarray(_positions(places), dtype=xp.int32, device=device_of(whole))
     return xp.reshape(xp.take(whole, index, axis=1), (n, 1, len(starts), width, channels))
 
 
-def through(
+def cut_windows(
     windows: Array, counts: tuple[int, int, int], places: Places, outside: Array | None = None
 ) -> Array:
-    """Windows seen through others, which begin at these offsets in them.
+    """Cut windows out of others, at these offsets in them.
 
     Shapes
     ------
     windows : (n A P, old width, channels);  y : (n A P, width, channels)
-    outside : what stands where the old windows do not reach, broadcast to (n, A, P, width, channels); None: they do
+    outside : values where the old windows do not reach, broadcast to (n, A, P, width, channels); None: they reach all
     """
-    xp, (n, a, p), (offsets, width) = array_namespace(windows), counts, places
+    xp = array_namespace(windows)
+    n, a, p = counts
+    offsets, width = places
     _, old, channels = windows.shape
     if (offsets, width) == ((0,) * p, old):
         return windows
@@ -98,19 +108,19 @@ def through(
     if len(set(offsets)) == 1:
         low, high = max(offsets[0], 0), min(offsets[0] + width, old)
         before = min(max(-offsets[0], 0), width)
-        behind = width - before - max(high - low, 0)
+        after = width - before - max(high - low, 0)
         parts = []
         if high > low:
             parts += [xp.reshape(windows, (n, a, p, old, channels))[:, :, :, low:high, :]]
         if outside is not None and before:
             parts = [xp.broadcast_to(outside, shape)[:, :, :, :before, :], *parts]
-        if outside is not None and behind:
-            parts += [xp.broadcast_to(outside, shape)[:, :, :, width - behind :, :]]
+        if outside is not None and after:
+            parts += [xp.broadcast_to(outside, shape)[:, :, :, width - after :, :]]
         found = parts[0] if len(parts) == 1 else xp.concat(parts, axis=3)
     else:
         device = device_of(windows)
         rows, inside = _rows(places, old)
-        index = xp.asarray(rows, dtype=xp.int64, device=device)
+        index = xp.asarray(rows, dtype=xp.int32, device=device)
         found = xp.take(xp.reshape(windows, (n * a, p * old, channels)), index, axis=1)
         found = xp.reshape(found, shape)
         if inside is not None:
@@ -127,7 +137,7 @@ def _positions(places: Places) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def _rows(places: Places, old: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Of windows of the width ``old`` in a row, the rows that these offsets lead to, and where there are such."""
+    """Index of the cut windows in rows of old ones, and a mask of where these reach (None: everywhere)."""
     offsets, width = places
     at = np.asarray(offsets)[:, None] + np.arange(width)
     rows = np.clip(at, 0, old - 1) + old * np.arange(len(offsets))[:, None]

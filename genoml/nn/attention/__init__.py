@@ -1,1 +1,1 @@
-"""Attention: projections to heads, scores, positions, and the layer made of them."""
+"""Self-attention: the layer, and its parts: projections to heads, scores, and encodings of position."""

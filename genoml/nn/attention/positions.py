@@ -1,4 +1,4 @@
-"""Positions by sines and cosines: added to the input, or as rotations of queries and keys."""
+"""Sinusoidal encodings of position: added to the input, or as rotations of queries and keys."""
 
 from __future__ import annotations
 
@@ -64,18 +64,18 @@ class Rotary:
         self.cosine, self.sine = xp.cos(turn), xp.sin(turn)
 
     def rotate(self, x: Array) -> Array:
-        """Forwards, by each position's angles."""
+        """Rotate each position's features by its angles."""
         return self._turn(x, self.sine)
 
     def rotate_back(self, x: Array) -> Array:
-        """Backwards: the inverse, and the transpose."""
+        """Rotate by minus the angles: the inverse of ``rotate``, and its transpose."""
         return self._turn(x, -self.sine)
 
     def _turn(self, x: Array, sine: Array) -> Array:
         xp = array_namespace(x)
         a, b = x[..., 0::2], x[..., 1::2]
-        turned = xp.stack([a * self.cosine - b * sine, a * sine + b * self.cosine], axis=-1)
-        return xp.reshape(turned, tuple(x.shape))
+        rotated = xp.stack([a * self.cosine - b * sine, a * sine + b * self.cosine], axis=-1)
+        return xp.reshape(rotated, tuple(x.shape))
 
 
 class SinusoidalPositions(Layer):

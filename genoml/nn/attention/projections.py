@@ -1,8 +1,9 @@
-"""What SelfAttention makes of its input: queries, keys, values and the position term; and the way back."""
+"""Queries, keys, values and position term of SelfAttention's input, and their pullback."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Protocol
 
 from array_api_compat import array_namespace
 
@@ -12,8 +13,21 @@ from genoml.nn.attention.relative import RelativeBasis, RelativeBias, distance_b
 from genoml.nn.attention.scores import Attention, AttentionGradient
 from genoml.nn.layer import Grads, Pass, expect_shape
 
-if TYPE_CHECKING:
-    from genoml.nn.attention.self_attention import SelfAttention
+
+class AttentionLayer(Protocol):
+    """A :class:`~genoml.nn.SelfAttention` as used here, by the arguments of its constructor."""
+
+    features: int
+    heads: int
+    key_size: int
+    causal: bool
+    position: str | None
+    max_length: int
+    bases: int
+    qkv_bias: bool
+
+    @property
+    def params(self) -> Mapping[str, Array]: ...
 
 
 def split_heads(rows: Array, n: int, length: int, heads: int) -> Array:
@@ -24,21 +38,25 @@ def split_heads(rows: Array, n: int, length: int, heads: int) -> Array:
 
 def join_heads(x: Array) -> Array:
     """(n, heads, length, size) -> (n length, heads size)."""
-    xp, (n, heads, length, size) = array_namespace(x), x.shape
+    xp = array_namespace(x)
+    n, heads, length, size = x.shape
     return xp.reshape(xp.permute_dims(x, (0, 2, 1, 3)), (n * length, heads * size))
 
 
 class Projections:
-    """Queries, keys, values and the position term of one input; and the way back to x and the parameters."""
+    """Queries, keys, values and position term of one input, and the pullback to x and the parameters."""
 
-    def __init__(self, layer: SelfAttention, x: Array, run: Pass) -> None:
+    def __init__(self, layer: AttentionLayer, x: Array, run: Pass) -> None:
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == layer.features
         expect_shape("SelfAttention", x, ok, f"(batch, length >= 1, {layer.features})")
-        xp, (n, length, features) = array_namespace(x), x.shape
-        self.layer, self.shape, self.scale = layer, (n, length, features), layer.key_size**-0.5
+        xp = array_namespace(x)
+        n, length, features = x.shape
+        self.layer = layer
+        self.shape = (n, length, features)
+        self.scale = layer.key_size**-0.5
         self.params = dict(layer.params)
-        placed = x + sinusoids(x, length, features) if layer.position == "sinusoidal" else x
-        self.rows = xp.reshape(placed, (n * length, features))
+        encoded = x + sinusoids(x, length, features) if layer.position == "sinusoidal" else x
+        self.rows = xp.reshape(encoded, (n * length, features))
         query, key, value = (self._project(name) for name in ("query", "key", "value"))
         query = query * self.scale
         self.rotary = Rotary(x, length, layer.key_size) if layer.position == "rotary" else None
@@ -66,8 +84,8 @@ class Projections:
         keys = xp.reshape(
             self.bases @ self.params["basis_weights"], (2 * length - 1, layer.heads, layer.key_size)
         )
-        asking = query + self.params["position_bias"][:, None, :]
-        return RelativeBasis(asking, xp.permute_dims(keys, (1, 0, 2)))
+        position_query = query + self.params["position_bias"][:, None, :]
+        return RelativeBasis(position_query, xp.permute_dims(keys, (1, 0, 2)))
 
     # ------------------------------------------------------------ backward
 
@@ -92,11 +110,13 @@ class Projections:
         return (None if grad_x is None else xp.reshape(grad_x, self.shape)), grads
 
     def _term_gradients(self, pulled: AttentionGradient) -> tuple[dict[str, Array], Array]:
-        """Gradients of the position term's parameters, and of the scaled query that both parts read."""
+        """Gradients of the position term's parameters, and of the scaled query, from both of its uses."""
         if self.bases is None:
             return dict(pulled.term), pulled.query
         # content query = q + u, position query = q + v, keys = bases W
-        xp, by_query, keys = array_namespace(self.rows), pulled.term["query"], pulled.term["keys"]
+        xp = array_namespace(self.rows)
+        by_query = pulled.term["query"]
+        keys = pulled.term["keys"]
         flat = xp.reshape(xp.permute_dims(keys, (1, 0, 2)), (keys.shape[1], keys.shape[0] * keys.shape[2]))
         grads = {
             "content_bias": xp.sum(pulled.query, axis=(0, 2)),

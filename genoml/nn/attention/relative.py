@@ -1,4 +1,4 @@
-"""Attention scores that depend on the distance from a query to a key: learned biases, and basis functions.
+"""Relative positions: attention scores that depend on the distance from query to key, by biases or basis functions.
 
 The distance is j - i, the key's position minus the query's. A matrix of scores over (i, j) is constant along
 its diagonals, so it is made from one row of distances by ``skew``, and the gradient of the row is a sum along
@@ -23,7 +23,7 @@ SHORTEST_HALF_LIFE = 3.0
 
 @dataclass(frozen=True)
 class Tile:
-    """Queries q_start to q_stop against keys k_start to k_stop."""
+    """A block of the matrix of scores: queries q_start to q_stop, keys k_start to k_stop."""
 
     q_start: int
     q_stop: int
@@ -37,7 +37,7 @@ class Tile:
 
     @property
     def distances(self) -> int:
-        """How many distances there are."""
+        """Number of different distances."""
         return (self.q_stop - self.q_start) + (self.k_stop - self.k_start) - 1
 
 
@@ -48,17 +48,17 @@ class TermGradient(Protocol):
         """Take dL/dscores of one tile, (batch, heads, queries, keys)."""
 
     def result(self) -> dict[str, Array]:
-        """The gradients of what the term was made from."""
+        """Gradients of the arrays that the term is made from, by name."""
 
 
 class ScoreTerm(Protocol):
-    """A part of the scores beside q . k."""
+    """A term of the scores that is added to q . k."""
 
     def scores(self, tile: Tile) -> Array:
         """Scores that broadcast to (batch, heads, queries, keys)."""
 
     def gradient(self) -> TermGradient:
-        """What collects the gradient in one backward pass."""
+        """A collector of the term's gradient, for one backward pass."""
 
 
 # ---------------------------------------------------------------- diagonals
@@ -67,10 +67,11 @@ class ScoreTerm(Protocol):
 def skew(rows: Array, keys: int) -> Array:
     """(..., queries, queries + keys - 1) -> (..., queries, keys): y[i, j] = rows[i, j - i + queries - 1].
 
-    In memory row i begins i (width - 1) values after the first row's begin, which is at queries - 1: a plain
-    matrix with rows one value shorter.
+    Row i of y begins at value (queries - 1) + i (width - 1) of the flattened rows: y is a matrix of rows that are
+    one value shorter.
     """
-    xp, (*batch, queries, width) = array_namespace(rows), rows.shape
+    xp = array_namespace(rows)
+    *batch, queries, width = rows.shape
     if queries == 1:
         return rows
     flat = xp.reshape(rows, (*batch, queries * width))
@@ -79,8 +80,9 @@ def skew(rows: Array, keys: int) -> Array:
 
 
 def unskew(matrix: Array) -> Array:
-    """The transpose of ``skew``: (..., queries, keys) -> (..., queries, queries + keys - 1), zeros around."""
-    xp, (*batch, queries, keys) = array_namespace(matrix), matrix.shape
+    """The transpose of ``skew``: (..., queries, keys) -> (..., queries, queries + keys - 1), zero elsewhere."""
+    xp = array_namespace(matrix)
+    *batch, queries, keys = matrix.shape
     if queries == 1:
         return matrix
     width = queries + keys - 1
@@ -90,18 +92,18 @@ def unskew(matrix: Array) -> Array:
 
 
 class DistanceSums:
-    """Sums by distance of several tiles, put together over the distances -(length - 1) to length - 1."""
+    """Sum over tiles of gradients by distance, for the distances -(length - 1) to length - 1."""
 
     def __init__(self) -> None:
         self.parts: dict[tuple[int, int], Array] = {}
 
     def add(self, part: Array, tile: Tile) -> None:
-        """Take one tile's sums, (heads, distances, ...); tiles along a diagonal share one array."""
+        """Add one tile's gradients, (heads, distances, ...); tiles along a diagonal share one array."""
         key = (tile.first_distance, tile.distances)
         self.parts[key] = part if key not in self.parts else self.parts[key] + part
 
     def total(self, length: int) -> Array:
-        """(heads, 2 length - 1, ...)."""
+        """The sum, (heads, 2 length - 1, ...)."""
         total = None
         for (first, count), part in self.parts.items():
             padded = pad_axis(part, first + length - 1, length - first - count)
@@ -126,11 +128,15 @@ class RelativeBias:
     """
 
     def __init__(self, table: Array, length: int) -> None:
-        self.table, self.length, self.reach = table, length, (table.shape[0] + 1) // 2
+        self.table = table
+        self.length = length
+        self.reach = (table.shape[0] + 1) // 2
 
     def scores(self, tile: Tile) -> Array:
-        """(heads, queries, keys)."""
-        xp, reach, heads = array_namespace(self.table), self.reach, self.table.shape[1]
+        """Scores of a tile, (heads, queries, keys)."""
+        xp = array_namespace(self.table)
+        reach = self.reach
+        heads = self.table.shape[1]
         first, count = tile.first_distance, tile.distances
         distance = xp.arange(first, first + count, dtype=xp.int32, device=device_of(self.table))
         by_distance = xp.take(self.table, xp.clip(distance, 1 - reach, reach - 1) + (reach - 1), axis=0)
@@ -139,7 +145,7 @@ class RelativeBias:
         return skew(rows, keys)
 
     def gradient(self) -> TermGradient:
-        """Sums over the batch and along diagonals; clipped distances go to the ends of the table."""
+        """A collector of sums over batch and diagonals; clipped distances add to the ends of the table."""
         return _BiasGradient(self)
 
 
@@ -212,7 +218,7 @@ def distance_bases(like: Array, length: int, reach: int, bases: int) -> Array:
 
 
 class RelativeBasis:
-    """score[n, h, i, j] = query[n, h, i, :] . keys[h, j - i, :]: content meets distance.
+    """score[n, h, i, j] = query[n, h, i, :] . keys[h, j - i, :]: products of queries with a vector for each distance.
 
     Shapes
     ------
@@ -225,7 +231,9 @@ class RelativeBasis:
     """
 
     def __init__(self, query: Array, keys: Array) -> None:
-        self.query, self.keys, self.length = query, keys, query.shape[2]
+        self.query = query
+        self.keys = keys
+        self.length = query.shape[2]
 
     def part(self, tile: Tile) -> Array:
         """The keys of the distances in a tile, (heads, distances, key_size)."""
@@ -233,13 +241,13 @@ class RelativeBasis:
         return self.keys[:, start : start + tile.distances, :]
 
     def scores(self, tile: Tile) -> Array:
-        """(batch, heads, queries, keys)."""
+        """Scores of a tile, (batch, heads, queries, keys)."""
         xp = array_namespace(self.query)
         by_distance = self.query[:, :, tile.q_start : tile.q_stop, :] @ xp.matrix_transpose(self.part(tile))
         return skew(by_distance, tile.k_stop - tile.k_start)
 
     def gradient(self) -> TermGradient:
-        """The product rule, by distance."""
+        """A collector of the gradients of queries and distance keys, by the product rule."""
         return _BasisGradient(self)
 
 

@@ -1,9 +1,9 @@
-"""The heart of attention: softmax(scores) @ values, whole or tile by tile, each with its backward pass.
+"""Attention: softmax(scores) @ values and its gradient, with the matrix of weights whole or tile by tile.
 
-Whole, the length x length matrix of weights is held from forward to backward. By tiles it never exists: the
-forward pass keeps a running maximum and sum of each query's softmax, the backward pass computes each tile's
-weights again from them. Memory then grows with the length, not with its square, at the price of one more
-product a tile.
+Whole, the length x length matrix of weights is kept from forward to backward. Tile by tile it is never held: the
+forward pass keeps a running maximum and sum of each query's softmax, and the backward pass computes each tile's
+weights again from them. Memory then grows with the length, not with its square, at the cost of one more product
+a tile.
 
 References
 ----------
@@ -29,7 +29,7 @@ from genoml.parallel import ALONE, Workers
 
 @dataclass(frozen=True)
 class Attention:
-    """What attends to what.
+    """Arrays and rules of one attention: queries, keys, values, and which keys a query may see.
 
     Attributes
     ----------
@@ -61,11 +61,11 @@ class Attention:
         return self.term is None and self.real is None and not self.causal
 
     def whole(self) -> Tile:
-        """All queries against all keys."""
+        """The tile of all queries and all keys."""
         return Tile(0, self.length, 0, self.length)
 
     def scores(self, tile: Tile) -> Array:
-        """(batch, heads, queries, keys), before any mask."""
+        """Scores of a tile, (batch, heads, queries, keys), before any mask."""
         key = self.key[:, :, tile.k_start : tile.k_stop, :]
         query = self.query[:, :, tile.q_start : tile.q_stop, :]
         scores = query @ array_namespace(key).matrix_transpose(key)
@@ -83,7 +83,7 @@ class Attention:
         return past if real is None else xp.logical_and(past, real)
 
     def tiles(self, q_start: int, size: int) -> Iterator[Tile]:
-        """One block of queries against each block of keys of which it may see some."""
+        """The tiles of one block of queries: its blocks of keys, but for those that it may not see at all."""
         q_stop = min(q_start + size, self.length)
         for k_start in range(0, q_stop if self.causal else self.length, size):
             yield Tile(q_start, q_stop, k_start, min(k_start + size, self.length))
@@ -91,7 +91,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class AttentionGradient:
-    """Gradients of the arrays of an ``Attention``; ``term`` holds those of what the term was made from."""
+    """Gradients of the arrays of an ``Attention``; ``term`` holds those of the position term's arrays."""
 
     query: Array
     key: Array
@@ -111,7 +111,10 @@ def attention_weights(a: Attention) -> Array:
 def attend_whole(
     a: Attention, with_weights: bool = False, workers: Workers = ALONE
 ) -> tuple[Array, Array | None, AttendPullback]:
-    """The weights times the values, and the weights if they are asked for; ``workers`` may help."""
+    """Attention with the whole matrix of weights: y, the weights if asked for, and the pullback.
+
+    ``workers`` are idle threads that may compute some of the heads.
+    """
     if a.is_plain:
         return _attend_plainly(a, with_weights, workers)
     xp = array_namespace(a.query)
@@ -134,7 +137,7 @@ def attend_whole(
 def _attend_plainly(
     a: Attention, with_weights: bool, workers: Workers
 ) -> tuple[Array, Array | None, AttendPullback]:
-    """All queries to all keys: an operation that backends may have a version of."""
+    """Attention without mask and position term: an operation of which a backend may have its own version."""
     y, weights, back = plain_attention_vjp(a.query, a.key, a.value, with_weights, workers=workers)
 
     def pullback(grad: Array) -> AttentionGradient:
@@ -157,7 +160,7 @@ def _term_gradient(a: Attention, parts: list[tuple[Array, Tile]]) -> dict[str, A
 
 
 def attend_blocks(a: Attention, size: int) -> tuple[Array, AttendPullback]:
-    """The same by tiles of ``size`` queries and keys, holding two numbers a query beside the output."""
+    """Attention by tiles of ``size`` queries and keys: y and the pullback, which keeps y and one number a query."""
     xp = array_namespace(a.query)
     outputs = [_forward_block(a, a.tiles(start, size)) for start in range(0, a.length, size)]
     y = xp.concat([part for part, _ in outputs], axis=2)
@@ -170,7 +173,7 @@ def attend_blocks(a: Attention, size: int) -> tuple[Array, AttendPullback]:
 
 
 def _forward_block(a: Attention, tiles: Iterator[Tile]) -> tuple[Array, Array]:
-    """The output of one block of queries, and the logarithm of each one's sum of powers."""
+    """The output of one block of queries, and the logarithm of each query's softmax denominator."""
     xp = array_namespace(a.query)
     highest = total = output = None
     for tile in tiles:
@@ -183,7 +186,7 @@ def _forward_block(a: Attention, tiles: Iterator[Tile]) -> tuple[Array, Array]:
         sums = xp.sum(powers, axis=-1, keepdims=True)
         if highest is None:
             total, output = sums, part
-        else:  # what was summed so far was relative to a lower maximum
+        else:  # the sums so far are relative to the former maximum
             shrink = xp.exp(highest - top)
             total, output = total * shrink + sums, output * shrink + part
         highest = top
@@ -192,14 +195,14 @@ def _forward_block(a: Attention, tiles: Iterator[Tile]) -> tuple[Array, Array]:
 
 
 def _clear(powers: Array, allowed: Array | None) -> Array:
-    """Zero where not allowed, also in a row in which nothing is."""
+    """The powers, with zero where a key may not be seen, also in a row in which none may."""
     if allowed is None:
         return powers
     return array_namespace(powers).where(allowed, powers, constant_like(powers, 0.0))
 
 
 def _backward_blocks(a: Attention, size: int, y: Array, logs: list[Array], grad: Array) -> AttentionGradient:
-    # as in attend_whole, with W = exp(S - log sum) made again tile by tile; sum_j(dW_ij W_ij) = g_i . y_i,
+    # as in attend_whole, with W = exp(S - log sum) computed again tile by tile; sum_j(dW_ij W_ij) = g_i . y_i,
     # which needs no whole row of W
     xp = array_namespace(a.query)
     collector = None if a.term is None else a.term.gradient()

@@ -1,4 +1,4 @@
-"""Self-attention: every position of a sequence reads every other one."""
+"""Self-attention layer: every position of a sequence reads every other one."""
 
 from __future__ import annotations
 
@@ -127,8 +127,12 @@ class SelfAttention(Layer):
         self.key_size = features // max(heads, 1) if key_size is None else key_size
         self.value_size = features // max(heads, 1) if value_size is None else value_size
         self.out_features = features if out_features is None else out_features
-        self.causal, self.position, self.qkv_bias = causal, position, qkv_bias
-        self.max_length, self.bases, self.block_size = max_length, bases, block_size
+        self.causal = causal
+        self.position = position
+        self.qkv_bias = qkv_bias
+        self.max_length = max_length
+        self.bases = bases
+        self.block_size = block_size
         self._check_options()
 
     def _check_options(self) -> None:
@@ -186,7 +190,7 @@ class SelfAttention(Layer):
         return y, weights, pullback
 
     def with_weights(self, x: Array, *, mask: Any = None) -> tuple[Array, Array]:
-        """What a call gives, and the weights of :meth:`attention`; ``backward`` follows it as it follows a call.
+        """The output of a call, and the weights of :meth:`attention`; ``backward`` may follow as after a call.
 
         Shapes
         ------
@@ -202,8 +206,10 @@ class SelfAttention(Layer):
     def _project(
         self, x: Array, parts: Projections, context: Array, back: AttendPullback
     ) -> tuple[Array, Pullback]:
-        """The heads joined and mapped to the output's features."""
-        xp, weights, (n, length, _) = array_namespace(x), self.output_weights, x.shape
+        """Join the heads and map them to the output's features; the output and its pullback."""
+        xp = array_namespace(x)
+        weights = self.output_weights
+        n, length, _ = x.shape
         rows = join_heads(context)
         y = xp.reshape(rows @ weights + self.output_bias, (n, length, self.out_features))
 
@@ -221,7 +227,7 @@ class SelfAttention(Layer):
         return y, pullback
 
     def attention(self, x: Array, *, mask: Any = None) -> Array:
-        """The weights with which each position (axis 2) reads each other one (axis 3).
+        """The attention weights with which each position (axis 2) reads each other one (axis 3).
 
         Each row sums to one, or to zero where it may read nothing. ``block_size`` plays no part: the matrix
         is what is asked for.

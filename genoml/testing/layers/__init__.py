@@ -1,4 +1,4 @@
-"""The registry: every layer of genoml with inputs and its formula as a plain loop.
+"""Test cases of every layer of genoml, with inputs and its formula as a plain loop.
 
 One entry is all that a layer needs to be shown right: the suite puts it through every check on every backend, the
 proof makes a row of it, and ``python -m genoml.testing`` measures it on your machine.

@@ -1,4 +1,4 @@
-"""Entries of the activations, of what stands around layers, and of groups and pooling windows."""
+"""Test cases of activations, dropout, residual blocks, crops, grouped convolution and pooling windows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def by_value(function: Callable[[float], float]) -> Callable[[Arrays, np.ndarray
 
 
 def wide(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Both tails of the functions, and what lies between."""
+    """Random inputs that cover both tails of the functions."""
     return 3.0 * rng.standard_normal(shape)
 
 

@@ -1,4 +1,4 @@
-"""Entries of attention, normalisation within an example, and the transformer block."""
+"""Test cases of attention, layer and group normalisation, and the transformer block."""
 
 from __future__ import annotations
 

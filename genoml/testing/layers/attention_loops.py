@@ -1,4 +1,4 @@
-"""Attention and what surrounds it as plain loops, one query and one key after another."""
+"""Formulas of attention and the layers around it as plain loops over queries and keys."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def loop_sinusoids(length: int, features: int) -> np.ndarray:
 
 
 def loop_rotate(vector: np.ndarray, position: int) -> np.ndarray:
-    """Each pair as a complex number, turned."""
+    """Each pair of features as a complex number, rotated."""
     pairs = vector[0::2] + 1j * vector[1::2]
     size = len(vector)
-    turned = pairs * np.exp([1j * position * 10000.0 ** (-2 * i / size) for i in range(size // 2)])
-    return np.stack([turned.real, turned.imag], axis=1).ravel()
+    rotated = pairs * np.exp([1j * position * 10000.0 ** (-2 * i / size) for i in range(size // 2)])
+    return np.stack([rotated.real, rotated.imag], axis=1).ravel()
 
 
 def loop_bases(distance: int, reach: int, bases: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Entries of convolution, pooling, dense layers, batch normalisation and containers."""
+"""Test cases of convolution, pooling, dense layers, batch normalisation and containers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def loop_batch_norm(p: Arrays, x: np.ndarray) -> np.ndarray:
 
 def loop_cropped_residual(p: Arrays, x: np.ndarray) -> np.ndarray:
     """A dilated convolution of width 3 with ReLU, added to the position that its middle reads."""
-    w, b = p["conv.weights"], p["conv.bias"]
+    w = p["conv.weights"]
+    b = p["conv.bias"]
     d = 2
     y = np.zeros((x.shape[0], x.shape[1], x.shape[2] - 2 * d))
     for n, o, at in np.ndindex(*y.shape):

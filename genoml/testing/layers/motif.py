@@ -1,4 +1,4 @@
-"""Entries of the layers that know motifs and strands."""
+"""Test cases of the motif layer and the strand-symmetric layers."""
 
 from __future__ import annotations
 

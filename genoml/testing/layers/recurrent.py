@@ -1,4 +1,4 @@
-"""Entries of the recurrent layers and of the embedding, with the formulas as loops over numbers."""
+"""Test cases of the recurrent layers and the embedding, with their formulas as loops over numbers."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def loop_gru(p: Arrays, x: np.ndarray, prefix: str = "") -> np.ndarray:
 
 def both_ways(loop: Callable[..., np.ndarray], p: Arrays, x: np.ndarray) -> np.ndarray:
     """The states of both directions, side by side."""
-    ahead, behind = loop(p, x, "forward."), loop(p, x[:, ::-1], "backward.")
-    return np.concatenate([ahead, behind[:, ::-1]], axis=2)
+    forward, backward = loop(p, x, "forward."), loop(p, x[:, ::-1], "backward.")
+    return np.concatenate([forward, backward[:, ::-1]], axis=2)
 
 
 def last_both_ways(loop: Callable[..., np.ndarray], p: Arrays, x: np.ndarray) -> np.ndarray:

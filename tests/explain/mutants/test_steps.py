@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.explain.mutants.convolve import convolve_changes
+from genoml.explain.mutants.steps import convolve_changes
 
 
 def loop(
