@@ -132,8 +132,8 @@ def pearson_loss(
     require_axes(predictions, what, low=1, axes="(batch, ...)")
     t, present = labelled(predictions, targets, mask, what, FINITE)
     zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))
-    given = entry_weights(predictions, sample_weight, what)
-    weight = xp.ones_like(predictions) if given is None else xp.ones_like(predictions) * given
+    weights = entry_weights(predictions, sample_weight, what)
+    weight = xp.ones_like(predictions) if weights is None else xp.ones_like(predictions) * weights
     y = predictions
     if present is not None:
         weight = xp.where(present, weight, zero)

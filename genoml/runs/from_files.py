@@ -84,7 +84,7 @@ def resume_run(
     path : path
         Its folder.
     positives, negatives : path, optional
-        Where the files that it was begun with are now, if they have moved.
+        New names of the files that it was begun with, if they have moved.
     **others
         See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
 

@@ -30,7 +30,7 @@ from genoml.train.objectives import BinaryClassification, Objective
 #: text that is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")
 #: name of a file of sequences, sequences as text, or the result of ``genoml.data.load_sequences``
-Given: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
+SequenceSource: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Run:
     model : Layer
         With its weights, on a backend.
     record : RunRecord
-        What ``run.json`` holds.
+        Content of ``run.json``.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Run:
         """Record of each epoch; errors as in ``read_log``."""
         return read_log(self.path)
 
-    def read(self, sequences: Given) -> NamedSequences:
+    def read(self, sequences: SequenceSource) -> NamedSequences:
         """Read sequences with their names, and check them.
 
         Raises
@@ -91,7 +91,7 @@ class Run:
         letters = [str(letters) for letters in sequences]
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
-    def predict(self, sequences: Given) -> np.ndarray:
+    def predict(self, sequences: SequenceSource) -> np.ndarray:
         """Predict (n, tasks): probabilities, or values or rates if the model was trained for them.
 
         As ``genoml predict``: averaged over both strands and calibrated, if the run is. Shorter sequences are padded to
@@ -109,7 +109,9 @@ class Run:
         """
         return score_sequences(self.model, self.record, self.read(sequences))
 
-    def evaluate(self, positives: Given, negatives: Given, *, intervals: bool = False) -> dict[str, Any]:
+    def evaluate(
+        self, positives: SequenceSource, negatives: SequenceSource, *, intervals: bool = False
+    ) -> dict[str, Any]:
         """Score the model on positives and negatives, as ``genoml evaluate`` does.
 
         Parameters
@@ -134,7 +136,7 @@ class Run:
                 f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
             )
         refuse_two_inputs(positives, negatives)
-        scores = [self.predict(given)[:, 0] for given in (positives, negatives)]
+        scores = [self.predict(sequences)[:, 0] for sequences in (positives, negatives)]
         targets = np.concatenate([np.ones(len(scores[0])), np.zeros(len(scores[1]))])
         return score_labels(np.concatenate(scores), targets, self.record, intervals=intervals)
 
@@ -147,9 +149,9 @@ def load_run(
     Parameters
     ----------
     path : path
-        What ``genoml train`` or ``save_run`` made.
+        Folder that ``genoml train`` or ``save_run`` made.
     backend : str, Backend or None
-        Where to; the default backend if None.
+        Backend of the model; the default backend if None.
     model : Layer, optional
         The same network as the one that was saved, whose weights are replaced: for one that could not be
         described, see ``save_run``.
@@ -224,13 +226,13 @@ def save_run(
     length_bp : int
         Length of the sequences that it was trained on, to which shorter ones are padded.
     objective : Objective, optional
-        What it was trained for; binary classification from logits if None.
+        Objective of the training; binary classification from logits if None.
     ambiguous : {"zero", "uniform", "iupac", "error"}
-        What it reads for letters such as N and R.
+        Encoding of letters such as N and R.
     reverse_complement : bool
         Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
     history : History, optional
-        What ``fit`` returned.
+        Result of ``fit``.
     data : mapping, optional
         Facts about the training data to keep: text and numbers by name.
     standalone : bool

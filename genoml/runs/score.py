@@ -115,8 +115,8 @@ def score_labels(
     dict
         ``auroc aupr f1 n_positives n_negatives brier ece``; the calls at probability 0.5 (``at_half``) and at
         the threshold that was chosen in validation (``at_threshold``); what the validation data gave
-        (``validation``); with ``intervals`` 95 % bootstrap intervals of AUROC and AUPR. What is undefined, such
-        as the precision of no call, is None.
+        (``validation``); with ``intervals`` 95 % bootstrap intervals of AUROC and AUPR. Undefined values, such
+        as the precision of no call, are None.
     """
     held_out = record.held_out
     result: dict[str, Any] = dict(score_predictions(probabilities, targets))

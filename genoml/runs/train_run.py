@@ -78,17 +78,17 @@ def begin_run(
     out : path
         Folder to make.
     data, validation : SequenceData
-        What to train on, and what to choose the best epoch by.
+        Training data, and data to choose the best epoch by.
     config : TrainConfig, optional
         The settings.
     backend : str, Backend or None
-        Where to train; the default backend if None.
+        Backend to train on; the default backend if None.
     sources : mapping, optional
-        Where the data are from, for the record.
+        Sources of the data, for the record.
     display : class of Progress
-        Shows how training goes.
+        Display of the progress.
     callback : Callback, optional
-        Told of every logging interval and epoch.
+        Called after every logging interval and epoch.
     tensorboard : bool
         Whether events for TensorBoard are written into the folder too.
 
@@ -137,9 +137,9 @@ def continue_run(
     Parameters
     ----------
     folder : RunFolder
-        What ``open_run`` gives.
+        Result of ``open_run``.
     data, validation : SequenceData
-        What it was begun with.
+        Data that it was begun with.
     **others
         See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
     """
