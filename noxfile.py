@@ -49,10 +49,11 @@ def run_suite(session, backend):
 
 @nox.session(tags=["check"])
 def lint(session):
-    """Style, and the Array API rules of the portable modules."""
+    """Style, the storeys of the rooms, and the Array API rules of the portable modules."""
     session.install("-e", ".[lint,test-base]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
     session.run("pytest", "-q", "tests/test_array_api_lint.py")
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from genoml.backend import get_backend
 from genoml.genome import GenomeStore, Intervals, base_composition, sample_windows
-from genoml.genome.build import build_store
+from genoml.genome.store_file import build_store
 from genoml.io import read_bed, read_fasta, write_bed
 from genoml.sequence import base_codes, reverse_complement
 

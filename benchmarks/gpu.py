@@ -27,6 +27,7 @@ from benchmarks.speed.rows import Row, promoter, rows
 from genoml import losses
 from genoml.backend import Array, Backend, get_backend, use_backend
 from genoml.io import jaspar_motifs
+from genoml.nn import Pass
 from genoml.optim import AdamW
 from genoml.sequence import PWM, MotifScanner
 
@@ -73,7 +74,7 @@ class Ours:
         return self.model.vjp(self.x)[0]
 
     def step(self) -> Array:
-        y, pullback = self.model.vjp(self.x, training=True, step=self.steps)
+        y, pullback = self.model.vjp(self.x, Pass(training=True, step=self.steps))
         loss, grad = losses.mean_squared_error(y, self.targets)
         _, grads = pullback(grad, need_x=False)
         self.optimizer.update(self.model.params, grads)

@@ -1,4 +1,4 @@
-"""Does a trained MotifLayer hold the motif? Planted motifs, CTCF and SRF; the tables of docs/motifs.md.
+"""Does a trained MotifLayer hold the motif? Planted motifs, CTCF and SRF; the tables of docs/motif_layer.md.
 
     python benchmarks/motif_recovery.py [--seeds 10] [--data FOLDER]
 
@@ -21,7 +21,7 @@ from genoml.explain import match_motifs
 from genoml.io import jaspar_motifs, read_fasta
 from genoml.nn import Dense, GlobalMaxPool1D, MotifLayer, Sequential
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.sequence import base_codes
 from genoml.train import FitOptions, fit
 

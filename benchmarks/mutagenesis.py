@@ -3,7 +3,7 @@
     OPENBLAS_NUM_THREADS=1 GENOML_THREADS=1 python benchmarks/mutagenesis.py
 
 Prints, for each network, the least time of each way over the rounds, their ratio, and the largest difference
-of the results relative to the largest result. The whole way is ``genoml.inference.predict_outputs`` of all
+of the results relative to the largest result. The whole way is ``genoml.train.predict.predict_outputs`` of all
 mutants, which is how anyone would do it; its inputs are made outside the clock. The first row is the network
 of ``genoml demo``.
 """
@@ -17,9 +17,9 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.explain import in_silico_mutagenesis, mutation_reach
-from genoml.inference import predict_outputs
 from genoml.models import build_model
 from genoml.nn import Layer
+from genoml.train.predict import predict_outputs
 
 NETWORKS = {
     "motif_cnn (demo)": ("motif_cnn", {"pool_size": 4}, 100),

@@ -24,8 +24,8 @@ from genoml import (
     use_backend,
 )
 from genoml.checkpoint import load_weights, save_weights
-from genoml.nn import Gradient, Layer, Parameter
-from genoml.nn.base import expect_shape
+from genoml.nn import EVALUATION, Gradient, Layer, Parameter
+from genoml.nn.layer import expect_shape
 from genoml.optim import Adam
 from genoml.random import constant
 from genoml.testing import LayerCase, check_layer, has_float64, measure_layer
@@ -52,19 +52,22 @@ class PositionPool(Layer):
     def initial_params(self):
         return {"logits": constant((self.length,), 0.0)}
 
-    def vjp(self, x, *, training=False, step=None):
+    def vjp(self, x, run=EVALUATION):
         ok = x.ndim == 3 and x.shape[2] == self.length
         expect_shape("PositionPool", x, ok, f"(batch, channels, {self.length})")
         xp, logits = array_namespace(x), self.logits
         e = xp.exp(logits - xp.max(logits))
         w = e / xp.sum(e)
 
-        def pullback(grad, *, need_x=True):
+        def pullback(grad, *, need_x=True, need_params=True):
             # y is linear in x and in w:  dL/dx[n, c, l] = g[n, c] w[l],  s[l] = dL/dw[l] = sum_nc g[n, c] x[n, c, l]
             # dw[l]/dlogits[k] = w[l] ([l = k] - w[k]), so  dL/dlogits[k] = w[k] (s[k] - sum_l w[l] s[l])
             g = grad[:, :, None]
+            grad_x = g * w if need_x else None
+            if not need_params:
+                return grad_x, {}
             s = xp.sum(g * x, axis=(0, 1))
-            return (g * w if need_x else None), {"logits": w * (s - xp.sum(w * s))}
+            return grad_x, {"logits": w * (s - xp.sum(w * s))}
 
         return xp.sum(x * w, axis=2), pullback
 

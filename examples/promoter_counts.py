@@ -25,14 +25,13 @@ from genoml import (
     use_backend,
 )
 from genoml.data import Augmentation, SequenceData
-from genoml.dispersion import diagnose_counts, estimate_dispersion
-from genoml.inference import predict
+from genoml.evaluation.dispersion import diagnose_counts, estimate_dispersion
 from genoml.metrics import pearson
-from genoml.objectives import Counts
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.sequence import base_codes
-from genoml.train import FitOptions, fit
+from genoml.train import Counts, FitOptions, fit
+from genoml.train.predict import predict
 
 DATA = Path(__file__).parent / "data" / "ecoli_promoter_counts.tsv.gz"
 LENGTH_BP = 79

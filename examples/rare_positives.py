@@ -13,18 +13,18 @@ from importlib.resources import files
 import numpy as np
 
 from genoml import read_fasta, use_backend
-from genoml.baseline import KmerBaseline
-from genoml.calibration import brier_score, fit_temperature
-from genoml.config import TrainConfig
 from genoml.data import SequenceData
-from genoml.held_out import prior_offset
-from genoml.inference import predict_outputs
+from genoml.evaluation import brier_score, fit_temperature
+from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.metrics import aupr, auroc
 from genoml.models import build_model
-from genoml.nn.activations import sigmoid
+from genoml.ops.activations import sigmoid
+from genoml.runs.assess import prior_offset
+from genoml.runs.baseline import KmerBaseline
+from genoml.runs.config import TrainConfig
 from genoml.sequence import base_codes, dinucleotide_shuffle
-from genoml.thresholds import choose_threshold, score_calls
 from genoml.train import fit
+from genoml.train.predict import predict_outputs
 
 PEAKS = files("genoml") / "resources" / "ctcf_peaks.fa.gz"
 NEGATIVES = 99  # for each positive

@@ -30,12 +30,12 @@ from genoml import (
 )
 from genoml.data import Augmentation, SequenceData, split_random
 from genoml.explain import filter_motifs
-from genoml.inference import predict_outputs
 from genoml.metrics import aupr, auroc
 from genoml.optim import Adam, AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.sequence import base_codes, kmer_frequencies
 from genoml.train import FitOptions, fit
+from genoml.train.predict import predict_outputs
 
 DATA = Path(__file__).parent / "data" / "qki_sites.tsv.gz"
 

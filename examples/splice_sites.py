@@ -13,12 +13,12 @@ import numpy as np
 
 from genoml import Conv1D, Dense, Dropout, Flatten, Parallel, Sequential, use_backend
 from genoml.data import Augmentation, k_folds, read_table_data
-from genoml.inference import predict
 from genoml.metrics import confusion_matrix
-from genoml.objectives import MultiClassification
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.train import FitOptions, fit
+from genoml.train.objectives import MultiClassification
+from genoml.train.predict import predict
 
 DATA = Path(__file__).parent / "data" / "uci_splice.tsv.gz"
 CLASSES = ["EI", "IE", "N"]  # exon to intron (donor), intron to exon (acceptor), neither

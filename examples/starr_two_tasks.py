@@ -27,15 +27,15 @@ from genoml import (
     Sequential,
     use_backend,
 )
-from genoml.baseline import KmerRidge
 from genoml.data import Augmentation, SequenceData, split_three_ways
-from genoml.inference import predict
 from genoml.metrics import pearson
-from genoml.objectives import Regression
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
+from genoml.runs.baseline import KmerRidge
 from genoml.sequence import base_codes
 from genoml.train import FitOptions, fit
+from genoml.train.objectives import Regression
+from genoml.train.predict import predict
 
 DATA = Path(__file__).parent / "data" / "deepstarr_sample.tsv.gz"
 TASKS = ("developmental", "housekeeping")

@@ -14,17 +14,17 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from genoml import PWM, read_fasta, use_backend
-from genoml.baseline import KmerBaseline
-from genoml.config import TrainConfig
 from genoml.data import ShuffledNegatives, split_three_ways
+from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.explain import filter_motifs, match_motifs
-from genoml.inference import predict
 from genoml.io import jaspar_motifs
 from genoml.metrics import aupr, auroc
 from genoml.models import build_model
+from genoml.runs.baseline import KmerBaseline
+from genoml.runs.config import TrainConfig
 from genoml.sequence import base_codes
-from genoml.thresholds import choose_threshold, score_calls
 from genoml.train import fit
+from genoml.train.predict import predict
 
 PEAKS = files("genoml") / "resources" / "ctcf_peaks.fa.gz"
 VALIDATION, TEST = ("chr8", "chr9"), ("chr1", "chr2")

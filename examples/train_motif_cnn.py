@@ -12,13 +12,13 @@ import numpy as np
 from genoml import read_fasta, use_backend
 from genoml.data import SequenceData, split_random
 from genoml.explain import filter_motifs, match_motifs
-from genoml.inference import evaluate
 from genoml.io import jaspar_motifs
 from genoml.models import build_model
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.sequence import base_codes
 from genoml.train import FitOptions, fit
+from genoml.train.predict import evaluate
 
 
 def planted(n=600, length=80, site="AGATAAGA", seed=0):

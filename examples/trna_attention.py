@@ -16,23 +16,22 @@ from array_api_compat import array_namespace
 
 from genoml import Conv1D, LayerNorm, Sequential, TransformerBlock, Transpose, get_backend, use_backend
 from genoml.explain import attention_maps
-from genoml.inference import encode_batch
 from genoml.losses import softmax_cross_entropy
-from genoml.nn import Gradient, Parameter
-from genoml.nn.base import expect_shape
-from genoml.nn.masked import MaskedLayer
-from genoml.nn.softmax import allow, masked_softmax
+from genoml.nn import EVALUATION, Gradient, Layer, Parameter, Pass
+from genoml.nn.layer import expect_shape
+from genoml.ops.activations import allow, masked_softmax
 from genoml.optim import AdamW
+from genoml.optim.schedules import one_cycle
 from genoml.random import glorot_normal, host_generator
-from genoml.schedules import one_cycle
 from genoml.sequence import base_codes
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.testing import LayerCase, check_layer
+from genoml.train.predict import encode_batch
 
 DATA = Path(__file__).parent / "data" / "trna_pairs.tsv.gz"
 
 
-class PairScores(MaskedLayer):
+class PairScores(Layer):
     """How much position i wants to pair with position j: attention before its softmax.
 
         y[n, i, j] = (x[n, i] Wq) . (x[n, j] Wk) / sqrt(key_size),    -1e30 where j is padding
@@ -42,6 +41,7 @@ class PairScores(MaskedLayer):
     x : (batch, length, features);  mask : (batch, length);  y : (batch, length, length)
     """
 
+    reads_mask = True
     query_weights, query_weights_grad = Parameter(), Gradient()  # (features, key_size)
     key_weights, key_weights_grad = Parameter(), Gradient()  # (features, key_size)
 
@@ -53,7 +53,7 @@ class PairScores(MaskedLayer):
         shape = (self.features, self.key_size)
         return {name: glorot_normal(shape, *shape) for name in ("query_weights", "key_weights")}
 
-    def vjp(self, x, *, training=False, step=None, mask=None):
+    def vjp(self, x, run=EVALUATION):
         xp, scale = array_namespace(x), self.key_size**-0.5
         ok = x.ndim == 3 and x.shape[2] == self.features
         expect_shape("PairScores", x, ok, f"(batch, length, {self.features})")
@@ -62,16 +62,17 @@ class PairScores(MaskedLayer):
         shape = (x.shape[0], x.shape[1], self.key_size)
         query = xp.reshape(rows @ query_weights, shape) * scale
         key = xp.reshape(rows @ key_weights, shape)
-        real = self.real_steps(mask, x)
+        real = run.real_steps("PairScores", x)
         allowed = None if real is None else real[:, None, :]
 
-        def pullback(grad, *, need_x=True):
+        def pullback(grad, *, need_x=True, need_params=True):
             # S = Q K^T: dQ = G K, dK = G^T Q; then each is x W: dW = x^T g, dx = g W^T. Padding gives nothing.
             g = grad if allowed is None else grad * xp.astype(allowed, grad.dtype)
             of_query = xp.reshape(g @ key * scale, (rows.shape[0], self.key_size))
             of_key = xp.reshape(xp.matrix_transpose(g) @ query, (rows.shape[0], self.key_size))
-            columns = xp.matrix_transpose(rows)
-            grads = {"query_weights": columns @ of_query, "key_weights": columns @ of_key}
+            columns, grads = xp.matrix_transpose(rows), {}
+            if need_params:
+                grads = {"query_weights": columns @ of_query, "key_weights": columns @ of_key}
             if not need_x:
                 return None, grads
             grad_rows = of_query @ xp.matrix_transpose(query_weights)
@@ -82,8 +83,9 @@ class PairScores(MaskedLayer):
 
     def attention(self, x, *, mask=None):
         """The softmax over j, as one head: (batch, 1, length, length)."""
-        scores, _ = self.vjp(x, mask=mask)
-        real = self.real_steps(mask, x)
+        run = Pass(mask=mask)
+        scores, _ = self.vjp(x, run)
+        real = run.real_steps("PairScores", x)
         return masked_softmax(scores, None if real is None else real[:, None, :])[:, None, :, :]
 
 

@@ -1,215 +1,81 @@
 """Deep learning for genomics with hand-derived backward passes, on NumPy (CPU) and CuPy (CUDA).
 
-The names here are the ones that scripts use; everything else is one module down: ``genoml.nn``,
-``genoml.sequence``, ``genoml.io``, ``genoml.train``, ``genoml.models``, ``genoml.explain``, ``genoml.testing``.
+The names of ``genoml.nn``, ``losses``, ``metrics``, ``optim``, ``sequence`` and ``io`` are names of ``genoml`` too,
+and so are ``load_run`` and ``save_run``. Everything else is one module down, and needs no import of its own:
+``genoml.models.build_model``, ``genoml.train.fit``, ``genoml.explain.saliency``. A module is imported when it is first
+used.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from pkgutil import iter_modules as _iter_modules
+from typing import TYPE_CHECKING
 
-from genoml.backend import Backend, BackendError, get_backend, use_backend
-from genoml.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    focal_loss,
-    focal_loss_multiclass,
-    huber_loss,
-    mean_squared_error,
-    multinomial_loss,
-    multinomial_profile_loss,
-    negative_binomial_loss,
-    negative_binomial_loss_with_dispersion,
-    pearson_loss,
-    poisson_loss,
-    poisson_multinomial_loss,
-    softmax_cross_entropy,
-    zero_inflated_negative_binomial_loss,
-)
-from genoml.metrics import aupr, auroc, f1_score, pearson, spearman
-from genoml.nn import (
-    ELU,
-    GELU,
-    GRU,
-    LSTM,
-    MLP,
-    AttentionPool1D,
-    AveragePool1D,
-    BatchNorm1D,
-    Bidirectional,
-    Conv1D,
-    CroppedResidual,
-    CropTo,
-    Dense,
-    Dropout,
-    Embedding,
-    Exp,
-    Flatten,
-    GlobalAveragePool1D,
-    GlobalMaxPool1D,
-    GroupNorm,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    LearnedDispersion,
-    LogSoftmax,
-    MaxPool1D,
-    MotifLayer,
-    Parallel,
-    RCBatchNorm1D,
-    RCConv1D,
-    RCGlobalPool1D,
-    ReLU,
-    Residual,
-    SelfAttention,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    SinusoidalPositions,
-    Softmax,
-    Softplus,
-    SpatialDropout1D,
-    StrandSymmetric,
-    Tanh,
-    TransformerBlock,
-    Transpose,
-)
-from genoml.optim import SGD, Adagrad, Adam, AdamW, RMSprop, clip_by_norm, clip_by_value, limit_norms
-from genoml.sequence import (
-    PWM,
-    KmerCounter,
-    align,
-    align_scores,
-    batch_encode,
-    dinucleotide_shuffle,
-    find_orfs,
-    gc_content,
-    klet_shuffle,
-    kmer_counts,
-    kmer_frequencies,
-    kmer_tokens,
-    matched_sample,
-    one_hot_encode,
-    quality_encode,
-    reverse_complement,
-    sparse_kmers,
-    translate,
-)
-
-if TYPE_CHECKING:
-    from genoml.io import read_fasta, read_fastq, write_fasta, write_fastq
+if TYPE_CHECKING:  # what the functions below find, for those who read types
+    from genoml import backend as backend
+    from genoml import checkpoint as checkpoint
+    from genoml import cli as cli
+    from genoml import data as data
+    from genoml import evaluation as evaluation
+    from genoml import explain as explain
+    from genoml import genome as genome
+    from genoml import io as io
+    from genoml import losses as losses
+    from genoml import metrics as metrics
+    from genoml import models as models
+    from genoml import nn as nn
+    from genoml import ops as ops
+    from genoml import optim as optim
+    from genoml import parallel as parallel
+    from genoml import plot as plot
+    from genoml import random as random
+    from genoml import report as report
+    from genoml import runs as runs
+    from genoml import sequence as sequence
+    from genoml import testing as testing
+    from genoml import train as train
+    from genoml.backend import *
+    from genoml.io import *
+    from genoml.losses import *
+    from genoml.metrics import *
+    from genoml.nn import *
+    from genoml.optim import *
+    from genoml.runs import load_run as load_run
+    from genoml.runs import save_run as save_run
+    from genoml.sequence import *
 
 __version__ = "0.1.0"
 
-# files need dnaio, which a script that only computes should not wait for
-_LAZY = dict.fromkeys(("read_fasta", "read_fastq", "write_fasta", "write_fastq"), "genoml.io")
+#: modules whose names are genoml's own too, lowest storey first: a name brings in no more than what lies below it
+_NAMED = ("backend", "sequence", "losses", "metrics", "optim", "nn", "io")
+#: single names of higher rooms
+_ALSO = {"load_run": "runs", "save_run": "runs"}
+_ROOMS = frozenset(found.name for found in _iter_modules(__path__) if found.name[0] != "_")  # noqa: F405
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """A room, a name of a room, or all of these names: fetched once, when it is asked for."""
+        value = _fetch(name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*__getattr__("__all__"), *_ROOMS, "__version__"})
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+def _fetch(name: str) -> object:
+    if name in _ROOMS:
+        return _import_module(f"genoml.{name}")
+    if name == "__all__":
+        return sorted(
+            _ALSO.keys() | {own for room in _NAMED for own in _import_module(f"genoml.{room}").__all__}
+        )
+    if name in _ALSO:
+        return getattr(_import_module(f"genoml.{_ALSO[name]}"), name)
+    for room in () if name.startswith("_") else _NAMED:
+        module = _import_module(f"genoml.{room}")
+        if name in module.__all__:
+            return getattr(module, name)
     raise AttributeError(f"module 'genoml' has no attribute {name!r}")
-
-
-__all__ = [
-    "ELU",
-    "GELU",
-    "GRU",
-    "LSTM",
-    "MLP",
-    "PWM",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "AttentionPool1D",
-    "AveragePool1D",
-    "Backend",
-    "BackendError",
-    "BatchNorm1D",
-    "Bidirectional",
-    "Conv1D",
-    "CropTo",
-    "CroppedResidual",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "Exp",
-    "Flatten",
-    "GlobalAveragePool1D",
-    "GlobalMaxPool1D",
-    "GroupNorm",
-    "KmerCounter",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LearnedDispersion",
-    "LogSoftmax",
-    "MaxPool1D",
-    "MotifLayer",
-    "Parallel",
-    "RCBatchNorm1D",
-    "RCConv1D",
-    "RCGlobalPool1D",
-    "RMSprop",
-    "ReLU",
-    "Residual",
-    "SelfAttention",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SinusoidalPositions",
-    "Softmax",
-    "Softplus",
-    "SpatialDropout1D",
-    "StrandSymmetric",
-    "Tanh",
-    "TransformerBlock",
-    "Transpose",
-    "align",
-    "align_scores",
-    "aupr",
-    "auroc",
-    "batch_encode",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "clip_by_norm",
-    "clip_by_value",
-    "dinucleotide_shuffle",
-    "f1_score",
-    "find_orfs",
-    "focal_loss",
-    "focal_loss_multiclass",
-    "gc_content",
-    "get_backend",
-    "huber_loss",
-    "klet_shuffle",
-    "kmer_counts",
-    "kmer_frequencies",
-    "kmer_tokens",
-    "limit_norms",
-    "matched_sample",
-    "mean_squared_error",
-    "multinomial_loss",
-    "multinomial_profile_loss",
-    "negative_binomial_loss",
-    "negative_binomial_loss_with_dispersion",
-    "one_hot_encode",
-    "pearson",
-    "pearson_loss",
-    "poisson_loss",
-    "poisson_multinomial_loss",
-    "quality_encode",
-    "read_fasta",
-    "read_fastq",
-    "reverse_complement",
-    "softmax_cross_entropy",
-    "sparse_kmers",
-    "spearman",
-    "translate",
-    "use_backend",
-    "write_fasta",
-    "write_fastq",
-    "zero_inflated_negative_binomial_loss",
-]

@@ -16,12 +16,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+__all__ = ["Backend", "BackendError", "get_backend", "use_backend"]
 
 ENTRY_POINT_GROUP = "genoml.backends"
 
@@ -59,6 +61,10 @@ class Backend:
         """Operation name -> this backend's own version of it; empty where the standard version serves."""
         return {}
 
+    def load_twins(self) -> None:
+        """Load the twins now, so that no two threads do so at once and Ctrl-C does not cut it short."""
+        _ = self.twins
+
     def owns(self, array: object) -> bool:
         """Whether the array belongs to this library (on whatever device)."""
         raise NotImplementedError(f"{type(self).__name__} must define owns(array)")
@@ -70,6 +76,10 @@ class Backend:
     def to_numpy(self, array: Array) -> np.ndarray:
         """Copy or view a device array as a NumPy array; this waits for the device."""
         raise NotImplementedError(f"{type(self).__name__} must define to_numpy(array)")
+
+    def copy_from_numpy(self, host: np.ndarray) -> Array:
+        """A host array's numbers on the device, in memory of their own, with its dtype."""
+        return self.asarray(np.array(host), str(host.dtype))
 
     def synchronize(self) -> None:
         """Wait until the work that was queued on the device is done."""
@@ -111,6 +121,15 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} on {self.device}>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # copies of a model stay where it is
+
+    def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
+        return _unpickled, (self.name,)
 
 
 def _describe_type(array: object) -> str:
@@ -173,6 +192,17 @@ def backend_of(array: object) -> Backend | None:
         candidates = [_instance("numpy")] if isinstance(array, np.ndarray) else list(_instances.values())
         _by_type[kind] = next((backend for backend in candidates if backend.owns(array)), None)
     return _by_type[kind]
+
+
+def _unpickled(name: str) -> Backend:
+    """The backend of something that was pickled, by its name."""
+    try:
+        return get_backend(name)
+    except BackendError as error:
+        raise BackendError(
+            f"this was pickled on backend {name!r}, which cannot be used here: {error}. Where it can be used, call "
+            f"model.to('numpy') before pickling, or save_weights"
+        ) from error
 
 
 # ---------------------------------------------------------------- the default

@@ -138,11 +138,18 @@ def test_a_file_that_says_something_else_is_refused(content: str, message: str, 
     [
         (Limit("so", "https://example.org", entry="Abacus"), "no registry has an entry 'Abacus'"),
         (Limit("so", "https://example.org", test="tests/nowhere.py::test_it"), "no test that takes"),
-        (Limit("so", "https://example.org", test="tests/test_optim.py::draws"), "no test that takes"),
+        (
+            Limit("so", "https://example.org", test="tests/optim/test_optimizers.py::draws"),
+            "no test that takes",
+        ),
         (Limit("so", "https://example.org", test=FORWARD.partition("::")[0]), "no test that takes"),
         # a test that runs on no backend
         (
-            Limit("so", "https://example.org", test="tests/test_optim.py::test_bad_settings_are_refused"),
+            Limit(
+                "so",
+                "https://example.org",
+                test="tests/optim/test_optimizers.py::test_bad_settings_are_refused",
+            ),
             "no test that takes",
         ),
     ],

@@ -10,9 +10,10 @@ from genoml import nn
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.models import build_model
+from genoml.nn.layer import Pass
 from genoml.optim import AdamW, clip_by_norm
+from genoml.optim.schedules import one_cycle
 from genoml.random import host_generator
-from genoml.schedules import one_cycle
 from support.backends import has_float64
 
 STEPS, BATCH, LENGTH = 200, 8, 24
@@ -39,7 +40,7 @@ def train(backend: Backend, dtype: str) -> tuple[dict[str, np.ndarray], np.ndarr
     initial = {name: backend.to_numpy(value).copy() for name, value in model.params.items()}
     optimizer, schedule, losses = AdamW(0.01, weight_decay=0.01), one_cycle(STEPS), []
     for step in range(STEPS):
-        logits, pullback = model.vjp(backend.asarray(x[step], dtype), training=True, step=step)
+        logits, pullback = model.vjp(backend.asarray(x[step], dtype), Pass(training=True, step=step))
         loss, grad = binary_cross_entropy_with_logits(logits, labels[step])
         _, grads = pullback(grad, need_x=False)
         grads, _ = clip_by_norm(grads, 1.0)

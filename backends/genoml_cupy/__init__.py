@@ -1,4 +1,4 @@
-"""CuPy: the CUDA backend. One GPU a process, chosen by ``CUDA_VISIBLE_DEVICES``; see docs/gpu.md."""
+"""The CUDA backend, on CuPy: one GPU per process, chosen by ``CUDA_VISIBLE_DEVICES``; see docs/gpu.md."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from genoml.backend import Array, Backend, BackendError
 
 
 class CupyBackend(Backend):
-    """Arrays are ``cupy.ndarray`` on the current CUDA device."""
+    """Backend whose arrays are ``cupy.ndarray`` on the current CUDA device."""
 
     name = "cupy"
     asynchronous = True
 
     def __init__(self) -> None:
-        # not above: the twins are imported, and their kernels tested, where there is no CuPy
+        # imported here, since the twins are imported and their kernels tested without CuPy
         try:
             import array_api_compat.cupy as xp
             import cupy
@@ -27,7 +27,7 @@ class CupyBackend(Backend):
                 f"CuPy is not installed ({error}); pip install 'genoml-xp[cuda12]' or 'genoml-xp[cuda13]', "
                 "whichever CUDA version nvidia-smi shows"
             ) from error
-        # CuPy imports without a GPU, and fails at the first allocation with a driver's message
+        # without a GPU, CuPy is imported and then fails at the first allocation with a driver's message
         if not cupy.cuda.is_available():
             raise BackendError(
                 "backend 'cupy' needs a CUDA GPU and its driver, and none was found; check nvidia-smi, "
@@ -48,11 +48,11 @@ class CupyBackend(Backend):
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """Kernels of our own, and the library's special functions."""
+        """genoml's own kernels, and the library's special functions."""
         return self._twins
 
     def owns(self, array: object) -> bool:
-        """Whether it is a CuPy array."""
+        """Whether ``array`` is a CuPy array."""
         return isinstance(array, self.cupy.ndarray)
 
     def asarray(self, values: Any, dtype: str | None = None) -> Array:
@@ -68,9 +68,10 @@ class CupyBackend(Backend):
         self.cupy.cuda.get_current_stream().synchronize()
 
     def describe(self) -> dict[str, str]:
-        """The GPU's name, its driver, and CuPy's version; and whether its products round to TF32."""
+        """The GPU's name, its driver, CuPy's version, and whether products round to TF32."""
         runtime = self.cupy.cuda.runtime
-        properties, driver = runtime.getDeviceProperties(self.device.id), runtime.driverGetVersion()
+        properties = runtime.getDeviceProperties(self.device.id)
+        driver = runtime.driverGetVersion()
         return {
             "device": f"{properties['name'].decode()} (CUDA driver {driver // 1000}.{driver % 1000 // 10})",
             "version": self.cupy.__version__ + (" with TF32" if self.tf32 else ""),
@@ -80,8 +81,8 @@ class CupyBackend(Backend):
     def tf32(self) -> bool:
         """Whether float32 matrix products round their factors to 10 bits, for tensor cores.
 
-        Off unless the environment has ``CUPY_TF32=1``; may be set. It reaches products of two matrices, which is
-        what convolutions and dense layers are made of.
+        Off unless the environment has ``CUPY_TF32=1``; may be set. It applies to products of two matrices, of which
+        convolutions and dense layers consist.
         """
         from cupy._core import _routines_linalg as linalg
 

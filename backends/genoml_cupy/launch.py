@@ -1,4 +1,4 @@
-"""Kernels of ``kernels/*.cu``: where their sources are, and how one is launched."""
+"""Sources of the kernels in ``kernels/*.cu``, and their launch."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 
 from genoml.backend import Array
 
-#: blocks along each axis, or threads of a block
+#: Blocks along each axis of a grid, or threads along each axis of a block.
 Size: TypeAlias = tuple[int, int, int]
 
-#: what REAL is in a kernel's source
+#: The type REAL in a kernel's source, by dtype.
 REALS = {"float32": "float", "float64": "double"}
-#: of NVRTC, beside -DREAL=...; a product and a sum are one operation, as on any GPU
+#: Options of NVRTC, besides -DREAL=...
 OPTIONS = ("--std=c++17",)
-#: shared memory in bytes that every GPU gives a block without being asked
+#: Shared memory in bytes that a block has on every GPU by default.
 SHARED_BYTES = 48 * 1024
 
 
 @cache
 def source(file: str) -> str:
-    """The text of kernels/FILE.cu, with what all of them share in front."""
+    """Source of kernels/FILE.cu, after the common header."""
     folder = files("genoml_cupy") / "kernels"
     return "".join((folder / name).read_text(encoding="utf-8") for name in ("common.cuh", f"{file}.cu"))
 
 
 class Kernels:
-    """Launches kernels on arrays of one library; here of CuPy, and in the tests of NumPy, compiled for the host."""
+    """Base of the launchers of kernels on arrays of one library: CuPy, or in tests NumPy with host kernels."""
 
     #: the library: functions of the Array API standard that allocate, and ``ascontiguousarray``
     xp: Any
@@ -52,7 +52,7 @@ class Kernels:
 
 
 class CudaKernels(Kernels):
-    """Kernels on the current GPU, compiled by NVRTC when first used, and kept on disk by CuPy."""
+    """Kernels on the current GPU, compiled by NVRTC at first use and cached on disk by CuPy."""
 
     def __init__(self) -> None:
         import cupy

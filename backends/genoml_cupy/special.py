@@ -1,4 +1,4 @@
-"""CuPy's own special functions: one kernel each, where the standard versions take some thirty."""
+"""CuPy's special functions: one kernel each; the standard versions take about thirty."""
 
 from __future__ import annotations
 

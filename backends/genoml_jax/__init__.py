@@ -1,4 +1,4 @@
-"""JAX arrays, run eagerly; jit and autodiff are not used."""
+"""The JAX backend: arrays are used eagerly, without jit and autodiff."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError as error:
 
 
 class JaxBackend(Backend):
-    """Arrays are ``jax.Array`` on JAX's first device. float64 needs ``JAX_ENABLE_X64=1`` in the environment."""
+    """Backend whose arrays are ``jax.Array`` on JAX's first device. float64 needs ``JAX_ENABLE_X64=1``."""
 
     name = "jax"
     asynchronous = True
@@ -34,7 +34,7 @@ class JaxBackend(Backend):
         return {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
 
     def owns(self, array: object) -> bool:
-        """Whether it is a JAX array."""
+        """Whether ``array`` is a JAX array."""
         return isinstance(array, jax.Array)
 
     def asarray(self, values: Any, dtype: str | None = None) -> Array:
@@ -43,7 +43,7 @@ class JaxBackend(Backend):
         Raises
         ------
         ValueError
-            For 64-bit floats where JAX's x64 mode is off: JAX itself would round them without a word.
+            For 64-bit floats if JAX's x64 mode is off: JAX itself would round them silently.
         """
         if isinstance(values, jax.Array):
             return values if dtype is None else values.astype(dtype)
@@ -54,7 +54,7 @@ class JaxBackend(Backend):
                     "JAX rounds float64 to float32 here; set JAX_ENABLE_X64=1 in the environment"
                 )
             host = host.astype(np.float32)
-        # copied: JAX may otherwise share a NumPy buffer that its owner goes on changing
+        # copied, since JAX may share a NumPy buffer that its owner changes later
         return jnp.array(host, device=self.device)
 
     def to_numpy(self, array: Array) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""JAX's own special functions."""
+"""JAX's special functions."""
 
 from __future__ import annotations
 

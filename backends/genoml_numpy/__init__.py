@@ -1,4 +1,4 @@
-"""NumPy: the CPU backend, and the reference that the others are compared with."""
+"""The CPU backend, on NumPy, and the reference for the others."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from genoml_numpy.memory import keep_freed_memory
 
 
 def compiled_twins() -> Mapping[str, Callable[..., Any]]:
-    """All twins, those of Numba in place of NumPy's; ImportError without it."""
+    """All twins, with Numba's in place of NumPy's; ImportError without Numba."""
     from genoml_numpy import compiled, twins
 
     return {**twins.TWINS, **compiled.TWINS}
 
 
 class NumpyBackend(Backend):
-    """Arrays are ``numpy.ndarray``; the device is the CPU."""
+    """Backend whose arrays are ``numpy.ndarray``; the device is the CPU."""
 
     name = "numpy"
 
@@ -36,9 +36,9 @@ class NumpyBackend(Backend):
 
     @cached_property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """CPU versions of operations: written with NumPy, and where Numba is installed some that it compiles.
+        """CPU versions of operations, written with NumPy, and some compiled by Numba if it is installed.
 
-        ``GENOML_COMPILED=0`` does without Numba; ``GENOML_COMPILED=1`` makes its absence an error.
+        With ``GENOML_COMPILED=0`` Numba is not used; with ``GENOML_COMPILED=1`` it is an error if it is missing.
         """
         from genoml_numpy.twins import TWINS
 
@@ -59,14 +59,15 @@ class NumpyBackend(Backend):
 
     @property
     def threads(self) -> int:
-        """As many as there are cores for this process, or ``GENOML_THREADS``."""
+        """Number of threads: ``GENOML_THREADS``, or the cores available to this process."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return _number_from("GENOML_THREADS", cores or 1)
 
     def computing(self) -> AbstractContextManager[Any]:
-        """One BLAS thread: the batch is shared out among threads instead, see genoml.threads.
+        """Settings during computation: one BLAS thread, since the batch is divided among threads; see genoml.parallel.
 
-        The products of a training step are too small to share. ``GENOML_BLAS_THREADS`` sets another number.
+        The products of a training step are too small for several BLAS threads. ``GENOML_BLAS_THREADS`` sets another
+        number.
         """
         from threadpoolctl import threadpool_limits
 
@@ -75,11 +76,11 @@ class NumpyBackend(Backend):
         return limits
 
     def owns(self, array: object) -> bool:
-        """Whether it is a NumPy array or scalar."""
+        """Whether ``array`` is a NumPy array or scalar."""
         return isinstance(array, np.ndarray | np.generic)
 
     def asarray(self, values: Any, dtype: str | None = None) -> Array:
-        """The values as a NumPy array; no copy where none is needed."""
+        """The values as a NumPy array, copied only if needed."""
         return np.asarray(values, dtype=dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray:
@@ -87,7 +88,7 @@ class NumpyBackend(Backend):
         return np.asarray(array)
 
     def device_of(self, array: Array) -> str:
-        """NumPy has one device."""
+        """The device of an array: always the CPU."""
         return "cpu"
 
     def describe(self) -> dict[str, str]:

@@ -1,10 +1,9 @@
-"""Freed memory kept for the next array.
+"""Settings of malloc that keep freed memory for the next array.
 
-glibc gives large arrays back to the kernel when they are freed, and every training step then pays for its pages
-again: a third of a step's time for arrays of some MB, measured, and a quarter for the gradients and moments of
-large dense layers. With these settings all blocks come from one heap and stay in it: nothing is mapped apart, and
-the threads that compute parts of a batch share the heap, so that each finds what another has freed. What lies
-free at its end beyond 1 GB is given back. ``GENOML_KEEP_MEMORY=0`` leaves malloc as it is.
+glibc returns large arrays to the kernel when they are freed, and every training step then pays for its pages again:
+measured, a third of a step's time for arrays of some MB, and a quarter for the gradients and moments of large dense
+layers. With these settings all blocks come from one heap and stay in it, and threads that compute parts of a batch
+share it. Free memory at its end beyond 1 GB is returned. ``GENOML_KEEP_MEMORY=0`` leaves malloc unchanged.
 """
 
 from __future__ import annotations
@@ -14,11 +13,13 @@ import os
 import sys
 
 # malloc.h
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
+_M_ARENA_MAX = -8
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's malloc to keep freed blocks; False where there is no glibc, or it is not wanted."""
+    """Make glibc's malloc keep freed blocks; False without glibc, or if it is switched off."""
     if not sys.platform.startswith("linux") or os.environ.get("GENOML_KEEP_MEMORY") == "0":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,6 +1,6 @@
-"""PyTorch tensors as arrays: for checking genoml against it, and for data that already lives there.
+"""The PyTorch backend, for comparisons with PyTorch and for data that are tensors already.
 
-Autograd is not used; every operation runs on tensors that require no gradient.
+Autograd is not used: tensors require no gradient.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ except ImportError as error:
 
 
 class TorchBackend(Backend):
-    """Arrays are ``torch.Tensor`` on the CPU, or on the device given."""
+    """Backend whose arrays are ``torch.Tensor`` on the CPU, or on the given device."""
 
     name = "torch"
 
@@ -36,11 +36,11 @@ class TorchBackend(Backend):
         return {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
 
     def owns(self, array: object) -> bool:
-        """Whether it is a tensor."""
+        """Whether ``array`` is a tensor."""
         return isinstance(array, torch.Tensor)
 
     def asarray(self, values: Any, dtype: str | None = None) -> Array:
-        """A tensor of its own: sharing memory with a read-only NumPy array is undefined in PyTorch."""
+        """Copy to a tensor: sharing memory with a read-only NumPy array is undefined in PyTorch."""
         if isinstance(values, torch.Tensor):
             return values.to(self.device, self.dtype(dtype) if dtype else values.dtype)
         # in C order, since PyTorch has no negative strides
@@ -51,7 +51,7 @@ class TorchBackend(Backend):
         return np.asarray(array.detach().cpu())
 
     def synchronize(self) -> None:
-        """Wait for a CUDA device; the CPU is never behind."""
+        """Wait for a CUDA device; on the CPU there is nothing to wait for."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 

@@ -1,4 +1,4 @@
-"""PyTorch's own special functions."""
+"""PyTorch's special functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genoml.backend import Array
 
 
 def _not_negative(x: Array, values: Array) -> Array:
-    """NaN for x < 0, as in the standard version."""
+    """The values, with NaN where x < 0 as in the standard version."""
     return torch.where(x >= 0, values, math.nan)
 
 

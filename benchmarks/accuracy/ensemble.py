@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from genoml.data import Augmentation, SequenceData
-from genoml.inference import predict_outputs
 from genoml.nn import BatchNorm1D, Conv1D, Dropout, Layer, MaxPool1D, ReLU
-from genoml.objectives import Objective
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.train import FitOptions, fit
+from genoml.train.objectives import Objective
+from genoml.train.predict import predict_outputs
 
 
 @dataclass(frozen=True)

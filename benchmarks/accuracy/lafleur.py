@@ -20,8 +20,8 @@ from genoml import use_backend
 from genoml.data import SequenceData, k_folds
 from genoml.metrics import pearson
 from genoml.nn import Dense, Dropout, Flatten, Sequential
-from genoml.objectives import Regression
 from genoml.sequence import base_codes
+from genoml.train.objectives import Regression
 
 LENGTH_BP = 85
 MEMBERS = 2

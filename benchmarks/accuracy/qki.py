@@ -30,8 +30,8 @@ from genoml.nn import (
     ReLU,
     Sequential,
 )
-from genoml.objectives import BinaryClassification
 from genoml.sequence import base_codes
+from genoml.train.objectives import BinaryClassification
 
 MEMBERS = 5
 

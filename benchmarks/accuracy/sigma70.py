@@ -17,6 +17,7 @@ from benchmarks.accuracy.ensemble import Recipe, block
 from benchmarks.accuracy.task import Task
 from genoml import read_fasta, use_backend
 from genoml.data import SequenceData, k_folds
+from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.metrics import auroc
 from genoml.nn import (
     BatchNorm1D,
@@ -31,9 +32,8 @@ from genoml.nn import (
     Parallel,
     Sequential,
 )
-from genoml.objectives import BinaryClassification
 from genoml.sequence import base_codes
-from genoml.thresholds import choose_threshold, score_calls
+from genoml.train.objectives import BinaryClassification
 
 
 def read(folder: Path) -> SequenceData:

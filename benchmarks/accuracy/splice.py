@@ -20,8 +20,8 @@ from genoml import use_backend
 from genoml.data import SequenceData, k_folds
 from genoml.metrics import confusion_matrix
 from genoml.nn import Conv1D, Dense, Dropout, Flatten, Layer, Parallel, Sequential
-from genoml.objectives import MultiClassification
 from genoml.sequence import base_codes
+from genoml.train.objectives import MultiClassification
 
 CLASSES = ("EI", "IE", "N")
 MEMBERS = 4

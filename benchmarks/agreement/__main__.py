@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent
 _PAGE = _FOLDER.parents[1] / "docs" / "agreement.md"
 _HEAD = """# Agreement with other tools
 
-What genoml gives beside what the tools that people trust give, on real files and genomes. Every difference is
+Results of genoml beside those of established tools, on real files and genomes. Every difference is
 explained under its table. Written by `python -m benchmarks.agreement --data DIR`, where DIR holds the data that
 each table names.
 """

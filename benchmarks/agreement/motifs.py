@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks.agreement.table import Table
 from genoml.io import Motif, jaspar_motifs, read_fasta, read_jaspar, read_meme, read_motifs, write_meme
 from genoml.sequence import PWM, MotifComparison, MotifScanner, base_codes, compare_motifs
-from genoml.sequence.scan import window_scores
-from genoml.sequence.scan_bank import turned
-from genoml.sequence.score_distribution import ScoreDistribution
+from genoml.sequence.motifs.scanner import window_scores
+from genoml.sequence.motifs.score_distribution import ScoreDistribution
+from genoml.sequence.motifs.score_tables import turned
 
 #: motif, sequence, start, strand -> score in bits, p-value
 Hits = dict[tuple[str, str, int, str], tuple[float, float]]

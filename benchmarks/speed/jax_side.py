@@ -17,8 +17,8 @@ from jax import lax
 from benchmarks.speed.rows import Row
 from benchmarks.speed.sides import DECAY, RATE, targets_like
 from genoml import nn
-from genoml.nn.base import Layer
 from genoml.nn.containers import Container
+from genoml.nn.layer import Layer
 
 Arrays = dict[str, jax.Array]
 

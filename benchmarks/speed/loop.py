@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.speed.rows import Row, row_by_name
 from benchmarks.speed.sides import DECAY, RATE
 from genoml.data import SequenceData
-from genoml.objectives import BinaryClassification
 from genoml.optim import AdamW
-from genoml.threads import Threads
+from genoml.parallel import Threads
 from genoml.train import FitOptions, fit
+from genoml.train.objectives import BinaryClassification
 
 
 class Watch:

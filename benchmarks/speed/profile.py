@@ -10,16 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.speed.rows import row_by_name
 from benchmarks.speed.sides import Genoml
-from benchmarks.speed.work import forward_methods, leaves, shadowed
+from benchmarks.speed.work import Run, watched
 from genoml import nn
-from genoml.nn.base import Layer
-from genoml.parts import current_part
+from genoml.nn.layer import Layer
 
 #: name of the work in the table, by class of the layer; of any other its class
 KINDS: dict[type, str] = {
@@ -33,11 +33,11 @@ KINDS: dict[type, str] = {
     nn.LSTM: "recurrent",
     nn.SelfAttention: "attention",
 }
-#: what a layer does besides, where it is computed as one with those behind it
-FUSED = {
-    "vjp_of_maximum": " with its maximum",
-    "vjp_of_pool": " with rectifier and pooling",
-    "vjp_of_rectifier": " with rectifier and pooling",
+#: what is computed as one with a layer of this kind
+FUSED: dict[type, str] = {
+    nn.MaxPool1D: " with rectifier and pooling",
+    nn.ReLU: " with rectifier",
+    nn.GlobalMaxPool1D: " with its maximum",
 }
 
 
@@ -50,11 +50,13 @@ class Clock:
         #: by thread, what timers inside the one under way have taken
         self._inside: defaultdict[int, float] = defaultdict(float)
 
-    def timed(self, key: tuple[str, str], work: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(
+        self, key: tuple[str, str], work: Callable[..., Any], now: Callable[[], float]
+    ) -> Callable[..., Any]:
         """The work, its time booked under the key, less that of timed work inside it."""
 
         def run(*arguments: Any, **options: Any) -> Any:
-            me, now = threading.get_ident(), time.thread_time if current_part() else time.process_time
+            me = threading.get_ident()
             before, self._inside[me] = self._inside[me], 0.0
             start = now()
             result = work(*arguments, **options)
@@ -66,19 +68,21 @@ class Clock:
 
         return run
 
-    def forward(self, path: str, kind: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """A layer's ``vjp``, timed, and so its pullback."""
-        timed = self.timed((path, f"{kind}, forward"), work)
+    def passes(self, path: str, layers: Sequence[Layer], run: Run) -> Run:
+        """A pass through layers, timed, and so its pullback."""
+        kind = kind_of(layers)
 
-        def run(*arguments: Any, **options: Any) -> Any:
-            *outputs, pullback = timed(*arguments, **options)
-            return *outputs, self.timed((path, f"{kind}, gradients"), pullback)
+        def timed(x: Any, this: nn.Pass = nn.EVALUATION) -> Any:
+            now = time.process_time if this.part.meeting is None else time.thread_time
+            *outputs, pullback = self.timed((path, f"{kind}, forward"), run, now)(x, this)
+            return *outputs, self.timed((path, f"{kind}, gradients"), pullback, now)
 
-        return run
+        return timed
 
 
-def kind_of(layer: Layer, method: str) -> str:
-    return KINDS.get(type(layer), type(layer).__name__) + FUSED.get(method, "")
+def kind_of(layers: Sequence[Layer]) -> str:
+    first, last = layers[0], layers[-1]
+    return KINDS.get(type(first), type(first).__name__) + (FUSED[type(last)] if len(layers) > 1 else "")
 
 
 def profile(name: str, threads: int, steps: int) -> dict[str, Any]:
@@ -86,12 +90,9 @@ def profile(name: str, threads: int, steps: int) -> dict[str, Any]:
     side, clock = Genoml(row_by_name(name), threads), Clock()
     with side.running(), ExitStack() as stack:
         side.step()
-        for path, layer in leaves(side.model):
-            for method in forward_methods(layer):
-                timed = clock.forward(path, kind_of(layer, method), getattr(layer, method))
-                stack.enter_context(shadowed(layer, method, timed))
-        update = clock.timed(("", "optimiser"), side.optimizer.update)
-        stack.enter_context(shadowed(side.optimizer, "update", update))
+        stack.enter_context(watched(side.model, clock.passes))
+        update = clock.timed(("", "optimiser"), side.optimizer.update, time.process_time)
+        stack.enter_context(patch.object(side.optimizer, "update", update))
         start, cpu = time.perf_counter(), time.process_time()
         for _ in range(steps):
             side.step()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from genoml.nn.base import Layer
+    from genoml.nn.layer import Layer
 
 
 @dataclass(frozen=True)

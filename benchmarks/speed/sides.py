@@ -37,7 +37,7 @@ class Genoml:
 
     def __init__(self, row: Row, threads: int) -> None:
         from genoml.optim import AdamW
-        from genoml.threads import Threads
+        from genoml.parallel import Threads
 
         self.model, self.x, self.threads = row.build(), row.inputs(), Threads(threads)
         self.optimizer = AdamW(RATE, weight_decay=DECAY, decays=lambda name: True)
@@ -52,10 +52,14 @@ class Genoml:
 
     def forward(self, *, training: bool) -> tuple[Any, Any]:
         """The output and the pullback; of the attention layer with its weights, which are made and dropped."""
+        from genoml.nn import Pass
+        from genoml.parallel import Part
+
+        run = Pass(training=training, step=self.steps, part=Part(workers=self.threads.workers))
         if self.weights:
-            y, _, pullback = self.model.vjp_with_weights(self.x)  # type: ignore[attr-defined]
+            y, _, pullback = self.model.vjp_with_weights(self.x, run)  # type: ignore[attr-defined]
             return y, pullback
-        return self.threads.vjp(self.model, self.x, training=training, step=self.steps)
+        return self.threads.vjp(self.model, self.x, run)
 
     def infer(self) -> np.ndarray:
         return np.asarray(self.forward(training=False)[0])
@@ -66,7 +70,7 @@ class Genoml:
         y, pullback = self.forward(training=True)
         loss, grad = mean_squared_error(y, self.targets)
         _, grads = pullback(grad, need_x=False)
-        self.optimizer.update(self.model.params, grads)
+        self.optimizer.update(self.model.params, grads, workers=self.threads.workers)
         self.steps += 1
         return float(loss)
 

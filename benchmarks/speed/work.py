@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import numpy as np
 
 from genoml import nn
-from genoml.nn.base import Layer
+from genoml.nn import containers
 from genoml.nn.containers import Container
+from genoml.nn.fused import fused_vjp
+from genoml.nn.layer import Layer
+
+#: (x, pass) -> the output and its pullback
+Run: TypeAlias = Callable[..., Any]
 
 
 def leaves(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
@@ -22,19 +28,25 @@ def leaves(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
         yield from leaves(child, f"{path}.{name}" if path else name)
 
 
-def forward_methods(layer: Layer) -> list[str]:
-    """``vjp`` and its variants, through which containers run a layer."""
-    return [name for name in dir(type(layer)) if name == "vjp" or name.startswith("vjp_")]
-
-
 @contextmanager
-def shadowed(owner: object, name: str, function: Any) -> Iterator[None]:
-    """A method replaced on this one object."""
-    setattr(owner, name, function)
-    try:
+def watched(model: Layer, around: Callable[[str, Sequence[Layer], Run], Run]) -> Iterator[None]:
+    """While it is open, ``around(path, layers, run)`` stands in for each pass through layers that are no containers.
+
+    It is given the path of the first of them, one layer or several that are computed as one, and their pass.
+    """
+    paths = {id(layer): path for path, layer in leaves(model)}
+
+    def fused(layers: Sequence[Layer]) -> tuple[int, Run] | None:
+        count, run = fused_vjp(layers) or (0, None)
+        return None if run is None else (count, around(paths[id(layers[0])], layers[:count], run))
+
+    with ExitStack() as stack:
+        for path, layer in leaves(model):
+            for method in {"vjp", "vjp_with_weights"} & set(dir(layer)):
+                run = around(path, [layer], getattr(layer, method))
+                stack.enter_context(patch.object(layer, method, run))
+        stack.enter_context(patch.object(containers, "fused_vjp", fused))
         yield
-    finally:
-        delattr(owner, name)
 
 
 def multiply_adds(layer: Layer, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -72,22 +84,16 @@ def operations(model: Layer, x: np.ndarray) -> tuple[float, float]:
     gradient, so what reads it multiplies twice.
     """
     found: dict[str, tuple[int, int]] = {}
-    with ExitStack() as stack:
-        for path, layer in leaves(model):
-            for method in forward_methods(layer):
-                stack.enter_context(shadowed(layer, method, _counting(found, path, layer, method)))
+
+    def counted(path: str, layers: Sequence[Layer], run: Run) -> Run:
+        def pass_through(x: np.ndarray, *arguments: Any) -> Any:
+            found[path] = multiply_adds(layers[0], tuple(x.shape))
+            return run(x, *arguments)
+
+        return pass_through
+
+    with watched(model, counted):
         model.vjp(x)
     forward = sum(whole for whole, _ in found.values())
     first = next((reads for whole, reads in found.values() if whole), 0)
     return 2.0 * (3 * forward - first), 2.0 * forward
-
-
-def _counting(found: dict[str, tuple[int, int]], path: str, layer: Layer, method: str) -> Any:
-    run = getattr(layer, method)
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        # x comes last, behind a layer that is computed with this one
-        found[path] = multiply_adds(layer, tuple(arguments[-1].shape))
-        return run(*arguments, **options)
-
-    return counted

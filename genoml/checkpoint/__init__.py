@@ -1,6 +1,6 @@
-"""Weights and training states on disk: written whole or not at all, and read without running anything from them."""
+"""Weights and training states on disk, written atomically and read without executing anything in them."""
 
-from genoml.checkpoint.errors import CheckpointError
+from genoml.checkpoint.files import CheckpointError
 from genoml.checkpoint.generations import (
     discard_generations,
     load_generation,

@@ -1,10 +1,10 @@
-"""A state on disk: one file of arrays and, written last, a manifest with what else there is and the sha256 of both.
+"""Generations of a state on disk: a file of arrays, and a manifest with all else and the sha256 of both.
 
     state-000007.safetensors    the arrays
     manifest-000007.json        {"sha256": of the rest, "manifest": {"format", "state": {bytes, sha256}, "about"}}
 
-Each save is a new generation; the one before is removed once the new one is whole, so that at every instant
-there is a whole one.
+The manifest is written last. Each save is a new generation, and the one before is removed only when the new one is
+complete, so that there is a complete one at any time.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from typing import Literal, TypeVar
 import msgspec
 import numpy as np
 
-from genoml.checkpoint.errors import CheckpointError
-from genoml.checkpoint.plain import read_plain
-from genoml.checkpoint.tensors import open_tensors, pack_tensors
+from genoml.checkpoint.files import CheckpointError, open_tensors, pack_tensors, read_plain
 from genoml.io.files import write_whole
 
 About = TypeVar("About", bound=msgspec.Struct)
-#: name -> shape, of the arrays that a file declares
+#: Array name -> shape, as the file declares them.
 Shapes = Mapping[str, tuple[int, ...]]
 
 _MOST_MANIFEST = 32 << 20
@@ -58,28 +56,30 @@ def _manifest_path(folder: Path, number: int) -> Path:
 
 
 def _found(folder: Path) -> list[tuple[int, str]]:
-    """(generation, file name) of all that a save leaves, whole or not, the newest first."""
+    """All files of generations, complete or not, as (generation, file name), the newest first."""
     matches = [match for match in map(_NAME.fullmatch, os.listdir(folder)) if match]
     return sorted(((int(match[2]), match[0]) for match in matches), reverse=True)
 
 
 def newest_generation(folder: Path) -> int | None:
-    """The number of the newest generation that has its manifest, or None."""
+    """Number of the newest generation with a manifest, or None."""
     if not folder.is_dir():
         return None
-    whole = (number for number, name in _found(folder) if name == _manifest_path(folder, number).name)
-    return next(whole, None)
+    for number, name in _found(folder):
+        if name == _manifest_path(folder, number).name:
+            return number
+    return None
 
 
 def save_generation(folder: Path, arrays: Mapping[str, np.ndarray], about: msgspec.Struct) -> None:
-    """Write a new generation, and remove what is older.
+    """Write a new generation, then remove the older ones.
 
-    Each file is written beside its name, flushed to the disk and renamed; the manifest comes last.
+    Each file is written under a temporary name, flushed to disk and renamed; the manifest comes last.
 
     Raises
     ------
     CheckpointError
-        If a file cannot be written; the generation before it is then as it was.
+        If a file cannot be written; the previous generation is then unchanged.
     """
     path = folder
     try:
@@ -105,10 +105,10 @@ def _sealed(manifest: bytes) -> bytes:
 
 
 def _remove(folder: Path, before: int) -> None:
-    """Remove older generations, and what interrupted saves left of them: the manifest first."""
+    """Remove older generations, and files of interrupted saves; each manifest first."""
     for number, name in sorted(_found(folder), key=lambda item: (item[0], item[1].startswith("state"))):
         if number < before:
-            with suppress(OSError):  # what stays is looked at by nobody, and removed the next time
+            with suppress(OSError):  # a file that stays is ignored, and removed the next time
                 os.unlink(folder / name)
 
 
@@ -123,14 +123,14 @@ def discard_generations(folder: Path) -> None:
 def load_generation(
     folder: Path, kind: type[About], expect: Callable[[Path, About, Shapes], None]
 ) -> tuple[About, dict[str, np.ndarray]] | None:
-    """The newest whole generation, or None if there is none.
+    """Load the newest complete generation; None if there is none.
 
     Parameters
     ----------
     folder : Path
         Where ``save_generation`` wrote.
     kind : type
-        What ``about`` was.
+        Type of ``about``.
     expect : callable
         (path, about, shapes) -> raises CheckpointError unless these are arrays that the caller wants; called
         before memory is taken for them.
@@ -159,7 +159,7 @@ def load_generation(
 
 
 def read_about(folder: Path, kind: type[About]) -> About | None:
-    """What the newest generation's manifest holds, or None if there is none; errors as ``load_generation``."""
+    """Read the record in the newest manifest, or None if there is none; errors as ``load_generation``."""
     return _newest(folder, kind)[2]
 
 
@@ -182,7 +182,7 @@ def _read_manifest(path: Path) -> _Manifest:
         content = read_plain(path, _MOST_MANIFEST)
         sealed = msgspec.json.decode(content, type=_Sealed)
         manifest = msgspec.json.decode(sealed.manifest, type=_Manifest)
-    except (ValueError, RecursionError) as error:  # no plain file; of msgspec, and of UTF-8
+    except (ValueError, RecursionError) as error:  # no plain file, or an error of msgspec or UTF-8
         raise CheckpointError(f"{path}: damaged or no checkpoint ({error})") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,4 +1,4 @@
-"""Weights on disk, as safetensors with a checksum, since the format notices a file cut short but no changed byte."""
+"""Weights on disk as safetensors, with a checksum, since the format does not detect changed bytes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from genoml.checkpoint.errors import CheckpointError
-from genoml.checkpoint.tensors import TensorFile, open_tensors, pack_tensors
+from genoml.checkpoint.files import CheckpointError, TensorFile, open_tensors, pack_tensors
 from genoml.io.files import write_whole
-from genoml.nn.base import Layer, ModelTooLargeError, drawing_at_most
+from genoml.nn.layer import Layer
 
 _FORMAT = "genoml-weights"
+#: networks up to this size are always built, since the error of their arrays says more
+_FEW_NUMBERS = 1 << 20
+
+
+def fits(layer: Layer, numbers: int) -> bool:
+    """Whether a network has at most as many numbers as its file (or a million); call it before it takes memory."""
+    return layer.undrawn() <= max(numbers, _FEW_NUMBERS)
 
 
 def host_weights(layer: Layer) -> dict[str, np.ndarray]:
@@ -40,7 +46,7 @@ def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _is_sound(file: TensorFile, arrays: Mapping[str, np.ndarray]) -> bool:
-    """Whether a file of genoml's is as it was written, its header too; one of other origin has no checksum."""
+    """Whether a file of genoml is unchanged, including its header; files of other origin have no checksum."""
     if not any("genoml" in key or _FORMAT in value for key, value in file.metadata.items()):
         return True
     try:
@@ -53,7 +59,7 @@ def _is_sound(file: TensorFile, arrays: Mapping[str, np.ndarray]) -> bool:
 
 
 def load_weights(path: str | Path, layer: Layer) -> None:
-    """Read parameters and state into a layer of the same structure, on its own backend.
+    """Read parameters and state into a layer of the same structure, on the layer's backend.
 
     Nothing is taken from the file but numbers, and no memory before the header's names and shapes are those of
     the layer.
@@ -66,11 +72,9 @@ def load_weights(path: str | Path, layer: Layer) -> None:
     """
     path = Path(path)
     with open_tensors(path) as file:
-        try:
-            with drawing_at_most(file.numbers):
-                expected = {**layer.params, **layer.state}
-        except ModelTooLargeError as error:
-            raise CheckpointError(f"{path}: weights do not fit the model ({error})") from error
+        if not fits(layer, file.numbers):
+            raise CheckpointError(f"{path}: weights do not fit the model, which has more numbers")
+        expected = {**layer.params, **layer.state}
         expect_shapes(path, file.shapes, {name: tuple(value.shape) for name, value in expected.items()})
         arrays, _ = file.read()
     if not _is_sound(file, arrays):
@@ -83,22 +87,23 @@ def load_weights(path: str | Path, layer: Layer) -> None:
 
 
 def expect_shapes(
-    path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+    path: Path, actual: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raise CheckpointError unless the arrays of a file have the names and shapes that the model's have."""
-    missing, unknown = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    """Raise CheckpointError unless the arrays of a file have the names and shapes of the model's."""
+    missing = sorted(set(expected) - set(actual))
+    unknown = sorted(set(actual) - set(expected))
     if missing or unknown:
         raise CheckpointError(
-            f"{path}: weights do not fit the model; missing {_some(missing)}, unknown {_some(unknown)}"
+            f"{path}: weights do not fit the model; missing {_shortened(missing)}, unknown {_shortened(unknown)}"
         )
     for name, shape in expected.items():
-        if shape != found[name]:
+        if shape != actual[name]:
             raise CheckpointError(
-                f"{path}: weights do not fit the model; {name} expects shape {shape}, got {found[name]}"
+                f"{path}: weights do not fit the model; {name} expects shape {shape}, got {actual[name]}"
             )
 
 
-def _some(names: list[str]) -> str:
+def _shortened(names: list[str]) -> str:
     return str(names) if len(names) <= 10 else f"{names[:10]} and {len(names) - 10} more"
 
 

@@ -1,4 +1,4 @@
-"""The command ``genoml``, one module a subcommand, imported only when it is asked for."""
+"""The command ``genoml``: one module for each subcommand, imported only when it is called."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import NoReturn, TextIO
 
 import click
 
-from genoml import __version__
 from genoml.backend import BackendError
 from genoml.io.errors import FormatWarning
 from genoml.train import NotFiniteError
@@ -52,7 +51,7 @@ class _LazyGroup(click.Group):
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="genoml")
+@click.version_option(package_name="genoml-xp", prog_name="genoml")
 def cli() -> None:
     """Deep learning for genomics on NumPy (CPU) or CuPy (CUDA).
 
@@ -61,22 +60,22 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; a user's fault is one line on standard error and exit code 2.
+    """Run the command; a user's error prints one line on standard error and exits with code 2.
 
-    Those are the errors that say what is wrong with input, files or machine. Any other error is a fault of
-    ours, and shows its traceback.
+    Such errors say what is wrong with the input, the files or the machine. Any other error is a fault of genoml and
+    shows its traceback.
     """
     warnings.showwarning = _show_warning
     try:
-        given = sys.argv[1:] if arguments is None else arguments
-        status = cli.main(args=given or ["--help"], prog_name="genoml", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments
+        status = cli.main(args=words or ["--help"], prog_name="genoml", standalone_mode=False)
     except click.ClickException as error:
         _fail(_usage(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo("genoml: stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # the reader of our output has gone, as `head` does; Python would complain again at exit
+        # the reader of the output has closed it, as `head` does; Python would report it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except MemoryError as error:
@@ -97,7 +96,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """What a file makes us warn of is one line; any other warning keeps Python's form."""
+    """Show a warning about a file as one line, and any other warning in Python's form."""
     if issubclass(category, FormatWarning):
         click.echo(f"genoml: warning: {' '.join(str(message).split())}", err=True)
     else:

@@ -1,4 +1,4 @@
-"""``genoml align``."""
+"""``genoml align``: align the sequences of two files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import click
 
-from genoml.cli.common import backend_option, open_backend
-from genoml.cli.streams import open_output, out_option
+from genoml.cli.options import backend_option, open_backend, open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
@@ -110,26 +109,26 @@ def _side_by_side(records: list[Iterator[FastaRecord]], paths: tuple[str, str]) 
         yield query, target
 
 
-def _matrix(given: str | None, first: Pair) -> SubstitutionMatrix:
-    """The matrix asked for, or the one for the first pair."""
+def _matrix(name: str | None, first: Pair) -> SubstitutionMatrix:
+    """The matrix of ``--matrix``, or the default for the first pair."""
     from genoml.io import read_substitution_matrix
-    from genoml.sequence.scoring import choose_matrix
+    from genoml.sequence.align.scoring import choose_matrix
 
-    if given is None:
+    if name is None:
         return choose_matrix(None, [record.sequence for record in first])
-    numbers = given.split(",")
+    numbers = name.split(",")
     if len(numbers) == 2:
         try:
             return choose_matrix((float(numbers[0]), float(numbers[1])), [])
         except ValueError:
-            raise ValueError(f"--matrix expects two numbers, such as 2,-3, got {given!r}") from None
-    if os.path.exists(given):
-        return read_substitution_matrix(given)
-    return choose_matrix(given, [])
+            raise ValueError(f"--matrix expects two numbers, such as 2,-3, got {name!r}") from None
+    if os.path.exists(name):
+        return read_substitution_matrix(name)
+    return choose_matrix(name, [])
 
 
 def _checked(pair: Pair, matrix: SubstitutionMatrix, paths: tuple[str, str]) -> Pair:
-    """The pair, once it is known that the matrix has its letters; else the error names file and record."""
+    """Return the pair if the matrix has all its letters; otherwise raise an error with file and record."""
     for record, path in zip(pair, paths, strict=True):
         place = "standard input" if path == "-" else path
         matrix.encode([record.sequence], f"{place}, record {record.id}:")
@@ -142,20 +141,22 @@ def _write_alignments(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str
     if format == "tsv":
         stream.write(_line(*_COLUMNS))
     for number, (query, target) in enumerate(pairs):
-        found = align(query.sequence, target.sequence, **options)
+        alignment = align(query.sequence, target.sequence, **options)
         if format == "tsv":
-            stream.write(_row(query.id, target.id, found))
+            stream.write(_row(query.id, target.id, alignment))
         else:
-            text = found.format(query.id, target.id)
+            text = alignment.format(query.id, target.id)
             stream.write(f"{text}\n".encode() if number == 0 else f"\n\n{text}\n".encode())
 
 
-def _row(query: str, target: str, found: Alignment) -> bytes:
+def _row(query: str, target: str, alignment: Alignment) -> bytes:
+    counts = (alignment.identities, alignment.positives, alignment.gaps, len(alignment))
+    place_a = (alignment.start_a, alignment.end_a, alignment.length_a)
+    place_b = (alignment.start_b, alignment.end_b, alignment.length_b)
+    score = _number(alignment.score)
     return _line(
-        query, target, _number(found.score), f"{found.identity:.4f}", found.identities, found.positives, found.gaps,
-        len(found), found.start_a, found.end_a, found.length_a, found.start_b, found.end_b, found.length_b,
-        found.cigar,
-    )  # fmt: skip
+        query, target, score, f"{alignment.identity:.4f}", *counts, *place_a, *place_b, alignment.cigar
+    )
 
 
 def _write_scores(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str, Any]) -> None:
@@ -164,8 +165,10 @@ def _write_scores(stream: BinaryIO, pairs: Iterator[Pair], options: dict[str, An
     stream.write(_line("query", "target", "score"))
     while batch := list(islice(pairs, _BATCH)):
         queries, targets = zip(*batch, strict=True)
-        found = align_scores([one.sequence for one in queries], [one.sequence for one in targets], **options)
-        scores = options["backend"].to_numpy(found).tolist()
+        on_device = align_scores(
+            [query.sequence for query in queries], [target.sequence for target in targets], **options
+        )
+        scores = options["backend"].to_numpy(on_device).tolist()
         stream.writelines(
             _line(query.id, target.id, _number(score))
             for query, target, score in zip(queries, targets, scores, strict=True)

@@ -1,4 +1,4 @@
-"""``genoml backends``."""
+"""``genoml backends``: list the installed backends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``genoml config``."""
+"""``genoml config``: print the settings of training."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from genoml.config import read_config
 from genoml.models import MODELS
+from genoml.runs.config import read_config
 
 
 @click.command("config")
@@ -18,7 +18,7 @@ def command(file: Path | None, model: str | None) -> None:
 
     With FILE, its settings are checked and printed with those that it leaves out.
     """
-    from genoml.config_text import config_text, options_text
+    from genoml.runs.config_text import config_text, options_text
 
     config = read_config(file, {"model": model})
     click.echo(config_text(config) + "\n" + options_text(config.model), nl=False)

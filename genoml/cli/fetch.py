@@ -1,4 +1,4 @@
-"""``genoml fetch``: the sequences of intervals, from a genome."""
+"""``genoml fetch``: write the sequences of intervals of a genome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import numpy as np
 
-from genoml.cli.streams import open_output, out_option
+from genoml.cli.options import open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.genome import GenomeStore, Intervals
@@ -69,7 +69,7 @@ def command(
     """Write the sequences of INTERVALS in GENOME as FASTA.
 
     GENOME is FASTA, plain or compressed, or a store made from it. From FASTA a store is made once, one byte
-    a base, and kept in GENOME.store or where --store says; it is made anew when GENOME changes. INTERVALS is
+    a base, and kept in GENOME.store or where --store says; it is made again when GENOME changes. INTERVALS is
     BED or narrowPeak (10 columns), plain or compressed; - is standard input.
 
     Names are chrom:start-end(strand), 0-based and half-open, as `bedtools getfasta -s` gives them; of strand
@@ -80,7 +80,7 @@ def command(
     if columns in (10, 11):
         raise click.BadParameter("expects 3 to 9, or 12", param_hint="'--columns'")
     with _opened(genome, store_path) as store, open_output(out) as stream:
-        # without windows the reader itself can name the line that leaves the chromosome
+        # given the sizes, the reader names the line that leaves the chromosome
         sizes = store.sizes if edges == "error" else None
         dropped = 0
         for block in bed_intervals(intervals, columns=columns, sizes=sizes):
@@ -98,9 +98,9 @@ def _windows(block: Intervals, length_bp: int | None, on: Any) -> Intervals:
 
 
 def _opened(genome: str, store_path: str | None) -> GenomeStore:
-    """The store itself, or that of a FASTA file, made or made anew if need be."""
+    """Open a store, or the store of a FASTA file, which is made if needed."""
     from genoml.genome import open_genome
-    from genoml.genome.store_format import is_store
+    from genoml.genome.store_file import is_store
 
     if store_path is not None and is_store(genome):
         raise click.BadParameter("GENOME is a store already", param_hint="'--store'")
@@ -108,21 +108,21 @@ def _opened(genome: str, store_path: str | None) -> GenomeStore:
 
 
 def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: Any) -> int:
-    """Write records; how many rows were left out."""
-    from genoml.genome.intervals import row_blocks
+    """Write records; return the number of rows left out."""
+    from genoml.genome.gather import row_blocks
 
     dropped = 0
     for rows in row_blocks(intervals, _BATCH_BP):
         part = intervals[rows]
         if edges == "drop":
-            found, kept = store.fetch(part, edges="drop")
+            sequences, kept = store.fetch(part, edges="drop")
             dropped += len(part) - len(kept)
             part = part[kept]
         else:
-            found = store.fetch(part, edges=edges)
+            sequences = store.fetch(part, edges=edges)
         stream.writelines(
             f">{part.place(row)}({part.strand[row]})\n".encode() + _letters(codes) + b"\n"
-            for row, codes in enumerate(found)
+            for row, codes in enumerate(sequences)
         )
     return dropped
 

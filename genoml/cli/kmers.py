@@ -1,4 +1,4 @@
-"""``genoml kmers``."""
+"""``genoml kmers``: count k-mers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
 
-# Lines, or cells of a table, that are made at a time.
+# Lines, or cells of a table, written at a time.
 _BLOCK = 1 << 16
 
 
@@ -28,7 +28,7 @@ class _Request:
 
     @property
     def column(self) -> str:
-        """What a number is."""
+        """Name of the column of numbers."""
         return "frequency" if self.frequencies else "count"
 
 
@@ -89,7 +89,7 @@ def command(
 
 def _whole(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]:
     """The table of all records together."""
-    from genoml.cli.record_batches import errors_in_batch, record_batches
+    from genoml.io.records import errors_in_batch, record_batches
     from genoml.sequence import KmerCounter
 
     counter = KmerCounter(request.k, canonical=request.canonical)
@@ -97,8 +97,8 @@ def _whole(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]
         with errors_in_batch(request.path, batch):
             counter.update([record.sequence for record in batch])
     if request.sparse:
-        found = counter.sparse()
-        codes, counts = found.codes, found.counts
+        sparse = counter.sparse()
+        codes, counts = sparse.codes, sparse.counts
     else:
         codes = _columns(counter.k, request.canonical)
         counts = counter.counts()[codes]
@@ -110,7 +110,7 @@ def _whole(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]
 
 def _sparse_rows(request: _Request, records: Iterable[FastaRecord]) -> Iterator[bytes]:
     """A line for each k-mer of each record."""
-    from genoml.cli.record_batches import errors_in_batch, record_batches
+    from genoml.io.records import errors_in_batch, record_batches
     from genoml.sequence import sparse_kmers
 
     yield f"name\tkmer\t{request.column}\n".encode()
@@ -124,8 +124,8 @@ def _sparse_rows(request: _Request, records: Iterable[FastaRecord]) -> Iterator[
 
 
 def _dense_rows(request: _Request, records: Iterable[FastaRecord], width: int) -> Iterator[bytes]:
-    """A line for each record, a column for each k-mer."""
-    from genoml.cli.record_batches import errors_in_batch, record_batches
+    """A line for each record, with a column for each k-mer."""
+    from genoml.io.records import errors_in_batch, record_batches
     from genoml.sequence import kmer_counts, kmer_strings
 
     k = width.bit_length() // 2
@@ -156,12 +156,13 @@ def _numbers(request: _Request, counts: np.ndarray, total: int) -> list[bytes]:
 
 
 def _lines(request: _Request, codes: np.ndarray, counts: np.ndarray, k: int, total: int) -> bytes:
-    """Lines of k-mer and number; letters and numbers stand side by side as bytes, and spare bytes are cut out."""
+    """Lines of k-mer and number, made as one matrix of bytes from which the zeros are removed."""
     from genoml.sequence.kmer_windows import kmer_letters
 
     if not codes.size:
         return b""
     numbers = np.array(_numbers(request, counts, total))
     digits = numbers.view(np.uint8).reshape(codes.size, -1)
-    tab, end = (np.full((codes.size, 1), ord(sign), dtype=np.uint8) for sign in "\t\n")
+    tab = np.full((codes.size, 1), ord("\t"), dtype=np.uint8)
+    end = np.full((codes.size, 1), ord("\n"), dtype=np.uint8)
     return np.hstack([kmer_letters(codes, k), tab, digits, end]).tobytes().replace(b"\0", b"")

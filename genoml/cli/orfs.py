@@ -1,4 +1,4 @@
-"""``genoml orfs``."""
+"""``genoml orfs``: find open reading frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io.features import OrfsOf
@@ -74,8 +74,8 @@ def _search(path: str, circular: bool, options: dict[str, Any]) -> Iterator[Orfs
     starts = str(options.pop("starts"))
     options["starts"] = starts if starts in ("table", "any") else starts.split(",")
     options["table"] = genetic_code(str(options["table"]))
-    find_orfs("", circular=circular, **options)  # refuses bad options by themselves
+    find_orfs("", circular=circular, **options)  # raises for bad options before any record is read
     for record in read_sequences(path):
-        with errors_in(path, record.name):
+        with errors_in(path, record):
             orfs = find_orfs(record.sequence, circular=circular, **options)
         yield OrfsOf(record.name, record.sequence, orfs, circular)

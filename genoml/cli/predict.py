@@ -1,4 +1,4 @@
-"""``genoml predict``."""
+"""``genoml predict``: write a trained model's scores of sequences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.common import backend_option, open_backend, score_sequences
+from genoml.cli.options import backend_option, open_backend
 from genoml.io.files import write_whole
 from genoml.runs import load_run
 
@@ -34,9 +34,9 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
-    model, record = load_run(run, open_backend(backend_name))
-    loaded, scores = score_sequences(model, record, sequences)
-    table = _table(loaded.names, scores)
+    loaded_run = load_run(run, open_backend(backend_name))
+    loaded = loaded_run.read(sequences)
+    table = _table(loaded.names, loaded_run.predict(loaded))
     if out == _STANDARD_OUTPUT:
         click.echo(table, nl=False)
     else:

@@ -1,11 +1,10 @@
-"""What a person, or a program, sees while a model trains: a bar and lines, JSON, or nothing."""
+"""Progress displays of training: a bar and lines, JSON, or nothing."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +12,13 @@ import click
 import msgspec
 from tqdm import tqdm
 
-#: columns below which the bar, and then all but the shortest words, are left out
-_WIDE, _NARROW = 72, 48
-#: columns of what is not a terminal
+from genoml.runs import Progress, RunFolder, RunRecord
+
+#: Least columns of a terminal for the bar.
+_WIDE = 72
+#: Least columns of a terminal for more than the shortest words.
+_NARROW = 48
+#: Columns of an output that is not a terminal.
 _UNBOUNDED = 1 << 30
 
 
@@ -29,81 +32,67 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class Progress:
-    """What happens is told to this; by itself it says nothing, as for ``--quiet``.
-
-    Parameters
-    ----------
-    epochs, examples : int
-        Epochs of the run, and sequences in each.
-    first : int
-        Epochs that are already done, for a run that is taken up again.
-    """
-
-    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
-        self.epochs, self.examples = epochs, examples
-        self.done = self._first = first
-        #: sequences of the epoch under way
-        self.seen = 0
-        self._start = time.perf_counter()
-
-    def start(self, line: str, **facts: Any) -> None:
-        """Training begins; ``line`` is for people, ``facts`` for programs."""
-
-    def step(self, step: int, loss: float, examples: int) -> None:
-        """A logging interval has ended."""
-        self.seen += examples
-
-    def epoch(self, record: dict[str, Any], improved: bool) -> None:
-        """An epoch has ended, ``improved`` if it is the best so far."""
-        self.done, self.seen = int(record["epoch"]), 0
-
-    def end(self, line: str, **facts: Any) -> None:
-        """Training has ended."""
-
-    def close(self) -> None:
-        """Take away what is only for the moment."""
-
-    @property
-    def seconds(self) -> float:
-        """Since training began."""
-        return time.perf_counter() - self._start
-
-    @property
-    def seconds_left(self) -> float:
-        """Until the last epoch ends, by the pace so far; patience may end a run before."""
-        epochs = self.done - self._first + self.seen / self.examples
-        return self.seconds * (self.epochs - self._first - epochs) / epochs if epochs else float("inf")
-
-
 class JsonProgress(Progress):
-    """One JSON object a line on standard output, its ``event`` being start, epoch or end."""
+    """JSON on standard output, one object per line, whose ``event`` is start, epoch or end."""
 
-    def start(self, line: str, **facts: Any) -> None:
-        self._say("start", **facts, epochs=self.epochs)
+    def start(self, folder: RunFolder, *, resumed: bool) -> None:
+        record = folder.record
+        self._say(
+            "start",
+            run=str(folder.path),
+            model=record.training.model,
+            backend=_backend(record),
+            length_bp=record.length_bp,
+            n_training=record.data.get("n_training"),
+            n_validation=record.data.get("n_validation"),
+            epochs=self.epochs,
+        )
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
         super().epoch(record, improved)
         self._say("epoch", **record, improved=improved, seconds_left=self.seconds_left)
 
-    def end(self, line: str, **facts: Any) -> None:
-        self._say("end", **facts, seconds=self.seconds)
+    def end(self, folder: RunFolder) -> None:
+        record = folder.record
+        self._say(
+            "end",
+            run=str(folder.path),
+            status=record.status,
+            best_epoch=record.best_epoch,
+            best=record.best,
+            seconds=self.seconds,
+        )
 
     def _say(self, event: str, **facts: Any) -> None:
         click.echo(msgspec.json.encode({"event": event} | facts))
 
 
 class TerminalProgress(Progress):
-    """Lines on standard error: one a validation; on a terminal also a bar for the epoch under way."""
+    """Lines on standard error, one for each validation; on a terminal also a bar for the current epoch."""
 
     def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
         super().__init__(epochs, examples, first=first)
         self._bar: tqdm[None] | None = None
-        # what is not a terminal, or one that cannot take back what it wrote, gets lines alone
+        # no bar without a terminal that can erase what it wrote
         self._draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
-    def start(self, line: str, **facts: Any) -> None:
-        click.echo(line, err=True)
+    def start(self, folder: RunFolder, *, resumed: bool) -> None:
+        click.echo(self._start_line(folder, resumed), err=True)
+
+    def _start_line(self, folder: RunFolder, resumed: bool) -> str:
+        record = folder.record
+        line = (
+            f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
+            f"{record.data.get('n_validation', '?')} to validate; {record.training.model} on {_backend(record)}"
+        )
+        if not resumed:
+            return line
+        epochs = f"{self.done} epoch{'' if self.done == 1 else 's'}"
+        line = f"resuming {folder.path} after {epochs}: {line}"
+        changed = record.resumed[-1]
+        if changed:
+            line += f"; begun with other {', '.join(changed)}, so numbers may differ by rounding"
+        return line
 
     def step(self, step: int, loss: float, examples: int) -> None:
         super().step(step, loss, examples)
@@ -111,9 +100,9 @@ class TerminalProgress(Progress):
             return
         if self._bar is None:
             self._bar = tqdm(total=self.examples, leave=False, file=sys.stderr, miniters=1)
-        # asked for each time, since windows change; one that does not know its size, as under script(1), has 80
+        # read each time, since windows change; a terminal of unknown size, as under script(1), has 80
         columns = shutil.get_terminal_size().columns
-        # the last column stays free: some terminals begin a new line as soon as it is written
+        # the last column stays free, since some terminals wrap as soon as it is written
         self._bar.ncols = max(columns - 1, 1)
         self._bar.bar_format = self._format(loss, columns)
         self._bar.update(examples)
@@ -129,7 +118,7 @@ class TerminalProgress(Progress):
         return f"{text} loss {loss:.4f}  {{remaining}} left, run {left}"
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
-        """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get less of it."""
+        """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get a shorter line."""
         self.close()
         super().epoch(record, improved)
         parts = {"place": f"epoch {self.done:3d}/{self.epochs}", "loss": f"loss {record['loss']:.4f}"}
@@ -146,9 +135,18 @@ class TerminalProgress(Progress):
                 parts.pop(least, None)
         click.echo("  ".join(parts.values()), err=True)
 
-    def end(self, line: str, **facts: Any) -> None:
+    def end(self, folder: RunFolder) -> None:
         self.close()
-        click.echo(line, err=True)
+        record = folder.record
+        line = f"{record.status} after {self.seconds:.0f} s"
+        if record.best_epoch is not None and "validation_auroc" in record.best:
+            auroc = record.best["validation_auroc"]
+            line += f"; best epoch {record.best_epoch}, AUROC {auroc:.4f} in validation"
+        if record.held_out.baseline:
+            line += f" (6-mer logistic regression {record.held_out.baseline['auroc']:.4f})"
+        if record.best_epoch is None:
+            line += "; no epoch ended, so the weights are those of its last step"
+        click.echo(f"{line}; run folder {folder.path}", err=True)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -156,8 +154,14 @@ class TerminalProgress(Progress):
             self._bar = None
 
 
+def _backend(record: RunRecord) -> str:
+    """Name of the backend of this training, which may differ from the one it was begun on."""
+    changed = record.resumed[-1] if record.resumed else {}
+    return changed.get("backend", record.backend["name"])
+
+
 def progress_class(quiet: bool, as_json: bool) -> type[Progress]:
-    """The class that ``--quiet`` and ``--json`` ask for.
+    """The progress display for ``--quiet`` and ``--json``.
 
     Raises
     ------

@@ -1,24 +1,13 @@
-"""``genoml report``: one page about a run."""
+"""``genoml report``: write one page about a run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
 
-from genoml.cli.common import (
-    Sequences,
-    backend_option,
-    encode,
-    open_backend,
-    refuse_two_inputs,
-    score_sequences,
-)
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification
-from genoml.runs import RunRecord, load_run, read_log
+from genoml.cli.options import backend_option, open_backend
+from genoml.runs import load_run
 
 
 @click.command("report")
@@ -53,7 +42,7 @@ def command(
     motifs with what they resemble in JASPAR, and the bases that matter in the highest-scoring positives, or
     in those that --show names. --sequences shows the latter two for sequences without labels.
     """
-    from genoml.report import ReportData, build_report
+    from genoml.report import expect_writable, write_report
 
     if len(labelled) not in (0, 2):
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, both or none, got {len(labelled)} file(s)")
@@ -61,118 +50,7 @@ def command(
         raise click.UsageError("expects POSITIVES and NEGATIVES, or --sequences, not both")
     if show and not (labelled or unlabelled):
         raise click.UsageError("--show expects POSITIVES and NEGATIVES, or --sequences")
-    _refuse_early(out)
-    model, record = load_run(run, open_backend(backend_name))
-    content: dict[str, Any] = {"title": run.resolve().name, "history": read_log(run)}
-    if threshold is None:
-        threshold = 0.5 if record.held_out.threshold is None else record.held_out.threshold
-    explained: tuple[Sequences, np.ndarray] | None = None
-    if labelled:
-        refuse_two_inputs(*labelled)
-        explained, more = _scored(model, record, labelled, threshold)
-        content |= more
-    elif unlabelled:
-        explained = score_sequences(model, record, unlabelled)
-    if explained is not None:
-        content |= _explained(model, record, explained, show, top)
-    build_report(out, ReportData(**content, details=_details(record)))
+    expect_writable(out)
+    loaded = load_run(run, open_backend(backend_name))
+    write_report(loaded, out, *labelled, sequences=unlabelled, show=show, top=top, threshold=threshold)
     click.echo(f"report: {out} (open it in any browser)")
-
-
-def _refuse_early(out: Path) -> None:
-    """Find out before the work whether the page can be written and drawn."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None or find_spec("jinja2") is None:
-        raise ValueError("a report needs Matplotlib and Jinja: pip install 'genoml-xp[report]'")
-    if out.is_dir():
-        raise ValueError(f"{out}: is a folder; name a file")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out.parent}: no such folder; make it, or choose another")
-
-
-def _scored(
-    model: Layer, record: RunRecord, files: tuple[str, ...], threshold: float
-) -> tuple[tuple[Sequences, np.ndarray], dict[str, Any]]:
-    """The positives with their predictions, and what the labels allow a report to say."""
-    from genoml.inference import score_predictions
-
-    of_positives = score_sequences(model, record, files[0])
-    _, of_negatives = score_sequences(model, record, files[1])
-    predictions = np.concatenate([of_positives[1], of_negatives])[:, 0]
-    targets = np.concatenate([np.ones(len(of_positives[1])), np.zeros(len(of_negatives))])
-    scores = score_predictions(predictions, targets)
-    name = record.config.model
-    return of_positives, {
-        "summary": (
-            f"{name} tells {scores['n_positives']:,} positives from {scores['n_negatives']:,} negatives with "
-            f"AUROC {scores['auroc']:.3f} and AUPR {scores['aupr']:.3f}."
-        ),
-        "metrics": {name: scores},
-        "curves": {name: (predictions, targets)},
-        "probabilities": (predictions, targets),
-        "threshold": threshold,
-    }
-
-
-def _explained(
-    model: Layer,
-    record: RunRecord,
-    scored: tuple[Sequences, np.ndarray],
-    show: tuple[str, ...],
-    top: int,
-) -> dict[str, Any]:
-    """Filters, logos and attention maps."""
-    from genoml.report import attention_views, filter_matches, sequence_views
-
-    sequences, predictions = scored
-    both, objective = (
-        record.config.reverse_complement,
-        BinaryClassification(calibration=record.held_out.calibration),
-    )
-    chosen = _chosen(sequences, predictions[:, 0], show, top)
-    parts: dict[str, Any] = {
-        "filters": filter_matches(model, encode(sequences, sequences.longest), both_strands=both),
-        "sequences": [],
-        "attention": [],
-    }
-    for place, index in enumerate(chosen):
-        one = Sequences(sequences.path, [sequences.names[index]], [sequences.letters[index]])
-        codes = encode(one, max(one.longest, record.length_bp))
-        names = [one.names[0].split(maxsplit=1)[0]]
-        options: dict[str, Any] = {"ambiguous": record.config.ambiguous}
-        parts["sequences"] += sequence_views(
-            model, names, codes, both_strands=both, objective=objective, **options
-        )
-        if place == 0 or show:
-            parts["attention"] += attention_views(model, names, codes, **options)
-    return parts
-
-
-def _chosen(sequences: Sequences, predictions: np.ndarray, show: tuple[str, ...], top: int) -> list[int]:
-    """Which sequences to explain: those named, or else those that score highest."""
-    if not show:
-        return [int(i) for i in np.argsort(-predictions, kind="stable")[:top]]
-    places = {name.split(maxsplit=1)[0]: i for i, name in reversed(list(enumerate(sequences.names)))}
-    missing = [name for name in show if name not in places]
-    if missing:
-        raise ValueError(f"{sequences.path}: no sequence is named {missing[0]}")
-    return [places[name] for name in show]
-
-
-def _details(record: RunRecord) -> dict[str, str]:
-    """How the run was made."""
-    config, data = record.config, record.data
-    epochs = f"best epoch {record.best_epoch} of {config.epochs}" if record.best_epoch is not None else ""
-    found = {
-        "model": ", ".join(filter(None, [config.model, epochs, record.status])),
-        "options": ", ".join(f"{key} {value}" for key, value in config.model_options.items()),
-        "positives": str(data.get("positives", "")),
-        "negatives": str(data.get("negatives", "")),
-        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate",
-        "length": f"{record.length_bp} bp",
-        "backend": ", ".join(record.backend.values()),
-        "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
-        "seed": str(record.seed),
-    }
-    return {key: value for key, value in found.items() if value}

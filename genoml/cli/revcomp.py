@@ -1,10 +1,10 @@
-"""``genoml revcomp``."""
+"""``genoml revcomp``: write reverse complements."""
 
 from __future__ import annotations
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 
 @click.command()
@@ -23,12 +23,15 @@ def command(sequences: str, out: str, alphabet: str) -> None:
     SEQUENCES is FASTA or FASTQ, plain or gzipped; - is standard input. The same format is written; the
     qualities of FASTQ are reversed with their bases. Case and names are kept.
     """
+    from genoml.io import FastaRecord, FastqRecord
     from genoml.io.records import Record, errors_in, read_records, record_bytes
     from genoml.sequence import reverse_complement
 
     with open_output(out) as stream:
         for record in read_records(sequences):
-            with errors_in(sequences, record.name):
-                flipped = reverse_complement(record.sequence, alphabet=alphabet)
-            qualities = None if record.encoded is None else record.encoded[::-1]
-            stream.write(record_bytes(Record(record.name, flipped, qualities)))
+            with errors_in(sequences, record):
+                letters = reverse_complement(record.sequence, alphabet=alphabet)
+            reverse: Record = FastaRecord(record.name, letters)
+            if isinstance(record, FastqRecord):
+                reverse = FastqRecord(record.name, letters, record.scores[::-1])
+            stream.write(record_bytes(reverse))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 import numpy as np
 
-from genoml.cli.common import backend_option, open_backend
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import backend_option, open_backend, open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import Motif
     from genoml.sequence import MotifHits
 
-#: Bases that are scanned together, so that many short records fill the batches.
-_BATCH_BP = 1 << 20
+#: Records that are scanned together, at most: many short ones fill a batch.
+_BATCH_RECORDS = 1 << 17
 
 _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
 
@@ -65,6 +63,8 @@ def command(
     strand. The table (tsv) has name, motif, start, end, strand, score in bits, p_value, and the matched
     sequence as it reads on its strand.
     """
+    from genoml.io import read_sequences
+    from genoml.io.records import record_batches
     from genoml.sequence import PWM, MotifScanner
 
     backend = open_backend(backend_name)
@@ -83,9 +83,11 @@ def command(
     with open_output(out) as stream:
         if kind == "tsv":
             stream.write(_HEADER.encode())
-        for ids, letters in _batches(sequences):
+        for batch in record_batches(read_sequences(sequences), most_records=_BATCH_RECORDS):
+            ids = np.array([record.id for record in batch], dtype=object)
+            letters = [record.sequence for record in batch]
             for hits in scanner.blocks(letters):
-                _write(stream, hits, np.array(ids, dtype=object), letters, labels, kind)
+                _write(stream, hits, ids, letters, labels, kind)
 
 
 def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:
@@ -103,53 +105,19 @@ def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:
     return [motif for motif in motifs if not names or motif.name in names or motif.symbol in names]
 
 
-def _batches(path: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Ids and sequences, up to about a million bases at a time."""
-    from genoml.io import read_sequences
-
-    ids, letters, total_bp = list[str](), list[str](), 0
-    for record in read_sequences(path):
-        ids.append(record.name.split(maxsplit=1)[0])
-        letters.append(record.sequence)
-        total_bp += len(record.sequence)
-        if total_bp >= _BATCH_BP:
-            yield ids, letters
-            ids, letters, total_bp = [], [], 0
-    if ids:
-        yield ids, letters
-
-
 def _write(
     stream: BinaryIO, hits: MotifHits, ids: np.ndarray, letters: list[str], labels: np.ndarray, kind: str
 ) -> None:
     columns = [ids[hits.sequence], labels[hits.motif], hits.start, hits.end, hits.strand]
-    name, motif, start, end, strand = (column.tolist() for column in columns)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     if kind == "bed":
         with np.errstate(divide="ignore"):
             shown = np.minimum(np.rint(-100.0 * np.log10(hits.p_value)), 1000.0).astype(int).tolist()
-        rows = zip(name, start, end, motif, shown, strand, strict=True)
-        lines = [f"{n}\t{s}\t{e}\t{m}\t{v}\t{d}\n" for n, s, e, m, v, d in rows]
+        lines = [f"{n}\t{s}\t{e}\t{m}\t{v}\t{d}\n" for (n, m, s, e, d), v in zip(rows, shown, strict=True)]
     else:
-        matched = _matched(hits, letters)
-        numbers = zip(hits.score.tolist(), hits.p_value.tolist(), matched, strict=True)
+        numbers = zip(hits.score.tolist(), hits.p_value.tolist(), hits.sites(letters), strict=True)
         lines = [
             f"{n}\t{m}\t{s}\t{e}\t{d}\t{score:.4f}\t{p:.4g}\t{site}\n"
-            for (n, m, s, e, d), (score, p, site) in zip(
-                zip(name, motif, start, end, strand, strict=True), numbers, strict=True
-            )
+            for (n, m, s, e, d), (score, p, site) in zip(rows, numbers, strict=True)
         ]
     stream.write("".join(lines).encode())
-
-
-def _matched(hits: MotifHits, letters: list[str]) -> list[str]:
-    """What each hit covers, as it reads on its strand."""
-    from genoml.sequence import reverse_complement
-
-    rows = hits.sequence.tolist()
-    sites = [letters[r][s:e] for r, s, e in zip(rows, hits.start.tolist(), hits.end.tolist(), strict=True)]
-    reverse = np.flatnonzero(hits.strand == "-").tolist()
-    # a site without U does not show that its sequence is RNA
-    rna = {row: "U" in letters[row] or "u" in letters[row] for row in {rows[i] for i in reverse}}
-    for i, site in zip(reverse, reverse_complement([sites[i] for i in reverse]), strict=True):
-        sites[i] = site.replace("T", "U").replace("t", "u") if rna[rows[i]] else site
-    return sites

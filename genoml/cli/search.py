@@ -1,10 +1,11 @@
-"""``genoml search``."""
+"""``genoml search``: search for the settings that train best."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import click
 import msgspec
 from tqdm import tqdm
 
-from genoml.backend import Backend
-from genoml.cli.common import backend_option, load_sequences, open_backend, refuse_two_inputs
+from genoml.cli.options import backend_option, open_backend
 from genoml.cli.progress import progress_class, terminal_options
 
 if TYPE_CHECKING:
-    from genoml.search import Result, Rung, SearchRecord
+    from genoml.runs.search_ranges import SearchRecord
+    from genoml.runs.search_table import Result
 
 
 @click.command("search")
@@ -31,18 +32,25 @@ if TYPE_CHECKING:
     "--out", required=True, type=click.Path(path_type=Path), help="Folder to make; it must not exist yet."
 )
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Settings to try.")
-@click.option("--halving", is_flag=True, help="Train all for a few epochs, the best for more, and so on.")
 @click.option(
-    "--factor", default=3, show_default=True, type=click.IntRange(2), help="One trial in so many goes on."
+    "--sampler", default="tpe", show_default=True, type=click.Choice(["tpe", "random"]),
+    help="How settings are drawn: where those before were good (tpe), or all alike.",
+)  # fmt: skip
+@click.option(
+    "--halving", is_flag=True, help="Stop trials early that are behind others (successive halving)."
 )
 @click.option(
-    "--min-epochs", default=1, show_default=True, type=click.IntRange(1), help="Epochs of the first round."
+    "--factor", default=3, show_default=True, type=click.IntRange(2), help="Of so many trials one continues."
 )
+@click.option(
+    "--min-epochs", default=1, show_default=True, type=click.IntRange(1),
+    help="Epochs after which the first are stopped.",
+)  # fmt: skip
 @click.option("--processes", type=click.IntRange(1), help="Trials at a time (all cores; 1 off the CPU).")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes the settings drawn."
 )
-@click.option("--resume", is_flag=True, help="Go on with the search in the folder.")
+@click.option("--resume", is_flag=True, help="Resume the search in the folder, or take part in it.")
 @terminal_options
 @backend_option
 def command(
@@ -50,93 +58,52 @@ def command(
     negatives: str,
     ranges_path: Path,
     out: Path,
-    trials: int,
     halving: bool,
     factor: int,
-    min_epochs: int,
     processes: int | None,
-    seed: int,
     resume: bool,
     quiet: bool,
     as_json: bool,
     backend_name: str | None,
+    **options: Any,
 ) -> None:
     """Search for the settings that train POSITIVES against NEGATIVES best, by their validation score.
 
     RANGES holds settings of `genoml train`, each a range to draw from or a value for all trials. A search that
-    was stopped goes on with the same command and --resume. A trial that fails is recorded, and the others go
-    on. The folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each trial.
+    was stopped is resumed by the same command with --resume. While it runs, the same command, here or on
+    another machine that has the folder, takes part in it. A trial that fails is recorded, and the others
+    continue. The folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each
+    trial. Needs Optuna (extra search).
     """
-    from genoml.search import SearchFolder, plan, run_search
+    from genoml.runs.search import load_optuna, make_record, open_search, run_search
 
     display = progress_class(quiet, as_json).__name__
+    load_optuna()
     backend = open_backend(backend_name)
-    refuse_unread(positives, negatives)
     at_once = processes or (backend.threads if backend.name == "numpy" else 1)
-    record = new_record(positives, negatives, ranges_path, backend, resume, out, at_once)
-    record.trials, record.seed, record.min_epochs = trials, seed, min_epochs
-    record.factor = factor if halving else None
-    _, rungs = plan(record)
-    SearchFolder(out).open(record, resume=resume)
-    lines = _Lines(display, rungs, at_once)
-    lines.start(record, out)
+    options["factor"] = factor if halving else None
+    options["resume"] = out if resume else None
+    record = make_record(positives, negatives, ranges_path, processes=at_once, backend=backend, **options)
+    search = open_search(out, record, resume=resume)
+    lines = _Lines(display, search.record, at_once)
+    lines.start(out)
     try:
-        found = run_search(out, record, processes=at_once, resume=True, on_result=lines.result)
+        results = run_search(search, processes=at_once, on_result=lines.result)
     except KeyboardInterrupt:
         click.echo(f"genoml: what is done is kept in {out}; go on with --resume", err=True)
         raise
-    lines.end(found, out)
-
-
-def refuse_unread(positives: str, negatives: str) -> None:
-    """Raise ValueError or OSError for sequences that no trial could read."""
-    refuse_two_inputs(positives, negatives)
-    for path in (positives, negatives):
-        if path == "-":
-            raise ValueError("-: every trial reads the sequences anew; expects files, got standard input")
-        if path != "shuffle" or path == positives:
-            load_sequences(path)
-
-
-def new_record(
-    positives: str,
-    negatives: str,
-    ranges_path: Path,
-    backend: Backend,
-    resume: bool,
-    out: Path,
-    processes: int,
-) -> SearchRecord:
-    """What is to be searched; a search that goes on keeps its number of threads."""
-    from genoml.search import SearchRecord, file_hashes, make_ranges, read_ranges, read_search
-    from genoml.toml_file import read_toml
-
-    fixed = read_ranges(ranges_path).fixed
-    share = max(1, backend.threads // processes)
-    threads = read_search(out).threads if resume else fixed.get("threads", share)
-    paths = [positives] if negatives == "shuffle" else [positives, negatives]
-    values = read_toml(ranges_path)
-    make_ranges(values)
-    return SearchRecord(
-        positives=positives,
-        negatives=negatives,
-        data=file_hashes(*paths),
-        ranges=values,
-        trials=1,
-        threads=threads,
-        backend=backend.name,
-    )
+    lines.end(results, out)
 
 
 class _Lines:
-    """A line a trial, and the table at the end; or JSON; or nothing."""
+    """Output of a search: a line for each trial and a table at the end; or JSON; or nothing."""
 
-    def __init__(self, display: str, rungs: list[Rung], processes: int) -> None:
-        self.display, self.rungs, self.processes = display, rungs, processes
-        self.total, self.done, self.best = sum(rung.trials for rung in rungs), 0, -float("inf")
-        #: what is to be done and what is done, in epochs; in trials where their epochs differ
-        self._work = sum(rung.trials * (rung.epochs or 1) for rung in rungs)
-        self._worked = 0
+    def __init__(self, display: str, record: SearchRecord, processes: int) -> None:
+        self.display = display
+        self.record = record
+        self.processes = processes
+        self.best = -float("inf")
+        self._ended = 0
         self._start = time.perf_counter()
 
     def _say(self, line: str, event: str, **facts: Any) -> None:
@@ -145,49 +112,62 @@ class _Lines:
         elif self.display == "TerminalProgress":
             click.echo(line, err=True)
 
-    def start(self, record: SearchRecord, out: Path) -> None:
-        rounds = ", ".join(f"{rung.trials} for {rung.epochs}" for rung in self.rungs)
-        plan = (
-            f"{record.trials} trials" if record.factor is None else f"rounds of trials for epochs: {rounds}"
-        )
+    def start(self, out: Path) -> None:
+        record = self.record
+        plan = f"{record.trials} trials by {record.sampler}"
+        if record.factor is not None:
+            plan += f", one in {record.factor} goes on from {record.min_epochs} epochs"
         self._say(
             f"{plan}; {self.processes} at a time, {record.threads} thread{'s' * (record.threads > 1)} each; "
             f"{record.backend}",
-            "start", out=str(out), rounds=[[rung.trials, rung.epochs] for rung in self.rungs],
+            "start", out=str(out), trials=record.trials, sampler=record.sampler, factor=record.factor,
             processes=self.processes, threads=record.threads, backend=record.backend,
         )  # fmt: skip
 
-    def result(self, result: Result, rung: int) -> None:
-        self.done += 1
-        line = f"round {rung + 1}/{len(self.rungs)}  " if len(self.rungs) > 1 else ""
-        line += f"trial {result.trial.number:3d}  {result.epochs:3d} epochs  "
+    def result(self, result: Result, done: int) -> None:
+        self._ended += 1
+        total = max(self.record.trials, done)
+        line = f"trial {result.trial:3d}  {result.epochs:3d} epochs  "
         if result.score is None:
             line += f"failed: {result.error}"
         else:
             better = result.score > self.best
             self.best = max(self.best, result.score)
             line += f"AUROC {result.score:.4f}{' *' if better else '  '}"
-        self._worked += self.rungs[rung].epochs or 1
-        left = (time.perf_counter() - self._start) / self._worked * (self._work - self._worked)
-        line += f"  {self.done}/{self.total} done"
-        if self.done < self.total:
+            line += "  stopped early" * (result.status == "pruned")
+        # by the pace of this process; others may work too
+        left = (time.perf_counter() - self._start) / self._ended * (total - done)
+        line += f"  {done}/{total} done"
+        if done < total:
             line += f", {tqdm.format_interval(left)} left"
-        self._say(
-            line, "trial", trial=result.trial.number, round=rung + 1, epochs=result.epochs,
-            status=result.status, score=result.score, best_epoch=result.best_epoch, error=result.error,
-            settings=result.trial.drawn, done=self.done, total=self.total, seconds_left=left,
-        )  # fmt: skip
+        self._say(line, "trial", **msgspec.to_builtins(result), done=done, total=total, seconds_left=left)
 
     def end(self, results: list[Result], out: Path) -> None:
-        from genoml.search import terminal_table
-
         columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else 100
         best = results[0]
         line = (
-            f"\n{terminal_table(results, columns)}\n\nbest: trial {best.trial.number}, run folder {best.run}; all "
+            f"\n{terminal_table(results, columns)}\n\nbest: trial {best.trial}, run folder {best.run}; all "
             f"trials in {out / 'trials.tsv'}\ntrain with its settings again: --config {out / 'best.toml'}"
         )
         self._say(
-            line, "end", trial=best.trial.number, score=best.score, settings=best.trial.drawn, run=best.run,
+            line, "end", trial=best.trial, score=best.score, settings=best.settings, run=best.run,
             seconds=time.perf_counter() - self._start,
         )  # fmt: skip
+
+
+def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> str:
+    """Table of the best trials for a terminal of this width; settings that do not fit are left out."""
+    from genoml.runs.search_table import SCORE, table_rows
+
+    head, *rows = table_rows(results[:limit])
+    left_out = ("status", "best_epoch", "seconds", "run", "error")
+    shown = [i for i, name in enumerate(head) if name not in left_out]
+    names = {SCORE: "AUROC"}
+    table = [
+        [names.get(row[i], row[i]).removeprefix("model_options.") for i in shown] for row in (head, *rows)
+    ]
+    widths = [max(len(row[i]) for row in table) for i in range(len(shown))]
+    while len(widths) > 4 and sum(widths) + 2 * (len(widths) - 1) > columns:
+        widths.pop()
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False)) for row in table]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,10 +1,10 @@
-"""``genoml shuffle``."""
+"""``genoml shuffle``: shuffle records, with their k-let counts kept."""
 
 from __future__ import annotations
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
 
 
 @click.command()
@@ -30,10 +30,9 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
     ending _shuffle1, _shuffle2 and so on. The same file with the same options gives the same bytes. A record
     takes about 100 bytes of memory a base while it is shuffled.
     """
-    from genoml.cli.record_batches import errors_in_batch, record_batches
     from genoml.io import read_sequences
     from genoml.io.fasta import fasta_bytes
-    from genoml.io.records import errors_in
+    from genoml.io.records import errors_in, errors_in_batch, record_batches
     from genoml.random import derive_key
     from genoml.sequence import klet_shuffle
 
@@ -42,14 +41,13 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
         for number, batch in enumerate(batches):
             for record in batch:
                 if not record.sequence:
-                    with errors_in(sequences, record.name):
+                    with errors_in(sequences, record):
                         raise ValueError("the record has no sequence to shuffle; remove it")
             key = derive_key(seed, "shuffle", number)[0]
             with errors_in_batch(sequences, batch):
                 letters = [record.sequence for record in batch for _ in range(copies)]
                 shuffled = iter(klet_shuffle(letters, k, seed=key))
             for record in batch:
-                identifier, *rest = record.name.split(maxsplit=1)
                 for copy in range(1, copies + 1):
-                    name = " ".join([f"{identifier}_shuffle{copy}", *rest])
+                    name = record.name.replace(record.id, f"{record.id}_shuffle{copy}", 1)
                     stream.write(fasta_bytes(name, next(shuffled)))

@@ -1,4 +1,4 @@
-"""``genoml stats``."""
+"""``genoml stats``: summarise FASTA and FASTQ files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.streams import open_output, out_option
+from genoml.cli.options import open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.io.summary import Summary
@@ -51,14 +51,14 @@ def command(files: tuple[str, ...], out: str, as_json: bool, letters: str, encod
     with open_output(out) as stream:
         if not as_json:
             stream.write(("\t".join(_COLUMNS) + "\n").encode())
-        found = []
+        rows = []
         for file in files or ("-",):
             summary = summarise(file, letters=kind, encoding=encoding)
-            found.append(_more(summary) if as_json else _fields(summary))
+            rows.append(_more(summary) if as_json else _fields(summary))
             if not as_json:
-                stream.write(("\t".join(map(_cell, found[-1].values())) + "\n").encode())
+                stream.write(("\t".join(map(_cell, rows[-1].values())) + "\n").encode())
         if as_json:
-            stream.write((json.dumps(found, indent=1) + "\n").encode())
+            stream.write((json.dumps(rows, indent=1) + "\n").encode())
 
 
 def _fields(summary: Summary) -> dict[str, Any]:
@@ -78,8 +78,7 @@ def _fields(summary: Summary) -> dict[str, Any]:
         summary.ambiguous_bp,
         summary.mean_quality,
     )
-    missing = [isinstance(value, float) and math.isnan(value) for value in values]
-    cleaned = [None if gone else value for value, gone in zip(values, missing, strict=True)]
+    cleaned = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
     return dict(zip(_COLUMNS, cleaned, strict=True))
 
 
@@ -92,7 +91,7 @@ def _more(summary: Summary) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    """One field of the table; empty where a file has no such thing."""
+    """One field of the table; empty if a file has no such value."""
     if value is None:
         return ""
     if isinstance(value, bool):

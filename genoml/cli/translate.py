@@ -1,13 +1,16 @@
-"""``genoml translate``."""
+"""``genoml translate``: translate sequences into protein."""
 
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.streams import open_output, out_option, sequences_argument
+from genoml.cli.options import open_output, out_option, sequences_argument
+
+if TYPE_CHECKING:
+    from genoml.io import FastaRecord
 
 
 @click.command()
@@ -52,37 +55,35 @@ def command(
     SEQUENCES is FASTA or FASTQ of DNA or RNA, plain or gzipped; - is standard input. With more than one
     frame the name of each protein ends in _frame1, _frame-2 and so on.
     """
-    from genoml.cli.record_batches import record_batches
     from genoml.io import read_sequences
-    from genoml.io.records import errors_in
+    from genoml.io.records import errors_in, record_batches
     from genoml.sequence import genetic_code, translate
-    from genoml.sequence.translate import FRAMES
+    from genoml.sequence.genes.translate import FRAMES
 
     code = genetic_code(table)
     chosen = FRAMES if six else _frames(frames)
     options: dict[str, Any] = {"to_stop": to_stop, "methionine": methionine, "partial": partial}
-    translate("", code, **options)  # refuses bad options by themselves
+    translate("", code, **options)  # raises for bad options before any record is read
     with open_output(out) as stream:
         for batch in record_batches(read_sequences(sequences)):
             letters = [record.sequence for record in batch]
             try:
                 by_frame = [translate(letters, code, frame=frame, **options) for frame in chosen]
             except ValueError:
-                for record, frame in product(batch, chosen):  # which of them is it?
-                    with errors_in(sequences, record.name):
+                for record, frame in product(batch, chosen):  # find the record at fault
+                    with errors_in(sequences, record):
                         translate(record.sequence, code, frame=frame, **options)
                 raise
             for record, *proteins in zip(batch, *by_frame, strict=True):
-                stream.write(_fasta(record.name, proteins, chosen))
+                stream.write(_fasta(record, proteins, chosen))
 
 
-def _fasta(name: str, proteins: list[str], frames: tuple[int, ...]) -> bytes:
+def _fasta(record: FastaRecord, proteins: list[str], frames: tuple[int, ...]) -> bytes:
     from genoml.io.fasta import fasta_bytes
 
     if len(frames) == 1:
-        return fasta_bytes(name, proteins[0])
-    identifier, _, rest = name.partition(" ")
-    names = [f"{identifier}_frame{frame} {rest}".rstrip() for frame in frames]
+        return fasta_bytes(record.name, proteins[0])
+    names = [record.name.replace(record.id, f"{record.id}_frame{frame}", 1) for frame in frames]
     return b"".join(map(fasta_bytes, names, proteins))
 
 

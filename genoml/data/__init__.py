@@ -1,11 +1,10 @@
-"""What a model trains on: sequences as base codes with labels and groups, splits, batches, augmentation."""
+"""Data sets for training: sequences as base codes with labels and groups, splits, batches, augmentation."""
 
-from genoml.data.augment import Augmentation
-from genoml.data.batches import epoch_order
+from genoml.data.augment import Augmentation, ShuffledNegatives
 from genoml.data.codes import CodeRows, Codes, JoinedCodes, LazyCodes
 from genoml.data.coverage import coverage
 from genoml.data.dataset import SequenceData
-from genoml.data.genome import GenomeCodes, genome_data
+from genoml.data.files import NamedSequences, load_sequences
 from genoml.data.leaks import (
     SharedSequences,
     duplicate_groups,
@@ -13,8 +12,8 @@ from genoml.data.leaks import (
     shared_sequences,
     without_shared,
 )
-from genoml.data.sampling import BalancedSampler, NegativeSampler, Sampler, WeightedSampler
-from genoml.data.shuffled import ShuffledNegatives
+from genoml.data.peaks import GenomeCodes, genome_data
+from genoml.data.sampling import BalancedSampler, NegativeSampler, Sampler, WeightedSampler, epoch_order
 from genoml.data.splits import k_folds, split_by_group, split_random, split_three_ways
 from genoml.data.tables import read_table_data, table_data
 from genoml.data.targets import class_targets, column_targets, table_targets
@@ -27,6 +26,7 @@ __all__ = [
     "GenomeCodes",
     "JoinedCodes",
     "LazyCodes",
+    "NamedSequences",
     "NegativeSampler",
     "Sampler",
     "SequenceData",
@@ -40,6 +40,7 @@ __all__ = [
     "epoch_order",
     "genome_data",
     "k_folds",
+    "load_sequences",
     "read_table_data",
     "refuse_leaks",
     "shared_sequences",

@@ -1,4 +1,4 @@
-"""Base codes that need not lie in memory: what a data set asks of them, and views of their rows."""
+"""Base codes of a data set, in memory or on disk, and views of their rows."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-#: bases in a block, where codes are gone through from the first row to the last
+#: Bases per block when all codes are read in order.
 _BLOCK_BASES = 1 << 22
 
 
 class Codes(Protocol):
     """Base codes of sequences of one length, (n, length) uint8: an array, a memory map, or rows made on demand.
 
-    Asked for by a slice, a boolean mask or an integer array, they give those rows as a NumPy array. Training and
-    prediction ask for a batch at a time.
+    Indexed by a slice, a boolean mask or an integer array, they give these rows as a NumPy array. Training and
+    prediction read a batch at a time.
     """
 
     @property
@@ -32,7 +32,7 @@ class Codes(Protocol):
 
 
 class LazyCodes:
-    """Base of codes that are made when they are asked for; a subclass defines ``fetch``.
+    """Base of codes that are made on demand; a subclass defines ``fetch``.
 
     ``numpy.asarray`` makes an array of all of them.
 
@@ -48,7 +48,7 @@ class LazyCodes:
         self.shape = (count, length_bp)
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        """The codes (len(rows), length) of these rows, int64 numbers from 0 on."""
+        """The codes (len(rows), length) of these rows, given as int64 numbers from 0."""
         raise NotImplementedError(f"{type(self).__name__} must define fetch")
 
     def __len__(self) -> int:
@@ -65,23 +65,23 @@ class LazyCodes:
             raise ValueError(
                 f"{type(self).__name__} has no array that could be shared; expects copy=None or True"
             )
-        made = np.empty(self.shape, np.uint8)
+        codes = np.empty(self.shape, np.uint8)
         for rows in row_slices(self):
-            made[rows] = self[rows]
-        return made if dtype is None else made.astype(dtype)
+            codes[rows] = self[rows]
+        return codes if dtype is None else codes.astype(dtype)
 
 
 class CodeRows(LazyCodes):
-    """Some rows of other codes, in any order, read when they are asked for; nothing is copied before.
+    """A view of some rows of other codes, in any order; rows are read on demand.
 
-    ``CodeRows(array)`` makes a large array in memory behave likewise: its splits are views.
+    ``CodeRows(array)`` does the same for a large array in memory: its splits are views.
 
     Parameters
     ----------
     codes : Codes
-        What to read from.
+        The codes to read from.
     rows : (n,) integers, optional
-        Which rows; all if None.
+        The rows; all if None.
     """
 
     def __init__(self, codes: Codes, rows: np.ndarray | None = None) -> None:
@@ -94,7 +94,7 @@ class CodeRows(LazyCodes):
 
 
 class JoinedCodes(LazyCodes):
-    """The rows of several codes of one length, one after another, read when they are asked for."""
+    """The rows of several codes of one length, one after another; rows are read on demand."""
 
     def __init__(self, parts: Sequence[Codes]) -> None:
         widths = {part.shape[1] for part in parts}
@@ -105,22 +105,22 @@ class JoinedCodes(LazyCodes):
         super().__init__(int(self._ends[-1]), widths.pop())
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        made = np.empty((len(rows), self.shape[1]), np.uint8)
+        codes = np.empty((len(rows), self.shape[1]), np.uint8)
         which = np.searchsorted(self._ends, rows, side="right")
         for number, part in enumerate(self.parts):
-            here = np.flatnonzero(which == number)
-            if here.size:
-                made[here] = part[rows[here] - (self._ends[number] - len(part))]
-        return made
+            of_part = np.flatnonzero(which == number)
+            if of_part.size:
+                codes[of_part] = part[rows[of_part] - (self._ends[number] - len(part))]
+        return codes
 
 
 def is_plain(codes: Codes) -> bool:
-    """Whether codes are an array in memory, rather than on disk or made on demand."""
+    """Whether codes are an array in memory, not on disk or made on demand."""
     return type(codes) is np.ndarray
 
 
 def take_rows(codes: Codes, index: np.ndarray) -> Codes:
-    """Some rows: copied of an array in memory, as NumPy does; else a view that reads them when asked."""
+    """Some rows: a copy of an array in memory; otherwise a view that reads them on demand."""
     if is_plain(codes):
         return codes[index]  # type: ignore[no-any-return]
     if isinstance(codes, CodeRows):
@@ -129,19 +129,19 @@ def take_rows(codes: Codes, index: np.ndarray) -> Codes:
 
 
 def join_codes(parts: Sequence[Codes]) -> Codes:
-    """All rows of several codes: an array if all are arrays in memory."""
+    """Concatenate the rows of several codes: an array if all are arrays in memory, otherwise a view."""
     arrays = [part for part in parts if isinstance(part, np.ndarray) and is_plain(part)]
     return np.concatenate(arrays) if len(arrays) == len(parts) else JoinedCodes(parts)
 
 
 def row_slices(codes: Codes) -> Iterator[slice]:
-    """Slices of rows that cover all, of a few million bases each; they bound memory."""
+    """Slices that cover all rows, with a few million bases each, to bound memory."""
     step = max(1, _BLOCK_BASES // max(1, codes.shape[1]))
     return (slice(first, min(first + step, len(codes))) for first in range(0, len(codes), step))
 
 
 def row_numbers(index: Any, count: int) -> np.ndarray:
-    """The rows that a slice, mask, integer or integer array means, as int64 from 0 to ``count`` - 1.
+    """Row numbers of a slice, mask, integer or integer array, as int64 from 0 to ``count`` - 1.
 
     Raises
     ------

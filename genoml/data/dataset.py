@@ -1,4 +1,4 @@
-"""Labelled sequences, a byte a base, in memory or read from disk batch by batch."""
+"""Labelled sequences as base codes, in memory or read from disk batch by batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from genoml.data.codes import Codes, join_codes, take_rows
-from genoml.genome.intervals import Intervals
+from genoml.sequence.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class SequenceData:
     targets : (n, tasks) float32
         Labels.
     groups : (n,) of str, or None
-        What must not be torn apart by a split, such as the chromosome.
+        Groups that a split keeps together, such as chromosomes.
     extras : mapping of (n, ...) arrays
-        What the loss takes beside the targets, by its name there: ``sample_weight``, ``mask`` (0 where a label
-        is missing), ``offset`` (of counts); see genoml.objectives.
+        Further arguments of the loss, by name: ``sample_weight``, ``mask`` (0 where a label
+        is missing), ``offset`` (of counts); see genoml.train.objectives.
     names : (n,) of str, or None
-        What each example is called.
+        Name of each example.
     intervals : Intervals or None
-        Where in a genome each lies; of a shuffle, where the sequence lies that was shuffled.
+        Place of each example in a genome; for a shuffle, that of the shuffled sequence.
     target_names : tuple of str
-        What each column of the targets is: tasks, or classes. Empty if unknown.
+        Name of each column of the targets: tasks, or classes. Empty if unknown.
     """
 
     codes: Codes
@@ -53,8 +53,13 @@ class SequenceData:
             raise ValueError(
                 f"SequenceData expects targets ({len(self.codes)}, tasks), got {self.targets.shape}"
             )
-        beside = {"groups": self.groups, "names": self.names, "intervals": self.intervals, **self.extras}
-        for name, values in beside.items():
+        per_example = {
+            "groups": self.groups,
+            "names": self.names,
+            "intervals": self.intervals,
+            **self.extras,
+        }
+        for name, values in per_example.items():
             if values is not None and len(values) != len(self.codes):
                 of = "" if name == "groups" else "of "
                 raise ValueError(f"SequenceData expects {len(self.codes)} {of}{name}, got {len(values)}")
@@ -67,7 +72,7 @@ class SequenceData:
         return len(self.codes)
 
     def name_of(self, row: int) -> str:
-        """What an example is called in messages: its name, its place in the genome, or its number from 0."""
+        """Name of an example for messages: its own, its place in the genome, or its number from 0."""
         if self.names is not None:
             return str(self.names[row])
         return f"example {row}" if self.intervals is None else self.intervals.place(row)
@@ -88,7 +93,7 @@ class SequenceData:
         )
 
     def for_epoch(self, epoch: int, seed: int) -> Self:
-        """What one epoch trains on; a data set whose examples are drawn anew each time overrides this."""
+        """The data of one epoch; a data set that draws new examples each epoch overrides this."""
         return self
 
     @classmethod
@@ -98,7 +103,7 @@ class SequenceData:
         negatives: Codes,
         groups: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> SequenceData:
-        """Two sets of base codes of one length: target 1 and target 0."""
+        """Make a data set from positives (target 1) and negatives (target 0) of one length."""
         targets = np.concatenate([np.ones((len(positives), 1)), np.zeros((len(negatives), 1))])
-        together = None if groups is None else np.array([*groups[0], *groups[1]], dtype=object)
-        return cls(join_codes([positives, negatives]), targets.astype(np.float32), together)
+        all_groups = None if groups is None else np.array([*groups[0], *groups[1]], dtype=object)
+        return cls(join_codes([positives, negatives]), targets.astype(np.float32), all_groups)

@@ -1,4 +1,4 @@
-"""Sequences that stand in two data sets: what a test on one of them, trained on the other, would report too well."""
+"""Data leaks: sequences that occur in two data sets, such as training and test."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class SharedSequences:
-    """Examples whose sequence stands in another data set too.
+    """Examples whose sequence occurs in another data set too.
 
     Attributes
     ----------
     first, second : numpy.ndarray
-        (pairs,) int64: an example of one set, and the first one of the other set that is the same. Each example
-        that is shared comes once in ``first``.
+        (pairs,) int64: an example of one set, and the first equal one of the other set. Each shared example occurs once
+        in ``first``.
     n_first, n_second : int
-        How many examples of each set are shared.
+        Number of shared examples of each set.
     names : list of (str, str)
-        What the first few pairs are called.
+        Names of the first few pairs.
     """
 
     first: np.ndarray
@@ -45,11 +45,11 @@ class SharedSequences:
 def shared_sequences(
     first: SequenceData | Codes, second: SequenceData | Codes, *, both_strands: bool = True
 ) -> SharedSequences:
-    """Find sequences that stand in two data sets.
+    """Find sequences that occur in two data sets.
 
-    Codes are gone through block by block; of each set only a number of 64 bits a sequence is held, a hash that
-    padding does not change. Sequences whose numbers are equal are then compared base by base, so that the
-    result is exact. Two letters are the same if their codes are: N is N.
+    Codes are read block by block; only a 64-bit hash of each sequence, which does not depend on padding, is kept in
+    memory. Sequences with equal hashes are compared base by base, so that the result is exact. Letters are equal if
+    their codes are: N equals N.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def shared_sequences(
 
 
 def refuse_leaks(*parts: SequenceData | Codes, both_strands: bool = True) -> None:
-    """Raise if a sequence stands in two of several data sets, such as training, validation and test.
+    """Raise if a sequence occurs in two of several data sets, such as training, validation and test.
 
     Raises
     ------
@@ -88,25 +88,25 @@ def refuse_leaks(*parts: SequenceData | Codes, both_strands: bool = True) -> Non
     """
     for number, first in enumerate(parts):
         for other, second in enumerate(parts[:number]):
-            found = shared_sequences(first, second, both_strands=both_strands)
-            if found.n_first:
+            shared = shared_sequences(first, second, both_strands=both_strands)
+            if shared.n_first:
                 raise ValueError(
-                    f"data sets expect no sequence in common, but {found.n_first} of set {number} stand in set "
-                    f"{other}: " + "; ".join(f"{a} = {b}" for a, b in found.names)
+                    f"data sets expect no sequence in common, but {shared.n_first} of set {number} stand in set "
+                    f"{other}: " + "; ".join(f"{a} = {b}" for a, b in shared.names)
                 )
 
 
 def without_shared(
     data: SequenceData, others: SequenceData | Codes, *, both_strands: bool = True
 ) -> SequenceData:
-    """The examples whose sequences do not stand in the others."""
+    """The examples whose sequences do not occur in ``others``."""
     keep = np.ones(len(data), dtype=bool)
     keep[shared_sequences(data, others, both_strands=both_strands).first] = False
     return data.take(keep)
 
 
 def duplicate_groups(data: SequenceData | Codes, *, both_strands: bool = True) -> np.ndarray:
-    """A group for each example, the same for the same sequence: as ``groups``, no split tears duplicates apart.
+    """A group for each example, equal for equal sequences; as ``groups`` it keeps duplicates together in splits.
 
     Returns
     -------
@@ -123,26 +123,26 @@ def _name(part: SequenceData | Codes, row: int) -> str:
 
 
 def _hashes(codes: Codes, width: int, both_strands: bool) -> np.ndarray:
-    """A 64-bit number for each row: the sum of its codes times random numbers, the lesser of both strands."""
+    """A 64-bit hash of each row: the sum of its codes times random numbers, the lesser of both strands."""
     weights = host_generator(0, "hash of sequences").integers(0, 2**64, width, dtype=np.uint64)
-    made = np.empty(len(codes), np.uint64)
+    hashes = np.empty(len(codes), np.uint64)
     for rows in row_slices(codes):
         block = np.asarray(codes[rows])
-        made[rows] = _sums(block, weights)
+        hashes[rows] = _sums(block, weights)
         if both_strands:
-            made[rows] = np.minimum(made[rows], _sums(reverse_complement(block), weights))
-    return made
+            hashes[rows] = np.minimum(hashes[rows], _sums(reverse_complement(block), weights))
+    return hashes
 
 
 def _sums(block: np.ndarray, weights: np.ndarray) -> np.ndarray:
     # code 15, padding, becomes 0, so that its width does not matter
     values = (_aligned(block) ^ np.uint8(PAD_CODE)).astype(np.uint64)
-    found: np.ndarray = np.einsum("ij,j->i", values, weights[: block.shape[1]])
-    return found
+    sums: np.ndarray = np.einsum("ij,j->i", values, weights[: block.shape[1]])
+    return sums
 
 
 def _aligned(block: np.ndarray) -> np.ndarray:
-    """Rows moved left to their first base."""
+    """Rows shifted left so that each begins with its first base."""
     start = np.argmax(block != PAD_CODE, axis=1)
     if not start.any():
         return block
@@ -154,12 +154,13 @@ def _aligned(block: np.ndarray) -> np.ndarray:
 def _same(
     codes: list[Codes], rows_a: np.ndarray, rows_b: np.ndarray, width: int, both_strands: bool
 ) -> np.ndarray:
-    """Whether pairs of rows are equal, base by base, on one strand or the other."""
+    """Whether pairs of rows are equal base by base, on either strand."""
     good = np.zeros(len(rows_a), dtype=bool)
     step = max(1, (1 << 22) // max(1, width))
     for first in range(0, len(rows_a), step):
         part = slice(first, first + step)
-        a, b = np.asarray(codes[0][rows_a[part]]), np.asarray(codes[1][rows_b[part]])
+        a = np.asarray(codes[0][rows_a[part]])
+        b = np.asarray(codes[1][rows_b[part]])
         good[part] = _equal(a, b, width)
         if both_strands:
             good[part] |= _equal(a, reverse_complement(b), width)
@@ -171,5 +172,5 @@ def _equal(a: np.ndarray, b: np.ndarray, width: int) -> np.ndarray:
         np.pad(_aligned(part), ((0, 0), (0, width - part.shape[1])), constant_values=PAD_CODE)
         for part in (a, b)
     ]
-    found: np.ndarray = (wide[0] == wide[1]).all(axis=1)
-    return found
+    equal: np.ndarray = (wide[0] == wide[1]).all(axis=1)
+    return equal

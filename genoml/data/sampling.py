@@ -1,7 +1,7 @@
-"""Which examples an epoch sees, and in which order: uniform, or as imbalanced classes call for.
+"""Samplers: the examples of an epoch and their order, uniform or for imbalanced classes.
 
-Every sampler is a pure function of the targets, the seed and the epoch: a run can be taken up at any step, and
-the order does not depend on how far ahead batches are fetched.
+Every sampler is a pure function of the targets, the seed and the epoch: a run can be resumed at any step, and the order
+does not depend on how far ahead batches are fetched.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genoml.data.batches import cut, epoch_order
 from genoml.random import host_generator
 
 
 class Sampler:
-    """Base of the samplers; this one sees each example once an epoch, in random order."""
+    """Base of the samplers; by itself it draws each example once an epoch, in random order."""
 
     def epoch_size(self, targets: np.ndarray) -> int:
-        """How many examples an epoch draws."""
+        """Number of examples of an epoch."""
         return len(targets)
 
     def batches(self, targets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -29,9 +28,9 @@ class Sampler:
         targets : (n, tasks) array
             Of the training data.
         batch_size : int
-            At most so many examples a batch.
+            The most examples of a batch.
         seed, epoch : int
-            What fixes the draw.
+            Keys of the draw.
 
         Raises
         ------
@@ -41,7 +40,7 @@ class Sampler:
         return epoch_order(len(targets), batch_size, seed, epoch)
 
     def share_of_positives(self, targets: np.ndarray) -> float:
-        """Share of positives among the draws, of the first task: what ``prior_shift`` calls trained_prior."""
+        """Fraction of positives among the draws, for the first task: ``trained_prior`` of ``prior_shift``."""
         return float(np.mean(targets[:, 0]))
 
 
@@ -50,9 +49,9 @@ class BalancedSampler(Sampler):
     """Batches with equally many examples of each class.
 
     An epoch draws as many examples as there are (rounded up to equal numbers), so its length is that of
-    uniform sampling. Each class is gone through in random order, all of it before any of it comes again, from
-    one epoch to the next too: at the end of every epoch the examples of a class have been seen equally often, or
-    some once more. At 1:99 an epoch sees each positive about 50 times, and half of the negatives once.
+    uniform sampling. The examples of each class are drawn in random order, and none again before all have been, also
+    across epochs: after every epoch the examples of a class have been seen equally often, up to one. At 1:99 an epoch
+    sees each positive about 50 times, and half of the negatives once.
 
     Classes are 0 and 1 of one target, or the columns of one-hot targets.
     """
@@ -68,7 +67,7 @@ class BalancedSampler(Sampler):
         drawn = [
             _rounds(np.flatnonzero(labels == label), columns, seed, epoch, int(label)) for label in classes
         ]
-        # a row holds one example of each class, in random order, so that any run of rows is balanced
+        # a row has one example of each class, in random order, so that any run of rows is balanced
         rows = host_generator(seed, "balanced", epoch).permuted(np.stack(drawn, axis=1), axis=1)
         return cut(rows.reshape(-1), batch_size)
 
@@ -117,7 +116,7 @@ class NegativeSampler(Sampler):
 
 @dataclass(frozen=True, eq=False)
 class WeightedSampler(Sampler):
-    """Each example as often as its weight says.
+    """Draw each example in proportion to its weight.
 
     Of the n draws of an epoch, example i gets n w_i / sum w on average, and in each epoch that number rounded
     down or up (systematic sampling: less noise than draws with replacement).
@@ -139,9 +138,10 @@ class WeightedSampler(Sampler):
             )
 
     def batches(self, targets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-        share, count = self._shares(targets), len(targets)
+        share = self._shares(targets)
+        count = len(targets)
         rng = host_generator(seed, "weighted", epoch)
-        # in random order, lest neighbours in the data exclude one another
+        # random order, so that neighbours in the data do not exclude one another
         order = rng.permutation(count)
         ends = np.cumsum(share[order])
         points = (np.arange(count) + rng.random()) / count * ends[-1]
@@ -164,15 +164,16 @@ class WeightedSampler(Sampler):
 
 
 def _rounds(members: np.ndarray, count: int, seed: int, epoch: int, label: int) -> np.ndarray:
-    """``count`` members for one epoch: whole rounds of all, then the next part of a round that epochs share.
+    """``count`` members for one epoch: whole rounds of all members, then the next part of a shared round.
 
-    The parts of all epochs, joined, are permutations of the members one after the other.
+    The parts of all epochs, joined, are permutations of the members, one after another.
     """
     size = len(members)
     whole, rest = divmod(count, size)
     rounds = host_generator(seed, "rounds", label, epoch).permuted(np.tile(members, (whole, 1)), axis=1)
     start = epoch * rest
-    first, last = start // size, -(-(start + rest) // size)
+    first = start // size
+    last = -(-(start + rest) // size)
     shared = [
         host_generator(seed, "round", label, number).permutation(members) for number in range(first, last)
     ]
@@ -181,7 +182,7 @@ def _rounds(members: np.ndarray, count: int, seed: int, epoch: int, label: int) 
 
 
 def _binary(sampler: str, targets: np.ndarray) -> np.ndarray:
-    """Which examples are positives; ValueError unless there are both kinds and nothing else."""
+    """Whether each example is a positive; ValueError unless there are positives, negatives and nothing else."""
     positive: np.ndarray = targets[:, 0] == 1
     if targets.shape[1] != 1 or not (positive | (targets[:, 0] == 0)).all():
         raise ValueError(f"{sampler} expects one target of 0 or 1, got {targets.shape[1]} targets, or others")
@@ -203,3 +204,31 @@ def _classes(targets: np.ndarray) -> np.ndarray:
         )
     labels: np.ndarray = np.argmax(targets, axis=1)
     return labels
+
+
+def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Batches of positions for one epoch: a permutation keyed by (seed, epoch), cut evenly.
+
+    Batch sizes differ by at most one, so that no small last batch disturbs batch statistics.
+
+    Raises
+    ------
+    ValueError
+        If batch_size < 1 or there are no examples.
+    """
+    if batch_size < 1 or count < 1:
+        raise ValueError(f"epoch_order expects examples and batch_size >= 1, got {count} and {batch_size}")
+    return cut(host_generator(seed, "order", epoch).permutation(count), batch_size)
+
+
+def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Cut an order of examples into batches of at most ``batch_size``, as evenly as possible.
+
+    Raises
+    ------
+    ValueError
+        If batch_size < 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"a batch expects at least 1 example, got batch_size = {batch_size}")
+    return np.array_split(order, -(-len(order) // batch_size))

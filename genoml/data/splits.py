@@ -1,4 +1,4 @@
-"""Which examples are trained on and which are held out: at random, by class, by group, by chromosome, in folds."""
+"""Splits into training and held-out examples: at random, by class, by group such as chromosome, in folds."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from genoml.data.dataset import SequenceData
 from genoml.random import host_generator
 
-#: What folds are even in: numbers of examples, of each class, or whole groups.
+#: How folds are made: of equal numbers of examples, or of each class, or of whole groups.
 FoldsBy: TypeAlias = Literal["random", "class", "group"]
 
 
 def split_random(
     data: SequenceData, fraction: float, seed: int, *, by_class: bool = True
 ) -> tuple[SequenceData, SequenceData]:
-    """(rest, held out): a random ``fraction`` of each class is held out, at least one example of each.
+    """Hold out a random ``fraction`` of each class, at least one example of each: (rest, held out).
 
     Classes are those of the first target, so that a rare class is present on both sides. With
     ``by_class=False``, for targets that are not classes, the examples are one class.
@@ -29,7 +29,8 @@ def split_random(
     """
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"split_random expects 0 < fraction < 1, got {fraction}")
-    rng, held = host_generator(seed, "split"), np.zeros(len(data), dtype=bool)
+    rng = host_generator(seed, "split")
+    held = np.zeros(len(data), dtype=bool)
     labels = data.targets[:, 0] if by_class else np.zeros(len(data))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -43,7 +44,7 @@ def split_random(
 
 
 def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceData, SequenceData]:
-    """(rest, held out): all examples of the named groups are held out.
+    """Hold out all examples of the named groups: (rest, held out).
 
     Raises
     ------
@@ -60,12 +61,12 @@ def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceD
 def split_three_ways(
     data: SequenceData, *, validation: Iterable[str], test: Iterable[str]
 ) -> tuple[SequenceData, SequenceData, SequenceData]:
-    """(train, validation, test): whole groups, such as chromosomes, to choose by and to report on.
+    """Split by whole groups, such as chromosomes: (train, validation, test).
 
     Raises
     ------
     ValueError
-        If the data have no groups, a name is not among them or stands in both, or one of the three is empty.
+        If the data have no groups, a name is unknown or given twice, or one of the three is empty.
     """
     first, second = set(validation), set(test)
     if first & second:
@@ -81,7 +82,7 @@ def split_three_ways(
 def k_folds(
     data: SequenceData, k: int, seed: int = 0, *, by: FoldsBy = "random"
 ) -> Iterator[tuple[SequenceData, SequenceData]]:
-    """(rest, held out) for each of ``k`` folds; every example is held out once.
+    """Yield (rest, held out) for each of ``k`` folds; every example is held out once.
 
     Parameters
     ----------
@@ -90,9 +91,9 @@ def k_folds(
     seed : int
         The same data with the same seed give the same folds.
     by : {"random", "class", "group"}
-        Folds whose sizes differ by at most one; that, within each class of the first target (of one-hot
-        targets, each column), so that a rare class is spread evenly; or no group torn apart, the groups
-        shared out so that the folds are about equally large.
+        ``"random"``: fold sizes differ by at most one. ``"class"``: the same within each class of the first target (of
+        one-hot targets, each column), so that a rare class is spread evenly. ``"group"``: groups stay together, in
+        folds of about equal size.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def k_folds(
 
 
 def _folds(data: SequenceData, k: int, rng: np.random.Generator, by_class: bool) -> np.ndarray:
-    """The fold of each example: dealt out in turn, class after class."""
+    """The fold of each example, assigned in turn, class after class."""
     labels = np.zeros(len(data), np.int64)
     if by_class:
         labels = data.targets.argmax(axis=1)
@@ -127,23 +128,24 @@ def _folds(data: SequenceData, k: int, rng: np.random.Generator, by_class: bool)
 
 
 def _folds_of_groups(data: SequenceData, k: int, rng: np.random.Generator) -> np.ndarray:
-    """The fold of each example: the largest group first, each to the fold that is smallest so far."""
+    """The fold of each example: groups from the largest on, each to the smallest fold so far."""
     if data.groups is None:
         raise ValueError("k_folds by group expects data with groups, got none")
     names, which, sizes = np.unique(data.groups.astype(str), return_inverse=True, return_counts=True)
     if len(names) < k:
         raise ValueError(f"k_folds by group expects at least {k} groups, got {len(names)}")
     order = rng.permutation(len(names))
-    fold_of, filled = np.empty(len(names), np.int64), np.zeros(k, np.int64)
+    fold_of = np.empty(len(names), np.int64)
+    fold_sizes = np.zeros(k, np.int64)
     for group in order[np.argsort(-sizes[order], kind="stable")].tolist():
-        fold_of[group] = np.argmin(filled)
-        filled[fold_of[group]] += sizes[group]
-    found: np.ndarray = fold_of[which]
-    return found
+        fold_of[group] = np.argmin(fold_sizes)
+        fold_sizes[fold_of[group]] += sizes[group]
+    fold: np.ndarray = fold_of[which]
+    return fold
 
 
 def _members(data: SequenceData, wanted: set[str], what: str) -> np.ndarray:
-    """Which examples are of the named groups; ValueError for a name that is none."""
+    """Whether each example is in one of the named groups; ValueError for an unknown group."""
     if data.groups is None:
         raise ValueError(f"{what} expects data with groups, got none")
     present = set(data.groups)

@@ -1,4 +1,4 @@
-"""Data sets from tables with a column of sequences: regression, several targets, classes, missing labels."""
+"""Data sets from tables with a column of sequences, for regression and classification."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from genoml.data.columns import Column, Columns, read_columns
 from genoml.data.dataset import SequenceData
-from genoml.data.table_rows import Column, Columns, read_columns
 from genoml.data.targets import class_targets, masked
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, flat_codes
 from genoml.sequence.encode import fill_rows
@@ -19,7 +19,7 @@ from genoml.sequence.encode import fill_rows
 
 @dataclass(frozen=True)
 class _Spec:
-    """Which column is what."""
+    """The roles of the columns."""
 
     sequence: tuple[str, ...]
     targets: tuple[str, ...]
@@ -52,7 +52,7 @@ class _Spec:
 
 
 def read_table_data(
-    path: Path,
+    path: FilePath,
     *,
     sequence: str | Sequence[str] = "sequence",
     targets: str | Sequence[str] = (),
@@ -66,12 +66,12 @@ def read_table_data(
     length_bp: int | None = None,
     header: Sequence[str] | None = None,
 ) -> SequenceData:
-    """Read sequences and their targets from a CSV or TSV file, in one pass, a byte a base.
+    """Read sequences and their targets from a CSV or TSV file, in one pass.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Plain or compressed. Commas, tabs or semicolons part the fields; they may be quoted.
+        Plain or compressed. Commas, tabs or semicolons separate the fields, which may be quoted.
     sequence : str or sequence of str
         Column of DNA or RNA letters, IUPAC codes among them; of several, the parts are joined. Shorter sequences are
         padded to the longest, evenly on both sides, with positions that hold no base.
@@ -82,13 +82,13 @@ def read_table_data(
     class_order, one_hot
         As in class_targets; the classes become ``target_names``, if they are one-hot.
     group, name : str, optional
-        Columns of text: what a split must not tear apart, and what an example is called.
+        Columns of text: groups that a split keeps together, and names of examples.
     weight, offset : str, optional
         Columns of numbers that become the extras ``sample_weight`` and ``offset``.
     length_bp : int, optional
         Pad to this length. Nothing is cut: a longer sequence is an error.
     header : sequence of str, optional
-        What the columns are called, in a file without a header.
+        Names of the columns, for a file without a header.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def table_data(
     offset: str | None = None,
     length_bp: int | None = None,
 ) -> SequenceData:
-    """The same from columns in memory: a dict of lists or arrays, or a pandas data frame.
+    """Make a data set from columns in memory: a dict of lists or arrays, or a pandas data frame.
 
     Raises
     ------
@@ -136,21 +136,22 @@ def table_data(
     spec = _Spec(
         _several(sequence), _several(targets), classes, class_order, one_hot, group, name, weight, offset, length_bp
     )  # fmt: skip
-    held = {}
+    arrays = {}
     for column in (*spec.sequence, *spec.numbers, *spec.text):
         if column not in columns:
             raise ValueError(f"table_data expects a column {column!r}, got {', '.join(map(str, columns))}")
-        held[column] = np.asarray(columns[column], dtype=np.float64 if column in spec.numbers else object)
-    lengths = {len(values) for values in held.values()}
+        arrays[column] = np.asarray(columns[column], dtype=np.float64 if column in spec.numbers else object)
+    lengths = {len(values) for values in arrays.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"table_data expects columns of one length, 1 or more, got {sorted(lengths)}")
-    table = Columns("the table", {part: held[part] for part in spec.numbers})
-    table.text = {part: ["" if _is_missing(v) else str(v) for v in held[part]] for part in spec.text}
+    table = Columns("the table", {part: arrays[part] for part in spec.numbers})
+    table.text = {part: ["" if _is_missing(v) else str(v) for v in arrays[part]] for part in spec.text}
     for part in spec.sequence:
-        wrong = next((v for v in held[part] if not isinstance(v, str)), None)
+        wrong = next((v for v in arrays[part] if not isinstance(v, str)), None)
         if wrong is not None:
             raise TypeError(f"column {part!r} expects sequences as str, got {type(wrong).__name__}")
-    letters: list[Any] = ["".join(row) for row in zip(*(held[part] for part in spec.sequence), strict=True)]
+    parts = [arrays[part] for part in spec.sequence]
+    letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     table.sequences = [flat_codes(letters)]
     _check_table(table, spec)
     return _data(table.sequences, table.numbers, table.text, spec)
@@ -165,7 +166,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _check_table(table: Columns, spec: _Spec) -> None:
-    """Refuse what is missing and must not be, unknown classes, and sequences that are too long or empty."""
+    """Raise for missing values that are required, unknown classes, and sequences that are too long or empty."""
     checks: list[tuple[str, np.ndarray, str]] = []
     for name in (spec.weight, spec.offset):
         if name is not None:
@@ -186,8 +187,8 @@ def _check_table(table: Columns, spec: _Spec) -> None:
     for name, good, what in checks:
         if not good.all():
             row = int(np.argmin(good))
-            held = table.numbers.get(name, table.text.get(name))
-            got = f"{lengths[row]} bases" if held is None else str(held[row]) or "nothing"
+            values = table.numbers.get(name, table.text.get(name))
+            got = f"{lengths[row]} bases" if values is None else str(values[row]) or "nothing"
             _refuse(table, row, name, what, got)
 
 
@@ -222,12 +223,12 @@ def _data(
 
 
 def _padded(parts: list[FlatCodes], length_bp: int | None) -> np.ndarray:
-    """Codes (n, length), shorter sequences padded evenly on both sides; each part is let go once laid out."""
+    """Codes (n, length), shorter sequences padded evenly on both sides; each part is freed once copied."""
     width = length_bp or max(int(flat.lengths.max()) for flat in parts)
-    made = np.empty((sum(len(flat.lengths) for flat in parts), width), dtype=np.uint8)
-    stop = len(made)
+    codes = np.empty((sum(len(flat.lengths) for flat in parts), width), dtype=np.uint8)
+    stop = len(codes)
     while parts:
         flat = parts.pop()
-        made[stop - len(flat.lengths) : stop] = fill_rows(flat, width, "both", PAD_CODE)
+        codes[stop - len(flat.lengths) : stop] = fill_rows(flat, width, "both", PAD_CODE)
         stop -= len(flat.lengths)
-    return made
+    return codes

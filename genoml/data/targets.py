@@ -1,4 +1,4 @@
-"""Targets of regions: from the columns of BED and narrowPeak, and from tables of counts; labels that are missing."""
+"""Targets of regions, from columns of BED and narrowPeak and from tables; masks of missing labels."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genoml.data.table_rows import Column, read_columns
-from genoml.genome.intervals import Intervals
+from genoml.data.columns import Column, read_columns
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path
+from genoml.io.files import FilePath
+from genoml.sequence.intervals import Intervals
 
 
 def masked(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Targets as float32, with 0 for NaN, and the extra ``mask`` (1 where there is a label), if any is missing.
+    """Targets as float32 with 0 for NaN, and, if any label is missing, the extra ``mask`` (1 where there is one).
 
     Raises
     ------
@@ -35,7 +35,7 @@ def masked(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def column_targets(intervals: Intervals, columns: Sequence[str]) -> np.ndarray:
-    """Numeric columns of intervals, such as ``score`` or ``signal_value``, as targets.
+    """Targets from numeric columns of intervals, such as ``score`` or ``signal_value``.
 
     Returns
     -------
@@ -47,23 +47,23 @@ def column_targets(intervals: Intervals, columns: Sequence[str]) -> np.ndarray:
     ValueError
         For a column that is not there, or holds text.
     """
-    made = []
+    targets = []
     for name in [columns] if isinstance(columns, str) else columns:
         values = intervals.columns.get(name)
         if values is None or values.dtype.kind not in "iuf":
             kind = "no such column" if values is None else "text"
-            numeric = sorted(key for key, held in intervals.columns.items() if held.dtype.kind in "iuf")
+            numeric = sorted(key for key, column in intervals.columns.items() if column.dtype.kind in "iuf")
             raise ValueError(
                 f"column {name!r} expects one of numbers ({', '.join(numeric) or 'none'}), got {kind}"
             )
-        made.append(values.astype(np.float64))
-    return np.stack(made, axis=1)
+        targets.append(values.astype(np.float64))
+    return np.stack(targets, axis=1)
 
 
 def class_targets(
     labels: Sequence[str] | np.ndarray, order: Sequence[str] | None = None, *, one_hot: bool = True
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as one-hot targets, or as the number of each label's class.
+    """One-hot targets of labels, or the number of each label's class.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def class_targets(
 
 
 def table_targets(
-    path: Path, intervals: Intervals, columns: Sequence[str], *, key: str | tuple[str, str, str]
+    path: FilePath, intervals: Intervals, columns: Sequence[str], *, key: str | tuple[str, str, str]
 ) -> np.ndarray:
-    """Targets from a table of counts or of other numbers, TSV or CSV, with a row a region.
+    """Targets from a table of counts or other numbers, TSV or CSV, with a row for each region.
 
     Parameters
     ----------
@@ -145,11 +145,12 @@ def table_targets(
     places = map(intervals.place, range(len(intervals)))
     named = isinstance(key, str) and "name" in intervals.columns
     names = list(map(str, intervals.columns["name"])) if named else list(places)
-    found = np.array([rows.get(name, -1) for name in names], dtype=np.int64)
-    if (found < 0).any():
-        first = names[int(np.argmax(found < 0))]
+    row_of = np.array([rows.get(name, -1) for name in names], dtype=np.int64)
+    missing = row_of < 0
+    if missing.any():
+        first = names[int(np.argmax(missing))]
         raise FormatError(
-            f"{int((found < 0).sum())} of {len(names)} regions have no row, the first is {shown(first)}",
+            f"{int(missing.sum())} of {len(names)} regions have no row, the first is {shown(first)}",
             path=table.path, fix=f"the table's first region is {shown(next(iter(rows), 'none'))}",
         )  # fmt: skip
-    return np.stack([table.numbers[name][found] for name in columns], axis=1)
+    return np.stack([table.numbers[name][row_of] for name in columns], axis=1)

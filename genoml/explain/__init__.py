@@ -1,11 +1,11 @@
-"""Explain a trained model: its filters as motifs, what its outputs owe to each base, and what it attends to."""
+"""Explain a trained model: its filters as motifs, contributions of bases to its outputs, and its attention."""
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.filters import FilterMotif, filter_motifs
-from genoml.explain.information import base_probabilities, information_content
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.saliency import Saliency, saliency
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
     "FilterMotif",

@@ -10,34 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genoml.backend import Array
-from genoml.inference import encode_batch
-from genoml.nn.base import Layer
-from genoml.nn.containers import Container
-from genoml.nn.masked import call_vjp
+from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.train.predict import encode_batch
 
 __all__ = ["attention_layers", "attention_maps"]
 
 
 @runtime_checkable
 class Attends(Protocol):
-    """A layer that can tell its attention weights, as SelfAttention does."""
+    """A layer with attention weights, such as SelfAttention."""
 
     def attention(self, x: Array, *, mask: Any = None) -> Array:
-        """The weights (batch, heads, queries, keys) for an input."""
+        """The attention weights (batch, heads, queries, keys) for an input."""
         ...
 
 
 def attention_layers(model: Layer) -> dict[str, Layer]:
-    """The layers of a model that attend, by their path in it, in the order in which it names them.
+    """The attention layers of a model by their path in it, in the model's order.
 
-    A layer attends if it has a method ``attention(x, mask=)``, as SelfAttention has; one of your own is found
+    An attention layer is one that has a method ``attention(x, mask=)``, as SelfAttention has; your own are found
     too. A model that is such a layer itself has the path ``""``.
     """
     found: dict[str, Layer] = {"": model} if isinstance(model, Attends) else {}
-    if isinstance(model, Container):
-        for name, layer in model.named_layers.items():
-            found |= {f"{name}.{path}".rstrip("."): inner for path, inner in attention_layers(layer).items()}
+    for name, layer in model.children.items():
+        found |= {f"{name}.{path}".rstrip("."): inner for path, inner in attention_layers(layer).items()}
     return found
 
 
@@ -56,7 +53,7 @@ def attention_maps(
     stands for several bases: all maps of a model trained on length L divide L among their positions. If the
     model takes a mask, padding (base code 15) is masked out; its own rows say nothing.
 
-    Attention weights are not attributions: they tell what a layer reads, not what the output owes to it.
+    Attention weights are not attributions: they tell what a layer reads, not what it contributes to the output.
 
     Parameters
     ----------
@@ -99,8 +96,8 @@ def attention_maps(
         real = (part != PAD_CODE).astype(model.dtype)
         with backend.computing():
             x = encode_batch(part, backend, model.dtype, ambiguous)
-            with _recorded(layers) as inputs:
-                call_vjp(model, x, mask=None if real.all() else real)
+            with _recorded_inputs(layers) as inputs:
+                model.vjp(x, Pass(mask=None if real.all() else real))
             for path, layer in layers.items():
                 read, mask = inputs[path]
                 weights = cast("Attends", layer).attention(read, mask=mask)
@@ -109,18 +106,18 @@ def attention_maps(
 
 
 @contextmanager
-def _recorded(layers: Mapping[str, Layer]) -> Iterator[dict[str, tuple[Array, Any]]]:
-    """While it is open, a forward pass leaves what each layer reads, and its mask, in the dict, by path.
+def _recorded_inputs(layers: Mapping[str, Layer]) -> Iterator[dict[str, tuple[Array, Any]]]:
+    """A context in which a forward pass records each layer's input and mask, by path.
 
-    The inputs of a layer inside a model are known to the pass alone. The layer's ``vjp`` is set on the object,
-    over the one of its class, and taken off again.
+    A layer's input is known during the pass only. The context sets a ``vjp`` on the layer object, in front of its
+    class's, and removes it at the end.
     """
     inputs: dict[str, tuple[Array, Any]] = {}
 
     def watch(path: str, layer: Any) -> None:
-        def vjp(x: Array, *, mask: Any = None, **options: Any) -> Any:
-            inputs[path] = x, mask
-            return type(layer).vjp(layer, x, mask=mask, **options)
+        def vjp(x: Array, run: Pass = EVALUATION) -> Any:
+            inputs[path] = x, run.mask
+            return type(layer).vjp(layer, x, run)
 
         layer.vjp = vjp
 

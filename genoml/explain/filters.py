@@ -1,4 +1,4 @@
-"""First-layer convolution filters as motifs: what the windows that excite a filter have in common."""
+"""Convolution filters of the first layer as motifs, made from the sequence windows that activate them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = ["FilterMotif", "filter_motifs"]
 
@@ -29,9 +29,9 @@ class FilterMotif:
     index : int
         Which filter of the layer.
     counts : array of shape (kernel_size, 4)
-        How often each base (A C G T) stands at each position of the filter's sites.
+        Count of each base (A C G T) at each position of the filter's sites.
     n_sites : int
-        How many windows excite the filter; 0 for one that nothing excites.
+        How many windows activate the filter; 0 if none does.
     strength : float
         Information content of the motif in bits, corrected for few sites, times log2(1 + n_sites): large for
         a filter that is specific and is used.
@@ -56,7 +56,7 @@ def filter_motifs(
     threshold: float = 0.5,
     both_strands: bool = False,
 ) -> list[FilterMotif]:
-    """Turn convolution filters into motifs, by the windows of real sequences that excite them.
+    """Motifs of convolution filters, from the windows of real sequences that activate them.
 
         a[f, n, i] = bias[f] + sum_{c,k} weights[f, c, k] onehot(codes[n, i + k])[c]
         sites of f = windows (n, i) with a[f, n, i] > threshold max_{n,i} a[f, n, i]
@@ -70,7 +70,8 @@ def filter_motifs(
     weights, bias : array_like
         Of the first layer, on the host; ``bias=None`` for a layer without one.
     codes : array
-        Sequences as base codes; a code above 3 (ambiguous, or padding) excites nothing and is not counted.
+        Sequences as base codes; a code above 3 (ambiguous, or padding) adds nothing to an activation and is not
+        counted.
     threshold : float
         Share of a filter's largest activation that a site must exceed, from 0 to less than 1.
     both_strands : bool
@@ -106,7 +107,7 @@ def filter_motifs(
     # Rows in the order of a window's one-hot values: position by position, four bases each.
     kernel = np.ascontiguousarray(filters.transpose(2, 1, 0).reshape(4 * width, -1))
 
-    # The one scan finds the maxima, the next counts: cheaper than to keep every activation.
+    # One scan finds the maxima, a second one counts: cheaper than to keep every activation.
     maxima = np.full(len(filters), -np.inf, dtype=np.float32)
     for windows in _window_blocks(codes, width):
         np.maximum(maxima, (windows @ kernel + offsets).max(axis=0), out=maxima)
@@ -115,9 +116,9 @@ def filter_motifs(
 
     counts, n_sites = np.zeros((len(filters), 4 * width)), np.zeros(len(filters), dtype=np.int64)
     for windows in _window_blocks(codes, width):
-        excited = (windows @ kernel + offsets > limits).astype(np.float32)
-        counts += excited.T @ windows
-        n_sites += excited.sum(axis=0, dtype=np.float64).astype(np.int64)
+        active = (windows @ kernel + offsets > limits).astype(np.float32)
+        counts += active.T @ windows
+        n_sites += active.sum(axis=0, dtype=np.float64).astype(np.int64)
     return _ranked(counts.reshape(len(filters), width, 4), n_sites, n_filters)
 
 
@@ -151,7 +152,7 @@ def _window_blocks(codes: NDArray[np.uint8], width: int) -> Iterator[NDArray[np.
 
 
 def _ranked(counts: NDArray[np.float64], n_sites: NDArray[np.int64], n_filters: int) -> list[FilterMotif]:
-    """Both strands joined where there are two, and the strongest first."""
+    """The motifs of the filters, both strands added where there are two, the strongest first."""
     if len(counts) > n_filters:
         counts = counts[:n_filters] + counts[n_filters:, ::-1, ::-1]
         n_sites = n_sites[:n_filters] + n_sites[n_filters:]

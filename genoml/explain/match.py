@@ -1,4 +1,4 @@
-"""Find the known motifs that a motif resembles, over every offset and both strands."""
+"""Matches of a motif among known motifs: the most similar ones over every offset and both strands."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
-from genoml.io.motifs import Motif
-from genoml.sequence.motif_comparison import MotifComparison, compare_motifs
+from genoml.sequence.motifs.bank import base_probabilities, information_content
+from genoml.sequence.motifs.compare import MotifComparison, compare_motifs
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["Match", "chance_similarity", "match_motif", "match_motifs"]
 
 Floats = NDArray[np.float64]
 
-# What a target's column without a partner weighs. Of 8-column pieces of JASPAR's vertebrate motifs under 30 %
-# noise, with a weight of 1, 0.25, 0.1, 0 the right motif of 879 comes first for 54, 79, 84, 87 %. A little is
-# kept so that of two motifs that hold the query the one of its own size comes first.
+# Weight of a target's column that is aligned with no column of the query. Of 8-column pieces of JASPAR's
+# vertebrate motifs under 30 % noise, with a weight of 1, 0.25, 0.1, 0 the right motif of 879 comes first for 54,
+# 79, 84, 87 %. It is above 0 so that of two motifs that contain the query the one of its own size comes first.
 _OVERHANG = 0.1
 
-# Columns in effect -> similarity that 1 in 20 random motifs exceeds with the best of JASPAR's 879 vertebrate
+# Effective number of columns -> similarity that 1 in 20 random motifs exceeds with the best of JASPAR's 879 vertebrate
 # motifs (columns from Dirichlet distributions of 0.1, 0.3 and 1; about 500 motifs for each entry).
 _CHANCE = {4: 0.97, 6: 0.93, 8: 0.83, 10: 0.78, 12: 0.72, 15: 0.66, 20: 0.57, 25: 0.53, 30: 0.48}
 
 
 @dataclass(frozen=True)
 class Match:
-    """How a query motif lies on a known one.
+    """A match of a query motif with a known one.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Match:
     similarity : float
         In [-1, 1]; 1 for the same motif.
     offset : int
-        The column of the known motif, turned to ``strand``, under the query's first column; negative if the
+        The column of the known motif, on ``strand``, that is aligned with the query's first column; negative if the
         query starts before it.
     strand : str
         ``"-"`` if the known motif was reverse-complemented to fit the query, else ``"+"``.
@@ -58,12 +58,12 @@ class Match:
 
     @property
     def accession(self) -> str:
-        """The same as ``name``."""
+        """Accession of the known motif, the same as ``name``."""
         return self.name
 
     @property
     def label(self) -> str:
-        """For people: ``"CTCF MA0139.2"``, or the accession alone."""
+        """Factor and accession, ``"CTCF MA0139.2"``, or the accession alone."""
         return f"{self.symbol} {self.name}".strip()
 
 
@@ -134,7 +134,7 @@ def match_motifs(
     ----------
     Gupta et al. (2007, Tomtom), doi:10.1186/gb-2007-8-2-r24, for columns compared one by one and summed at
     the best offset. Here the sum is weighted by information and scaled, and what the target has beside the
-    query is weighed too.
+    query is weighted too.
     """
     vectors = [_column_vectors(target.matrix) for target in targets]
     found = []
@@ -150,7 +150,7 @@ def match_motifs(
 def chance_similarity(query: ArrayLike) -> float:
     """The similarity that one in twenty random motifs as informative as this one reaches by chance.
 
-    Measured with the 879 vertebrate motifs of JASPAR 2024, against the number of columns in effect,
+    Measured with the 879 vertebrate motifs of JASPAR 2024, against the effective number of columns,
     (sum IC)^2 / sum IC^2: flanks without information do not make a motif longer. A match below this says
     little.
 
@@ -189,8 +189,8 @@ def _best_matches(
     width = len(query)
     # A window for every start from width - 1 columns before a target to its last column.
     starts = np.cumsum([0, *(len(vector) + width - 1 for vector in vectors)])
-    turned = [vector[::-1, ::-1] for vector in vectors]
-    scores = np.stack([_scores(query, vectors), _scores(query, turned)])
+    reverse_complements = [vector[::-1, ::-1] for vector in vectors]
+    scores = np.stack([_scores(query, vectors), _scores(query, reverse_complements)])
     similarity = np.maximum.reduceat(scores.max(axis=0), starts[:-1])
     matches = []
     for i in np.argsort(-similarity, kind="stable")[:limit]:

@@ -1,7 +1,8 @@
-"""In-silico mutagenesis: every base changed into every other, and what the model then says."""
+"""In-silico mutagenesis: the change of a model's output when each base is replaced by each other one."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,17 +10,17 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from genoml.backend import Array
-from genoml.explain.chain import Chain, chain_of
-from genoml.explain.changed import Changed, Window
-from genoml.explain.targets import Task, checked_codes, score_of
-from genoml.nn.base import Layer
+from genoml.explain.mutants.plan import Plan, plan_of
+from genoml.explain.mutants.steps import follow
+from genoml.explain.mutants.windows import Changed
+from genoml.explain.saliency import Task, checked_codes, score_of
+from genoml.nn.layer import Layer
 from genoml.nn.strand import StrandSymmetric
-from genoml.parts import share_out
+from genoml.ops.windows import Places
+from genoml.parallel import Threads, Workers
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
-from genoml.threads import Threads
 
 __all__ = ["MutationReach", "in_silico_mutagenesis", "mutation_reach"]
 
@@ -38,11 +39,12 @@ def in_silico_mutagenesis(
 
         scores[n, l, b] = f(sequence n with base b at position l) - f(sequence n)
 
-    Only what a mutation can change is computed again: each layer's map is kept for the sequence, and of each
-    mutant the window that its layers' receptive fields reach, up to global pooling or a dense layer, which
-    combine it with what is left of the sequence's own map. :func:`mutation_reach` tells how far that goes for
-    a model; behind the first layer that sees everything, and where a receptive field covers the sequence,
-    mutants are computed whole. The numbers are those of computing every mutant, to rounding.
+    Only what a mutation can change is computed again. Each layer's output is kept for the sequence; of a mutant,
+    only the window that the mutation reaches through the layers' receptive fields is computed, up to global
+    pooling or a dense layer, which combine the window with the rest of the sequence's own output.
+    :func:`mutation_reach` tells how far that goes for a model: from the first layer that sees everything, or
+    whose receptive field covers the sequence, mutants are computed whole. Each layer says itself what it sees
+    (``Layer.reach``), your own layers too. The numbers are those of computing every mutant, to rounding.
 
     Parameters
     ----------
@@ -74,6 +76,11 @@ def in_silico_mutagenesis(
     ValueError
         If ``codes`` is not (n >= 1, length) uint8, or the model has no such output.
 
+    Warns
+    -----
+    UserWarning
+        If a layer does not say what its outputs see: from there on mutants are computed whole.
+
     References
     ----------
     Alipanahi et al. (2015, DeepBind), doi:10.1038/nbt.3300, mutation maps; Zhou and Troyanskaya (2015),
@@ -82,8 +89,14 @@ def in_silico_mutagenesis(
     """
     checked_codes(codes, "in_silico_mutagenesis", batch_size)
     inner, twice = _one_strand(model) if windows else (model, False)
-    chain = chain_of(inner, codes.shape[1]) if windows else Chain((), None, (model,))
-    run = _Run(inner, chain, task, batch_size, ambiguous)
+    plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
+    if plan.silent:
+        warnings.warn(
+            f"{', '.join(plan.silent)} does not say what its outputs see (Layer.reach): from there on every "
+            "mutant is computed whole",
+            stacklevel=2,
+        )
+    run = _Run(inner, plan, task, batch_size, ambiguous)
     scores = run.scores(codes)
     if both_strands or twice:
         scores = 0.5 * (scores + run.scores(reverse_complement(codes))[:, ::-1, ::-1])
@@ -91,7 +104,7 @@ def in_silico_mutagenesis(
 
 
 def _one_strand(model: Layer) -> tuple[Layer, bool]:
-    """What a model does with one strand, and whether its output is the mean over both."""
+    """The model of a single strand, and whether the output is its mean over both strands."""
     if type(model) is StrandSymmetric and model.combine == "mean":
         return model["model"], True
     return model, False
@@ -99,54 +112,60 @@ def _one_strand(model: Layer) -> tuple[Layer, bool]:
 
 @dataclass(frozen=True)
 class MutationReach:
-    """How much of a model a mutation changes.
+    """The part of a model's computation that a mutation changes.
 
     Attributes
     ----------
     length_bp : int
         Of the sequence.
     steps : tuple of (str, int, int)
-        Of each layer, or part of one, that is computed in windows: what it is, how many positions of its map
-        a mutation changes at most, and how many there are.
+        For each layer, or part of one, that is computed in windows: its name, the positions of its output that
+        a mutation changes at most, and the positions of its output.
     end : str
-        What makes vectors of the windows, ``""`` if nothing does.
+        The layer that makes vectors of the windows, ``""`` if none does.
     whole : tuple of str
         The layers that are computed whole for each mutant.
+    silent : tuple of str
+        Those of them that do not say what their outputs see (``Layer.reach``), which ends the windows.
     """
 
     length_bp: int
     steps: tuple[tuple[str, int, int], ...]
     end: str
     whole: tuple[str, ...]
+    silent: tuple[str, ...] = ()
 
     @property
     def covers(self) -> bool:
-        """Whether nothing is spared: the first layers' reach covers the sequence, or they see all of it."""
+        """Whether every mutant is computed whole: the first layers already see all of the sequence."""
         return not self.steps and not self.end
 
     def __str__(self) -> str:
+        why = f" ({', '.join(self.silent)} does not say its reach)" if self.silent else ""
         if self.covers:
-            return f"every mutant of {self.length_bp} bp is computed whole"
+            return f"every mutant of {self.length_bp} bp is computed whole{why}"
         parts = [f"{name} {changed} of {length}" for name, changed, length in self.steps]
         parts += [self.end] if self.end else []
-        return f"changed positions: {', '.join(parts)}; whole: {', '.join(self.whole) or 'nothing'}"
+        return f"changed positions: {', '.join(parts)}; whole: {', '.join(self.whole) or 'nothing'}{why}"
 
 
 def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
-    """What :func:`in_silico_mutagenesis` computes again for a mutation in a sequence of this length.
+    """What :func:`in_silico_mutagenesis` computes for a mutation in a sequence of this length.
 
     Examples
     --------
     >>> print(mutation_reach(Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)]), 100))
-    changed positions: Linear 5 of 96, Pointwise 5 of 96, Highest; whole: Dense
+    changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense
     """
-    chain = chain_of(_one_strand(model)[0], length_bp)
-    window, length, found = Window(length_bp // 2, 1, 1), length_bp, []
-    for step in chain.steps:
-        window, length = step.window(window, length), step.length(length)
-        found.append((type(step).__name__, window.width, length))
-    end = "" if chain.end is None else type(chain.end).__name__
-    return MutationReach(length_bp, tuple(found), end, tuple(type(layer).__name__ for layer in chain.rest))
+    plan = plan_of([_one_strand(model)[0]], length_bp)
+    places: Places = ((length_bp // 2,), 1)
+    length, found = length_bp, list[tuple[str, int, int]]()
+    for step in plan.steps:
+        places, length = follow([step], places, length)
+        found.append((step.name, places[1], length))
+    end = "" if plan.readout is None else plan.readout.name
+    whole = tuple(type(layer).__name__ for layer in plan.rest)
+    return MutationReach(length_bp, tuple(found), end, whole, plan.silent)
 
 
 # Positions computed at once, where there are sequences enough to fill a batch.
@@ -155,10 +174,10 @@ _FEW_PLACES = 2
 
 @dataclass(frozen=True)
 class _Run:
-    """One call: a model, what is asked of it, and in which portions."""
+    """One call of in_silico_mutagenesis: the model, its plan and the options."""
 
     model: Layer
-    chain: Chain
+    plan: Plan
     task: Task
     batch_size: int
     ambiguous: str
@@ -169,52 +188,49 @@ class _Run:
         scores = np.zeros((n, length, 4), dtype=self.model.dtype)
         # a base has three others; an ambiguous one has four
         kinds = 4 if (codes > 3).any() else 3
-        # rather many sequences than many positions, whose windows are cut alike at the ends of the maps
+        # many sequences rather than many positions: all sequences have the same windows
         rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
         places = max(1, self.batch_size // (kinds * rows))
         backend = self.model.backend
-        with backend.computing(), Threads(backend.threads):
+        with backend.computing(), Threads(backend.threads) as threads:
             for start in range(0, n, rows):
                 part = slice(start, start + rows)
-                self._fill(scores[part], codes[part], kinds, places)
-        # an own base differs from itself by rounding, where all four were computed; padding is no sequence
+                self._fill(scores[part], codes[part], kinds, places, threads.workers)
+        # where all four bases were computed, the sequence's own differs by rounding; padding has no score
         own = np.eye(4, dtype=bool)[np.minimum(codes, 3)] & (codes < 4)[:, :, None]
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
         return scores
 
-    def rows(self, length: int) -> list[np.ndarray]:
-        """The positions in rows, a modulus apart: those whose windows lie within the last map, and the others.
+    def portions(self, length: int, count: int) -> list[np.ndarray]:
+        """The positions in portions of ``count``: in each, positions a stride apart, whose windows have one width.
 
-        Where all windows lie within their maps nothing has to be cut off, which is quicker.
+        Positions whose windows were moved at an end of the map are portions of their own; the others need no gather.
         """
-        found = []
-        for first in range(min(self.chain.modulus, length)):
-            places = np.arange(first, length, self.chain.modulus)
-            window, left = Window(first, 1, self.chain.modulus, len(places)), length
-            for step in self.chain.steps:
-                window, left = step.window(window, left), step.length(left)
-            starts = window.starts()
-            side = np.where(starts < 0, 0, np.where(starts + window.width > left, 2, 1))
-            found += [places[side == which] for which in range(3) if (side == which).any()]
-        return found
+        stride, rows = self.plan.stride, list[np.ndarray]()
+        for first in range(min(stride, length)):
+            row = np.arange(first, length, stride)
+            (starts, _), _ = follow(self.plan.steps, (tuple(row.tolist()), 1), length)
+            ahead = np.asarray(starts) * stride - row
+            middle = len(row) // 2
+            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
+            rows += [row[side == which] for which in range(3)]
+        return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
 
-    def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int) -> None:
-        """The scores of a few sequences, ``count`` positions at a time."""
-        backend, modulus = self.model.backend, self.chain.modulus
+    def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
+        """Write the scores of a few sequences, ``count`` positions at a time."""
+        backend = self.model.backend
         options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
         x = one_hot(codes, ambiguous=self.ambiguous, **options)
-        whole, outputs = self.chain.trace(x)
-        own = backend.to_numpy(score_of(whole, self.task))[:, None, None]
-        portions = [
-            row[start : start + count]
-            for row in self.rows(codes.shape[1])
-            for start in range(0, len(row), count)
-        ]
+        whole, outputs = self.plan.trace(x)
+        own, xp = backend.to_numpy(score_of(whole, self.task))[:, None, None], array_namespace(x)
+        portions = self.portions(codes.shape[1], count)
 
         def fill(first: int, last: int) -> None:
             for chosen in portions[first:last]:
                 bases = _others(codes[:, chosen], kinds)
-                changed = _changed(x, one_hot(bases, **options), chosen, modulus)
+                mutated = one_hot(bases, **options)  # (n, kinds, places, 4)
+                values = xp.reshape(mutated, (bases.size, 1, 4))
+                changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, values)
                 found = backend.to_numpy(score_of(outputs(changed), self.task)).reshape(bases.shape) - own
                 # (n, kinds, places) -> (n, places, 4)
                 filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
@@ -223,20 +239,11 @@ class _Run:
                 )
                 scores[:, chosen] = filled
 
-        share_out(fill, len(portions))
+        workers.share_out(fill, len(portions))
 
 
 def _others(codes: np.ndarray, kinds: int) -> np.ndarray:
-    """The bases that replace these, (n, kinds, places): of A, C, G, T the next ones, at last itself."""
+    """The bases that replace these, (n, kinds, places): in the cycle A C G T the next ones, the base itself last."""
     known = np.where(codes < 4, codes, 3)[:, None, :]
     others: np.ndarray = (known + np.arange(1, kinds + 1, dtype=np.uint8)[:, None]) % 4
     return others.astype(np.uint8)
-
-
-def _changed(x: Array, mutated: Array, places: np.ndarray, modulus: int) -> Changed:
-    """Mutants of one-hot sequences: (n, kinds, P, 4) in place of the bases at P places."""
-    xp, (n, kinds, p, _) = array_namespace(x), mutated.shape
-    window = Window(int(places[0]), 1, modulus, p)
-    own = Changed(x, window, 1).reference()
-    delta = mutated - xp.reshape(own, (n, 1, p, 4))
-    return Changed(x, window, kinds, delta=xp.reshape(delta, (n * kinds * p, 1, 4)))

@@ -1,25 +1,25 @@
-"""Saliency: the derivative of a model's output with respect to each base, from one backward pass."""
+"""Saliency: the gradient of a model's output with respect to each base, from one backward pass."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import NDArray
+from array_api_compat import device as device_of
+from numpy.typing import ArrayLike, NDArray
 
 from genoml.backend import Array
-from genoml.explain.targets import Task, checked_codes, score_gradient
-from genoml.inference import encode_batch
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
+from genoml.train.predict import encode_batch
 
-__all__ = ["Saliency", "saliency"]
+__all__ = ["Saliency", "Task", "checked_codes", "saliency", "score_gradient", "score_of"]
 
 
 class Saliency(NamedTuple):
-    """What :func:`saliency` gives.
+    """Contributions of bases, the result of :func:`saliency`.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ def saliency(
         actual[n, l] = sum_b hypothetical[n, l, b] x[n, b, l]
 
     with x the one-hot sequence and f one output. The gradient is that of the layers' own backward passes, in
-    evaluation. A model sees nothing but points where the four inputs of a position sum to one; what its
-    gradient says across that plane is noise that it never learned, and the correction takes it off.
+    evaluation. A model only ever sees inputs whose four values at a position sum to one; the component of the
+    gradient orthogonal to that plane was never trained, and the correction removes it.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def _gradient(model: Layer, codes: np.ndarray, task: Task, ambiguous: str) -> Ar
     """df/dx, (n, length, 4)."""
     x = encode_batch(codes, model.backend, model.dtype, ambiguous)
     outputs, pullback = model.vjp(x)
-    gradient, _ = pullback(score_gradient(outputs, task))
+    gradient, _ = pullback(score_gradient(outputs, task), need_params=False)
     return array_namespace(x).permute_dims(gradient, (0, 2, 1))
 
 
@@ -121,3 +121,45 @@ def _contributions(
         gradient = gradient - xp.mean(gradient, axis=2, keepdims=True)
     x = one_hot(codes, ambiguous=ambiguous, dtype=model.dtype, backend=backend)
     return backend.to_numpy(gradient), backend.to_numpy(xp.sum(gradient * x, axis=2))
+
+
+#: the number of an output, or the weight of each
+Task: TypeAlias = int | ArrayLike
+
+
+def checked_codes(codes: np.ndarray, what: str, batch_size: int = 1) -> None:
+    """Raise ValueError unless these are base codes (n >= 1, length >= 1), and batch_size >= 1."""
+    if codes.dtype != np.uint8 or codes.ndim != 2 or 0 in codes.shape:
+        raise ValueError(f"{what} expects uint8 codes (n >= 1, length >= 1), got {codes.dtype} {codes.shape}")
+    if batch_size < 1:
+        raise ValueError(f"{what} expects batch_size >= 1, got {batch_size}")
+
+
+def _weights(outputs: Array, task: Task) -> Array:
+    """The weight of each output, (features,)."""
+    xp, size = array_namespace(outputs), 1
+    for extent in outputs.shape[1:]:
+        size *= extent
+    if isinstance(task, int | np.integer):
+        if not -size <= task < size:
+            raise ValueError(f"task expects an output from 0 to {size - 1}, got {task}")
+        weights = np.zeros(size)
+        weights[task] = 1.0
+    else:
+        weights = np.asarray(task, dtype=np.float64)
+        if weights.shape != (size,) or not np.isfinite(weights).all():
+            raise ValueError(f"task expects {size} finite weights, one an output, got shape {weights.shape}")
+    return xp.asarray(weights, dtype=outputs.dtype, device=device_of(outputs))
+
+
+def score_of(outputs: Array, task: Task) -> Array:
+    """f[n] = sum_o weights[o] outputs[n, o], (n,); outputs with more axes are flattened first."""
+    xp, weights = array_namespace(outputs), _weights(outputs, task)
+    return xp.reshape(outputs, (outputs.shape[0], weights.shape[0])) @ weights
+
+
+def score_gradient(outputs: Array, task: Task) -> Array:
+    """df/doutputs: the weights, for each sequence."""
+    xp, weights = array_namespace(outputs), _weights(outputs, task)
+    spread = xp.broadcast_to(weights, (outputs.shape[0], weights.shape[0]))
+    return xp.reshape(spread, tuple(outputs.shape))

@@ -1,8 +1,7 @@
-"""Genomes: intervals and their algebra, windows, and a store of bases to fetch them from."""
+"""Genomes: interval operations, windows, and a store from which bases are fetched."""
 
 from __future__ import annotations
 
-from genoml.genome.intervals import Interval, Intervals, concat, whole_chromosomes
 from genoml.genome.opening import open_genome
 from genoml.genome.overlaps import (
     count_overlaps,
@@ -13,9 +12,9 @@ from genoml.genome.overlaps import (
     overlaps_any,
     subtract,
 )
-from genoml.genome.sample import base_composition, sample_windows
 from genoml.genome.store import GenomeStore
-from genoml.genome.windows import centre, jitter, tile
+from genoml.genome.windows import base_composition, centre, jitter, sample_windows, tile
+from genoml.sequence.intervals import Interval, Intervals, concat, whole_chromosomes
 
 __all__ = [
     "GenomeStore",

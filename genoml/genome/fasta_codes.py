@@ -1,7 +1,7 @@
-"""FASTA to base codes in pieces of bounded size, however long a chromosome and its lines are.
+"""Reader of FASTA as base codes, in pieces of bounded size.
 
-read_fasta holds a record at a time, and a chromosome can have gigabases. Here the same letters are taken and
-refused, but each piece is looked up and handed on before the next is read.
+read_fasta holds a whole record in memory, which for a chromosome may be gigabases. This reader accepts the same
+letters, a piece at a time.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, describe_illegal, first_illegal, first_word, shown
 from genoml.io.fasta import expect_fasta
 from genoml.io.files import Source
-from genoml.io.letters import describe_illegal, first_illegal
 from genoml.sequence.alphabet import BYTE_TO_CODE, ILLEGAL_CODE
 
 _PIECE_BYTES = 1 << 22
@@ -21,7 +20,7 @@ _BLANKS = b" \t\r"
 
 
 def fasta_codes(source: Source, *, piece_bytes: int = _PIECE_BYTES) -> Iterator[str | bytes]:
-    """Yield the name of each record (first word of its header), then its base codes in pieces, a byte each.
+    """Yield the name of each record (first word of its header), then its base codes in pieces, one byte per base.
 
     Raises
     ------
@@ -34,10 +33,10 @@ def fasta_codes(source: Source, *, piece_bytes: int = _PIECE_BYTES) -> Iterator[
     with source.open() as stream:
         rest = b""
         while piece := stream.read(piece_bytes):
-            # blanks at the end are kept back: whether they end their line is seen in the next piece
-            held = rest + piece
-            body = held.rstrip(_BLANKS)
-            rest = held[len(body) :]
+            # keep blanks at the end for the next piece, which tells whether they end their line
+            text = rest + piece
+            body = text.rstrip(_BLANKS)
+            rest = text[len(body) :]
             if len(rest) > _LONGEST:
                 reader.fail("the line has more than 1 MB of blanks", "remove them")
             yield from reader.take(body)
@@ -45,16 +44,16 @@ def fasta_codes(source: Source, *, piece_bytes: int = _PIECE_BYTES) -> Iterator[
 
 
 class _Reader:
-    """Where in the file we are: the line, the record, and whether a header or a sequence is being read."""
+    """State of the reader: line, record, and whether it is in a header or in a sequence."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.line = 1
         self.record: str | None = None
         self.record_line = 1
-        self.header: bytes | None = None  # what is known of the header being read
+        self.header: bytes | None = None  # the header so far; None outside of one
         self.line_start = True
-        self.has_bases = True  # so that no record is missed before the first
+        self.has_bases = True  # there is no record before the first header
         self.names = set[str]()
 
     def fail(self, what: str, fix: str = "", line: int | None = None) -> NoReturn:
@@ -73,7 +72,8 @@ class _Reader:
                     yield self._named()
             elif self.line_start and piece.startswith(b">", at):
                 self._require_bases()
-                self.header, at = b"", at + 1
+                self.header = b""
+                at += 1
             else:
                 stop = piece.find(b"\n>", at) + 1 or len(piece)
                 yield from self._codes(piece[at:stop])
@@ -91,25 +91,29 @@ class _Reader:
             )
 
     def _named(self) -> str:
-        header, self.header = self.header or b"", None
-        self.record, self.record_line = None, self.line
+        header = self.header or b""
+        self.header = None
+        self.record = None
+        self.record_line = self.line
         try:
-            words = header.decode("utf-8").split(maxsplit=1)
+            name = first_word(header.decode("utf-8"))
         except UnicodeDecodeError as error:
             self.fail(f"the header is not UTF-8 text ({error.reason})", "save it as UTF-8")
         if b"\r" in header.rstrip(_BLANKS):
             self.fail(*describe_illegal(ord("\r"), "nucleotide"))
-        if not words:
+        if not name:
             self.fail("the header has no name", "write one after '>'")
-        if words[0] in self.names:
-            self.fail(f"the name {shown(words[0])!r} was there before", "expects each chromosome once")
-        self.record = words[0]
-        self.names.add(self.record)
-        self.line, self.line_start, self.has_bases = self.line + 1, True, False
-        return self.record
+        if name in self.names:
+            self.fail(f"the name {shown(name)!r} was there before", "expects each chromosome once")
+        self.record = name
+        self.names.add(name)
+        self.line += 1
+        self.line_start = True
+        self.has_bases = False
+        return name
 
     def _codes(self, text: bytes) -> Iterator[bytes]:
-        """The codes of whole or parts of lines of a sequence."""
+        """The base codes of lines, or parts of lines, of a sequence."""
         codes = text.translate(BYTE_TO_CODE["auto"], b"\n")
         if ILLEGAL_CODE in codes:
             joined = b"".join(line.rstrip(_BLANKS) for line in text.split(b"\n"))

@@ -1,11 +1,15 @@
-"""Picking windows out of one long array of codes."""
+"""Copying of windows out of one long array of codes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.intervals import Intervals
 from genoml.sequence.strand import reverse_complement
 
 Bounds = tuple[np.ndarray, np.ndarray]
@@ -14,7 +18,7 @@ Bounds = tuple[np.ndarray, np.ndarray]
 def gather(
     codes: np.ndarray, start: np.ndarray, length: int, bounds: Bounds, reverse: np.ndarray
 ) -> np.ndarray:
-    """Windows of one length, with padding beyond the bounds, some reverse complemented.
+    """Copy windows of one length, with padding beyond the bounds; reverse-complement some.
 
     Parameters
     ----------
@@ -35,7 +39,7 @@ def gather(
     inside = (start >= bounds[0]) & (start + length <= bounds[1])
     out: np.ndarray
     if inside.all() and len(start):
-        # rows of a view with one window a base: NumPy copies each in one piece
+        # rows of a view with one window per base: NumPy copies each in one piece
         out = sliding_window_view(codes, length)[start]
     else:
         out = np.empty((len(start), length), dtype=np.uint8)
@@ -59,12 +63,20 @@ def gather_each(
     bounds: Bounds,
     reverse: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """As :func:`gather`, for windows of any lengths: an array each."""
-    low, high = np.maximum(start, bounds[0]), np.minimum(start + length, bounds[1])
-    made = []
+    """Copy windows of any lengths, one array each; otherwise as :func:`gather`."""
+    low = np.maximum(start, bounds[0])
+    high = np.minimum(start + length, bounds[1])
+    windows = []
     for row, (first, stop) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
         window = np.full(int(length[row]), PAD_CODE, dtype=np.uint8)
         shift = first - int(start[row])
         window[shift : shift + stop - first] = codes[first:stop]
-        made.append(reverse_complement(window) if reverse is not None and reverse[row] else window)
-    return made
+        windows.append(reverse_complement(window) if reverse is not None and reverse[row] else window)
+    return windows
+
+
+def row_blocks(intervals: Intervals, bases: int) -> Iterator[slice]:
+    """Slices of consecutive rows with about ``bases`` bases each, and at least one row, to bound memory."""
+    block = np.cumsum(intervals.length_bp) // bases
+    cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(intervals)]
+    return (slice(first, stop) for first, stop in pairwise(cuts) if stop > first)

@@ -1,4 +1,4 @@
-"""Opening a genome that is given as FASTA or as a store: the store is made once and kept."""
+"""Opening of a genome given as a store or as FASTA, whose store is made once and kept."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import os
 from collections.abc import Callable
 
 from genoml.genome.store import GenomeStore
-from genoml.genome.store_format import is_store
+from genoml.genome.store_file import is_store
 from genoml.io.errors import FormatError
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 
 
 def open_genome(
-    genome: Path, *, store: Path | None = None, tell: Callable[[str], None] = lambda message: None
+    genome: FilePath, *, store: FilePath | None = None, tell: Callable[[str], None] = lambda message: None
 ) -> GenomeStore:
-    """Open a store, or the store of a FASTA file, which is made once, and made anew when the file changes.
+    """Open a store, or the store of a FASTA file, which is made if there is none or the file has changed.
 
     Parameters
     ----------
     genome : str or os.PathLike
         A store, or FASTA, plain or compressed.
     store : str or os.PathLike, optional
-        Where the store of a FASTA file lies, or will; ``GENOME.store`` if None.
+        Path of the store of a FASTA file; ``GENOME.store`` if None.
     tell : callable, optional
-        Told when a store is made, and why one that is there does not serve.
+        Called with a message when a store is made, and when an existing one cannot be used.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         If there is no such file.
     FormatError
-        If a store or the FASTA file is damaged, or something else stands in the store's place.
+        If a store or the FASTA file is damaged, or the path of the store is another file.
     ValueError
         For standard input, a store whose own store is named, or a folder that cannot be written to.
     """
@@ -47,7 +47,7 @@ def open_genome(
             return GenomeStore.open(path, fasta=source)
         except FormatError as error:
             if not is_store(path):
-                raise  # some other file, which is not ours to replace
+                raise  # some other file, which must not be replaced
             tell(str(error))
     tell(f"making {path} from {source}")
     try:

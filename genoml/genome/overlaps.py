@@ -1,20 +1,20 @@
-"""Which intervals share bases, and what is left without those shared; all by sorting and binary search.
+"""Overlaps of intervals, and their intersection, union and difference, by sorting and binary search.
 
-Intervals are half-open, so that those which only touch share nothing. Strands are not looked at.
+Intervals are half-open, so that those which only touch do not overlap. Strands are ignored.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from genoml.genome.intervals import MAX_COORDINATE_BP, Intervals
+from genoml.sequence.intervals import MAX_COORDINATE_BP, Intervals
 
 # sums of chromosome lengths beyond this would come near the end of int64
 _MAX_TOTAL_BP = 2.0**62
 
 
 def overlap_pairs(a: Intervals, b: Intervals) -> tuple[np.ndarray, np.ndarray]:
-    """Every pair of rows that share a base.
+    """All pairs of rows that share a base.
 
     Returns
     -------
@@ -24,40 +24,46 @@ def overlap_pairs(a: Intervals, b: Intervals) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If no chromosome name is shared and they would be but for a leading ``chr``.
+        If the chromosome names differ only by a leading ``chr``.
     """
-    (a_start, a_end), (b_start, b_end) = _linear(a, b)
-    # of two that overlap either b starts within a, or a starts within b and after it: never both
+    linear_a, linear_b = _linear(a, b)
+    a_start, a_end = linear_a
+    b_start, b_end = linear_b
+    # if two overlap, either b starts within a, or a starts within b and after its start: never both
     order = np.argsort(b_start, kind="stable")
-    rows_a, at = _expand(*_between(b_start[order], a_start, a_end, "left"))
-    rows_b = order[at]
+    rows_a, place = _expand(*_between(b_start[order], a_start, a_end, "left"))
+    rows_b = order[place]
     order = np.argsort(a_start, kind="stable")
-    more_b, at = _expand(*_between(a_start[order], b_start, b_end, "right"))
-    rows_a, rows_b = np.concatenate([rows_a, order[at]]), np.concatenate([rows_b, more_b])
+    more_b, place = _expand(*_between(a_start[order], b_start, b_end, "right"))
+    rows_a = np.concatenate([rows_a, order[place]])
+    rows_b = np.concatenate([rows_b, more_b])
     order = np.lexsort((rows_b, rows_a))
     return rows_a[order], rows_b[order]
 
 
 def count_overlaps(a: Intervals, b: Intervals) -> np.ndarray:
-    """How many rows of ``b`` each row of ``a`` shares a base with: (n,) int64.
+    """Number of rows of ``b`` that overlap each row of ``a``: (n,) int64.
 
     Raises
     ------
     ValueError
         As :func:`overlap_pairs`.
     """
-    (a_start, a_end), (b_start, b_end) = _linear(a, b)
-    begun = np.searchsorted(np.sort(b_start), a_end, side="left")
-    return np.asarray(begun - np.searchsorted(np.sort(b_end), a_start, side="right"))
+    linear_a, linear_b = _linear(a, b)
+    a_start, a_end = linear_a
+    b_start, b_end = linear_b
+    n_started = np.searchsorted(np.sort(b_start), a_end, side="left")
+    n_ended = np.searchsorted(np.sort(b_end), a_start, side="right")
+    return np.asarray(n_started - n_ended)
 
 
 def overlaps_any(a: Intervals, b: Intervals) -> np.ndarray:
-    """Whether each row of ``a`` shares a base with any of ``b``: (n,) bool. As ``bedtools intersect -u``."""
+    """Whether each row of ``a`` overlaps any row of ``b``: (n,) bool. As ``bedtools intersect -u``."""
     return np.asarray(count_overlaps(a, b) > 0)
 
 
 def exclude(a: Intervals, b: Intervals) -> Intervals:
-    """The rows of ``a`` that share no base with ``b``, such as a blacklist. As ``bedtools intersect -v``."""
+    """The rows of ``a`` that do not overlap ``b``, such as a blacklist. As ``bedtools intersect -v``."""
     return a[~overlaps_any(a, b)]
 
 
@@ -85,16 +91,18 @@ def merge(intervals: Intervals, *, distance_bp: int = 0) -> Intervals:
     if not 0 <= distance_bp <= MAX_COORDINATE_BP:
         raise ValueError(f"distance_bp expects 0 to 2^40, got {distance_bp}")
     rows = np.lexsort((intervals.start, intervals.codes))
-    codes, start, end = intervals.codes[rows], intervals.start[rows], intervals.end[rows]
-    ((line_start, line_end),) = _linear(intervals)
+    codes = intervals.codes[rows]
+    start = intervals.start[rows]
+    end = intervals.end[rows]
+    line_start, line_end = _linear(intervals)[0]
     furthest = np.maximum.accumulate(line_end[rows])
     new = np.ones(len(rows), dtype=bool)
     new[1:] = (codes[1:] != codes[:-1]) | (line_start[rows][1:] - distance_bp > furthest[:-1])
     first = np.flatnonzero(new)
     last = np.append(first[1:], len(rows))[: len(first)] - 1
-    reach = furthest[last] - (line_end[rows] - end)[last]  # from the line back to the chromosome
+    merged_end = furthest[last] - (line_end[rows] - end)[last]  # from the line back to the chromosome
     columns = {"count": last - first + 1}
-    return Intervals.from_codes(intervals.names, codes[first], start[first], reach, ".", columns)
+    return Intervals.from_codes(intervals.names, codes[first], start[first], merged_end, ".", columns)
 
 
 def subtract(a: Intervals, b: Intervals) -> Intervals:
@@ -106,23 +114,27 @@ def subtract(a: Intervals, b: Intervals) -> Intervals:
         As :func:`overlap_pairs`.
     """
     holes = merge(b)
-    (a_start, a_end), (hole_start, hole_end) = _linear(a, holes)
+    linear_a, linear_holes = _linear(a, holes)
+    a_start, a_end = linear_a
+    hole_start, hole_end = linear_holes
     order = np.argsort(hole_start, kind="stable")
     first = np.searchsorted(hole_end[order], a_start, side="right")
     stop = np.searchsorted(hole_start[order], a_end, side="left")
-    count = np.maximum(stop - first, 0) + 1  # with k holes in it a row leaves k + 1 parts, some empty
+    count = np.maximum(stop - first, 0) + 1  # k holes leave k + 1 parts of a row, some empty
     rows = np.repeat(np.arange(len(a)), count)
     part = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    starts, ends = a.start[rows], a.end[rows]
-    after, before = part > 0, part < count[rows] - 1
+    starts = a.start[rows]
+    ends = a.end[rows]
+    after = part > 0
+    before = part < count[rows] - 1
     starts[after] = holes.end[order][(first[rows] + part - 1)[after]]
     ends[before] = holes.start[order][(first[rows] + part)[before]]
-    left = starts < ends
-    return a.moved(rows[left], starts[left], ends[left])
+    nonempty = starts < ends
+    return a.moved(rows[nonempty], starts[nonempty], ends[nonempty])
 
 
 def _linear(*sets: Intervals) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Starts and ends on one line, chromosome after chromosome with a gap between."""
+    """Starts and ends of each set on one line, with the chromosomes one after another and gaps between."""
     index: dict[str, int] = {}
     for intervals in sets:
         for name in intervals.names:
@@ -131,7 +143,8 @@ def _linear(*sets: Intervals) -> list[tuple[np.ndarray, np.ndarray]]:
         _refuse_other_naming(*sets)
     tables = [np.array([index[name] for name in part.names] + [0], dtype=np.int64) for part in sets]
     codes = [table[part.codes] for table, part in zip(tables, sets, strict=True)]
-    low, high = np.zeros(len(index) + 1, dtype=np.int64), np.zeros(len(index) + 1, dtype=np.int64)
+    low = np.zeros(len(index) + 1, dtype=np.int64)
+    high = np.zeros(len(index) + 1, dtype=np.int64)
     for code, part in zip(codes, sets, strict=True):
         np.minimum.at(low, code, part.start)
         np.maximum.at(high, code, part.end)
@@ -145,13 +158,14 @@ def _linear(*sets: Intervals) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _refuse_other_naming(a: Intervals, b: Intervals) -> None:
-    """No overlap at all because one says chr1 and the other 1 is a fault that nobody would notice."""
-    first, second = ({part.names[code] for code in np.unique(part.codes)} for part in (a, b))
+    """Raise if one set names its chromosomes chr1 and the other 1: they would silently never overlap."""
+    first = {a.names[code] for code in np.unique(a.codes)}
+    second = {b.names[code] for code in np.unique(b.codes)}
     bare = {name.removeprefix("chr") for name in first} & {name.removeprefix("chr") for name in second}
     if bare and not first & second:
-        one = min(bare)
-        mine = next(name for name in first if name.removeprefix("chr") == one)
-        theirs = next(name for name in second if name.removeprefix("chr") == one)
+        example = min(bare)
+        mine = next(name for name in first if name.removeprefix("chr") == example)
+        theirs = next(name for name in second if name.removeprefix("chr") == example)
         raise ValueError(
             f"the two sets share no chromosome name: one has {mine!r}, the other {theirs!r}; rename one of them"
         )
@@ -165,7 +179,7 @@ def _between(
 
 
 def _expand(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each row with every index of its range: (rows, indices), flat."""
+    """All pairs of a row and an index in its range first to stop: (rows, indices), flat."""
     count = stop - first
     rows = np.repeat(np.arange(len(first)), count)
     return rows, np.arange(len(rows)) + np.repeat(first - (np.cumsum(count) - count), count)

@@ -1,4 +1,4 @@
-"""A genome on disk as base codes, mapped into memory: thousands of windows in milliseconds."""
+"""A genome on disk as base codes, mapped into memory, for fast access to windows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.genome.build import build_store, unchanged
 from genoml.genome.gather import gather, gather_each
-from genoml.genome.intervals import Intervals
-from genoml.genome.names import nearest
-from genoml.genome.store_format import DATA_OFFSET, read_index
+from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 from genoml.sequence.encode import one_hot as encode_one_hot
+from genoml.sequence.intervals import Intervals, nearest
 
-#: What becomes of an interval that reaches past an end of its chromosome.
+#: How an interval that reaches past an end of its chromosome is treated.
 Edges: TypeAlias = Literal["error", "pad", "drop"]
 
 _VERIFY_BASES = 1 << 26
@@ -65,24 +63,23 @@ class GenomeStore:
         self._codes = np.frombuffer(self._map, np.uint8, int(self._lengths.sum()), DATA_OFFSET)
 
     @classmethod
-    def build(cls, fasta: Path, path: Path) -> GenomeStore:
-        """Make a store from a FASTA file (plain, gzip or bgzip), and open it; see build_store."""
+    def build(cls, fasta: FilePath, path: FilePath) -> GenomeStore:
+        """Make a store from a FASTA file (plain, gzip or bgzip) and open it; see build_store."""
         build_store(fasta, path)
         return cls(os.fspath(path))
 
     @classmethod
-    def open(cls, path: Path, *, fasta: Path | None = None) -> GenomeStore:
+    def open(cls, path: FilePath, *, fasta: FilePath | None = None) -> GenomeStore:
         """Open a store.
 
-        Checked at once, in milliseconds: that it is whole (its size, the marks at both ends, the SHA-256 of
-        its index), and that the FASTA file it was made from, if that is still in its place, has not changed
-        since (size and time; its SHA-256 only if the time alone differs). Damage among the codes is
-        found by :meth:`verify`, which reads them all.
+        Two things are checked, in milliseconds: that the store is complete (its size, the magic numbers at both ends,
+        the SHA-256 of its index), and that its FASTA file, if it still exists, has not changed (size and time; the
+        SHA-256 only if the time differs). :meth:`verify` checks all codes.
 
         Parameters
         ----------
         fasta : str or os.PathLike, optional
-            Where the FASTA file lies now, if it was moved; it must exist.
+            Path of the FASTA file, if it was moved; it must exist.
 
         Raises
         ------
@@ -103,7 +100,7 @@ class GenomeStore:
 
     @property
     def source(self) -> str:
-        """Where the FASTA file lay, seen from the store."""
+        """Path of the FASTA file, relative to the store."""
         folder = os.path.dirname(os.path.realpath(self.path))
         return os.path.normpath(os.path.join(folder, self._index.source.path))
 
@@ -127,18 +124,18 @@ class GenomeStore:
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> Any:
-        """The bases of intervals; of those on strand ``-`` the reverse complement.
+        """Fetch the bases of intervals; on strand ``-`` the reverse complement.
 
         Parameters
         ----------
         intervals : Intervals
             All of one length, or not. Strand ``.`` is read as ``+``.
         edges : {"error", "pad", "drop"}
-            What becomes of an interval that reaches past an end of its chromosome: an error; code 15, whose
-            one-hot row is zero, where there is no base (an interval without any base is an error); or it is
-            left out, and the rows that were kept are returned too.
+            How to treat an interval that reaches past an end of its chromosome: raise an error; write code 15, whose
+            one-hot row is zero, where there is no base (an interval without any base is an error); or leave it out,
+            and return the rows that were kept too.
         one_hot : bool
-            Return (n, length, 4) on the backend in place of codes. The codes cross to its device.
+            Return (n, length, 4) on the backend instead of codes.
         ambiguous, dtype, backend
             As in :func:`~genoml.sequence.one_hot`.
 
@@ -168,13 +165,13 @@ class GenomeStore:
             )
         width = int(intervals.length_bp[0]) if len(intervals) else 0
         chosen, kept = self._within(intervals, edges)
-        found: Any = self._bases(chosen, width) if equal else self._ragged(chosen)
+        bases: Any = self._bases(chosen, width) if equal else self._ragged(chosen)
         if one_hot:
-            found = encode_one_hot(found, ambiguous=ambiguous, dtype=dtype, backend=backend)
-        return (found, kept) if edges == "drop" else found
+            bases = encode_one_hot(bases, ambiguous=ambiguous, dtype=dtype, backend=backend)
+        return (bases, kept) if edges == "drop" else bases
 
     def _within(self, intervals: Intervals, edges: Edges) -> tuple[Intervals, np.ndarray]:
-        """The intervals to fetch, and which rows they are, as ``edges`` asks."""
+        """The intervals to fetch according to ``edges``, and their rows."""
         if edges not in ("error", "pad", "drop"):
             raise ValueError(f"edges expects 'error', 'pad' or 'drop', got {edges!r}")
         self._check_whole()
@@ -187,7 +184,8 @@ class GenomeStore:
             outside = (intervals.end <= 0) | (intervals.start >= size)
         if outside.any():
             row = int(np.argmax(outside))
-            place, length = intervals.place(row), int(size[row])
+            place = intervals.place(row)
+            length = int(size[row])
             what = "has no base on its chromosome" if edges == "pad" else "reaches past its chromosome"
             fix = "" if edges == "pad" else ", or pass edges='pad' or 'drop'"
             raise ValueError(f"{place} (row {row}) {what}, which has {length} bp: expects 0 to {length}{fix}")
@@ -199,14 +197,14 @@ class GenomeStore:
         Raises
         ------
         ValueError
-            If there is none of this name; it tells the nearest.
+            If there is no such chromosome; the message gives the nearest name.
         """
         if name not in self.sizes:
             raise ValueError(f"{self.path} has no chromosome {name!r}{nearest(name, self.names)}")
         return self.sizes[name]
 
     def _rows(self, intervals: Intervals) -> np.ndarray:
-        """The number of each row's chromosome here."""
+        """The number of each row's chromosome in this store."""
         table = np.array([self._numbers.get(name, -1) for name in intervals.names] + [-1], dtype=np.int64)
         rows: np.ndarray = table[intervals.codes]
         if (rows < 0).any():
@@ -225,7 +223,7 @@ class GenomeStore:
         return gather_each(self._codes, start, intervals.length_bp, bounds, intervals.strand == "-")
 
     def _check_whole(self) -> None:
-        """Touching a page that is no longer in the file would end the process."""
+        """Raise if the file is closed or was truncated: reading a missing page would end the process."""
         if self._map.closed:
             raise ValueError(f"{self.path}: the genome store is closed")
         if self._map.size() < self._size:
@@ -254,7 +252,7 @@ class GenomeStore:
                 )  # fmt: skip
 
     def close(self) -> None:
-        """Close the file; arrays that were fetched stay."""
+        """Close the file; fetched arrays stay valid."""
         self._codes = np.empty(0, dtype=np.uint8)
         self._map.close()
 

@@ -1,24 +1,17 @@
-"""Files: FASTA, FASTQ, BED and motif formats; errors name file, line and record."""
+"""Readers and writers of FASTA, FASTQ, BED and motif files; errors name file, line and record."""
 
 from __future__ import annotations
 
 from genoml.io.bed import bed_intervals, read_bed, read_narrowpeak, write_bed, write_narrowpeak
 from genoml.io.errors import FormatError, FormatWarning
 from genoml.io.fasta import FastaRecord, read_fasta, write_fasta
-from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq, read_sequences
+from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
-from genoml.io.motifs import (
-    Motif,
-    jaspar_motifs,
-    read_jaspar,
-    read_meme,
-    read_motifs,
-    read_transfac,
-    write_meme,
-)
+from genoml.io.motifs import jaspar_motifs, read_jaspar, read_meme, read_motifs, read_transfac, write_meme
 from genoml.io.pairs import read_pairs
 from genoml.io.qualities import EncodingGuess, convert_qualities, error_probabilities
+from genoml.io.records import read_sequences
 from genoml.io.substitution import read_substitution_matrix
 from genoml.io.summary import Summary, summarise
 from genoml.io.trim import (
@@ -29,6 +22,7 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
+from genoml.sequence.motifs.motif import Motif
 
 __all__ = [
     "EncodingGuess",

@@ -1,7 +1,7 @@
 """BED and narrowPeak: intervals of a genome in tab-separated lines.
 
 Coordinates are 0-based and half-open. BED has 3 to 9 columns, or all 12; narrowPeak has 10 of its own.
-Read here rather than with another library, since those let malformed lines through.
+Other libraries accept malformed lines, so the files are parsed here.
 
 References
 ----------
@@ -17,10 +17,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from genoml.genome.intervals import Intervals, concat
 from genoml.io.bed_columns import BED, NARROWPEAK, ZeroLength, intervals_of
-from genoml.io.files import Path, Source, write_whole
+from genoml.io.files import FilePath, Source, write_whole
 from genoml.io.table import parse_table, table_blocks
+from genoml.sequence.intervals import Intervals, concat
 
 _BED_WIDTHS = {count: BED[:count] for count in (*range(3, 10), 12)}
 _MOST_COLUMNS = 256
@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def read_bed(
-    path: Path,
+    path: FilePath,
     *,
     columns: int | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -41,14 +41,14 @@ def read_bed(
     path : str or os.PathLike
         ``"-"`` is standard input.
     columns : int, optional
-        How many of the columns are BED's: 3 to 9, or 12. Those after them are passed over (``bed6+3``, such
-        as broadPeak, is read with ``columns=6``). None: all.
+        Number of BED columns: 3 to 9, or 12. Further columns are ignored (``bed6+3``, such as broadPeak, is read with
+        ``columns=6``). None: all are BED's.
     sizes : mapping of str to int, optional
         Length in bp of each chromosome, such as ``store.sizes``: an unknown chromosome, or an end past its
         end, is an error. Without them no coordinate may be beyond 2^31 - 1.
     zero_length : {"error", "drop"}
-        BED permits ``start == end``, a point between two bases (an insertion). It has no base to fetch or to
-        overlap, so that it is an error, or is left out on demand.
+        BED permits ``start == end``, a point between two bases (an insertion). It has no bases, so that it is an error,
+        or is left out.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def read_bed(
     return concat(bed_intervals(path, kind="bed", columns=columns, sizes=sizes, zero_length=zero_length))
 
 
-def read_narrowpeak(path: Path, *, sizes: Mapping[str, int] | None = None) -> Intervals:
+def read_narrowpeak(path: FilePath, *, sizes: Mapping[str, int] | None = None) -> Intervals:
     """Read a narrowPeak file (ENCODE, MACS), plain or gzipped.
 
     Parameters
@@ -91,14 +91,14 @@ def read_narrowpeak(path: Path, *, sizes: Mapping[str, int] | None = None) -> In
 
 
 def bed_intervals(
-    path: Path,
+    path: FilePath,
     *,
     kind: Literal["bed", "narrowpeak", "auto"] = "auto",
     columns: int | None = None,
     sizes: Mapping[str, int] | None = None,
     zero_length: ZeroLength = "error",
 ) -> Iterator[Intervals]:
-    """Read BED or narrowPeak (``"auto"``: the one with 10 columns) some ten thousand lines at a time.
+    """Read BED or narrowPeak (``"auto"``: narrowPeak if there are 10 columns) in blocks of lines.
 
     Parameters and errors are those of :func:`read_bed`.
     """
@@ -106,7 +106,8 @@ def bed_intervals(
         raise ValueError(f"columns expects 3 to 9, or 12, got {columns}")
     if zero_length not in ("error", "drop"):
         raise ValueError(f"zero_length expects 'error' or 'drop', got {zero_length!r}")
-    widths, expected = dict[int, tuple[str, ...]](), "10 columns (narrowPeak)"
+    widths: dict[int, tuple[str, ...]] = {}
+    expected = "10 columns (narrowPeak)"
     if kind != "narrowpeak":
         widths, expected = _bed_widths(columns)
     if kind == "narrowpeak" or (kind == "auto" and columns is None):
@@ -124,20 +125,20 @@ def _bed_widths(columns: int | None) -> tuple[dict[int, tuple[str, ...]], str]:
     return {count: names[:count] for count in range(columns, len(names) + 1)}, f"at least {columns} columns"
 
 
-def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -> None:
-    """Write a BED file, whole or not at all; gzipped if the path ends in ``.gz``.
+def write_bed(path: FilePath, intervals: Intervals, *, columns: int | None = None) -> None:
+    """Write a BED file; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Parameters
     ----------
     columns : int, optional
-        3 to 9, or 12. Those that the intervals lack are filled: name ``.``, score 0, no thick part, colour 0.
-        None: as many as the intervals have something for.
+        3 to 9, or 12. Missing ones are filled: name ``.``, score 0, no thick part, colour 0. None: as many as the
+        intervals need.
 
     Raises
     ------
     ValueError
-        If a line would not read back: a negative start, a name with a tab, blocks that do not fit ...; a
-        FormatError tells which. What stood under the path then remains.
+        If a line could not be read back: a negative start, a name with a tab, blocks that do not fit ...; a FormatError
+        gives the line. An older file then stays.
     """
     if columns is None:
         present = {*intervals.columns, "strand"} if (intervals.strand != ".").any() else {*intervals.columns}
@@ -147,8 +148,8 @@ def write_bed(path: Path, intervals: Intervals, *, columns: int | None = None) -
     _write(path, intervals, BED[:columns])
 
 
-def write_narrowpeak(path: Path, intervals: Intervals) -> None:
-    """Write a narrowPeak file, whole or not at all; gzipped if the path ends in ``.gz``.
+def write_narrowpeak(path: FilePath, intervals: Intervals) -> None:
+    """Write a narrowPeak file; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Columns that the intervals lack are filled: name ``.``, score and signal 0, p, q and peak -1.
 
@@ -164,7 +165,7 @@ def write_narrowpeak(path: Path, intervals: Intervals) -> None:
 _REACHES_TO = {
     "block_count": 12, "rgb": 9, "thick_end": 8, "thick_start": 7, "strand": 6, "score": 5, "name": 4,
 }  # fmt: skip
-# for each column of a file beyond the strand: the one of Intervals, and what stands where it has none
+# for each column of a file beyond the strand: the column of Intervals, and the default where it has none
 _FIELDS: dict[str, tuple[str, object]] = {
     "name": ("name", "."),
     "score": ("score", 0),
@@ -179,14 +180,14 @@ _FIELDS: dict[str, tuple[str, object]] = {
 }
 
 
-def _write(path: Path, intervals: Intervals, names: tuple[str, ...]) -> None:
+def _write(path: FilePath, intervals: Intervals, names: tuple[str, ...]) -> None:
     with write_whole(path) as stream:
         for first in range(0, len(intervals), _ROWS_AT_ONCE):
             part = intervals[first : first + _ROWS_AT_ONCE]
             fields = [_texts(part, name) for name in names]
             lines = "".join("\t".join(row) + "\n" for row in zip(*fields, strict=True))
             data = lines.encode("utf-8", "surrogatepass")
-            # read as a reader would, before the file gets its name
+            # check that the lines can be read back, before the file gets its name
             table = parse_table(data, "the intervals to write", first, names, "")
             read = sum(map(len, intervals_of([] if table is None else [table], None, "error")))
             if read != len(part):
@@ -195,7 +196,7 @@ def _write(path: Path, intervals: Intervals, names: tuple[str, ...]) -> None:
 
 
 def _texts(intervals: Intervals, name: str) -> list[str]:
-    """One column as it stands in the file."""
+    """The fields of one column as text."""
     if name == "chromosome":
         return [str(value) for value in intervals.chrom]
     if name in ("start", "end"):

@@ -1,6 +1,6 @@
-"""Decompressing gzip, bgzip and zstd as a stream: a file that is cut, damaged or followed by something is refused.
+"""Decompression of gzip, bgzip and zstd streams; a file that is cut, damaged or has other data after it is an error.
 
-What comes out of one call is bounded, however much a file expands to.
+Each call returns a bounded number of bytes, however much a file expands.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _OTHER = {
 }
 _AGAIN = "copy or download the file again"
 _READ = 1 << 16
-# A zstd block of 4 bytes may stand for 128 kB: so much goes in at once that at most 128 MB comes out.
+# A zstd block of 4 bytes may expand to 128 kB: input of this size expands to at most 128 MB.
 _READ_ZSTD = 1 << 12
 
 
 def compression_of(start: bytes) -> Compression | None:
-    """How content is compressed, from its first bytes."""
+    """The compression of content, recognised by its first bytes; None if there is none."""
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
 
 
 def refuse_other_compression(start: bytes, path: str) -> None:
-    """Raise FormatError if the content starts as bzip2, xz or zip does."""
+    """Raise FormatError if the content is bzip2, xz or zip."""
     for magic, (name, tool) in _OTHER.items():
         if start.startswith(magic):
             raise FormatError(
@@ -59,12 +59,13 @@ def decompressed(raw: Any, kind: Compression, path: str) -> io.RawIOBase:
 
 
 class _Decompressed(io.RawIOBase):
-    """What both have in common: bytes in from ``raw``, one frame or member after another, bytes out."""
+    """Base of the decompressed streams: reads members or frames from ``raw``, one after another."""
 
     def __init__(self, raw: IO[bytes], path: str) -> None:
-        self._raw, self._path = raw, path
-        self._packed = b""  # read and not yet decompressed
-        self._ready = memoryview(b"")  # decompressed and not yet handed out
+        self._raw = raw
+        self._path = path
+        self._packed = b""  # read, not yet decompressed
+        self._ready = memoryview(b"")  # decompressed, not yet returned
         self._ended = False
         self._last = b"\n"
 
@@ -113,11 +114,12 @@ class _Gzip(_Decompressed):
         self._packed = self._member.unconsumed_tail
         self._is_empty = self._is_empty and not content
         if self._member.eof:
-            self._packed, self._member = self._member.unused_data, None
+            self._packed = self._member.unused_data
+            self._member = None
         return content
 
     def _next_member(self) -> bool:
-        """Go on to the next member; False at the end of the file. Zero bytes after a member are padding."""
+        """Start the next member; False at the end of the file. Zero bytes after a member are padding."""
         if self._n_members:
             self._packed = self._packed.lstrip(b"\0")
         while len(self._packed) < 18 and (more := self._raw.read(_READ)):
@@ -140,8 +142,8 @@ class _Gzip(_Decompressed):
         self._ended = True
         if not self._is_bgzf or self._is_empty:
             return
-        # An empty block ends BGZF, but some sequencers' software leaves it out. What was cut between blocks,
-        # which are filled regardless of lines, almost always ends within a line.
+        # An empty block ends BGZF, but some sequencers leave it out. Blocks do not end with lines, so that a file cut
+        # between blocks almost always ends within a line.
         if self._last != b"\n":
             raise FormatError(
                 "the BGZF stream has no end-of-file block and ends within a line, so it was cut",
@@ -185,7 +187,7 @@ class _Zstd(_Decompressed):
 
 
 def zstandard_module(path: str) -> Any:
-    """The package ``zstandard``; FormatError, naming the file, if it is not there."""
+    """The package ``zstandard``; FormatError with the path if it is not installed."""
     try:
         return importlib.import_module("zstandard")
     except ModuleNotFoundError as error:

@@ -1,6 +1,6 @@
-"""Parsing FASTA: a block of lines at a time in C, and line by line wherever anything is unusual.
+"""Parser of FASTA: a block of lines at a time in C, and line by line where anything is unusual.
 
-The two give the same records; only the second one says what is wrong and where.
+Both give the same records; only the second reports errors.
 """
 
 from __future__ import annotations
@@ -10,47 +10,48 @@ from io import BufferedReader
 from typing import NamedTuple
 
 from genoml.io.blocks import BLOCK_BYTES, count_lines
-from genoml.io.errors import FormatError
-from genoml.io.letters import Letters, all_legal, describe_illegal, first_illegal
+from genoml.io.errors import FormatError, LetterKind, all_legal, describe_illegal, first_illegal, first_word
 
-#: Default of the longest record, in letters.
+#: Default of ``max_record_bp``: letters of the longest record.
 MAX_SEQUENCE_BP = 1 << 30
 _LONGEST_HEADER = 1 << 24
 _BLANKS = b" \t\r\n"
 
 
 class FastaBlock(NamedTuple):
-    """Records that were read together, as two lists of one length."""
+    """Records that were read together, as two lists of equal length."""
 
     names: list[str]
     sequences: list[str]
 
 
 class FastaParser:
-    """One reading of one file.
+    """Parser of one FASTA file.
 
     Parameters
     ----------
     path : str
         For messages.
     letters : {"nucleotide", "protein", None}
-        What letters are checked against.
+        Accepted letters; None accepts all.
     max_record_bp : int
         Longest record, in letters.
     """
 
-    def __init__(self, path: str, letters: Letters | None, max_record_bp: int) -> None:
-        self._path, self._letters, self._max_bp = path, letters, max_record_bp
+    def __init__(self, path: str, letters: LetterKind | None, max_record_bp: int) -> None:
+        self._path = path
+        self._letters = letters
+        self._max_bp = max_record_bp
         self._charset = "ascii" if letters else "latin-1"
         self._line = 1  # number of the line at which the next block begins
-        self._column = 0  # and how much of that line has been read before
+        self._column = 0  # bytes of that line that were read before
         self._header_line = 0  # of the record that is being read; 0 before the first
         self._name = ""
         self._pieces: list[str] = []
         self._length = 0
 
     def blocks(self, stream: BufferedReader) -> Iterator[FastaBlock]:
-        """Yield the records of a stream whose first text is a header."""
+        """Yield the records of a stream that starts with a header."""
         for lines in self._whole_lines(stream):
             block = self._quick(lines)
             if block is None:
@@ -61,7 +62,7 @@ class FastaParser:
         yield FastaBlock([self._name], [self._finished()])
 
     def _whole_lines(self, stream: BufferedReader) -> Iterator[bytes]:
-        """Yield blocks that end with a line, or, if a line of a sequence is longer than one, within it."""
+        """Yield blocks of whole lines; a sequence line longer than a block is cut."""
         left = b""
         while chunk := stream.read1(BLOCK_BYTES):
             data = left + chunk
@@ -80,7 +81,7 @@ class FastaParser:
             yield left
 
     def _quick(self, lines: bytes) -> FastaBlock | None:
-        """The records that end in a block; None, and nothing is changed, if the block has to be looked at."""
+        """The records that end in a block; None, with no change of state, if it must be read line by line."""
         if not lines.isascii():
             return None
         text = lines.decode("ascii")
@@ -111,7 +112,7 @@ class FastaParser:
     def _take(
         self, lines: bytes, first: str | None, names: list[str], sequences: list[str]
     ) -> FastaBlock | None:
-        """Go on by a block that is known to be sound; the last record stays open."""
+        """Accept a sound block and return its finished records; the last record stays open."""
         too_long = self._length + len(first or "") > self._max_bp
         if too_long or any(len(sequence) > self._max_bp for sequence in sequences):
             return None
@@ -130,8 +131,10 @@ class FastaParser:
         return done
 
     def _open(self, name: str, line: int, pieces: list[str]) -> None:
-        self._name, self._header_line = name, line
-        self._pieces, self._length = pieces, sum(map(len, pieces))
+        self._name = name
+        self._header_line = line
+        self._pieces = pieces
+        self._length = sum(map(len, pieces))
 
     def _move_on(self, lines: bytes) -> None:
         self._line += count_lines(lines)
@@ -142,16 +145,18 @@ class FastaParser:
             raise self._error(
                 "the record has no sequence", self._header_line, "add the sequence or remove the header"
             )
-        pieces, self._pieces = self._pieces, []
-        return "".join(pieces)
+        sequence = "".join(self._pieces)
+        self._pieces = []
+        return sequence
 
     def _error(self, what: str, line: int, fix: str) -> FormatError:
-        record = self._name.split(maxsplit=1)[0] if self._header_line else None
+        record = first_word(self._name) if self._header_line else None
         return FormatError(what, path=self._path, line=line, record=record, fix=fix)
 
     def _slow(self, lines: bytes) -> Iterator[tuple[str, str]]:
-        """Take a block line by line, and raise at the first line that is wrong."""
-        number, column = self._line, self._column
+        """Read a block line by line; raise FormatError at the first line that is wrong."""
+        number = self._line
+        column = self._column
         for line in lines.split(b"\n"):
             if line.startswith(b">") and not column:
                 if self._header_line:
@@ -159,7 +164,8 @@ class FastaParser:
                 self._open(_name(self._path, line, number), number, [])
             else:
                 self._append(line.rstrip(_BLANKS), number, column)
-            number, column = number + 1, 0
+            number += 1
+            column = 0
         self._move_on(lines)
 
     def _append(self, line: bytes, number: int, column: int) -> None:

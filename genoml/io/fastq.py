@@ -1,4 +1,4 @@
-"""FASTQ: names, sequences and qualities, in any of the three encodings.
+"""Reading of FASTQ: names, sequences and qualities, in any of the three encodings.
 
 References
 ----------
@@ -16,12 +16,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from genoml.io.errors import FormatError, FormatWarning, shown
-from genoml.io.fasta import FastaRecord, as_records, expect_fasta, fasta_records
-from genoml.io.fasta_parser import MAX_SEQUENCE_BP
+from genoml.io.errors import FormatError, FormatWarning, first_word, shown
 from genoml.io.fastq_parser import MAX_READ_BP, FastqBlock, FastqParser
-from genoml.io.files import Path, Source
-from genoml.io.letters import check_letters
+from genoml.io.files import FilePath, Source
 from genoml.io.qualities import (
     Encoding,
     EncodingGuess,
@@ -32,7 +29,7 @@ from genoml.io.qualities import (
     guess_encoding,
 )
 
-#: How many records the encoding is guessed from, where the characters do not settle it sooner.
+#: Number of records from which the encoding is guessed, if fewer are not enough to be sure.
 GUESS_RECORDS = 1000
 
 
@@ -51,7 +48,7 @@ class FastqRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
         Whether the qualities are Phred or Solexa scores, and how characters write them.
     """
 
-    # a Struct rather than a named tuple: it is made five times as fast, and qualities are decoded when used
+    # a Struct is made five times faster than a named tuple, and qualities are decoded only when used
 
     name: str
     sequence: str
@@ -61,25 +58,25 @@ class FastqRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
     @property
     def id(self) -> str:
         """The first word of the name."""
-        return self.name.split(maxsplit=1)[0]
+        return first_word(self.name)
 
     @property
     def qualities(self) -> np.ndarray:
-        """(length,) scores: uint8 Phred, Q = -10 log10 p, or, in the encoding solexa, int8 Solexa."""
+        """Quality scores (length,): uint8 Phred, Q = -10 log10 p, or, for the encoding solexa, int8 Solexa."""
         if isinstance(self.scores, str):
             return decode_qualities(self.scores.encode("ascii"), self.encoding)
         return self.scores
 
     @property
     def phred(self) -> np.ndarray:
-        """(length,) uint8 Phred scores, converted from Solexa scores where need be."""
+        """Phred scores (length,) uint8; Solexa scores are converted."""
         if self.encoding == "solexa":
             return convert_qualities(self.qualities, "solexa", "phred33")
         return self.qualities
 
     @property
     def error_probabilities(self) -> np.ndarray:
-        """(length,) float64: the probability that each base is wrong."""
+        """Probability that each base is wrong: (length,) float64."""
         return error_probabilities(self.qualities, self.encoding)
 
     def part(self, start: int, stop: int) -> FastqRecord:
@@ -109,7 +106,7 @@ class FastqRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
 
 
 def read_fastq(
-    path: Path, *, encoding: str = "phred33", max_record_bp: int = MAX_READ_BP
+    path: FilePath, *, encoding: str = "phred33", max_record_bp: int = MAX_READ_BP
 ) -> Iterator[FastqRecord]:
     """Read a FASTQ file, plain or compressed with gzip, bgzip or zstd, record by record.
 
@@ -118,9 +115,9 @@ def read_fastq(
     path : str or os.PathLike
         ``"-"`` is standard input, which like a pipe is read as it comes.
     encoding : {"phred33", "phred64", "solexa", "auto"}
-        How qualities are written (:mod:`genoml.io.qualities`). ``"auto"`` guesses it from the first
-        1,000 records or fewer, as :func:`detect_encoding` does, and warns if the characters seen there allow
-        another one; a character further on that the guess does not have is an error.
+        Encoding of qualities (:mod:`genoml.io.qualities`). ``"auto"`` guesses it from the first 1,000 records or fewer,
+        as :func:`detect_encoding` does, and warns if another one is possible; a later character outside the guessed
+        encoding is an error.
     max_record_bp : int
         A longer record is an error, found before it fills the memory; 2**28 letters by default.
 
@@ -152,19 +149,18 @@ def read_fastq(
     return fastq_records(source, known, max_record_bp)
 
 
-def detect_encoding(path: Path, *, n_records: int = GUESS_RECORDS) -> EncodingGuess:
-    """Guess how a FASTQ file writes qualities, from its first records.
+def detect_encoding(path: FilePath, *, n_records: int = GUESS_RECORDS) -> EncodingGuess:
+    """Guess the quality encoding of a FASTQ file from its first records.
 
-    A character below ``;`` is in phred33 only: then, and only then, the guess is sure, and no more is read.
-    Otherwise no character above ``K`` (score 42 in phred33) is taken for phred33, whose reads are that good;
-    else one below ``@`` for solexa; else phred64.
+    A character below ``;`` occurs only in phred33: only then the guess is sure, and reading stops. Otherwise phred33 is
+    guessed if no character is above ``K`` (score 42 in phred33), solexa if one is below ``@``, and phred64 otherwise.
 
     Parameters
     ----------
     path : str or os.PathLike
-        A regular file: of a pipe, what is looked at here cannot be read again.
+        A regular file, since what is read here from a pipe could not be read again.
     n_records : int
-        How many to look at, at most.
+        The most records to read.
 
     Returns
     -------
@@ -197,7 +193,7 @@ def _expect_fastq(source: Source) -> None:
 def fastq_records(
     source: Source, encoding: Encoding | None = "phred33", max_record_bp: int = MAX_READ_BP
 ) -> Iterator[FastqRecord]:
-    """The records of content that is known to start with ``@``; None guesses the encoding."""
+    """The records of a source that starts with ``@``; the encoding is guessed if it is None."""
     blocks = fastq_blocks(source, encoding, max_record_bp)
     return chain.from_iterable(map(FastqRecord, *block, repeat(known)) for block, known in blocks)
 
@@ -205,7 +201,7 @@ def fastq_records(
 def fastq_blocks(
     source: Source, encoding: Encoding | None = "phred33", max_record_bp: int = MAX_READ_BP
 ) -> Iterator[tuple[FastqBlock, Encoding]]:
-    """Yield records in blocks, with their encoding; None guesses it, and warns if it is not certain."""
+    """Yield records in blocks, with their encoding; None guesses it, with a warning if it is not certain."""
     with source.open() as stream:
         guess, blocks = guessed_blocks(stream, source.path, encoding, max_record_bp)
         if not guess.sure:
@@ -219,7 +215,7 @@ def fastq_blocks(
 def guessed_blocks(
     stream: BufferedReader, path: str, encoding: Encoding | None, max_record_bp: int = MAX_READ_BP
 ) -> tuple[EncodingGuess, Iterator[FastqBlock]]:
-    """The encoding, guessed if it is None, and the records in blocks."""
+    """The encoding, guessed if None is given, and the records in blocks."""
     parser = FastqParser(path, encoding or "phred33", max_record_bp)
     blocks = parser.blocks(stream)
     if encoding is not None:
@@ -230,7 +226,7 @@ def guessed_blocks(
 
 
 def _guess(blocks: Iterator[FastqBlock], n_records: int) -> tuple[list[FastqBlock], EncodingGuess]:
-    """The blocks that were looked at, and what they tell."""
+    """The blocks that were read for the guess, and the guess."""
     seen: list[FastqBlock] = []
     encoded: list[bytes] = []
     guess = guess_encoding([])
@@ -239,32 +235,3 @@ def _guess(blocks: Iterator[FastqBlock], n_records: int) -> tuple[list[FastqBloc
         encoded += [line.encode("ascii") for line in block.encoded[: n_records - len(encoded)]]
         guess = guess_encoding(encoded)
     return seen, guess
-
-
-def read_sequences(path: Path, *, letters: str | None = "nucleotide") -> Iterator[FastaRecord]:
-    """Read names and sequences from FASTA or FASTQ, told apart by their first character.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        Plain or compressed; ``"-"`` is standard input.
-    letters : {"nucleotide", "protein", None}
-        As in :func:`read_fasta`; FASTQ is always nucleotide.
-
-    Returns
-    -------
-    iterator of FastaRecord
-        Qualities are checked (any printable character is one) and left out.
-
-    Raises
-    ------
-    FormatError
-        As :func:`read_fasta` and :func:`read_fastq`; at the call, if the file is neither.
-    """
-    kind = check_letters(letters)
-    source = Source(path)
-    if source.start.startswith(b"@"):
-        blocks = (block for block, _ in fastq_blocks(source))
-        return chain.from_iterable(as_records(*block[:2]) for block in blocks)
-    expect_fasta(source)
-    return fasta_records(source, kind, MAX_SEQUENCE_BP)

@@ -1,4 +1,4 @@
-"""Writing FASTQ."""
+"""Writer of FASTQ."""
 
 from __future__ import annotations
 
@@ -7,36 +7,35 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from genoml.io.errors import FormatWarning, shown
+from genoml.io.errors import FormatWarning, all_legal, shown
 from genoml.io.fastq import FastqRecord
-from genoml.io.files import Path, write_whole
-from genoml.io.letters import all_legal
+from genoml.io.files import FilePath, write_whole
 from genoml.io.qualities import OFFSETS, SCORES, Encoding, check_encoding, convert_qualities
 
 
 def write_fastq(
-    path: Path,
+    path: FilePath,
     records: Iterable[FastqRecord | tuple[str, str, np.ndarray]],
     *,
     encoding: str = "phred33",
 ) -> None:
-    """Write a FASTQ file, whole or not at all; compressed if the path ends in ``.gz`` or ``.zst``.
+    """Write a FASTQ file; compressed if the path ends in ``.gz`` or ``.zst``. A failed write leaves no file.
 
     Each record has four lines, and its name once: most programs do not read wrapped FASTQ.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Replaced in one step once everything is written; if a record is refused it is left as it was.
+        Written atomically: if a record is refused, an older file stays unchanged.
     records : iterable of FastqRecord or (name, sequence, qualities)
         Qualities one a letter: scores of the record's own encoding, Phred 0..93 in a tuple.
     encoding : {"phred33", "phred64", "solexa"}
-        What to write; scores of another encoding are converted (:func:`convert_qualities`).
+        Encoding to write; other scores are converted (:func:`convert_qualities`).
 
     Raises
     ------
     ValueError
-        For a name, letter or quality that would not read back, or lengths that differ.
+        For a name, letter or quality that could not be read back, or lengths that differ.
 
     Warns
     -----
@@ -73,8 +72,9 @@ def _check_text(record: FastqRecord, what: str) -> None:
 
 
 def _encoded(record: FastqRecord, wanted: Encoding, what: str) -> tuple[bytes, int]:
-    """The quality characters, and how many scores had to be lowered."""
-    scores, length = np.asarray(record.qualities), len(record.sequence)
+    """The quality characters, and the number of scores that had to be lowered."""
+    scores = np.asarray(record.qualities)
+    length = len(record.sequence)
     if scores.shape != (length,):
         raise ValueError(f"{what} expects one quality for each of {length} letters, got shape {scores.shape}")
     low, high = SCORES["phred33" if record.encoding == "phred64" else record.encoding]

@@ -1,4 +1,4 @@
-"""Open reading frames as FASTA, GFF3 and TSV.
+"""Writers of open reading frames: FASTA, GFF3 and TSV.
 
 References
 ----------
@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, get_args
 
-from genoml.io.files import Path, write_whole
-from genoml.sequence.orfs import ORF
+from genoml.io.errors import first_word
+from genoml.io.files import FilePath, write_whole
+from genoml.sequence.genes.orfs import ORF
 from genoml.sequence.strand import is_rna, subsequence
 
 #: The formats of :func:`write_orfs`.
@@ -42,15 +43,17 @@ class OrfsOf(NamedTuple):
     circular: bool = False
 
 
-def write_orfs(path: Path, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False) -> None:
-    """Write the open reading frames of sequences, whole or not at all; gzipped if the path ends in ``.gz``.
+def write_orfs(
+    path: FilePath, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False
+) -> None:
+    """Write the open reading frames of sequences; gzipped if the path ends in ``.gz``. A failed write leaves no file.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Replaced in one step once everything is written.
+        Written atomically.
     results : iterable of OrfsOf
-        One entry a sequence; they are written as they come.
+        One entry per sequence, written in order.
     format : {"gff3", "fasta", "tsv"}
         GFF3: 1-based, inclusive, type ORF, phase 0. FASTA: headers ``>NAME_N NAME:START-END(STRAND) ...``,
         0-based, half-open. TSV: a header line, 0-based, half-open.
@@ -70,7 +73,7 @@ def write_orfs(path: Path, results: Iterable[OrfsOf], *, format: str = "gff3", p
 def stream_orfs(
     stream: BinaryIO, results: Iterable[OrfsOf], *, format: str = "gff3", protein: bool = False
 ) -> None:
-    """As :func:`write_orfs`, into a stream that is open."""
+    """As :func:`write_orfs`, to an open stream."""
     writer = {"fasta": _fasta, "gff3": _gff3, "tsv": _tsv}[check_format(format)]
     if format == "gff3":
         stream.write(b"##gff-version 3\n")
@@ -78,10 +81,10 @@ def stream_orfs(
         columns = ["sequence", *ORF._fields[:-1], "length_bp", *(["protein"] if protein else [])]
         stream.write(("\t".join(columns) + "\n").encode())
     for result in results:
-        words = result.name.split(maxsplit=1)
-        if not words:
+        identifier = first_word(result.name)
+        if not identifier:
             raise ValueError("the ORFs of a sequence expect its name, got an empty one")
-        stream.write("".join(writer(words[0], result, protein)).encode())
+        stream.write("".join(writer(identifier, result, protein)).encode())
 
 
 def check_format(format: str) -> OrfFormat:
@@ -103,12 +106,18 @@ def _partial(orf: ORF) -> str:
 
 
 def _fasta(name: str, result: OrfsOf, protein: bool) -> Iterator[str]:
-    alphabet = "RNA" if is_rna(result.sequence) else "DNA"  # of the whole, not of each ORF by itself
+    alphabet = "RNA" if is_rna(result.sequence) else "DNA"  # of the whole sequence, not of each ORF
     for number, orf in enumerate(result.orfs, 1):
         letters = orf.protein
         if not protein:
-            place = orf.start, orf.end, orf.strand
-            letters = subsequence(result.sequence, *place, circular=result.circular, alphabet=alphabet)
+            letters = subsequence(
+                result.sequence,
+                orf.start,
+                orf.end,
+                orf.strand,
+                circular=result.circular,
+                alphabet=alphabet,
+            )
         lines = [letters[at : at + _WIDTH] for at in range(0, len(letters), _WIDTH)]
         head = (
             f">{name}_{number} {name}:{orf.start}-{orf.end}({orf.strand}) frame={orf.frame} "
@@ -124,7 +133,7 @@ def _tsv(name: str, result: OrfsOf, protein: bool) -> Iterator[str]:
         yield "\t".join([*cells, orf.protein] if protein else cells) + "\n"
 
 
-# GFF3 lets these stand in column 1, and asks for %XX in place of everything else
+# characters that GFF3 requires to be written as %XX: in column 1, and in values of attributes
 _NOT_IN_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 _NOT_IN_VALUE = re.compile(r"[\x00-\x1f\x7f%;=&,]")
 
@@ -134,7 +143,8 @@ def _escaped(text: str, illegal: re.Pattern[str]) -> str:
 
 
 def _gff3(name: str, result: OrfsOf, protein: bool) -> Iterator[str]:
-    seqid, length = _escaped(name, _NOT_IN_SEQID), len(result.sequence)
+    seqid = _escaped(name, _NOT_IN_SEQID)
+    length = len(result.sequence)
     value = _escaped(name, _NOT_IN_VALUE)
     yield f"##sequence-region {seqid} 1 {length}\n"
     if result.circular:
@@ -149,7 +159,7 @@ def _gff3(name: str, result: OrfsOf, protein: bool) -> Iterator[str]:
 
 
 def _open_ends(orf: ORF) -> list[str]:
-    """Attributes, as NCBI writes them, of an ORF that the end of the sequence cuts."""
+    """GFF3 attributes, as NCBI writes them, of an ORF cut by the end of the sequence."""
     left, right = orf.partial_start, orf.partial_end
     if orf.strand == "-":
         left, right = right, left

@@ -1,4 +1,4 @@
-"""Opening files to read (plain, compressed, standard input, pipes) and writing them whole or not at all."""
+"""Files to read (plain, compressed, standard input, pipes), and files to write atomically."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from genoml.io.compression import (
 )
 from genoml.io.errors import FormatError
 
-#: A path as a str or an os.PathLike; ``"-"`` is standard input where a reader takes it.
-Path: TypeAlias = "str | os.PathLike[str]"
+#: A path as a str or an os.PathLike; some readers take ``"-"`` as standard input.
+FilePath: TypeAlias = "str | os.PathLike[str]"
 
 _BUFFER = 1 << 17
-#: White space before the first record, at most, in bytes.
+#: The most bytes of white space before the first record.
 _MOST_BLANK = 1 << 20
-#: As much of the first line is looked at, in bytes.
+#: Bytes of the first line that are examined.
 _START = 4096
 
 
 class Source:
-    """A file to read: a regular file as often as needed, standard input or a pipe once.
+    """A file to read: a regular file any number of times, standard input or a pipe once.
 
     Parameters
     ----------
     path : str or os.PathLike
-        ``"-"`` is standard input. Of a pipe only as much is read at once as is needed to see what it is.
+        ``"-"`` is standard input. From a pipe only as much is read now as is needed to recognise its content.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Source:
         While reading, if a bgzip stream ends without its end-of-file block.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         self.path = os.fspath(path)
         self._is_stream = True
         self._once: io.BufferedReader | None = None
@@ -85,7 +85,7 @@ class Source:
                 self._look(stream)
 
     def _look(self, stream: io.BufferedReader) -> bytes:
-        """Set ``start`` and ``start_line``; the bytes that were read for it, from the beginning."""
+        """Set ``start`` and ``start_line``; return the bytes that were read from the beginning."""
         begin = b""
         while len(text := begin.lstrip()) < _START and b"\n" not in text:
             more = stream.read1(_BUFFER)
@@ -111,7 +111,7 @@ class Source:
 
     @contextmanager
     def open(self) -> Iterator[io.BufferedReader]:
-        """Open the content from its beginning, decompressed.
+        """Open the decompressed content from its beginning.
 
         Raises
         ------
@@ -122,14 +122,15 @@ class Source:
             with open(self.path, "rb", buffering=0) as raw:
                 yield _content(raw, self.path)
             return
-        stream, self._once = self._once, None
+        stream = self._once
+        self._once = None
         if stream is None:
             raise ValueError(f"{self.path} can be read only once; save it to a file first")
         yield stream
 
 
 class _Available:
-    """A buffered stream whose ``read`` gives what is there, so that records come before the pipe ends."""
+    """A buffered stream whose ``read`` returns the available bytes, so that records come before a pipe ends."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -138,31 +139,32 @@ class _Available:
         return False
 
     def read(self, size: int) -> bytes:
-        found: bytes = self._stream.read1(size)
-        return found
+        data: bytes = self._stream.read1(size)
+        return data
 
 
 class _Joined(io.RawIOBase):
-    """Bytes that were read before, then the rest of the stream they came from."""
+    """A stream of bytes that were read before, followed by the rest of their stream."""
 
     def __init__(self, begin: bytes, rest: Any) -> None:
-        self._begin, self._rest = memoryview(begin), rest
+        self._begin = memoryview(begin)
+        self._rest = rest
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        some = self._begin[: len(view)] if self._begin else memoryview(_some(self._rest, len(view)))
-        self._begin = self._begin[len(some) :]
-        view[: len(some)] = some
-        return len(some)
+        data = self._begin[: len(view)] if self._begin else memoryview(_available(self._rest, len(view)))
+        self._begin = self._begin[len(data) :]
+        view[: len(data)] = data
+        return len(data)
 
 
-def _some(stream: Any, size: int) -> bytes:
-    """At most ``size`` bytes that are there without waiting for more; none at the end."""
-    found: bytes = stream.read1(size) if hasattr(stream, "read1") else stream.read(size)
-    return found
+def _available(stream: Any, size: int) -> bytes:
+    """At most ``size`` bytes, without waiting for more; none at the end."""
+    data: bytes = stream.read1(size) if hasattr(stream, "read1") else stream.read(size)
+    return data
 
 
 def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
@@ -170,7 +172,7 @@ def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
 
 
 def _content(raw: Any, path: str) -> io.BufferedReader:
-    """The decompressed content of a stream, whose kind its first bytes tell."""
+    """The content of a stream, decompressed according to its first bytes."""
     magic = b""
     while len(magic) < MAGIC_LENGTH and (more := raw.read(MAGIC_LENGTH - len(magic))):
         magic += more
@@ -193,13 +195,13 @@ def _mode_of(path: str) -> int:
 
 
 @contextmanager
-def write_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to write that appears under its name only once it is complete.
+def write_whole(path: FilePath) -> Iterator[BinaryIO]:
+    """Open a file for writing that gets its name only when it is complete.
 
-    The bytes go to a temporary file beside it, which then replaces it in one step; if the block raises, the
-    temporary file is removed and what stood there before remains. A path that ends in ``.gz`` is compressed
-    with gzip, without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst``
-    with zstd and a checksum. A device or pipe is written directly.
+    The bytes go to a temporary file in the same folder, which then replaces the target in one step; if the block
+    raises, the temporary file is removed and an older file stays. A path that ends in ``.gz`` is compressed with gzip,
+    without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst`` with zstd and a
+    checksum. A device or pipe is written directly.
 
     Raises
     ------
@@ -233,12 +235,12 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError):
             os.remove(temporary)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = os.fspath(path)  # a full disk does not say which file it was
+            error.filename = os.fspath(path)  # the error of a full disk names no file
         raise
 
 
 def _sync_folder(folder: str) -> None:
-    """Put the new name on disk too; a rename alone may be lost with the power."""
+    """Sync the folder to disk, since a power failure can undo a rename."""
     if os.name == "nt":  # folders cannot be opened there
         return
     handle = os.open(folder, os.O_RDONLY)

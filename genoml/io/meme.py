@@ -1,27 +1,73 @@
-"""Probability matrices in minimal MEME format, read and written without loss."""
+"""Reader and writer of probability matrices in minimal MEME format, without loss."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path, Source, write_whole
-from genoml.io.motif import Motif, MotifLines
+from genoml.io.files import FilePath, Source, write_whole
+from genoml.sequence.motifs.motif import Motif
 
-__all__ = ["meme_motifs", "read_meme", "write_meme"]
+__all__ = ["MotifLines", "meme_motifs", "read_meme", "write_meme"]
 
 # the last two head an alphabet definition, which lists A, C, G, T in this order
 _ALPHABETS = ("ACGT", "ACGU", '"DNA"', '"RNA"')
+# Python's own float() also takes 1_000, nan, infinity and the digits of other scripts
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-def read_meme(path: Path) -> list[Motif]:
+class MotifLines:
+    """The lines of a motif file of any format, with the place of the current line for errors."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.path = source.path
+        self.number = 0
+        self.record: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        with self._source.open() as stream:
+            for self.number, line in enumerate(stream, 1):
+                yield line.decode("utf-8", "replace").strip()
+
+    def error(self, what: str, fix: str = "") -> FormatError:
+        """A FormatError for the current line."""
+        return FormatError(what, path=self.path, line=self.number, record=self.record, fix=fix)
+
+    def value(self, field: str) -> float:
+        """Convert a field to a number; it must be finite, not negative and in digits."""
+        value = float(field) if _NUMBER.fullmatch(field) else math.nan
+        if not math.isfinite(value) or value < 0:
+            raise self.error(f"got {shown(field)!r}", "expects a finite number, 0 or above")
+        return value
+
+    def row(self, fields: list[str]) -> list[float]:
+        """Convert fields to the four numbers of one position, which must not all be 0."""
+        if len(fields) != 4:
+            raise self.error(f"got {shown(' '.join(fields))!r}", "expects four numbers: A, C, G, T")
+        values = [self.value(field) for field in fields]
+        if not any(values):
+            raise self.error("a position of zeros", "expects a base that is seen there")
+        return values
+
+    def motif(self, make: Callable[[], Motif]) -> Motif:
+        """Make a motif; a ValueError becomes a FormatError for the current line."""
+        try:
+            return make()
+        except ValueError as error:
+            raise self.error(str(error)) from error
+
+
+def read_meme(path: FilePath) -> list[Motif]:
     """Read probability matrices in minimal MEME format (version 4 and later); plain or gzipped.
 
-    Used are the lines ``MEME version``, ``ALPHABET``, ``MOTIF name [symbol]`` and
-    ``letter-probability matrix:``, from which ``w`` and ``nsites`` are taken (0 sites are sites unknown), and
-    the rows that follow it. The background of the file is not used: a PWM is given its own.
+    The lines ``MEME version``, ``ALPHABET``, ``MOTIF name [symbol]`` and ``letter-probability matrix:`` are used, from
+    which ``w`` and ``nsites`` are taken (0 means unknown), and the rows that follow. The background of the file is
+    ignored: a PWM gets its own.
 
     Parameters
     ----------
@@ -40,18 +86,21 @@ def read_meme(path: Path) -> list[Motif]:
 
 
 def meme_motifs(source: Source) -> list[Motif]:
-    """The motifs of content that is taken for MEME format."""
+    """The motifs of a source in MEME format."""
     if not source.start.startswith(b"MEME version"):
         raise FormatError("no 'MEME version' line", path=source.path, line=1, fix="expects MEME format")
     lines = MotifLines(source)
     motifs: list[Motif] = []
-    names, rows, due, n_sites = [""], list[list[float]](), 0, None
+    names = [""]
+    rows: list[list[float]] = []
+    n_missing = 0  # rows of the matrix still to come
+    n_sites = None
     for line in lines:
         words = line.split()
-        if due:
+        if n_missing:
             rows.append(lines.row(words))
-            due -= 1
-            if not due:
+            n_missing -= 1
+            if not n_missing:
                 motifs.append(_motif(lines, names, rows, n_sites))
                 lines.record = None
         elif line.startswith("ALPHABET"):
@@ -65,10 +114,10 @@ def meme_motifs(source: Source) -> list[Motif]:
             names = words[1:]
             lines.record = names[0]
         elif line.startswith("letter-probability matrix"):
-            due, n_sites = _matrix_header(lines, line)
+            n_missing, n_sites = _matrix_header(lines, line)
             rows = []
-    if due or not motifs:
-        what = "the file ends within a matrix" if due else "no motif"
+    if n_missing or not motifs:
+        what = "the file ends within a matrix" if n_missing else "no motif"
         raise lines.error(what, "expects MOTIF and a matrix")
     _require_no_motif_begun(lines)
     return motifs
@@ -98,12 +147,11 @@ def _motif(lines: MotifLines, names: list[str], rows: list[list[float]], n_sites
     return lines.motif(lambda: Motif(names[0], np.array(rows), "probabilities", symbol, n_sites))
 
 
-def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
-    """Write motifs as probabilities in minimal MEME format, whole or not at all.
+def write_meme(path: FilePath, motifs: Iterable[Motif]) -> None:
+    """Write motifs as probabilities in minimal MEME format. A failed write leaves no file.
 
-    Each number is written with the fewest digits, 17 at most, that give the same float64 back, so that
-    probabilities that are written and read are identical. Counts are divided by their sums, and ``nsites``
-    is then the largest of these.
+    Each number is written with the fewest digits that give the same float64, so that probabilities are read back
+    identically. Counts are divided by their sums, and ``nsites`` is the largest sum.
 
     Raises
     ------
@@ -118,7 +166,8 @@ def write_meme(path: Path, motifs: Iterable[Motif]) -> None:
                     f"a motif expects a name, and a name and symbol without white space, "
                     f"got {motif.name!r} and {motif.symbol!r}"
                 )
-            n_sites, matrix = motif.n_sites, motif.matrix
+            n_sites = motif.n_sites
+            matrix = motif.matrix
             if motif.kind == "counts":
                 n_sites = float(matrix.sum(axis=1).max()) if n_sites is None else n_sites
                 matrix = motif.probabilities

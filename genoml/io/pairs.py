@@ -1,4 +1,4 @@
-"""Paired reads: from two files, or interleaved in one."""
+"""Reading of paired reads, from two files or interleaved in one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from itertools import zip_longest
 from genoml.io.errors import FormatError
 from genoml.io.fastq import FastqRecord, read_fastq
 from genoml.io.fastq_parser import MAX_READ_BP
-from genoml.io.files import Path
+from genoml.io.files import FilePath
 
 _MATE = re.compile(r"^(?P<id>\S+?)(?:/(?P<old>[12]))?(?:\s+(?P<new>[12]):[YN]:\d+:\S*)?(?:\s.*)?$")
 
 
 def read_pairs(
-    path: Path,
-    second: Path | None = None,
+    path: FilePath,
+    second: FilePath | None = None,
     *,
     encoding: str = "phred33",
     max_record_bp: int = MAX_READ_BP,
@@ -36,8 +36,8 @@ def read_pairs(
     Returns
     -------
     iterator of (FastqRecord, FastqRecord)
-        Lazy. The first words of both names are equal, up to a final ``/1`` and ``/2``; where the names say
-        which read they are, so or as Illumina 1.8 does (``1:N:0:ATCACG``), the first is 1 and the second 2.
+        Lazy. The first words of both names are equal, except for a final ``/1`` and ``/2``; if the names give the
+        number of the read, in this way or as in Illumina 1.8 (``1:N:0:ATCACG``), the first is 1 and the second 2.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _refuse_unequal(left: FastqRecord, number: int, second_ended: bool, files: l
 
 
 def are_mates(first: str, second: str) -> bool:
-    """Whether two names are those of the first and the second read of a pair.
+    """Whether two names belong to the first and the second read of one pair.
 
     Examples
     --------
@@ -101,7 +101,8 @@ def are_mates(first: str, second: str) -> bool:
     >>> are_mates("r7/2", "r7/1"), are_mates("r7", "r8"), are_mates("r7 1:N:0:AC", "r7 1:N:0:AC")
     (False, False, False)
     """
-    one, two = _MATE.match(first.strip()), _MATE.match(second.strip())
+    one = _MATE.match(first.strip())
+    two = _MATE.match(second.strip())
     if one is None or two is None or one["id"] != two["id"]:
         return False
     return all((one[form], two[form]) in ((None, None), ("1", "2")) for form in ("old", "new"))

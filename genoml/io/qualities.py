@@ -1,4 +1,4 @@
-"""Quality scores: the three encodings of FASTQ, what they mean, and which one a file has.
+"""Quality scores in the three encodings of FASTQ: decoding, conversion, and a guess of a file's encoding.
 
 =========  =========  ==================  =======================================================
 encoding   offset     scores              used by
@@ -24,15 +24,20 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-#: How a file writes qualities.
+#: Encoding of qualities in a file.
 Encoding: TypeAlias = Literal["phred33", "phred64", "solexa"]
 
 OFFSETS: dict[Encoding, int] = {"phred33": 33, "phred64": 64, "solexa": 64}
-# made once: a NumPy scalar takes as long to make as half a read takes to decode
+# made once: making a NumPy scalar takes half as long as decoding a read
 _OFFSETS_UINT8 = {name: np.uint8(offset) for name, offset in OFFSETS.items()}
-#: Least and greatest score that each encoding can write.
+#: Least and greatest score of each encoding.
 SCORES: dict[Encoding, tuple[int, int]] = {"phred33": (0, 93), "phred64": (0, 62), "solexa": (-5, 62)}
-_PHRED_ONLY, _NOT_PHRED64, _HIGH = ord(";"), ord("@"), ord("K")
+#: Characters below this occur only in phred33.
+_PHRED33_BELOW = ord(";")
+#: Characters below this do not occur in phred64.
+_LEAST_PHRED64 = ord("@")
+#: Characters above this are taken for an offset of 64.
+_GREATEST_PHRED33 = ord("K")
 
 
 def check_encoding(encoding: str) -> Encoding:
@@ -56,7 +61,7 @@ def characters(encoding: Encoding) -> tuple[int, int]:
 
 
 def decode_qualities(encoded: bytes, encoding: Encoding) -> np.ndarray:
-    """Scores of quality characters: (length,) uint8, or int8 for Solexa, whose scores may be negative."""
+    """Convert quality characters to scores: (length,) uint8, or int8 for Solexa, whose scores may be negative."""
     scores: np.ndarray = np.frombuffer(encoded, np.uint8) - _OFFSETS_UINT8[encoding]
     return scores.view(np.int8) if encoding == "solexa" else scores
 
@@ -89,13 +94,13 @@ def _solexa_to_phred(scores: np.ndarray) -> np.ndarray:
 
 
 def _phred_to_solexa(scores: np.ndarray) -> np.ndarray:
-    # Phred 0 is p = 1, which Solexa scores cannot say, and Phred 1 would be -5.9: both become the least score
+    # Phred 0 is p = 1, which has no Solexa score, and Phred 1 would be -5.9: both become the least score
     inner = np.maximum(10 ** (scores / 10) - 1, 10**-0.5)
     return 10 * np.log10(inner)
 
 
 def convert_qualities(scores: np.ndarray, source: str, target: str) -> np.ndarray:
-    """Scores of one encoding as scores of another, rounded to the nearest integer.
+    """Convert scores of one encoding to another, rounded to the nearest integer.
 
         Q_Phred = 10 log10(10^(Q_Solexa / 10) + 1)
         Q_Solexa = 10 log10(10^(Q_Phred / 10) - 1), and at least -5
@@ -138,12 +143,12 @@ def convert_qualities(scores: np.ndarray, source: str, target: str) -> np.ndarra
 
 @dataclass(frozen=True)
 class EncodingGuess:
-    """Which encoding qualities seem to have.
+    """A guess of the encoding of qualities.
 
     Attributes
     ----------
     encoding : {"phred33", "phred64", "solexa"}
-        The one that is taken.
+        The guessed encoding.
     sure : bool
         Whether the characters that were seen allow no other.
     possible : tuple of str
@@ -151,7 +156,7 @@ class EncodingGuess:
     characters : str
         The least and the greatest character seen; empty if none was.
     n_records : int
-        How many records were looked at.
+        Number of records read for the guess.
     """
 
     encoding: Encoding
@@ -161,7 +166,8 @@ class EncodingGuess:
     n_records: int
 
     def __str__(self) -> str:
-        least, greatest = self.characters[:1], self.characters[1:]
+        least = self.characters[:1]
+        greatest = self.characters[1:]
         return (
             f"qualities from {least!r} to {greatest!r} in {self.n_records} records could be "
             f"{' or '.join(self.possible)}; taken as {self.encoding}"
@@ -169,11 +175,11 @@ class EncodingGuess:
 
 
 def guess_encoding(qualities: Iterable[bytes]) -> EncodingGuess:
-    """Guess the encoding from quality strings, one a record.
+    """Guess the encoding from quality strings, one for each record.
 
-    A character below ``;`` (59) is in phred33 only: then, and only then, the guess is sure, because phred33
-    can have all the characters of the others. Otherwise: no character above ``K`` (Phred+33 score 42) is
-    taken for phred33, whose reads are that good; else one below ``@`` for solexa; else phred64.
+    A character below ``;`` (59) occurs only in phred33: only then the guess is sure, because phred33 has all the
+    characters of the others. Otherwise phred33 is guessed if no character is above ``K`` (score 42 in phred33), solexa
+    if one is below ``@``, and phred64 otherwise.
     """
     strings = list(qualities)
     seen = np.frombuffer(b"".join(strings), np.uint8)
@@ -184,8 +190,8 @@ def guess_encoding(qualities: Iterable[bytes]) -> EncodingGuess:
         name for name in get_args(Encoding) if characters(name)[0] <= low and high <= characters(name)[1]
     )
     encoding: Encoding = "phred64"
-    if low < _PHRED_ONLY or high <= _HIGH:
+    if low < _PHRED33_BELOW or high <= _GREATEST_PHRED33:
         encoding = "phred33"
-    elif low < _NOT_PHRED64:
+    elif low < _LEAST_PHRED64:
         encoding = "solexa"
-    return EncodingGuess(encoding, low < _PHRED_ONLY, possible, chr(low) + chr(high), len(strings))
+    return EncodingGuess(encoding, low < _PHRED33_BELOW, possible, chr(low) + chr(high), len(strings))

@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from itertools import chain
+from typing import TypeAlias
 
-from genoml.io.errors import FormatError
-from genoml.io.fasta import expect_fasta, fasta_bytes, fasta_records
-from genoml.io.fastq import fastq_blocks
-from genoml.io.files import Path, Source
+from genoml.io.errors import FormatError, check_letters
+from genoml.io.fasta import FastaRecord, as_records, expect_fasta, fasta_bytes, fasta_records
+from genoml.io.fastq import FastqRecord, fastq_blocks, fastq_records
+from genoml.io.files import FilePath, Source
+from genoml.sequence.codes import flat_codes
+
+#: One sequence of a file, with qualities if it is FASTQ.
+Record: TypeAlias = FastaRecord | FastqRecord
 
 
-class Record(NamedTuple):
-    """One sequence of FASTA or FASTQ.
+def holds_fastq(source: Source) -> bool:
+    """Whether the content is FASTQ, by its first character.
 
-    Attributes
-    ----------
-    name : str
-        The whole header line.
-    sequence : str
-        Its letters.
-    encoded : str or None
-        The quality characters of FASTQ, as they stand in the file.
+    Raises
+    ------
+    FormatError
+        If it is not FASTA either.
     """
-
-    name: str
-    sequence: str
-    encoded: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The first word of the name."""
-        return self.name.split(maxsplit=1)[0]
+    if source.start.startswith(b"@"):
+        return True
+    expect_fasta(source)
+    return False
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Read FASTA or FASTQ, told apart by the first character, with the quality characters of FASTQ.
+def read_sequences(path: FilePath, *, letters: str | None = "nucleotide") -> Iterator[FastaRecord]:
+    """Read names and sequences from FASTA or FASTQ, told apart by their first character.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Plain or compressed; ``"-"`` is standard input.
+    letters : {"nucleotide", "protein", None}
+        As in :func:`read_fasta`; FASTQ is always nucleotide.
+
+    Returns
+    -------
+    iterator of FastaRecord
+        Qualities are checked (any printable character is one) and left out.
+
+    Raises
+    ------
+    FormatError
+        As :func:`read_fasta` and :func:`read_fastq`; at the call, if the file is neither.
+    """
+    kind = check_letters(letters)
+    source = Source(path)
+    if holds_fastq(source):
+        return chain.from_iterable(as_records(*block[:2]) for block, _ in fastq_blocks(source))
+    return fasta_records(source, kind)
+
+
+def read_records(path: FilePath) -> Iterator[Record]:
+    """Read FASTA or FASTQ, told apart by the first character, with the qualities of FASTQ as characters.
 
     Parameters
     ----------
@@ -49,25 +72,50 @@ def read_records(path: Path) -> Iterator[Record]:
         As :func:`read_fasta` and :func:`read_fastq`.
     """
     source = Source(path)
-    if source.start.startswith(b"@"):
-        return (Record(*fields) for block, _ in fastq_blocks(source) for fields in zip(*block, strict=True))
-    expect_fasta(source)
-    return (Record(*record) for record in fasta_records(source, "nucleotide"))
+    return fastq_records(source) if holds_fastq(source) else fasta_records(source, "nucleotide")
 
 
 def record_bytes(record: Record) -> bytes:
-    """One record of the format that it came from: FASTQ, if it has qualities."""
-    if record.encoded is None:
+    """One record of ``read_records`` in the format that it came from."""
+    if isinstance(record, FastaRecord):
         return fasta_bytes(record.name, record.sequence)
-    return f"@{record.name}\n{record.sequence}\n+\n{record.encoded}\n".encode()
+    return f"@{record.name}\n{record.sequence}\n+\n{record.scores}\n".encode()
 
 
 @contextmanager
-def errors_in(path: Path, name: str) -> Iterator[None]:
-    """Give a ValueError of what is done with a record the file and the record's name, as a FormatError."""
+def errors_in(path: FilePath, record: Record) -> Iterator[None]:
+    """Give a ValueError of what is done with a record the file and the record's id, as a FormatError."""
     try:
         yield
     except ValueError as error:
         what = str(error).replace("sequence 0", "the sequence")
         place = "standard input" if path == "-" else str(path)
-        raise FormatError(what, path=place, record=name.split(maxsplit=1)[0]) from error
+        raise FormatError(what, path=place, record=record.id) from error
+
+
+def record_batches(
+    records: Iterable[FastaRecord], *, most_bp: int = 1 << 20, most_records: int = 4096
+) -> Iterator[list[FastaRecord]]:
+    """Yield lists of records, in order; a record longer than ``most_bp`` ends the list that it is in."""
+    batch: list[FastaRecord] = []
+    size_bp = 0
+    for record in records:
+        batch.append(record)
+        size_bp += len(record.sequence)
+        if size_bp >= most_bp or len(batch) >= most_records:
+            yield batch
+            batch, size_bp = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def errors_in_batch(path: str, batch: list[FastaRecord]) -> Iterator[None]:
+    """Give a ValueError about one sequence of a batch the file and that record's id, as a FormatError."""
+    try:
+        yield
+    except ValueError:
+        for record in batch:
+            with errors_in(path, record):
+                flat_codes([record.sequence])
+        raise

@@ -1,4 +1,4 @@
-"""Substitution matrices in the text format of NCBI, which BLAST, EMBOSS and Biopython use."""
+"""Reader of substitution matrices in NCBI's text format, which BLAST, EMBOSS and Biopython use."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import os
 import numpy as np
 
 from genoml.io.errors import FormatError, shown
-from genoml.io.files import Path, Source
-from genoml.sequence.substitution import SubstitutionMatrix
+from genoml.io.files import FilePath, Source
+from genoml.sequence.align.substitution import SubstitutionMatrix
 
-#: A file with more letters than this is none of this format.
+#: The most letters of a matrix: the printable ASCII characters.
 _MOST_LETTERS = 94
 
 
-def read_substitution_matrix(path: Path) -> SubstitutionMatrix:
+def read_substitution_matrix(path: FilePath) -> SubstitutionMatrix:
     """Read a substitution matrix in NCBI's format; plain or gzipped.
 
     Lines that begin with ``#`` are comments. The first other line lists the letters of the columns; each line that
-    follows is a letter and its scores, one a column, in any order of rows. The name is that of the file.
+    follows is a letter and its scores, one per column, in any order of rows. The name is that of the file.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _row(words: list[str], columns: list[str], path: str, number: int) -> tuple[
         fix = f"expects one of the columns, {' '.join(columns)}"
         raise _error(path, number, f"a row {shown(words[0])!r}", fix)
     try:
-        scores = [float(word) for word in words[1:] if "_" not in word]  # 1_0 is 10 in Python alone
+        scores = [float(word) for word in words[1:] if "_" not in word]  # Python would read 1_0 as 10
     except ValueError:
         scores = []
     if len(scores) != len(columns) or not all(abs(score) <= 1e6 for score in scores):

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from genoml.io.fasta import expect_fasta
+from genoml.io.errors import LetterKind, check_letters
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaParser
 from genoml.io.fastq import guessed_blocks
-from genoml.io.files import Path, Source
-from genoml.io.letters import Letters, check_letters
+from genoml.io.files import FilePath, Source
 from genoml.io.qualities import OFFSETS, Encoding, check_encoding, error_probabilities
+from genoml.io.records import holds_fastq
 
-#: Qualities by position are kept for so many positions from the 5' end.
+#: Number of positions from the 5' end with qualities by position.
 MAX_POSITIONS = 1000
 
 
 @dataclass
 class Summary:
-    """What is in a file of sequences.
+    """Counts, lengths, composition and qualities of a file of sequences.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Summary:
 
     @property
     def median_bp(self) -> float:
-        """Median length: the mean of the two in the middle, if their number is even."""
+        """Median length: the mean of the two middle lengths if their number is even."""
         lengths = np.array(sorted(self.lengths))
         ends = np.cumsum([self.lengths[length] for length in lengths.tolist()])
         n = self.n_records
@@ -84,10 +84,11 @@ class Summary:
     @property
     def n50_bp(self) -> int:
         """The greatest length such that records at least as long hold at least half of all letters."""
-        half, held = self.total_bp / 2, 0
+        half = self.total_bp / 2
+        covered = 0
         for length in sorted(self.lengths, reverse=True):
-            held += length * self.lengths[length]
-            if held >= half:
+            covered += length * self.lengths[length]
+            if covered >= half:
                 return length
         return 0
 
@@ -96,13 +97,13 @@ class Summary:
 
     @property
     def gc_fraction(self) -> float:
-        """G and C among A, C, G, T and U; NaN if there are none."""
+        """Fraction of G and C among A, C, G, T and U; NaN if there are none."""
         plain = self._count("ACGTU")
         return self._count("GC") / plain if plain else math.nan
 
     @property
     def ambiguous_bp(self) -> int:
-        """Letters other than A, C, G, T and U."""
+        """Number of letters other than A, C, G, T and U."""
         return self.total_bp - self._count("ACGTU")
 
     @property
@@ -113,7 +114,7 @@ class Summary:
 
     @property
     def position_qualities(self) -> np.ndarray:
-        """(positions,) the same over the bases at each position from the 5' end, 1,000 of them at most."""
+        """The mean quality at each position from the 5' end, at most 1,000 positions: (positions,)."""
         reached = self._depths > 0
         return np.asarray(-10 * np.log10(self._errors[reached] / self._depths[reached]))
 
@@ -124,7 +125,7 @@ class Summary:
         self.letters += np.bincount(data, minlength=256)
 
     def add_qualities(self, encoded: list[str], table: np.ndarray) -> None:
-        """Add up the error probabilities of quality strings; ``table`` has one for each of 256 bytes."""
+        """Add the error probabilities of quality strings; ``table`` has one for each of the 256 bytes."""
         errors = table[np.frombuffer("".join(encoded).encode("ascii"), np.uint8)]
         self._error_sum += float(errors.sum())
         lengths = np.array([len(text) for text in encoded], dtype=np.int64)
@@ -135,8 +136,8 @@ class Summary:
         self._depths += np.bincount(position[kept], minlength=MAX_POSITIONS)
 
 
-def summarise(path: Path, *, letters: str | None = "nucleotide", encoding: str = "auto") -> Summary:
-    """Read a FASTA or FASTQ file once, and sum up what is in it; memory does not grow with the file.
+def summarise(path: FilePath, *, letters: str | None = "nucleotide", encoding: str = "auto") -> Summary:
+    """Summarise a FASTA or FASTQ file in one pass; memory does not grow with the file.
 
     Parameters
     ----------
@@ -155,13 +156,10 @@ def summarise(path: Path, *, letters: str | None = "nucleotide", encoding: str =
     kind = check_letters(letters)
     known = None if encoding == "auto" else check_encoding(encoding)
     source = Source(path)
-    if source.start.startswith(b"@"):
-        return _summarise_fastq(source, known)
-    expect_fasta(source)
-    return _summarise_fasta(source, kind)
+    return _summarise_fastq(source, known) if holds_fastq(source) else _summarise_fasta(source, kind)
 
 
-def _summarise_fasta(source: Source, letters: Letters | None) -> Summary:
+def _summarise_fasta(source: Source, letters: LetterKind | None) -> Summary:
     summary = Summary(source.path, "FASTA")
     with source.open() as stream:
         for block in FastaParser(source.path, letters, MAX_SEQUENCE_BP).blocks(stream):

@@ -1,4 +1,4 @@
-"""Tab-separated lines as arrays of fields, parsed a block at a time with array operations."""
+"""Parser of tab-separated lines, a block at a time with array operations."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import numpy as np
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import Source
 
-# large enough for array operations; of a pipe what is there is taken
+# large enough for array operations; a pipe may give less
 _BLOCK_BYTES = 1 << 21
 _LONGEST_LINE = 1 << 24
 _TAB, _NEWLINE = 9, 10
-# what plain text is made of: printable ASCII, tab, line feed, and bytes of UTF-8 sequences
+# bytes of plain text: printable ASCII, tab, line feed, and bytes of UTF-8 sequences
 _TEXT = bytes([_TAB, _NEWLINE, *range(32, 127), *range(128, 256)])
-# a number has at most this many digits: any of them fits 64 bits without a sign
+# the most digits of a number: all such numbers fit 64 bits without a sign
 _MAX_DIGITS = 19
 _NUMBER = b"0123456789+-.eE\n"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Consecutive data lines of a file.
+    """A table of consecutive data lines of a file.
 
     Attributes
     ----------
     path : str
         The file, for messages.
     columns : tuple of str
-        What each column is called.
+        Names of the columns.
     data : numpy.ndarray
-        The bytes of these lines and of no others, uint8.
+        The bytes of these lines only, uint8.
     first, stop : numpy.ndarray
-        (rows, columns) int64: where each field begins and ends in ``data``.
+        (rows, columns) int64: start and end of each field in ``data``.
     lines : numpy.ndarray
         (rows,) int64: the 1-based number of each line in its file.
     """
@@ -57,11 +57,11 @@ class Table:
 
     @cached_property
     def _cells(self) -> list[str]:
-        """Every field, line after line, found by one pass in C."""
+        """Every field, line after line, split by one pass in C."""
         return self.data.tobytes().decode("utf-8")[:-1].replace("\t", "\n").split("\n")
 
     def fail(self, row: int, column: int | None, what: str, fix: str = "") -> NoReturn:
-        """Raise FormatError about a row, or about one field of it, whose text it shows."""
+        """Raise FormatError for a row, or for one of its fields, with the text of the field."""
         if column is not None:
             field = self.data[self.first[row, column] : self.stop[row, column]].tobytes()
             got = shown(field.decode("utf-8", "replace"))
@@ -69,12 +69,12 @@ class Table:
         raise FormatError(what, path=self.path, line=int(self.lines[row]), fix=fix)
 
     def require(self, good: np.ndarray, column: int | None, what: str, fix: str = "") -> None:
-        """Raise FormatError about the first row that is not good."""
+        """Raise FormatError for the first row where ``good`` is false."""
         if not good.all():
             self.fail(int(np.argmin(good)), column, what, fix)
 
     def integers(self, column: int, maximum: int, *, absent: bool = False) -> np.ndarray:
-        """The numbers of a column: digits alone, from 0 to ``maximum``; with ``absent`` also -1.
+        """The integers of a column: only digits, from 0 to ``maximum``; with ``absent`` also -1.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Table:
         return np.where(skip, -1, value.astype(np.int64))
 
     def floats(self, column: int, *, dot: bool = False) -> np.ndarray:
-        """The numbers of a column as float64: finite; with ``dot``, ``.`` stands for none and becomes NaN.
+        """The numbers of a column as float64: finite; with ``dot``, ``.`` is a missing value and becomes NaN.
 
         Raises
         ------
@@ -133,17 +133,17 @@ def _is_number(text: str) -> bool:
 
 
 def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: str) -> Iterator[Table]:
-    """Read tab-separated lines, some thousand at a time.
+    """Read tab-separated lines in blocks.
 
-    Blank lines, comments (``#``) and the ``track`` and ``browser`` lines of genome browsers are passed over;
-    lines may end in CRLF. All other lines must have as many columns as the first of them.
+    Blank lines, comments (``#``) and the ``track`` and ``browser`` lines of genome browsers are skipped; lines may end
+    in CRLF. All other lines must have as many columns as the first of them.
 
     Parameters
     ----------
     columns : dict
-        For each permitted number of columns, what they are called.
+        Names of the columns, for each permitted number of columns.
     expected : str
-        How many columns there should be, in words.
+        The permitted numbers of columns, in words.
 
     Raises
     ------
@@ -151,7 +151,8 @@ def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: 
         For another number of columns, an empty field, control characters, text that is not UTF-8, a line
         longer than 16 MB, or a file without data lines.
     """
-    before, names = 0, None
+    before = 0
+    names = None
     with source.open() as stream:
         for block in _whole_lines(stream, source.path):
             table = parse_table(block, source.path, before, columns if names is None else names, expected)
@@ -164,8 +165,9 @@ def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: 
 
 
 def _whole_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
-    """Blocks that end with a line."""
-    rest, before = b"", 0
+    """Blocks of whole lines."""
+    rest = b""
+    before = 0
     while chunk := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]
         end = chunk.rfind(b"\n") + 1
         if end:
@@ -186,7 +188,7 @@ def parse_table(
     columns: dict[int, tuple[str, ...]] | tuple[str, ...],
     expected: str,
 ) -> Table | None:
-    """Find the fields of whole lines; None if none of them is a data line.
+    """Parse whole lines; None if none of them is a data line.
 
     Parameters are those of :func:`table_blocks`; ``columns`` is a tuple once their number is known.
     """
@@ -198,7 +200,7 @@ def parse_table(
 
 
 def _plain_text(block: bytes, path: str, lines_before: int) -> bytes:
-    """The block with CRLF as LF; refuses what is not text, before anything is taken from it."""
+    """The block with CRLF as LF; raises FormatError if it is not text."""
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
     at = -1
@@ -212,7 +214,8 @@ def _plain_text(block: bytes, path: str, lines_before: int) -> bytes:
         try:
             block.decode("utf-8")
         except UnicodeDecodeError as error:
-            at, what = error.start, f"the text is not UTF-8 ({error.reason})"
+            at = error.start
+            what = f"the text is not UTF-8 ({error.reason})"
     if at >= 0:
         line = lines_before + block.count(b"\n", 0, at) + 1
         raise FormatError(what, path=path, line=line, fix="save the file as plain text")
@@ -220,7 +223,7 @@ def _plain_text(block: bytes, path: str, lines_before: int) -> bytes:
 
 
 def _data_lines(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of the data lines, and the number of each from 0."""
+    """The bytes of the data lines, and the number of each line from 0."""
     array = np.frombuffer(data, np.uint8)
     stop = np.flatnonzero(array == _NEWLINE)
     first = np.append(0, stop[:-1] + 1)

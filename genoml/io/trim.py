@@ -1,7 +1,7 @@
-"""Trimming and filtering reads by quality and length.
+"""Trimming and filtering of reads by quality and length.
 
-All of it is about the Phred scale: Solexa scores are converted first. Nothing here reads or writes files, so
-that steps are put together as generators: ``write_fastq(out, filter_reads(map(trim_quality, reads)))``.
+All thresholds are Phred scores; Solexa scores are converted first. The steps combine as generators:
+``write_fastq(out, filter_reads(map(trim_quality, reads)))``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from genoml.io.fastq import FastqRecord
 def quality_trim_ends(
     qualities: np.ndarray, *, five_prime: int = 0, three_prime: int = 20
 ) -> tuple[int, int]:
-    """Where to cut a read at its ends, by the rule of BWA.
+    """Start and stop of a read after quality trimming of its ends, by the rule of BWA.
 
-    From the 3' end inwards, s_x = sum_{i >= x} (t - q_i) is the quality that the bases from x on lack to the
-    threshold t. The read is cut at the x with the greatest s_x > 0, the rightmost of equals; the search ends
-    where s_x < 0. The 5' end is cut likewise, from the left. If the two meet, nothing is left.
+    From the 3' end inwards, s_x = sum_{i >= x} (t - q_i) sums how far the bases from x on are below the threshold t.
+    The read is cut at the x with the greatest s_x > 0, the rightmost of equals; the search ends where s_x < 0. The 5'
+    end is cut in the same way from the left. If the two meet, nothing is left.
 
     Parameters
     ----------
     qualities : numpy.ndarray
         (length,) Phred scores.
     five_prime, three_prime : int
-        The threshold t of either end; 0 leaves it.
+        The threshold t of each end; 0 does not trim it.
 
     Returns
     -------
@@ -41,25 +41,25 @@ def quality_trim_ends(
     doi:10.14806/ej.17.1.200, for both ends.
     """
     q = np.asarray(qualities, dtype=np.int64)
-    start = _lacking(q, five_prime)
-    stop = q.size - _lacking(q[::-1], three_prime)
+    start = _n_to_cut(q, five_prime)
+    stop = q.size - _n_to_cut(q[::-1], three_prime)
     return (start, stop) if start < stop else (0, 0)
 
 
-def _lacking(q: np.ndarray, threshold: int) -> int:
-    """How many bases to cut from the beginning."""
+def _n_to_cut(q: np.ndarray, threshold: int) -> int:
+    """Number of bases to cut from the beginning."""
     if threshold < 0:
         raise ValueError(f"a quality threshold expects 0 or more, got {threshold}")
-    lacking = np.cumsum(threshold - q)
-    below = np.flatnonzero(lacking < 0)
-    considered = lacking[: below[0]] if below.size else lacking
+    sums = np.cumsum(threshold - q)
+    below = np.flatnonzero(sums < 0)
+    considered = sums[: below[0]] if below.size else sums
     if not considered.size or considered.max() <= 0:
         return 0
     return int(np.argmax(considered)) + 1
 
 
 def trim_quality(record: FastqRecord, *, five_prime: int = 0, three_prime: int = 20) -> FastqRecord:
-    """Cut the ends of a read by the rule of BWA; see :func:`quality_trim_ends`."""
+    """Trim the ends of a read by quality; see :func:`quality_trim_ends`."""
     return record.part(*quality_trim_ends(record.phred, five_prime=five_prime, three_prime=three_prime))
 
 

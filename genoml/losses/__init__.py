@@ -1,23 +1,20 @@
-"""Losses: each returns its value and its gradient with respect to the predictions, both on the device.
+"""Losses: functions that return a value and its gradient with respect to the predictions, on the device.
 
 All take the same options. For entries i with loss l_i, weight w_i and mask m_i (0 where a label is missing):
 
     mean   sum_i m_i w_i l_i / sum_i m_i      sum   sum_i m_i w_i l_i      none   m_i w_i l_i, entry by entry
 
-The mean divides by the number of labels that are there, so a weight of 2 counts an example twice as much as
-its neighbours. With no label at all the mean is 0, and so is its gradient. With ``"none"`` the gradient is
-that of the sum.
+The mean divides by the number of labels present, so that a weight of 2 counts an example twice. Without any label the
+mean and its gradient are 0. With ``"none"`` the gradient is that of the sum.
 
-An entry is one prediction, but where a loss says otherwise: a softmax has one for all classes together, a
-profile one for all positions.
+An entry is one prediction, unless a loss says otherwise: a softmax has one entry for all classes, a profile one for
+all positions.
 
-Labels outside their domain (a count of -1, a class that does not exist, a NaN that no mask covers) are a
-ValueError that names the loss and the first such position, as long as they are host data: lists or NumPy
-arrays. Labels that already lie on a device are not looked at, since that would make every training step
-wait for it. Predictions that are no floating-point array are a TypeError.
+Host labels (lists or NumPy arrays) outside their domain, such as a count of -1, an unknown class or a NaN that no mask
+covers, are a ValueError with the loss and the first such position. Labels on a device are not checked, since every
+training step would wait for it. Predictions other than a floating-point array are a TypeError.
 """
 
-from genoml.losses._common import Reduction, match_targets, reduce_loss
 from genoml.losses.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -32,6 +29,7 @@ from genoml.losses.counts import (
     zero_inflated_negative_binomial_loss,
 )
 from genoml.losses.profile import multinomial_loss, multinomial_profile_loss, poisson_multinomial_loss
+from genoml.losses.reduce import Reduction, match_targets, reduce_loss
 from genoml.losses.regression import huber_loss, mean_squared_error, pearson_loss
 
 __all__ = [

@@ -1,28 +1,21 @@
-"""Losses of labels: two classes on probabilities and on logits, several classes, and their focal forms."""
+"""Classification losses: cross-entropy of two and of several classes, and focal losses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
-from array_api_compat import device as device_of
-
 from genoml.backend import Array
-from genoml.labels import PROBABILITIES, check_host_labels, classes
-from genoml.losses._common import (
+from genoml.losses.labels import PROBABILITIES
+from genoml.losses.reduce import (
     Reduction,
+    class_targets,
+    class_weights,
     labelled,
-    log_softmax,
     loss_namespace,
-    match_shape,
-    presence,
     reduce_loss,
-    require_axes,
-    softplus,
-    without_axis,
 )
-from genoml.nn.activations import sigmoid
+from genoml.ops.activations import log_softmax, sigmoid, softplus
 
 
 def binary_cross_entropy(
@@ -34,12 +27,12 @@ def binary_cross_entropy(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Cross-entropy of probabilities.
+    """Binary cross-entropy of probabilities.
 
         l = -(w1 t log p + w0 (1 - t) log(1 - p)),    dl/dp = -w1 t / p + w0 (1 - t) / (1 - p)
 
-    with p kept eps away from 0 and 1, eps being the dtype's machine epsilon, so that a sure mistake costs a
-    large but finite amount. The form on logits is exact; prefer it in training.
+    with p clipped to [eps, 1 - eps], where eps is the dtype's machine epsilon, so that the loss is finite. The form on
+    logits is exact; prefer it in training.
 
     Parameters
     ----------
@@ -50,9 +43,9 @@ def binary_cross_entropy(
     class_weight : (w0, w1)
         Weights of the negative and of the positive class.
     sample_weight : optional
-        One weight an example, or one an entry.
+        One weight per example, or one per entry.
     mask : optional
-        Nonzero where the label is there; a missing label may hold anything, NaN too.
+        Nonzero where there is a label; a missing label may have any value, even NaN.
     reduction : "mean", "sum" or "none"
         See ``genoml.losses``.
 
@@ -89,20 +82,19 @@ def binary_cross_entropy_with_logits(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Cross-entropy of logits z, p = 1 / (1 + exp(-z)); stable for any z.
+    """Binary cross-entropy of logits z, p = 1 / (1 + exp(-z)); stable for any z.
 
         l = w1 t softplus(-z) + w0 (1 - t) softplus(z),    softplus(z) = max(z, 0) + log(1 + exp(-|z|))
         dl/dz = w0 (1 - t) p - w1 t (1 - p)
 
     Parameters, returns and errors are those of ``binary_cross_entropy``; ``predictions`` are logits.
     """
-    what, z = "binary_cross_entropy_with_logits", predictions
-    xp = loss_namespace(predictions, what)
+    what = "binary_cross_entropy_with_logits"
+    z = predictions
+    loss_namespace(predictions, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     w0, w1 = class_weight
-    tail = xp.log1p(xp.exp(-xp.abs(z)))
-    zero = xp.zeros((), dtype=z.dtype, device=device_of(z))
-    entries = w1 * t * (xp.maximum(-z, zero) + tail) + w0 * (1.0 - t) * (xp.maximum(z, zero) + tail)
+    entries = w1 * t * softplus(-z) + w0 * (1.0 - t) * softplus(z)
     # sigmoid(-z), not 1 - sigmoid(z): the difference of near-equal numbers loses the gradient's digits
     grads = w0 * (1.0 - t) * sigmoid(z) - w1 * t * sigmoid(-z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
@@ -118,7 +110,7 @@ def focal_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Binary cross-entropy of logits z that counts easy examples less, p = 1 / (1 + exp(-z)).
+    """Focal loss: binary cross-entropy of logits z with less weight on easy examples, p = 1 / (1 + exp(-z)).
 
         l = -alpha t (1 - p)^gamma log p - (1 - alpha) (1 - t) p^gamma log(1 - p)
 
@@ -133,7 +125,7 @@ def focal_loss(
     alpha : float or None
         Weight of the positive class, 1 - alpha that of the negative one; None gives both the weight 1.
     gamma : float
-        How strongly easy examples are discounted; 0 gives the cross-entropy.
+        How much less easy examples count; 0 gives the cross-entropy.
 
     Raises
     ------
@@ -144,16 +136,19 @@ def focal_loss(
     ----------
     Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, eq. 5 and appendix B.
     """
-    what, z = "focal_loss", predictions
+    what = "focal_loss"
+    z = predictions
     xp = loss_namespace(predictions, what)
     if alpha is not None and not 0.0 <= alpha <= 1.0:
         raise ValueError(f"{what} expects 0 <= alpha <= 1 or None, got {alpha}")
     _require_gamma(gamma, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     weight, other = (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
-    up, down = softplus(z), softplus(-z)  # -log(1 - p) and -log p
-    # q^gamma = exp(-gamma softplus(z)), which stays exact where q = 1 - p is too small to be told from 0
-    q_power, p_power = xp.exp(-gamma * up), xp.exp(-gamma * down)
+    up = softplus(z)  # -log(1 - p)
+    down = softplus(-z)  # -log p
+    # q^gamma = exp(-gamma softplus(z)), which stays exact where q = 1 - p underflows
+    q_power = xp.exp(-gamma * up)
+    p_power = xp.exp(-gamma * down)
     p, q = sigmoid(z), sigmoid(-z)
     entries = weight * t * q_power * down + other * (1.0 - t) * p_power * up
     # d/dz q^gamma = -gamma q^gamma p and d/dz log p = q, so d/dz (-q^gamma log p) = q^gamma (gamma p log p
@@ -167,46 +162,6 @@ def _require_gamma(gamma: float, what: str) -> None:
         raise ValueError(f"{what} expects gamma >= 0, got {gamma}")
 
 
-# ---------------------------------------------------------------- several classes
-
-
-def _class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
-    """A distribution over the classes for each entry, from class numbers or one-hot targets; and the mask."""
-    require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
-    xp, shape = array_namespace(predictions), tuple(predictions.shape)
-    count, entries = shape[1], without_axis(predictions, 1)
-    given = _shape_of(targets)
-    if given == shape:
-        return labelled(predictions, targets, mask, what, PROBABILITIES, axis=1)
-    if given != entries:
-        raise ValueError(f"{what} expects class numbers of shape {entries} or one-hot {shape}, got {given}")
-    numbers = match_shape(targets, predictions, entries, what)
-    check_host_labels(targets, classes(count), what, mask)
-    order = xp.arange(count, dtype=predictions.dtype, device=device_of(predictions))
-    order = xp.reshape(order, (1, count) + (1,) * (predictions.ndim - 2))
-    # a missing label, NaN or -1, equals no class and leaves zeros
-    one_hot = xp.astype(xp.expand_dims(numbers, axis=1) == order, predictions.dtype)
-    return one_hot, presence(predictions, mask, what, axis=1)
-
-
-def _shape_of(values: Any) -> tuple[int, ...]:
-    """The shape of an array, or of a list of lists."""
-    if hasattr(values, "shape"):
-        return tuple(values.shape)
-    if not isinstance(values, list | tuple):
-        return ()
-    return (len(values), *(_shape_of(values[0]) if values else ()))
-
-
-def _class_weights(predictions: Array, weights: Sequence[float] | None, what: str) -> Array | None:
-    """The weights as an array that broadcasts along the classes."""
-    if weights is None:
-        return None
-    xp, count = array_namespace(predictions), predictions.shape[1]
-    found = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
-    return xp.reshape(found, (1, count) + (1,) * (predictions.ndim - 2))
-
-
 def softmax_cross_entropy(
     predictions: Array,
     targets: Any,
@@ -217,7 +172,7 @@ def softmax_cross_entropy(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Cross-entropy of logits z of K classes, p = softmax(z); stable for any z.
+    """Softmax cross-entropy of logits z of K classes, p = softmax(z); stable for any z.
 
         l = -sum_k w_k t_k log p_k,    dl/dz_j = p_j sum_k w_k t_k - w_j t_j
 
@@ -233,7 +188,7 @@ def softmax_cross_entropy(
     label_smoothing : float
         s, from 0 up to but not including 1.
     class_weight : sequence of floats, optional
-        w, one weight a class.
+        w, one weight per class.
     sample_weight, mask : optional
         Of the class numbers' shape, or (batch,) for the weights. A missing class may be any number or NaN.
     reduction : "mean", "sum" or "none"
@@ -256,10 +211,10 @@ def softmax_cross_entropy(
     xp = loss_namespace(predictions, what)
     if not 0.0 <= label_smoothing < 1.0:
         raise ValueError(f"{what} expects 0 <= label_smoothing < 1, got {label_smoothing}")
-    t, present = _class_targets(predictions, targets, mask, what)
+    t, present = class_targets(predictions, targets, mask, what)
     if label_smoothing:
         t = (1.0 - label_smoothing) * t + label_smoothing / predictions.shape[1]
-    weights = _class_weights(predictions, class_weight, what)
+    weights = class_weights(predictions, class_weight, what)
     if weights is not None:
         t = t * weights
     log_p = log_softmax(predictions, 1)
@@ -279,7 +234,7 @@ def focal_loss_multiclass(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Softmax cross-entropy that counts easy examples less, p = softmax(z).
+    """Focal loss of several classes: softmax cross-entropy with less weight on easy examples, p = softmax(z).
 
         l = -sum_k w_k t_k (1 - p_k)^gamma log p_k
 
@@ -294,8 +249,8 @@ def focal_loss_multiclass(
     what = "focal_loss_multiclass"
     xp = loss_namespace(predictions, what)
     _require_gamma(gamma, what)
-    t, present = _class_targets(predictions, targets, mask, what)
-    weights = _class_weights(predictions, class_weight, what)
+    t, present = class_targets(predictions, targets, mask, what)
+    weights = class_weights(predictions, class_weight, what)
     if weights is not None:
         t = t * weights
     log_p = log_softmax(predictions, 1)

@@ -1,7 +1,7 @@
-"""Losses of counts: Poisson, negative binomial, and negative binomial with excess zeros.
+"""Losses of counts: Poisson, negative binomial, and zero-inflated negative binomial.
 
-A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2; a = 1 / r, where r is what
-others call size, theta or inverse dispersion. a -> 0 is the Poisson.
+A negative binomial (NB2) with mean m and dispersion a has variance m + a m^2; a = 1 / r, where r is also called size,
+theta or inverse dispersion. a -> 0 is the Poisson.
 """
 
 from __future__ import annotations
@@ -12,28 +12,27 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import COUNTS, FINITE, Domain, check_host_labels
-from genoml.losses._common import (
+from genoml.losses.labels import COUNTS, FINITE, Domain, check_host_labels
+from genoml.losses.negative_binomial import (
+    Terms,
+    count_constant,
+    half_poisson_deviance,
+    log_of,
+    negative_binomial_terms,
+    without_constant,
+)
+from genoml.losses.reduce import (
     Reduction,
     labelled,
     loss_namespace,
     parameter_like,
     reduce_loss,
     reduce_losses,
-    softplus,
     sum_to_shape,
 )
-from genoml.losses._negative_binomial import (
-    Terms,
-    count_constant,
-    log_of,
-    negative_binomial_terms,
-    poisson_deviance,
-    without_constant,
-)
-from genoml.nn.activations import sigmoid
+from genoml.ops.activations import sigmoid, softplus
 
-#: means are kept this far from 0, where log and 1 / m would be infinite
+#: Least mean, since log m and 1 / m are infinite at 0.
 LEAST_MEAN = 1e-8
 _DISPERSIONS = Domain("dispersion >= 0", low=0.0)
 
@@ -61,10 +60,10 @@ def poisson_loss(
     targets : array, NumPy array or list
         Counts y >= 0, not necessarily whole; of the same shape, or (N,) for predictions of (N, 1).
     log_input : bool
-        Whether the predictions are logarithms; then any number is one, and no step makes the mean negative.
+        Whether the predictions are logarithms; the mean is then always positive.
     full : bool
-        Whether the loss is the whole -log p(y). PyTorch approximates this constant by Stirling's formula;
-        here it is exact, and at large counts single precision keeps digits that the short form loses.
+        Whether the loss is the whole -log p(y). PyTorch approximates this constant by Stirling's formula; here it is
+        exact, and more precise in single precision at large counts than the short form.
     sample_weight, mask, reduction
         As in ``mean_squared_error``.
 
@@ -82,20 +81,22 @@ def poisson_loss(
     xp = loss_namespace(predictions, what)
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     if log_input:
-        z, m = predictions, xp.exp(predictions)
+        z = predictions
+        m = xp.exp(z)
         grads = m - y
     else:
         least = xp.full((), LEAST_MEAN, dtype=y.dtype, device=device_of(y))
         m = xp.maximum(predictions, least)
-        z, grads = xp.log(m), 1.0 - y / m
-    entries = poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
+        z = xp.log(m)
+        grads = 1.0 - y / m
+    entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
 def _terms(
     predictions: Array, y: Array, log_dispersion: Array, log_input: bool, full: bool
 ) -> tuple[Terms, Array]:
-    """The likelihood's terms, and what turns a gradient in log m into one in the predictions."""
+    """The likelihood's terms, and the factor from a gradient in log m to one in the predictions."""
     xp = array_namespace(predictions)
     z = predictions if log_input else log_of(predictions, LEAST_MEAN)
     terms = negative_binomial_terms(z, log_dispersion, y)
@@ -122,7 +123,7 @@ def negative_binomial_loss(
 
     The variance is m + a m^2. Exact to rounding for counts of 0 to 1e6 and dispersions of 1e-6 to 1e6, in
     single precision too; a = 0 is the Poisson. To learn the dispersion as well, see
-    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.dispersion``.
+    ``negative_binomial_loss_with_dispersion``; to estimate it, ``genoml.evaluation.dispersion``.
 
     Parameters
     ----------
@@ -131,8 +132,8 @@ def negative_binomial_loss(
     targets : array, NumPy array or list
         Counts y >= 0, of the same shape, or (N,) for predictions of (N, 1).
     dispersion : float or array
-        a >= 0: a number, one a task, or whatever broadcasts to the predictions. A model with a size (theta,
-        r) takes dispersion = 1 / size.
+        a >= 0: a number, one per task, or any array that broadcasts to the predictions. For a size (theta, r),
+        dispersion = 1 / size.
     log_input : bool
         Whether the predictions are logarithms.
     full : bool
@@ -175,23 +176,22 @@ def negative_binomial_loss_with_dispersion(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, tuple[Array, Array]]:
-    """``negative_binomial_loss`` with the gradient of the dispersion, in its logarithm.
+    """``negative_binomial_loss`` with the gradient in the logarithm of the dispersion too.
 
         dl/dlog a = r (digamma(y + r) - digamma(r) - log(1 + m / r) - (y - m) / (r + m)),    r = 1 / a
 
     Parameters
     ----------
     log_dispersion : number or array
-        log a: one number, one a task (tasks,), or, from the network, one a prediction. Any real number will
-        do; beyond -40 and 40 the dispersion stays where it is, and the gradient is 0.
+        log a: one number, one per task (tasks,), or, from the network, one per prediction. Any real number; it is
+        clipped to [-40, 40], beyond which the gradient is 0.
     predictions, targets, log_input, full, sample_weight, mask, reduction
         As in ``negative_binomial_loss``.
 
     Returns
     -------
     loss, (grad, grad_log_dispersion)
-        The second gradient has the shape of ``log_dispersion``: where one number serves many predictions,
-        it is the sum over them.
+        The second gradient has the shape of ``log_dispersion``, summed over the predictions that share a number.
     """
     what = "negative_binomial_loss_with_dispersion"
     loss_namespace(predictions, what)
@@ -200,14 +200,13 @@ def negative_binomial_loss_with_dispersion(
     log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
     terms, chain = _terms(predictions, y, log_a, log_input, full)
     grads = (terms.log_mean_grad * chain, terms.log_dispersion_grad)
-    loss, (grad, grad_a) = reduce_losses(
-        terms.entries, grads, (None, None), sample_weight, present, reduction, what
-    )
+    loss, reduced = reduce_losses(terms.entries, grads, (None, None), sample_weight, present, reduction, what)
+    grad, grad_a = reduced
     return loss, (grad, sum_to_shape(grad_a, tuple(log_a.shape)))
 
 
 def _excess_zero(v: Array, n0: Array) -> Array:
-    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), losing no digits."""
+    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), without loss of digits."""
     xp = array_namespace(v)
     # softplus(v) + n0 - softplus(v + n0), and the same with softplus(x) = x + softplus(-x)
     return xp.where(v + n0 > 0.0, softplus(-v) - softplus(-v - n0), softplus(v) + n0 - softplus(v + n0))
@@ -225,7 +224,7 @@ def zero_inflated_negative_binomial_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    """Negative log-likelihood of counts that are 0 with probability s, else negative binomial.
+    """Zero-inflated negative binomial loss: counts are 0 with probability s, otherwise negative binomial.
 
         p(0) = s + (1 - s) NB(0),    p(y) = (1 - s) NB(y) for y > 0,    s = 1 / (1 + exp(-v))
 
@@ -239,7 +238,7 @@ def zero_inflated_negative_binomial_loss(
     predictions : array
         Means m of the negative binomial, or their logarithms: not of the counts, whose mean is (1 - s) m.
     zero_logits, log_dispersion : number or array
-        v and log a: one number, one a task, or one a prediction.
+        v and log a: one number, one per task, or one per prediction.
     targets, log_input, full, sample_weight, mask, reduction
         As in ``negative_binomial_loss``.
 
@@ -259,19 +258,18 @@ def zero_inflated_negative_binomial_loss(
     for values, name in ((zero_logits, "zero_logits"), (log_dispersion, "log_dispersion")):
         check_host_labels(values, FINITE, f"{what}: {name}")
     log_a = parameter_like(log_dispersion, predictions, what, "log_dispersion")
-    given = parameter_like(zero_logits, predictions, what, "zero_logits")
-    v = given + xp.zeros_like(predictions)
+    logits = parameter_like(zero_logits, predictions, what, "zero_logits")
+    v = logits + xp.zeros_like(predictions)
     terms, chain = _terms(predictions, y, log_a, log_input, full)
     empty = y == 0.0
     n0 = xp.where(empty, terms.entries, xp.zeros_like(v))
     entries = xp.where(empty, _excess_zero(v, n0), softplus(v) + terms.entries)
-    # a zero is the negative binomial's with probability sigmoid(-v - n(0)); only that share moves its
-    # parameters
+    # a zero comes from the negative binomial with probability sigmoid(-v - n(0)), its share of the gradient
     share = xp.where(empty, sigmoid(-v - n0), xp.ones_like(v))
     grad_v = sigmoid(v) - xp.where(empty, sigmoid(v + n0), xp.zeros_like(v))
     grads = (terms.log_mean_grad * chain * share, grad_v, terms.log_dispersion_grad * share)
-    loss, (grad, grad_v, grad_a) = reduce_losses(
-        entries, grads, (None, None, None), sample_weight, present, reduction, what
-    )
-    shapes = tuple(given.shape), tuple(log_a.shape)
-    return loss, (grad, sum_to_shape(grad_v, shapes[0]), sum_to_shape(grad_a, shapes[1]))
+    loss, reduced = reduce_losses(entries, grads, (None, None, None), sample_weight, present, reduction, what)
+    grad, grad_v, grad_a = reduced
+    grad_v = sum_to_shape(grad_v, tuple(logits.shape))
+    grad_a = sum_to_shape(grad_a, tuple(log_a.shape))
+    return loss, (grad, grad_v, grad_a)

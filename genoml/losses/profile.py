@@ -1,4 +1,4 @@
-"""Losses of profiles: counts along a sequence, whose shape and total are judged apart.
+"""Losses of profiles: counts along a sequence, with separate terms for shape and total.
 
 Arrays are (batch, tasks, length) or (batch, length); the last axis is the positions. An entry is one profile.
 """
@@ -11,12 +11,10 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import COUNTS
-from genoml.losses._common import (
+from genoml.losses.labels import COUNTS
+from genoml.losses.reduce import (
     Reduction,
     labelled,
-    log_softmax,
-    log_sum_exp,
     loss_namespace,
     match_shape,
     reduce_loss,
@@ -24,6 +22,7 @@ from genoml.losses._common import (
     require_axes,
     without_axis,
 )
+from genoml.ops.activations import log_softmax, log_sum_exp
 from genoml.ops.special import lgamma
 
 _AXES = "(batch, ..., length)"
@@ -38,7 +37,7 @@ def multinomial_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Negative log-likelihood of where a profile's n counts k_i fall, p = softmax(z) over the positions.
+    """Multinomial loss of a profile's shape: n counts k_i with p = softmax(z) over the positions.
 
         l = -sum_i k_i log p_i [ - log n! + sum_i log k_i! if full ],    dl/dz_i = n p_i - k_i
 
@@ -51,7 +50,7 @@ def multinomial_loss(
     full : bool
         Whether the loss is the whole -log p(k | n); the constant does not depend on the predictions.
     sample_weight, mask : optional
-        One a profile (the predictions' shape without the positions); weights may also be (batch,).
+        One per profile (the predictions' shape without the positions); weights may also be (batch,).
     reduction : "mean", "sum" or "none"
         See ``genoml.losses``.
 
@@ -100,7 +99,7 @@ def multinomial_profile_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, tuple[Array, Array]]:
-    """BPNet's loss: the multinomial loss of a profile's shape, and the squared error of its log total.
+    """BPNet's loss: the multinomial loss of a profile's shape plus the squared error of its log total.
 
         l = multinomial(z, k) + counts_weight (c - log(1 + n))^2,    n = sum_i k_i
         dl/dz_i = n p_i - k_i,    dl/dc = 2 counts_weight (c - log(1 + n))
@@ -110,11 +109,11 @@ def multinomial_profile_loss(
     predictions : array
         Logits z of the positions, (batch, ..., length).
     log_counts : array
-        Predicted log(1 + n), one a profile: the same shape without the positions.
+        Predicted log(1 + n), one per profile: the same shape without the positions.
     targets : array, NumPy array or list
         Counts k >= 0, (batch, ..., length).
     counts_weight : float
-        The paper's lambda; half the mean total count weighs shape and total about alike (its alpha = 1).
+        The paper's lambda; with half the mean total count, shape and total have about equal weight (its alpha = 1).
     full, sample_weight, mask, reduction
         As in ``multinomial_loss``.
 
@@ -137,9 +136,10 @@ def multinomial_profile_loss(
     entries, grads = _multinomial(predictions, k, full)
     error = c - xp.log1p(xp.sum(k, axis=-1))
     entries = entries + counts_weight * error * error
-    loss, (grad, grad_c) = reduce_losses(
+    loss, reduced = reduce_losses(
         entries, (grads, 2.0 * counts_weight * error), (-1, None), sample_weight, present, reduction, what
     )
+    grad, grad_c = reduced
     return loss, (grad, xp.reshape(grad_c, tuple(log_counts.shape)))
 
 
@@ -153,7 +153,7 @@ def poisson_multinomial_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Borzoi's loss: a Poisson of the total, and a multinomial of the shape, of predicted coverage m.
+    """Borzoi's loss of predicted coverage m: a Poisson of the total plus a multinomial of the shape.
 
         l = [ total_weight (S - n log S) - sum_i k_i log(m_i / S) ] / length,    S = sum_i m_i,  n = sum_i k_i
         dl/dm_i = [ total_weight (1 - n / S) + n / S - k_i / m_i ] / length
@@ -164,7 +164,7 @@ def poisson_multinomial_loss(
     Parameters
     ----------
     predictions : array
-        Coverage m > 0 (what is below 1e-6 counts as 1e-6), or log m with ``log_input``; (batch, ..., length).
+        Coverage m > 0 (below 1e-6 it counts as 1e-6), or log m with ``log_input``; (batch, ..., length).
     targets : array, NumPy array or list
         Counts or coverage k >= 0 in the same shape.
     total_weight : float
@@ -192,8 +192,10 @@ def poisson_multinomial_loss(
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
     least = xp.full((), 1e-6, dtype=predictions.dtype, device=device_of(predictions))
     z = predictions if log_input else xp.log(xp.maximum(predictions, least))
-    log_p, log_total = log_softmax(z, -1), log_sum_exp(z, -1)
-    total, n = xp.exp(log_total), xp.sum(k, axis=-1)
+    log_p = log_softmax(z, -1)
+    log_total = log_sum_exp(z, -1)
+    total = xp.exp(log_total)
+    n = xp.sum(k, axis=-1)
     length = predictions.shape[-1]
     entries = total_weight * (total - n * log_total) - xp.sum(k * log_p, axis=-1)
     # in z: d S / dz_i = S p_i, d log S / dz_i = p_i, d log p_j / dz_i = [i = j] - p_i

@@ -1,4 +1,4 @@
-"""Losses of continuous targets: squared error, Huber's, and one minus the correlation."""
+"""Regression losses: squared error, Huber loss, and one minus the correlation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.labels import FINITE
-from genoml.losses._common import (
-    Reduction,
-    entry_weights,
-    labelled,
-    loss_namespace,
-    reduce_loss,
-    require_axes,
-)
+from genoml.losses.labels import FINITE
+from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
 
 
 def mean_squared_error(
@@ -38,9 +31,9 @@ def mean_squared_error(
     targets : array, NumPy array or list
         t, of the same shape, or (N,) for predictions of (N, 1).
     sample_weight : optional
-        One weight an example, or one an entry.
+        One weight per example, or one per entry.
     mask : optional
-        Nonzero where the target is there; a missing target may hold anything, NaN too.
+        Nonzero where there is a target; a missing target may have any value, even NaN.
     reduction : "mean", "sum" or "none"
         See ``genoml.losses``.
 
@@ -72,7 +65,7 @@ def huber_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """Half the squared error near 0, a line beyond ``delta``: outliers pull with a bounded force.
+    """Huber loss: half the squared error near 0, linear beyond ``delta``, so that outliers have a bounded gradient.
 
         l = d^2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond,    d = y - t
         dl/dy = d clipped to [-delta, delta]
@@ -108,7 +101,7 @@ def pearson_loss(
     mask: Any = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, Array]:
-    """One minus Pearson's correlation over the batch, for each task.
+    """Pearson loss: one minus the correlation over the batch, for each task.
 
         l_j = 1 - r_j,    r = sum_i w_i a_i b_i / sqrt(sum_i w_i a_i^2 sum_i w_i b_i^2)
         dl/dy_i = -w_i (b_i / sqrt(A B) - r a_i / A),    A = sum w a^2, B = sum w b^2
@@ -125,9 +118,9 @@ def pearson_loss(
     targets, mask
         As in ``mean_squared_error``.
     sample_weight : optional
-        Weights >= 0 within the correlation: one an example, or one an entry.
+        Weights >= 0 within the correlation: one per example, or one per entry.
     reduction : "mean", "sum" or "none"
-        Over the tasks; ``"none"`` gives one loss a task.
+        Over the tasks; ``"none"`` gives one loss per task.
 
     Raises
     ------
@@ -139,16 +132,17 @@ def pearson_loss(
     require_axes(predictions, what, low=1, axes="(batch, ...)")
     t, present = labelled(predictions, targets, mask, what, FINITE)
     zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))
-    given = entry_weights(predictions, sample_weight, what)
-    weight = xp.ones_like(predictions) if given is None else xp.ones_like(predictions) * given
+    weights = entry_weights(predictions, sample_weight, what)
+    weight = xp.ones_like(predictions) if weights is None else xp.ones_like(predictions) * weights
     y = predictions
     if present is not None:
-        weight, y = xp.where(present, weight, zero), xp.where(present, y, zero)
+        weight = xp.where(present, weight, zero)
+        y = xp.where(present, y, zero)
     a, size_a = _standardised(y, weight)
     b, size_b = _standardised(t, weight)
     flat = xp.logical_or(size_a == 0.0, size_b == 0.0)
     r = xp.where(flat, zero, xp.sum(weight * a * b, axis=0))
-    # the mean's own derivative drops out, since sum w b = sum w a = 0
+    # the derivative of the mean vanishes, since sum w b = sum w a = 0
     grads = xp.where(flat, zero, -weight * (b - r * a) / xp.where(flat, xp.ones_like(size_a), size_a))
     labels = present if present is not None else xp.ones_like(predictions, dtype=xp.bool)
     counted = xp.sum(xp.astype(labels, predictions.dtype), axis=0) >= 2.0
@@ -156,7 +150,7 @@ def pearson_loss(
 
 
 def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
-    """Values less their weighted mean, brought to a sum of squares of 1; and its root before, 0 for constants."""
+    """Values minus their weighted mean, scaled to a norm of 1; and the norm before, 0 for constants."""
     xp = array_namespace(values)
     eps = xp.finfo(values.dtype).eps
     total = xp.sum(weight, axis=0)
@@ -164,10 +158,10 @@ def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
     centred = xp.where(weight > 0.0, values - mean, xp.zeros_like(values))
     # an empty batch has no largest number
     widest = xp.max(xp.abs(centred), axis=0) if values.shape[0] else xp.zeros_like(total)
-    # the mean of equal numbers is not always that number: what rounding leaves is no spread
+    # the mean of equal numbers may differ from them by rounding, which is no spread
     flat = widest <= 8.0 * eps * xp.abs(mean)
     one = xp.ones_like(total)
-    # by the largest first: squares of small or large numbers leave the range of float32
+    # divide by the largest first: squares of small or large numbers leave the range of float32
     scale = xp.where(flat, one, widest)
     centred = centred / scale
     root = xp.where(flat, one, xp.sqrt(xp.sum(weight * centred * centred, axis=0)))

@@ -1,4 +1,4 @@
-"""Networks by name. A model is a function of its options that returns a Layer; docs/models.md compares them.
+"""Networks by name: each is a function of its options that returns a Layer; docs/models.md compares them.
 
 Models map one-hot sequences (batch, 4, length) to logits (batch, outputs), never to probabilities: the losses
 that end in ``_with_logits`` and ``predict`` take the sigmoid.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from typing import Any, get_type_hints
 
 import msgspec
 
 from genoml.backend import Backend, get_backend, use_backend
+from genoml.io.settings import make_settings
 from genoml.models.attention_cnn import attention_cnn, attention_cnn_windows
 from genoml.models.basset import basset, basset_windows
 from genoml.models.bpnet import bpnet, bpnet_windows, join_profile, split_profile
@@ -24,9 +26,8 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
-from genoml.models.windows import Window, shortest_bp
-from genoml.nn.base import Layer
-from genoml.typed import conform, refuse_unknown
+from genoml.nn.layer import Layer
+from genoml.ops.windows import Reach, shortest_length
 
 __all__ = [
     "MODELS",
@@ -35,7 +36,7 @@ __all__ = [
     "check_options",
     "join_profile",
     "model_spec",
-    "option_types",
+    "option_struct",
     "split_profile",
 ]
 
@@ -63,18 +64,18 @@ class ModelSpec:
     fixed_length: bool = False
 
 
-def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Window]]) -> ModelSpec:
-    """A network whose dense layers fix the length."""
+def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Reach]]) -> ModelSpec:
+    """The specification of a network whose dense layers fix the sequence length."""
     return ModelSpec(
         build,
-        lambda **options: shortest_bp(windows(**options)),
+        lambda **options: shortest_length(windows(**options)),
         lambda length_bp: {"length_bp": length_bp, "n_outputs": 1},
         fixed_length=True,
     )
 
 
 def _shortest_bpnet(profile_length_bp: int = 1000, **options: Any) -> int:
-    return shortest_bp(bpnet_windows(**options), profile_length_bp)
+    return shortest_length(bpnet_windows(**options), profile_length_bp)
 
 
 def _no_labels(length_bp: int) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _no_labels(length_bp: int) -> dict[str, Any]:
 
 MODELS: dict[str, ModelSpec] = {
     "attention_cnn": ModelSpec(
-        attention_cnn, lambda **options: shortest_bp(attention_cnn_windows(**options))
+        attention_cnn, lambda **options: shortest_length(attention_cnn_windows(**options))
     ),
     "basset": _fixed(basset, basset_windows),
     "bpnet": ModelSpec(bpnet, _shortest_bpnet, _no_labels),
@@ -105,12 +106,12 @@ MODELS: dict[str, ModelSpec] = {
 
 
 def model_spec(name: str) -> ModelSpec:
-    """The model with this name.
+    """Specification of the model with this name.
 
     Raises
     ------
     ValueError
-        If there is none; the message lists those that there are.
+        If the name is unknown; the message lists the known ones.
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; models: {', '.join(sorted(MODELS))}")
@@ -118,34 +119,23 @@ def model_spec(name: str) -> ModelSpec:
 
 
 @cache
-def option_types(name: str) -> dict[str, msgspec.inspect.Type]:
-    """What each option of a model takes: sizes are at least 1, rates of dropout from 0 to below 1.
+def option_struct(name: str) -> type[msgspec.Struct]:
+    """Options of a model as a Struct: the arguments of its function without the seed.
 
     Raises
     ------
     ValueError
         If the model is unknown.
     """
-    hints = get_type_hints(model_spec(name).build, include_extras=True)
-    chosen = {key: hint for key, hint in hints.items() if key not in ("seed", "return")}
-    return {key: _bounded(msgspec.inspect.type_info(hint), key) for key, hint in chosen.items()}
-
-
-def _bounded(info: msgspec.inspect.Type, key: str) -> msgspec.inspect.Type:
-    """A type with the bounds that go without saying for numbers in networks."""
-    if isinstance(info, msgspec.inspect.TupleType):
-        return msgspec.inspect.TupleType(tuple(_bounded(item, key) for item in info.item_types))
-    if isinstance(info, msgspec.inspect.VarTupleType):
-        return msgspec.structs.replace(info, item_type=_bounded(info.item_type, key))
-    if isinstance(info, msgspec.inspect.IntType) and info.ge is None:
-        return msgspec.inspect.IntType(ge=1)
-    if isinstance(info, msgspec.inspect.FloatType) and key == "dropout":
-        return msgspec.inspect.FloatType(ge=0, lt=1)
-    return info
+    build = model_spec(name).build
+    types = get_type_hints(build, include_extras=True)
+    arguments = [each for each in signature(build).parameters.values() if each.name != "seed"]
+    fields = [(each.name, types[each.name], each.default) for each in arguments]
+    return msgspec.defstruct(name, fields, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 
 def check_options(name: str, options: Mapping[str, Any], key: str = "options") -> dict[str, Any]:
-    """The options of a model, each of the type that its function declares.
+    """Check the options of a model against the types that its function declares.
 
     Parameters
     ----------
@@ -154,18 +144,15 @@ def check_options(name: str, options: Mapping[str, Any], key: str = "options") -
     options : mapping
         Values by the names of its function's arguments.
     key : str
-        What holds the options, for messages: ``options.filters: expects ..., got ...``.
+        Path of the options, for messages: ``options.filters: expects ...``.
 
     Raises
     ------
     ValueError
-        If the model is unknown.
-    SettingError
-        If it has no such option, or a value is of another type or a size below 1; a ValueError too.
+        If the model is unknown, if it has no such option, or if a value is of another type or out of range.
     """
-    known = option_types(name)
-    refuse_unknown(options, known, f"{key}.", of=f" of model {name}")
-    return {option: conform(value, known[option], f"{key}.{option}") for option, value in options.items()}
+    checked = make_settings(options, option_struct(name), key, of=f" of model {name}")
+    return {option: getattr(checked, option) for option in options}
 
 
 def build_model(
@@ -175,14 +162,15 @@ def build_model(
     seed: int = 0,
     backend: str | Backend | None = None,
 ) -> Layer:
-    """Build a network by name, its weights drawn from ``seed``, on a backend.
+    """Build a network by name on a backend, with weights drawn from ``seed``.
 
     Raises
     ------
     ValueError
         For an unknown name or option, or a value that the network cannot have.
     """
-    spec, options = model_spec(name), check_options(name, options or {})
+    spec = model_spec(name)
+    options = check_options(name, options or {})
     with use_backend(get_backend(backend)):
         try:
             return spec.build(**options, seed=seed)

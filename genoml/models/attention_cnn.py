@@ -1,10 +1,12 @@
-"""A small network whose motifs read one another: convolution, then attention."""
+"""A small attention network: convolution, then transformer blocks that relate motifs to each other."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from genoml.models.windows import Window, pool
+from msgspec import Meta
+
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,
@@ -18,30 +20,31 @@ from genoml.nn import (
     TransformerBlock,
     Transpose,
 )
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
+from genoml.ops.windows import Reach
 
 
-def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Window]:
-    """What its convolution and pooling read."""
-    return [Window(kernel_size), pool(pool_size)]
+def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -> list[Reach]:
+    """Windows of its convolution and pooling."""
+    return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
 def attention_cnn(
     *,
-    n_outputs: int = 1,
-    filters: int = 64,
-    kernel_size: int = 15,
-    pool_size: int = 8,
-    blocks: int = 2,
-    heads: int = 4,
-    hidden: int = 128,
-    dropout: float = 0.1,
+    n_outputs: Count = 1,
+    filters: Count = 64,
+    kernel_size: Count = 15,
+    pool_size: Count = 8,
+    blocks: Annotated[int, Meta(ge=1, le=1000)] = 2,
+    heads: Count = 4,
+    hidden: Count = 128,
+    dropout: Share = 0.1,
     seed: int = 0,
 ) -> Sequential:
-    """Motif scan and pooling, transformer blocks over what was found, and the mean over the sequence.
+    """Motif scan and pooling, transformer blocks, and the mean over the sequence.
 
         conv 4 -> 64 x 15, max pool 8, batch norm, ReLU, dropout 0.1
-        two pre-norm transformer blocks: 4 heads, rotary positions, 64 -> 128 -> 64 behind each
+        two pre-norm transformer blocks: attention of 4 heads with rotary positions, then dense 64 -> 128 -> 64
         layer norm, mean over the positions, dense 1
 
     Attention lets a motif's meaning depend on which others are there and how far away. The memory of a step
@@ -53,15 +56,19 @@ def attention_cnn(
     n_outputs : int
         Tasks predicted together.
     filters : int
-        Motif detectors, and features of every position from then on.
-    kernel_size, pool_size : int
-        Of the convolution and the pooling.
-    blocks, heads : int
-        Transformer blocks, and attention heads in each; ``heads`` divides ``filters``.
+        Number of motif detectors, and of features of a position in the transformer.
+    kernel_size : int
+        Width of the motif detectors.
+    pool_size : int
+        Window of the pooling after them.
+    blocks : int
+        Number of transformer blocks.
+    heads : int
+        Attention heads of each block; a divisor of ``filters``.
     hidden : int
-        Size inside each block's dense part.
+        Hidden size of each block's dense layers.
     dropout : float
-        Behind the scan, and inside the blocks.
+        Rate after the scan and inside the blocks.
 
     Shapes
     ------

@@ -1,34 +1,35 @@
-"""Basset: accessibility in many cell types from 600 bp."""
+"""Basset: DNA accessibility in many cell types from 600 bp."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from genoml.models.windows import Window, pool, positions
+from genoml.io.settings import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
+from genoml.ops.windows import Reach, positions_left
 
 
 def basset_windows(
     kernel_sizes: tuple[int, int, int] = (19, 11, 7), pool_sizes: tuple[int, int, int] = (3, 4, 4), **_: Any
-) -> list[Window]:
-    """What its convolutions and poolings read."""
+) -> list[Reach]:
+    """Windows of its convolutions and poolings."""
     pairs = zip(kernel_sizes, pool_sizes, strict=True)
-    return [window for kernel, size in pairs for window in (Window(kernel), pool(size, partial=True))]
+    return [window for kernel, size in pairs for window in (Reach(kernel), Reach(size, size, partial=True))]
 
 
 def basset(
     *,
-    length_bp: int = 600,
-    n_outputs: int = 164,
-    filters: tuple[int, int, int] = (300, 200, 200),
-    kernel_sizes: tuple[int, int, int] = (19, 11, 7),
-    pool_sizes: tuple[int, int, int] = (3, 4, 4),
-    dense_units: int = 1000,
-    dropout: float = 0.3,
+    length_bp: Count = 600,
+    n_outputs: Count = 164,
+    filters: tuple[Count, Count, Count] = (300, 200, 200),
+    kernel_sizes: tuple[Count, Count, Count] = (19, 11, 7),
+    pool_sizes: tuple[Count, Count, Count] = (3, 4, 4),
+    dense_units: Count = 1000,
+    dropout: Share = 0.3,
     seed: int = 0,
 ) -> Sequential:
-    """Three blocks of convolution and pooling, two of dense layers, each with batch normalisation.
+    """Three blocks of convolution and pooling and two dense blocks, each with batch normalisation.
 
         conv 4 -> 300 x 19, batch norm, ReLU, max pool 3       600 -> 582 -> 194 positions
         conv 300 -> 200 x 11, batch norm, ReLU, max pool 4     194 -> 184 ->  46
@@ -36,8 +37,8 @@ def basset(
         flatten (2000), twice: dense 1000, batch norm, ReLU, dropout 0.3
         dense 164
 
-    Convolutions are not padded; pooling keeps a last window that the end cuts off. The dense layer behind the
-    flattening fixes the length.
+    Convolutions are not padded; pooling keeps a shorter last window. The dense layer after the flattening fixes the
+    length.
 
     Parameters
     ----------
@@ -45,12 +46,16 @@ def basset(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Cell types predicted together; ``genoml train`` sets it to 1.
-    filters, kernel_sizes, pool_sizes : three ints each
-        Sizes, in the order of the layers.
+    filters : three ints
+        Filters of each convolution.
+    kernel_sizes : three ints
+        Kernel width of each convolution.
+    pool_sizes : three ints
+        Window of the pooling after each convolution.
     dense_units : int
         Size of both hidden dense layers.
     dropout : float
-        Behind each of them.
+        Rate after each hidden dense layer.
 
     Shapes
     ------
@@ -68,7 +73,7 @@ def basset(
     convolutional neural networks, doi:10.1101/gr.200535.115. Deviations: the weights are not bounded in norm,
     which belongs to training.
     """
-    left = positions(length_bp, basset_windows(kernel_sizes, pool_sizes))
+    left = positions_left(length_bp, basset_windows(kernel_sizes, pool_sizes))
     layers: dict[str, Layer] = {}
     inputs = (4, *filters)
     for i, (kernel_size, pool_size) in enumerate(zip(kernel_sizes, pool_sizes, strict=True), 1):

@@ -1,13 +1,14 @@
-"""BPNet: the profile of reads at every base, and their number."""
+"""BPNet: the profile of reads along a sequence at base resolution, and their total."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from array_api_compat import array_namespace
+from msgspec import Meta
 
 from genoml.backend import Array
-from genoml.models.windows import Window
+from genoml.io.settings import Count
 from genoml.nn import (
     Conv1D,
     CroppedResidual,
@@ -18,39 +19,40 @@ from genoml.nn import (
     Parallel,
     Sequential,
 )
-from genoml.nn.base import Layer, expect_shape
+from genoml.nn.layer import Layer, expect_shape
+from genoml.ops.windows import Reach
 
 
 def bpnet_windows(
     kernel_size: int = 21, dilated_layers: int = 8, profile_kernel_size: int = 75, **_: Any
-) -> list[Window]:
-    """What its convolutions read, the profile head's last."""
-    dilated = [Window(2 * 2**i + 1) for i in range(1, dilated_layers + 1)]
-    return [Window(kernel_size), *dilated, Window(profile_kernel_size)]
+) -> list[Reach]:
+    """Windows of its convolutions; the profile head's is the last."""
+    dilated = [Reach(3, dilation=2**i) for i in range(1, dilated_layers + 1)]
+    return [Reach(kernel_size), *dilated, Reach(profile_kernel_size)]
 
 
 def bpnet(
     *,
-    tracks: int = 1,
-    profile_length_bp: int = 1000,
-    filters: int = 64,
-    kernel_size: int = 21,
-    dilated_layers: int = 8,
-    profile_kernel_size: int = 75,
+    tracks: Count = 1,
+    profile_length_bp: Count = 1000,
+    filters: Count = 64,
+    kernel_size: Count = 21,
+    dilated_layers: Annotated[int, Meta(ge=1, le=64)] = 8,
+    profile_kernel_size: Count = 75,
     seed: int = 0,
 ) -> Sequential:
-    """A wide convolution, dilated ones with shortcuts, and two heads: the profile's shape and its total.
+    """A wide convolution, dilated residual convolutions, and two heads: the profile's shape and its total.
 
         conv 4 -> 64 x 21, ReLU                                              2114 -> 2094 positions
         for i = 1 ... 8: h = crop(h) + ReLU(conv 64 -> 64 x 3, dilation 2^i)  2094 -> 1074
         profile: conv 64 -> tracks x 75, the middle profile_length_bp         1074 -> 1000
         counts: mean over the 1074 positions, dense 64 -> tracks
 
-    No convolution is padded, so that no output has read anything but sequence; each shortcut is cropped to
-    the middle, as long as what it is added to.
+    No convolution is padded, so that every output reads only sequence; each shortcut is cropped to the middle, to the
+    length of the layer's output.
 
     The two heads come as one array, the profile logits track by track and then the log counts;
-    ``split_profile`` takes it apart:
+    ``split_profile`` separates them:
 
         y[n, t profile_length_bp + l] = logit of position l of track t
         y[n, tracks profile_length_bp + t] = log(1 + total count of track t)
@@ -61,12 +63,14 @@ def bpnet(
         Profiles predicted together, such as the two strands.
     profile_length_bp : int
         Positions of a profile, in the middle of the sequence.
-    filters, kernel_size : int
-        Channels throughout, and width of the first convolution.
+    filters : int
+        Channels of every hidden layer.
+    kernel_size : int
+        Kernel width of the first convolution.
     dilated_layers : int
         Number of dilated convolutions, with dilation 2, 4, 8, ...
     profile_kernel_size : int
-        Width of the profile head.
+        Kernel width of the profile head.
 
     Shapes
     ------
@@ -95,7 +99,7 @@ def bpnet(
 
 
 def split_profile(y: Array, tracks: int = 1) -> tuple[Array, Array]:
-    """BPNet's output as profile logits and log counts; the same for its gradient.
+    """Split BPNet's output, or its gradient, into profile logits and log counts.
 
     Shapes
     ------
@@ -109,13 +113,14 @@ def split_profile(y: Array, tracks: int = 1) -> tuple[Array, Array]:
     """
     ok = tracks >= 1 and y.ndim == 2 and y.shape[1] % tracks == 0 and y.shape[1] > tracks
     expect_shape("split_profile", y, ok, f"(batch, {tracks} (length + 1))")
-    xp, (batch, width) = array_namespace(y), y.shape
+    xp = array_namespace(y)
+    batch, width = y.shape
     length = width // tracks - 1
     return xp.reshape(y[:, : tracks * length], (batch, tracks, length)), y[:, tracks * length :]
 
 
 def join_profile(profile: Array, log_counts: Array) -> Array:
-    """The inverse of ``split_profile``: gradients of both heads as BPNet's pullback takes them.
+    """Join both heads, or their gradients for BPNet's pullback: the inverse of ``split_profile``.
 
     Shapes
     ------
@@ -129,5 +134,6 @@ def join_profile(profile: Array, log_counts: Array) -> Array:
     """
     ok = profile.ndim == 3 and tuple(log_counts.shape) == tuple(profile.shape[:2])
     expect_shape("join_profile", log_counts, ok, f"log_counts for a profile of {tuple(profile.shape)}")
-    xp, (batch, tracks, length) = array_namespace(profile), profile.shape
+    xp = array_namespace(profile)
+    batch, tracks, length = profile.shape
     return xp.concat([xp.reshape(profile, (batch, tracks * length)), log_counts], axis=1)

@@ -1,38 +1,29 @@
-"""DanQ: chromatin features from 1000 bp, motifs read in order by a recurrent layer."""
+"""DanQ: chromatin features from 1000 bp, by a convolution and a recurrent layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from genoml.models.windows import Window, pool, positions
-from genoml.nn import (
-    LSTM,
-    Bidirectional,
-    Conv1D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPool1D,
-    Sequential,
-    Transpose,
-)
+from genoml.io.settings import Count, Share
+from genoml.nn import LSTM, Bidirectional, Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential, Transpose
+from genoml.ops.windows import Reach, positions_left
 
 
-def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[Window]:
-    """What its convolution and pooling read."""
-    return [Window(kernel_size), pool(pool_size)]
+def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[Reach]:
+    """Windows of its convolution and pooling."""
+    return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
 def danq(
     *,
-    length_bp: int = 1000,
-    n_outputs: int = 919,
-    filters: int = 320,
-    kernel_size: int = 26,
-    pool_size: int = 13,
-    hidden: int = 320,
-    dense_units: int = 925,
-    dropout: tuple[float, float] = (0.2, 0.5),
+    length_bp: Count = 1000,
+    n_outputs: Count = 919,
+    filters: Count = 320,
+    kernel_size: Count = 26,
+    pool_size: Count = 13,
+    hidden: Count = 320,
+    dense_units: Count = 925,
+    dropout: tuple[Share, Share] = (0.2, 0.5),
     seed: int = 0,
 ) -> Sequential:
     """One convolution and pooling, a bidirectional LSTM along the sequence, and two dense layers.
@@ -42,7 +33,7 @@ def danq(
         flatten (75 x 640 = 48000), dense 925, ReLU, dense 919
 
     46,926,479 parameters as published, with these defaults. The LSTM's steps are the positions of the
-    sequence. The dense layer behind the flattening fixes the length.
+    sequence. The dense layer after the flattening fixes the length.
 
     Parameters
     ----------
@@ -50,14 +41,18 @@ def danq(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Chromatin features predicted together; ``genoml train`` sets it to 1.
-    filters, kernel_size, pool_size : int
-        Of the convolution and the pooling.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
+    pool_size : int
+        Window of the pooling after them.
     hidden : int
-        Size of the LSTM's state, each way.
+        Size of the LSTM's state, in each direction.
     dense_units : int
         Size of the hidden dense layer.
     dropout : two floats
-        Behind the pooling and behind the LSTM.
+        Rates after the pooling and after the LSTM.
 
     Shapes
     ------
@@ -75,7 +70,7 @@ def danq(
     function of DNA sequences, doi:10.1093/nar/gkw226. Deviations: the LSTM's gates are logistic, where the
     original's library took a piecewise linear stand-in. Flatten goes step by step, as there.
     """
-    left = positions(length_bp, danq_windows(kernel_size, pool_size))
+    left = positions_left(length_bp, danq_windows(kernel_size, pool_size))
     return Sequential(
         {
             "conv": Conv1D(4, filters, kernel_size),

@@ -1,35 +1,28 @@
-"""DeepBind: binding of one protein from motif detectors."""
+"""DeepBind: binding of one protein, by motif detectors."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from genoml.nn import (
-    Conv1D,
-    Dense,
-    Dropout,
-    GlobalAveragePool1D,
-    GlobalMaxPool1D,
-    Parallel,
-    Sequential,
-)
-from genoml.nn.base import Layer
+from genoml.io.settings import Count, Share
+from genoml.nn import Conv1D, Dense, Dropout, GlobalAveragePool1D, GlobalMaxPool1D, Parallel, Sequential
+from genoml.nn.layer import Layer
 
 
 def deepbind(
     *,
-    n_outputs: int = 1,
-    filters: int = 16,
-    kernel_size: int = 16,
+    n_outputs: Count = 1,
+    filters: Count = 16,
+    kernel_size: Count = 16,
     pooling: Literal["max", "max_and_mean"] = "max",
-    dense_units: int = 32,
-    dropout: float = 0.5,
+    dense_units: Count = 32,
+    dropout: Share = 0.5,
     seed: int = 0,
 ) -> Sequential:
-    """Motif detectors, rectified, pooled over the sequence, and a small network on what they found.
+    """Motif detectors, ReLU, pooling over the sequence, and a small dense network.
 
         pad kernel_size - 1 zeros on each side, conv 4 -> 16 x 16, ReLU
-        global max (and beside it the global mean), dropout 0.5
+        global max (and, optionally, global mean), dropout 0.5
         dense 32, ReLU, dense 1
 
     The padding lets a motif hang over either end. Sequences of any length are read.
@@ -38,14 +31,16 @@ def deepbind(
     ----------
     n_outputs : int
         Experiments predicted together; the paper trains one network each.
-    filters, kernel_size : int
-        Number and width of the motif detectors.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
     pooling : "max" or "max_and_mean"
-        The maximum finds whether a motif occurs; the mean beside it adds up short ones.
+        The maximum tells whether a motif occurs; the mean adds up short motifs.
     dense_units : int
         Size of the hidden layer.
     dropout : float
-        Of the pooled responses.
+        Rate after the pooling.
 
     Shapes
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.models.windows import Window, pool, positions
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     LSTM,
     Bidirectional,
@@ -17,34 +17,35 @@ from genoml.nn import (
     Sequential,
     Transpose,
 )
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
+from genoml.ops.windows import Reach, positions_left
 
 
-def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Window]:
-    """What its pooling reads; the convolutions are padded and keep the length."""
-    return [pool(pool_size)]
+def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Reach]:
+    """Windows of its pooling; the convolutions are padded and keep the length."""
+    return [Reach(pool_size, pool_size)]
 
 
 def deepromoter(
     *,
-    length_bp: int = 300,
-    n_outputs: int = 1,
-    filters: int = 32,
-    kernel_sizes: tuple[int, ...] = (27, 14, 7),
-    pool_size: int = 6,
-    hidden: int = 32,
-    dense_units: int = 128,
-    dropout: float = 0.5,
+    length_bp: Count = 300,
+    n_outputs: Count = 1,
+    filters: Count = 32,
+    kernel_sizes: tuple[Count, ...] = (27, 14, 7),
+    pool_size: Count = 6,
+    hidden: Count = 32,
+    dense_units: Count = 128,
+    dropout: Share = 0.5,
     seed: int = 0,
 ) -> Sequential:
-    """Convolutions of three widths beside one another, a bidirectional LSTM, and two dense layers.
+    """Parallel convolutions of three widths, a bidirectional LSTM, and two dense layers.
 
         side by side, for widths 27, 14, 7: conv 4 -> 32, ReLU, max pool 6, dropout 0.5    300 -> 50 positions
         LSTM 96 -> 32 each way, every state
         flatten (50 x 64 = 3200), dense 128, ReLU, dropout 0.5, dense 1
 
-    Convolutions are padded to keep the length, so that the three fit beside one another. The dense layer
-    behind the flattening fixes the length.
+    Convolutions are padded to keep the length, so that the three can be joined. The dense layer after the flattening
+    fixes the length.
 
     Parameters
     ----------
@@ -53,17 +54,17 @@ def deepromoter(
     n_outputs : int
         Tasks predicted together.
     filters : int
-        Of each width.
+        Filters of each width.
     kernel_sizes : ints
         Widths of the convolutions.
     pool_size : int
-        Of the pooling behind each.
+        Window of the pooling after each convolution.
     hidden : int
-        Size of the LSTM's state, each way.
+        Size of the LSTM's state, in each direction.
     dense_units : int
         Size of the hidden dense layer.
     dropout : float
-        Behind each pooling and behind the hidden dense layer.
+        Rate after each pooling and after the hidden dense layer.
 
     Shapes
     ------
@@ -80,7 +81,7 @@ def deepromoter(
     Oubounyt et al. (2019), DeePromoter: robust promoter predictor using deep learning,
     doi:10.3389/fgene.2019.00286. Deviations: the 32 filters of each width are our choice.
     """
-    left = positions(length_bp, deepromoter_windows(pool_size))
+    left = positions_left(length_bp, deepromoter_windows(pool_size))
     branches: dict[str, Layer] = {
         f"width{i}": Sequential(
             {

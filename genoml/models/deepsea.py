@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.models.windows import Window, pool, positions
+from genoml.io.settings import Count, Share
 from genoml.nn import Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential
+from genoml.ops.windows import Reach, positions_left
 
 
-def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[Window]:
-    """What its convolutions and poolings read."""
-    conv = Window(kernel_size)
-    return [conv, pool(pool_size), conv, pool(pool_size), conv]
+def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[Reach]:
+    """Windows of its convolutions and poolings."""
+    conv = Reach(kernel_size)
+    return [conv, Reach(pool_size, pool_size), conv, Reach(pool_size, pool_size), conv]
 
 
 def deepsea(
     *,
-    length_bp: int = 1000,
-    n_outputs: int = 919,
-    filters: tuple[int, int, int] = (320, 480, 960),
-    kernel_size: int = 8,
-    pool_size: int = 4,
-    dense_units: int = 925,
-    dropout: tuple[float, float, float] = (0.2, 0.2, 0.5),
+    length_bp: Count = 1000,
+    n_outputs: Count = 919,
+    filters: tuple[Count, Count, Count] = (320, 480, 960),
+    kernel_size: Count = 8,
+    pool_size: Count = 4,
+    dense_units: Count = 925,
+    dropout: tuple[Share, Share, Share] = (0.2, 0.2, 0.5),
     seed: int = 0,
 ) -> Sequential:
     """Three convolutions, two poolings and two dense layers.
@@ -33,7 +34,7 @@ def deepsea(
         flatten (50880), dense 925, ReLU, dense 919
 
     52,843,119 parameters as published, with these defaults. Convolutions are not padded. The dense layer
-    behind the flattening fixes the length.
+    after the flattening fixes the length.
 
     Parameters
     ----------
@@ -41,10 +42,16 @@ def deepsea(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Chromatin features predicted together; ``genoml train`` sets it to 1.
-    filters, kernel_size, pool_size, dense_units : int
-        Sizes, in the order of the layers.
+    filters : three ints
+        Filters of each convolution.
+    kernel_size : int
+        Kernel width of every convolution.
+    pool_size : int
+        Window of every pooling.
+    dense_units : int
+        Size of the hidden dense layer.
     dropout : three floats
-        Behind each convolution.
+        Rates after each convolution.
 
     Shapes
     ------
@@ -62,7 +69,7 @@ def deepsea(
     model, doi:10.1038/nmeth.3547. Deviations: the weights are not bounded in norm, and there is no L1 penalty
     of the last hidden layer; both belong to training. Flatten goes channel by channel.
     """
-    left = positions(length_bp, deepsea_windows(kernel_size, pool_size))
+    left = positions_left(length_bp, deepsea_windows(kernel_size, pool_size))
     return Sequential(
         {
             "conv1": Conv1D(4, filters[0], kernel_size),

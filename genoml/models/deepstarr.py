@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.models.windows import Window, pool, positions
+from genoml.io.settings import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
+from genoml.ops.windows import Reach, positions_left
 
-#: Keras's default, with which the network was trained
+#: Keras's default of batch normalisation, with which the network was published.
 _EPS = 1e-3
 
 
-def deepstarr_windows(pool_size: int = 2, **_: Any) -> list[Window]:
-    """What its poolings read; the convolutions are padded and keep the length."""
-    return [pool(pool_size)] * 4
+def deepstarr_windows(pool_size: int = 2, **_: Any) -> list[Reach]:
+    """Windows of its poolings; the convolutions are padded and keep the length."""
+    return [Reach(pool_size, pool_size)] * 4
 
 
 def deepstarr(
     *,
-    length_bp: int = 249,
-    n_outputs: int = 2,
-    filters: tuple[int, int, int, int] = (256, 60, 60, 120),
-    kernel_sizes: tuple[int, int, int, int] = (7, 3, 5, 3),
-    pool_size: int = 2,
-    dense_units: int = 256,
-    dropout: float = 0.4,
+    length_bp: Count = 249,
+    n_outputs: Count = 2,
+    filters: tuple[Count, Count, Count, Count] = (256, 60, 60, 120),
+    kernel_sizes: tuple[Count, Count, Count, Count] = (7, 3, 5, 3),
+    pool_size: Count = 2,
+    dense_units: Count = 256,
+    dropout: Share = 0.4,
     seed: int = 0,
 ) -> Sequential:
-    """Four blocks of convolution and pooling, two of dense layers, each with batch normalisation.
+    """Four blocks of convolution and pooling and two dense blocks, each with batch normalisation.
 
         conv 4 -> 256 x 7, batch norm, ReLU, max pool 2       249 -> 124 positions
         conv 256 -> 60 x 3, batch norm, ReLU, max pool 2      124 ->  62
@@ -37,7 +38,7 @@ def deepstarr(
         flatten (1800), twice: dense 256, batch norm, ReLU, dropout 0.4
         dense 2
 
-    Convolutions are padded to keep the length. The dense layer behind the flattening fixes the length.
+    Convolutions are padded to keep the length. The dense layer after the flattening fixes the length.
 
     Parameters
     ----------
@@ -45,12 +46,16 @@ def deepstarr(
         Length of every sequence; ``genoml train`` sets it to that of the data.
     n_outputs : int
         Activities predicted together (developmental and housekeeping); ``genoml train`` sets it to 1.
-    filters, kernel_sizes : four ints each
-        Sizes, in the order of the layers.
-    pool_size, dense_units : int
-        Of every pooling, and of both hidden dense layers.
+    filters : four ints
+        Filters of each convolution.
+    kernel_sizes : four ints
+        Kernel width of each convolution.
+    pool_size : int
+        Window of every pooling.
+    dense_units : int
+        Size of both hidden dense layers.
     dropout : float
-        Behind each hidden dense layer.
+        Rate after each hidden dense layer.
 
     Shapes
     ------
@@ -68,7 +73,7 @@ def deepstarr(
     design of synthetic enhancers, doi:10.1038/s41588-022-01048-5. Deviations: running statistics move by 0.1
     a step (0.01 there), which suits short trainings too. Flatten goes channel by channel.
     """
-    left = positions(length_bp, deepstarr_windows(pool_size))
+    left = positions_left(length_bp, deepstarr_windows(pool_size))
     layers: dict[str, Layer] = {}
     inputs = (4, *filters)
     for i, kernel_size in enumerate(kernel_sizes, 1):

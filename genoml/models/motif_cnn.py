@@ -1,7 +1,8 @@
-"""The default network for binary classification of some hundred bases, as in ChIP-seq peaks."""
+"""The default network: binary classification of sequences of a few hundred bases, such as ChIP-seq peaks."""
 
 from __future__ import annotations
 
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,
@@ -19,12 +20,12 @@ from genoml.nn import (
 
 def motif_cnn(
     *,
-    filters: int = 128,
-    kernel_size: int = 19,
-    pool_size: int = 8,
-    second_filters: int = 64,
-    second_kernel_size: int = 5,
-    dropout: tuple[float, float, float] = (0.2, 0.3, 0.5),
+    filters: Count = 128,
+    kernel_size: Count = 19,
+    pool_size: Count = 8,
+    second_filters: Count = 64,
+    second_kernel_size: Count = 5,
+    dropout: tuple[Share, Share, Share] = (0.2, 0.3, 0.5),
     seed: int = 0,
 ) -> Sequential:
     """Motif scan, pooling, a second convolution that combines motifs, global pooling, logistic layer.
@@ -40,14 +41,18 @@ def motif_cnn(
 
     Parameters
     ----------
-    filters, kernel_size : int
-        Number and width of the motif detectors.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
     pool_size : int
-        Of the pooling behind them.
-    second_filters, second_kernel_size : int
-        Number and width of the filters that combine motifs.
+        Window of the pooling after them.
+    second_filters : int
+        Number of filters that combine motifs.
+    second_kernel_size : int
+        Width of the filters that combine motifs.
     dropout : three floats
-        Behind the scan, behind the second convolution and before the dense layer.
+        Rates after the scan, after the second convolution and before the dense layer.
 
     Shapes
     ------

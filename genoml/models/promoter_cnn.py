@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from genoml.io.settings import Count
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 
 
-def promoter_cnn(*, filters: int = 32, kernel_size: int = 8, seed: int = 0) -> Sequential:
-    """Conv1D, ReLU, global max pooling, Dense.
+def promoter_cnn(*, filters: Count = 32, kernel_size: Count = 8, seed: int = 0) -> Sequential:
+    """Convolution, ReLU, global max pooling and a logistic layer.
 
-    Each filter scans the sequence as a motif would, the pooling asks whether it occurs anywhere, and the last
-    layer weighs the answers.
+    Each filter scans the sequence for a motif, the pooling finds its best match, and the last layer weighs the matches.
 
     Parameters
     ----------
-    filters, kernel_size : int
-        Number and width of the motif detectors.
+    filters : int
+        Number of motif detectors.
+    kernel_size : int
+        Width of the motif detectors.
 
     Shapes
     ------

@@ -1,80 +1,32 @@
-"""Layers: functions of their input and parameters, each with its hand-derived derivative beside it."""
+"""Layers: functions of their input and parameters, each with its hand-derived derivative beside it.
 
-from genoml.nn.activations import ELU, GELU, Exp, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
-from genoml.nn.attention import SelfAttention
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State
-from genoml.nn.containers import Parallel, Residual, Sequential
-from genoml.nn.conv import Conv1D
-from genoml.nn.crop import CropTo
-from genoml.nn.cropped_residual import CroppedResidual
-from genoml.nn.dense import Dense, Flatten
-from genoml.nn.dropout import Dropout, SpatialDropout1D
-from genoml.nn.embedding import Embedding
-from genoml.nn.gru import GRU
-from genoml.nn.layer_norm import GroupNorm, LayerNorm
-from genoml.nn.learned_dispersion import LearnedDispersion
-from genoml.nn.lstm import LSTM
-from genoml.nn.motif import MotifLayer
-from genoml.nn.motif_penalty import information_penalty
-from genoml.nn.norm import BatchNorm1D
-from genoml.nn.pooling import AveragePool1D, GlobalAveragePool1D, GlobalMaxPool1D, MaxPool1D
-from genoml.nn.positions import SinusoidalPositions
-from genoml.nn.recurrent import Bidirectional
-from genoml.nn.softmax import LogSoftmax, Softmax
-from genoml.nn.strand import RCBatchNorm1D, RCGlobalPool1D, StrandSymmetric
-from genoml.nn.strand_conv import RCConv1D
-from genoml.nn.transformer import MLP, AttentionPool1D, TransformerBlock
-from genoml.nn.transpose import Transpose
+A family of layers is a module; the names in its ``__all__`` are names of ``genoml.nn`` and of ``genoml``.
+"""
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "GRU",
-    "LSTM",
-    "MLP",
-    "AttentionPool1D",
-    "AveragePool1D",
-    "BatchNorm1D",
-    "Bidirectional",
-    "Conv1D",
-    "CropTo",
-    "CroppedResidual",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "Exp",
-    "Flatten",
-    "GlobalAveragePool1D",
-    "GlobalMaxPool1D",
-    "Gradient",
-    "GroupNorm",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LearnedDispersion",
-    "LogSoftmax",
-    "MaxPool1D",
-    "MotifLayer",
-    "Parallel",
-    "Parameter",
-    "Pullback",
-    "RCBatchNorm1D",
-    "RCConv1D",
-    "RCGlobalPool1D",
-    "ReLU",
-    "Residual",
-    "SelfAttention",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SinusoidalPositions",
-    "Softmax",
-    "Softplus",
-    "SpatialDropout1D",
-    "State",
-    "StrandSymmetric",
-    "Tanh",
-    "TransformerBlock",
-    "Transpose",
-    "information_penalty",
-]
+import types as _types
+import typing as _typing
+
+from genoml.nn.activations import *
+from genoml.nn.attention.positions import *
+from genoml.nn.attention.self_attention import *
+from genoml.nn.containers import *
+from genoml.nn.conv import *
+from genoml.nn.dense import *
+from genoml.nn.dropout import *
+from genoml.nn.embedding import *
+from genoml.nn.layer import *
+from genoml.nn.motif import *
+from genoml.nn.norm import *
+from genoml.nn.penalties import *
+from genoml.nn.pooling import *
+from genoml.nn.recurrent import *
+from genoml.nn.residual import *
+from genoml.nn.shape import *
+from genoml.nn.strand import *
+from genoml.nn.strand_layers import *
+from genoml.nn.transformer import *
+
+if not _typing.TYPE_CHECKING:  # type checkers know what a star brings
+    __all__ = sorted(
+        name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _types.ModuleType)
+    )

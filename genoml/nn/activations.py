@@ -1,4 +1,4 @@
-"""Element-wise non-linearities as layers; their formulas and derivatives are in genoml/nn/functions.py."""
+"""Activation layers; those that Conv1D and Dense take by name have their derivatives in genoml/ops/activations.py."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback
-from genoml.nn.functions import ACTIVATIONS, activation_vjp, sigmoid
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_itself
+from genoml.ops.activations import activation_vjp, log_softmax, softmax, softmax_gradient
+from genoml.ops.windows import EVERYTHING, Reach
 
 __all__ = [
-    "ACTIVATIONS",
     "ELU",
     "GELU",
-    "Activation",
     "Exp",
     "LeakyReLU",
+    "LogSoftmax",
     "ReLU",
     "SiLU",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "Tanh",
-    "activation_vjp",
-    "sigmoid",
 ]
 
 
@@ -32,13 +32,15 @@ class Activation(Layer):
     function: str
 
     def options(self) -> dict[str, float]:
-        """What the function takes beside its input."""
+        """Arguments of the function besides its input."""
         return {}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    reach = sees_itself
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, back = activation_vjp(self.function, **self.options())(x)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (back(grad) if need_x else None), {}
 
         return y, pullback
@@ -100,7 +102,7 @@ class ELU(Activation):
         self.alpha = alpha
 
     def options(self) -> dict[str, float]:
-        """The limit towards minus infinity, with its sign turned."""
+        """Minus the limit of y towards minus infinity."""
         return {"alpha": self.alpha}
 
 
@@ -162,9 +164,9 @@ class Softplus(Activation):
 
 
 class Exp(Layer):
-    """y = exp(min(x, ceiling)), any shape; behind the first convolution it lets filters read whole motifs.
+    """y = exp(min(x, ceiling)), any shape; after the first convolution, its filters learn whole motifs.
 
-    Without a ceiling it is the exponential, and overflows where x does not stay moderate (88 in float32).
+    Without a ceiling y is the exponential, which overflows for large x (above 88 in float32).
     With one, y is bounded and dy/dx = 0 from the ceiling on, so that single large activations do not take over
     the training.
 
@@ -184,16 +186,111 @@ class Exp(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.ceiling = ceiling
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    reach = sees_itself
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, ceiling = array_namespace(x), self.ceiling
         y = xp.exp(x) if ceiling is None else xp.exp(xp.clip(x, max=ceiling))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
                 return None, {}
             g = grad * y  # d exp(x) / dx = exp(x)
             if ceiling is None:
                 return g, {}
             return xp.where(x < ceiling, g, xp.zeros((), dtype=g.dtype, device=device_of(g))), {}
+
+        return y, pullback
+
+
+def check_axis(layer: str, x: Array, axis: int) -> None:
+    """Raise ValueError unless x has this axis, with at least one value."""
+    ok = -x.ndim <= axis < x.ndim and x.shape[axis] >= 1
+    expect_shape(layer, x, ok, f"at least one value along axis {axis}")
+
+
+class Softmax(Layer):
+    """y_i = exp(x_i) / sum_j exp(x_j) along one axis; exact for any finite x, without overflow.
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which y sums to one.
+
+    Shapes
+    ------
+    x, y : any, the same
+
+    Raises
+    ------
+    ValueError
+        If x lacks the axis, or has no values along it.
+
+    References
+    ----------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs,
+    doi:10.1007/978-3-642-76153-9_28.
+    """
+
+    def __init__(
+        self, axis: int = -1, *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.axis = axis
+
+    def reach(self, length: int) -> Reach:
+        """An output sees its own position if the axis is that of the channels, else every position."""
+        return Reach() if self.axis == 1 else EVERYTHING
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        check_axis("Softmax", x, self.axis)
+        y = softmax(x, self.axis)
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            return (softmax_gradient(y, grad, self.axis) if need_x else None), {}
+
+        return y, pullback
+
+
+class LogSoftmax(Layer):
+    """y_i = x_i - log sum_j exp(x_j) along one axis: the logarithm of Softmax, exact where that underflows.
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which exp(y) sums to one.
+
+    Shapes
+    ------
+    x, y : any, the same
+
+    Raises
+    ------
+    ValueError
+        If x lacks the axis, or has no values along it.
+    """
+
+    def __init__(
+        self, axis: int = -1, *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.axis = axis
+
+    def reach(self, length: int) -> Reach:
+        """An output sees its own position if the axis is that of the channels, else every position."""
+        return Reach() if self.axis == 1 else EVERYTHING
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        check_axis("LogSoftmax", x, self.axis)
+        xp, axis = array_namespace(x), self.axis
+        y = log_softmax(x, axis)
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # dy_i/dx_j = delta_ij - softmax_j  =>  dL/dx = g - softmax(x) sum(g)
+            if not need_x:
+                return None, {}
+            return grad - xp.exp(y) * xp.sum(grad, axis=axis, keepdims=True), {}
 
         return y, pullback

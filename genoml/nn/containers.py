@@ -1,4 +1,4 @@
-"""Layers made of layers. Their parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
+"""Containers: layers made of layers, whose parameters are named by path: ``"0.weights"``, ``"tower.3.bias"``."""
 
 from __future__ import annotations
 
@@ -8,35 +8,47 @@ from typing import Any, Self
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, PathView, Pullback
 from genoml.nn.fused import fused_vjp
-from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.reach import Branches
+from genoml.nn.tables import PathView
+
+__all__ = ["Parallel", "Sequential"]
 
 
 class Container(Layer):
-    """A layer whose parameters are those of its children."""
+    """Base of layers made of layers: its parameters are those of its children."""
 
     def __init__(self, layers: Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
         named = (
             dict(layers) if isinstance(layers, Mapping) else {str(i): layer for i, layer in enumerate(layers)}
         )
         for name, layer in named.items():
-            if not isinstance(layer, Layer):
-                raise TypeError(
-                    f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}"
-                )
+            self._expect_layer(name, layer)
         if not named:
             raise ValueError(f"{type(self).__name__} expects at least one layer")
         first = next(iter(named.values()))
         super().__init__(seed=seed, dtype=first.dtype, backend=first.backend)
         for name, layer in named.items():
-            if layer.backend is not self.backend:
-                raise ValueError(
-                    f"{type(self).__name__} expects one backend, got {self.backend.name} and "
-                    f"{layer.backend.name} (layer {name!r})"
-                )
+            self._expect_backend(name, layer)
         self.named_layers = named
         self.place(seed, "")
+
+    def _expect_layer(self, name: str, layer: object) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}")
+
+    def _expect_backend(self, name: str, layer: Layer) -> None:
+        if layer.backend is not self.backend:
+            raise ValueError(
+                f"{type(self).__name__} expects one backend, got {self.backend.name} and "
+                f"{layer.backend.name} (layer {name!r})"
+            )
+
+    @property
+    def children(self) -> Mapping[str, Layer]:
+        """The layers by name, in their order."""
+        return self.named_layers
 
     @property
     def layers(self) -> list[Layer]:
@@ -44,12 +56,39 @@ class Container(Layer):
         return list(self.named_layers.values())
 
     @property
-    def takes_mask(self) -> bool:
-        """Whether one of the children takes a mask."""
-        return any(isinstance(layer, MaskedLayer) and layer.takes_mask for layer in self.layers)
+    def reads_mask(self) -> bool:
+        """Whether one of the children reads a mask."""
+        return any(layer.reads_mask for layer in self.layers)
 
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
+
+    def __setitem__(self, key: int | str, layer: Layer) -> None:
+        """Replace a layer: ``model["head"] = Dense(64, 3)``, ``model[-1] = ...``.
+
+        The new layer has the old one's path, from which its weights are drawn, but for weights that it has already.
+
+        Raises
+        ------
+        KeyError, IndexError
+            If there is no such place.
+        TypeError
+            If it is no layer, or not of the container's dtype.
+        ValueError
+            If it is on another backend.
+        """
+        name = key if isinstance(key, str) else list(self.named_layers)[key]
+        if name not in self.named_layers:
+            raise KeyError(f"{name!r} is no layer here; layers: {', '.join(self.named_layers)}")
+        self._expect_layer(name, layer)
+        self._expect_backend(name, layer)
+        if layer.dtype != self.dtype:
+            raise TypeError(
+                f"{type(self).__name__} expects a layer of {self.dtype} at {name!r}, got one of {layer.dtype}"
+            )
+        self.named_layers = {**self.named_layers, name: layer}
+        self._pullback = None  # belongs to a call of the old layer
+        layer.place(self.seed, f"{self.path}.{name}" if self.path else name)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
@@ -72,6 +111,15 @@ class Container(Layer):
 
     def _table(self, name: str) -> Any:
         return self._view(name)
+
+    def undrawn(self) -> int:
+        """How many numbers the children have still to draw."""
+        return sum(layer.undrawn() for layer in self.layers)
+
+    def draw(self) -> None:
+        """Draw every child."""
+        for layer in self.layers:
+            layer.draw()
 
     @property
     def grads(self) -> MutableMapping[str, Array]:
@@ -96,85 +144,48 @@ class Container(Layer):
         return self
 
 
-class Sequential(Container, MaskedLayer):
+class Sequential(Container):
     """One layer after another: y = f_n(... f_2(f_1(x))).
 
-    Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that takes a mask
-    (attention, recurrent, a container of such) is given it; they must see sequences of the mask's length.
+    Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that reads a mask
+    (attention, recurrent) is given it; they must see sequences of the mask's length.
 
     Some layers that follow one another are computed as one, which saves passes over the arrays between them: a
-    convolution and pooling behind it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
+    convolution and the pooling after it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
     numbers are those of the single layers but for rounding.
 
     Raises
     ------
     ValueError
-        For an empty list, layers on different backends, or a mask that no layer takes.
+        For an empty list, layers on different backends, or a mask that no layer reads.
     """
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
-        refuse_unread_mask(self, mask)
+    def branches(self, length: int) -> Branches[Layer] | None:
+        """The layers as one row."""
+        return Branches((tuple(self.layers),))
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         pullbacks: list[tuple[str, Pullback]] = []
-        names, layers, at = list(self.named_layers), self.layers, 0
+        names = list(self.named_layers)
+        layers = self.layers
+        at = 0
         while at < len(layers):
             count, fused = fused_vjp(layers[at:]) or (1, None)
-            if fused is not None:
-                x, pullback_layer = fused(x, training=training)
-            else:
-                x, pullback_layer = call_vjp(layers[at], x, training=training, step=step, mask=mask)
+            x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
             pullbacks.append((names[at], pullback_layer))
             at += count
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
             for i, (name, pullback_layer) in reversed(list(enumerate(pullbacks))):
-                grad, own = pullback_layer(grad, need_x=need_x or i > 0)
+                grad, own = pullback_layer(grad, need_x=need_x or i > 0, need_params=need_params)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
             return grad, grads
 
         return x, pullback
 
 
-class Residual(Sequential):
-    """A shortcut around one layer, or around several in a row: y = x + f(x).
-
-    The parameters are named as in Sequential.
-
-    Shapes
-    ------
-    x, y : any that the layers map to itself
-
-    Raises
-    ------
-    ValueError
-        If f(x) does not have the shape of x.
-
-    References
-    ----------
-    He et al. (2016), Deep residual learning for image recognition, doi:10.1109/CVPR.2016.90, eq. 1.
-    """
-
-    def __init__(self, layers: Layer | Sequence[Layer] | Mapping[str, Layer], *, seed: int = 0) -> None:
-        super().__init__([layers] if isinstance(layers, Layer) else layers, seed=seed)
-
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
-        y, pullback_layers = super().vjp(x, training=training, step=step, mask=mask)
-        if tuple(y.shape) != tuple(x.shape):
-            raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # y = x + f(x): dL/dx = g + (df/dx)^T g
-            grad_x, grads = pullback_layers(grad, need_x=need_x)
-            return (None if grad_x is None else grad + grad_x), grads
-
-        return x + y, pullback
-
-
-class Parallel(Container, MaskedLayer):
+class Parallel(Container):
     """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
 
     dL/dx is the sum over the branches, each of which is pulled back its own slice of dL/dy. A mask is handed
@@ -183,30 +194,32 @@ class Parallel(Container, MaskedLayer):
     Raises
     ------
     ValueError
-        If the branches' outputs differ in any axis but the channels, or for a mask that no branch takes.
+        If the branches' outputs differ in any axis but the channels, or for a mask that no branch reads.
     """
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def branches(self, length: int) -> Branches[Layer]:
+        """Each layer as a row of its own; outputs concatenated along the channels."""
+        rows = tuple((layer,) for layer in self.layers)
+        return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
-        refuse_unread_mask(self, mask)
         outputs, pullbacks = [], []
         for layer in self.layers:
-            y, pullback_branch = call_vjp(layer, x, training=training, step=step, mask=mask)
+            y, pullback_branch = layer.vjp(x, run)
             outputs.append(y)
             pullbacks.append(pullback_branch)
         shapes = [tuple(y.shape) for y in outputs]
         if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
             raise ValueError(f"Parallel expects branches that differ in axis 1 only, got {shapes}")
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
             grad_x, start = None, 0
             for name, pullback_branch, shape in zip(self.named_layers, pullbacks, shapes, strict=True):
                 part = grad[:, start : start + shape[1], ...]
                 start += shape[1]
-                branch_x, own = pullback_branch(part, need_x=need_x)
+                branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
                 if branch_x is not None:  # a branch that reads integers has no gradient to give
                     grad_x = branch_x if grad_x is None else grad_x + branch_x

@@ -1,20 +1,26 @@
-"""One-dimensional convolution over sequences."""
+"""Convolution layer over sequences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.activations import activation_vjp
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.pooling import MaxPool1D
-from genoml.ops.conv1d import conv1d_vjp, grouped_conv1d_vjp
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
-from genoml.ops.pad import pad_length
-from genoml.ops.rectify import rectified_vjp
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.reach import Correlation
+from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.arrays import pad_axis
+from genoml.ops.conv1d import grouped_conv1d_vjp
+from genoml.ops.normalise import RectifyPullback, rectified_vjp
+from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+__all__ = ["Conv1D"]
+
+#: dL/dz (batch, length, out_channels), the bias's gradient (None: no bias), need_x, need_params -> gradients
+CorrelationPullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]
 
 
 class Conv1D(Layer):
@@ -41,7 +47,7 @@ class Conv1D(Layer):
     bias : bool
         Whether there is one; before a normalisation it has no effect, and its gradient is rounding noise.
     activation : str or None
-        ``"relu"`` by default; the names are in genoml/nn/functions.py.
+        ``"relu"`` by default; the names are in genoml/ops/activations.py.
 
     Shapes
     ------
@@ -97,8 +103,12 @@ class Conv1D(Layer):
             )
         if padding not in ("valid", "same") and not (isinstance(padding, int) and padding >= 0):
             raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
         self.groups = groups
         self.has_bias, self.activation = bias, activation
         self._activate = activation_vjp(activation)
@@ -110,110 +120,73 @@ class Conv1D(Layer):
         weights = he_normal(shape, fan_in) if rectified else glorot_normal(shape, fan_in, fan_out)
         return {"weights": weights} | ({"bias": constant((self.out_channels,), 0.0)} if self.has_bias else {})
 
-    def _pads(self, length: int) -> tuple[int, int]:
-        """Zeros on the left and on the right of a sequence of this length."""
-        if isinstance(self.padding, int):
-            return self.padding, self.padding
-        if self.padding == "valid":
-            return 0, 0
-        span = (self.kernel_size - 1) * self.dilation + 1
-        total = max((-(-length // self.stride) - 1) * self.stride + span - length, 0)
-        return total // 2, total - total // 2
-
-    def _inputs(self, x: Array) -> tuple[Array, Array, int]:
-        """Padded x and the weights, both channels-last, and the zeros on the left."""
-        span = (self.kernel_size - 1) * self.dilation + 1
-        before, after = self._pads(x.shape[2] if x.ndim == 3 else 0)
-        ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] + before + after >= span
-        shortest = 1 if self.padding == "same" else max(span - before - after, 0)
+    def inputs(self, x: Array) -> tuple[Array, Array, int]:
+        """Padded x and the weights, both channels-last, and the number of zeros on the left."""
+        # Conv1D's own: a subclass with another vjp may not define one
+        reach = Conv1D.reach(self, x.shape[2] if x.ndim == 3 else 0)
+        ok = x.ndim == 3 and x.shape[1] == self.in_channels and reach.outputs(x.shape[2]) >= 1
+        shortest = 1 if self.padding == "same" else reach.shortest()
         expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp = array_namespace(x)
-        rows = pad_length(xp.permute_dims(x, (0, 2, 1)), before, after)
-        return rows, xp.permute_dims(self.weights, (2, 1, 0)), before
+        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), reach.before, reach.after)
+        return rows, xp.permute_dims(self.weights, (2, 1, 0)), reach.before
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        if self.activation == "relu" and self.has_bias:
-            return self._rectified(x, None)
-        z, back_conv = self._correlate(x)
-        y, back = self._activate(z + self.bias if self.has_bias else z)
+    def reach(self, length: int) -> Reach:
+        """An output sees the kernel's window, of a sequence padded with zeros."""
+        shape = self.kernel_size, self.stride, self.dilation
+        if self.padding == "same":
+            return Reach(*shape, *same_padding(length, *shape))
+        pad = self.padding if isinstance(self.padding, int) else 0
+        return Reach(*shape, pad, pad)
+
+    def correlation(self) -> Correlation | None:
+        """The layer itself, unless its channels are in groups."""
+        if self.groups > 1:
+            return None
+        kernel = array_namespace(self.weights).permute_dims(self.weights, (2, 1, 0))
+        bias = self.bias if self.has_bias else None
+        return Correlation(kernel, bias, applied(self.activation))
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
+        z, back_conv = self.correlate(x)
+        if self.activation == "relu" and self.has_bias:
+            y, back_rectifier = rectified_vjp(z, self.bias)
+            return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)
+        y, back = self._activate(z + self.bias if self.has_bias else z)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = conv(x, w) + b: dL/db sums over positions
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grad_x, grads = back_conv(g, need_x)
-            return grad_x, (grads | {"bias": xp.sum(g, axis=(0, 1))} if self.has_bias else grads)
+            with_bias = self.has_bias and need_params
+            return back_conv(g, xp.sum(g, axis=(0, 1)) if with_bias else None, need_x, need_params)
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
-    def _correlate(
-        self, x: Array
-    ) -> tuple[Array, Callable[[Array, bool], tuple[Array | None, dict[str, Array]]]]:
-        """The correlation (batch, length, out_channels), and its gradients with respect to x and the weights."""
-        rows, w, before = self._inputs(x)
+    def correlate(self, x: Array) -> tuple[Array, CorrelationPullback]:
+        """The correlation (batch, length, out_channels), without bias and activation; and its pullback."""
+        rows, w, before = self.inputs(x)
         xp, length = array_namespace(x), x.shape[2]
         z, back = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
 
-        def pullback(grad: Array, need_x: bool) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
             # dL/dw and dL/dx are correlations themselves, in ops/conv1d.py
-            grad_rows, grad_w = back(grad, need_x)
-            grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
+            grad_rows, grad_w = back(grad, need_x, need_params)
+            grads = {} if grad_w is None else {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
+            if need_params and grad_bias is not None:
+                grads["bias"] = grad_bias
             if grad_rows is None:
                 return None, grads
             return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
 
         return z, pullback
 
-    def vjp_of_pool(self, pool: MaxPool1D, x: Array, *, training: bool = False) -> tuple[Array, Pullback]:
-        """The layer and a MaxPool1D behind it in one, for windows that do not overlap; see genoml/nn/fused.py."""
-        return self._rectified(x, pool)
 
-    def _rectified(self, x: Array, pool: MaxPool1D | None) -> tuple[Array, Pullback]:
-        """max(conv(x, w) + b, 0), pooled if there is a pool."""
-        xp, (z, back_conv) = array_namespace(x), self._correlate(x)
-        y, back = rectified_vjp(
-            z, self.bias, *((1, False) if pool is None else pool.apart(xp.permute_dims(z, (0, 2, 1))))
-        )
+def rectified_pullback(back_rectifier: RectifyPullback, back_conv: CorrelationPullback) -> Pullback:
+    """The pullback of max(conv(x, w) + b, 0), pooled or not, from those of ``rectified_vjp`` and ``correlate``."""
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # z = conv(x, w) + b: dL/db sums over positions
-            grad_bias, _, into_z = back(xp.permute_dims(grad, (0, 2, 1)))
-            grad_x, grads = back_conv(into_z(), need_x)
-            return grad_x, grads | {"bias": grad_bias}
+    def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+        grad_bias, _, into_z = back_rectifier(array_namespace(grad).permute_dims(grad, (0, 2, 1)))
+        return back_conv(into_z(), grad_bias, need_x, need_params)
 
-        return xp.permute_dims(y, (0, 2, 1)), pullback
-
-    @property
-    def has_quick_maximum(self) -> bool:
-        """Whether ``vjp_of_maximum`` serves this layer.
-
-        The activation must keep the order of values, and the inputs be few, as bases are: the windows that are
-        gathered then weigh little.
-        """
-        return self.activation in (None, "linear", "relu") and self.groups == 1 and self.in_channels <= 8
-
-    def vjp_of_maximum(self, x: Array, *, training: bool = False) -> tuple[Array, Pullback]:
-        """The layer and a GlobalMaxPool1D behind it in one: y[n, o] = max_l activation(z[n, o, l]).
-
-        The largest value is found before the activation, which keeps the order, and backward reads the winning
-        windows only; z itself is not kept. See genoml/nn/fused.py.
-        """
-        rows, w, before = self._inputs(x)
-        xp, length, shape = array_namespace(x), x.shape[2], (self.kernel_size, self.stride, self.dilation)
-        best, positions = conv1d_max(rows, w, self.stride, self.dilation)
-        y, back = self._activate(best + self.bias if self.has_bias else best)
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # y = act(z[l*]) with l* = argmax z: dL/dw[k, c] = sum_n g x[l* s + k d, c], dL/db = sum_n g
-            g = back(grad)
-            grad_w = conv1d_max_grad_w(rows, positions, g, *shape)
-            grads = {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
-            if self.has_bias:
-                grads["bias"] = xp.sum(g, axis=0)
-            if not need_x:
-                return None, grads
-            full, back_conv = conv1d_vjp(rows, w, self.stride, self.dilation)
-            grad_rows, _ = back_conv(spread_to_positions(positions, g, full.shape[1]), True)
-            return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
-
-        return y, pullback
+    return pullback

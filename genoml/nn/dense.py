@@ -1,16 +1,20 @@
-"""Fully connected layer, and Flatten that leads to it."""
+"""Layers over vectors (batch, features): the dense layer, and a learned dispersion for predicted counts."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.activations import activation_vjp
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.ops.products import dense_grad_weights
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.reach import Correlation, sees_everything
+from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
+
+__all__ = ["Dense", "LearnedDispersion"]
 
 
 class Dense(Layer):
@@ -23,7 +27,7 @@ class Dense(Layer):
     in_features, out_features : int
         Sizes of a row of x and of y.
     activation : str or None
-        ``"relu"``, ``"sigmoid"`` or None.
+        One of genoml/ops/activations.py, such as ``"relu"`` or ``"sigmoid"``; None: the affine map alone.
 
     Shapes
     ------
@@ -62,41 +66,88 @@ class Dense(Layer):
         weights = he_normal(shape, shape[0]) if rectified else glorot_normal(shape, *shape)
         return {"weights": weights, "bias": constant((self.out_features,), 0.0)}
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    reach = sees_everything
+
+    def correlation(self) -> Correlation:
+        """The layer as a correlation of width 1 over a vector, then the activation."""
+        return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, weights = array_namespace(x), self.weights
         expect_shape(
             "Dense", x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})"
         )
         y, back = self._activate(x @ weights + self.bias)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
-            g = back(grad)
-            grads, grad_weights = {"bias": xp.sum(g, axis=0)}, dense_grad_weights(x, g)
-            if grad_weights is not None:  # else another part of the batch has all of it
-                grads["weights"] = grad_weights
+            g, grads = back(grad), dict[str, Array]()
+            if need_params:
+                grads = {"weights": dense_grad_weights(x, g, run.part), "bias": xp.sum(g, axis=0)}
             return (g @ xp.matrix_transpose(weights) if need_x else None), grads
 
         return y, pullback
 
 
-class Flatten(Layer):
-    """All axes but the batch as one, channel by channel: y[n, c L + l] = x[n, c, l].
+class LearnedDispersion(Layer):
+    """One trained dispersion a task, the same for every sequence, appended to the predictions.
+
+        y[n, o] = x[n, o],    y[n, tasks + o] = log_dispersion[o]
+
+    At the end of a network that is trained with ``objectives.Counts()`` it makes the dispersion of the
+    negative binomial a parameter like any other. A network whose last layer has twice the outputs instead
+    predicts a dispersion for each sequence.
+
+    Parameters
+    ----------
+    tasks : int
+        Number of predictions a sequence.
+    dispersion : float
+        What it begins with, for example from ``genoml.evaluation.dispersion.estimate_dispersion``.
 
     Shapes
     ------
-    x : (batch, ...)
-    y : (batch, product of the others)
+    x : (batch, tasks)
+    y : (batch, 2 tasks)
+    log_dispersion : (tasks,)
+
+    Raises
+    ------
+    ValueError
+        If x is not (batch, tasks), or the dispersion is not a number above 0.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        xp, shape = array_namespace(x), tuple(x.shape)
-        expect_shape("Flatten", x, x.ndim >= 2, "(batch, ...)")
-        size = 1
-        for extent in shape[1:]:
-            size *= extent
+    log_dispersion, log_dispersion_grad = Parameter(), Gradient()  # (tasks,)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            return (xp.reshape(grad, shape) if need_x else None), {}
+    def __init__(
+        self,
+        tasks: int = 1,
+        dispersion: float = 1.0,
+        *,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        if tasks < 1:
+            raise ValueError(f"LearnedDispersion expects tasks >= 1, got {tasks}")
+        if not 0.0 < dispersion < math.inf:
+            raise ValueError(f"LearnedDispersion expects a dispersion above 0, got {dispersion}")
+        self.tasks, self.dispersion = tasks, dispersion
 
-        return xp.reshape(x, (shape[0], size)), pullback
+    def initial_params(self) -> Mapping[str, Initializer]:
+        return {"log_dispersion": constant((self.tasks,), math.log(self.dispersion))}
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        xp, tasks = array_namespace(x), self.tasks
+        ok = x.ndim == 2 and x.shape[1] == tasks
+        expect_shape("LearnedDispersion", x, ok, f"(batch, {tasks})")
+        repeated = xp.broadcast_to(self.log_dispersion[None, :], (x.shape[0], tasks))
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # a copy of x, and of one number for all sequences: dL/dx = g[:, :tasks], dL/da = sum_n g[n, tasks:]
+            grads = {"log_dispersion": xp.sum(grad[:, tasks:], axis=0)} if need_params else {}
+            return (grad[:, :tasks] if need_x else None), grads
+
+        return xp.concat([x, repeated], axis=1), pullback

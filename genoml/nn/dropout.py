@@ -1,14 +1,17 @@
-"""Dropout, with masks that are the same on every backend."""
+"""Dropout layers, whose masks are the same on every backend."""
 
 from __future__ import annotations
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.ops.threefry import random_uniform
-from genoml.parts import rows_of_batch
+from genoml.ops.windows import Reach
+from genoml.parallel import Part
 from genoml.random import derive_key
+
+__all__ = ["Dropout", "SpatialDropout1D"]
 
 
 class Dropout(Layer):
@@ -53,23 +56,27 @@ class Dropout(Layer):
             raise ValueError(f"{type(self).__name__} expects 0 <= rate < 1, got {rate}")
         self.rate = rate
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def reach(self, length: int) -> Reach:
+        """An output is the input at its own position, in evaluation."""
+        return Reach(copies=True)
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape(type(self).__name__, x, x.ndim >= 1, "(batch, ...)")
-        if not training or self.rate == 0.0:
-            return x, lambda grad, *, need_x=True: (grad if need_x else None, {})
-        if step is None:
+        if not run.training or self.rate == 0.0:
+            return x, lambda grad, *, need_x=True, need_params=True: (grad if need_x else None, {})
+        if run.step is None:
             raise ValueError(
                 f"{type(self).__name__} expects a step number in training, which keys its mask; got None"
             )
-        factor = self._factor(x, step)
+        factor = self._factor(x, run.step, run.part)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (grad * factor if need_x else None), {}  # y is linear in x
 
         return x * factor, pullback
 
-    def _factor(self, x: Array, step: int) -> Array:
-        """0 or 1 / (1 - rate) for each value; laid out channels-last, as x is."""
+    def _factor(self, x: Array, step: int, part: Part) -> Array:
+        """0 or 1 / (1 - rate) for each value, channels-last in memory as x is."""
         xp = array_namespace(x)
         shape = tuple(x.shape) if x.ndim != 3 else (x.shape[0], x.shape[2], x.shape[1])
         each = 1
@@ -78,7 +85,7 @@ class Dropout(Layer):
         key = derive_key(self.seed, self.path)
         drawn = [
             random_uniform(x, key, step, (stop - start) * each, start * each)
-            for start, stop in rows_of_batch(shape[0])
+            for start, stop in part.rows(shape[0])
         ]
         uniform = drawn[0] if len(drawn) == 1 else xp.concat(drawn)
         keep = xp.astype(xp.reshape(uniform, shape) >= self.rate, x.dtype) * (1.0 / (1.0 - self.rate))
@@ -90,7 +97,7 @@ class SpatialDropout1D(Dropout):
 
         y[n, c, :] = x[n, c, :] mask[n, c] / (1 - rate),  mask ~ Bernoulli(1 - rate);  y = x in evaluation
 
-    Behind a convolution neighbours say nearly the same, so dropping single positions takes little away.
+    After a convolution neighbouring positions are nearly equal, so dropping single ones has little effect.
     Parameters, keys of the mask and errors are those of :class:`Dropout`.
 
     Shapes
@@ -107,10 +114,14 @@ class SpatialDropout1D(Dropout):
     Tompson et al. (2015), Efficient object localization using convolutional networks, arXiv:1411.4280.
     """
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        expect_shape("SpatialDropout1D", x, x.ndim == 3, "(batch, channels, length)")
-        return super().vjp(x, training=training, step=step)
+    def reach(self, length: int) -> Reach:
+        """An output is the input at its own position, in evaluation."""
+        return Reach(copies=True)
 
-    def _factor(self, x: Array, step: int) -> Array:
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        expect_shape("SpatialDropout1D", x, x.ndim == 3, "(batch, channels, length)")
+        return super().vjp(x, run)
+
+    def _factor(self, x: Array, step: int, part: Part) -> Array:
         """0 or 1 / (1 - rate) for each channel: (batch, channels, 1)."""
-        return super()._factor(x[:, :, : min(x.shape[2], 1)], step)
+        return super()._factor(x[:, :, : min(x.shape[2], 1)], step, part)

@@ -1,16 +1,20 @@
-"""A vector for each token."""
+"""Embedding layer: a trained vector for each token."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback
-from genoml.ops.segments import segment_sum
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.nn.reach import sees_everything
+from genoml.ops.arrays import pad_axis, segment_sum
 from genoml.random import Initializer, normal
+
+__all__ = ["Embedding"]
 
 
 class Embedding(Layer):
@@ -65,21 +69,26 @@ class Embedding(Layer):
         return {"weights": normal((self.vocabulary, self.features), 1.0)}
 
     def check_dtype(self, x: Array) -> None:
-        """Tokens are integers."""
+        """Raise TypeError unless x is of integers."""
         if not array_namespace(x).isdtype(x.dtype, "integral"):
             raise TypeError(f"Embedding expects an array of integer tokens, got {x.dtype}")
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, weights, shape = array_namespace(x), self.weights, tuple(x.shape)
+        xp = array_namespace(x)
+        weights = self.weights
+        shape = tuple(x.shape)
         keys = xp.astype(xp.reshape(x, (-1,) if 0 not in shape else (0,)), xp.int32)
         legal = xp.logical_and(keys >= 0, keys < self.vocabulary)
         keys = xp.where(legal, keys, xp.full((), self.vocabulary, dtype=xp.int32, device=device_of(x)))
-        missing = xp.full((1, self.features), xp.nan, dtype=weights.dtype, device=device_of(weights))
-        rows = xp.take(xp.concat([weights, missing], axis=0), keys, axis=0)
+        rows = xp.take(pad_axis(weights, 0, 1, math.nan, axis=0), keys, axis=0)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y is linear in the table: dL/dW[v] is the sum of g wherever the token is v
+            if not need_params:
+                return None, {}
             flat = xp.reshape(grad, (keys.shape[0], self.features))
             return None, {"weights": segment_sum(flat, keys, self.vocabulary)}
 

@@ -1,26 +1,27 @@
-"""Motifs as parameters: a bank of position weight matrices that scans both strands and can be trained."""
+"""Motif layer: a bank of trainable position weight matrices that scans both strands."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
-from genoml.nn.functions import activation_vjp
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.reach import Correlation
+from genoml.ops.activations import ActivationPullback, activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.random import Initializer, constant, normal
-from genoml.sequence.centre import centre_motifs
+from genoml.ops.windows import Reach
+from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.codes import Sequences
-from genoml.sequence.motif_bank import stack_log_probabilities
-from genoml.sequence.pwm import PWM, UNIFORM
+from genoml.sequence.motifs.bank import centre_motifs, stack_log_probabilities
+from genoml.sequence.motifs.motif import Motif
+from genoml.sequence.motifs.pwm import PWM, UNIFORM
 
-if TYPE_CHECKING:
-    from genoml.io.motifs import Motif
+__all__ = ["MotifLayer"]
 
 _LN2 = math.log(2.0)
 
@@ -96,11 +97,13 @@ class MotifLayer(Layer):
             raise ValueError(
                 f"MotifLayer expects a background of 4 probabilities above 0 that sum to 1, got {background}"
             )
-        self.n_motifs, self.width, self.both_strands = n_motifs, width, both_strands
+        self.n_motifs = n_motifs
+        self.width = width
+        self.both_strands = both_strands
         self.background = tuple(background)
         self.activation, self._activate = activation, activation_vjp(activation)
         self._threshold = threshold
-        self._initial_logits: Initializer = normal((n_motifs, 4, width), 0.1)
+        self._given_logits: Array | None = None
         self._names = [f"motif_{i}" for i in range(n_motifs)]
 
     # ------------------------------------------------------------ from motifs, and back
@@ -143,7 +146,7 @@ class MotifLayer(Layer):
         ]
         logits = stack_log_probabilities(bank, width, background)
         layer = cls(len(bank), logits.shape[2], background=background, **options)
-        layer._initial_logits = lambda rng: logits
+        layer._given_logits = logits
         layer._names = [pwm.name or name for pwm, name in zip(bank, layer._names, strict=True)]
         return layer
 
@@ -167,8 +170,6 @@ class MotifLayer(Layer):
 
     def motifs(self) -> list[Motif]:
         """The motifs as they are now, on the host, for ``genoml.io.write_meme``, logos and matches."""
-        from genoml.io.motifs import Motif
-
         xp = array_namespace(self.logits)
         matrices = self.backend.to_numpy(xp.permute_dims(self.probabilities(), (0, 2, 1)))
         return [Motif(name, matrix) for name, matrix in zip(self._names, matrices, strict=True)]
@@ -176,51 +177,75 @@ class MotifLayer(Layer):
     # ------------------------------------------------------------ forward and backward
 
     def centre(self) -> None:
-        """Shift each motif so that its information stands in the middle of the window.
+        """Shift each motif so that its information is in the middle of the window.
 
         A motif that begins to form at the edge of its window cannot grow beyond it. Called once after the
-        first epochs, this gives it room on both sides, see ``genoml.sequence.centre``.
+        first epochs, this gives it room on both sides, see ``genoml.sequence.motifs.bank``.
         """
         moved = centre_motifs(self.backend.to_numpy(self.logits), self.background)
         self.logits = self.backend.asarray(moved, self.dtype)
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        params = {"logits": self._initial_logits}
+        shape, given = (self.n_motifs, 4, self.width), self._given_logits
+        logits = normal(shape, 0.1) if given is None else Drawn(shape, lambda rng: given)
+        params: dict[str, Initializer] = {"logits": logits}
         if self._threshold is not None:
             params["threshold"] = constant((self.n_motifs,), self._threshold)
         return params
 
     def probabilities(self) -> Array:
         """(n_motifs, 4, width): the softmax of the logits over the bases."""
-        return _softmax(self.logits)[0]
+        return softmax(self.logits, axis=1)
 
     def log_odds(self) -> Array:
         """(n_motifs, 4, width), in bits: w of the formula, the weights of the scan."""
         return log_odds_of(self.logits, self.background)[0]
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    def reach(self, length: int) -> Reach:
+        """An output sees the motif's window."""
+        return Reach(self.width)
+
+    def correlation(self) -> Correlation:
+        """A scan of both strands at once, then the larger score of the two, threshold and activation."""
+        return Correlation(self._kernel(self.log_odds()), None, lambda scores: self._scores_to_y(scores)[0])
+
+    def _kernel(self, weights: Array) -> Array:
+        """The motifs as kernels (width, 4, n_motifs), and with both strands also their reverse complements."""
+        xp = array_namespace(weights)
+        kernel = xp.permute_dims(weights, (2, 1, 0))
+        # the reverse complement flips positions and bases; both strands are one convolution
+        return xp.concat([kernel, xp.flip(kernel, axis=(0, 1))], axis=2) if self.both_strands else kernel
+
+    def _scores_to_y(self, scores: Array) -> tuple[Array, ActivationPullback]:
+        """y, from the scores of both strands (batch, length, kernels), and the activation's pullback."""
+        bits = scores
+        if self.both_strands:
+            forward, reverse = scores[:, :, : self.n_motifs], scores[:, :, self.n_motifs :]
+            bits = array_namespace(scores).maximum(forward, reverse)
+        return self._activate(bits if self._threshold is None else bits - self.threshold)
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
         expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
         xp, m = array_namespace(x), self.n_motifs
         weights, probabilities = log_odds_of(self.logits, self.background)
-        kernel = xp.permute_dims(weights, (2, 1, 0))
-        if self.both_strands:
-            # the reverse complement flips positions and bases; both strands are one convolution
-            kernel = xp.concat([kernel, xp.flip(kernel, axis=(0, 1))], axis=2)
-        scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), kernel)
+        scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), self._kernel(weights))
         forward, reverse = scores[:, :, :m], scores[:, :, m:]
-        bits = xp.maximum(forward, reverse) if self.both_strands else forward
-        has_threshold = self._threshold is not None
-        y, back = self._activate(bits - self.threshold if has_threshold else bits)
+        y, back = self._scores_to_y(scores)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grads = {"threshold": -xp.sum(g, axis=(0, 1))} if has_threshold else {}
+            grads = (
+                {"threshold": -xp.sum(g, axis=(0, 1))} if self._threshold is not None and need_params else {}
+            )
             if self.both_strands:
                 # max gives g to the larger score, to s+ where they are equal
                 zero, first = xp.zeros((), dtype=g.dtype, device=device_of(g)), forward >= reverse
                 g = xp.concat([xp.where(first, g, zero), xp.where(first, zero, g)], axis=2)
-            grad_rows, grad_kernel = back_conv(g, need_x)
+            grad_rows, grad_kernel = back_conv(g, need_x, need_params)
+            grad_x = None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))
+            if grad_kernel is None:
+                return grad_x, {}
             if self.both_strands:
                 # w serves both strands: the reverse one's gradient is flipped back and added
                 grad_kernel = grad_kernel[:, :, :m] + xp.flip(grad_kernel[:, :, m:], axis=(0, 1))
@@ -228,23 +253,15 @@ class MotifLayer(Layer):
             # w = (z - log sum exp z) / ln 2 - log2 q  =>  dz = (dw - p sum_b dw) / ln 2
             total = xp.sum(grad_weights, axis=1, keepdims=True)
             grads["logits"] = (grad_weights - probabilities * total) * (1.0 / _LN2)
-            return (None if grad_rows is None else xp.permute_dims(grad_rows, (0, 2, 1))), grads
+            return grad_x, grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
 
-def _softmax(logits: Array) -> tuple[Array, Array]:
-    """Probabilities p and ln p over the bases, without overflow."""
-    xp = array_namespace(logits)
-    centred = logits - xp.max(logits, axis=1, keepdims=True)
-    log_p = centred - xp.log(xp.sum(xp.exp(centred), axis=1, keepdims=True))
-    return xp.exp(log_p), log_p
-
-
 def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:
-    """log2(p / background), and p."""
+    """Log-odds log2(p / background) in bits, and p, the softmax of the logits."""
     xp = array_namespace(logits)
-    p, log_p = _softmax(logits)
+    log_p = log_softmax(logits, axis=1)
     logs = [math.log(q) for q in background]
     log_q = xp.asarray(logs, dtype=logits.dtype, device=device_of(logits))
-    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), p
+    return (log_p - log_q[None, :, None]) * (1.0 / _LN2), xp.exp(log_p)

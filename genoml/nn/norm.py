@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation layers: over the batch, over features, over groups of channels."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, State, expect_shape
-from genoml.nn.pooling import MaxPool1D
-from genoml.ops.rectify import rectified_vjp, squares_around
-from genoml.parts import batch_size, is_first_part, whole_batch_sum
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
+from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
+from genoml.ops.normalise import squares_around, standardize_vjp
+from genoml.parallel import Part
 from genoml.random import Initializer, constant
+
+__all__ = ["BatchNorm1D", "GroupNorm", "LayerNorm"]
 
 
 class BatchNorm1D(Layer):
@@ -61,7 +63,9 @@ class BatchNorm1D(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        self.channels, self.momentum, self.eps = channels, momentum, eps
+        self.channels = channels
+        self.momentum = momentum
+        self.eps = eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
         return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
@@ -72,83 +76,223 @@ class BatchNorm1D(Layer):
             "running_var": constant((self.channels,), 1.0),
         }
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        rows, restore, count = self._rows(x, training)
-        mean, scale = self._statistics(rows, count, training)
+    reach = sees_itself
+
+    def correlation(self) -> Correlation:
+        """In evaluation y = x scale + shift, a correlation of width 1."""
+        return per_channel(*self.scale_and_shift())
+
+    def scale_and_shift(self) -> tuple[Array, Array]:
+        """Scale and shift of each channel in evaluation, from the running statistics."""
+        mean, scale = self.statistics(self.running_mean, 0, EVALUATION)
+        scale = self.gamma * scale
+        return scale, self.beta - mean * scale
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        rows, restore, count = self.rows(x, run)
+        mean, scale = self.statistics(rows, count, run)
         xp, factor = array_namespace(x), self.gamma * scale
         centred = rows - mean
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(rows.shape))
-            sums = xp.sum(g, axis=(0, 1)), xp.sum(g * centred, axis=(0, 1))
-            grads = {"gamma": sums[1] * scale, "beta": sums[0]}
+            if not run.training and not need_params:
+                return (restore(g * factor) if need_x else None), {}
+            sum_g, sum_gc = xp.sum(g, axis=(0, 1)), xp.sum(g * centred, axis=(0, 1))
+            grads = {"gamma": sum_gc * scale, "beta": sum_g} if need_params else {}
             if not need_x:
                 return None, grads
-            if not training:
+            if not run.training:
                 return restore(g * factor), grads
-            slope, constant = self._through_statistics(*sums, scale, factor, count)
+            slope, constant = through_statistics(sum_g, sum_gc, scale, factor, count, run.part)
             return restore(g * factor - centred * slope - constant), grads
 
         return restore(centred * factor + self.beta), pullback
 
-    def vjp_of_rectifier(
-        self, pool: MaxPool1D | None, x: Array, *, training: bool = False
-    ) -> tuple[Array, Pullback]:
-        """The layer, a ReLU and a MaxPool1D (if any) behind it in one; see genoml/nn/fused.py."""
-        rows, restore, count = self._rows(x, training)
-        mean, scale = self._statistics(rows, count, training)
-        xp, factor = array_namespace(x), self.gamma * scale
-        windows = (1, False) if pool is None else pool.apart(x)
-        y, back = rectified_vjp(rows, self.beta, *windows, mean=mean, scale=factor)
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(y.shape))
-            sum_g, sum_gc, into_x = back(g)
-            grads = {"gamma": sum_gc * scale, "beta": sum_g}
-            if not need_x:
-                return None, grads
-            if not training:
-                return restore(into_x(factor)), grads
-            return restore(
-                into_x(factor, *self._through_statistics(sum_g, sum_gc, scale, factor, count))
-            ), grads
-
-        return restore(y), pullback
-
-    def _rows(self, x: Array, training: bool) -> tuple[Array, Callable[[Array], Array], int]:
-        """x with its channels last, (batch, length, C) or (1, batch, C); the way back; the values a channel."""
+    def rows(self, x: Array, run: Pass) -> tuple[Array, Callable[[Array], Array], int]:
+        """x with channels last, (batch, length, C) or (1, batch, C); the inverse; the number of values a channel."""
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
         expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
-        count = batch_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
-        if training:
+        count = run.part.whole_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
+        if run.training:
             expect_shape("BatchNorm1D", x, count > 1, "more than one value a channel in training")
         xp = array_namespace(x)
         if x.ndim == 3:  # a view of channels-last memory
             return xp.permute_dims(x, (0, 2, 1)), lambda rows: xp.permute_dims(rows, (0, 2, 1)), count
         return x[None, :, :], lambda rows: rows[0, :, :], count
 
-    def _statistics(self, rows: Array, count: int, training: bool) -> tuple[Array, Array]:
+    def statistics(self, rows: Array, count: int, run: Pass) -> tuple[Array, Array]:
         """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones."""
         xp = array_namespace(rows)
-        if not training:
+        if not run.training:
             return self.running_mean, 1.0 / xp.sqrt(self.running_var + self.eps)
         flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], self.channels))
-        mean = whole_batch_sum(xp.sum(flat, axis=0)) / count
-        var = whole_batch_sum(squares_around(flat, mean)) / count
-        if is_first_part():
+        mean = run.part.whole_sum(xp.sum(flat, axis=0)) / count
+        var = run.part.whole_sum(squares_around(flat, mean)) / count
+        if run.part.is_first:
             unbiased = var * (count / (count - 1))
             keep = 1.0 - self.momentum
             self.running_mean = keep * self.running_mean + self.momentum * mean
             self.running_var = keep * self.running_var + self.momentum * unbiased
         return mean, 1.0 / xp.sqrt(var + self.eps)
 
-    def _through_statistics(
-        self, sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int
-    ) -> tuple[Array, Array]:
-        """(slope, constant) of dx = factor g - slope (x - mean) - constant, for the whole batch's mean and scale.
 
-        xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
-        dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
-        """
-        sum_g, sum_gc = whole_batch_sum(sum_g), whole_batch_sum(sum_gc)
-        return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)
+def through_statistics(
+    sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int, part: Part
+) -> tuple[Array, Array]:
+    """(slope, constant) of dx = factor g - slope (x - mean) - constant, for the whole batch's mean and scale.
+
+    xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
+    dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
+    """
+    sum_g, sum_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
+    return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)
+
+
+class LayerNorm(Layer):
+    """Normalise each position over its features, then scale and shift each feature.
+
+        y = gamma (x - mean) / sqrt(var + eps) + beta,  mean and (biased) var over the last axis
+
+    Parameters
+    ----------
+    features : int
+        Size of the last axis of x.
+    eps : float
+        Added to the variance.
+
+    Shapes
+    ------
+    x, y : (batch, ..., features)
+
+    Raises
+    ------
+    ValueError
+        If the features differ.
+
+    References
+    ----------
+    Ba, Kiros and Hinton (2016), Layer normalization, arXiv:1607.06450.
+    """
+
+    gamma, gamma_grad = Parameter(), Gradient()  # (features,)
+    beta, beta_grad = Parameter(), Gradient()  # (features,)
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        eps: float = 1e-5,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        if features < 1:
+            raise ValueError(f"LayerNorm expects features >= 1, got {features}")
+        self.features, self.eps = features, eps
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """The scale begins as 1, the shift as 0."""
+        return {"gamma": constant((self.features,), 1.0), "beta": constant((self.features,), 0.0)}
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        ok = x.ndim >= 2 and x.shape[-1] == self.features
+        expect_shape("LayerNorm", x, ok, f"(batch, ..., {self.features})")
+        xp, gamma = array_namespace(x), self.gamma
+        normed, back = standardize_vjp(x, (-1,), self.eps)
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
+            rows = tuple(range(grad.ndim - 1))
+            grads = dict[str, Array]()
+            if need_params:
+                grads = {"gamma": xp.sum(grad * normed, axis=rows), "beta": xp.sum(grad, axis=rows)}
+            return (back(grad * gamma) if need_x else None), grads
+
+        return normed * gamma + self.beta, pullback
+
+
+class GroupNorm(Layer):
+    """Normalise groups of channels of each example over their length, then scale and shift each channel.
+
+        y = gamma (x - mean) / sqrt(var + eps) + beta,  mean and (biased) var of each (example, group)
+
+    One group is layer normalisation over channels and length; a group a channel is instance normalisation.
+
+    Parameters
+    ----------
+    groups : int
+        Number of groups; divides the channels.
+    channels : int
+        Size of axis 1 of x.
+    eps : float
+        Added to the variance.
+
+    Shapes
+    ------
+    x, y : (batch, channels, length >= 1)
+
+    Raises
+    ------
+    ValueError
+        If the groups do not divide the channels, or the channels differ.
+
+    References
+    ----------
+    Wu and He (2018), Group normalization, doi:10.1007/978-3-030-01261-8_1.
+    """
+
+    gamma, gamma_grad = Parameter(), Gradient()  # (channels,)
+    beta, beta_grad = Parameter(), Gradient()  # (channels,)
+
+    def __init__(
+        self,
+        groups: int,
+        channels: int,
+        *,
+        eps: float = 1e-5,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        if groups < 1 or channels < 1 or channels % groups:
+            raise ValueError(
+                f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
+            )
+        self.groups = groups
+        self.channels = channels
+        self.eps = eps
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """The scale begins as 1, the shift as 0."""
+        return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
+        expect_shape("GroupNorm", x, ok, f"(batch, {self.channels}, length >= 1)")
+        xp = array_namespace(x)
+        gamma = self.gamma
+        n, channels, length = x.shape
+        grouped = (n, length, self.groups, channels // self.groups)
+        # channels-last, as the memory is; the groups split the last axis
+        rows = xp.permute_dims(x, (0, 2, 1))
+        standard, back = standardize_vjp(xp.reshape(rows, grouped), (1, 3), self.eps)
+        normed = xp.reshape(standard, (n, length, channels))
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
+            g, grads = xp.permute_dims(grad, (0, 2, 1)), dict[str, Array]()
+            if need_params:
+                grads = {"gamma": xp.sum(g * normed, axis=(0, 1)), "beta": xp.sum(g, axis=(0, 1))}
+            if not need_x:
+                return None, grads
+            grad_rows = xp.reshape(back(xp.reshape(g * gamma, grouped)), (n, length, channels))
+            return xp.permute_dims(grad_rows, (0, 2, 1)), grads
+
+        return xp.permute_dims(normed * gamma + self.beta, (0, 2, 1)), pullback

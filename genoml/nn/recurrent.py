@@ -1,4 +1,4 @@
-"""Recurrent layers, with backpropagation through time written out.
+"""Recurrent layers: LSTM, GRU, and both directions; their steps are in genoml/ops/recurrent.py.
 
 The input's part of every gate is one matrix product for all steps; only the state's part runs step by step,
 in Python. In the pullback, whatever does not depend on later steps (the slopes of the gates) is computed for
@@ -7,26 +7,28 @@ all steps at once, so that a step costs one product and a few element-wise opera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.base import Gradient, Parameter, Pullback, expect_shape
 from genoml.nn.containers import Container
-from genoml.nn.masked import MaskedLayer
-from genoml.random import Initializer, constant, glorot_normal
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
+from genoml.ops.recurrent import ScanPullback, gru_scan, lstm_scan
+from genoml.random import Drawn, Initializer, constant, glorot_normal
 
-#: gradients of the states, one a step (None: zero) -> gradient of the gates' input part, other gradients
-ScanPullback: TypeAlias = Callable[[list[Array | None]], tuple[Array, dict[str, Array]]]
+__all__ = ["GRU", "LSTM", "Bidirectional"]
 
 
-class Recurrent(MaskedLayer):
-    """What LSTM and GRU share: the sequence turned into gates, and the states turned into the output."""
+class Recurrent(Layer):
+    """Base of LSTM and GRU: the input's part of the gates, and the output from the states."""
 
     gates: int
+    reads_mask = True
     weights_input, weights_input_grad = Parameter(), Gradient()  # (in_features, gates hidden)
     weights_recurrent, weights_recurrent_grad = Parameter(), Gradient()  # (hidden, gates hidden)
     bias, bias_grad = Parameter(), Gradient()  # (gates hidden,)
@@ -45,7 +47,9 @@ class Recurrent(MaskedLayer):
         for name, value in (("in_features", in_features), ("hidden", hidden)):
             if value < 1:
                 raise ValueError(f"{type(self).__name__} expects {name} >= 1, got {value}")
-        self.in_features, self.hidden, self.return_sequences = in_features, hidden, return_sequences
+        self.in_features = in_features
+        self.hidden = hidden
+        self.return_sequences = return_sequences
 
     def initial_params(self) -> Mapping[str, Initializer]:
         """Each gate's weights are drawn as a dense layer's."""
@@ -66,29 +70,31 @@ class Recurrent(MaskedLayer):
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
         expect_shape(type(self).__name__, x, ok, f"(batch, length >= 1, {self.in_features})")
-        xp, (batch, length, features) = array_namespace(x), x.shape
+        xp = array_namespace(x)
+        batch, length, features = x.shape
         weights, width = self.weights_input, self.gates * self.hidden
-        steps, real = xp.permute_dims(x, (1, 0, 2)), self.real_steps(mask, x)
+        steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(type(self).__name__, x)
         keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
         if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
             steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
         rows = xp.reshape(steps, (length * batch, features))
         states, back = self.scan(xp.reshape(rows @ weights + self.bias, (length, batch, width)), keep)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
             received: list[Array | None] = [None] * (length - 1) + [grad]
             if self.return_sequences:
                 received = [grad[:, t, :] for t in range(length)]
-            grad_z, grads = back(received)
+            grad_z, grads = back(received, need_params)
             flat = xp.reshape(grad_z, (length * batch, width))
-            grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": xp.sum(flat, axis=0)}
+            if need_params:
+                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": xp.sum(flat, axis=0)}
             if not need_x:
                 return None, grads
             grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
@@ -97,8 +103,8 @@ class Recurrent(MaskedLayer):
         return (xp.permute_dims(states, (1, 0, 2)) if self.return_sequences else states[-1, :, :]), pullback
 
 
-class Bidirectional(MaskedLayer, Container):
-    """A recurrent layer, and another of its kind that reads the sequence from its end, side by side.
+class Bidirectional(Container):
+    """A recurrent layer and a second one that reads the sequence backwards, their outputs side by side.
 
         y[n, t] = [forward(x)[n, t], backward(flipped x)[n, length - 1 - t]]
 
@@ -132,8 +138,7 @@ class Bidirectional(MaskedLayer, Container):
     """
 
     def __init__(self, layer: Recurrent, *, seed: int = 0) -> None:
-        if not isinstance(layer, Recurrent):
-            raise TypeError(f"Bidirectional expects an LSTM or a GRU, got {type(layer).__name__}")
+        self._expect_layer("forward", layer)
         other = type(layer)(
             layer.in_features,
             layer.hidden,
@@ -141,32 +146,129 @@ class Bidirectional(MaskedLayer, Container):
             dtype=layer.dtype,
             backend=layer.backend,
         )
-        Container.__init__(self, {"forward": layer, "backward": other}, seed=seed)
-        self.directions = layer, other
+        super().__init__({"forward": layer, "backward": other}, seed=seed)
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def _expect_layer(self, name: str, layer: object) -> None:
+        if not isinstance(layer, Recurrent):
+            raise TypeError(f"Bidirectional expects an LSTM or a GRU, got {type(layer).__name__}")
+
+    @property
+    def directions(self) -> tuple[Recurrent, Recurrent]:
+        """The layer that reads the sequence from its start, and the one that reads it from its end."""
+        forward, backward = self.layers
+        return cast("Recurrent", forward), cast("Recurrent", backward)
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        xp, (ahead, behind) = array_namespace(x), self.directions
-        expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {ahead.in_features})")
-        real = self.real_steps(mask, x)
-        turned = None if real is None else xp.flip(real, axis=1)
-        y_ahead, pull_ahead = ahead.vjp(x, training=training, step=step, mask=real)
-        y_behind, pull_behind = behind.vjp(xp.flip(x, axis=1), training=training, step=step, mask=turned)
+        xp = array_namespace(x)
+        forward, backward = self.directions
+        expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {forward.in_features})")
+        real = run.real_steps(type(self).__name__, x)
+        flipped = None if real is None else xp.flip(real, axis=1)
+        y_forward, pull_forward = forward.vjp(x, replace(run, mask=real))
+        y_backward, pull_backward = backward.vjp(xp.flip(x, axis=1), replace(run, mask=flipped))
 
-        def turn(states: Array) -> Array:
-            return xp.flip(states, axis=1) if ahead.return_sequences else states
+        def unflip(states: Array) -> Array:
+            return xp.flip(states, axis=1) if forward.return_sequences else states
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y holds the two outputs side by side, and x goes to both: dL/dx is the sum of what they return
-            size = ahead.hidden
-            x_ahead, grads_ahead = pull_ahead(grad[..., :size], need_x=need_x)
-            x_behind, grads_behind = pull_behind(turn(grad[..., size:]), need_x=need_x)
-            grads = {f"forward.{name}": value for name, value in grads_ahead.items()}
-            grads |= {f"backward.{name}": value for name, value in grads_behind.items()}
-            if x_ahead is None or x_behind is None:
+            size, needs = forward.hidden, {"need_x": need_x, "need_params": need_params}
+            x_forward, grads_forward = pull_forward(grad[..., :size], **needs)
+            x_backward, grads_backward = pull_backward(unflip(grad[..., size:]), **needs)
+            grads = {f"forward.{name}": value for name, value in grads_forward.items()}
+            grads |= {f"backward.{name}": value for name, value in grads_backward.items()}
+            if x_forward is None or x_backward is None:
                 return None, grads
-            return x_ahead + xp.flip(x_behind, axis=1), grads
+            return x_forward + xp.flip(x_backward, axis=1), grads
 
-        return xp.concat([y_ahead, turn(y_behind)], axis=-1), pullback
+        return xp.concat([y_forward, unflip(y_backward)], axis=-1), pullback
+
+
+class LSTM(Recurrent):
+    """Long short-term memory.
+
+        (i, f, g, o) = x_t weights_input + h_{t-1} weights_recurrent + bias        four blocks, in this order
+        c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
+        h_t = sigmoid(o) tanh(c_t),   h_0 = c_0 = 0
+
+    The gates are in PyTorch's order; its weight_ih and weight_hh are the transposes of ours, and our one bias
+    is the sum of its two. The forget gate's bias begins at 1, so that the cell remembers at first.
+
+    Parameters
+    ----------
+    in_features, hidden : int
+        Sizes of a step of x and of the state.
+    return_sequences : bool
+        Give every state, or the last one only.
+    mask : (batch, length), 1 = real, 0 = padding, an argument of the call
+        A padded step leaves the state as it is, wherever it lies: after right padding the last state is that
+        of the last real step. y repeats the state there.
+
+    Shapes
+    ------
+    x : (batch, length >= 1, in_features)
+    y : (batch, length, hidden), or (batch, hidden) without ``return_sequences``
+
+    Raises
+    ------
+    ValueError
+        If x, or the mask, has another shape.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber (1997), Long short-term memory, doi:10.1162/neco.1997.9.8.1735; the forget gate
+    is that of Gers et al. (2000), doi:10.1162/089976600300015015; its bias, of Jozefowicz et al. (2015), An
+    empirical exploration of recurrent network architectures.
+    """
+
+    gates = 4
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """As in Recurrent, with 1 for the forget gate's bias."""
+        closed = constant((4 * self.hidden,), 0.0)
+
+        def forget_gate_open(rng: Any) -> Any:
+            value = closed(rng)
+            value[self.hidden : 2 * self.hidden] = 1.0
+            return value
+
+        return {**super().initial_params(), "bias": Drawn(closed.shape, forget_gate_open)}
+
+    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
+        """Run the steps; see :meth:`Recurrent.scan`."""
+        return lstm_scan(z, self.weights_recurrent, keep)  # type: ignore[no-any-return]
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit.
+
+        (r, u, n) = x_t weights_input + bias        three blocks, in this order (PyTorch writes z for u)
+        (r', u', q) = h_{t-1} weights_recurrent
+        r = sigmoid(r + r'),  u = sigmoid(u + u'),  n = tanh(n + r (q + bias_recurrent))
+        h_t = (1 - u) n + u h_{t-1},   h_0 = 0
+
+    The reset gate acts after the matrix product, as in PyTorch and cuDNN. PyTorch's weight_ih and weight_hh are the
+    transposes of ours; its two biases of r and u act only as their sum, which is ours, and its second bias of
+    n is ``bias_recurrent``.
+
+    Parameters, mask, shapes and errors are those of :class:`LSTM`.
+
+    References
+    ----------
+    Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, doi:10.3115/v1/D14-1179;
+    there the reset gate multiplies h_{t-1} before the matrix.
+    """
+
+    gates = 3
+    bias_recurrent, bias_recurrent_grad = Parameter(), Gradient()  # (hidden,)
+
+    def initial_params(self) -> Mapping[str, Initializer]:
+        """As in Recurrent, with a second bias."""
+        return {**super().initial_params(), "bias_recurrent": constant((self.hidden,), 0.0)}
+
+    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
+        """Run the steps; see :meth:`Recurrent.scan`."""
+        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)

@@ -1,15 +1,14 @@
 """Strand symmetry: networks whose output is the same for a sequence and its reverse complement.
 
-A sequence (batch, 4, length) turns into its reverse complement when both channels (A, C, G, T) and
-positions are flipped. Features of more channels are held the same way: channel c of one strand is channel
-C - 1 - c of the other, and turning the sequence flips both axes. A layer is equivariant if turning x turns y:
+The reverse complement rc(x) of a one-hot sequence (batch, 4, length) is x with both channels (A, C, G, T) and
+positions flipped. Features of more channels are held the same way: channel c of one strand is channel C - 1 - c of
+the other. A layer is equivariant if it maps the reverse complement of x to that of y:
 
-    (turn x)[n, c, l] = x[n, C - 1 - c, L - 1 - l],    f(turn x) = turn f(x)
+    rc(x)[n, c, l] = x[n, C - 1 - c, L - 1 - l],    f(rc(x)) = rc(f(x))
 
 Chains of RCConv1D, RCBatchNorm1D and element-wise activations are equivariant, and RCGlobalPool1D at
-their end gives features that do not change with the strand. StrandSymmetric makes any network so, at twice
-the cost.
-Dropout draws other masks for the two strands, so that in training the symmetry holds on average only; plain
+their end gives features that are the same for both strands. StrandSymmetric does this for any network, at twice the
+cost. Dropout draws other masks for the two strands, so that in training the symmetry holds on average only; plain
 pooling layers are equivariant only if their windows leave no position of the sequence out, and BatchNorm1D in
 place of RCBatchNorm1D breaks the symmetry.
 
@@ -22,27 +21,27 @@ Research 165, who compare the two ways.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
-from genoml.backend import Array, Backend
-from genoml.nn.base import Layer, Pullback, expect_shape
+from genoml.backend import Array
 from genoml.nn.containers import Container
-from genoml.nn.masked import MaskedLayer, call_vjp, refuse_unread_mask
-from genoml.nn.norm import BatchNorm1D
-from genoml.ops.convert import array_like
-from genoml.ops.pool1d import global_max_vjp
-from genoml.parts import batch_twice
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.reach import sees_everything
+from genoml.ops.arrays import array_like
+
+__all__ = ["StrandSymmetric"]
 
 
-class StrandSymmetric(Container, MaskedLayer):
+class StrandSymmetric(Container):
     """Any model, made the same for both strands: y = combine(f(x), f(reverse complement of x)).
 
     Both strands go through the model as one batch of twice the size: batch normalisation takes its statistics
     over both, and dropout draws a mask for each, so that in training the symmetry holds on average; in
-    evaluation it is exact. A mask is handed to the model, turned for the other strand.
+    evaluation it is exact. The model gets the mask too, flipped for the other strand.
 
     Parameters
     ----------
@@ -73,153 +72,33 @@ class StrandSymmetric(Container, MaskedLayer):
         super().__init__({"model": model}, seed=seed)
         self.combine = combine
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         expect_shape("StrandSymmetric", x, x.ndim == 3 and x.shape[1] == 4, "(batch, 4, length)")
         xp, n = array_namespace(x), x.shape[0]
         both = xp.concat([x, xp.flip(x, axis=(1, 2))], axis=0)
-        refuse_unread_mask(self, mask)
+        mask = run.mask
         if mask is not None:
             mask = array_like(mask, x, "StrandSymmetric mask")
             mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
-        with batch_twice():
-            outputs, back = call_vjp(
-                self.named_layers["model"], both, training=training, step=step, mask=mask
-            )
-        flat = outputs.ndim <= 2
-        expect_shape("StrandSymmetric", outputs, flat, "a model that gives (batch,) or (batch, outputs)")
-        given, turned = outputs[:n, ...], outputs[n:, ...]
-        y = 0.5 * (given + turned) if self.combine == "mean" else xp.maximum(given, turned)
+        outputs, back = self["model"].vjp(both, replace(run, mask=mask, part=run.part.twice()))
+        ok = outputs.ndim <= 2
+        expect_shape("StrandSymmetric", outputs, ok, "a model that gives (batch,) or (batch, outputs)")
+        forward, reverse = outputs[:n, ...], outputs[n:, ...]
+        y = 0.5 * (forward + reverse) if self.combine == "mean" else xp.maximum(forward, reverse)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if self.combine == "mean":
                 parts = [0.5 * grad, 0.5 * grad]
             else:
-                zero, first = xp.zeros((), dtype=grad.dtype, device=device_of(grad)), given >= turned
+                zero, first = xp.zeros((), dtype=grad.dtype, device=device_of(grad)), forward >= reverse
                 parts = [xp.where(first, grad, zero), xp.where(first, zero, grad)]
-            grad_both, own = back(xp.concat(parts, axis=0), need_x=need_x)
+            grad_both, own = back(xp.concat(parts, axis=0), need_x=need_x, need_params=need_params)
             grads = {f"model.{name}": value for name, value in own.items()}
             if grad_both is None:
                 return None, grads
             # the second half of the batch is a flip of x: its gradient is flipped back
             return grad_both[:n, ...] + xp.flip(grad_both[n:, ...], axis=(1, 2)), grads
-
-        return y, pullback
-
-
-def _fold(x: Array) -> Array:
-    """(N, C, L) -> (N, C / 2, 2 L): channel C - 1 - c laid behind channel c."""
-    xp, half = array_namespace(x), x.shape[1] // 2
-    return xp.concat([x[:, :half, :], xp.flip(x[:, half:, :], axis=1)], axis=2)
-
-
-def _unfold(x: Array) -> Array:
-    """The inverse of ``_fold``, and its pullback: it only moves numbers."""
-    xp, length = array_namespace(x), x.shape[2] // 2
-    return xp.concat([x[:, :, :length], xp.flip(x[:, :, length:], axis=1)], axis=1)
-
-
-class RCBatchNorm1D(BatchNorm1D):
-    """Batch normalisation whose statistics, scale and shift are shared by each reverse-complement pair.
-
-    Channels c and C - 1 - c are normalised as one, see BatchNorm1D: turning x turns y, in training too.
-
-    Parameters
-    ----------
-    channels : int
-        Size of axis 1 of x, an even number; ``layer.channels`` is that of the pairs.
-    momentum, eps : float
-        As in BatchNorm1D.
-
-    Shapes
-    ------
-    x, y : (batch, channels, length)
-    gamma, beta, running_mean, running_var : (channels / 2,)
-
-    Raises
-    ------
-    ValueError
-        If ``channels`` is odd, or the channels differ.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-        dtype: str = "float32",
-        backend: str | Backend | None = None,
-    ) -> None:
-        if channels < 2 or channels % 2:
-            raise ValueError(f"RCBatchNorm1D expects an even number of channels, got {channels}")
-        super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
-
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        channels = 2 * self.channels
-        expect_shape(
-            "RCBatchNorm1D", x, x.ndim == 3 and x.shape[1] == channels, f"(batch, {channels}, length)"
-        )
-        y, back = super().vjp(_fold(x), training=training, step=step)
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            grad_x, grads = back(_fold(grad), need_x=need_x)
-            return (None if grad_x is None else _unfold(grad_x)), grads
-
-        return _unfold(y), pullback
-
-
-class RCGlobalPool1D(Layer):
-    """The largest value, or the mean, of each reverse-complement pair of channels along the sequence.
-
-        y[n, c] = max_l max(x[n, c, l], x[n, C - 1 - c, l])    or the mean over l and both
-
-    Behind equivariant layers y is the same for both strands. Of equal values the first takes the gradient,
-    channel c before channel C - 1 - c.
-
-    Parameters
-    ----------
-    mode : {"max", "mean"}
-        Which.
-
-    Shapes
-    ------
-    x : (batch, channels, length >= 1), channels even
-    y : (batch, channels / 2)
-
-    Raises
-    ------
-    ValueError
-        For another mode, an odd number of channels, or no position.
-    """
-
-    def __init__(
-        self,
-        mode: Literal["max", "mean"] = "max",
-        *,
-        dtype: str = "float32",
-        backend: str | Backend | None = None,
-    ) -> None:
-        super().__init__(dtype=dtype, backend=backend)
-        if mode not in ("max", "mean"):
-            raise ValueError(f"RCGlobalPool1D expects mode 'max' or 'mean', got {mode!r}")
-        self.mode = mode
-
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        ok = x.ndim == 3 and x.shape[1] % 2 == 0 and x.shape[2] >= 1
-        expect_shape("RCGlobalPool1D", x, ok, "(batch, an even number of channels, length >= 1)")
-        xp, folded = array_namespace(x), _fold(x)
-        shape = tuple(folded.shape)
-        y, back = xp.mean(folded, axis=2), None
-        if self.mode == "max":
-            y, back = global_max_vjp(xp.permute_dims(folded, (0, 2, 1)))
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            if not need_x:
-                return None, {}
-            if back is not None:
-                return _unfold(xp.permute_dims(back(grad), (0, 2, 1))), {}
-            return _unfold(xp.broadcast_to((grad / shape[2])[:, :, None], shape)), {}
 
         return y, pullback

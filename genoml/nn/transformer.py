@@ -1,4 +1,4 @@
-"""Transformer block, its position-wise network, and pooling by attention: layers composed of layers."""
+"""Transformer block, and the position-wise network in it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.attention import SelfAttention
-from genoml.nn.base import Gradient, Layer, Parameter, Pullback, expect_shape
+from genoml.nn.attention.self_attention import SelfAttention
 from genoml.nn.containers import Container
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
-from genoml.nn.layer_norm import LayerNorm
-from genoml.nn.masked import MaskedLayer, call_vjp
-from genoml.nn.softmax import softmax, softmax_gradient
-from genoml.random import Initializer, constant, identity
+from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
+from genoml.nn.norm import LayerNorm
+from genoml.nn.reach import sees_everything
+
+__all__ = ["MLP", "TransformerBlock"]
 
 
 class MLP(Container):
-    """Two dense layers at each position alike: y = activation(x W1 + b1) W2 + b2.
+    """Two dense layers, the same at every position: y = activation(x W1 + b1) W2 + b2.
 
     Parameters
     ----------
@@ -54,27 +53,33 @@ class MLP(Container):
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
-        self.features, self.out_features = features, features if out_features is None else out_features
+        self.features, self.hidden_features = features, hidden_features
+        self.out_features = features if out_features is None else out_features
+        self.activation = activation
         layers = {
             "hidden": Dense(features, hidden_features, activation, dtype=dtype, backend=backend),
             "output": Dense(hidden_features, self.out_features, dtype=dtype, backend=backend),
         }
         super().__init__(layers, seed=seed)
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
         expect_shape("MLP", x, ok, f"(batch, ..., {self.features})")
-        xp, shape, count = array_namespace(x), tuple(x.shape), 1
+        xp = array_namespace(x)
+        shape = tuple(x.shape)
+        count = 1
         for size in shape[:-1]:
             count *= size
-        hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)))
-        y, back_output = self["output"].vjp(hidden)
+        hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)), run)
+        y, back_output = self["output"].vjp(hidden, run)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # the chain rule, on a matrix with a row a position
-            g, output = back_output(xp.reshape(grad, (count, self.out_features)))
-            grad_x, own = back_hidden(g, need_x=need_x)
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # the chain rule, on a matrix with one row a position
+            g, output = back_output(xp.reshape(grad, (count, self.out_features)), need_params=need_params)
+            grad_x, own = back_hidden(g, need_x=need_x, need_params=need_params)
             grads = _prefixed("hidden", own) | _prefixed("output", output)
             return (None if grad_x is None else xp.reshape(grad_x, shape)), grads
 
@@ -85,8 +90,8 @@ def _prefixed(name: str, grads: Mapping[str, Array]) -> dict[str, Array]:
     return {f"{name}.{key}": value for key, value in grads.items()}
 
 
-class TransformerBlock(MaskedLayer, Container):
-    """Attention, then an MLP, each behind a layer normalisation and beside a shortcut (pre-norm).
+class TransformerBlock(Container):
+    """Self-attention, then an MLP, each after a layer normalisation and with a shortcut (pre-norm).
 
         a = x + dropout(attention(norm1(x)))
         y = a + dropout(mlp(norm2(a)))
@@ -140,142 +145,52 @@ class TransformerBlock(MaskedLayer, Container):
     ) -> None:
         place: dict[str, Any] = {"dtype": dtype, "backend": backend}
         self.features = features
+        self.heads = heads
+        self.dropout = dropout
+        self.hidden_features = hidden_features or 4 * features
+        self.activation = activation
         layers = {
             "norm1": LayerNorm(features, **place),
             "attention": SelfAttention(features, heads, **attention, **place),
             "dropout1": Dropout(dropout, **place),
             "norm2": LayerNorm(features, **place),
-            "mlp": MLP(features, hidden_features or 4 * features, activation=activation, **place),
+            "mlp": MLP(features, self.hidden_features, activation=activation, **place),
             "dropout2": Dropout(dropout, **place),
         }
         super().__init__(layers, seed=seed)
 
-    def vjp(
-        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
+    def settings(self) -> Mapping[str, Any]:
+        """The constructor's arguments, with the options of SelfAttention."""
+        return {**self["attention"].settings(), **super().settings()}
+
+    reach = sees_everything
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.features
         expect_shape("TransformerBlock", x, ok, f"(batch, length >= 1, {self.features})")
-        middle, back_attention = self._branch(
-            x, ("norm1", "attention", "dropout1"), training=training, step=step, mask=mask
-        )
-        y, back_mlp = self._branch(middle, ("norm2", "mlp", "dropout2"), training=training, step=step)
+        middle, back_attention = self._branch(x, ("norm1", "attention", "dropout1"), run)
+        y, back_mlp = self._branch(middle, ("norm2", "mlp", "dropout2"), run)
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            g, mlp = back_mlp(grad)
-            grad_x, attention = back_attention(g, need_x=need_x)
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            g, mlp = back_mlp(grad, need_params=need_params)
+            grad_x, attention = back_attention(g, need_x=need_x, need_params=need_params)
             return grad_x, attention | mlp
 
         return y, pullback
 
-    def _branch(
-        self, x: Array, names: tuple[str, ...], *, training: bool, step: int | None, mask: Any = None
-    ) -> tuple[Array, Pullback]:
-        """The shortcut x + f(x), f being these children in a row: dL/dx = g + (df/dx)^T g."""
+    def _branch(self, x: Array, names: tuple[str, ...], run: Pass) -> tuple[Array, Pullback]:
+        """The sum x + f(x), with f these children in a row, and its pullback: dL/dx = g + (df/dx)^T g."""
         h, pullbacks = x, []
         for name in names:
-            h, back = call_vjp(self[name], h, training=training, step=step, mask=mask)
+            h, back = self[name].vjp(h, run)
             pullbacks.append((name, back))
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g, grads = grad, dict[str, Array]()
             for i, (name, back) in reversed(list(enumerate(pullbacks))):
-                g, own = back(g, need_x=need_x or i > 0)
+                g, own = back(g, need_x=need_x or i > 0, need_params=need_params)
                 grads |= _prefixed(name, own)
             return (grad + g if need_x else None), grads
 
         return x + h, pullback
-
-
-class AttentionPool1D(Layer):
-    """Mean of each window with learned weights, from a softmax over the window.
-
-        weights[n, :, o, l] = softmax_k(sum_c x[n, c, l pool_size + k] W[c, o])
-        y[n, o, l] = sum_k weights[n, k, o, l] x[n, o, l pool_size + k]
-
-    W begins as twice the identity, which is close to maximum pooling; W = 0 is average pooling. Positions
-    past the last whole window are dropped.
-
-    Parameters
-    ----------
-    channels : int
-        Size of axis 1 of x.
-    pool_size : int
-        Window width, and the step between windows, in positions.
-    per_channel : bool
-        Whether each channel has weights of its own (W is (channels, channels)), or all share one set
-        (W is (channels, 1), and begins as zero).
-
-    Shapes
-    ------
-    x : (batch, channels, length >= pool_size)
-    y : (batch, channels, length // pool_size)
-
-    Raises
-    ------
-    ValueError
-        If the channels differ, or a sequence is shorter than the window.
-
-    References
-    ----------
-    Avsec et al. (2021), Enformer, doi:10.1038/s41592-021-01252-x, methods, "attention pooling".
-    """
-
-    weights, weights_grad = Parameter(), Gradient()  # (channels, channels) or (channels, 1)
-
-    def __init__(
-        self,
-        channels: int,
-        pool_size: int = 2,
-        *,
-        per_channel: bool = True,
-        dtype: str = "float32",
-        backend: str | Backend | None = None,
-    ) -> None:
-        super().__init__(dtype=dtype, backend=backend)
-        if channels < 1 or pool_size < 1:
-            raise ValueError(f"AttentionPool1D expects sizes >= 1, got {channels} and {pool_size}")
-        self.channels, self.pool_size, self.per_channel = channels, pool_size, per_channel
-
-    def initial_params(self) -> Mapping[str, Initializer]:
-        """W as said above."""
-        shared = constant((self.channels, 1), 0.0)
-        return {"weights": identity(self.channels, 2.0) if self.per_channel else shared}
-
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
-        ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= self.pool_size
-        expect_shape("AttentionPool1D", x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
-        xp, weights, size = array_namespace(x), self.weights, self.pool_size
-        n, channels, length = x.shape
-        count, outputs = length // size, weights.shape[1]
-        # channels-last, as the memory is: a row a position
-        used = xp.permute_dims(x[:, :, : count * size], (0, 2, 1))
-        rows = xp.reshape(used, (n * count * size, channels))
-        windows = xp.reshape(rows, (n, count, size, channels))
-        share = softmax(xp.reshape(rows @ weights, (n, count, size, outputs)), axis=2)
-
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
-            # y = sum_k s_k x_k with s = softmax(x W): ds_k = g x_k (summed over the channels that share s),
-            # dz = softmax'(ds), dW = x^T dz, dx = s g + dz W^T
-            g = xp.permute_dims(grad, (0, 2, 1))[:, :, None, :]
-            grad_share = g * windows
-            if outputs != channels:
-                grad_share = xp.sum(grad_share, axis=3, keepdims=True)
-            logits = xp.reshape(softmax_gradient(share, grad_share, axis=2), (n * count * size, outputs))
-            grads = {"weights": xp.matrix_transpose(rows) @ logits}
-            if not need_x:
-                return None, grads
-            direct = xp.reshape(share * g, (n * count * size, channels))
-            grad_rows = direct + logits @ xp.matrix_transpose(weights)
-            return self._place(xp.reshape(grad_rows, (n, count * size, channels)), length), grads
-
-        return xp.permute_dims(xp.sum(share * windows, axis=2), (0, 2, 1)), pullback
-
-    def _place(self, rows: Array, length: int) -> Array:
-        """Zeros for the positions that were dropped; to (batch, channels, length)."""
-        xp, (n, used, channels) = array_namespace(rows), rows.shape
-        if used < length:
-            rest = xp.zeros((n, length - used, channels), dtype=rows.dtype, device=device_of(rows))
-            rows = xp.concat([rows, rest], axis=1)
-        return xp.permute_dims(rows, (0, 2, 1))

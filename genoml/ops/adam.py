@@ -1,11 +1,12 @@
-"""Adam's update of one parameter."""
+"""Adam's update of one parameter array."""
 
 from __future__ import annotations
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
+from genoml.parallel import ALONE, Workers
 
 
 @operation
@@ -21,13 +22,15 @@ def adam_update(
     rate: float,
     correction: float,
     eps: float,
+    workers: Workers = ALONE,
 ) -> tuple[Array, Array, Array]:
-    """The next parameter and moments, each a new array.
+    """One step of Adam: the updated parameter and its two moments, each a new array.
 
         m' = b1 m + (1 - b1) g,    v' = b2 v + (1 - b2) g^2
         p' = kept p - rate m' / (sqrt(v') / correction + eps)
 
-    ``rate`` and ``correction`` hold the bias corrections, ``kept`` the share that decoupled decay leaves.
+    ``rate`` and ``correction`` contain the bias corrections. ``kept`` is 1 minus the decoupled weight decay.
+    ``workers`` are idle threads, for a twin that divides the array among them.
     """
     xp = array_namespace(param)
     m = beta1 * mean + (1.0 - beta1) * grad

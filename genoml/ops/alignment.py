@@ -1,4 +1,4 @@
-"""Alignment scores of many pairs at once: Gotoh's recurrences along anti-diagonals."""
+"""Alignment scores of many pairs of sequences at once, by Gotoh's recurrences along anti-diagonals."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 
-#: A score that no path takes; sums of two stay within int32.
+#: The score of a cell that no path may use. The sum of two such scores still fits int32.
 FORBIDDEN = -(1 << 28)
-#: Anti-diagonals of a stage at least, and stages at most.
+#: The least number of anti-diagonals in a stage, and the largest number of stages.
 _STAGE, _STAGES = 32, 12
 
 
 class Rules(NamedTuple):
-    """Gap costs and ends. A gap of k letters costs ``gap_open + (k - 1) gap_extend``, ``gap_open >= gap_extend``.
+    """Gap costs, and where an alignment may begin and end.
 
     Attributes
     ----------
     gap_open, gap_extend : int
-        Positive numbers.
+        A gap of k letters costs ``gap_open + (k - 1) gap_extend``. Both are positive, and ``gap_open >= gap_extend``.
     local : bool
-        No score falls below 0, and the best of all cells counts.
+        Local alignment: no score falls below 0, and the best of all cells counts.
     free_a, free_b : bool
-        Whether letters of a (of b) that hang over at either end cost nothing.
+        Whether unaligned letters at either end of a (of b) cost nothing.
     """
 
     gap_open: int
@@ -41,32 +41,34 @@ class Rules(NamedTuple):
 def alignment_scores(
     a: Array, b: Array, lengths_a: Array, lengths_b: Array, table: Array, rules: Rules, first_end: int = 0
 ) -> Array:
-    """The score of each pair's best alignment with affine gaps.
+    """Score of the best alignment of each pair, with affine gap costs.
 
-    With i letters of a and j of b, H is the best score of an alignment of them, E and F of one that ends in a gap in
-    a and in b:
+    H[i, j] is the best score of an alignment of the first i letters of a with the first j of b. E and F are the best
+    scores of an alignment that ends in a gap in a and in b:
 
         E[i, j] = max(H[i, j-1] - open, E[i, j-1] - extend)
         F[i, j] = max(H[i-1, j] - open, F[i-1, j] - extend)
         H[i, j] = max(H[i-1, j-1] + table[a_i, b_j], E[i, j], F[i, j])
 
-    All cells of an anti-diagonal d = i + j need only the two before it. They are held with extend d added, so that a
-    gap costs open - extend once and nothing for its length. Behind its end a sequence has padding, which scores
-    FORBIDDEN with everything: what is computed there comes from gaps alone and never exceeds what it came from.
+    The cells of an anti-diagonal d = i + j depend on the two anti-diagonals before it only. Scores are held with
+    d extend added: a gap then costs open - extend once, and nothing for its length. Sequences are padded at their end.
+    Padding scores FORBIDDEN with every letter, so cells in the padding come from gaps alone and never exceed the cells
+    that they come from.
 
-    Rows that an anti-diagonal does not reach are left out, a stage of anti-diagonals at a time, so that shapes
-    change seldom.
+    Rows that an anti-diagonal does not reach are left out. That is decided for a stage of several anti-diagonals at a
+    time, so that the shapes change seldom.
 
     Parameters
     ----------
     rules : Rules
-        Gap costs and ends.
+        Gap costs, and where an alignment may begin and end.
     first_end : int
-        No pair ends on an anti-diagonal before this: min of ``lengths_a + lengths_b`` in global mode; 0 is safe.
+        The first anti-diagonal on which an alignment may end; in global mode min(``lengths_a + lengths_b``). 0 is
+        always right.
 
     Shapes
     ------
-    a : (n, pairs);  b : (m, pairs), int32 letters, position first; what lies behind the lengths does not matter
+    a : (n, pairs);  b : (m, pairs), int32 letters, position first; values after the lengths are ignored
     lengths_a, lengths_b : (pairs,) int32
     table : (letters, letters) int32
     out : (pairs,) int32
@@ -77,13 +79,14 @@ def alignment_scores(
     doi:10.1093/bioinformatics/13.2.145.
     """
     xp = array_namespace(a)
-    (n, pairs), m = a.shape, b.shape[0]
+    n, pairs = a.shape
+    m = b.shape[0]
     grid = _Grid(a, b, lengths_a, lengths_b, table, rules)
     best = grid.score_without_a()
     state = _State(*(grid.rows(0, pairs, FORBIDDEN) for _ in range(4)))
     low, high = 1, 0
     for first, last in _stages(n + m):
-        # row first - 1 - m is the last that a cell of this stage can come from
+        # no cell of this stage depends on a row before first - 1 - m
         new_low, new_high = max(1, first - 1 - m), min(n, last)
         state = grid.enter(state, new_low - low, new_high - high, first)
         low, high = new_low, new_high
@@ -99,7 +102,7 @@ def alignment_scores(
 
 
 class _State(NamedTuple):
-    """The rows low to high of an anti-diagonal: H of the one before it, H, E and F."""
+    """Rows low to high of an anti-diagonal: H of the anti-diagonal before, and its own H, E and F."""
 
     before: Array
     h: Array
@@ -115,24 +118,26 @@ def _stages(count: int) -> Iterator[tuple[int, int]]:
 
 
 class _Grid:
-    """What stays the same from one anti-diagonal to the next.
+    """The sequences, the score table and the rules, which all anti-diagonals share.
 
-    ``line`` holds b backwards, so that column j of row i of anti-diagonal d, j = d - i, is a slice of it: n paddings,
-    b from its end, n letters before its begin. Row r of ``line`` is column n + m - r.
+    ``line`` holds b reversed, between n rows of padding and n rows that stand for letters before b's start. Row r of
+    ``line`` is column n + m - r, so the columns j = d - i of an anti-diagonal d are a slice of it.
     """
 
     def __init__(
         self, a: Array, b: Array, lengths_a: Array, lengths_b: Array, table: Array, rules: Rules
     ) -> None:
         xp, device = array_namespace(a), device_of(a)
-        self.xp, self.device, self.rules = xp, device, rules
-        (self.n, self.pairs), self.m = a.shape, b.shape[0]
+        self.xp, self.device = xp, device
+        self.rules = rules
+        self.n, self.pairs = a.shape
+        self.m = b.shape[0]
         self.lengths_a, self.lengths_b = lengths_a, lengths_b
         letters = table.shape[0]
         pad, before = letters, letters + 1
         self.free_a, self.free_b = rules.local or rules.free_a, rules.local or rules.free_b
         self.gap = rules.gap_open - rules.gap_extend
-        # a pair moves two anti-diagonals; letters before the begin of b keep a free end at 0
+        # an aligned pair advances two anti-diagonals; letters before b's start keep a free end at 0
         start = 0 if self.free_a else FORBIDDEN
         right = xp.concat([self.rows(letters, 1, FORBIDDEN), self.rows(letters, 1, start)], axis=1)
         wide = xp.concat([table, right], axis=1)
@@ -155,7 +160,7 @@ class _Grid:
         return self.xp.arange(1, count + 1, dtype=self.xp.int32, device=self.device)[:, None]
 
     def _mark(self, here: Array) -> Array:
-        """0 where it is so, FORBIDDEN elsewhere."""
+        """Zeros where ``here`` is True, FORBIDDEN elsewhere."""
         return self.xp.where(here, self.rows(1, 1, 0), self.rows(1, 1, FORBIDDEN))
 
     def _top(self, d: int) -> int:
@@ -165,7 +170,7 @@ class _Grid:
         return self.rules.gap_extend * d if self.free_b else -self.gap
 
     def score_without_a(self) -> Array:
-        """The score of row 0, no letter of a aligned, where a path may end there; else FORBIDDEN."""
+        """The score with no letter of a aligned, where a path may end in row 0; else FORBIDDEN."""
         xp, rules = self.xp, self.rules
         zero = xp.zeros((self.pairs,), dtype=xp.int32, device=self.device)
         if rules.local or (rules.free_a and rules.free_b):
@@ -176,7 +181,7 @@ class _Grid:
         return xp.where(self.lengths_a > 0, zero + FORBIDDEN, zero if rules.free_b else cost)
 
     def enter(self, state: _State, dropped: int, added: int, first: int) -> _State:
-        """Leave rows out above, and add rows below whose first column is not reached yet."""
+        """Drop rows at the top, and add rows at the bottom, whose first column is not reached yet."""
         early = [self.rules.gap_extend * d if self.free_a else FORBIDDEN for d in (first - 2, first - 1)]
         fills = (*early, FORBIDDEN, FORBIDDEN)
         return _State(
@@ -187,7 +192,7 @@ class _Grid:
         )
 
     def step(self, state: _State, d: int, low: int, high: int) -> _State:
-        """Anti-diagonal d from the two before it."""
+        """Compute anti-diagonal d from the two before it."""
         xp = self.xp
         if high < low:
             return state
@@ -204,11 +209,11 @@ class _Grid:
         return _State(state.h, h, e, f)
 
     def _down(self, rows: Array, first: int) -> Array:
-        """Each row moved to the next; ``first`` comes in above."""
+        """Shift the rows down by one; the new first row holds ``first``."""
         return self.xp.concat([self.rows(1, self.pairs, first), rows[:-1, :]], axis=0)
 
     def ends(self, h: Array, d: int, low: int, high: int) -> Array:
-        """Scores of the cells where a path may end, and less than FORBIDDEN / 2 elsewhere."""
+        """Scores of the cells where a path may end; elsewhere values below FORBIDDEN / 2."""
         xp, rules = self.xp, self.rules
         h = h - rules.gap_extend * d
         if rules.local:

@@ -1,15 +1,15 @@
-"""One-dimensional cross-correlation as matrix products, with both gradients.
+"""One-dimensional cross-correlation as matrix products, with both gradients, and its maximum over the length.
 
 Arrays are channels-last: x (N, L, C), w (K, C, F) -> y (N, Lo, F), with
 Lo = (L - (K - 1) dilation - 1) // stride + 1.
-Two algorithms, chosen by shape:
+There are two algorithms, chosen by shape:
 
 phases
-    The batch is one long sequence of N L rows. Rows r, r + K, r + 2K, ... of its im2col matrix are the
-    memory from r C on, reshaped; so the correlation is K large products without a copy of the windows.
-    Windows that straddle two sequences are computed and cut off. Stride and dilation 1.
+    For stride and dilation 1. The batch is taken as one long sequence of N L rows. Rows r, r + K, r + 2K, ... of its
+    im2col matrix are the memory from r C on, reshaped. So the correlation is K large products, and no window is
+    copied. Windows that straddle two sequences are computed too, and cut off.
 taps
-    One product for each kernel position: y = sum_k x[k dilation :: stride] @ w[k]. Any stride and dilation.
+    For any stride and dilation. One product for each kernel position: y = sum_k x[k dilation :: stride] @ w[k].
 """
 
 from __future__ import annotations
@@ -21,23 +21,20 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.arrays import pad_axis
+from genoml.ops.dispatch import operation
+from genoml.ops.windows import Reach
 
-#: grad (N, Lo, F) -> (grad_x or None, grad_w)
-ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array]]
+#: grad (N, Lo, F), need_x, need_w -> grad_x and grad_w, None where not needed
+ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array | None]]
 Algorithm: TypeAlias = Literal["phases", "taps"]
 
 
-def output_length(length: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> int:
-    """Positions at which the dilated kernel lies inside the sequence, every ``stride``-th of them."""
-    return (length - (kernel_size - 1) * dilation - 1) // stride + 1
-
-
 def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) -> Algorithm:
-    """``phases`` where it applies; ``taps`` for strides, dilations, and kernels that span the sequence.
+    """Name of the algorithm: ``phases`` for stride and dilation 1 and kernels up to half the sequence, else ``taps``.
 
-    Phases computes ``length`` positions where ``length - kernel_size + 1`` are wanted, which is waste once
-    the kernel is longer than half the sequence.
+    Phases computes ``length`` positions although only ``length - kernel_size + 1`` are wanted. That is too much waste
+    once the kernel is longer than half the sequence.
     """
     if stride == 1 and dilation == 1 and 2 * kernel_size <= length + 1:
         return "phases"
@@ -62,15 +59,16 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
 def grouped_conv1d_vjp(
     x: Array, w: Array, groups: int, stride: int = 1, dilation: int = 1
 ) -> tuple[Array, ConvPullback]:
-    """The correlation of each block of channels with its own kernels, group by group.
+    """Grouped correlation: each group of channels with its own kernels, and the pullback.
 
     Shapes
     ------
-    x : (N, L, C);  w : (K, C / groups, F), kernels in the order of their groups;  y and grad : (N, Lo, F)
+    x : (N, L, C);  w : (K, C / groups, F), kernels ordered by group;  y and grad : (N, Lo, F)
     """
     if groups == 1:
         return conv1d_vjp(x, w, stride, dilation)  # type: ignore[no-any-return]
-    xp, c, f = array_namespace(x), w.shape[1], w.shape[2] // groups
+    xp = array_namespace(x)
+    c, f = w.shape[1], w.shape[2] // groups
     outputs, pullbacks = [], []
     for g in range(groups):
         part, kernels = x[:, :, g * c : (g + 1) * c], w[:, :, g * f : (g + 1) * f]
@@ -78,11 +76,11 @@ def grouped_conv1d_vjp(
         outputs.append(y)
         pullbacks.append(back)
 
-    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
-        # the groups share neither channels nor kernels, so their gradients stand side by side
-        parts = [back(grad[:, :, g * f : (g + 1) * f], need_x) for g, back in enumerate(pullbacks)]
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
+        # the groups share neither channels nor kernels, so their gradients are concatenated
+        parts = [back(grad[:, :, g * f : (g + 1) * f], need_x, need_w) for g, back in enumerate(pullbacks)]
         grad_x = xp.concat([part[0] for part in parts], axis=2) if need_x else None
-        return grad_x, xp.concat([part[1] for part in parts], axis=2)
+        return grad_x, (xp.concat([part[1] for part in parts], axis=2) if need_w else None)
 
     return xp.concat(outputs, axis=2), pullback
 
@@ -90,35 +88,26 @@ def grouped_conv1d_vjp(
 # ---------------------------------------------------------------- phases
 
 
-def pad_rows(rows: Array, before: int, after: int) -> Array:
-    """(T, C) -> (before + T + after, C), with zeros."""
-    xp = array_namespace(rows)
-    zeros = [
-        xp.zeros((count, rows.shape[1]), dtype=rows.dtype, device=device_of(rows))
-        for count in (before, after)
-    ]
-    parts = ([zeros[0]] if before else []) + [rows] + ([zeros[1]] if after else [])
-    return rows if len(parts) == 1 else xp.concat(parts, axis=0)
-
-
 def _correlate_rows(rows: Array, w: Array) -> Array:
-    """rows (T, C) -> y (T, F), y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
+    """Correlate rows (T, C) to y (T, F): y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
     xp = array_namespace(rows)
-    (t, c), (k, _, f) = rows.shape, w.shape
+    t, c = rows.shape
+    k, _, f = w.shape
     n = -(-t // k)
-    flat = xp.reshape(pad_rows(rows, 0, n * k + k - t), ((n * k + k) * c,))
+    flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
     kernel = xp.reshape(w, (k * c, f))
     phases = [xp.reshape(flat[r * c : (r + n * k) * c], (n, k * c)) @ kernel for r in range(k)]
     return xp.reshape(xp.stack(phases, axis=1), (n * k, f))[:t, :]
 
 
 def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
-    """dw[k] = sum_t rows[t + k]^T @ grad[t], phase by phase."""
+    """Gradient of the kernel: dw[k] = sum_t rows[t + k]^T @ grad[t], phase by phase."""
     xp = array_namespace(rows)
-    (t, c), f = rows.shape, grad.shape[1]
+    t, c = rows.shape
+    f = grad.shape[1]
     n = -(-t // k)
-    flat = xp.reshape(pad_rows(rows, 0, n * k + k - t), ((n * k + k) * c,))
-    by_phase = xp.reshape(pad_rows(grad, 0, n * k - t), (n, k, f))
+    flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
+    by_phase = xp.reshape(pad_axis(grad, 0, n * k - t, axis=0), (n, k, f))
     total = xp.zeros((k * c, f), dtype=grad.dtype, device=device_of(grad))
     for r in range(k):
         windows = xp.reshape(flat[r * c : (r + n * k) * c], (n, k * c))
@@ -127,22 +116,22 @@ def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
 
 
 def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
-    """The correlation by phases; stride and dilation 1."""
+    """The correlation by phases, for stride and dilation 1."""
     xp = array_namespace(x)
-    (n, length, c), (k, _, f) = x.shape, w.shape
+    n, length, c = x.shape
+    k, _, f = w.shape
     rows = xp.reshape(x, (n * length, c))
     y = xp.reshape(_correlate_rows(rows, w), (n, length, f))[:, : length - k + 1, :]
 
-    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
         # y[t] = sum_k rows[t+k] w[k]  =>  dw[k] = sum_t rows[t+k]^T g[t],  dx[t] = sum_k g[t-k] w[k]^T;
-        # the rows of g that straddle two sequences are zero, so no window needs to know where one ends
-        tail = xp.zeros((n, k - 1, f), dtype=grad.dtype, device=device_of(grad))
-        g = xp.reshape(xp.concat([grad, tail], axis=1), (n * length, f))
-        grad_w = _correlate_rows_grad_w(rows, g, k)
+        # the rows of g that straddle two sequences are zero, so sequences need no separate treatment
+        g = xp.reshape(pad_axis(grad, 0, k - 1), (n * length, f))
+        grad_w = _correlate_rows_grad_w(rows, g, k) if need_w else None
         if not need_x:
             return None, grad_w
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
-        grad_x = _correlate_rows(pad_rows(g, k - 1, 0), transposed)[: n * length, :]
+        grad_x = _correlate_rows(pad_axis(g, k - 1, 0, axis=0), transposed)[: n * length, :]
         return xp.reshape(grad_x, (n, length, c)), grad_w
 
     return y, pullback
@@ -151,26 +140,21 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
 # ---------------------------------------------------------------- taps
 
 
-def _tap(x: Array, k: int, count: int, stride: int, dilation: int) -> Array:
-    """The rows that kernel position k meets, as a matrix (N count, C)."""
-    xp = array_namespace(x)
-    start = k * dilation
-    rows = x[:, start : start + (count - 1) * stride + 1 : stride, :]
-    return xp.reshape(rows, (x.shape[0] * count, x.shape[2]))
+def _tap(x: Array, reach: Reach, k: int) -> Array:
+    """The rows of x under kernel position k, as a matrix (N Lo, C)."""
+    count = reach.outputs(x.shape[1])
+    return array_namespace(x).reshape(x[:, reach.tap(k, count), :], (x.shape[0] * count, x.shape[2]))
 
 
-def _correlate_taps(x: Array, w: Array, stride: int, dilation: int) -> Array:
-    xp = array_namespace(x)
-    (n, length, _), (kernel_size, _, f) = x.shape, w.shape
-    count = output_length(length, kernel_size, stride, dilation)
-    total = _tap(x, 0, count, stride, dilation) @ w[0, :, :]
-    for k in range(1, kernel_size):
-        total = total + _tap(x, k, count, stride, dilation) @ w[k, :, :]
-    return xp.reshape(total, (n, count, f))
+def _correlate_taps(x: Array, w: Array, reach: Reach) -> Array:
+    total = _tap(x, reach, 0) @ w[0, :, :]
+    for k in range(1, reach.kernel):
+        total = total + _tap(x, reach, k) @ w[k, :, :]
+    return array_namespace(x).reshape(total, (x.shape[0], reach.outputs(x.shape[1]), w.shape[2]))
 
 
 def _spread(grad: Array, stride: int) -> Array:
-    """Put stride - 1 zeros between positions: the gradient of taking every stride-th one."""
+    """grad with stride - 1 zeros between positions, the gradient of taking every stride-th position."""
     if stride == 1:
         return grad
     xp = array_namespace(grad)
@@ -181,28 +165,77 @@ def _spread(grad: Array, stride: int) -> Array:
 
 
 def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, ConvPullback]:
-    """The correlation by kernel positions; any stride and dilation."""
+    """The correlation by kernel positions, for any stride and dilation."""
     xp = array_namespace(x)
-    (n, length, _), (kernel_size, _, f) = x.shape, w.shape
-    count = output_length(length, kernel_size, stride, dilation)
+    n, length, _ = x.shape
+    kernel_size, _, f = w.shape
+    reach = Reach(kernel_size, stride, dilation)
+    count = reach.outputs(length)
 
-    def pullback(grad: Array, need_x: bool = True) -> tuple[Array | None, Array]:
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, Array | None]:
         # y[l] = sum_k x[l s + k d] w[k]  =>  dw[k] = sum_l x[l s + k d]^T g[l], and dx is the full
         # correlation of g, spread by the stride, with the reversed, transposed kernel
-        g = xp.reshape(grad, (n * count, f))
-        grad_w = xp.stack(
-            [xp.matrix_transpose(_tap(x, k, count, stride, dilation)) @ g for k in range(kernel_size)]
-        )
+        g, grad_w = xp.reshape(grad, (n * count, f)), None
+        if need_w:
+            grad_w = xp.stack([xp.matrix_transpose(_tap(x, reach, k)) @ g for k in range(kernel_size)])
         if not need_x:
             return None, grad_w
-        spread, reach = _spread(grad, stride), (kernel_size - 1) * dilation
-        unread = length - reach - spread.shape[1]
-        ends = [
-            xp.zeros((n, size, f), dtype=grad.dtype, device=device_of(grad))
-            for size in (reach, reach + unread)
-        ]
-        padded = xp.concat([ends[0], spread, ends[1]], axis=1)
+        spread = _spread(grad, stride)
+        padded = pad_axis(spread, reach.span - 1, length - spread.shape[1])
         transposed = xp.permute_dims(xp.flip(w, axis=0), (0, 2, 1))
-        return _correlate_taps(padded, transposed, 1, dilation), grad_w
+        return _correlate_taps(padded, transposed, Reach(kernel_size, dilation=dilation)), grad_w
 
-    return _correlate_taps(x, w, stride, dilation), pullback
+    return _correlate_taps(x, w, reach), pullback
+
+
+# ---------------------------------------------------------------- maximum over the length, a motif scan
+
+
+@operation
+def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, Array]:
+    """Maximum of the correlation, max_l y[n, l, f], and the first l where it is reached.
+
+        y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
+
+    Shapes
+    ------
+    x : (N, L, C);  w : (K, C, F);  both results : (N, F), the second of integers
+    """
+    xp = array_namespace(x)
+    y, _ = conv1d_vjp(x, w, stride, dilation)
+    return xp.max(y, axis=1), xp.argmax(y, axis=1)
+
+
+@operation
+def conv1d_max_grad_w(
+    x: Array, positions: Array, grad: Array, kernel_size: int, stride: int = 1, dilation: int = 1
+) -> Array:
+    """Gradient of the kernel for ``conv1d_max``, with l(n, f) the positions of the maxima.
+
+        dw[k, c, f] = sum_n g[n, f] x[n, l(n, f) stride + k dilation, c]
+
+    Only the winning windows count: a sum over N F windows of K C values, where a full correlation's runs over N L F.
+
+    Shapes
+    ------
+    x : (N, L, C);  positions, grad : (N, F);  dw : (K, C, F)
+    """
+    xp = array_namespace(x)
+    n, length, c = x.shape
+    f = grad.shape[1]
+    kind, device = positions.dtype, device_of(x)
+    rows = xp.reshape(x, (n * length, c))
+    first = xp.arange(n, dtype=kind, device=device)[:, None] * length + positions * stride
+    taps = xp.arange(kernel_size, dtype=kind, device=device) * dilation
+    at = xp.reshape(first[:, :, None] + taps, (n * f * kernel_size,))
+    windows = xp.reshape(xp.take(rows, at, axis=0), (n, f, kernel_size * c))
+    total = xp.sum(windows * grad[:, :, None], axis=0)
+    return xp.permute_dims(xp.reshape(total, (f, kernel_size, c)), (1, 2, 0))
+
+
+def spread_to_positions(positions: Array, grad: Array, count: int) -> Array:
+    """The gradient with respect to y, (N, count, F): g at the positions of the maxima, 0 elsewhere."""
+    xp, device = array_namespace(grad), device_of(grad)
+    steps = xp.reshape(xp.arange(count, dtype=positions.dtype, device=device), (1, count, 1))
+    zero = xp.zeros((), dtype=grad.dtype, device=device)
+    return xp.where(positions[:, None, :] == steps, grad[:, None, :], zero)

@@ -1,7 +1,7 @@
-"""Special functions that the standard lacks, from those that it has.
+"""Special functions that the standard lacks: erf, lgamma, digamma and Binet's function.
 
 Largest errors found over 1e-6 .. 1e6, relative to 1 + |value|, in double and in single precision: erf 3e-16
-and 9e-8, lgamma 6e-15 and 1e-6, digamma 2e-15 and 4e-7. Backends whose library has its own run that one.
+and 9e-8, lgamma 6e-15 and 1e-6, digamma 2e-15 and 4e-7. A backend whose library has the function uses that one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 _LARGE_FLOAT_EPS = 1e-10
@@ -33,7 +33,7 @@ _ERF_NEAR = (
     -3.8078824063194953e-13,
     1.4543887079465116e-14,
 )
-# exp(x^2) erfc(x) as a polynomial in (x - 4) / (x + 2), for x >= 1: likewise
+# exp(x^2) erfc(x) as a polynomial in (x - 4) / (x + 2), for x >= 1, found in the same way
 _ERFC_FAR = (
     0.13699945762506138,
     -0.1943010365701414,
@@ -62,7 +62,7 @@ _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
 
 
 def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
-    """sum_k coefficients[k] x^k, by Horner's rule."""
+    """Polynomial sum_k coefficients[k] x^k, by Horner's rule."""
     xp = array_namespace(x)
     total = xp.zeros_like(x) + coefficients[-1]
     for coefficient in coefficients[-2::-1]:
@@ -71,7 +71,7 @@ def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
 
 
 def _series_from(x: Array) -> int:
-    """From where the asymptotic series, as cut off above, is exact to the rounding of the dtype."""
+    """The least x at which the truncated asymptotic series is exact to the dtype's rounding."""
     return 8 if array_namespace(x).finfo(x.dtype).eps < _LARGE_FLOAT_EPS else 3
 
 
@@ -82,10 +82,9 @@ def _not_negative(x: Array, values: Array) -> Array:
 
 @operation
 def erf(x: Array) -> Array:
-    """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+    """Error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
-    Near 0 an odd polynomial; beyond 1, erf(x) = 1 - exp(-x^2) (exp(x^2) erfc(x)), whose second factor is
-    smooth.
+    Up to |x| = 1 an odd polynomial. Beyond, erf(x) = 1 - exp(-x^2) (exp(x^2) erfc(x)), whose second factor is smooth.
     """
     xp = array_namespace(x)
     size = xp.abs(x)
@@ -98,10 +97,9 @@ def erf(x: Array) -> Array:
 
 @operation
 def lgamma(x: Array) -> Array:
-    """log(Gamma(x)) for x >= 0; NaN for x < 0.
+    """Log-gamma: log(Gamma(x)) for x >= 0; NaN for x < 0.
 
-    Stirling's series beyond 8 (beyond 3 in single precision), and below that Gamma(x + m) / (x (x+1) ..
-    (x+m-1)).
+    From m = 8 on (3 in single precision) Stirling's series. Below, Gamma(x) = Gamma(x + m) / (x (x+1) .. (x+m-1)).
 
     References
     ----------
@@ -117,7 +115,7 @@ def lgamma(x: Array) -> Array:
     for k in range(1, start):
         product = product * (factor + k)
     infinite = xp.full((), math.inf, dtype=x.dtype, device=device_of(x))
-    # log of a product that is 0 would warn on NumPy
+    # NumPy would warn of the log of a product that is 0
     positive = xp.where(product > 0.0, product, xp.ones_like(product))
     values = xp.where(small, stirling - xp.log(positive), stirling)
     return _not_negative(x, xp.where(product == 0.0, infinite, values))
@@ -125,7 +123,7 @@ def lgamma(x: Array) -> Array:
 
 @operation
 def digamma(x: Array) -> Array:
-    """The derivative of log(Gamma(x)) for x > 0; -inf at 0; NaN for x < 0.
+    """Digamma: the derivative of log(Gamma(x)) for x > 0; -inf at 0; NaN for x < 0.
 
     References
     ----------
@@ -158,10 +156,10 @@ def _digamma_series(z: Array) -> Array:
 
 
 def binet(x: Array) -> Array:
-    """Binet's function: log(Gamma(x)) less Stirling's terms, (x - 1/2) log(x) - x + log(2 pi) / 2; for x > 0.
+    """Binet's function for x > 0: log(Gamma(x)) - [(x - 1/2) log(x) - x + log(2 pi) / 2].
 
-    Differences of log-gammas of large numbers lose all digits; those of this function, which falls as
-    1 / (12 x), lose none.
+    A difference of the log-gammas of large numbers loses all digits. A difference of this function loses none,
+    because it falls as 1 / (12 x).
     """
     xp = array_namespace(x)
     start = _series_from(x)
@@ -172,7 +170,7 @@ def binet(x: Array) -> Array:
 
 
 def digamma_excess(x: Array) -> Array:
-    """Digamma less its leading term, digamma(x) - log(x), for x > 0; no digits are lost at large x."""
+    """digamma(x) - log(x) for x > 0, computed so that no digits are lost at large x."""
     xp = array_namespace(x)
     start = _series_from(x)
     small = x < start

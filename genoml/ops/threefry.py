@@ -1,7 +1,7 @@
-"""Counter-based random bits, made on the device, the same on every backend.
+"""Random numbers by counter (Threefry), made on the device and the same on every backend.
 
-Threefry-2x32 with 20 rounds, in int32: the standard's uint32 lacks shifts on some libraries, and int32
-arithmetic wraps everywhere; a logical right shift is an arithmetic one with a mask.
+Threefry-2x32 with 20 rounds, in int32, whose arithmetic wraps around on every library; some lack shifts of uint32.
+A logical right shift is an arithmetic one with a mask.
 
 References
 ----------
@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops._dispatch import operation
+from genoml.ops.dispatch import operation
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
@@ -27,7 +27,7 @@ def signed_word(word: int) -> int:
 
 
 def threefry2x32(key: tuple[int, int], x0: Array, x1: Array) -> tuple[Array, Array]:
-    """The 2 x 32-bit block of each counter (x0, x1), both int32 arrays, under ``key``."""
+    """The random block (two int32 arrays) of each counter (x0, x1), also int32 arrays, under ``key``."""
     words = (key[0], key[1], PARITY ^ key[0] ^ key[1])
     x0, x1 = x0 + signed_word(words[0]), x1 + signed_word(words[1])
     for block in range(5):
@@ -41,10 +41,10 @@ def threefry2x32(key: tuple[int, int], x0: Array, x1: Array) -> tuple[Array, Arr
 
 @operation
 def random_uniform(like: Array, key: tuple[int, int], step: int, count: int, start: int = 0) -> Array:
-    """``count`` float32 numbers in [0, 1) with 24 random bits each, keyed by (key, step), on ``like``'s device.
+    """``count`` uniform float32 numbers in [0, 1), each from 24 random bits, on ``like``'s device.
 
-    They are numbers ``start``, ``start + 1``, ... of the stream of (key, step), which is the two halves of block
-    (step, 0), those of block (step, 1), and so on: parts of a batch can be drawn apart.
+    The pair (key, step) defines a stream: the two halves of block (step, 0), then of block (step, 1), and so on. The
+    result is its numbers ``start``, ``start + 1``, ..., so parts of a batch can be drawn separately.
     """
     xp, device = array_namespace(like), device_of(like)
     first_block = start // 2

@@ -1,13 +1,12 @@
 """Optimisers: ``optimizer.update(params, grads)`` writes the next parameters into ``params``.
 
-An optimiser keeps its own arrays by parameter name, in ``state``, and never lives in a layer. All of it is
-arithmetic on the device: no value is read back.
+An optimiser keeps its own arrays in ``state``, by parameter name, and is no part of a layer. All arithmetic is on the
+device: no value is read back.
 """
 
-from genoml.optim.adaptive import Adagrad, Adam, AdamW, RMSprop
 from genoml.optim.base import Optimizer
 from genoml.optim.clipping import clip_by_norm, clip_by_value, limit_norms
-from genoml.optim.sgd import SGD
+from genoml.optim.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 
 __all__ = [
     "SGD",

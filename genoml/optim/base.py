@@ -1,4 +1,4 @@
-"""What every optimiser does: steps, weight decay, and its own arrays by parameter name."""
+"""Base of the optimisers: steps, weight decay, and arrays by parameter name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.parallel import ALONE, Workers
+
+
+def is_weights(name: str) -> bool:
+    """Whether a parameter holds weights: not biases, nor the scales of a normalisation."""
+    return name.rsplit(".", 1)[-1] == "weights"
 
 
 class Optimizer:
@@ -38,13 +44,15 @@ class Optimizer:
             )
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.decays = decays or (lambda name: name.rsplit(".", 1)[-1] == "weights")
+        self.decays = decays or is_weights
         self.steps = 0
-        #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it as it is
+        #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it unchanged
         self.state: dict[str, Array] = {}
 
-    def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """One step: every parameter that has a gradient is replaced by its next value.
+    def update(
+        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], *, workers: Workers = ALONE
+    ) -> None:
+        """Make one step: replace every parameter that has a gradient by its next value; ``workers`` may help.
 
         Raises
         ------
@@ -60,10 +68,10 @@ class Optimizer:
         self.steps += 1
         for name, grad in grads.items():
             decay = self.weight_decay if self.decays(name) else 0.0
-            params[name] = self.step_one(name, params[name], grad, decay)
+            params[name] = self.step_one(name, params[name], grad, decay, workers)
 
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
-        """Raise unless the gradient fits the parameter: broadcast or promoted, it would change its shape or kind."""
+        """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""
         same = type(grad) is type(param) and grad.dtype == param.dtype and grad.shape == param.shape
         if same and device_of(grad) == device_of(param):
             return
@@ -84,12 +92,12 @@ class Optimizer:
                 f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
             )
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float) -> Array:
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """The next value of one parameter; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} must define step_one")
 
     def slot(self, slot: str, name: str, like: Array) -> Array:
-        """One of the optimiser's arrays for a parameter, zeros at first."""
+        """One of the optimiser's arrays for a parameter; zeros at first."""
         key = f"{slot}/{name}"
         if key not in self.state:
             self.state[key] = array_namespace(like).zeros_like(like)

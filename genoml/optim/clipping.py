@@ -1,4 +1,4 @@
-"""Limits on gradients and on weights."""
+"""Clipping of gradients, and the max-norm constraint on weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
+from genoml.optim.base import is_weights
 
 
 def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str, Array], Array]:
@@ -35,7 +36,7 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str,
 
 
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
-    """Each number of each gradient, brought into [-limit, limit]. This changes the gradient's direction.
+    """Clip each number of each gradient to [-limit, limit]. This changes the gradient's direction.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def limit_norms(
     """
     if not max_norm > 0:
         raise ValueError(f"limit_norms expects max_norm > 0, got {max_norm}")
-    chosen = applies or (lambda name: name.rsplit(".", 1)[-1] == "weights")
+    chosen = applies or is_weights
     for name in [name for name in params if chosen(name)]:
         weights = params[name]
         if weights.ndim < 2:

@@ -1,14 +1,14 @@
 """Figures: sequence logos, attention maps, and curves of training, ranking and calibration.
 
-Every function draws on a Matplotlib ``Axes`` that it is given and returns it, so the figures compose; none
-touches pyplot or the global settings. Lines differ in colour and in dash, in colours that colour-blind
-readers tell apart (Okabe and Ito), and are named beside the plot.
+Every function draws on a given Matplotlib ``Axes`` and returns it, so that figures combine; none uses pyplot or the
+global settings. Lines differ in colour and dash, with colours that colour-blind readers can distinguish (Okabe and
+Ito), and are named above the plot.
 
 Matplotlib is imported when a figure is drawn; ``pip install genoml-xp[plot]`` brings it.
 """
 
 from genoml.plot.classes import confusion, histogram, reliability
-from genoml.plot.curves import pr, roc, training_curve
+from genoml.plot.lines import pr, roc, training_curve
 from genoml.plot.logos import contributions, letters, logo
 from genoml.plot.maps import attention_map
 from genoml.plot.style import BAND, BASE_COLOURS, GRID, INK, LINES, MUTED, require_matplotlib

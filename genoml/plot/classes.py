@@ -1,4 +1,4 @@
-"""What a classifier's probabilities are worth: calibration, confusion, and how they spread."""
+"""Figures of a classifier: reliability diagram, confusion table, histogram of scores."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genoml.calibration import reliability_curve
-from genoml.curves import host_binary
+from genoml.evaluation import reliability_curve
+from genoml.evaluation.curves import host_binary
 from genoml.plot.style import (
     INK,
     LINES,
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 def reliability(
     ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, bins: int = 10, strategy: Any = "uniform"
 ) -> Axes:
-    """Draw a reliability diagram: how often what was said with probability p came true.
+    """Draw a reliability diagram: the observed share of positives against the predicted probability.
 
-    Points on the diagonal are what they say; below it the model is too sure of positives. Bars are Wilson's
-    95 % intervals; a point is as large as its bin is full.
+    On the diagonal the probabilities are calibrated; below it the model is too sure of positives. Bars are Wilson's 95
+    % intervals; the size of a point shows the number of examples in its bin.
 
     Parameters
     ----------
     ax : Axes
         Where to draw.
     predictions, targets : array_like
-        Probabilities and labels, see :func:`genoml.calibration.reliability_curve`.
+        Probabilities and labels, see :func:`genoml.evaluation.reliability_curve`.
     bins, strategy
         As there.
 
@@ -64,9 +64,9 @@ def reliability(
 
 
 def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold: float = 0.5) -> Axes:
-    """Draw the table of true and predicted classes: a prediction of at least ``threshold`` is positive.
+    """Draw the table of true and predicted classes; a prediction of at least ``threshold`` is positive.
 
-    Each cell holds its number of examples and its share of the true class; a cell of stronger colour is a larger share.
+    Each cell shows its number of examples and its share of the true class; a stronger colour is a larger share.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold
     predictions, targets : array_like
         Probabilities or scores, and labels.
     threshold : float
-        From which on a prediction is positive.
+        The smallest prediction that is positive.
 
     Raises
     ------
@@ -88,12 +88,12 @@ def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold
     from matplotlib.patches import Rectangle
 
     scores, positive = host_binary("confusion", predictions, targets)
-    said = scores >= threshold
+    called = scores >= threshold
     style_axes(ax, grid=False)
     for row, true in enumerate((True, False)):
         members = positive == true
         for column, predicted in enumerate((True, False)):
-            number = int((members & (said == predicted)).sum())
+            number = int((members & (called == predicted)).sum())
             share = number / members.sum() if members.any() else 0.0
             cell = Rectangle(
                 (column, row), 1, 1, facecolor=LINES[0][0], linewidth=0, alpha=0.05 + 0.45 * share
@@ -127,7 +127,7 @@ def histogram(
     threshold: float | None = None,
     xlabel: str = "predicted probability",
 ) -> Axes:
-    """Draw how the scores of each class spread, each class as shares of its own number.
+    """Draw a histogram of the scores of each class, as shares of the class.
 
     Parameters
     ----------
@@ -136,11 +136,11 @@ def histogram(
     predictions, targets : array_like
         Scores and labels.
     bins : int
-        Of equal width, over the range of the scores; from 0 to 1 if they lie within.
+        Number of bins of equal width, from 0 to 1, or over the range of the scores if that is wider.
     threshold : float, optional
         Marked with a line.
     xlabel : str
-        What the scores are.
+        Name of the scores.
 
     Raises
     ------
@@ -152,11 +152,13 @@ def histogram(
     require_matplotlib()
     scores, positive = host_binary("histogram", predictions, targets)
     style_axes(ax)
-    low, high = min(float(scores.min()), 0.0), max(float(scores.max()), 1.0)
-    edges, names = np.linspace(low, high, bins + 1), []
-    for name, members, (colour, dash) in zip(
-        ("positives", "negatives"), (positive, ~positive), LINES, strict=False
-    ):
+    low = min(float(scores.min()), 0.0)
+    high = max(float(scores.max()), 1.0)
+    edges = np.linspace(low, high, bins + 1)
+    names = []
+    classes = {"positives": positive, "negatives": ~positive}
+    for (name, members), line in zip(classes.items(), LINES, strict=False):
+        colour, dash = line
         counts = np.histogram(scores[members], edges)[0] / max(int(members.sum()), 1)
         ax.stairs(counts, edges, color=colour, linestyle=dash, linewidth=1.6)
         ax.stairs(counts, edges, color=colour, alpha=0.18, fill=True, linewidth=0)

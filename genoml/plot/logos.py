@@ -1,4 +1,4 @@
-"""Sequence logos: motifs in bits, and scores of the bases of a sequence."""
+"""Sequence logos: of motifs in bits, and of scores of the bases of a sequence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.information import base_probabilities, information_content
 from genoml.plot.style import BASE_COLOURS, MUTED, require_matplotlib, style_axes, whole_numbers
+from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,10 +56,10 @@ def logo(ax: Axes, matrix: ArrayLike, *, n_sites: float | None = None, start: in
 
 
 def letters(ax: Axes, heights: ArrayLike, *, start: int = 0) -> Axes:
-    """Draw a letter for every base at every position, of the height given; below zero, upside down.
+    """Draw a letter for every base at every position, with the given height; upside down below zero.
 
-    For contributions, saliency and other scores of the bases of a sequence. The largest letter of a position
-    stands farthest from zero.
+    For contributions, saliency and other scores of the bases of a sequence. The largest letter of a position is
+    farthest from zero.
 
     Shapes
     ------
@@ -90,7 +90,8 @@ def letters(ax: Axes, heights: ArrayLike, *, start: int = 0) -> Axes:
         ax.add_patch(PathPatch(path, facecolor=colour, linewidth=0))
     style_axes(ax, grid=False)
     ax.set_xlim(start - 0.5, start + len(values) - 0.5)
-    low, high = np.minimum(values, 0).sum(axis=1), np.maximum(values, 0).sum(axis=1)
+    low = np.minimum(values, 0).sum(axis=1)
+    high = np.maximum(values, 0).sum(axis=1)
     if len(values) and high.max() > low.min():
         ax.set_ylim(low.min(), high.max())
     if len(values) and low.min() < 0:
@@ -101,7 +102,7 @@ def letters(ax: Axes, heights: ArrayLike, *, start: int = 0) -> Axes:
 
 
 def _stack(heights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where each letter begins, when the letters of a position are stacked outwards from the smallest."""
+    """Bottom of each letter when the letters of a position are stacked outwards from the smallest."""
     order = np.argsort(np.abs(heights), axis=1)
     ordered = np.take_along_axis(heights, order, axis=1)
     bottoms = np.empty_like(heights)
@@ -116,7 +117,7 @@ def _stack(heights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=4)
 def _glyph(base: str) -> Path:
-    """The outline of a letter, filling the unit square."""
+    """The outline of a letter, scaled to the unit square."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.path import Path
     from matplotlib.textpath import TextPath
@@ -136,7 +137,7 @@ def contributions(
     ylabel: str = "contribution",
     limits: tuple[float, float] | None = None,
 ) -> Axes:
-    """Draw the letters of a sequence, each as high as its score: saliency, or the mean effect of mutations.
+    """Draw the letters of a sequence, each as high as its score, such as saliency or the mean mutation effect.
 
     Parameters
     ----------
@@ -145,13 +146,13 @@ def contributions(
     heights : array_like
         A score for each position; below zero the letter hangs down, upside down.
     sequence : str
-        Its letters; U is drawn as T, one that is no base is left out.
+        Its letters; U is drawn as T, and letters other than bases are left out.
     start : int
         Coordinate of the first position.
     ylabel : str
-        What the scores are, with their unit.
+        Name of the scores, with their unit.
     limits : (float, float), optional
-        Of the axis, to compare sequences.
+        Limits of the axis, to compare sequences.
 
     Shapes
     ------

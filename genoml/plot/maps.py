@@ -1,4 +1,4 @@
-"""Attention maps: which position reads which."""
+"""Figures of attention maps."""
 
 from __future__ import annotations
 
@@ -7,21 +7,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genoml.plot.style import (
-    BASE_COLOURS,
-    LINES,
-    MUTED,
-    SMALL,
-    require_matplotlib,
-    style_axes,
-    whole_numbers,
-)
+from genoml.plot.style import BASE_COLOURS, LINES, MUTED, SMALL, require_matplotlib, style_axes, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Letters are drawn where a base has this width, in points; where it has less, strips of colour are.
+# Least width of a base, in points, for letters; narrower bases are drawn as strips of colour.
 _LEAST_LETTER = 4.0
 
 
@@ -33,10 +25,10 @@ def attention_map(
     highest: float | None = None,
     start: int = 0,
 ) -> Axes:
-    """Draw the attention of one head as an image: row i is what position i reads.
+    """Draw the attention of one head as an image; row i shows the positions that position i reads.
 
-    The sequence stands along both axes: as letters, or where they would be too small as a strip of the bases'
-    colours beside coordinates. A weight of 0 is transparent, so that the image serves on light and dark paper.
+    The sequence is drawn along both axes: as letters, or, if they would be too small, as a strip of the bases' colours
+    with coordinates. A weight of 0 is transparent, so that the image suits light and dark backgrounds.
 
     Parameters
     ----------
@@ -45,8 +37,8 @@ def attention_map(
     weights : array_like
         Of one head and sequence, see :func:`genoml.explain.attention_maps`.
     sequence : str, optional
-        Its letters. Where layers before have pooled there are fewer positions than letters; the positions are
-        then laid out evenly over them.
+        Its letters. After pooling there are fewer positions than letters; the positions are then spread evenly over the
+        letters.
     highest : float, optional
         The weight that gets the full colour; the largest one if None. Give the same to compare heads.
     start : int
@@ -67,15 +59,7 @@ def attention_map(
     require_matplotlib()
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-    values = np.asarray(weights, dtype=np.float64)
-    count = len(values) if values.ndim else 0
-    if values.shape != (count, count) or not count:
-        raise ValueError(f"attention_map expects weights (positions, positions), got {values.shape}")
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError("attention_map expects finite weights of 0 or more")
-    length = count if sequence is None else len(sequence)
-    if length < count:
-        raise ValueError(f"attention_map expects at least {count} letters, got {length}")
+    values, length = _checked(weights, sequence)
     blue = to_rgb(LINES[0][0])
     low, high = start - 0.5, start + length - 0.5
     ax.imshow(
@@ -104,9 +88,24 @@ def attention_map(
     return ax
 
 
+def _checked(weights: ArrayLike, sequence: str | None) -> tuple[np.ndarray, int]:
+    """The weights as an array, and the number of letters on each side."""
+    values = np.asarray(weights, dtype=np.float64)
+    count = len(values) if values.ndim else 0
+    if values.shape != (count, count) or not count:
+        raise ValueError(f"attention_map expects weights (positions, positions), got {values.shape}")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError("attention_map expects finite weights of 0 or more")
+    length = count if sequence is None else len(sequence)
+    if length < count:
+        raise ValueError(f"attention_map expects at least {count} letters, got {length}")
+    return values, length
+
+
 def _side(ax: Axes) -> float:
-    """Of the axes' smaller side, in points."""
-    box, (width, height) = ax.get_position(), cast("Figure", ax.get_figure(root=True)).get_size_inches()
+    """Length of the axes' smaller side, in points."""
+    box = ax.get_position()
+    width, height = cast("Figure", ax.get_figure(root=True)).get_size_inches()
     return 72.0 * float(min(box.width * width, box.height * height))
 
 
@@ -115,7 +114,7 @@ def _colours(sequence: str) -> list[str]:
 
 
 def _letters(ax: Axes, sequence: str, start: int, size: float) -> None:
-    """A letter for every base on both axes, in the colours of the logos."""
+    """Draw a letter for every base on both axes, in the colours of the logos."""
     places = list(range(start, start + len(sequence)))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_ticks(places, list(sequence))
@@ -126,7 +125,7 @@ def _letters(ax: Axes, sequence: str, start: int, size: float) -> None:
 
 
 def _strips(ax: Axes, sequence: str, start: int) -> None:
-    """The bases' colours along the upper and the right side, where no tick stands."""
+    """Draw the bases' colours along the upper and the right side, which have no ticks."""
     edges = np.arange(start, start + len(sequence) + 1) - 0.5
     colours = np.array(_colours(sequence))
     for colour in sorted(set(colours)):

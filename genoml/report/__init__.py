@@ -1,8 +1,14 @@
-"""A run's report: one HTML file that holds everything, to open anywhere and offline."""
+"""Reports of runs: one HTML file that holds everything and opens offline; ``write_report`` makes it."""
 
-from genoml.report.content import AttentionView, ReportData, SequenceView
-from genoml.report.gather import attention_views, filter_matches, sequence_views
-from genoml.report.page import build_report
+from genoml.report.content import (
+    AttentionView,
+    ReportData,
+    SequenceView,
+    attention_views,
+    filter_matches,
+    sequence_views,
+)
+from genoml.report.page import build_report, expect_writable, write_report
 
 __all__ = [
     "AttentionView",
@@ -10,6 +16,8 @@ __all__ = [
     "SequenceView",
     "attention_views",
     "build_report",
+    "expect_writable",
     "filter_matches",
     "sequence_views",
+    "write_report",
 ]

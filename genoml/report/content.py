@@ -1,4 +1,4 @@
-"""What a report says."""
+"""Content of a report: its data, and their computation from a model and sequences."""
 
 from __future__ import annotations
 
@@ -9,23 +9,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain.filters import FilterMotif
-from genoml.explain.match import Match
-from genoml.io.motifs import Motif
+from genoml.explain import (
+    FilterMotif,
+    Match,
+    attention_maps,
+    filter_motifs,
+    in_silico_mutagenesis,
+    match_motifs,
+    saliency,
+)
+from genoml.io.motifs import jaspar_motifs
+from genoml.nn.containers import Container
+from genoml.nn.conv import Conv1D
+from genoml.nn.layer import Layer
+from genoml.nn.motif import MotifLayer
+from genoml.nn.strand_layers import RCConv1D
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.motifs.motif import Motif
+from genoml.train.objectives import Objective
+from genoml.train.predict import predict
 
-__all__ = ["AttentionView", "ReportData", "SequenceView"]
+__all__ = [
+    "AttentionView",
+    "ReportData",
+    "SequenceView",
+    "attention_views",
+    "filter_matches",
+    "sequence_views",
+]
 
 
 @dataclass(frozen=True)
 class SequenceView:
-    """A sequence, and what each of its bases does to the model's output.
+    """Sequence with the effect of each of its bases on the model's output.
 
     Attributes
     ----------
     name, sequence : str
         Its name, and its letters without padding.
     probability : float
-        What the model predicts.
+        The model's prediction.
     saliency : array of shape (length,)
         Gradient times input, see :func:`genoml.explain.saliency`.
     mutations : array of shape (length, 4)
@@ -41,7 +64,7 @@ class SequenceView:
 
 @dataclass(frozen=True)
 class AttentionView:
-    """The attention of one layer for one sequence.
+    """Attention of one layer for one sequence.
 
     Attributes
     ----------
@@ -61,7 +84,7 @@ class AttentionView:
 
 @dataclass(frozen=True)
 class ReportData:
-    """What a report says. Every part but the title may be empty, and is then left out.
+    """Data of a report. Every part but the title may be empty, and is then left out.
 
     Attributes
     ----------
@@ -79,13 +102,13 @@ class ReportData:
     threshold : float
         From which probability on a sequence is called positive.
     filters : sequence of tuples
-        (motif of a filter, its best match or None, the known motif matched or None), as they shall appear.
+        (motif of a filter, its best match or None, the known motif matched or None), in the order of the page.
     sequences : sequence of SequenceView
-        Saliency and mutagenesis, as they shall appear.
+        Saliency and mutagenesis, in the order of the page.
     attention : sequence of AttentionView
-        Attention maps, as they shall appear.
+        Attention maps, in the order of the page.
     details : mapping
-        How the run was made: backend, versions, seed, command, data.
+        Facts about the run: backend, versions, seed, command, data.
     """
 
     title: str
@@ -99,3 +122,106 @@ class ReportData:
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+
+
+_LETTERS = np.array(list("ACGT" + "N" * 12))
+
+
+def filter_matches(
+    model: Layer,
+    codes: NDArray[np.uint8],
+    *,
+    limit: int = 8,
+    both_strands: bool = True,
+    known: Sequence[Motif] | None = None,
+) -> list[tuple[FilterMotif, Match | None, Motif | None]]:
+    """Strongest filters of a model's first layer as motifs, each with its best known motif and a p-value.
+
+    Parameters
+    ----------
+    model : Layer
+        Model with a first convolution over bases, or bank of motifs; a model without one has no filters.
+    codes : array
+        Sequences (n, length), base codes, whose windows excite the filters: the positives.
+    limit : int
+        Number of filters.
+    both_strands : bool
+        As in :func:`genoml.explain.filter_motifs`.
+    known : sequence of Motif, optional
+        Motifs to compare them with; JASPAR's vertebrate motifs if None.
+    """
+    scan = _first_scan(model)
+    if scan is None:
+        return []
+    weights = scan.log_odds() if isinstance(scan, MotifLayer) else scan.params["weights"]
+    kernels = model.backend.to_numpy(weights)
+    if codes.shape[1] < kernels.shape[2]:
+        return []
+    motifs = filter_motifs(kernels, None, codes, both_strands=both_strands)
+    active = [motif for motif in motifs[:limit] if motif.n_sites]
+    targets = jaspar_motifs() if known is None else list(known)
+    best = match_motifs([motif.probabilities for motif in active], targets, limit=1, p_values=True)
+    return [
+        (motif, matches[0], targets[matches[0].target]) if matches else (motif, None, None)
+        for motif, matches in zip(active, best, strict=True)
+    ]
+
+
+def _first_scan(layer: Layer) -> Layer | Any:
+    """The first layer that scans bases, in the order of the model."""
+    if isinstance(layer, MotifLayer):
+        return layer
+    if isinstance(layer, Conv1D | RCConv1D) and layer.in_channels == 4:
+        return layer if not isinstance(layer, Conv1D) or layer.groups == 1 else None
+    if isinstance(layer, Container):
+        return next((scan for scan in map(_first_scan, layer.layers) if scan is not None), None)
+    return None
+
+
+def sequence_views(
+    model: Layer,
+    names: Sequence[str],
+    codes: NDArray[np.uint8],
+    *,
+    both_strands: bool = True,
+    ambiguous: str = "zero",
+    objective: Objective | None = None,
+) -> list[SequenceView]:
+    """Prediction, saliency and mutagenesis of each sequence, without its padding.
+
+    ``objective`` turns outputs into probabilities, as in ``genoml.train.predict.predict``. The explanation is of the
+    first output itself.
+
+    Shapes
+    ------
+    codes : (n, length), uint8
+    """
+    options: dict[str, Any] = {"both_strands": both_strands, "ambiguous": ambiguous}
+    probabilities = predict(model, codes, objective=objective, **options)[:, 0]
+    contributions = saliency(model, codes, **options).actual
+    mutations = in_silico_mutagenesis(model, codes, **options)
+    views = []
+    for i, name in enumerate(names):
+        real = codes[i] != PAD_CODE
+        letters = "".join(_LETTERS[codes[i][real]])
+        views.append(
+            SequenceView(name, letters, float(probabilities[i]), contributions[i][real], mutations[i][real])
+        )
+    return views
+
+
+def attention_views(
+    model: Layer, names: Sequence[str], codes: NDArray[np.uint8], *, ambiguous: str = "zero"
+) -> list[AttentionView]:
+    """Maps of every attention layer for each sequence; none for a model without attention.
+
+    Shapes
+    ------
+    codes : (n, length), uint8
+    """
+    maps = attention_maps(model, codes, ambiguous=ambiguous)
+    return [
+        AttentionView(layer, name, "".join(_LETTERS[codes[i]]), weights[i])
+        for i, name in enumerate(names)
+        for layer, weights in maps.items()
+    ]

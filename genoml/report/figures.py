@@ -1,22 +1,26 @@
-"""The figures of a report, each with what it shows in words."""
+"""Figures of a report, each with its description in words."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from genoml import plot
-from genoml.calibration import brier_score, expected_calibration_error
+from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.explain.filters import FilterMotif
 from genoml.explain.match import Match, chance_similarity
-from genoml.io.motifs import Motif
 from genoml.metrics import aupr, auroc
 from genoml.report.content import AttentionView, SequenceView
-from genoml.report.svg import inline_svg, one_figure
+from genoml.sequence.motifs.motif import Motif
+
+__all__ = ["one_figure", "svg_address"]
+
 
 # Letters of a longer logo are too small to read, in bp.
 _LONGEST_LOGO = 120
@@ -32,7 +36,6 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
     if has("loss") or has("validation_loss"):
         figures.append(
             one_figure(
-                "loss",
                 f"Training and validation loss over {len(history)} epochs.",
                 lambda ax: plot.training_curve(ax, history, best="min" if has("validation_loss") else None),
             )
@@ -41,7 +44,6 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
         series = {"validation_auroc": "validation"}
         figures.append(
             one_figure(
-                "auroc",
                 f"Validation AUROC over {len(history)} epochs.",
                 lambda ax: plot.training_curve(ax, history, series=series, ylabel="AUROC", best="max"),
             )
@@ -50,7 +52,7 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def curve_figures(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> list[dict[str, str]]:
-    """ROC and precision-recall."""
+    """ROC and precision-recall curves."""
     if not curves:
         return []
 
@@ -61,8 +63,8 @@ def curve_figures(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> list[dic
     roc_alt = f"ROC curves; area under each: {areas(auroc)}."
     pr_alt = f"Precision-recall curves; area under each: {areas(aupr)}."
     return [
-        one_figure("roc", roc_alt, lambda ax: plot.roc(ax, curves), height=4.3),
-        one_figure("pr", pr_alt, lambda ax: plot.pr(ax, curves), height=4.3),
+        one_figure(roc_alt, lambda ax: plot.roc(ax, curves), height=4.3),
+        one_figure(pr_alt, lambda ax: plot.pr(ax, curves), height=4.3),
     ]
 
 
@@ -76,15 +78,16 @@ def probability_figures(
     """Calibration, confusion and spread of a model's probabilities."""
     if probabilities is None:
         return []
-    predictions, targets = np.asarray(probabilities[0]), np.asarray(probabilities[1])
-    said, positive = predictions.reshape(-1) >= threshold, targets.reshape(-1) == 1
+    predictions = np.asarray(probabilities[0])
+    targets = np.asarray(probabilities[1])
+    called = predictions.reshape(-1) >= threshold
+    positive = targets.reshape(-1) == 1
     confusion_alt = (
-        f"At threshold {threshold:.3g}, {int((said & positive).sum())} of {int(positive.sum())} positives and "
-        f"{int((said & ~positive).sum())} of {int((~positive).sum())} negatives are called positive."
+        f"At threshold {threshold:.3g}, {int((called & positive).sum())} of {int(positive.sum())} positives and "
+        f"{int((called & ~positive).sum())} of {int((~positive).sum())} negatives are called positive."
     )
     return [
         one_figure(
-            "reliability",
             f"Reliability diagram; expected calibration error "
             f"{expected_calibration_error(predictions, targets):.3f}, Brier score "
             f"{brier_score(predictions, targets):.3f}.",
@@ -92,13 +95,11 @@ def probability_figures(
             height=4.1,
         ),
         one_figure(
-            "confusion",
             confusion_alt,
             lambda ax: plot.confusion(ax, predictions, targets, threshold=threshold),
             height=4.1,
         ),
         one_figure(
-            "histogram",
             "Histograms of the predicted probabilities of positives and of negatives.",
             lambda ax: plot.histogram(ax, predictions, targets, threshold=threshold),
             height=3.2,
@@ -106,20 +107,22 @@ def probability_figures(
     ]
 
 
-def filter_card(place: int, motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
-    """The filter's logo above its match's, column under column, and what to write beside them."""
-    found = match if target is not None else None
+def filter_card(motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
+    """Logo of a filter above that of its match, aligned, and the text beside them."""
+    if target is None:
+        match = None
     alt = f"Logo of filter {motif.index}"
-    if found is not None:
-        alt += f" above the logo of {found.label}"
+    if match is not None:
+        alt += f" above the logo of {match.label}"
     return {
         "index": motif.index,
         "n_sites": f"{motif.n_sites:,}",
-        "match": found,
-        "recognised": found is not None and found.similarity > chance_similarity(motif.probabilities),
-        "similarity": "" if found is None else f"{found.similarity:.2f}",
-        "p_value": "" if found is None or found.p_value is None else f"{found.p_value:.1g}",
-        "svg": inline_svg(_logos(motif, found, target), f"filter{place}", alt + "."),
+        "match": match,
+        "recognised": match is not None and match.similarity > chance_similarity(motif.probabilities),
+        "similarity": "" if match is None else f"{match.similarity:.2f}",
+        "p_value": "" if match is None or match.p_value is None else f"{match.p_value:.1g}",
+        "alt": alt + ".",
+        "image": svg_address(_logos(motif, match, target)),
     }
 
 
@@ -142,14 +145,14 @@ def _logos(motif: FilterMotif, match: Match | None, target: Motif | None) -> Any
     return figure
 
 
-def sequence_card(place: int, view: SequenceView) -> dict[str, Any]:
-    """Two logos of a sequence, one over the other: saliency, and what mutations of each base cost."""
+def sequence_card(view: SequenceView) -> dict[str, Any]:
+    """Two logos of a sequence, one above the other: saliency, and the effect of mutations."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
     start, stop = _busiest(view)
     letters = view.sequence[start:stop]
-    # what a base is worth: how much the output falls, on average, when it is another
+    # how much the output falls, on average, when the base is another
     effect = -view.mutations[start:stop].sum(axis=1) / 3.0
     figure = Figure(figsize=(9.6, 3.3), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -166,12 +169,13 @@ def sequence_card(place: int, view: SequenceView) -> dict[str, Any]:
         "name": view.name,
         "probability": f"{view.probability:.3f}",
         "cut": f"{start} to {stop} of {len(view.sequence)} bp" if stop - start < len(view.sequence) else "",
-        "svg": inline_svg(figure, f"sequence{place}", alt),
+        "alt": alt,
+        "image": svg_address(figure),
     }
 
 
 def _busiest(view: SequenceView) -> tuple[int, int]:
-    """The stretch of at most 120 bp on which mutations act most: longer logos are not readable."""
+    """Range of at most 120 bp in which mutations act most: longer logos are not readable."""
     length = len(view.sequence)
     if length <= _LONGEST_LOGO:
         return 0, length
@@ -180,8 +184,8 @@ def _busiest(view: SequenceView) -> tuple[int, int]:
     return start, start + _LONGEST_LOGO
 
 
-def attention_card(place: int, view: AttentionView) -> dict[str, Any]:
-    """The maps of a layer's heads, in rows of two, in one scale of colour."""
+def attention_card(view: AttentionView) -> dict[str, Any]:
+    """Attention maps of a layer's heads, in rows of two, on one colour scale."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
@@ -200,5 +204,53 @@ def attention_card(place: int, view: AttentionView) -> dict[str, Any]:
         "layer": view.layer,
         "name": view.name,
         "heads": heads,
-        "svg": inline_svg(figure, f"attention{place}", alt),
+        "alt": alt,
+        "image": svg_address(figure),
     }
+
+
+# The colours of figures where the reader's theme is dark.
+_DARK = {
+    plot.INK: "#e7ebf0",
+    plot.MUTED: "#9ba6b4",
+    plot.GRID: "#2c343d",
+    plot.BAND: "#1f2730",
+    plot.BASE_COLOURS["A"]: "#45b862",
+    plot.BASE_COLOURS["C"]: "#5b94f5",
+    plot.BASE_COLOURS["G"]: "#f2a52e",
+    plot.BASE_COLOURS["T"]: "#f06464",
+} | {
+    light: dark
+    for (light, _), dark in zip(plot.LINES, ("#56b4e9", "#f08a3c", "#2fc495", "#dd9bc0"), strict=True)
+}
+_RULES = "".join(
+    f'[style*="{part}: {light}"]{{{part}:{dark}!important}}'
+    for light, dark in _DARK.items()
+    for part in ("fill", "stroke")
+)
+_STYLE = f"<style>@media (prefers-color-scheme: dark){{{_RULES}}}</style>"
+
+
+def one_figure(alt: str, draw: Callable[[Any], Any], *, height: float = 3.2) -> dict[str, str]:
+    """Figure with one axes, half a page wide: its address, and its description in words."""
+    plot.require_matplotlib()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.4, height), layout="constrained")
+    draw(figure.subplots())
+    return {"alt": alt, "image": svg_address(figure)}
+
+
+def svg_address(figure: Any) -> str:
+    """Data address of a figure for the ``src`` of an image; the same figure gives the same address.
+
+    It is an SVG file of its own, so that its names and styles cannot clash with the page's. Its style sheet follows
+    the reader's light or dark theme: the rules match the colours that Matplotlib writes into each element.
+    """
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    with rc_context({"svg.hashsalt": "genoml"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = buffer.getvalue().removesuffix("</svg>\n") + _STYLE + "</svg>"
+    return "data:image/svg+xml," + quote(svg.replace("\n", " "), safe=" ,:;=/()-!*")

@@ -1,34 +1,29 @@
-"""Letters: alphabets, base codes, one-hot arrays, k-mers, strands and shuffles."""
+"""Sequences as letters: alphabets, base codes, one-hot arrays, k-mers, motifs, alignments, translation, shuffles."""
 
 from __future__ import annotations
 
-from genoml.sequence.align import align
-from genoml.sequence.align_batch import align_scores
-from genoml.sequence.alignment import Alignment
+from genoml.sequence.align.align import align
+from genoml.sequence.align.alignment import Alignment
+from genoml.sequence.align.batch import align_scores
+from genoml.sequence.align.substitution import SubstitutionMatrix
 from genoml.sequence.codes import count_ambiguous, decode
 from genoml.sequence.encode import base_codes, batch_encode, one_hot, one_hot_encode
-from genoml.sequence.genetic_codes import GeneticCode, genetic_code, genetic_codes
+from genoml.sequence.genes.genetic_codes import GeneticCode, genetic_code, genetic_codes
+from genoml.sequence.genes.orfs import ORF, find_orfs
+from genoml.sequence.genes.transcribe import back_transcribe, transcribe
+from genoml.sequence.genes.translate import six_frames, translate
 from genoml.sequence.kmer_counter import KmerCounter
 from genoml.sequence.kmer_sparse import SparseKmerRows, SparseKmers, sparse_kmers
 from genoml.sequence.kmer_tokens import decode_kmer_tokens, kmer_tokens
 from genoml.sequence.kmer_windows import kmer_index, kmer_strings
 from genoml.sequence.kmers import canonical_columns, kmer_counts, kmer_frequencies, kmer_names
 from genoml.sequence.matched import MatchedSample, gc_content, matched_sample
-from genoml.sequence.motif_comparison import MotifComparison, compare_motifs
-from genoml.sequence.orfs import ORF, find_orfs
-from genoml.sequence.pwm import PWM, Hit
+from genoml.sequence.motifs.compare import MotifComparison, compare_motifs
+from genoml.sequence.motifs.pwm import PWM, Hit
+from genoml.sequence.motifs.scanner import MotifHits, MotifScanner
 from genoml.sequence.quality_encode import quality_encode
-from genoml.sequence.scan import MotifHits, MotifScanner
 from genoml.sequence.shuffle import dinucleotide_shuffle, klet_shuffle
-from genoml.sequence.strand import (
-    complement,
-    reverse_complement,
-    reverse_complement_one_hot,
-    subsequence,
-)
-from genoml.sequence.substitution import SubstitutionMatrix
-from genoml.sequence.transcribe import back_transcribe, transcribe
-from genoml.sequence.translate import six_frames, translate
+from genoml.sequence.strand import complement, reverse_complement, reverse_complement_one_hot, subsequence
 
 __all__ = [
     "ORF",

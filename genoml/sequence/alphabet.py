@@ -31,7 +31,7 @@ Alphabet: TypeAlias = Literal["auto", "DNA", "RNA"]
 CODE_LETTERS = "ACGTRYSWKMBDHVN"
 #: The code of a position that holds no base; its one-hot row is zero under every policy.
 PAD_CODE = 15
-#: What the look-up tables give for a byte that is no letter of the alphabet.
+#: Entry of the look-up tables for a byte that is no letter of the alphabet.
 ILLEGAL_CODE = 255
 
 _MEMBERS = {
@@ -94,6 +94,6 @@ def check_alphabet(alphabet: str) -> Alphabet:
 
 
 def describe_alphabet(alphabet: Alphabet) -> str:
-    """The letters an alphabet takes, for messages."""
+    """The letters an alphabet accepts, for messages."""
     bases = {"auto": "ACGT or ACGU", "DNA": "ACGT", "RNA": "ACGU"}[alphabet]
     return f"{bases} and the IUPAC codes {CODE_LETTERS[4:]}, upper or lower case"

@@ -1,7 +1,4 @@
-"""From letters to base codes, and back.
-
-Letters are joined, looked up in one pass and laid out with a mask, so that no Python loop runs over them.
-"""
+"""Conversion of letters to base codes, and back, without a Python loop over letters."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _ACCEPTED = "str, bytes or a one-dimensional uint8 array of base codes"
 
 
 class FlatCodes(NamedTuple):
-    """A batch of sequences end to end, which is how ragged ones are held.
+    """A batch of sequences of any lengths, as base codes end to end.
 
     Attributes
     ----------
@@ -41,14 +38,14 @@ class FlatCodes(NamedTuple):
     lengths: np.ndarray
 
     def locate(self, index: int) -> tuple[int, int]:
-        """Which sequence, and which 0-based position in it, an index into ``codes`` is."""
+        """The sequence, and the 0-based position in it, of an index into ``codes``."""
         ends = np.cumsum(self.lengths)
         row = int(np.searchsorted(ends, index, side="right"))
         return row, index - int(ends[row] - self.lengths[row])
 
 
 def flat_codes(sequences: Sequences, *, alphabet: str = "auto") -> FlatCodes:
-    """Look up a batch of sequences and lay them end to end.
+    """Convert a batch of sequences to base codes end to end.
 
     Raises
     ------
@@ -144,9 +141,8 @@ def _refuse_mixed(data: bytes, flat: FlatCodes) -> None:
         return
     upper = np.frombuffer(data, np.uint8) & 0xDF
     ends = np.cumsum(flat.lengths)
-    rows_of_u, rows_of_t = (
-        np.searchsorted(ends, np.flatnonzero(upper == ord(letter)), side="right") for letter in "UT"
-    )
+    rows_of_u = np.searchsorted(ends, np.flatnonzero(upper == ord("U")), side="right")
+    rows_of_t = np.searchsorted(ends, np.flatnonzero(upper == ord("T")), side="right")
     mixed = np.intersect1d(rows_of_u, rows_of_t)
     if mixed.size:
         raise ValueError(
@@ -165,7 +161,7 @@ def count_ambiguous(
 def count_ambiguous(
     sequences: str | bytes | Sequences, *, alphabet: str = "auto", per_sequence: bool = False
 ) -> int | np.ndarray:
-    """Count the bases that are neither A, C, G nor T (or U); padding is not a base.
+    """Count the bases other than A, C, G, T (or U); padding is not a base.
 
     Parameters
     ----------
@@ -188,7 +184,7 @@ def count_ambiguous(
 
 
 def refuse_ambiguous(flat: FlatCodes) -> None:
-    """Raise for the first base that is not A, C, G or T: what ``ambiguous="error"`` means.
+    """Raise if a base is not A, C, G or T, as ``ambiguous="error"`` asks.
 
     Raises
     ------
@@ -211,7 +207,7 @@ def decode(codes: list[np.ndarray], *, alphabet: str = ...) -> list[str]: ...
 @overload
 def decode(codes: np.ndarray, *, alphabet: str = ...) -> str | list[str]: ...
 def decode(codes: np.ndarray | list[np.ndarray], *, alphabet: str = "DNA") -> str | list[str]:
-    """Turn base codes into upper-case letters; padding is left out.
+    """Convert base codes to upper-case letters; padding is left out.
 
     Parameters
     ----------

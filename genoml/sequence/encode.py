@@ -1,6 +1,6 @@
-"""From letters to a matrix of base codes, and from codes to one-hot arrays.
+"""Encoding of letters as a matrix of base codes, and of codes as one-hot arrays.
 
-Codes cross to the device as uint8, a byte a base, and become (..., 4) arrays there.
+Codes are sent to the device as uint8, one byte per base, and become (..., 4) arrays there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from genoml.backend import Array, Backend, backend_of, get_backend
 from genoml.sequence.alphabet import BYTE_TO_CODE, ILLEGAL_CODE, MEMBERSHIP, PAD_CODE, describe_alphabet
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes, refuse_ambiguous
 
-#: What becomes of a base that is not A, C, G or T.
+#: How a base other than A, C, G, T is encoded.
 Ambiguous: TypeAlias = Literal["zero", "uniform", "iupac", "error"]
 #: Where padding goes: ``"left"`` of the sequence, ``"right"`` of it, or on ``"both"`` sides.
 Pad: TypeAlias = Literal["left", "right", "both"]
@@ -27,7 +27,7 @@ def base_codes(
     length: int | None = None,
     pad_value: str | None = None,
 ) -> np.ndarray:
-    """Turn sequences into a matrix of base codes.
+    """Convert sequences to a matrix of base codes.
 
     Parameters
     ----------
@@ -40,15 +40,14 @@ def base_codes(
         On which side shorter sequences are padded. ``"both"`` centres them, with the odd position to the
         right. None: all must have one length.
     length : int, optional
-        Length of the result, in bases; the longest sequence if None. Nothing is ever cut off.
+        Length of the result, in bases; the longest sequence if None. Sequences are never cut.
     pad_value : str, optional
-        A letter to pad with, such as ``"N"``. None: code 15, whose one-hot row is zero under every
-        policy.
+        A letter to pad with, such as ``"N"``. None: code 15, whose one-hot row is always zero.
 
     Returns
     -------
     numpy.ndarray
-        (batch, length) uint8. An array of codes that needs no padding is returned as it is, not copied.
+        (batch, length) uint8. An array of codes that needs no padding is returned without a copy.
 
     Raises
     ------
@@ -85,8 +84,10 @@ def _target_length(lengths: np.ndarray, pad: Pad | None, length: int | None) -> 
         raise ValueError(f"length expects 0 or more, got {length}")
     if not lengths.size:
         return length or 0
-    low, high = int(np.argmin(lengths)), int(np.argmax(lengths))
-    shortest, longest = int(lengths[low]), int(lengths[high])
+    low = int(np.argmin(lengths))
+    high = int(np.argmax(lengths))
+    shortest = int(lengths[low])
+    longest = int(lengths[high])
     if length is not None and longest > length:
         raise ValueError(
             f"length={length} is less than the {longest} bases of sequence {high}; sequences are not cut: "
@@ -103,13 +104,13 @@ def _target_length(lengths: np.ndarray, pad: Pad | None, length: int | None) -> 
 
 
 def fill_rows(flat: FlatCodes, width: int, pad: Pad | None, fill: int) -> np.ndarray:
-    """Lay out ragged rows of bytes in a matrix (batch, width), with ``fill`` where a row does not reach."""
+    """Copy rows of any lengths into a matrix (batch, width), with ``fill`` in the cells that they leave."""
     spare = width - flat.lengths
     starts = {"left": spare, "both": spare // 2}.get(pad or "right", np.zeros_like(spare))
     columns = np.arange(width)
     inside = (columns >= starts[:, None]) & (columns < (starts + flat.lengths)[:, None])
     out = np.full((flat.lengths.size, width), fill, dtype=np.uint8)
-    out[inside] = flat.codes  # a mask is filled row by row, the order in which flat.codes lies
+    out[inside] = flat.codes  # a mask is filled row by row, the order of flat.codes
     return out
 
 
@@ -138,7 +139,7 @@ def _one_hot_table(policy: Ambiguous) -> np.ndarray:
     return table
 
 
-#: (16, 4) float64 for each policy: the row that each code becomes.
+#: (16, 4) float64 for each policy: the one-hot row of each code.
 ONE_HOT_TABLES: dict[Ambiguous, np.ndarray] = {name: _one_hot_table(name) for name in get_args(Ambiguous)}
 
 
@@ -156,14 +157,14 @@ def one_hot(
     Parameters
     ----------
     codes : numpy.ndarray or device array
-        Integers 0..15, of any shape. NumPy codes are moved to the device first, a byte a base.
+        Integers 0..15, of any shape. NumPy codes are moved to the device first.
     ambiguous : {"zero", "uniform", "iupac", "error"}
         The row of a base that is not A, C, G or T: all zero; 0.25 each; equal shares of the bases that its
         IUPAC code stands for (R is half A, half G); or an error. Padding (15) is all zero always.
     dtype : str
         A floating dtype, by its NumPy name.
     backend : str or Backend, optional
-        Where to; by default where ``codes`` lies if it is a device array, else the default backend.
+        Backend of the result; by default that of ``codes`` if it is a device array, else the default backend.
 
     Returns
     -------

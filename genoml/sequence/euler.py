@@ -1,36 +1,34 @@
-"""Random Euler paths: orders in which all edges of a graph can be gone along, each equally likely."""
+"""Random Euler paths: paths that use every edge of a graph once, each path equally likely."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from genoml.sequence.draws import KeyedDraws, SharedDraws
 
 # With fewer paths than this, a walk over Python's lists is faster than one over arrays.
 _FEW = 24
 
 
 def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | KeyedDraws) -> np.ndarray:
-    """Draw for each row a uniform order of its edges that is a path from its first vertex to its last.
+    """Draw a uniformly random Euler path for each row, from its first vertex to its last.
 
-    The edges of a row lead from each vertex to the next; the row itself is one such path. By the BEST theorem a path
-    is given by the edge by which each vertex is left for the last time, such that these edges are a tree that
-    leads to the last vertex, and by any order of the other edges of each vertex.
+    The edges of a row lead from each vertex to the next, so that the row itself is one such path. By the BEST theorem,
+    a path is given by the last edge out of each vertex, where these edges form a tree that leads to the last vertex,
+    and by any order of the other edges of each vertex.
 
     Parameters
     ----------
     vertices : (batch, edges + 1) int64
         Numbers from 0 to ``n_vertices`` - 1.
     n_vertices : int
-        Of each row; some may be absent from it.
+        Number of vertices of each row; some may be absent from it.
     draws : SharedDraws or KeyedDraws
-        Where the random choices come from. With keys, the path of a row depends on its own vertices and key
-        alone, provided that ``n_vertices`` stays the same.
+        Source of the random choices. With keys, the path of a row depends only on its own vertices and key, and on
+        ``n_vertices``.
 
     Returns
     -------
     numpy.ndarray
-        (batch, edges) int64: the edges in their new order, each as its place in the given one.
+        (batch, edges) int64: the edges in their new order, each given by its place in the old order.
 
     References
     ----------
@@ -58,14 +56,14 @@ def euler_paths(vertices: np.ndarray, n_vertices: int, draws: SharedDraws | Keye
 
 
 def _smallest(n: int) -> type[np.unsignedinteger]:
-    """A kind that holds numbers below n; those of 16 bits are sorted by their digits, in linear time."""
+    """The smallest unsigned dtype for numbers below n; 8 and 16 bits are radix-sorted in linear time."""
     if n <= 1 << 8:
         return np.uint8
     return np.uint16 if n <= 1 << 16 else np.uint32 if n <= 1 << 32 else np.uint64
 
 
 def _put_last(order: np.ndarray, last: np.ndarray, ends: np.ndarray) -> None:
-    """Exchange the last edge of each vertex with the one that stands last; the others stay in random order."""
+    """Swap the drawn last edge of each vertex into the last place; the others stay in random order."""
     place = np.empty(order.size, dtype=np.int64)
     place[order] = np.arange(order.size)
     with_last = np.flatnonzero(last >= 0)
@@ -81,10 +79,11 @@ def _last_edges(
     start: np.ndarray,
     draws: SharedDraws | KeyedDraws,
 ) -> np.ndarray:
-    """Draw the last edge of each vertex (batch * n_vertices,); -1 for the last vertex of a row and for absentees.
+    """Draw the last edge of each vertex (batch * n_vertices,); -1 for a row's last vertex and for absent ones.
 
-    The tree that they make is uniform, by either form of Wilson's algorithm (1996, doi:10.1145/237814.237880): loop
-    erased random walks, or the popping of cycles. An edge from a vertex to itself is in no tree, and never drawn.
+    These edges form a uniform spanning tree, by either form of Wilson's algorithm (1996,
+    doi:10.1145/237814.237880): loop-erased random walks, or cycle popping. An edge from a vertex to itself is in no
+    tree and never drawn.
     """
     batch, n_edges = vertices.shape[0], vertices.shape[1] - 1
     loop = vertices[:, :-1] == vertices[:, 1:]
@@ -92,7 +91,7 @@ def _last_edges(
     grouped = np.argsort(keys, axis=1, kind="stable") + np.arange(batch)[:, None] * n_edges
     loops = np.bincount(targets[loop.ravel()], minlength=degree.size)
     root = targets[n_edges - 1 :: n_edges]
-    # where the edges of each vertex that can be its last stand, and how many they are
+    # the edges of each vertex that can be its last: where they start in the order, and how many there are
     edges = (grouped.ravel(), targets, start, degree - loops, root)
     if batch < _FEW and isinstance(draws, SharedDraws):
         return _tree_by_walks(*edges, draws.rng)
@@ -107,7 +106,7 @@ def _tree_by_popping(
     root: np.ndarray,
     draws: SharedDraws | KeyedDraws,
 ) -> np.ndarray:
-    """All rows at once: every vertex points along a random edge, and those on cycles are drawn anew until none is."""
+    """Cycle popping, all rows at once: vertices draw an edge, and those on cycles draw again until there are none."""
     n_vertices = start.size // root.size
     is_root = np.zeros(start.size, dtype=np.bool_)
     is_root[root] = True
@@ -138,12 +137,15 @@ def _tree_by_walks(
     root: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """One vertex after the other: walk at random until the tree is met; the latest step from each vertex counts."""
-    first, n_choices, follow = start.tolist(), choices.tolist(), targets[grouped].tolist()
-    joined = (choices == 0).tolist()  # those that are absent, and need no edge
+    """Loop-erased walks, one vertex after the other: walk at random to the tree, and keep the last step from each."""
+    first = start.tolist()
+    n_choices = choices.tolist()
+    follow = targets[grouped].tolist()
+    joined = (choices == 0).tolist()  # absent vertices need no edge
     for vertex in root.tolist():
         joined[vertex] = True
-    chosen, numbers = [-1] * start.size, list[float]()
+    chosen = [-1] * start.size
+    numbers: list[float] = []
     for begin in np.flatnonzero(choices).tolist():
         vertex = begin
         while not joined[vertex]:
@@ -160,7 +162,7 @@ def _tree_by_walks(
 
 
 def _walk_arrays(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edges: int) -> np.ndarray:
-    """Go along the edges of all rows at once, (edges, rows); each visit of a vertex takes its next edge."""
+    """Walk all rows at once: (edges, rows); each visit of a vertex takes its next edge."""
     path = np.empty((n_edges, first.size), dtype=np.int64)
     pointer, vertex = start.copy(), first
     for position in range(n_edges):
@@ -172,7 +174,7 @@ def _walk_arrays(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_ed
 
 
 def _walk_lists(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edges: int) -> np.ndarray:
-    """The same, row by row; (edges, rows) too."""
+    """Walk row by row over Python lists; otherwise as :func:`_walk_arrays`."""
     pointer, follow = start.tolist(), targets.tolist()
     path = []
     for vertex in first.tolist():
@@ -182,3 +184,71 @@ def _walk_lists(first: np.ndarray, targets: np.ndarray, start: np.ndarray, n_edg
             pointer[vertex] = edge + 1
             vertex = follow[edge]
     return np.array(path, dtype=np.int64).reshape(first.size, n_edges).T
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def mixed(words: np.ndarray) -> np.ndarray:
+    """Mix 64-bit words: the output function of SplitMix64, a bijection.
+
+    References
+    ----------
+    Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
+    """
+    words = (words ^ (words >> np.uint64(30))) * _FIRST
+    words = (words ^ (words >> np.uint64(27))) * _SECOND
+    result: np.ndarray = words ^ (words >> np.uint64(31))
+    return result
+
+
+def row_keys(key: int, *numbers: np.ndarray) -> np.ndarray:
+    """A 64-bit key for each row, from one key for all and the whole numbers that identify the row."""
+    shape = np.broadcast_shapes((1,), *(part.shape for part in numbers))
+    keys = np.full(shape, key % 2**64, dtype=np.uint64)
+    for part in numbers:
+        # arrays of one dimension or more wrap around without a warning
+        keys = mixed(keys + (np.broadcast_to(part, shape).astype(np.uint64) + np.uint64(1)) * _GOLDEN)
+    return keys
+
+
+class SharedDraws:
+    """Draws from one generator; the draws of a row depend on the rows before it."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def orders(self, batch: int, count: int) -> np.ndarray:
+        """A random order of ``count`` items for each row."""
+        return self.rng.permuted(np.broadcast_to(np.arange(count), (batch, count)), axis=1)
+
+    def choices(self, rows: np.ndarray, places: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """A whole number from 0 to ``below`` - 1 for each place of a row."""
+        return self.rng.integers(0, below)
+
+
+class KeyedDraws:
+    """Draws that depend only on the key of their row.
+
+    Word number t of a row is ``mixed(key + t golden)``, SplitMix64's sequence. Orders use the words from 0 on; each
+    later round of choices uses those from 2^32 times its number on.
+    """
+
+    def __init__(self, keys: np.ndarray) -> None:
+        self.keys = keys
+        self._round = 0
+
+    def orders(self, batch: int, count: int) -> np.ndarray:
+        """As :meth:`SharedDraws.orders`: the order that sorts ``count`` random words."""
+        return np.argsort(
+            mixed(self.keys[:batch, None] + np.arange(count, dtype=np.uint64) * _GOLDEN), axis=1
+        )
+
+    def choices(self, rows: np.ndarray, places: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """As :meth:`SharedDraws.choices`."""
+        self._round += 1
+        counter = places.astype(np.uint64) + np.uint64(self._round << 32)
+        words = mixed(self.keys[rows] + counter * _GOLDEN)
+        chosen: np.ndarray = ((words >> np.uint64(11)) * 2.0**-53 * below).astype(np.int64)
+        return chosen

@@ -1,4 +1,4 @@
-"""Counts of k-mers over sequences that come one after the other, such as the records of a genome."""
+"""A counter of k-mers over sequences given one after another, such as the records of a genome."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from genoml.sequence.kmer_sparse import SparseKmers, kmer_codes, merged
 from genoml.sequence.kmer_windows import MAX_K, MAX_SPARSE_K, kmer_shape
 from genoml.sequence.kmers import add_counts, fold_strands
 
-# K-mers of large k that are held before they are sorted and added: 32 MB.
+# K-mers of large k that are collected before they are sorted and added: 32 MB.
 _BUFFER = 1 << 22
 
 
 class KmerCounter:
-    """Add up the k-mers of sequences as they come.
+    """Count the k-mers of sequences given one after another.
 
     A k-mer lies within one sequence, and one with a base other than A, C, G, T is not counted. Up to k = 12 all
-    4**k counts are held, 8 bytes each (134 MB for 12). Beyond that, those k-mers that have occurred: 16 bytes
-    each, three times that while two parts are merged, and 32 MB of k-mers that are yet to be sorted.
+    4**k counts are in memory, 8 bytes each (134 MB for 12). Beyond that, only the k-mers that have occurred: 16 bytes
+    each, three times that while two parts are merged, and 32 MB of k-mers not yet sorted.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class KmerCounter:
     Raises
     ------
     ValueError
-        For ``k`` outside 1 to 32, or a pattern that is none.
+        For ``k`` outside 1 to 32, or an invalid pattern.
 
     Examples
     --------
@@ -43,11 +43,13 @@ class KmerCounter:
 
     def __init__(self, k: int | str, *, canonical: bool = False) -> None:
         self._shape = kmer_shape(k, canonical=canonical, longest=MAX_SPARSE_K)
-        self.k, self.pattern, self.canonical = self._shape.k, self._shape.pattern, canonical
+        self.k = self._shape.k
+        self.pattern = self._shape.pattern
+        self.canonical = canonical
         self._dense = np.zeros(4**self.k, dtype=np.int64) if self.k <= MAX_K else None
         self._waiting: list[np.ndarray] = []
         self._n_waiting = 0
-        # codes and counts of what is sorted; each run is more than twice as long as the next
+        # sorted codes with their counts; each run is more than twice as long as the next
         self._runs: list[tuple[np.ndarray, np.ndarray]] = []
 
     def update(self, sequences: Sequences, *, alphabet: str = "auto") -> None:
@@ -70,7 +72,7 @@ class KmerCounter:
 
     @property
     def total(self) -> int:
-        """Windows counted so far: the denominator of the frequencies."""
+        """Number of windows counted so far: the denominator of the frequencies."""
         if self._dense is not None:
             return int(self._dense.sum())
         return self._n_waiting + sum(int(counts.sum()) for _, counts in self._runs)
@@ -103,7 +105,8 @@ class KmerCounter:
     def _sort_waiting(self) -> None:
         empty = np.zeros(0, dtype=np.uint64)
         codes, counts = np.unique(np.concatenate([empty, *self._waiting]), return_counts=True)
-        self._waiting, self._n_waiting = [], 0
+        self._waiting = []
+        self._n_waiting = 0
         self._runs.append((codes, counts))
         while len(self._runs) > 1 and self._runs[-2][0].size <= 2 * self._runs[-1][0].size:
             self._runs.append(merged(self._runs.pop(), self._runs.pop()))

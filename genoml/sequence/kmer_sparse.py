@@ -1,4 +1,4 @@
-"""Counts of the k-mers that occur, for k of which not all 4**k can be held."""
+"""Sparse counts of k-mers: only those that occur, for k too large to hold all 4**k counts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from genoml.sequence.kmer_windows import (
 )
 from genoml.sequence.strand import reverse_complement
 
-# Bases of the sequences whose rows are sorted together: 8 bytes a base, some three times.
+# Bases of the sequences that are sorted together: 8 bytes per base, about three times.
 _BLOCK_BP = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class SparseKmers:
-    """The k-mers that occur, and how often each does.
+    """The k-mers that occur, with their counts.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class SparseKmers:
     pattern : str
         The spaced seed; k times 1 for k-mers of neighbouring bases.
     canonical : bool
-        Whether a k-mer stands for its reverse complement too; it is the one of the two that comes first in
+        Whether a k-mer is counted together with its reverse complement, as the one of the two that comes first in
         lexicographic order.
     """
 
@@ -69,7 +69,7 @@ class SparseKmers:
 
     @property
     def total(self) -> int:
-        """Windows counted: the denominator of the frequencies."""
+        """Number of windows counted: the denominator of the frequencies."""
         return int(self.counts.sum())
 
     @property
@@ -79,16 +79,16 @@ class SparseKmers:
 
     @property
     def frequencies(self) -> np.ndarray:
-        """(n,) float64: counts / total."""
+        """counts / total: (n,) float64."""
         return self.counts / max(self.total, 1)
 
     def count_of(self, kmer: str) -> int:
-        """How often a k-mer occurs; of canonical ones, it or its reverse complement.
+        """Count of a k-mer; in canonical counts, of it or its reverse complement.
 
         Raises
         ------
         ValueError
-            If it has not k letters, or others than A, C, G, T, U.
+            If it does not have k letters, or has others than A, C, G, T, U.
         """
         if len(kmer) != self.k:
             raise ValueError(f"expects a k-mer of {self.k} letters, got {len(kmer)}")
@@ -107,8 +107,10 @@ class SparseKmers:
             If they differ in pattern (hence in k), or in being canonical.
         """
         if self._kind != other._kind:
-            mine, theirs = (f"pattern {p}, canonical {c}" for p, c in (self._kind, other._kind))
-            raise ValueError(f"merge expects two counts of one kind, got {mine} and {theirs}")
+            raise ValueError(
+                f"merge expects two counts of one kind, got pattern {self.pattern}, canonical {self.canonical} and "
+                f"pattern {other.pattern}, canonical {other.canonical}"
+            )
         codes, counts = merged((self.codes, self.counts), (other.codes, other.counts))
         return SparseKmers(codes, counts, self.k, self.pattern, self.canonical)
 
@@ -138,7 +140,7 @@ class SparseKmerRows:
     codes, counts : (sum of n,) uint64, int64
         As in :class:`SparseKmers`, row after row.
     offsets : (batch + 1,) int64
-        Where each row begins, and the last ends.
+        Start of each row, and end of the last.
     k, pattern, canonical
         As in :class:`SparseKmers`.
     """
@@ -186,7 +188,7 @@ def sparse_kmers(
     Raises
     ------
     ValueError
-        For illegal letters, ``k`` outside 1 to 32, or a pattern that is none.
+        For illegal letters, ``k`` outside 1 to 32, or an invalid pattern.
 
     Examples
     --------
@@ -197,11 +199,9 @@ def sparse_kmers(
     shape = kmer_shape(k, canonical=canonical, longest=MAX_SPARSE_K)
     flat = flat_codes(sequences, alphabet=alphabet)
     parts = [_count_rows(part, shape, canonical) for part in _row_blocks(flat, shape.k)]
-    kinds = (np.uint64, np.int64, np.int64)
-    codes, counts, sizes = (
-        np.concatenate([np.zeros(0, dtype=kind), *(part[place] for part in parts)])
-        for place, kind in enumerate(kinds)
-    )
+    codes = np.concatenate([np.zeros(0, dtype=np.uint64), *(codes for codes, _, _ in parts)])
+    counts = np.concatenate([np.zeros(0, dtype=np.int64), *(counts for _, counts, _ in parts)])
+    sizes = np.concatenate([np.zeros(0, dtype=np.int64), *(sizes for _, _, sizes in parts)])
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
     return SparseKmerRows(codes, counts, offsets, shape.k, shape.pattern, canonical)
 
@@ -209,8 +209,9 @@ def sparse_kmers(
 def merged(
     a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and counts of two sums of counts, each with its codes ascending."""
-    codes, counts = (np.concatenate(parts) for parts in zip(a, b, strict=True))
+    """Merge two sparse counts (codes ascending, counts) into one."""
+    codes = np.concatenate([a[0], b[0]])
+    counts = np.concatenate([a[1], b[1]])
     order = np.argsort(codes, kind="stable")  # timsort: two ascending runs are merged in linear time
     codes, counts = codes[order], counts[order]
     first = np.flatnonzero(np.diff(codes, prepend=~codes[:1]))
@@ -218,7 +219,7 @@ def merged(
 
 
 def kmer_codes(flat: FlatCodes, shape: KmerShape, canonical: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield starts and numbers (uint64) of the windows without an ambiguous base, block by block."""
+    """Yield the starts and k-mer numbers (uint64) of the windows without an ambiguous base, block by block."""
     for block in window_blocks(flat, shape):
         codes = window_codes(block.bases, shape)
         if canonical:
@@ -230,7 +231,7 @@ def kmer_codes(flat: FlatCodes, shape: KmerShape, canonical: bool) -> Iterator[t
 
 
 def _row_blocks(flat: FlatCodes, k: int) -> Iterator[FlatCodes]:
-    """Some sequences at a time: few enough that the number of a row fits beside a k-mer's 2k bits."""
+    """Blocks of sequences, small enough that a row number fits beside the 2k bits of a k-mer."""
     most = 1 << min(64 - 2 * k, 32)
     ends = np.cumsum(flat.lengths)
     first = 0
@@ -245,7 +246,7 @@ def _row_blocks(flat: FlatCodes, k: int) -> Iterator[FlatCodes]:
 def _count_rows(
     flat: FlatCodes, shape: KmerShape, canonical: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes, counts, and how many there are in each row."""
+    """Codes and counts of all rows, and the number of codes in each row."""
     batch, bits = flat.lengths.size, np.uint64(2 * shape.k)
     row_of = np.repeat(np.arange(batch, dtype=np.uint64), flat.lengths)
     keys = [np.zeros(0, dtype=np.uint64)]

@@ -1,4 +1,4 @@
-"""K-mers as the tokens of an Embedding, and back to sequences."""
+"""K-mer tokens for an Embedding, and their inverse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kmer_tokens(
     length: int | None = None,
     backend: str | Backend | None = None,
 ) -> Array:
-    """Number of the k-mer at each position: the input of an Embedding.
+    """Token of the k-mer at each position: the input of an Embedding.
 
     =====================  ======================================================================
     token                  window
@@ -33,8 +33,8 @@ def kmer_tokens(
     4**k + 1               a window that reaches padding
     =====================  ======================================================================
 
-    So ``Embedding(4**k + 2, features)`` takes any tokens, and ``Embedding(4**k + 1, features)`` those of sequences
-    that are not padded; ``tokens != 4**k + 1`` is the mask of what is no padding.
+    So ``Embedding(4**k + 2, features)`` accepts all tokens, and ``Embedding(4**k + 1, features)`` those of sequences
+    without padding; ``tokens != 4**k + 1`` is the mask of windows without padding.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def kmer_tokens(
     alphabet, pad, length
         As in :func:`~genoml.sequence.base_codes`.
     backend : str, Backend or None
-        Where the tokens go; the default backend if None.
+        Backend of the tokens; the default one if None.
 
     Returns
     -------
@@ -97,18 +97,18 @@ def _all_tokens(codes: np.ndarray, batch: int, length: int, shape: KmerShape) ->
 
 
 def decode_kmer_tokens(tokens: np.ndarray, k: int | str = 6, *, stride: int = 1) -> list[str]:
-    """The sequences that have these tokens: the inverse of :func:`kmer_tokens`.
+    """Convert tokens back to sequences: the inverse of :func:`kmer_tokens`.
 
-    A base that no k-mer tells, because each window on it is ambiguous or because the stride or the seed passes over
-    it, is N; positions that only windows with padding reach are left out. So is what lies behind the last
-    window, where the stride does not divide the length.
+    A base is N if every window on it is ambiguous, or if the stride or the seed skips it. Positions that only windows
+    with padding cover are left out, and so are bases after the last window where the stride does not divide the
+    length.
 
     Parameters
     ----------
     tokens : (batch, windows) integers
         On the host, such as ``backend.to_numpy(kmer_tokens(...))``.
     k, stride
-        As they were made with.
+        As given to :func:`kmer_tokens`.
 
     Returns
     -------
@@ -133,12 +133,13 @@ def decode_kmer_tokens(tokens: np.ndarray, k: int | str = 6, *, stride: int = 1)
     width = (windows - 1) * stride + shape.span if windows else 0
     codes = np.full((batch, width), PAD_CODE, dtype=np.uint8)
     starts = np.arange(windows) * stride
-    ambiguous, plain = tokens == 4**shape.k, tokens < 4**shape.k
+    plain = tokens < 4**shape.k
+    real = tokens <= 4**shape.k  # windows without padding
     for offset in range(shape.span):
-        here = codes[:, starts + offset]
-        codes[:, starts + offset] = np.where(ambiguous | plain, np.uint8(_CODE_OF_N), here)
+        column = codes[:, starts + offset]
+        codes[:, starts + offset] = np.where(real, np.uint8(_CODE_OF_N), column)
     if stride > shape.span:
-        _fill_gaps(codes, tokens < 4**shape.k + 1, starts, shape.span)
+        _fill_gaps(codes, real, starts, shape.span)
     for place, offset in enumerate(shape.offsets):
         digits = ((tokens >> (2 * (shape.k - 1 - place))) & 3).astype(np.uint8)
         _place(codes, digits, plain, starts + offset)
@@ -146,18 +147,19 @@ def decode_kmer_tokens(tokens: np.ndarray, k: int | str = 6, *, stride: int = 1)
 
 
 def _fill_gaps(codes: np.ndarray, real: np.ndarray, starts: np.ndarray, span: int) -> None:
-    """Bases between two windows that are no padding are unknown, not absent."""
+    """Write N for the bases between two windows without padding: they are unknown, not absent."""
     between = real[:, :-1] & real[:, 1:]
-    for offset in range(span, int(starts[1] - starts[0]) if starts.size > 1 else span):
-        here = codes[:, starts[:-1] + offset]
-        codes[:, starts[:-1] + offset] = np.where(between, np.uint8(_CODE_OF_N), here)
+    stride = int(starts[1] - starts[0]) if starts.size > 1 else span
+    for offset in range(span, stride):
+        column = codes[:, starts[:-1] + offset]
+        codes[:, starts[:-1] + offset] = np.where(between, np.uint8(_CODE_OF_N), column)
 
 
 def _place(codes: np.ndarray, digits: np.ndarray, plain: np.ndarray, columns: np.ndarray) -> None:
     known = codes[:, columns]
     wrong = plain & (known < 4) & (known != digits)
     if wrong.any():
-        row, window = (int(place[0]) for place in np.nonzero(wrong))
+        row, window = np.argwhere(wrong)[0].tolist()
         raise ValueError(
             f"tokens of neighbouring windows expect to agree on the bases they share, got two letters for "
             f"position {int(columns[window])} of sequence {row}; were they made with another k or stride?"

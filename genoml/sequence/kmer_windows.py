@@ -1,4 +1,4 @@
-"""K-mers as numbers: which bases of a window a k-mer takes, and the numbers of all windows at once."""
+"""K-mers as numbers: the shape of a k-mer within its window, and the numbers of all windows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from genoml.sequence.codes import FlatCodes, flat_codes, refuse_ambiguous
 
-#: The largest k whose 4**k counts are held as an array: 17 million columns, 67 MB a row in float32.
+#: The largest k with an array of all 4**k counts: 17 million columns, 67 MB a row in float32.
 MAX_K = 12
-#: The largest k of which a k-mer is one 64-bit number.
+#: The largest k whose k-mers fit one 64-bit number.
 MAX_SPARSE_K = 32
-# Windows that are worked on at a time: few enough to stay in the cache.
+# Windows per block: few enough to stay in the cache.
 _BLOCK = 1 << 17
 
 
 class KmerShape(NamedTuple):
-    """Which bases of a window make a k-mer.
+    """The positions of a k-mer's bases within its window.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class KmerShape(NamedTuple):
 
     @property
     def k(self) -> int:
-        """How many bases a k-mer has."""
+        """Number of bases of a k-mer."""
         return len(self.offsets)
 
     @property
@@ -40,7 +40,7 @@ class KmerShape(NamedTuple):
 
     @property
     def symmetric(self) -> bool:
-        """Whether the other strand is read at the same places."""
+        """Whether the shape reads the same from both ends, so that both strands use the same positions."""
         return all(a + b == self.span - 1 for a, b in zip(self.offsets, reversed(self.offsets), strict=True))
 
     @property
@@ -50,13 +50,13 @@ class KmerShape(NamedTuple):
 
 
 def kmer_shape(k: int | str, *, canonical: bool = False, longest: int = MAX_K) -> KmerShape:
-    """The shape that ``k`` asks for: a number, or a spaced seed.
+    """The shape given by ``k``: a number, or a spaced seed.
 
     Parameters
     ----------
     k : int or str
-        k bases in a row; or a pattern such as ``"1101011"``, in which 1 is a base of the k-mer and 0 one that
-        is not looked at. It starts and ends with 1.
+        k neighbouring bases; or a pattern such as ``"1101011"``, in which 1 is a base of the k-mer and 0 a base that is
+        ignored. It starts and ends with 1.
     canonical : bool
         Whether k-mers will be counted together with their reverse complements.
     longest : int
@@ -65,8 +65,8 @@ def kmer_shape(k: int | str, *, canonical: bool = False, longest: int = MAX_K) -
     Raises
     ------
     ValueError
-        For 0 bases or more than ``longest``, for any other pattern, and for a canonical one that is not the
-        same from both ends: the other strand would be read at other places.
+        For 0 bases or more than ``longest``, for an invalid pattern, and for a canonical one that does not read the
+        same from both ends, since the other strand would use other positions.
     TypeError
         For anything but int and str.
 
@@ -94,7 +94,7 @@ def kmer_shape(k: int | str, *, canonical: bool = False, longest: int = MAX_K) -
 
 
 def check_k(k: int, longest: int = MAX_K) -> int:
-    """Return ``k`` if it is a usable number of bases.
+    """Return ``k`` if it is from 1 to ``longest``.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def check_k(k: int, longest: int = MAX_K) -> int:
 
 
 def kmer_index(kmer: str) -> int:
-    """The number of a k-mer: its letters as the digits of a number in base 4 (A 0, C 1, G 2, T or U 3).
+    """The number of a k-mer: its letters as base-4 digits (A 0, C 1, G 2, T or U 3).
 
     It is the k-mer's column in :func:`~genoml.sequence.kmer_frequencies`, and its code in a sparse count.
 
@@ -131,7 +131,7 @@ def kmer_index(kmer: str) -> int:
 
 
 def kmer_strings(codes: np.ndarray, k: int) -> list[str]:
-    """The k-mers that have these numbers, in capitals with T.
+    """The k-mers with these numbers, as capital letters with T.
 
     Parameters
     ----------
@@ -163,14 +163,14 @@ def kmer_strings(codes: np.ndarray, k: int) -> list[str]:
 
 
 def kmer_letters(codes: np.ndarray, k: int) -> np.ndarray:
-    """Letters (n, k), as uint8, of the k-mers that have these numbers."""
+    """Letters of the k-mers with these numbers: (n, k) uint8."""
     shifts = np.arange(2 * (k - 1), -1, -2, dtype=np.uint64)
     digits = (codes.astype(np.uint64)[:, None] >> shifts) & np.uint64(3)
     return np.frombuffer(b"ACGT", np.uint8)[digits.astype(np.intp)]
 
 
 def window_codes(codes: np.ndarray, shape: KmerShape, *, reverse: bool = False) -> np.ndarray:
-    """The number of the k-mer in each window, of the smallest unsigned kind that holds 2k bits.
+    """The number of the k-mer in each window, in the smallest unsigned dtype with 2k bits.
 
         y[i] = sum_j codes[i + offsets[j]] 4**(k - 1 - j)
 
@@ -179,7 +179,7 @@ def window_codes(codes: np.ndarray, shape: KmerShape, *, reverse: bool = False) 
     Parameters
     ----------
     codes : (length,) uint8
-        Of a code above 3 the two lowest bits are taken; such windows are the caller's to leave out.
+        Codes above 3 count as their two lowest bits; the caller must leave out such windows.
     reverse : bool
         The numbers of the reverse complements instead, sum_j (3 - codes[i + offsets[j]]) 4**j.
 
@@ -192,19 +192,22 @@ def window_codes(codes: np.ndarray, shape: KmerShape, *, reverse: bool = False) 
     bases = codes & np.uint8(3)
     if reverse:
         bases ^= np.uint8(3)
-    powers, width = {1: bases}, 1
+    powers = {1: bases}  # numbers of 1, 2, 4, ... neighbouring bases
+    width = 1
     while 2 * width <= max(length for _, length in runs):
         half = powers[width]
         powers[2 * width] = _joined(half[:-width], half[width:], width, width, reverse)
         width *= 2
     windows = codes.size - shape.span + 1
-    whole, done = np.zeros(windows, dtype=np.uint8), 0
+    whole = np.zeros(windows, dtype=np.uint8)
+    done = 0
     for start, length in runs:
         for width in sorted(powers, reverse=True):
             if length & width:
                 part = powers[width][start : start + windows]
                 whole = _joined(whole, part, done, width, reverse) if done else part
-                start, done = start + width, done + width
+                start += width
+                done += width
     return whole
 
 
@@ -217,20 +220,21 @@ def _runs(shape: KmerShape) -> list[tuple[int, int]]:
 
 
 def _joined(left: np.ndarray, right: np.ndarray, bases: int, more: int, reverse: bool) -> np.ndarray:
-    """Numbers of ``bases + more`` bases; on the other strand the right-hand ones come first."""
+    """Numbers of ``bases + more`` bases; on the reverse strand the right-hand bases come first."""
     kind = next(np.dtype(kind) for kind in "BHIQ" if np.dtype(kind).itemsize * 4 >= bases + more)
-    high, low, shift = (right, left, 2 * bases) if reverse else (left, right, 2 * more)
+    high, low = (right, left) if reverse else (left, right)
+    shift = 2 * (bases if reverse else more)
     joined: np.ndarray = np.left_shift(high.astype(kind), kind.type(shift)) | low
     return joined
 
 
 class WindowBlock(NamedTuple):
-    """Windows that follow one another in the codes of a batch.
+    """A block of consecutive windows of a batch.
 
     Attributes
     ----------
     start : int
-        Index of the first.
+        Index of the first window.
     bases : numpy.ndarray
         (windows + span - 1,) uint8, the codes that they cover.
     within : numpy.ndarray

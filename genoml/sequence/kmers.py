@@ -1,4 +1,4 @@
-"""K-mers of each sequence as counts and frequencies, in lexicographic order of A, C, G, T."""
+"""Counts and frequencies of the k-mers of each sequence, in lexicographic order of A, C, G, T."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genoml.sequence.kmer_windows import (
     window_codes,
 )
 
-# Cells of the result that are worked on at a time: few enough to stay in the cache.
+# Cells of the result per block: few enough to stay in the cache.
 _BLOCK = 1 << 18
 _CODE_OF_N = CODE_LETTERS.index("N")
 
@@ -36,10 +36,10 @@ def kmer_names(k: int) -> list[str]:
 
 
 def canonical_columns(k: int) -> np.ndarray:
-    """Numbers of the k-mers that stand for themselves and their reverse complements, ascending.
+    """Numbers of the canonical k-mers, ascending: those that come no later than their reverse complement.
 
-    Of the two it is the one that comes first in lexicographic order. ``y[:, canonical_columns(k)]`` leaves out
-    the columns that are 0 in ``y = kmer_frequencies(sequences, k, canonical=True)``.
+    ``y[:, canonical_columns(k)]`` leaves out the columns that are always 0 in
+    ``y = kmer_frequencies(sequences, k, canonical=True)``.
 
     Returns
     -------
@@ -74,28 +74,27 @@ def kmer_frequencies(
 
         y[n, m] = (windows of sequence n that are k-mer m) / (windows counted)
 
-    The windows counted are those whose k-mer has no ambiguous base, under ``ambiguous="zero"``; all that do not
-    reach padding, under the policies that share such windows out.
+    With ``ambiguous="zero"`` the windows counted are those whose k-mer has no ambiguous base; with ``"uniform"`` and
+    ``"iupac"``, all windows without padding.
 
     Parameters
     ----------
     sequences : iterable of str, bytes or uint8 arrays, or a uint8 array (batch, length)
         They may differ in length. One shorter than ``k`` has no window, and its row is zero.
     k : int or str
-        1 to 12; or a spaced seed such as ``"1101011"``, whose k-mers are the bases at its 1s (12 at most). The
-        bases at its 0s are not looked at, and may be ambiguous.
+        1 to 12; or a spaced seed such as ``"1101011"``, whose k-mers are the bases at its 1s (12 at most). The bases at
+        its 0s are ignored, and may be ambiguous.
     canonical : bool
         Count a k-mer and its reverse complement as one, in the column of the one that comes first in
         lexicographic order; the other's column is 0 (see :func:`canonical_columns`). A spaced seed must then
         read the same from both ends.
     ambiguous : {"zero", "uniform", "iupac", "error"}
         ``"zero"`` leaves out each window whose k-mer holds a base other than A, C, G, T. ``"uniform"`` and
-        ``"iupac"`` share such a window among the k-mers that it can be, by the product of its bases'
-        distributions (see :func:`~genoml.sequence.one_hot`). ``"error"`` refuses it. A window that reaches
-        padding is never counted.
+        ``"iupac"`` divide such a window among the k-mers that it can be, by the product of its bases' distributions
+        (see :func:`~genoml.sequence.one_hot`). ``"error"`` raises ValueError. A window with padding is never counted.
     normalize : bool
-        Divide by the windows counted, so that a row sums to 1, or to 0 if none was. False: counts, which
-        float32 holds exactly up to 16.7 million; :func:`kmer_counts` has integers.
+        Divide by the number of windows counted, so that a row sums to 1, or to 0 if there was none. False: counts,
+        exact in float32 up to 16.7 million; :func:`kmer_counts` gives integers.
     alphabet, dtype, backend
         As in :func:`~genoml.sequence.batch_encode`.
 
@@ -107,8 +106,8 @@ def kmer_frequencies(
     Raises
     ------
     ValueError
-        For illegal letters, an unknown policy, ``k`` outside 1 to 12, a pattern that is none, or an ambiguous
-        base under ``"error"``.
+        For illegal letters, an unknown policy, ``k`` outside 1 to 12, an invalid pattern, or an ambiguous base with
+        ``"error"``.
     """
     policy = check_ambiguous(ambiguous)
     shape = kmer_shape(k, canonical=canonical)
@@ -169,7 +168,7 @@ def kmer_counts(
 
 
 def count_rows(flat: FlatCodes, shape: KmerShape) -> np.ndarray:
-    """Counts (batch, 4**k) in int64 of the windows of each sequence without an ambiguous base."""
+    """Count the windows of each sequence without an ambiguous base: (batch, 4**k) int64."""
     batch, width = flat.lengths.size, 4**shape.k
     counts = np.zeros(batch * width, dtype=np.int64)
     add_counts(counts, flat, shape, np.repeat(np.arange(batch) * width, flat.lengths) if batch > 1 else None)
@@ -181,7 +180,7 @@ def add_counts(
 ) -> None:
     """Add the windows without an ambiguous base to flat counts, in place.
 
-    ``first_cell`` (bases,) is where the counts of each base's sequence begin; None if all are counted together.
+    ``first_cell`` (bases,) is the start of the counts of each base's sequence; None counts all sequences together.
     """
     for block in window_blocks(flat, shape):
         cells = window_codes(block.bases, shape).astype(np.int64)
@@ -191,12 +190,12 @@ def add_counts(
             cells = cells[block.plain]
         if counts.size <= 4 * cells.size:
             counts += np.bincount(cells, minlength=counts.size)
-        else:  # touch only the cells that are met
+        else:  # touch only the cells that occur
             np.add.at(counts, cells, 1)
 
 
 def fold_strands(counts: np.ndarray, k: int) -> np.ndarray:
-    """Add the column of each k-mer to that of its reverse complement, where that one comes first."""
+    """Add the count of each k-mer to that of its reverse complement where the latter comes first."""
     reverse = _reverse_columns(k)
     later = np.flatnonzero(reverse < np.arange(4**k))
     folded = counts.copy()
@@ -215,7 +214,7 @@ def _reverse_columns(k: int) -> np.ndarray:
 
 
 def _row_blocks(flat: FlatCodes, width: int) -> list[tuple[slice, FlatCodes]]:
-    """Some sequences at a time, so that their counts stay in the cache."""
+    """Blocks of sequences, small enough that their counts stay in the cache."""
     step = max(1, _BLOCK // width)
     ends = np.concatenate([[0], np.cumsum(flat.lengths)])
     blocks = []
@@ -227,7 +226,7 @@ def _row_blocks(flat: FlatCodes, width: int) -> list[tuple[slice, FlatCodes]]:
 
 
 def _shared(flat: FlatCodes, shape: KmerShape, policy: Ambiguous) -> np.ndarray:
-    """Counts (batch, 4**k) from the windows with ambiguous bases, each shared among the k-mers it can be."""
+    """Counts (batch, 4**k) of the windows with ambiguous bases, each divided among the k-mers it can be."""
     codes, batch = flat.codes, flat.lengths.size
     if policy == "uniform":
         codes = np.where((codes > 3) & (codes < PAD_CODE), np.uint8(_CODE_OF_N), codes)
@@ -241,7 +240,7 @@ def _shared(flat: FlatCodes, shape: KmerShape, policy: Ambiguous) -> np.ndarray:
 
 
 def _mixed_windows(block: WindowBlock, shape: KmerShape) -> tuple[np.ndarray, np.ndarray]:
-    """Starts (windows,) and bases (k, windows) of those with ambiguous bases that reach no padding."""
+    """Starts (windows,) and bases (k, windows) of the windows with ambiguous bases and no padding."""
     starts = np.flatnonzero(block.within & ~block.plain)
     windows = block.bases[starts + np.array(shape.offsets)[:, None]]
     inside = np.all(windows != PAD_CODE, axis=0)
@@ -249,7 +248,7 @@ def _mixed_windows(block: WindowBlock, shape: KmerShape) -> tuple[np.ndarray, np
 
 
 def _spread(rows: np.ndarray, windows: np.ndarray, batch: int) -> np.ndarray:
-    """Share each window among the k-mers that it can be; flat counts (batch * 4**k,)."""
+    """Divide each window among the k-mers that it can be: flat counts (batch * 4**k,)."""
     k = windows.shape[0]
     # equal windows of a sequence are expanded once: a run of N costs no more than one window of N
     key = rows.astype(np.int64)

@@ -13,7 +13,7 @@ _SHORTFALLS = ("error", "fewer")
 
 
 def gc_content(sequences: Sequences, *, alphabet: str = "auto") -> np.ndarray:
-    """Share of G and C among the bases A, C, G, T of each sequence.
+    """GC content of each sequence: the fraction of G and C among its bases A, C, G, T.
 
         gc[n] = (G + C) / (A + C + G + T)
 
@@ -35,29 +35,30 @@ def gc_content(sequences: Sequences, *, alphabet: str = "auto") -> np.ndarray:
     array([0.75, 0.  ])
     """
     flat = flat_codes(sequences, alphabet=alphabet)
-    ends = np.cumsum(flat.lengths)
-    strong, known = (
-        sums[ends] - sums[ends - flat.lengths]
-        for sums in (
-            np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
-            for kept in ((flat.codes == 1) | (flat.codes == 2), flat.codes < 4)
-        )
-    )
+    strong = _count_each((flat.codes == 1) | (flat.codes == 2), flat.lengths)
+    known = _count_each(flat.codes < 4, flat.lengths)
     return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
+
+
+def _count_each(mask: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Number of true elements in each of the consecutive parts of ``mask`` with these lengths."""
+    sums = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
+    ends = np.cumsum(lengths)
+    return np.asarray(sums[ends] - sums[ends - lengths])
 
 
 @dataclass(frozen=True, eq=False)
 class MatchedSample:
-    """Which candidates were drawn, and how well they match.
+    """The candidates drawn for the positives, and how well they match.
 
     Attributes
     ----------
     index : numpy.ndarray
-        (n,) int64: their places in the pool, each once, in order of the positives that they match.
+        (n,) int64: indices of the candidates in the pool, each once, in order of the positives that they match.
     positive : numpy.ndarray
-        (n,) int64: the positive that each was drawn for; every one ``ratio`` times, unless candidates fell short.
+        (n,) int64: the positive of each candidate; each occurs ``ratio`` times, unless candidates are missing.
     missing : int
-        How many more were asked for than the pool had in the bins concerned.
+        Number of candidates that the pool lacked in their bins.
     gc_distance, length_distance : float
         Kolmogorov-Smirnov distance between positives and candidates drawn: the largest difference between
         their cumulative distributions of GC content and of length, 0 to 1. NaN if none was drawn.
@@ -86,11 +87,11 @@ def matched_sample(
     shortfall: str = "error",
     seed: int = 0,
 ) -> MatchedSample:
-    """Draw from a pool, for each positive, candidates of its GC content and length.
+    """Draw candidates with the GC content and length of each positive from a pool.
 
-    Both are cut into bins: GC content every ``gc_step``, length where it has grown by the factor
-    1 + ``length_step``. For each positive, ``ratio`` candidates are drawn from the pool's part in the same bin of
-    both, uniformly and without replacement.
+    GC content is divided into bins of width ``gc_step``, and length into bins whose edges grow by the factor
+    1 + ``length_step``. For each positive, ``ratio`` candidates are drawn from the same bin of both, uniformly and
+    without replacement.
 
     Parameters
     ----------
@@ -103,10 +104,10 @@ def matched_sample(
     gc_step : float
         Width of a bin of GC content, above 0, up to 1.
     length_step : float
-        Width of a bin of lengths, relative to its lower edge. 0 asks for equal lengths.
+        Width of a bin of lengths, relative to its lower edge. 0 means equal lengths.
     shortfall : {"error", "fewer"}
-        What happens if a bin of the pool has too few candidates: an error, or all of them are drawn, for the
-        positives of the bin in turn, and ``missing`` says how many fell short.
+        If a bin of the pool has too few candidates: raise an error, or draw all of them, for the positives of the bin
+        in turn; ``missing`` is then the number that was lacking.
     seed : int
         The same arguments with the same seed give the same result.
 
@@ -114,7 +115,7 @@ def matched_sample(
     ------
     ValueError
         For arrays that are not of one length, GC content outside 0 to 1 or NaN, lengths below 1, options out of
-        range, and for a pool that falls short under ``"error"``.
+        range, and for a pool with too few candidates with ``"error"``.
 
     References
     ----------
@@ -125,24 +126,10 @@ def matched_sample(
     gc, length_bp = _checked("positives", gc, length_bp)
     pool_gc, pool_length_bp = _checked("pool", pool_gc, pool_length_bp)
     cells, pool_cells = _bins(gc, length_bp, pool_gc, pool_length_bp, gc_step, length_step)
-    rng = host_generator(seed, "matched sample")
-    candidates = rng.permutation(pool_gc.size)
-    candidates = candidates[np.argsort(pool_cells[candidates], kind="stable")]
-    wanted = np.tile(rng.permutation(gc.size), ratio)  # each positive once, before any comes again
-    wanted = wanted[np.argsort(cells[wanted], kind="stable")]
-
-    # the i-th of those wanted in a bin takes the i-th of its candidates, if there is one
-    bin_of = cells[wanted]
-    rank = np.arange(wanted.size) - np.searchsorted(bin_of, bin_of)
-    pool_bins = pool_cells[candidates]
-    first, end = (np.searchsorted(pool_bins, bin_of, side=side) for side in ("left", "right"))
-    met = first + rank < end
-    missing = int(np.count_nonzero(~met))
+    index, positive, short = _draw(cells, pool_cells, ratio, seed)
+    missing = len(short)
     if missing and shortfall == "error":
-        _raise_short(missing, wanted[~met], gc, length_bp, wanted.size)
-    index, positive = candidates[(first + rank)[met]], wanted[met]
-    order = np.lexsort((index, positive))
-    index, positive = index[order], positive[order]
+        _raise_short(missing, short, gc, length_bp, ratio * gc.size)
     return MatchedSample(
         index,
         positive,
@@ -151,6 +138,28 @@ def matched_sample(
         _ks_distance(length_bp, pool_length_bp[index]),
         _bin_error(cells, pool_cells[index]),
     )
+
+
+def _draw(
+    cells: np.ndarray, pool_cells: np.ndarray, ratio: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidates of the same bins: their indices, the positive of each, and the positives left without one."""
+    rng = host_generator(seed, "matched sample")
+    candidates = rng.permutation(pool_cells.size)
+    candidates = candidates[np.argsort(pool_cells[candidates], kind="stable")]
+    wanted = np.tile(rng.permutation(cells.size), ratio)  # each positive once, before any comes again
+    wanted = wanted[np.argsort(cells[wanted], kind="stable")]
+
+    # the i-th positive in a bin takes the bin's i-th candidate, if there is one
+    bins = cells[wanted]
+    rank = np.arange(wanted.size) - np.searchsorted(bins, bins)
+    pool_bins = pool_cells[candidates]
+    place = np.searchsorted(pool_bins, bins, side="left") + rank
+    drawn = place < np.searchsorted(pool_bins, bins, side="right")
+    index = candidates[place[drawn]]
+    positive = wanted[drawn]
+    order = np.lexsort((index, positive))
+    return index[order], positive[order], wanted[~drawn]
 
 
 def _check_options(ratio: int, gc_step: float, length_step: float, shortfall: str) -> None:
@@ -165,7 +174,8 @@ def _check_options(ratio: int, gc_step: float, length_step: float, shortfall: st
 
 
 def _checked(what: str, gc: np.ndarray, length_bp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    gc, length_bp = np.asarray(gc, dtype=np.float64), np.asarray(length_bp)
+    gc = np.asarray(gc, dtype=np.float64)
+    length_bp = np.asarray(length_bp)
     if gc.ndim != 1 or gc.shape != length_bp.shape:
         raise ValueError(
             f"the {what} expect GC contents and lengths of one shape (n,), got {gc.shape} and {length_bp.shape}"
@@ -189,15 +199,17 @@ def _bins(
     gc_step: float,
     length_step: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One number for the bin of each positive and of each candidate."""
-    all_gc, lengths = np.concatenate([gc, pool_gc]), np.concatenate([length_bp, pool_length_bp])
-    # the last bin takes GC content 1 as well; a hair is added so that 0.3 / 0.1 is 3
-    strong = np.floor(np.minimum(all_gc / gc_step + 1e-9, np.ceil(1 / gc_step - 1e-9) - 1)).astype(np.int64)
+    """The number of the bin of each positive, and of each candidate."""
+    # the last bin includes GC content 1; 1e-9 is added so that 0.3 / 0.1 is 3
+    last_bin = np.ceil(1 / gc_step - 1e-9) - 1
+    gc_bins = np.minimum(np.concatenate([gc, pool_gc]) / gc_step + 1e-9, last_bin)
+    gc_bins = np.floor(gc_bins).astype(np.int64)
+    length_bins = np.concatenate([length_bp, pool_length_bp])
     if length_step:
-        lengths = np.floor(np.log(lengths) / np.log1p(length_step) + 1e-9).astype(np.int64)
-    _, lengths = np.unique(lengths, return_inverse=True)
-    _, cells = np.unique(lengths * (int(strong.max(initial=0)) + 1) + strong, return_inverse=True)
-    return cells[: gc.size], cells[gc.size :]
+        length_bins = np.floor(np.log(length_bins) / np.log1p(length_step) + 1e-9).astype(np.int64)
+    _, length_bins = np.unique(length_bins, return_inverse=True)
+    _, bins = np.unique(length_bins * (int(gc_bins.max(initial=0)) + 1) + gc_bins, return_inverse=True)
+    return bins[: gc.size], bins[gc.size :]
 
 
 def _raise_short(missing: int, short: np.ndarray, gc: np.ndarray, length_bp: np.ndarray, wanted: int) -> None:

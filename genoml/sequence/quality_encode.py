@@ -1,6 +1,6 @@
-"""One-hot encoding that knows how likely each base is to be wrong.
+"""Encoding of reads as base probabilities, from letters and quality scores.
 
-Codes and qualities cross to the device as uint8, a byte a base each, and become (..., 4) arrays there.
+Codes and qualities are sent to the device as uint8, one byte per base each, and become (..., 4) arrays there.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def quality_encode(
     dtype : str
         A floating dtype, by its NumPy name.
     backend : str or Backend, optional
-        Where to; the default backend if None.
+        Backend of the result; the default one if None.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def _flat_index(target: Backend, values: np.ndarray) -> Array:
 def _score_matrix(
     qualities: Iterable[np.ndarray] | np.ndarray, lengths: list[int], width: int, pad: Pad | None
 ) -> np.ndarray:
-    """(batch, width) uint8, padded as the codes are."""
+    """Phred scores (batch, width) uint8, padded as the codes are."""
     items = [np.asarray(item) for item in qualities]
     if len(items) != len(lengths):
         raise ValueError(f"expects qualities for each of {len(lengths)} sequences, got {len(items)}")

@@ -1,4 +1,4 @@
-"""Exact k-let shuffles: negatives with the composition of the positives."""
+"""Shuffles that keep every k-let count: negatives with the composition of the positives."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, decode, flat_codes
-from genoml.sequence.draws import KeyedDraws, SharedDraws
 from genoml.sequence.encode import base_codes
-from genoml.sequence.euler import euler_paths
+from genoml.sequence.euler import KeyedDraws, SharedDraws, euler_paths
 
-# Rows are worked on in blocks of about this many array cells, to bound memory.
+# Array cells per block of rows, to bound memory.
 _BLOCK = 1 << 21
-# Numbers of (k - 1)-mers are made anew before they grow beyond this.
-_GREATEST = 1 << 40
-# Up to this many are looked up in a table; more are sorted.
+# Numbers of (k - 1)-mers are renumbered before they grow beyond this.
+_LARGEST_NUMBER = 1 << 40
+# Up to this many numbers are renumbered by a table; more are sorted.
 _TABLE = 1 << 24
 
 
@@ -33,7 +32,7 @@ def dinucleotide_shuffle(sequences: list[bytes], *, seed: int = ...) -> list[byt
 @overload
 def dinucleotide_shuffle(sequences: list[np.ndarray], *, seed: int = ...) -> list[np.ndarray]: ...
 def dinucleotide_shuffle(sequences: Any, *, seed: int = 0) -> Any:
-    """Shuffle sequences so that every dinucleotide count stays exactly as it is.
+    """Shuffle sequences; every dinucleotide count stays exactly the same.
 
     The same as :func:`klet_shuffle` with k = 2: the first letter, the last one and the count of each dinucleotide stay.
 
@@ -72,13 +71,12 @@ def klet_shuffle(sequences: list[bytes], k: int = ..., *, seed: int = ...) -> li
 @overload
 def klet_shuffle(sequences: list[np.ndarray], k: int = ..., *, seed: int = ...) -> list[np.ndarray]: ...
 def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
-    """Shuffle sequences so that every k-let count (hence every shorter one) stays exactly as it is.
+    """Shuffle sequences; every k-let count, and so every shorter one, stays exactly the same.
 
     Each result is drawn uniformly from all sequences with the same first k - 1 letters, the same last k - 1
-    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path
-    that uses every edge of a graph once: (k - 1)-lets are vertices and k-lets edges; a uniform such path is
-    drawn. IUPAC codes are letters of their own, whose k-lets are kept like any others; so is padding, hence
-    shuffle first and pad afterwards.
+    letters and the same count of each k-let. With k = 1 that is any order of the letters. A sequence is a path that
+    uses every edge of a graph once, with (k - 1)-lets as vertices and k-lets as edges; such a path is drawn uniformly.
+    IUPAC codes, and padding, count as letters of their own, so shuffle first and pad afterwards.
 
     Parameters
     ----------
@@ -118,34 +116,35 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
     single = is_array or isinstance(sequences, str | bytes)
     items = [sequences] if single else list(sequences)
     rows = _shuffle_ragged(flat_codes(items), k, rng)
-    results = [_in_the_form_of(item, row) for item, row in zip(items, rows, strict=True)]
+    results = [_as_type_of(item, row) for item, row in zip(items, rows, strict=True)]
     return results[0] if single else results
 
 
 def shuffle_each(codes: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Dinucleotide shuffle of each row by a key of its own; padding stays where it is.
+    """Shuffle the dinucleotides of each row by its own key; padding stays where it is.
 
-    What becomes of a row depends on the row and its key alone, not on the others: batches can be shuffled in any
-    order and by any thread.
+    The result of a row depends only on the row and its key: batches can be shuffled in any order and by any thread.
 
     Parameters
     ----------
     codes : numpy.ndarray
         (batch, length) uint8.
     keys : numpy.ndarray
-        (batch,) uint64, such as :func:`~genoml.sequence.draws.row_keys` gives.
+        (batch,) uint64, such as :func:`~genoml.sequence.euler.row_keys` gives.
 
     Returns
     -------
     numpy.ndarray
         (batch, length) uint8, each row drawn as :func:`dinucleotide_shuffle` draws it.
     """
-    out, inside = codes.copy(), codes != PAD_CODE
+    out = codes.copy()
+    inside = codes != PAD_CODE
     lengths = np.count_nonzero(inside, axis=1)
     for length in np.unique(lengths[lengths > 3]).tolist():
         rows = np.flatnonzero(lengths == length)
         step = max(1, _BLOCK // length)
-        for part in (rows[first : first + step] for first in range(0, len(rows), step)):
+        for first in range(0, len(rows), step):
+            part = rows[first : first + step]
             bases = codes[part][inside[part]].reshape(len(part), length)
             edges = euler_paths(bases.astype(np.int64), PAD_CODE, KeyedDraws(keys[part]))
             bases[:, 1:] = np.take_along_axis(bases[:, 1:], edges, axis=1)
@@ -155,7 +154,7 @@ def shuffle_each(codes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return out
 
 
-def _in_the_form_of(item: str | bytes | np.ndarray, codes: np.ndarray) -> str | bytes | np.ndarray:
+def _as_type_of(item: str | bytes | np.ndarray, codes: np.ndarray) -> str | bytes | np.ndarray:
     if isinstance(item, np.ndarray):
         return codes
     rna = "U" in item.upper() if isinstance(item, str) else b"U" in item.upper()
@@ -175,11 +174,11 @@ def _shuffle_ragged(flat: FlatCodes, k: int, rng: np.random.Generator) -> list[n
 
 
 def _shuffle_equal(codes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Shuffle (batch, length) codes."""
+    """Shuffle codes (batch, length) of equal lengths."""
     if k == 1:
         return rng.permuted(codes, axis=1)
     out = codes.copy()
-    if codes.shape[1] < k + 2:  # one k-let has one order, and of two the first and the last are fixed
+    if codes.shape[1] < k + 2:  # the first and the last k-let are fixed, so that two cannot move
         return out
     step = max(1, _BLOCK // codes.shape[1])
     for first in range(0, codes.shape[0], step):
@@ -190,12 +189,13 @@ def _shuffle_equal(codes: np.ndarray, k: int, rng: np.random.Generator) -> np.nd
 
 
 def _vertices(codes: np.ndarray, width: int) -> tuple[np.ndarray, int]:
-    """Numbers of the ``width``-mers of each row, (batch, length - width + 1), and what they are below."""
+    """Numbers of the ``width``-mers of each row, (batch, length - width + 1), and an upper bound of them."""
     letter, n_letters = _renumbered(codes, 16)
     vertices, below = letter, n_letters
     for place in range(1, width):
-        vertices, below = vertices[:, :-1] * n_letters + letter[:, place:], below * n_letters
-        if below > _GREATEST:
+        vertices = vertices[:, :-1] * n_letters + letter[:, place:]
+        below *= n_letters
+        if below > _LARGEST_NUMBER:
             vertices, below = _renumbered(vertices, below)
     if below <= 4 * codes.shape[1]:
         return vertices, below
@@ -208,7 +208,7 @@ def _vertices(codes: np.ndarray, width: int) -> tuple[np.ndarray, int]:
 
 
 def _renumbered(numbers: np.ndarray, below: int) -> tuple[np.ndarray, int]:
-    """Consecutive numbers in the same order, and how many; ``below`` is above all that are given."""
+    """Renumber from 0 without gaps, in the same order; return the numbers and how many there are."""
     if below > _TABLE:
         keys, consecutive = np.unique(numbers, return_inverse=True)
         return consecutive.reshape(numbers.shape), keys.size

@@ -1,4 +1,4 @@
-"""The other strand: complements of letters, of base codes and of one-hot arrays; parts of either strand."""
+"""Complements and reverse complements of letters, base codes and one-hot arrays; parts of either strand."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from genoml.sequence.codes import flat_codes
 
 
 def _byte_table(thymine: str) -> bytes:
-    """Byte to byte, case kept; T and U both become A, and A becomes ``thymine``."""
+    """Complement of each byte, in the same case; T and U become A, and A becomes ``thymine``."""
     table = bytearray(range(256))
     for code, letter in enumerate(CODE_LETTERS):
         partner = CODE_LETTERS[COMPLEMENT_CODES[code]]
         partner = thymine if partner == "T" else partner
-        table[ord(letter)], table[ord(letter.lower())] = ord(partner), ord(partner.lower())
-    table[ord("U")], table[ord("u")] = ord("A"), ord("a")
+        table[ord(letter)] = ord(partner)
+        table[ord(letter.lower())] = ord(partner.lower())
+    table[ord("U")] = ord("A")
+    table[ord("u")] = ord("a")
     return bytes(table)
 
 
@@ -39,16 +41,16 @@ def reverse_complement(seq: list[bytes], *, alphabet: str = ...) -> list[bytes]:
 @overload
 def reverse_complement(seq: list[np.ndarray], *, alphabet: str = ...) -> list[np.ndarray]: ...
 def reverse_complement(seq: Any, *, alphabet: str = "auto") -> Any:
-    """Reverse complement, in the kind that was given.
+    """Reverse complement, as the type of ``seq``.
 
     Parameters
     ----------
     seq : str, bytes, uint8 array (..., length), or a list or tuple of these
-        Letters keep their case, and IUPAC codes become those of the complements (R and Y, B and V ...).
+        Letters keep their case; IUPAC codes are complemented too (R and Y, B and V ...).
         Codes are complemented and reversed along the last axis; padding stays padding.
     alphabet : {"auto", "DNA", "RNA"}
-        Whether the complement of A is written T or U. ``"auto"``: U if the sequence holds a U, else T; each
-        sequence of a list is judged by itself.
+        Whether the complement of A is written T or U. ``"auto"``: U if the sequence contains a U, else T, separately
+        for each sequence of a list.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def complement(seq: list[bytes], *, alphabet: str = ...) -> list[bytes]: ...
 @overload
 def complement(seq: list[np.ndarray], *, alphabet: str = ...) -> list[np.ndarray]: ...
 def complement(seq: Any, *, alphabet: str = "auto") -> Any:
-    """Complement of each base, in the order they stand in; otherwise as :func:`reverse_complement`.
+    """Complement of each base, in the order given; otherwise as :func:`reverse_complement`.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def _complement(seq: Any, alphabet: str, what: str, step: int) -> Any:
         raise TypeError(f"{what} expects str, bytes, uint8 codes or a list of them, got {type(seq).__name__}")
     elif seq.dtype != np.uint8:
         raise TypeError(
-            f"{what} expects uint8 base codes, got an array of {seq.dtype}; one-hot arrays are turned by "
+            f"{what} expects uint8 base codes, got an array of {seq.dtype}; for one-hot arrays use "
             "reverse_complement_one_hot"
         )
     elif seq.size and int(seq.max()) > 15:
@@ -113,7 +115,7 @@ def _complement(seq: Any, alphabet: str, what: str, step: int) -> Any:
 
 
 def is_rna(seq: str | bytes) -> bool:
-    """Whether letters are taken for RNA: they hold a U."""
+    """Whether letters are taken for RNA, that is, contain a U."""
     return ("U" in seq or "u" in seq) if isinstance(seq, str) else (b"U" in seq or b"u" in seq)
 
 
@@ -127,7 +129,7 @@ def _complement_one(seq: str | bytes | np.ndarray, alphabet: str, step: int) -> 
 
 
 def reverse_complement_one_hot(x: Array, channels_axis: int = -1) -> Array:
-    """Reverse complement of one-hot sequences, on whatever device they lie.
+    """Reverse complement of one-hot sequences, on their own device.
 
         y[n, l, b] = x[n, L - 1 - l, 3 - b]
 
@@ -174,22 +176,22 @@ def subsequence(
 def subsequence(
     seq: Any, start: int, end: int, strand: str = "+", *, circular: bool = False, alphabet: str = "auto"
 ) -> Any:
-    """Part of a sequence, read along its strand.
+    """Part of a sequence, read on the given strand.
 
     Parameters
     ----------
     seq : str, bytes or uint8 codes (length,)
         The plus strand.
     start, end : int
-        0-based, half-open, on the plus strand whichever strand is read: ``0 <= start <= end <= length``. On
-        a circular sequence ``start < length``, and ``end`` may lie beyond it, as of an :class:`ORF` across the
-        origin, by up to three rounds.
+        0-based, half-open, on the plus strand for both strands: ``0 <= start <= end <= length``. On a circular sequence
+        ``start < length``, and ``end`` may be beyond it by up to three rounds, as for an :class:`ORF` across the
+        origin.
     strand : {"+", "-", "."}
         ``"-"`` gives the reverse complement; ``"."`` (none) is read as ``"+"``.
     circular : bool
         Read on across the end of the sequence.
     alphabet : {"auto", "DNA", "RNA"}
-        How the minus strand is written; ``"auto"``: as RNA if the whole sequence, not only the part, has a U.
+        Alphabet of the minus strand; ``"auto"``: RNA if the whole sequence, not only the part, has a U.
 
     Raises
     ------

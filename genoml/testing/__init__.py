@@ -1,6 +1,6 @@
-"""Checks for people who write their own layers and losses: is the derivative right, and does the layer behave?
+"""Checks for layers and losses, your own too: right derivatives, right behaviour, the same numbers on every backend.
 
-``measure_layer`` gives figures: a pullback against central differences in float64, along random directions
+``measure_layer`` measures errors: a pullback against central differences in float64, along random directions
 and with a random cotangent (with a cotangent of ones, a wrong softmax passes); outputs and gradients against
 NumPy's; the output against the formula. ``check_layer`` judges them and runs the rest of the list that every
 layer of genoml passes. docs/layers.md shows both on a layer of your own; ``python -m genoml.testing --backend
@@ -9,12 +9,15 @@ NAME`` measures genoml's own layers and losses on your machine.
 
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.checks import (
+    check_copied,
     check_dtypes,
     check_edges,
     check_errors,
     check_forward,
     check_layer,
+    check_needs,
     check_pure,
+    check_reach,
     check_same_numbers,
     check_saved,
 )
@@ -48,6 +51,7 @@ __all__ = [
     "LossCase",
     "Slope",
     "central_difference",
+    "check_copied",
     "check_dtypes",
     "check_edges",
     "check_errors",
@@ -55,7 +59,9 @@ __all__ = [
     "check_gradients",
     "check_layer",
     "check_loss",
+    "check_needs",
     "check_pure",
+    "check_reach",
     "check_same_numbers",
     "check_saved",
     "forward_backward",

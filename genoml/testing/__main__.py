@@ -1,7 +1,8 @@
-"""``python -m genoml.testing --backend NAME``: are genoml's layers and losses right on this machine?
+"""``python -m genoml.testing --backend NAME``: check genoml's layers and losses on this machine.
 
-Measures every public layer and loss on a backend, gradients against central differences and all numbers against
-NumPy's, and prints the figures. The exit code is 1 if one is over its limit, 2 if the backend cannot be used.
+Measures every public layer, in all settings of the registry, and every loss on a backend: gradients against
+central differences and all numbers against NumPy's. Prints the figures. The exit code is 1 if one is over its limit,
+2 if the backend cannot be used.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from genoml.backend import Backend, BackendError, get_backend, use_backend
-from genoml.testing.installed import layer_cases, loss_cases
+from genoml.testing.cases import loss_cases
+from genoml.testing.layers import LAYERS
 from genoml.testing.measure import LIMITS, Figures, has_float64, measure_layer, measure_loss
 
 #: (backend, dtype) -> figures
@@ -19,8 +21,8 @@ Measure = Callable[[Backend, str], Figures]
 
 
 def measurements() -> Iterator[tuple[str, Measure]]:
-    """The name of every layer and loss, and what measures it."""
-    for name, layer in layer_cases().items():
+    """The name of every layer and loss, with the function that measures it."""
+    for name, layer in LAYERS.items():
         yield name, lambda on, dtype, case=layer: measure_layer(case, backend=on, dtype=dtype)  # type: ignore[misc]
     for name, loss in loss_cases().items():
         yield name, lambda on, dtype, case=loss: measure_loss(case, backend=on, dtype=dtype)  # type: ignore[misc]
@@ -38,7 +40,7 @@ def line_of(name: str, figures: dict[str, Figures]) -> str:
 
 
 def run(backend: Backend) -> int:
-    """Print the table; the number of entries over a limit."""
+    """Print the table; return the number of entries over a limit."""
     facts = backend.describe()
     print(f"backend {backend.name}: {facts['version']} on {facts['device']}")
     dtypes = ["float64", "float32"] if has_float64(backend) else ["float32"]
@@ -64,7 +66,7 @@ def run(backend: Backend) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments and run; the exit code."""
+    """Parse the arguments and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m genoml.testing", description=__doc__)
     parser.add_argument("--backend", help="numpy, cupy, torch, jax, ...; the default backend if not given")
     options = parser.parse_args(arguments)

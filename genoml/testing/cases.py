@@ -1,21 +1,23 @@
-"""A layer or a loss, and the inputs that show whether it is right."""
+"""Test cases: a layer or a loss with its inputs, its formula, and inputs that it must refuse."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from genoml import losses
 from genoml.backend import Array, Backend
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.random import host_generator
 
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer and what shows that it is right.
+    """Test case of a layer.
 
     Attributes
     ----------
@@ -57,7 +59,7 @@ class LayerCase:
         return self.place(backend, self.input(shape), dtype)
 
     def place(self, backend: Backend, values: np.ndarray, dtype: str) -> Array:
-        """Host values as an input that the layer reads."""
+        """Host values as an input of the layer, with the dtype that it reads."""
         return backend.asarray(values, "int32" if self.integer else dtype)
 
     def build(self, backend: Backend, dtype: str, seed: int = 0) -> Layer:
@@ -72,7 +74,7 @@ class LayerCase:
 
 @dataclass(frozen=True)
 class LossCase:
-    """A loss and what shows that it is right.
+    """Test case of a loss.
 
     Attributes
     ----------
@@ -81,7 +83,7 @@ class LossCase:
     inputs : tuple of arrays
         The arguments that have gradients.
     targets : array
-        What follows them.
+        The argument after them.
     reference : callable, optional
         (inputs ..., targets) -> the losses of the entries, by the formula, in plain NumPy.
     options : dict
@@ -116,3 +118,40 @@ class LossCase:
     def on(self, backend: Backend, dtype: str) -> tuple[Array, ...]:
         """The inputs on a backend."""
         return tuple(backend.asarray(value, dtype) for value in self.inputs)
+
+
+@cache
+def loss_cases() -> dict[str, LossCase]:
+    """Every public loss of genoml by its name, for checking an installation.
+
+    The registry of the test suite has more settings of each, and formulas written with SciPy.
+    """
+    rng = host_generator(0, "loss cases")
+    logits = 2.0 * rng.standard_normal((6, 4))
+    labels = rng.integers(0, 2, (6, 4)).astype(np.float64)
+    classes = rng.integers(0, 4, 6)
+    counts = rng.poisson(3.0, (6, 4)).astype(np.float64)
+    means = np.exp(0.5 * logits)
+    log_dispersion = rng.standard_normal(4)
+    profiles = rng.poisson(2.0, (5, 2, 9)).astype(np.float64)
+    profile_logits = rng.standard_normal((5, 2, 9))
+    cases = (
+        LossCase(losses.binary_cross_entropy, (1.0 / (1.0 + np.exp(-logits)),), labels),
+        LossCase(losses.binary_cross_entropy_with_logits, (logits,), labels),
+        LossCase(losses.focal_loss, (logits,), labels),
+        LossCase(losses.focal_loss_multiclass, (logits,), classes, axis=1),
+        LossCase(losses.huber_loss, (logits,), counts),
+        LossCase(losses.mean_squared_error, (logits,), counts),
+        LossCase(losses.multinomial_loss, (profile_logits,), profiles, axis=-1),
+        LossCase(
+            losses.multinomial_profile_loss, (profile_logits, rng.standard_normal((5, 2))), profiles, axis=-1
+        ),
+        LossCase(losses.negative_binomial_loss, (means,), counts, options={"dispersion": 0.5}),
+        LossCase(losses.negative_binomial_loss_with_dispersion, (means, log_dispersion), counts),
+        LossCase(losses.pearson_loss, (logits,), counts, axis=0),
+        LossCase(losses.poisson_loss, (means,), counts),
+        LossCase(losses.poisson_multinomial_loss, (np.exp(profile_logits),), profiles, axis=-1),
+        LossCase(losses.softmax_cross_entropy, (logits,), classes, axis=1),
+        LossCase(losses.zero_inflated_negative_binomial_loss, (means, logits, log_dispersion), counts),
+    )
+    return {case.loss.__name__: case for case in cases}

@@ -1,7 +1,8 @@
-"""The list of checks that every layer of genoml passes, one function each."""
+"""Checks that every layer of genoml passes, one function each."""
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from genoml.backend import Array, Backend, get_backend
-from genoml.nn.base import Layer
+from genoml.backend import Array, Backend, get_backend, use_backend
+from genoml.nn.layer import Layer, Pass
+from genoml.ops.windows import EVERYTHING, Reach, slices
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase
 from genoml.testing.gradients import check_gradients, expect
@@ -40,7 +42,7 @@ def check_layer(
     case : LayerCase
         The layer and its inputs.
     backend : str or Backend, optional
-        Where; the default backend if None.
+        Backend of the layer; the default backend if None.
     float64 : bool
         Whether the backend has float64; without it gradients are compared with NumPy's, not with differences.
     no_host_read : callable
@@ -60,9 +62,12 @@ def check_layer(
     for name in {"float32", dtype}:
         check_dtypes(case, on, name)
     check_pure(case, on, dtype, no_host_read)
+    check_needs(case, on, dtype)
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
+    check_reach(case)
     check_saved(case, on, dtype)
+    check_copied(case, on, dtype)
 
 
 def _within(difference: float, dtype: str, what: str) -> None:
@@ -87,7 +92,7 @@ def check_forward(case: LayerCase, on: Backend, dtype: str) -> None:
 def check_dtypes(case: LayerCase, on: Backend, dtype: str) -> None:
     """The output, every gradient and the state have the layer's dtype, in training too."""
     layer, x = case.build(on, dtype), case.array(on, dtype)
-    y, pullback = layer.vjp(x, training=case.training, step=0)
+    y, pullback = layer.vjp(x, Pass(training=case.training, step=0))
     grad_x, grads = pullback(on.asarray(np.ones(tuple(y.shape)), dtype))
     found = {"output": y, **dict(layer.state)} | ({} if grad_x is None else {"gradient of x": grad_x})
     for name, value in (found | {f"gradient of {name}": grad for name, grad in grads.items()}).items():
@@ -109,11 +114,11 @@ def check_pure(
     layer = case.build(on, dtype)
     x = case.array(on, dtype)
     before = {name: on.to_numpy(value).copy() for name, value in layer.params.items()}
-    shape = tuple(layer.vjp(x, training=case.training, step=0)[0].shape)
+    shape = tuple(layer.vjp(x, Pass(training=case.training, step=0))[0].shape)
     cotangent = on.asarray(host_generator(1, "cotangent").standard_normal(shape), dtype)
     kept_cotangent = on.to_numpy(cotangent).copy()
     with no_host_read():
-        _, pullback = layer.vjp(x, training=case.training, step=0)
+        _, pullback = layer.vjp(x, Pass(training=case.training, step=0))
         first, _ = pullback(cotangent)
         second, _ = pullback(cotangent)
     expect((first is None) == case.integer, "an input has a gradient if, and only if, it is not of integers")
@@ -123,6 +128,26 @@ def check_pure(
     expect(np.array_equal(on.to_numpy(cotangent), kept_cotangent), "the output's gradient was changed")
     for name, value in before.items():
         expect(np.array_equal(on.to_numpy(layer.params[name]), value), f"parameter {name} was changed")
+
+
+def check_needs(case: LayerCase, on: Backend, dtype: str) -> None:
+    """A pullback asked for the input's gradient alone, or for the parameters', gives the same ones and no others."""
+    for training in sorted({case.training, False}):
+        layer, x = case.build(on, dtype), case.array(on, dtype)
+        y, pullback = layer.vjp(x, Pass(training=training, step=0))
+        cotangent = host_generator(1, "cotangent").standard_normal(tuple(y.shape))
+        grad = on.asarray(cotangent, dtype)
+        grad_x, grads = pullback(grad)
+        x_alone, none = pullback(grad, need_params=False)
+        expect(not none, f"gradients of {sorted(none)} come although need_params is False")
+        no_x, params_alone = pullback(grad, need_x=False)
+        expect(no_x is None, "the input's gradient comes although need_x is False")
+        expect(set(params_alone) == set(grads), "other parameters have gradients when need_x is False")
+        pairs = [(f"gradient of {name}", value, params_alone[name]) for name, value in grads.items()]
+        pairs += [] if grad_x is None else [("gradient of x", grad_x, x_alone)]
+        for name, value, alone in pairs:
+            same = np.array_equal(on.to_numpy(value), on.to_numpy(alone))
+            expect(same, f"{name} is another one when it is asked for alone")
 
 
 def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
@@ -137,12 +162,12 @@ def check_edges(case: LayerCase, on: Backend, dtype: str) -> None:
     xp, host = on.xp, case.input()
     axes = tuple(reversed(range(host.ndim)))
     plain = forward_backward(case.build(on, dtype), case.place(on, host, dtype), training=case.training)
-    turned = xp.permute_dims(case.place(on, np.ascontiguousarray(host.transpose(axes)), dtype), axes)
-    for name, value in forward_backward(case.build(on, dtype), turned, training=case.training).items():
+    transposed = xp.permute_dims(case.place(on, np.ascontiguousarray(host.transpose(axes)), dtype), axes)
+    for name, value in forward_backward(case.build(on, dtype), transposed, training=case.training).items():
         _close(value, plain[name], dtype, f"{name} of a non-contiguous input")
     one = on.asarray(np.ones((1,) * plain["y"].ndim), dtype)
     layer = case.build(on, dtype)
-    _, pullback = layer.vjp(case.place(on, host, dtype), training=case.training, step=0)
+    _, pullback = layer.vjp(case.place(on, host, dtype), Pass(training=case.training, step=0))
     grad_x, grads = pullback(xp.broadcast_to(one, plain["y"].shape))
     found = {f"{name}_grad": grad for name, grad in grads.items()} | {"grad_x": grad_x}
     full = forward_backward(
@@ -215,3 +240,61 @@ def check_saved(case: LayerCase, on: Backend, dtype: str) -> None:
     expect(
         np.array_equal(on.to_numpy(layer(x)), on.to_numpy(other(x))), "the loaded layer gives another output"
     )
+
+
+def check_copied(case: LayerCase, on: Backend, dtype: str) -> None:
+    """A deep copy gives the same output, on the same backend, and shares nothing: changed, it leaves the original."""
+    layer, x = case.build(on, dtype), case.array(on, dtype)
+    y = on.to_numpy(layer(x)).copy()
+    other = copy.deepcopy(layer)
+    expect(other.backend is layer.backend, f"the copy is on {other.backend}")
+    expect(np.array_equal(on.to_numpy(other(x)), y), "the copy gives another output")
+    for table in (other.params, other.state):
+        for name in list(table):
+            table[name] = table[name] * 0
+    expect(np.array_equal(on.to_numpy(layer(x)), y), "a change of the copy has changed the layer")
+
+
+def check_reach(case: LayerCase) -> None:
+    """No change reaches further than ``layer.reach`` says, and a slice of the input gives its outputs.
+
+    In evaluation, of inputs (batch, channels, length), on NumPy in float64, since it is the same on every backend; a
+    layer that says nothing, or that it sees everything, passes.
+    """
+    with use_backend("numpy") as on:
+        layer, x = case.build(on, "float64"), case.input()
+    reach = layer.reach(x.shape[2]) if x.ndim == 3 else None
+    if reach is None or reach == EVERYTHING:
+        return
+
+    def evaluate(values: np.ndarray) -> np.ndarray:
+        return on.to_numpy(layer.vjp(case.place(on, values, "float64"))[0])
+
+    y, length = evaluate(x), x.shape[2]
+    expect(y.shape[2] == reach.outputs(length), f"{reach} leaves {reach.outputs(length)}, got {y.shape[2]}")
+    for place in range(length):
+        other = x.copy()
+        other[:, :, place] += 0.5
+        changed = np.flatnonzero((evaluate(other) != y).any(axis=(0, 1)))
+        first, stop = reach.seen_by(place, place + 1)
+        expect(set(changed) <= set(range(first, stop)), f"position {place} changes {changed}, said {reach}")
+    for start in range(y.shape[2]):
+        expected = y[:, :, start : start + 1]
+        if reach.copies:
+            got = x[:, :, start - reach.before : start - reach.before + 1].astype(y.dtype)
+        else:
+            starts, size = slices(((start,), 1), reach, length)
+            first = starts[0]
+            if _before(layer.reach(size)) != reach.before:
+                continue  # the layer depends on the length, and is not computed on slices
+            at = start - first // reach.stride
+            got = evaluate(x[:, :, first : first + size])[:, :, at : at + 1]
+        difference = relative_difference(got, expected)
+        expect(
+            difference <= LIMITS.difference["float64"],
+            f"output {start} of a slice differs by {difference:.3g}",
+        )
+
+
+def _before(reach: Reach | None) -> int | None:
+    return None if reach is None else reach.before

@@ -1,4 +1,4 @@
-"""Derivatives against central differences, in float64, along random directions and with a random cotangent."""
+"""Gradient checks: pullbacks against central differences in float64, with random directions and cotangents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer, Pass
 from genoml.random import host_generator
 
 
@@ -37,7 +37,7 @@ class Slope:
 def central_difference(
     function: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, h: float
 ) -> float:
-    """(f(x + h v) - f(x - h v)) / 2 h."""
+    """Central difference along a direction v: (f(x + h v) - f(x - h v)) / 2 h."""
     return (function(x + h * v) - function(x - h * v)) / (2.0 * h)
 
 
@@ -66,7 +66,7 @@ def measure_gradients(
     training: bool = True,
     seed: int = 0,
 ) -> dict[str, Slope]:
-    """A layer's pullback beside central differences, for the input ``"x"`` and for every parameter.
+    """Slopes by a layer's pullback and by central differences, for the input ``"x"`` and for every parameter.
 
     With L = sum(cotangent * layer(x)), <dL/da, v> must equal (L(a + h v) - L(a - h v)) / 2h for random v.
     The layer must be float64; its parameters and state are left as they were. An ``x`` of integers has no
@@ -83,11 +83,12 @@ def measure_gradients(
         If gradients are missing or have another shape, or the input's comes although it was not asked for.
     """
     backend, rng = layer.backend, host_generator(seed, "check_gradients")
+    run = Pass(training=training, step=0)
     state, discrete = dict(layer.state), np.issubdtype(np.asarray(x).dtype, np.integer)
     sample = backend.asarray(x, "int32" if discrete else "float64")
     inputs = {} if discrete else {"x": np.asarray(x, np.float64)}
     inputs |= {name: backend.to_numpy(value) for name, value in layer.params.items()}
-    y, pullback = layer.vjp(sample, training=training, step=0)
+    y, pullback = layer.vjp(sample, run)
     cotangent = rng.standard_normal(tuple(y.shape))
     grad_x, grads = pullback(backend.asarray(cotangent), need_x=True)
     found = dict(grads) if grad_x is None else {"x": grad_x, **grads}
@@ -98,10 +99,10 @@ def measure_gradients(
     def loss_with(name: str, value: np.ndarray) -> float:
         layer.state = state
         if name == "x":
-            out, _ = layer.vjp(backend.asarray(value), training=training, step=0)
+            out, _ = layer.vjp(backend.asarray(value), run)
         else:
             kept, layer.params[name] = layer.params[name], backend.asarray(value)
-            out, _ = layer.vjp(sample, training=training, step=0)
+            out, _ = layer.vjp(sample, run)
             layer.params[name] = kept
         return float(np.sum(cotangent * backend.to_numpy(out)))
 
@@ -126,7 +127,7 @@ def check_gradients(
     training: bool = True,
     seed: int = 0,
 ) -> None:
-    """Hold a layer's pullback to central differences: see ``measure_gradients``.
+    """Check a layer's pullback against central differences: see ``measure_gradients``.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def measure_loss_gradient(
     seed: int = 0,
     **options: Any,
 ) -> Slope:
-    """A loss's gradient beside central differences of its value, in float64.
+    """Slopes by a loss's gradient and by central differences of its value, in float64.
 
     Of three random directions, the slope with the largest error. ``args`` and ``options`` go to the loss.
 
@@ -181,7 +182,7 @@ def check_loss(
     seed: int = 0,
     **options: Any,
 ) -> None:
-    """Hold a loss's gradient to central differences of its value, in float64.
+    """Check a loss's gradient against central differences of its value, in float64.
 
     Raises
     ------

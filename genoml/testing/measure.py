@@ -1,4 +1,4 @@
-"""Figures rather than verdicts: how far a layer or a loss is from its formula, its derivative and NumPy.
+"""Measured errors of a layer or loss: against its formula, its central differences, and NumPy.
 
 Every figure is relative to what was expected: the largest difference over 1 + the largest expected value.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend, use_backend
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer, Pass
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.gradients import expect, measure_gradients, measure_loss_gradient
@@ -20,7 +20,7 @@ from genoml.testing.gradients import expect, measure_gradients, measure_loss_gra
 
 @dataclass(frozen=True)
 class Limits:
-    """What the checks allow; each is relative, as the figures are."""
+    """Limits of the checks; each is relative, as the measured errors are."""
 
     #: pullback against central differences, which are themselves good to about 1e-9
     gradient: float = 1e-6
@@ -33,7 +33,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one layer or loss, on one backend, in one dtype.
+    """Errors of one layer or loss, measured on one backend in one dtype.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Figures:
         return max(self.differences.values(), default=0.0)
 
     def failures(self, dtype: str, limits: Limits = LIMITS) -> list[str]:
-        """Each figure that is over its limit, in words."""
+        """A message for each error that is over its limit."""
         allowed = limits.difference[dtype]
         named = [
             *((f"gradient of {name}", value, limits.gradient) for name, value in self.gradients.items()),
@@ -79,7 +79,7 @@ def has_float64(backend: Backend) -> bool:
 
 
 def relative_difference(got: np.ndarray, expected: np.ndarray) -> float:
-    """max |got - expected| / (1 + max |expected|); infinite for another shape or where one is not finite."""
+    """Relative difference max |got - expected| / (1 + max |expected|); infinite if shapes differ or not finite."""
     if got.shape != expected.shape:
         return math.inf
     with np.errstate(invalid="ignore"):
@@ -93,7 +93,7 @@ def forward_backward(
 ) -> dict[str, np.ndarray]:
     """Output, input gradient (if x has one) and parameter gradients on the host, for comparing two runs."""
     backend = layer.backend
-    y, pullback = layer.vjp(x, training=training, step=0)
+    y, pullback = layer.vjp(x, Pass(training=training, step=0))
     host = backend.to_numpy(y)
     if cotangent is None:
         cotangent = host_generator(0, "cotangent").standard_normal(host.shape)
@@ -108,7 +108,7 @@ def run_case(case: LayerCase, on: Backend, dtype: str) -> dict[str, np.ndarray]:
 
 
 def layer_differences(case: LayerCase, got: Mapping[str, np.ndarray], dtype: str) -> dict[str, float]:
-    """What ``run_case`` gave in this dtype, against NumPy in float64 on the same (rounded) numbers."""
+    """Differences of a result of ``run_case`` from NumPy in float64 on the same (rounded) numbers."""
     x = case.input()
     rounded = x if case.integer else x.astype(dtype).astype(np.float64)
     cotangent = host_generator(0, "cotangent").standard_normal(got["y"].shape)
@@ -135,7 +135,7 @@ def formula_difference(case: LayerCase, on: Backend, dtype: str) -> float | None
 def measure_layer(
     case: LayerCase, *, backend: str | Backend | None = None, dtype: str = "float64"
 ) -> Figures:
-    """Measure a layer on a backend: what ``check_layer`` judges, as figures.
+    """Measure a layer on a backend: the errors that ``check_layer`` judges.
 
     Parameters
     ----------

@@ -1,22 +1,31 @@
 """Training: ``fit(model, data, validation=..., options=FitOptions(...))``."""
 
-from genoml.train.callbacks import Callbacks, TensorBoard
 from genoml.train.checkpoints import Checkpoints, saved_epochs
-from genoml.train.finite import NotFiniteError, first_not_finite
+from genoml.train.counts_objective import Counts
 from genoml.train.loop import ASYNCHRONOUS_INTERVAL, Trainer, fit
-from genoml.train.options import Callback, FitOptions, History, Penalty
+from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
+from genoml.train.options import Callback, Callbacks, FitOptions, History, Penalty, TensorBoard
+from genoml.train.state import TrainingState
+from genoml.train.step import NotFiniteError, Steps, first_not_finite
 
 __all__ = [
     "ASYNCHRONOUS_INTERVAL",
+    "BinaryClassification",
     "Callback",
     "Callbacks",
     "Checkpoints",
+    "Counts",
     "FitOptions",
     "History",
+    "MultiClassification",
     "NotFiniteError",
+    "Objective",
     "Penalty",
+    "Regression",
+    "Steps",
     "TensorBoard",
     "Trainer",
+    "TrainingState",
     "first_not_finite",
     "fit",
     "saved_epochs",

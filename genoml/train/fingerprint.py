@@ -1,29 +1,32 @@
-"""What a training is, in a few lines of text: its settings and the hashes of its data.
+"""Fingerprint of a training as text: settings, hashes of the data, versions of the libraries.
 
-A resumed training must be the one that was begun; what differs is named.
+A training can be resumed only with the same fingerprint; the error names what differs.
 """
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.train.options import FitOptions
 
 #: rows of codes that are read at a time
 _ROWS = 4096
-#: options that change no number, or none but for rounding
+#: options that change numbers by rounding at most
 _FREE = frozenset({"threads", "prefetch"})
 
 
 def describe_options(options: FitOptions) -> dict[str, str]:
-    """Each option that decides the numbers, as text without addresses."""
+    """Text of each option that decides the numbers, without memory addresses."""
     return {
         field.name: describe(getattr(options, field.name))
         for field in fields(options)
@@ -32,7 +35,7 @@ def describe_options(options: FitOptions) -> dict[str, str]:
 
 
 def describe(value: Any) -> str:
-    """A value as text, the same in every process: functions by name, with what they hold."""
+    """Text of a value, the same in every process: functions by name, with the values that they hold."""
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, np.generic):
@@ -51,7 +54,7 @@ def describe(value: Any) -> str:
 
 
 def _settings(value: Any) -> dict[str, Any]:
-    """What an object was made with; what it has learned since (moments, plateaus) is the state's."""
+    """Attributes that an object was made with, without what it has learned since (moments, plateaus)."""
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     learned = {"state", "steps"} | set(getattr(value, "state", ()))
@@ -59,14 +62,14 @@ def _settings(value: Any) -> dict[str, Any]:
 
 
 def _closure(function: Any) -> dict[str, Any]:
-    """What a function made by another one holds, such as the total number of steps."""
+    """Values that a function keeps from the one that made it, such as the total number of steps."""
     cells = getattr(function, "__closure__", None) or ()
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     return {name: cell.cell_contents for name, cell in zip(names, cells, strict=True)}
 
 
 def hash_data(data: SequenceData | None) -> str:
-    """blake2b over what a training reads of its data: codes, targets and extras.
+    """blake2b hash of what training reads: codes, targets and extras.
 
     Codes that are not in memory are read once, some thousand rows at a time.
     """
@@ -86,3 +89,13 @@ def _digest_array(value: np.ndarray) -> str:
     digest = hashlib.blake2b(f"{value.dtype} {value.shape} ".encode(), digest_size=16)
     digest.update(value.tobytes())
     return digest.hexdigest()
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """Versions that the numbers depend on: genoml, Python, NumPy and the backend's library."""
+    return {
+        "genoml": version("genoml-xp"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        backend.name: backend.describe()["version"],
+    }

@@ -8,29 +8,38 @@ once (NumPy), every 16 steps where it queues work (CUDA).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
 
 from genoml.data import SequenceData
-from genoml.inference import predict_outputs
-from genoml.nn.base import Layer
-from genoml.schedules import ReduceOnPlateau
-from genoml.train.checkpoints import Checkpoints, Keeper
+from genoml.nn.layer import Layer
+from genoml.optim.schedules import ReduceOnPlateau
+from genoml.train.background import ahead
+from genoml.train.checkpoints import Checkpointer, Checkpoints
 from genoml.train.options import Callback, FitOptions, History
-from genoml.train.prefetch import ahead
-from genoml.train.snapshots import Snapshot, Weights
-from genoml.train.state import Standing
-from genoml.train.steps import Steps
+from genoml.train.predict import predict_outputs
+from genoml.train.state import TrainingState, Weights, memory_of
+from genoml.train.step import Steps
 
-#: steps between two reads of the device, where it works asynchronously
+#: steps between two reads of a device that works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
 
 
-class Trainer(Steps):
-    """One run of training; ``fit`` builds it and runs it."""
+class Trainer:
+    """Training loop; ``fit`` makes one and runs it.
+
+    Attributes
+    ----------
+    steps : Steps
+        Does the steps, on the model and the optimiser themselves.
+    state : TrainingState
+        As of the last step whose loss has been read.
+    checkpointer : Checkpointer or None
+        Saves the state, where that is asked for.
+    """
 
     def __init__(
         self,
@@ -40,171 +49,189 @@ class Trainer(Steps):
         options: FitOptions,
         callback: Callback | None = None,
     ) -> None:
-        super().__init__(model, data, options)
-        self.validation, self.callback = validation, callback
+        self.model = model
+        self.data, self.validation = data, validation
+        self.options, self.callback = options, callback
         for part in (data, validation):
             if part is not None:
-                self.objective.check(part.targets, part.extras)
+                options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        #: as of the last step whose loss has been read
-        self.standing = Standing()
-        self.keeper: Keeper | None = None
-
-    # ------------------------------------------------------------ checkpoints
+        self.steps = Steps(model, data, options)
+        self.state = TrainingState(
+            self.steps.unread,
+            options.optimizer.learning_rate,
+            self.steps.average,
+            memory_of(options.schedule),
+        )
+        self.checkpointer: Checkpointer | None = None
 
     def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
-        """Save the state as told; with ``resume`` take up the one that is there, and tell the callback of it."""
-        self.keeper = Keeper(checkpoints, self, resume=resume)
-        if not resume or not self.keeper.restore():
-            return
-        self.step = self.standing.place.step
-        self._begin()
+        """Save checkpoints from now on; with ``resume`` continue from the one that is there."""
+        self.checkpointer = Checkpointer(
+            checkpoints, self.model, self.options, self.data, self.validation, resume=resume
+        )
+        state = self.checkpointer.read() if resume else None
+        if state is not None:
+            self._take_up(state)
+
+    def _take_up(self, state: TrainingState) -> None:
+        """Continue from this state, and report its epochs to the callback."""
+        model, self.state = self.model, state
+        state.put(model, self.options)
+        self.steps.begin(state.step, state.average)
         if self.callback is None:
             return
-        history = self.standing.history
-        for epoch, record in enumerate(history.epochs):
-            live = Weights(self.model)
-            if epoch == history.best_epoch and self.standing.best is not None:
-                self.standing.best.put(self.model)
-            self.callback.epoch(record, epoch == history.best_epoch)
-            live.put(self.model)
+        for epoch, record in enumerate(state.history.epochs):
+            best = epoch == state.history.best_epoch
+            if best and state.best is not None:
+                state.best.put(model)
+            self.callback.epoch(record, best)
+            state.weights.put(model)
 
     def _save(self, index: np.ndarray | None = None) -> None:
-        """Save the newest state; ``index`` are the positions of the batch that led to it."""
-        if self.keeper is not None and not self.keeper.save() and index is not None:
-            self.try_weights(self.step - 1, index)
-            self._diverged(self.step - 1, "the optimiser", index)
-
-    # ------------------------------------------------------------ epochs
-
-    def run_epoch(self, examples: SequenceData) -> dict[str, float]:
-        """All batches of the epoch under way, but for those done before a restart."""
-        place, options, losses = self.standing.place, self.options, self.standing.losses
-        start = time.perf_counter() - place.elapsed_s
-        self.examples = examples
-        batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, place.epoch)
-        first, unread = self.step - place.batch, 0
-        rest = range(place.batch, len(batches))
-        made = ahead(lambda number: self.batch(first + number, batches[number]), rest, options.prefetch)
-        with closing(made):
-            for number, batch in zip(rest, made, strict=True):
-                self.run_step(batch)
-                unread += len(batch.index)
-                if len(self._pending) < self.interval and number + 1 < len(batches):
-                    continue
-                losses += self.read_losses()
-                place.batch, place.step = number + 1, self.step
-                place.elapsed_s = time.perf_counter() - start
-                self._between_steps(batch.index)
-                if self.callback is not None:
-                    self.callback.step(self.step, losses[-1], unread)
-                unread = 0
-        self.try_weights(self.step - 1, batches[-1])
-        seconds = time.perf_counter() - start
-        return {
-            "epoch": place.epoch + 1,
-            "step": self.step,
-            "loss": float(np.average(losses, weights=[len(index) for index in batches])),
-            "learning_rate": self.options.optimizer.learning_rate,
-            "seconds": seconds,
-            "sequences_per_second": sum(map(len, batches)) / seconds,
-        }
-
-    def _between_steps(self, index: np.ndarray) -> None:
-        if self.keeper is not None:
-            self.keeper.note(self._unread)
-            if self.keeper.is_due():
-                self._save(index)
-
-    def validate(self, data: SequenceData) -> dict[str, float]:
-        """The objective's loss and scores on held-out data; strands are averaged if both were trained on."""
-        outputs = predict_outputs(
-            self.model,
-            data.codes,
-            both_strands=self.options.augmentation.reverse_complement,
-            ambiguous=self.options.ambiguous,
-            threads=self.threads,
-        ).astype(np.float64)
-        loss = self.objective.validation_loss(outputs, data.targets, **data.extras)
-        if not np.isfinite(loss):
-            self._diverged(self.step - 1, "the validation loss")
-        scores = self.objective.scores(outputs, data.targets, **data.extras)
-        return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
+        """Save the state; ``index`` are the positions of the batch that led to it."""
+        if self.checkpointer is None or self.checkpointer.save(self.state) or index is None:
+            return
+        self.steps.try_weights(self.state.step - 1, index)
+        self.steps.diverged(self.state.step - 1, "the optimiser", index)
 
     def run(self) -> History:
-        """All epochs; the model ends with the weights of the best one (of the last, without validation)."""
+        """Train all epochs; the model ends with the weights of the best (of the last, without validation)."""
+        optimizer, interrupted = self.options.optimizer, False
         try:
-            # every loss is looked at here; NumPy's warnings would only say the same without step and layer
-            with np.errstate(all="ignore"), self.model.backend.computing(), self.threads:
-                self._run()
-            if self.keeper is not None:
-                self.keeper.finish()
+            # every loss is checked here; NumPy's warnings would name neither step nor layer
+            with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
+                try:
+                    self._run_epochs()
+                except KeyboardInterrupt:
+                    interrupted = True  # perhaps within an update
+                    self.steps.good.put(self.model, optimizer)
+                    self._save()
+                if self.state.best is not None:
+                    self.state.best.put(self.model)
+            if self.checkpointer is not None:
+                self.checkpointer.finish()
         finally:
-            self.options.optimizer.learning_rate = self.peak_rate
-            if self.keeper is not None:
-                self.keeper.close()
-        return self.standing.history
+            optimizer.learning_rate = self.steps.peak_rate
+            if self.checkpointer is not None:
+                self.checkpointer.close()
+        return replace(self.state.history, interrupted=interrupted)
 
-    def _run(self) -> None:
-        standing, optimizer, model = self.standing, self.options.optimizer, self.model
-        try:
-            first, epochs, seed = standing.place.epoch, self.options.epochs, self.options.seed
-            rest = range(first, 0 if self._out_of_patience() else epochs)
-            views = ahead(lambda epoch: self.data.for_epoch(epoch, seed), rest, min(self.options.prefetch, 1))
-            with closing(views):
-                self._run_epochs(views)
-        except KeyboardInterrupt:
-            # it may have come in the midst of an update
-            standing.history.interrupted = True
-            self._good.restore(model, optimizer)
-            self._save()
-        if standing.best is not None:
-            standing.best.put(model)
+    def _run_epochs(self) -> None:
+        options = self.options
+        rest = range(self.state.epoch, 0 if self._out_of_patience() else options.epochs)
+        views = ahead(lambda epoch: self.data.for_epoch(epoch, options.seed), rest, min(options.prefetch, 1))
+        with closing(views):
+            for examples in views:
+                self._end_epoch(self.run_epoch(examples))
+                if self._out_of_patience():
+                    break
 
-    def _run_epochs(self, views: Iterator[SequenceData]) -> None:
-        standing, optimizer, model = self.standing, self.options.optimizer, self.model
-        for examples in views:
-            record = self.run_epoch(examples)
-            live = Snapshot(model, optimizer)
-            if self.average is not None:
-                self.average.put(model)
-            if self.validation is not None:
-                record |= self.validate(self.validation)
-            score = self._score(record)
-            improved = score > standing.best_score
-            standing.history.epochs.append(
-                record
-            )  # first, since Ctrl-C may come before the best one is noted
-            if improved:
-                standing.best, standing.best_score = Weights(model), score
-                standing.history.best_epoch = standing.place.epoch
-            if self.callback is not None:
-                self.callback.epoch(record, improved)
-            live.restore(model, optimizer)
-            self._tell_schedule(record)
-            standing.next_epoch()
-            if self.keeper is not None:
-                self.keeper.note(live)
-                self._save()
-            if self._out_of_patience():
-                break
+    def run_epoch(self, examples: SequenceData) -> dict[str, float]:
+        """Run the batches that are left of the current epoch; the record of the epoch."""
+        options, steps = self.options, self.steps
+        begun = self.state
+        losses = begun.losses
+        start = time.perf_counter() - begun.elapsed_s
+        steps.examples = examples
+        batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, begun.epoch)
+        first, unread = begun.step - begun.batch, 0
+        rest = range(begun.batch, len(batches))
+        made = ahead(lambda number: steps.batch(first + number, batches[number]), rest, options.prefetch)
+        with closing(made):
+            for number, batch in zip(rest, made, strict=True):
+                steps.run(batch)
+                unread += len(batch.index)
+                if steps.n_pending < self.interval and number + 1 < len(batches):
+                    continue
+                losses += steps.read_losses()
+                self._record_step(number + 1, time.perf_counter() - start)
+                if self.checkpointer is not None and self.checkpointer.is_due(steps.step):
+                    self._save(batch.index)
+                if self.callback is not None:
+                    self.callback.step(steps.step, losses[-1], unread)
+                unread = 0
+        steps.try_weights(steps.step - 1, batches[-1])
+        sizes = [len(index) for index in batches]
+        seconds = time.perf_counter() - start
+        return {
+            "epoch": begun.epoch + 1,
+            "step": steps.step,
+            "loss": float(np.average(losses, weights=sizes)),
+            "learning_rate": options.optimizer.learning_rate,
+            "seconds": seconds,
+            "sequences_per_second": sum(sizes) / seconds,
+        }
+
+    def _record_step(self, batch: int, elapsed_s: float) -> None:
+        """Take the weights of the last step into the state."""
+        steps = self.steps
+        self.state = replace(
+            self.state,
+            weights=steps.unread,
+            learning_rate=self.options.optimizer.learning_rate,
+            average=steps.average,
+            batch=batch,
+            step=steps.step,
+            elapsed_s=elapsed_s,
+        )
+
+    def _end_epoch(self, record: dict[str, float]) -> None:
+        """Validate, update the state, report to the callback and save."""
+        model, state = self.model, self.state
+        if state.average is not None:
+            state.average.weights.put(model)
+        if self.validation is not None:
+            record |= self.validate(self.validation)
+        score = self._score(record)
+        improved = score > state.best_score
+        best_epoch = state.epoch if improved else state.history.best_epoch
+        self._tell_schedule(record)
+        self.state = replace(
+            state,
+            schedule=memory_of(self.options.schedule),
+            epoch=state.epoch + 1,
+            batch=0,
+            elapsed_s=0.0,
+            losses=[],
+            history=History([*state.history.epochs, record], best_epoch),
+            best=Weights.of(model) if improved else state.best,
+            best_score=score if improved else state.best_score,
+        )
+        if self.callback is not None:
+            self.callback.epoch(record, improved)
+        state.weights.put(model, self.options.optimizer)
+        self._save()
+
+    def validate(self, data: SequenceData) -> dict[str, float]:
+        """Loss and scores on held-out data; averaged over both strands if both are trained on."""
+        options = self.options
+        outputs = predict_outputs(
+            self.model, data.codes, threads=self.steps.threads,
+            both_strands=options.augmentation.reverse_complement, ambiguous=options.ambiguous,
+        ).astype(np.float64)  # fmt: skip
+        loss = options.objective.validation_loss(outputs, data.targets, **data.extras)
+        if not np.isfinite(loss):
+            self.steps.diverged(self.steps.step - 1, "the validation loss")
+        scores = options.objective.scores(outputs, data.targets, **data.extras)
+        return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
 
     def _score(self, record: dict[str, float]) -> float:
-        """Higher is better: the objective's score, the loss where it is undefined; else the newest epoch."""
-        best = f"validation_{self.objective.best}"
+        """Score of an epoch, higher is better: the objective's; minus the loss if undefined; else its number."""
+        best = f"validation_{self.options.objective.best}"
         if best in record:
             return record[best]
         return -record["validation_loss"] if "validation_loss" in record else record["epoch"]
 
     def _tell_schedule(self, record: dict[str, float]) -> None:
-        """What a ReduceOnPlateau goes by: the score if it is to rise, the loss if it is to fall."""
+        """Report the score, or the loss, to a ReduceOnPlateau that maximises, or minimises."""
         schedule = self.options.schedule
         if isinstance(schedule, ReduceOnPlateau):
             loss = record.get("validation_loss", record["loss"])
             schedule.report(self._score(record) if schedule.maximise else loss)
 
     def _out_of_patience(self) -> bool:
-        patience, history = self.options.patience, self.standing.history
+        patience, history = self.options.patience, self.state.history
         if patience is None or history.best_epoch is None:
             return False
         return len(history.epochs) - 1 - history.best_epoch >= patience
@@ -225,46 +252,41 @@ def fit(
     Parameters
     ----------
     model : Layer
-        (batch, 4, length) -> (batch, outputs) as the objective reads them: logits on binary labels, unless
-        the options say otherwise. Trained in place, on its own backend.
+        (batch, 4, length) -> (batch, outputs), of the objective in the options: logits for binary labels by default.
+        It is trained in place, on its own backend.
     data, validation : SequenceData
-        What to train on, and what to choose the best epoch by; without validation data the last one is kept.
+        Training data, and data to choose the best epoch by; without the latter the last epoch is kept.
     options : FitOptions
-        How.
+        Options of the training.
     callback : Callback, optional
-        Told of every logging interval and epoch; in ``epoch`` the model holds the weights that were
-        evaluated.
+        Called after every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
     checkpoints : Checkpoints or path, optional
-        Where the state of the training is saved, and how often; a path alone: after each epoch, each ten
-        minutes, and on Ctrl-C.
+        Folder for the state of the training; a path saves it after each epoch, every ten minutes and on Ctrl-C.
     resume : bool
-        Take up the training whose checkpoint is there, with a model, data and options as it was begun with; if
-        there is none, begin. The callback is told of the epochs before. It ends with the same bits as
-        without the interruption, on the same backend and number of threads; see docs/restarts.md.
+        Resume the training whose checkpoint is there, with the same model, data and options; if there is none,
+        begin. It ends with the same bits as without the interruption, on the same backend and number of
+        threads; see docs/restarts.md.
 
     Notes
     -----
-    The best epoch is the first with the greatest validation score of the objective (AUROC for labels,
-    accuracy for classes, Pearson's r for numbers); with the smallest validation loss for counts, and where
-    that score is undefined, as with validation data of one class. Both strands are averaged in validation
-    if the augmentation trains on both.
+    The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
+    classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
+    loss. Validation averages both strands if the augmentation trains on both.
 
     Returns
     -------
     History
         A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
-        sequences_per_second, and with validation data validation_loss and the objective's scores, such as
-        validation_auroc, which are left out where they are undefined. Ctrl-C ends training early, with
-        ``interrupted`` set and the best weights in place; before the end of the first epoch those are the
-        last that gave a finite loss.
+        sequences_per_second, and with validation data validation_loss and the defined scores of the objective, such
+        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights in place;
+        before the end of the first epoch these are the last that gave a finite loss.
 
     Raises
     ------
     ValueError
         For targets that the objective's loss is not defined for.
     CheckpointError
-        If a checkpoint cannot be written, is damaged, or is of other settings or data; or if the folder
-        has one and it is not to be resumed.
+        If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
         At the first loss that is not finite, or the first whose weights would make it so. Where the backend
         queues its work it comes up to 16 steps later, with the same weights.

@@ -1,24 +1,27 @@
-"""How to train, what training tells its caller, and what it did."""
+"""Options of training, its callbacks, and its history."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 from genoml.backend import Array
 from genoml.data import Augmentation, Sampler
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Objective
+from genoml.nn.layer import Layer
 from genoml.optim import AdamW, Optimizer
-from genoml.schedules import Schedule, constant
+from genoml.optim.schedules import Schedule, constant
+from genoml.train.objectives import BinaryClassification, Objective
 
 #: model -> what is added to the loss, and to the gradients of the parameters by path
 Penalty: TypeAlias = Callable[[Layer], tuple[Array, Mapping[str, Array]]]
 
 
 class Callback(Protocol):
-    """What ``fit`` tells its caller."""
+    """Interface of callbacks, which ``fit`` calls as training proceeds."""
 
     def step(self, step: int, loss: float, examples: int) -> None:
         """A logging interval has ended."""
@@ -29,14 +32,14 @@ class Callback(Protocol):
 
 @dataclass
 class FitOptions:
-    """How to train; the defaults are those of ``genoml train``."""
+    """Options of training; the defaults are those of ``genoml train``."""
 
     epochs: int = 20
     batch_size: int = 64
     optimizer: Optimizer = field(default_factory=lambda: AdamW(1e-3))
     schedule: Schedule = field(default_factory=constant)
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(reverse_complement=True))
-    #: which examples an epoch sees; all of them once, unless told otherwise
+    #: which examples an epoch sees; all of them once by default
     sampler: Sampler = field(default_factory=Sampler)
     objective: Objective = field(default_factory=BinaryClassification)
     #: such as ``partial(information_penalty, strength=1e-3)``
@@ -58,8 +61,84 @@ class FitOptions:
 
 @dataclass
 class History:
-    """What training did: one record an epoch, and the place among them of the one whose weights were kept."""
+    """History of a training: one record an epoch, and the index of the one whose weights were kept."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     interrupted: bool = False
+
+
+class Callbacks:
+    """Callback that calls several others, in order."""
+
+    def __init__(self, *callbacks: Callback) -> None:
+        self.callbacks = callbacks
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        """A logging interval has ended."""
+        for callback in self.callbacks:
+            callback.step(step, loss, examples)
+
+    def epoch(self, record: dict[str, float], improved: bool) -> None:
+        """An epoch has ended."""
+        for callback in self.callbacks:
+            callback.epoch(record, improved)
+
+
+class TensorBoard:
+    """Callback that writes events for TensorBoard; needs the extra ``tensorboard`` (tensorboardX).
+
+    Scalars: ``step/loss`` at every logging interval, and each number of an epoch's record at its last step,
+    as ``epoch/loss``, ``epoch/validation_auroc`` and so on. Events are on disk after each epoch.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder to write to; made with the first event. ``tensorboard --logdir FOLDER`` shows it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            # its SummaryWriter hands events to another thread, and does not tell when they are on disk
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto.event_pb2 import Event
+            from tensorboardX.proto.summary_pb2 import Summary
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "TensorBoard events need tensorboardX; pip install 'genoml-xp[tensorboard]'", name=error.name
+            ) from error
+        self._events_writer = EventsWriter
+        self._event = Event
+        self._summary = Summary
+        self.folder = Path(folder)
+        self._writer: Any = None
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        """A logging interval has ended."""
+        self._scalars(step, {"step/loss": loss})
+
+    def epoch(self, record: dict[str, float], improved: bool) -> None:
+        """An epoch has ended."""
+        values = {f"epoch/{name}": value for name, value in record.items() if name not in ("epoch", "step")}
+        self._scalars(int(record["step"]), values)
+        self._writer.flush()
+
+    def _scalars(self, step: int, values: Mapping[str, float]) -> None:
+        if self._writer is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # the process is in the name, so that a resumed run has a file of its own
+            self._writer = self._events_writer(str(self.folder / "events"), f".{os.getpid()}")
+        scalars = [self._summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        summary = self._summary(value=scalars)
+        self._writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
+
+    def close(self) -> None:
+        """Write the events that are left, and close the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -20,6 +20,7 @@ from genoml.checkpoint import CheckpointError
 from genoml.data import split_random
 from genoml.models import MODELS, check_options
 from genoml.runs import RunError, build_recorded, load_run, open_run, read_log
+from genoml.runs.network import NetworkSettings, argument_types
 from genoml.train import Checkpoints, Trainer
 from support.planted import planted_data
 
@@ -50,6 +51,9 @@ for reader in (load, resume, log):
     reader(str(folder / "sound"))
 for name in MODELS:  # Python evaluates the annotations of a function when they are first asked for
     check_options(name, {})
+for kind in ("Dense", "MotifLayer", "ReLU", "Sequential"):
+    argument_types(kind)
+NetworkSettings().build_objective()
 sys.addaudithook(audit)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, load_file, save_file
 
 from genoml.checkpoint import CheckpointError
-from genoml.checkpoint.tensors import open_tensors, pack_tensors
+from genoml.checkpoint.files import open_tensors, pack_tensors
 
 KINDS = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"]
 

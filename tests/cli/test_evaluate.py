@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genoml.calibration import Calibration
+from genoml.evaluation import Calibration
 from genoml.io import read_fasta
 from genoml.metrics import aupr, auroc
 from genoml.runs import read_record

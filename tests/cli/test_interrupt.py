@@ -112,7 +112,7 @@ def test_ctrl_c_before_training_begins_leaves_nothing_and_says_so(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("genoml.cli.train.load_pair", interrupted)
+    monkeypatch.setattr("genoml.runs.from_files.read_pair", interrupted)
     pair = tmp_path / "pos.fa", tmp_path / "neg.fa"
     assert run_genoml("train", *pair, "--out", tmp_path / "run") == 130
     assert capsys.readouterr().err.strip() == "genoml: stopped"

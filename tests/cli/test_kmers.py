@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from genoml.cli import kmers, record_batches
+from genoml.cli import kmers
+from genoml.io import records as record_batches
 from genoml.sequence import KmerCounter, canonical_columns, kmer_names
 from support.planted import GENOML, run_genoml
 

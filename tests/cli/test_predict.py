@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genoml.inference import predict
 from genoml.io import read_fasta
 from genoml.runs import load_run
 from genoml.sequence import base_codes, reverse_complement
+from genoml.train.predict import predict
 from support.planted import GENOML, run_genoml
 
 
@@ -26,7 +26,7 @@ def scores_of(run: Path, records: list[tuple[str, str]], folder: Path) -> list[f
 def test_the_table_has_a_row_a_sequence_in_the_files_order(trained: Path, tmp_path: Path) -> None:
     records = list(read_fasta(trained / "pos.fa"))
     found = scores_of(trained / "run", [(record.name, record.sequence) for record in records], tmp_path)
-    model, _ = load_run(trained / "run")
+    model = load_run(trained / "run").model
     expected = predict(model, base_codes([record.sequence for record in records]))[:, 0]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 

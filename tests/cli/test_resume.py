@@ -32,20 +32,20 @@ class Halt:
     """Ctrl-C at a step of a training in this process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        from genoml.train import Trainer
+        from genoml.train import Steps
 
-        step_once = Trainer.run_step
+        step_once = Steps.run
 
-        def run_step(trainer: Trainer, batch: Any) -> None:
-            step_once(trainer, batch)
-            if trainer.step == at:
+        def run_step(steps: Steps, batch: Any) -> None:
+            step_once(steps, batch)
+            if steps.step == at:
                 raise KeyboardInterrupt
 
         self._patched = monkeypatch.context()
         self._patch, self._run_step = self._patched, run_step
 
     def __enter__(self) -> None:
-        self._patched.__enter__().setattr("genoml.train.Trainer.run_step", self._run_step)
+        self._patched.__enter__().setattr("genoml.train.Steps.run", self._run_step)
 
     def __exit__(self, *error: Any) -> None:
         self._patched.__exit__(*error)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from genoml.cli.progress import Progress
-from genoml.config import TrainConfig
-from genoml.runs import RunFolder, RunRecord, read_log
+from genoml.runs import Progress, RunFolder, RunRecord, read_log
+from genoml.runs.config import TrainConfig
 from support.planted import GENOML, SMALL_TOML, run_genoml, write_fasta_pair
 from support.terminals import in_terminal, screen_of
 

@@ -52,7 +52,7 @@ def test_a_network_of_a_fixed_length_takes_that_of_the_data_and_refuses_longer_s
     name: str, pair: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_genoml("train", *pair, "--out", "run", "--epochs", 1, "--config", write_settings(name)) == 0
-    _, record = load_run("run")
+    record = load_run("run").record
     assert record.config.model_options["length_bp"] == record.length_bp == LENGTH_BP
     Path("long.fa").write_text(f">a\n{'A' * LENGTH_BP}\n>b x\n{'A' * (LENGTH_BP + 1)}\n")
     capsys.readouterr()
@@ -90,5 +90,5 @@ def test_weights_that_are_not_finite_are_found_inside_composed_layers(
     error = capsys.readouterr().err
     assert "the loss is not finite" in error
     assert "layer " in error
-    kept, _ = load_run("run")
+    kept = load_run("run").model
     assert all(np.isfinite(value).all() for value in kept.params.values())

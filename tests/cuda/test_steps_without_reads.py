@@ -12,14 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml import nn, objectives
+from genoml import nn, train
 from genoml.backend import use_backend
 from genoml.data import Augmentation, SequenceData
 from genoml.models import MODELS, build_model
-from genoml.nn.base import Layer
-from genoml.objectives import BinaryClassification, Counts, MultiClassification, Objective, Regression
+from genoml.nn.layer import Layer
 from genoml.optim import AdamW
-from genoml.train import ASYNCHRONOUS_INTERVAL, FitOptions, Trainer
+from genoml.train import (
+    ASYNCHRONOUS_INTERVAL,
+    BinaryClassification,
+    Counts,
+    FitOptions,
+    MultiClassification,
+    Objective,
+    Regression,
+    Steps,
+    Trainer,
+)
 from support.backends import StrictBackend
 from support.guard import no_host_read
 from support.models import SMALL, small_length_bp
@@ -65,7 +74,7 @@ def _zeros(model: Layer, length: int) -> Any:
 
 def run_without_reads(
     name: str, steps: int = 2, objective: Objective | None = None, outputs: int | None = None, **options: Any
-) -> Trainer:
+) -> Steps:
     """Some training steps with everything refused that reads the device."""
     backend = QueuedBackend()
     with use_backend(backend):
@@ -77,19 +86,19 @@ def run_without_reads(
             "optimizer": AdamW(1e-3), "augmentation": Augmentation(reverse_complement=True, shift_bp=1),
             "max_grad_norm": 0.5, "max_weight_norm": 3.0, "average_decay": 0.9, "threads": 1,
         }  # fmt: skip
-        trainer = Trainer(model, data, None, FitOptions(objective=aim, **(settings | options)))
+        of_model = Steps(model, data, FitOptions(objective=aim, **(settings | options)))
         before = {path: backend.to_numpy(value) for path, value in model.params.items()}
         backend.reads = 0
         for step in range(steps):
-            batch = trainer.batch(step, np.arange(3))
+            batch = of_model.batch(step, np.arange(3))
             with no_host_read(backend):
-                trainer.run_step(batch)
+                of_model.run(batch)
         assert backend.reads == 0
-        assert len(trainer.read_losses()) == steps
+        assert len(of_model.read_losses()) == steps
         assert backend.reads == 1
         after = {path: backend.to_numpy(value) for path, value in model.params.items()}
         assert any(not np.array_equal(before[path], after[path]) for path in before)
-    return trainer
+    return of_model
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -127,7 +136,7 @@ def test_every_objective_is_computed_without_a_read(name: str) -> None:
 
 
 def test_every_objective_is_among_them() -> None:
-    kinds = {value for value in vars(objectives).values() if isinstance(value, type)}
+    kinds = {value for value in vars(train).values() if isinstance(value, type)}
     known = {kind for kind in kinds if issubclass(kind, Objective) and kind is not Objective}
     assert known == {type(objective) for objective, _ in OBJECTIVES.values()}
 
@@ -151,13 +160,13 @@ def test_an_epoch_reads_the_device_once_in_sixteen_steps_and_after_the_last() ->
         )
         trainer = Trainer(model, data, None, FitOptions(batch_size=1, epochs=1, threads=1))
         reads: list[int] = []
-        trainer.read_losses = partial(_noting, trainer.read_losses, reads, trainer)  # type: ignore[method-assign]
+        trainer.steps.read_losses = partial(_noting, trainer.steps.read_losses, reads, trainer)  # type: ignore[method-assign]
         trainer.run()
     assert reads == [ASYNCHRONOUS_INTERVAL, 2 * ASYNCHRONOUS_INTERVAL, n]
 
 
 def _noting(read: Any, reads: list[int], trainer: Trainer) -> list[float]:
-    reads.append(trainer.step)
+    reads.append(trainer.steps.step)
     return read()  # type: ignore[no-any-return]
 
 

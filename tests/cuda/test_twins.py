@@ -11,15 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Array, Backend
-from genoml.nn.layer_norm import standardize_vjp
-from genoml.nn.softmax import softmax, softmax_gradient
-from genoml.ops._dispatch import Operation
+from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update
-from genoml.ops.conv1d import output_length
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w
+from genoml.ops.dispatch import Operation
+from genoml.ops.normalise import rectified_vjp, standardize_vjp
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
-from genoml.ops.rectify import rectified_vjp
 from genoml.ops.threefry import random_uniform
+from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
 
 SOME = settings(
@@ -257,5 +256,5 @@ def test_a_scan_as_long_as_models_have_it(cuda: Backend, kernel_size: int) -> No
     y, positions = twin_of(cuda, conv1d_max)(x, w)
     expected, expected_positions = conv1d_max.standard(x, w)
     assert_same(cuda, y, expected, "float32")
-    assert output_length(500, kernel_size) > 4 * 100
+    assert Reach(kernel_size).outputs(500) > 4 * 100
     np.testing.assert_array_equal(cuda.to_numpy(positions), cuda.to_numpy(expected_positions))

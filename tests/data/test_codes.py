@@ -22,9 +22,9 @@ from genoml.data import (
     split_random,
 )
 from genoml.genome import GenomeStore, Intervals
-from genoml.inference import predict
 from genoml.models import build_model
 from genoml.train import FitOptions, fit
+from genoml.train.predict import predict
 from support.planted import planted_data
 
 CODES = np.random.default_rng(0).integers(0, 4, (50, 12), dtype=np.uint8)

@@ -14,8 +14,8 @@ import pytest
 from genoml.data import SequenceData, class_targets, read_table_data, table_data, table_targets
 from genoml.genome import Intervals
 from genoml.io import FormatError
-from genoml.objectives import Counts, MultiClassification, Regression
 from genoml.sequence import base_codes, decode
+from genoml.train import Counts, MultiClassification, Regression
 from support.mutations import mutations, refusals
 
 TABLE = '''\

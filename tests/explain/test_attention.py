@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from genoml.explain import attention_layers, attention_maps
-from genoml.inference import predict_outputs
 from genoml.models import build_model
 from genoml.nn import (
     LSTM,
@@ -20,6 +19,7 @@ from genoml.nn import (
     TransformerBlock,
     Transpose,
 )
+from genoml.train.predict import predict_outputs
 
 
 def network() -> Layer:

@@ -12,7 +12,7 @@ from genoml.explain import (
     match_motif,
     match_motifs,
 )
-from genoml.io.motifs import Motif, jaspar_motifs
+from genoml.io import Motif, jaspar_motifs
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.explain import in_silico_mutagenesis, mutation_reach
-from genoml.explain.changed import Window
 from genoml.models import build_model
 from genoml.nn import (
     AttentionPool1D,
@@ -37,6 +36,8 @@ from genoml.nn import (
     Transpose,
 )
 from genoml.nn import SelfAttention as Attention
+from genoml.nn.layer import EVALUATION
+from genoml.ops.windows import Reach
 
 LENGTH = 41
 
@@ -89,7 +90,7 @@ def conv(channels: int, out: int = 6, size: int = 5, **options: object) -> Conv1
 
 
 NETWORKS = {
-    "global maximum": (lambda: [conv(4), GlobalMaxPool1D(), Dense(6, 2)], "Highest"),
+    "global maximum": (lambda: [conv(4), GlobalMaxPool1D(), Dense(6, 2)], "GlobalMaxPool1D"),
     "both poolings": (
         lambda: [
             conv(4, activation=None, bias=False),
@@ -101,7 +102,7 @@ NETWORKS = {
             Dropout(0.5),
             Dense(12, 1),
         ],
-        "Parts",
+        "Parallel",
     ),
     "flattened": (
         lambda: [
@@ -113,7 +114,7 @@ NETWORKS = {
             Dense(120, 3, "relu"),
             Dense(3, 1),
         ],
-        "FlatDense",
+        "Flatten, Dense",
     ),
     "partial pooling": (
         lambda: [
@@ -123,7 +124,7 @@ NETWORKS = {
             GlobalAveragePool1D(),
             Dense(6, 1),
         ],
-        "Average",
+        "GlobalAveragePool1D",
     ),
     "strides and dilations": (
         lambda: [
@@ -132,7 +133,7 @@ NETWORKS = {
             GlobalMaxPool1D(),
             Dense(6, 1),
         ],
-        "Highest",
+        "GlobalMaxPool1D",
     ),
     "shortcuts": (
         lambda: [
@@ -143,7 +144,7 @@ NETWORKS = {
             GlobalAveragePool1D(),
             Dense(6, 1),
         ],
-        "Average",
+        "GlobalAveragePool1D",
     ),
     "branches of maps": (
         lambda: [
@@ -152,7 +153,7 @@ NETWORKS = {
             GlobalMaxPool1D(),
             Dense(6, 1),
         ],
-        "Highest",
+        "GlobalMaxPool1D",
     ),
     "branches with ends of their own": (
         lambda: [
@@ -164,11 +165,11 @@ NETWORKS = {
                 ]
             ),
         ],
-        "Parts",
+        "Parallel",
     ),
     "motifs": (
         lambda: [MotifLayer(5, 6, threshold=1.0, activation="relu"), GlobalMaxPool1D(), Dense(5, 1)],
-        "Highest",
+        "GlobalMaxPool1D",
     ),
     "equivariant": (
         lambda: [
@@ -179,14 +180,18 @@ NETWORKS = {
             RCGlobalPool1D("mean"),
             Dense(2, 1),
         ],
-        "Folded",
+        "RCGlobalPool1D",
     ),
     "attention pooling": (
         lambda: [conv(4), AttentionPool1D(6, 3), GlobalMaxPool1D(), Dense(6, 1)],
-        "Highest",
+        "GlobalMaxPool1D",
     ),
     "attention behind": (
         lambda: [conv(4), MaxPool1D(4), Transpose(), Attention(6, 2), Flatten(), Dense(54, 1)],
+        "",
+    ),
+    "normalised when flat": (
+        lambda: [conv(4), MaxPool1D(3), Flatten(), BatchNorm1D(72), Dense(72, 1)],
         "",
     ),
     "reach of everything": (lambda: [conv(4, size=39), GlobalMaxPool1D(), Dense(6, 1)], ""),
@@ -316,35 +321,10 @@ def test_weights_sum_the_outputs() -> None:
     np.testing.assert_allclose(found, 2 * parts[0] - parts[1], atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.integers(0, 20),
-    st.integers(1, 6),
-    st.integers(1, 5),
-    st.integers(1, 3),
-    st.integers(1, 3),
-    st.integers(0, 4),
-)
-def test_the_interval_of_a_convolution_holds_what_reads_it(
-    start: int, width: int, size: int, stride: int, dilation: int, before: int
-) -> None:
-    window = Window(start, width, stride)
-    reached = [
-        place
-        for place in range(-40, 60)
-        if any(start <= place * stride - before + k * dilation < start + width for k in range(size))
-    ]
-    found = window.read_by(size, stride, dilation, before)
-    assert found.width >= 1
-    assert set(reached) <= set(range(found.start, found.stop))
-    if reached and dilation == 1:
-        assert (found.start, found.stop) == (reached[0], reached[-1] + 1)
-
-
 def test_reach_is_told() -> None:
     model = Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)])
     reach = mutation_reach(model, 100)
-    assert str(reach) == "changed positions: Linear 5 of 96, Pointwise 5 of 96, Highest; whole: Dense"
+    assert str(reach) == "changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense"
     assert str(mutation_reach(model, 6)) == "every mutant of 6 bp is computed whole"
 
 
@@ -362,3 +342,37 @@ def test_bad_input_is_named(codes: np.ndarray, options: dict[str, object], words
     model = Sequential([Conv1D(4, 2, 3), GlobalMaxPool1D(), Dense(2, 1)])
     with pytest.raises(ValueError, match=words):
         in_silico_mutagenesis(model, codes, **options)
+
+
+class Neighbours(Layer):
+    """A layer of one's own, tanh(x[l - 1] - 2 x[l + 1] + 1); beyond the ends stand the first and last position."""
+
+    def vjp(self, x, run=EVALUATION):
+        xp = self.backend.xp
+        padded = xp.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+        return xp.tanh(padded[:, :, :-2] - 2.0 * padded[:, :, 2:] + 1.0), None
+
+
+class Spoken(Neighbours):
+    def reach(self, length: int) -> Reach:
+        return Reach(3, before=1, after=1)
+
+
+def test_a_layer_of_ones_own_is_computed_in_windows_if_it_says_its_reach() -> None:
+    model = settled(Sequential([conv(4), Spoken(), GlobalMaxPool1D(), Dense(6, 1)]))
+    check(model)
+    reach = mutation_reach(model, LENGTH)
+    assert str(reach) == "changed positions: Conv1D 5 of 37, Spoken 7 of 37, GlobalMaxPool1D; whole: Dense"
+
+
+def test_a_layer_that_does_not_say_its_reach_is_named_and_computed_whole() -> None:
+    layers = [conv(4), Residual([Neighbours()]), GlobalMaxPool1D(), Dense(6, 1)]
+    model = settled(Sequential(layers))
+    reach = mutation_reach(model, LENGTH)
+    assert reach.silent == ("Neighbours",)
+    assert str(reach).endswith("whole: Residual, GlobalMaxPool1D, Dense (Neighbours does not say its reach)")
+    words = "Neighbours does not say what its outputs see"
+    with pytest.warns(UserWarning, match=words):
+        found = in_silico_mutagenesis(model, random_codes(2, LENGTH))
+    expected = in_silico_mutagenesis(model, random_codes(2, LENGTH), windows=False)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -31,7 +31,7 @@ def test_composition_is_that_of_a_count_of_letters(store):
 def test_composition_does_not_depend_on_the_blocks(store, monkeypatch):
     intervals = Intervals("a", np.arange(100), np.arange(100) + np.arange(1, 101))
     whole = base_composition(store, intervals)
-    monkeypatch.setattr("genoml.genome.sample._BLOCK_BASES", 64)
+    monkeypatch.setattr("genoml.genome.windows._BLOCK_BASES", 64)
     np.testing.assert_array_equal(base_composition(store, intervals), whole)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.genome import GenomeStore, Intervals
-from genoml.genome.store_format import DATA_OFFSET
+from genoml.genome.store_file import DATA_OFFSET
 from genoml.io import FormatError, read_fasta
 from genoml.sequence import base_codes, decode, one_hot, reverse_complement
 from support.subprocesses import output_of

@@ -45,12 +45,19 @@ def test_windows_are_centred_on_the_summit():
     assert "peak" not in windows.columns
 
 
+def test_a_missing_summit_can_give_way_to_the_midpoint():
+    peaks = Intervals("c", [10, 30], [20, 40], peak=[7, -1])
+    assert spans(centre(peaks, 4, on="summit_or_midpoint")) == [(15, 19), (33, 37)]
+    bare = Intervals("c", [10], [20])
+    assert centre(bare, 4, on="summit_or_midpoint") == centre(bare, 4)
+
+
 def test_a_summit_that_is_not_there_is_an_error():
     with pytest.raises(ValueError, match="column 'peak', as narrowPeak has; got none"):
         centre(Intervals("c", [1], [5]), 4, on="summit")
     with pytest.raises(ValueError, match=r"got -1 \(none\) in row 1 \(c:3-6\)"):
         centre(Intervals("c", [1, 3], [5, 6], peak=[0, -1]), 4, on="summit")
-    with pytest.raises(ValueError, match="on expects 'midpoint' or 'summit', got 'end'"):
+    with pytest.raises(ValueError, match=r"on expects 'midpoint', 'summit' or .*, got 'end'"):
         centre(Intervals("c", [1], [5]), 4, on="end")
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from genoml.io import read_fasta, read_fastq
 from genoml.io.blocks import LineBlocks
+from genoml.io.errors import all_legal, first_illegal
 from genoml.io.fasta_parser import FastaParser
 from genoml.io.fastq_parser import FastqParser
-from genoml.io.letters import all_legal, first_illegal
 from support.mutations import mutations, refusals
 
 FASTA = b"".join(b">chr%d some words\nACGTNACGTACGTAC\nRYKACGTACG\n" % number for number in range(12))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from genoml.io import FormatError, read_substitution_matrix
 from genoml.sequence import SubstitutionMatrix, align
-from genoml.sequence.substitution import MATRIX_NAMES
+from genoml.sequence.align.substitution import MATRIX_NAMES
 from support.mutations import mutations, refusals
 
 SMALL = "# a comment\n   A  C g\nA  2 -1 0\nG  0 -1 2.5\n\nC -1  2 -1\n"
@@ -28,6 +28,15 @@ def test_a_file_is_read_whatever_the_order_of_its_rows(tmp_path: Path) -> None:
     assert packed.name == "small.mat"
     np.testing.assert_array_equal(packed.scores, found.scores)
     assert align("ACG", "AG", matrix=found, gap_open=1, gap_extend=1).score == 3.5
+
+
+@pytest.mark.parametrize("name", MATRIX_NAMES)
+def test_every_shipped_matrix_is_what_the_reader_of_files_reads(name: str) -> None:
+    with as_file(files("genoml") / "resources" / "matrices" / name) as path:
+        read = read_substitution_matrix(path)
+    shipped = SubstitutionMatrix.load(name)
+    assert (shipped.letters, shipped.name) == (read.letters, name)
+    np.testing.assert_array_equal(shipped.scores, read.scores)
 
 
 @pytest.mark.parametrize("name", MATRIX_NAMES)

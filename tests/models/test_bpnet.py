@@ -11,13 +11,14 @@ from genoml.backend import Backend
 from genoml.losses import multinomial_profile_loss
 from genoml.models import build_model, join_profile, split_profile
 from genoml.models.bpnet import bpnet_windows
-from genoml.models.windows import shortest_bp
+from genoml.nn.layer import Pass
+from genoml.ops.windows import shortest_length
 from genoml.optim import Adam
 from support.models import SMALL, small_input, small_model
 
 
 def test_the_published_sizes_turn_2114_bp_into_a_profile_of_1000() -> None:
-    assert shortest_bp(bpnet_windows(), 1000) == 2114
+    assert shortest_length(bpnet_windows(), 1000) == 2114
     y = build_model("bpnet", {"filters": 2, "tracks": 2})(np.zeros((1, 4, 2114), np.float32))
     profile, log_counts = split_profile(y, 2)
     assert profile.shape == (1, 2, 1000)
@@ -44,7 +45,7 @@ def test_an_output_of_another_shape_is_not_taken_apart(shape: tuple[int, ...], t
 def test_a_base_changes_the_profile_around_itself_only(extra: int) -> None:
     options = SMALL["bpnet"] | {"profile_length_bp": 41}
     model = build_model("bpnet", options).to(dtype="float64")
-    reach = sum(window.size - 1 for window in bpnet_windows(**options)) // 2
+    reach = sum(reach.span - 1 for reach in bpnet_windows(**options)) // 2
     length = 41 + 2 * reach + extra
     x = np.random.default_rng(0).standard_normal((1, 4, length))
     before, _ = split_profile(model(x), 2)
@@ -64,7 +65,7 @@ def test_training_on_profiles_lowers_the_loss() -> None:
     rng, optimizer, losses = np.random.default_rng(0), Adam(0.01), []
     counts = rng.poisson(1.0 + 6.0 * x[:, :2, 8:15]).astype(np.float64)
     for _ in range(40):
-        y, pullback = model.vjp(x, training=True, step=0)
+        y, pullback = model.vjp(x, Pass(training=True, step=0))
         profile, log_counts = split_profile(y, 2)
         loss, (grad_profile, grad_counts) = multinomial_profile_loss(profile, log_counts, counts)
         _, grads = pullback(join_profile(grad_profile, grad_counts), need_x=False)

@@ -9,7 +9,7 @@ import pytest
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.nn.functions import ACTIVATIONS, activation_vjp
+from genoml.ops.activations import ACTIVATIONS, activation_vjp
 
 BOUNDED = ["elu", "gelu", "gelu_tanh", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,9 @@ from genoml import nn, testing
 from genoml.backend import Backend
 from genoml.nn.activations import Activation
 from genoml.testing import LayerCase
+from genoml.testing.layers import LAYERS
 from support.backends import foreign_arrays, has_float64
 from support.guard import no_host_read
-from support.layers import LAYERS
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
 
@@ -55,6 +57,22 @@ def test_inputs_stay_unchanged_and_nothing_is_read_on_the_host(case: LayerCase, 
 
 
 @CASES
+def test_a_layer_says_how_many_numbers_it_will_draw(case: LayerCase) -> None:
+    layer = case.make()
+    announced = layer.undrawn()
+    layer.draw()
+    assert layer.undrawn() == 0
+    assert announced == sum(
+        math.prod(value.shape) for value in [*layer.params.values(), *layer.state.values()]
+    )
+
+
+@CASES
+def test_a_gradient_asked_for_alone_is_the_same(case: LayerCase, backend: Backend) -> None:
+    testing.check_needs(case, backend, dtype_of(backend))
+
+
+@CASES
 def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> None:
     testing.check_edges(case, backend, dtype_of(backend))
 
@@ -81,6 +99,11 @@ def test_an_entry_without_bad_shapes_takes_all_edge_sizes(
 @CASES
 def test_parameters_come_back_from_a_file(case: LayerCase, backend: Backend) -> None:
     testing.check_saved(case, backend, dtype_of(backend))
+
+
+@CASES
+def test_a_deep_copy_is_equal_and_shares_nothing(case: LayerCase, backend: Backend) -> None:
+    testing.check_copied(case, backend, dtype_of(backend))
 
 
 def test_every_public_layer_has_an_entry() -> None:

@@ -69,7 +69,7 @@ def test_backward_by_hand_equals_the_pullback(backend: Backend) -> None:
     model, x, grad = small(), array(backend, 2, 4, 8), array(backend, 2, 1)
     model(x, training=True, step=3)
     by_hand = model.backward(grad)
-    _, pullback = model.vjp(x, training=True, step=3)
+    _, pullback = model.vjp(x, nn.Pass(training=True, step=3))
     grad_x, grads = pullback(grad)
     np.testing.assert_array_equal(backend.to_numpy(by_hand), backend.to_numpy(grad_x))
     assert set(model.grads) == set(grads) == set(model.params)

@@ -10,8 +10,8 @@ import pytest
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.nn.base import Layer
 from genoml.nn.fused import fused_vjp
+from genoml.nn.layer import Layer
 from support.backends import has_float64
 
 Make = Callable[..., list[Layer]]
@@ -58,7 +58,7 @@ def single(model: nn.Sequential, x: Any, training: bool) -> tuple[Any, Callable[
     """Layer by layer."""
     pullbacks = []
     for layer in model.layers:
-        x, pullback = layer.vjp(x, training=training)
+        x, pullback = layer.vjp(x, nn.Pass(training))
         pullbacks.append(pullback)
 
     def back(grad: Any) -> tuple[Any, dict[str, Any]]:
@@ -83,7 +83,7 @@ def test_layers_computed_as_one_equal_the_single_layers(name: str, training: boo
     found = fused_vjp(together.layers)
     assert found is not None
     assert found[0] == count
-    y, pullback = together.vjp(x, training=training)
+    y, pullback = together.vjp(x, nn.Pass(training))
     expected_y, expected_pullback = single(apart, x, training)
     cotangent = backend.asarray(rng.standard_normal(tuple(y.shape)), dtype)
     (grad_x, grads), (expected_x, expected) = pullback(cotangent), expected_pullback(cotangent)
@@ -104,7 +104,7 @@ def test_other_layers_stay_apart(name: str) -> None:
 
 def test_a_subclass_is_left_alone() -> None:
     class Doubled(nn.ReLU):
-        def vjp(self, x: Any, **options: Any) -> Any:
+        def vjp(self, x: Any, run: nn.Pass = nn.EVALUATION) -> Any:
             return 2.0 * x, lambda grad, **_: (2.0 * grad, {})
 
     assert fused_vjp([nn.BatchNorm1D(3), Doubled()]) is None

@@ -50,8 +50,8 @@ class Masking(nn.Layer):
     def _table(self, name: str) -> Any:
         return getattr(self.layer, name)
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> tuple[Any, nn.Pullback]:
-        return self.layer.vjp(x, mask=self.mask)  # type: ignore[call-arg]
+    def vjp(self, x: Any, run: nn.Pass = nn.EVALUATION) -> tuple[Any, nn.Pullback]:
+        return self.layer.vjp(x, nn.Pass(mask=self.mask))
 
 
 # ---------------------------------------------------------------- masks
@@ -141,7 +141,7 @@ def test_a_mask_on_the_device_is_not_read_on_the_host(
     moved, real = backend.asarray(x, "float32"), backend.asarray(mask)
     grad = backend.asarray(np.ones(tuple(layer(moved).shape)), "float32")
     with no_host_read(backend):
-        _, pullback = layer.vjp(moved, mask=real)  # type: ignore[call-arg]
+        _, pullback = layer.vjp(moved, nn.Pass(mask=real))
         pullback(grad)
 
 

@@ -34,6 +34,14 @@ def test_a_shortcut_around_nothing_learnt_is_the_input(backend: Backend) -> None
     np.testing.assert_array_equal(backend.to_numpy(layer(x)), backend.to_numpy(x))
 
 
+def test_a_container_has_its_layers_as_children_and_other_layers_have_none() -> None:
+    dense = nn.Dense(4, 4)
+    model = nn.Sequential({"body": nn.Residual(dense), "head": nn.StrandSymmetric(nn.Flatten())})
+    assert list(model.children) == ["body", "head"]
+    assert model.children["body"].children == {"0": dense}
+    assert dense.children == {}
+
+
 def test_a_crop_keeps_the_middle_and_the_left_of_two_middles(backend: Backend) -> None:
     x = backend.asarray(np.arange(7.0)[None, None], "float32")
     np.testing.assert_array_equal(backend.to_numpy(nn.CropTo(3)(x))[0, 0], [2, 3, 4])

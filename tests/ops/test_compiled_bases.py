@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from genoml.backend import use_backend
 from genoml.models import build_model
-from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.conv1d_max import conv1d_max
+from genoml.ops.conv1d import conv1d_max, conv1d_vjp
 from genoml.train import FitOptions, fit
 from genoml_numpy import NumpyBackend, compiled
 from genoml_numpy.compiled import bases
@@ -60,6 +59,9 @@ def test_a_correlation_by_words_equals_the_standard_version(
         assert (grad_x is None) == (not need_x)
         if need_x:
             assert_close(grad_x, expected_x, np.float32, "grad x")
+            alone, none = back(grad, True, False)
+            assert none is None
+            np.testing.assert_array_equal(alone, grad_x)
     assert_close(best, conv1d_max.standard(x, w)[0], np.float32, "largest")
     found = np.take_along_axis(expected, positions[:, None, :], axis=1)[:, 0]
     assert_close(found, expected.max(axis=1), np.float32, "position of the largest")

@@ -11,13 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Backend
-from genoml.ops.conv1d import (
-    choose_algorithm,
-    conv1d_phases,
-    conv1d_taps,
-    conv1d_vjp,
-    output_length,
-)
+from genoml.ops.conv1d import choose_algorithm, conv1d_phases, conv1d_taps, conv1d_vjp
+from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -45,7 +40,7 @@ class Case(NamedTuple):
         length = (self.kernel - 1) * self.dilation + 1 + self.extra
         x = laid_out(rng, (self.batch, length, self.channels), self.dtype, self.x_layout)
         w = rng.standard_normal((self.kernel, self.channels, self.filters)).astype(self.dtype)
-        count = output_length(length, self.kernel, self.stride, self.dilation)
+        count = Reach(self.kernel, self.stride, self.dilation).outputs(length)
         return x, w, laid_out(rng, (self.batch, count, self.filters), self.dtype, self.grad_layout)
 
 
@@ -55,7 +50,7 @@ def cases(strides: int = 4, dilations: int = 4) -> st.SearchStrategy[Case]:
         batch=st.integers(0, 4),
         extra=st.integers(0, 20),
         kernel=st.integers(1, 9),
-        channels=st.integers(1, 5),
+        channels=st.integers(1, 10),
         filters=st.integers(1, 5),
         stride=st.integers(1, strides),
         dilation=st.integers(1, dilations),
@@ -80,6 +75,9 @@ def agree(case: Case, run: Callable[[np.ndarray, np.ndarray], Any], expected: An
     none, again = pullback(grad, False)
     assert none is None
     np.testing.assert_array_equal(again, grad_w)
+    again, none = pullback(grad, True, False)
+    assert none is None
+    np.testing.assert_array_equal(again, grad_x)
     for a, before in zip((x, w, grad), kept, strict=True):
         np.testing.assert_array_equal(a, before)
 
@@ -204,4 +202,4 @@ def test_the_output_has_every_position_at_which_the_kernel_lies_inside(
     reach = (kernel - 1) * dilation
     if reach < length:
         inside = [start for start in range(0, length, stride) if start + reach < length]
-        assert output_length(length, kernel, stride, dilation) == len(inside)
+        assert Reach(kernel, stride, dilation).outputs(length) == len(inside)

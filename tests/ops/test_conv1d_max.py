@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from genoml import nn
 from genoml.backend import Backend
-from genoml.ops.conv1d import conv1d_vjp, output_length
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w, spread_to_positions
+from genoml.nn.fused import fused_vjp
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
+from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -70,7 +71,7 @@ def test_the_gradient_of_the_kernels_is_that_of_the_full_correlation(
     dtype = "float64" if has_float64(backend) else "float32"
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((4, 30, 3)), rng.standard_normal((4, 3, 5))
-    grad, count = rng.standard_normal((4, 5)), output_length(30, 4, stride, dilation)
+    grad, count = rng.standard_normal((4, 5)), Reach(4, stride, dilation).outputs(30)
     _, positions = conv1d_max(*(backend.asarray(a, dtype) for a in (x, w)), stride, dilation)
     device_x, device_grad = backend.asarray(x, dtype), backend.asarray(grad, dtype)
     with no_host_read(backend):
@@ -136,6 +137,7 @@ def test_a_filter_that_is_silent_everywhere_gets_no_gradient() -> None:
 
 
 def test_only_the_plain_layers_are_joined() -> None:
-    assert nn.Conv1D(4, 2, 3).has_quick_maximum
-    assert not nn.Conv1D(64, 2, 3).has_quick_maximum
-    assert not nn.Conv1D(4, 2, 3, activation="tanh").has_quick_maximum
+    pool = nn.GlobalMaxPool1D()
+    assert fused_vjp([nn.Conv1D(4, 2, 3), pool]) is not None
+    assert fused_vjp([nn.Conv1D(64, 2, 3), pool]) is None
+    assert fused_vjp([nn.Conv1D(4, 2, 3, activation="tanh"), pool]) is None

@@ -44,6 +44,9 @@ def test_tiles_equal_the_standard_version(data: st.DataObject) -> None:
     none, again = pullback(grad, False)
     assert none is None
     np.testing.assert_array_equal(again, grad_w)
+    again, none = pullback(grad, True, False)
+    assert none is None
+    np.testing.assert_array_equal(again, grad_x)
 
 
 @pytest.mark.parametrize(("length", "k", "c", "f"), [(97, 11, 120, 80), (46, 7, 200, 200), (124, 8, 64, 96)])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.backend import Backend
-from genoml.ops.segments import segment_sum
+from genoml.ops.arrays import segment_sum
 from support.backends import has_float64
 from support.guard import no_host_read
 

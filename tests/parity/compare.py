@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from genoml import get_backend
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 from genoml.testing import LayerCase
 from parity.counterparts import Call, forward
 from parity.networks import NETWORKS, named_parameters

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from genoml import nn
+from genoml.nn.layer import Pass
 from parity import counterparts_motif as motif
 from parity.counterparts_attention import ATTENTION
 from parity.counterparts_recurrent import RECURRENT
@@ -79,7 +80,7 @@ def dropout(call: Call, x: torch.Tensor) -> torch.Tensor:
     if not call.training:
         return x
     ones = call.layer.backend.asarray(np.ones(tuple(x.shape)))
-    factor = call.layer.backend.to_numpy(call.layer.vjp(ones, training=True, step=0)[0])
+    factor = call.layer.backend.to_numpy(call.layer.vjp(ones, Pass(training=True, step=0))[0])
     return x * torch.tensor(factor != 0) / (1.0 - call.layer.rate)
 
 

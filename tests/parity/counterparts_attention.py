@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from genoml import nn
+from genoml.testing.layers.attention_loops import loop_bases, loop_sinusoids
 from parity.rotary import rotate
-from support.attention import loop_bases, loop_sinusoids
 
 if TYPE_CHECKING:
     from parity.counterparts import Call

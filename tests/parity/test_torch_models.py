@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from genoml.models import build_model
-from genoml.nn.base import Layer
 from genoml.nn.containers import Container
+from genoml.nn.layer import Layer, Pass
 from parity.compare import network_by_torch
 from parity.networks import NETWORKS, named_parameters
 from support.models import SMALL, small_input, small_model
@@ -81,7 +81,7 @@ def test_logits_and_the_gradients_of_a_step_equal_those_of_pytorch(
 ) -> None:  # fmt: skip
     monkeypatch.setitem(SMALL, name, SMALL[name] | more)
     ours, x = small_model(name, "numpy", dtype), small_input(name, batch=8).astype(dtype)
-    y, pullback = ours.vjp(x, training=training, step=0)
+    y, pullback = ours.vjp(x, Pass(training=training, step=0))
     cotangent = np.random.default_rng(6).standard_normal(y.shape).astype(dtype)
     expected = network_by_torch(name, SMALL[name], ours, x, cotangent, training)
     np.testing.assert_allclose(y, expected["y"], rtol=forward_limit, atol=forward_limit)

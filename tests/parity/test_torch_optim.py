@@ -8,16 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from genoml.optim import (
-    SGD,
-    Adagrad,
-    Adam,
-    Optimizer,
-    RMSprop,
-    clip_by_norm,
-    clip_by_value,
-    limit_norms,
-)
+from genoml.optim import SGD, Adagrad, Adam, Optimizer, RMSprop, clip_by_norm, clip_by_value, limit_norms
 from parity.counterparts_optim import COUNTERPARTS, run_both
 from support.optimizers import OPTIMIZERS
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from genoml import nn
+from genoml.testing import LayerCase
+from genoml.testing.layers import LAYERS
 from proof.entry import Entry, Section
-from proof.limits import failures
 from proof.losses import loss_entry
 from proof.measure import NUMPY_COLUMNS, measure
 from proof.networks import layer_entry, network_entry
 from proof.optimisers import limit_entry, optimiser_entry, schedule_entry
-from support.layers import LAYERS
+from proof.tolerances import failures
 from support.losses import LOSSES
 from support.optimizers import OPTIMIZERS
 
@@ -38,3 +40,10 @@ def test_a_sound_entry_has_every_figure_and_is_within_every_limit(entry: Entry) 
     if entry.on is not None:
         assert cells["numpy"]["float64"] == 0.0  # type: ignore[index]
         assert set(cells["strict-nofloat64"]) == {"float32"}
+
+
+def test_a_layer_that_has_no_counterpart_is_shown_without_a_figure() -> None:
+    class Own(nn.ReLU):
+        pass
+
+    assert layer_entry("Own", LayerCase(Own, (2, 3))).torch() == ("none in PyTorch: Own", "-")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from genoml.schedules import ReduceOnPlateau
+from genoml.optim.schedules import ReduceOnPlateau
 from parity.counterparts_optim import SCHEDULES as COUNTERPARTS
 from parity.counterparts_optim import rates_by_torch
 from support.schedules import SCHEDULES, rates, scores

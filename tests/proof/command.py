@@ -12,10 +12,10 @@ from typing import Any
 
 from genoml.backend import BackendError, get_backend
 from proof.entry import Section
-from proof.limits import failures
 from proof.measure import Table, measure, variant_column
 from proof.page import machine, read_page, write_page
 from proof.sections import all_sections
+from proof.tolerances import failures
 from support.backends import OWN_VARIANTS, default_variants, suite_of
 
 ROOT = Path(__file__).resolve().parents[2]

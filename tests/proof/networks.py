@@ -10,15 +10,9 @@ import numpy as np
 from genoml import get_backend, nn
 from genoml.models import MODELS, build_model
 from genoml.nn.activations import Activation
-from genoml.testing import (
-    LayerCase,
-    forward_backward,
-    layer_differences,
-    measure_layer,
-    run_case,
-)
+from genoml.testing import LayerCase, forward_backward, layer_differences, measure_layer, run_case
+from genoml.testing.layers import LAYERS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient
-from support.layers import LAYERS
 from support.models import SMALL, small_input
 
 TorchRun = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
@@ -30,13 +24,12 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
 
     def by_torch() -> tuple[Figure, Figure]:
         from parity.compare import layer_by_torch
-        from parity.counterparts import WITHOUT_COUNTERPART, tree
+        from parity.counterparts import COUNTERPARTS, WITHOUT_COUNTERPART, tree
 
-        reasons = [WITHOUT_COUNTERPART[kind] for kind in tree(case.make()) & set(WITHOUT_COUNTERPART)]
-        if reasons:
-            return f"none in PyTorch: {reasons[0]}", NONE
+        for kind in sorted(tree(case.make()) - set(COUNTERPARTS), key=lambda kind: kind.__name__):
+            return f"none in PyTorch: {WITHOUT_COUNTERPART.get(kind, kind.__name__)}", NONE
         layer, x = case.build(get_backend("numpy"), "float64"), case.input()
-        shape = layer.vjp(x, training=False)[0].shape
+        shape = layer.vjp(x)[0].shape
         cotangent = np.random.default_rng(4).standard_normal(shape)
         ours = forward_backward(layer, x, cotangent, training=case.training) | dict(layer.state)
         if torch_run is None:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from genoml.nn.attend_plain import plain_attention_vjp
 from genoml.ops.adam import adam_update
 from genoml.ops.alignment import Rules, alignment_scores
-from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.conv1d_max import conv1d_max, conv1d_max_grad_w
+from genoml.ops.arrays import segment_sum
+from genoml.ops.attention import plain_attention_vjp
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
-from genoml.ops.segments import segment_sum
 from genoml.ops.threefry import random_uniform
 from proof.operation_case import Arrays, OperationCase, named
 from proof.operation_cases_layers import dense_weights, lstm_steps, rectified, squares

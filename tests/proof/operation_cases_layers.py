@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from genoml.ops.products import dense_grad_weights
-from genoml.ops.rectify import rectified_vjp, squares_around
+from genoml.ops.arrays import dense_grad_weights
+from genoml.ops.normalise import rectified_vjp, squares_around
 from genoml.ops.recurrent import lstm_scan
 from proof.operation_case import Arrays, OperationCase, named
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from genoml import nn, ops
-from genoml.ops._dispatch import Operation
+from genoml import ops
+from genoml.ops.dispatch import Operation
 from proof.accuracy import FUNCTIONS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient, on_numpy, worst
 from proof.operation_cases import OperationCase, cases
@@ -29,13 +29,12 @@ def operation_entry(name: str, case: OperationCase) -> Entry:
 
 
 def exported_operations() -> frozenset[str]:
-    """Every operation of genoml.ops and genoml.nn that a backend may have a twin of."""
+    """Every operation of genoml.ops that a backend may have a twin of."""
     names = set()
-    for package in (ops, nn):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            for value in vars(importlib.import_module(module.name)).values():
-                if isinstance(value, Operation):
-                    names.add(value.name)
+    for module in pkgutil.iter_modules(ops.__path__, f"{ops.__name__}."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Operation):
+                names.add(value.name)
     return frozenset(names)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from genoml import optim, schedules
+from genoml import optim
 from genoml.backend import Backend
+from genoml.optim import schedules
 from proof.entry import NONE, Entry, Figure, Section, no_figure, on_numpy, worst
 from support.optimizers import OPTIMIZERS, OptimizerCase, draws
 from support.schedules import SCHEDULES, rates, scores
@@ -119,16 +120,11 @@ def schedule_entry(name: str) -> Entry:
 
 def every_schedule() -> Section:
     """Every schedule."""
-    exported = {
-        name
-        for name, value in vars(schedules).items()
-        if callable(value) and getattr(value, "__module__", "") == schedules.__name__ and name[0] != "_"
-    }
     return Section(
         "Schedules",
         "The learning rates of 50 steps, which are numbers of the host. `one_cycle` and `warm_up` are held to "
         "PyTorch's `LinearLR`, followed by its `CosineAnnealingLR`.",
         tuple(schedule_entry(name) for name in SCHEDULES),
-        frozenset(exported),
+        frozenset(schedules.__all__) - {"Schedule"},
         frozenset(name.split(",")[0].split(" ")[0] for name in SCHEDULES),
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from proof.entry import NONE, Section
-from proof.limits import limit
 from proof.measure import BACKWARD, DTYPES, FORMULA, FORWARD, GRADIENT, NUMPY_COLUMNS, Cell, Table
+from proof.tolerances import tolerance
 
 _HEAD = """# Proof sheet
 
@@ -45,7 +45,7 @@ def _measures() -> str:
     lines = ["| column | what is measured | limit |", "| --- | --- | --- |"]
     for column, text in _MEASURES.items():
         dtypes = DTYPES if column not in NUMPY_COLUMNS else DTYPES[:1]
-        limits = " / ".join(f"{limit(column, dtype):.0e}" for dtype in dtypes)
+        limits = " / ".join(f"{tolerance(column, dtype):.0e}" for dtype in dtypes)
         lines.append(f"| {column} | {text} | {limits} |")
     return "\n".join(lines)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from genoml.nn.layer_norm import standardize_vjp
-from genoml.nn.softmax import softmax, softmax_gradient
-from genoml.ops.conv1d_max import conv1d_max_grad_w
+from genoml.ops.activations import softmax, softmax_gradient
+from genoml.ops.conv1d import conv1d_max_grad_w
+from genoml.ops.normalise import standardize_vjp
 from proof.operation_cases import Arrays, OperationCase
 
 RNG = np.random.default_rng(12)

@@ -11,15 +11,15 @@ import pytest
 
 from genoml import get_backend, nn
 from genoml.testing import LayerCase
+from genoml.testing.layers import LAYERS
 from proof.command import ROOT, add_verified, outdated, page_columns, record, unshown
 from proof.entry import NONE, Entry, Section
-from proof.limits import failures
 from proof.measure import FORWARD, GRADIENT, Table, numpy_columns, section_column
 from proof.networks import layer_entry
 from proof.page import machine, read_page, write_page
 from proof.sections import all_sections
+from proof.tolerances import failures
 from support.backends import installed_variants
-from support.layers import LAYERS
 from support.limits import Limit
 from support.losses import LOSSES
 from support.optimizers import OPTIMIZERS
@@ -28,9 +28,12 @@ from support.optimizers import OPTIMIZERS
 class SteepReLU(nn.ReLU):
     """A backward that is wrong by one part in a thousand."""
 
-    def vjp(self, x: Any, *, training: bool = False, step: int | None = None) -> Any:
-        y, back = super().vjp(x, training=training, step=step)
-        return y, lambda grad, *, need_x=True: (back(grad)[0] * 1.001 if need_x else None, {})
+    def vjp(self, x: Any, run: nn.Pass = nn.EVALUATION) -> Any:
+        y, back = super().vjp(x, run)
+        return y, lambda grad, *, need_x=True, need_params=True: (
+            back(grad)[0] * 1.001 if need_x else None,
+            {},
+        )
 
 
 def section(*entries: Entry, missing: str = "") -> Section:

@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 from genoml.sequence import base_codes, decode, dinucleotide_shuffle, euler, klet_shuffle, kmer_counts
 from genoml.sequence import shuffle as shuffle_module
 from genoml.sequence.alphabet import CODE_LETTERS
-from genoml.sequence.draws import row_keys
+from genoml.sequence.euler import row_keys
 from genoml.sequence.shuffle import shuffle_each
 
 
@@ -112,7 +112,7 @@ def test_one_long_sequence_and_many_keep_their_klets(rows, k):
 
 
 def test_long_klets_of_many_letters_are_told_apart(monkeypatch):
-    monkeypatch.setattr(shuffle_module, "_GREATEST", 50)
+    monkeypatch.setattr(shuffle_module, "_LARGEST_NUMBER", 50)
     monkeypatch.setattr(shuffle_module, "_TABLE", 20)
     codes = np.tile(np.random.default_rng(3).integers(0, 15, size=(30, 40)).astype(np.uint8), 5)
     for k in (3, 7):

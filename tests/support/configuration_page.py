@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from genoml.config_text import key_table, option_tables
+from genoml.runs.config_text import key_table, option_tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

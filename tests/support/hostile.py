@@ -12,13 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from genoml.backend import get_backend
 from genoml.checkpoint import load_generation, save_generation
-from genoml.checkpoint.tensors import open_tensors
-from genoml.cli.train_run import train_run
-from genoml.config import TrainConfig
+from genoml.checkpoint.files import open_tensors
 from genoml.data import split_random
-from genoml.runs import open_run
+from genoml.runs import begin_run, open_run
+from genoml.runs.config import TrainConfig
 from genoml.train.state import StateRecord
 from support.hostile_files import contents, headers, one_array, pickles
 from support.planted import planted_data
@@ -44,7 +42,7 @@ def sound_run(folder: Path) -> Path:
     """An interrupted run with a checkpoint, as ``genoml train`` leaves it."""
     rest, held = split_random(planted_data(16), 0.25, 0)
     sources = {"positives": "pos.fa", "negatives": "neg.fa", "hashes": {}}
-    train_run(folder / "sound", CONFIG, get_backend("numpy"), rest, held, sources, events=_Stop())
+    begin_run(folder / "sound", rest, held, CONFIG, backend="numpy", sources=sources, callback=_Stop())
     open_run(folder / "sound")
     return folder / "sound"
 
@@ -58,6 +56,15 @@ def _records(sound: bytes) -> dict[str, bytes]:
     def of_config(**values: Any) -> bytes:
         return changed(config=json.loads(sound)["config"] | values)
 
+    def of_network(
+        kind: str, layers: Any = None, objective: str = "BinaryClassification", **options: Any
+    ) -> bytes:
+        made = {"kind": kind, "options": options, "layers": layers or {}}
+        return changed(config=None, network={"layers": made, "objective": objective})
+
+    nested: dict[str, Any] = {"kind": "ReLU"}
+    for _ in range(300):
+        nested = {"kind": "Sequential", "layers": {"x": nested}}
     deep = b"[" * 100_000 + b"]" * 100_000
     return {
         "model-code": of_config(model="os.system"),
@@ -66,6 +73,7 @@ def _records(sound: bytes) -> dict[str, bytes]:
         "model-dunder": of_config(model="__import__"),
         "filters-1e15": of_config(model_options={"filters": 10**15}),
         "options-code": of_config(model_options={"__class__": "x"}),
+        "layers": of_config(model="attention_cnn", model_options={"blocks": 10**9}),
         "gigabytes": of_config(model="deepstarr", model_options={"filters": [20_000] * 4, "length_bp": 200}),
         "negative-length": changed(length_bp=-5),
         "huge-length": changed(length_bp=10**30),
@@ -74,6 +82,19 @@ def _records(sound: bytes) -> dict[str, bytes]:
         "too-large": b" " * (17 << 20) + sound,
         "wrong-format": changed(format=99),
         "unknown-key": changed(code="x"),
+        "network-and-config": changed(network={}),
+        "network-none": changed(config=None, network={}),
+        "network-code": of_network("os.system"),
+        "network-dunder": of_network("Dense", __class__="x"),
+        "network-backend": of_network("Dense", in_features=4, out_features=1, backend="torch"),
+        "network-holder": of_network("ReLU", {"backend": {"kind": "ReLU"}}),
+        "network-1e15": of_network("Dense", in_features=10**15, out_features=1),
+        "network-gigabytes": of_network("Dense", in_features=10**6, out_features=10**6),
+        "network-names": of_network("MotifLayer", n_motifs=10**12, width=4),
+        "network-many": of_network("Sequential", {str(i): {"kind": "ReLU"} for i in range(20_000)}),
+        "network-deep": of_network("Sequential", {"x": nested}),
+        "network-other": of_network("Dense", in_features=4, out_features=1),
+        "network-objective": of_network("ReLU", objective="os.system"),
     }
 
 
@@ -91,8 +112,7 @@ def _states(sound: Path, make: Callable[[str], Path]) -> None:
         "state-missing": ({name: value for name, value in arrays.items() if "best/" not in name}, record),
     }
     for word, values in {"epoch": 10**9, "batch": -1, "step": -1}.items():
-        place = msgspec.structs.replace(record.place, **{word: values})
-        changed[f"place-{word}"] = arrays, msgspec.structs.replace(record, place=place)
+        changed[f"place-{word}"] = arrays, msgspec.structs.replace(record, **{word: values})
     for word, value in {
         "learning_rate": -1.0, "optimizer_steps": -5, "average_steps": None, "best_epoch": 99, "best_score": None,
         "schedule": {"x": 1}, "options": {}, "data": {}, "epochs": [],

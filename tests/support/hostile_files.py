@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genoml.checkpoint.tensors import pack_tensors
+from genoml.checkpoint.files import pack_tensors
 
 
 class _Code:

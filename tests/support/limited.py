@@ -18,7 +18,7 @@ LIMIT: pytest.StashKey[Limit] = pytest.StashKey()
 @cache
 def registries() -> tuple[Mapping[str, Any], ...]:
     """Every registry of the suite; read only if there is a limit, since they import much."""
-    from support.layers import LAYERS
+    from genoml.testing.layers import LAYERS
     from support.losses import LOSSES, TASK_LOSSES
     from support.models import SMALL
     from support.optimizers import OPTIMIZERS

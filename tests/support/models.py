@@ -8,7 +8,7 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.models import build_model, model_spec
-from genoml.nn.base import Layer
+from genoml.nn.layer import Layer
 
 SMALL: dict[str, dict[str, Any]] = {
     "attention_cnn": {

@@ -9,7 +9,7 @@ import numpy as np
 from genoml.data import Augmentation, SequenceData
 from genoml.nn import Dense, GlobalMaxPool1D, MotifLayer, Sequential
 from genoml.optim import AdamW
-from genoml.schedules import one_cycle
+from genoml.optim.schedules import one_cycle
 from genoml.sequence import reverse_complement
 from genoml.train import FitOptions, fit
 

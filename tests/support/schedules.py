@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from genoml.schedules import ReduceOnPlateau, Schedule, constant, cosine, one_cycle, step_decay, warm_up
+from genoml.optim.schedules import ReduceOnPlateau, Schedule, constant, cosine, one_cycle, step_decay, warm_up
 
 
 def _plateau(maximise: bool) -> ReduceOnPlateau:

@@ -15,7 +15,7 @@ from genoml.data import SequenceData, ShuffledNegatives
 from genoml.models import build_model
 from genoml.optim import AdamW
 from genoml.train import FitOptions, fit
-from genoml.train.prefetch import ahead
+from genoml.train.background import ahead
 from support.planted import planted_data
 
 

@@ -15,10 +15,10 @@ from genoml.backend import Array, Backend
 from genoml.checkpoint import CheckpointError, host_weights, newest_generation
 from genoml.data import BalancedSampler, SequenceData, ShuffledNegatives, split_random
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, MotifLayer, Sequential
-from genoml.nn.base import Pullback
-from genoml.nn.motif_penalty import information_penalty
+from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
+from genoml.nn.penalties import information_penalty
 from genoml.optim import SGD, Adagrad, AdamW, RMSprop
-from genoml.schedules import ReduceOnPlateau, one_cycle
+from genoml.optim.schedules import ReduceOnPlateau, one_cycle
 from genoml.train import Checkpoints, FitOptions, History, NotFiniteError, Trainer, fit, saved_epochs
 from genoml_numpy import NumpyBackend
 from support.planted import planted_data
@@ -111,6 +111,33 @@ def test_a_resumed_training_ends_bitwise_equal_to_the_unbroken_one(
         history = run(resumed, options=options(**SETTINGS[setting]()), callback=told, resume=True)
         expect_same((model, unbroken), (resumed, history))
         assert told.records == history.epochs
+
+
+def test_ctrl_c_while_an_epoch_is_told_of_keeps_the_epoch(tmp_path: Path) -> None:
+    settings = partial(options, average_decay=0.9)
+    model, resumed = network(), network()
+    unbroken = fit(model, REST, validation=HELD, options=settings())
+    run = partial(fit, data=REST, validation=HELD, checkpoints=tmp_path)
+    halted = run(network(), options=settings(), callback=Watcher(after_epoch=2))
+    assert (len(halted.epochs), halted.interrupted, saved_epochs(tmp_path)) == (2, True, 2)
+    expect_same((model, unbroken), (resumed, run(resumed, options=settings(), resume=True)))
+
+
+def test_a_checkpoint_gives_back_the_state_of_the_loop(tmp_path: Path) -> None:
+    settings = options(epochs=2, average_decay=0.9, schedule=ReduceOnPlateau())
+    trainer = Trainer(network(), REST, HELD, settings, Watcher(at_step=STEPS + 2))
+    trainer.keep(Checkpoints(tmp_path), resume=False)
+    trainer.run()
+    state, checkpointer = trainer.state, trainer.checkpointer
+    assert checkpointer is not None
+    found = checkpointer.read()
+    assert found is not None
+    for name in ("epoch", "batch", "step", "elapsed_s", "losses", "learning_rate", "schedule", "best_score"):
+        assert getattr(found, name) == getattr(state, name), name
+    assert (found.epoch, found.batch, found.step) == (1, 2, STEPS + 2)
+    assert found.history == state.history
+    assert found.arrays.keys() == state.arrays.keys()
+    assert all(np.array_equal(value, state.arrays[name]) for name, value in found.arrays.items())
 
 
 def test_a_training_can_be_broken_in_every_step(tmp_path: Path) -> None:
@@ -240,13 +267,13 @@ def test_a_save_reads_the_device_once(tmp_path: Path) -> None:
 
     trainer = Trainer(network(Counting()), REST, None, options(average_decay=0.9))
     trainer.keep(Checkpoints(tmp_path), resume=False)
-    assert trainer.keeper is not None
-    trainer.run_step(trainer.batch(0, np.arange(16)))
+    assert trainer.checkpointer is not None
+    trainer.steps.run(trainer.steps.batch(0, np.arange(16)))
     reads.clear()
-    assert trainer.keeper.save()
+    assert trainer.checkpointer.save(trainer.state)
     assert len(reads) == 1
-    trainer.keeper.finish()
-    trainer.keeper.close()
+    trainer.checkpointer.finish()
+    trainer.checkpointer.close()
 
 
 # ------------------------------------------------------------ what goes wrong
@@ -259,10 +286,10 @@ class Failing(Layer):
         super().__init__()
         self.at, self.fault, self.gradient = at, fault, gradient
 
-    def vjp(self, x: Array, *, training: bool = False, step: int | None = None) -> tuple[Array, Pullback]:
-        bad = training and step == self.at
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        bad = run.training and run.step == self.at
 
-        def pullback(grad: Array, *, need_x: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             return (self.fault(grad) if bad and self.gradient else grad), {}
 
         return (self.fault(x) if bad and not self.gradient else x), pullback

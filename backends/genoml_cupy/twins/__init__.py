@@ -1,7 +1,6 @@
-"""CUDA versions of operations of genoml.ops and genoml.nn, each with its reason in its kernel's file.
+"""CUDA versions of operations of genoml.ops; each kernel's file gives its reason.
 
-They are written against ``Kernels`` and not against CuPy, so that the tests run the same lines, and the same
-kernels, on the host.
+They use ``Kernels`` and not CuPy, so that tests run the same lines and kernels on the host.
 """
 
 from __future__ import annotations
@@ -34,5 +33,5 @@ _TWINS = (
 
 
 def twins_on(kernels: Kernels) -> dict[str, Callable[..., Any]]:
-    """Operation name -> its twin, which launches these kernels."""
+    """Twins by the name of their operation, on these kernels."""
     return {twin.__name__: partial(twin, kernels) for twin in _TWINS}

@@ -1,4 +1,4 @@
-"""What twins pass to their kernels: strides, sizes, grids."""
+"""Arguments of the kernels: strides, sizes, grids."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from genoml.backend import Array
 from genoml_cupy.launch import REALS, Size
 
-#: threads of a block in kernels that go element by element, and blocks at most; their loops take the rest
+#: Threads per block of elementwise kernels, and the most blocks; each thread loops over the rest.
 THREADS, BLOCKS = 256, 1 << 16
 
 
 def covered(*arrays: Array) -> bool:
-    """Whether the kernels are compiled for these: one floating-point dtype, and at least one value each."""
+    """Whether the kernels cover these arrays: one floating-point dtype, and at least one value each."""
     dtypes = {str(array.dtype) for array in arrays}
     return len(dtypes) == 1 and dtypes <= set(REALS) and all(array.size for array in arrays)
 
@@ -26,7 +26,7 @@ def indices(*values: int) -> tuple[np.int64, ...]:
 
 
 def strides(array: Array) -> tuple[np.int64, ...]:
-    """The distance between neighbours along each axis, in elements."""
+    """Strides of each axis, in elements."""
     return indices(*(stride // array.dtype.itemsize for stride in array.strides))
 
 
@@ -36,7 +36,7 @@ def elementwise(count: int) -> tuple[Size, Size]:
 
 
 def rowwise(rows: int, threads: int) -> tuple[Size, Size]:
-    """Grid and block for a block a row."""
+    """Grid and block for one block per row."""
     return (min(rows, BLOCKS), 1, 1), (threads, 1, 1)
 
 
@@ -47,6 +47,6 @@ def real(dtype: Any, value: float) -> np.generic:
 
 
 def rows_of(array: Array) -> tuple[int, int]:
-    """Rows and size of the matrix that an array's last axis makes."""
+    """Number of rows along the last axis, and their size."""
     size = array.shape[-1]
     return math.prod(array.shape) // size, size

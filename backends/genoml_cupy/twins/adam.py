@@ -1,10 +1,11 @@
-"""Adam's update in one kernel, where the standard version launches some ten."""
+"""Adam's update in one kernel; the standard version launches about ten."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from genoml.backend import Array
+from genoml.parallel import ALONE, Workers
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, real
 
@@ -22,6 +23,7 @@ def adam_update(
     rate: float,
     correction: float,
     eps: float,
+    workers: Workers = ALONE,
 ) -> Any:
     """See genoml.ops.adam.adam_update; covers arrays of one dtype."""
     if not covered(param, grad, mean, square):

@@ -1,4 +1,4 @@
-"""Standardisation over the last axis and its gradient, one kernel each: layer normalisation."""
+"""Standardisation over the last axis, for layer normalisation, and its gradient: one kernel each."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from genoml.backend import Array
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import covered, indices, real, rows_of, rowwise
 
-#: threads of a block, as in kernels/norm.cu
+#: Threads per block, as in kernels/norm.cu.
 _THREADS = 128
 
 
 def standardize_vjp(kernels: Kernels, x: Array, axes: tuple[int, ...], eps: float) -> Any:
-    """See genoml.nn.layer_norm.standardize_vjp; covers the last axis."""
+    """See genoml.ops.normalise.standardize_vjp; covers the last axis."""
     if axes not in ((-1,), (x.ndim - 1,)) or not covered(x):
         return NotImplemented
-    xp, (rows, size) = kernels.xp, rows_of(x)
-    y, scale = xp.empty(x.shape, dtype=x.dtype), xp.empty((rows,), dtype=x.dtype)
-    grid_and_block, sizes = rowwise(rows, _THREADS), indices(rows, size)
+    xp = kernels.xp
+    rows, size = rows_of(x)
+    y = xp.empty(x.shape, dtype=x.dtype)
+    scale = xp.empty((rows,), dtype=x.dtype)
+    grid_and_block = rowwise(rows, _THREADS)
+    sizes = indices(rows, size)
     kernels.launch(
         "norm", "standardize_forward", x.dtype, *grid_and_block,
         xp.ascontiguousarray(x), *sizes, real(x.dtype, eps), y, scale,

@@ -1,28 +1,30 @@
-"""Max pooling: one kernel forward, one backward, and no masks over the whole input."""
+"""Max pooling by one kernel forward and one backward, without masks over the whole input."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
 
-#: channels and shares of the length of a block of global_max_forward, as in kernels/pool.cu
+#: Channels, and parts of the length, of a block of global_max_forward, as in kernels/pool.cu.
 _WIDTH, _SHARES = 32, 8
 _MOST = 1 << 31
 
 
 def max_pool1d_vjp(kernels: Kernels, x: Array, size: int, stride: int, ceil_mode: bool = False) -> Any:
     """See genoml.ops.pool1d.max_pool1d_vjp."""
-    if not covered(x) or x.shape[1] >= _MOST:  # places are int32
+    if not covered(x) or x.shape[1] >= _MOST:  # positions are int32
         return NotImplemented
-    (n, length, channels), xp = x.shape, kernels.xp
-    count = pooled_length(length, size, stride, ceil_mode)
+    xp = kernels.xp
+    n, length, channels = x.shape
+    count = Reach(size, stride, partial=ceil_mode).outputs(length)
     if count < 1:
         return NotImplemented
-    y, at = xp.empty((n, count, channels), dtype=x.dtype), xp.empty((n, count, channels), dtype="int32")
+    y = xp.empty((n, count, channels), dtype=x.dtype)
+    at = xp.empty((n, count, channels), dtype="int32")
     sizes = indices(n, length, channels, count, size, stride)
     kernels.launch("pool", "max_pool_forward", x.dtype, *elementwise(y.size), x, *strides(x), *sizes, y, at)
 
@@ -41,8 +43,10 @@ def global_max_vjp(kernels: Kernels, x: Array) -> Any:
     """See genoml.ops.pool1d.global_max_vjp."""
     if not covered(x):
         return NotImplemented
-    (n, length, channels), xp = x.shape, kernels.xp
-    y, at = xp.empty((n, channels), dtype=x.dtype), xp.empty((n, channels), dtype="int64")
+    xp = kernels.xp
+    n, length, channels = x.shape
+    y = xp.empty((n, channels), dtype=x.dtype)
+    at = xp.empty((n, channels), dtype="int64")
     grid = n, -(-channels // _WIDTH), 1
     kernels.launch(
         "pool", "global_max_forward", x.dtype, grid, (_WIDTH, _SHARES, 1),

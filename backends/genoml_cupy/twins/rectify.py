@@ -1,11 +1,11 @@
-"""A rectifier with the affine map before it and the pooling behind it: one kernel forward, one for its gradient."""
+"""ReLU with the affine map before it and the pooling after it: one kernel forward, one backward."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
 
@@ -22,15 +22,17 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> Any:
-    """See genoml.ops.rectify.rectified_vjp."""
+    """See genoml.ops.normalise.rectified_vjp."""
     affine = () if mean is None or scale is None else (mean, scale)
-    if not covered(x, shift, *affine) or x.shape[1] >= _MOST:  # places are int32
+    if not covered(x, shift, *affine) or x.shape[1] >= _MOST:  # positions are int32
         return NotImplemented
-    (n, length, channels), xp = x.shape, kernels.xp
-    count = pooled_length(length, size, size, ceil_mode)
+    xp = kernels.xp
+    n, length, channels = x.shape
+    count = Reach(size, size, partial=ceil_mode).outputs(length)
     if count < 1:
         return NotImplemented
-    y, at = xp.empty((n, count, channels), dtype=x.dtype), xp.empty((n, count, channels), dtype="int32")
+    y = xp.empty((n, count, channels), dtype=x.dtype)
+    at = xp.empty((n, count, channels), dtype="int32")
     rows = [xp.ascontiguousarray(row) for row in (*(affine or (shift, shift)), shift)]
     kernels.launch(
         "pool", "rectified_forward", x.dtype, *elementwise(y.size), x, *strides(x), *rows,
@@ -38,7 +40,7 @@ def rectified_vjp(
     )  # fmt: skip
 
     def pullback(grad: Array) -> tuple[Array, Array | None, Any]:
-        # where y took no z above 0, the place is -1 and no position gets the gradient
+        # where no z is above 0, the position is -1 and nothing gets the gradient
         g = xp.empty((n, length, channels), dtype=grad.dtype)
         kernels.launch(
             "pool", "max_pool_backward", grad.dtype, *elementwise(g.size),

@@ -1,32 +1,36 @@
-"""The largest value of a correlation, which itself never goes through memory, and its sparse gradient."""
+"""The maximum of a correlation, without writing the correlation to memory, and its sparse gradient."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from genoml.backend import Array
-from genoml.ops.conv1d import output_length
+from genoml.ops.windows import Reach
 from genoml_cupy.launch import SHARED_BYTES, Kernels
 from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
 
-#: filters of a thread and threads of a block, as in kernels/scan.cu
+#: Filters per thread and threads per block, as in kernels/scan.cu.
 _TILE, _THREADS = 8, 128
-#: a block reads a whole sequence: beyond this a matrix product, which shares it out, takes less time
+#: Longest sequence: a block reads a whole sequence, so that for longer ones a matrix product is faster.
 _LONGEST = 1 << 16
 
 
 def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what fits shared memory, as kernels over bases do."""
+    """See genoml.ops.conv1d.conv1d_max; covers what fits shared memory, as kernels over bases do."""
     if not covered(x, w):
         return NotImplemented
-    (n, length, channels), (kernel_size, _, filters), xp = x.shape, w.shape, kernels.xp
-    positions = output_length(length, kernel_size, stride, dilation)
-    segment = (_THREADS - 1) * stride + (kernel_size - 1) * dilation + 1
+    xp = kernels.xp
+    n, length, channels = x.shape
+    kernel_size, _, filters = w.shape
+    reach = Reach(kernel_size, stride, dilation)
+    positions = reach.outputs(length)
+    _, segment = reach.reads(0, _THREADS)
     dynamic = (kernel_size * _TILE + segment) * channels * x.dtype.itemsize
     static = _THREADS * (x.dtype.itemsize + 8)
     if positions < 1 or length > _LONGEST or dynamic + static > SHARED_BYTES:
         return NotImplemented
-    y, at = xp.empty((n, filters), dtype=x.dtype), xp.empty((n, filters), dtype="int64")
+    y = xp.empty((n, filters), dtype=x.dtype)
+    at = xp.empty((n, filters), dtype="int64")
     grid = n, -(-filters // _TILE), 1
     kernels.launch(
         "scan", "scan_max", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x), xp.ascontiguousarray(w),
@@ -44,10 +48,12 @@ def conv1d_max_grad_w(
     stride: int = 1,
     dilation: int = 1,
 ) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max_grad_w."""
+    """See genoml.ops.conv1d.conv1d_max_grad_w."""
     if not covered(x, grad) or str(positions.dtype) != "int64":
         return NotImplemented
-    (n, _, channels), filters, xp = x.shape, grad.shape[1], kernels.xp
+    xp = kernels.xp
+    n, _, channels = x.shape
+    filters = grad.shape[1]
     grad_w = xp.empty((kernel_size, channels, filters), dtype=x.dtype)
     kernels.launch(
         "scan", "scan_max_grad_w", x.dtype, *elementwise(grad_w.size), x, *strides(x),

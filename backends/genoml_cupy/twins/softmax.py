@@ -8,15 +8,16 @@ from genoml.backend import Array
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import covered, indices, rows_of, rowwise
 
-#: threads of a block, as in kernels/softmax.cu
+#: Threads per block, as in kernels/softmax.cu.
 _THREADS = 128
 
 
 def softmax(kernels: Kernels, x: Array, axis: int = -1) -> Any:
-    """See genoml.nn.softmax.softmax; covers the last axis."""
+    """See genoml.ops.activations.softmax; covers the last axis."""
     if axis not in (-1, x.ndim - 1) or not covered(x):
         return NotImplemented
-    y, (rows, size) = kernels.xp.empty(x.shape, dtype=x.dtype), rows_of(x)
+    y = kernels.xp.empty(x.shape, dtype=x.dtype)
+    rows, size = rows_of(x)
     given = kernels.xp.ascontiguousarray(x)
     kernels.launch(
         "softmax", "softmax_forward", x.dtype, *rowwise(rows, _THREADS), given, *indices(rows, size), y
@@ -25,10 +26,11 @@ def softmax(kernels: Kernels, x: Array, axis: int = -1) -> Any:
 
 
 def softmax_gradient(kernels: Kernels, y: Array, grad: Array, axis: int = -1) -> Any:
-    """See genoml.nn.softmax.softmax_gradient; covers the last axis."""
+    """See genoml.ops.activations.softmax_gradient; covers the last axis."""
     if axis not in (-1, y.ndim - 1) or y.shape != grad.shape or not covered(y, grad):
         return NotImplemented
-    grad_x, (rows, size) = kernels.xp.empty(y.shape, dtype=y.dtype), rows_of(y)
+    grad_x = kernels.xp.empty(y.shape, dtype=y.dtype)
+    rows, size = rows_of(y)
     given = [kernels.xp.ascontiguousarray(array) for array in (y, grad)]
     kernels.launch(
         "softmax", "softmax_backward", y.dtype, *rowwise(rows, _THREADS), *given, *indices(rows, size), grad_x

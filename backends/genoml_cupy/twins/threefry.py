@@ -1,4 +1,4 @@
-"""Threefry in one kernel, where the standard version launches over a hundred."""
+"""Threefry in one kernel; the standard version launches over a hundred."""
 
 from __future__ import annotations
 

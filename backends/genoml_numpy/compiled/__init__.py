@@ -1,7 +1,7 @@
-"""Twins compiled by Numba, in place of those that are written with NumPy alone: ``pip install genoml-xp[compiled]``.
+"""Twins compiled by Numba, in place of those written with NumPy: ``pip install genoml-xp[compiled]``.
 
-They serve float32, in which networks train, and leave the rest to the NumPy twins. Numba compiles them once a
-machine, some seconds at the first use, and keeps the result on disk.
+They cover float32, in which networks train, and leave the rest to the NumPy twins. Numba compiles them at the first use
+on a machine, in some seconds, and caches the result on disk.
 """
 
 from collections.abc import Callable

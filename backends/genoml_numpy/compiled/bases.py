@@ -1,9 +1,9 @@
-"""Correlations over bases: numbers are looked up in tables of short words instead of being multiplied by 0 and 1.
+"""Convolution of one-hot sequences by tables of short words, without multiplications by 0 and 1.
 
-With one-hot rows, sum_{k, c} w[k, c, f] x[l + k, c] is a sum of K numbers, one a base. The numbers of ``span``
-neighbouring bases are added up before, for each of the 5^span words (a fifth letter stands for a row of zeros), so
-that a position takes K / span additions a filter instead of 4 K multiplications. The gradient of the kernels is
-added up by words in the same way. Rows that are not one-hot are noticed, and left to the NumPy twins.
+With one-hot rows, sum_{k, c} w[k, c, f] x[l + k, c] is a sum of K numbers, one per base. The sums over ``span``
+neighbouring bases are tabulated for each of the 5^span words (the fifth letter is a row of zeros), so that a position
+takes K / span additions per filter instead of 4 K multiplications. The gradient of the kernels is summed by words in
+the same way. Rows that are not one-hot are detected, and left to the NumPy twins.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.conv1d import conv1d_vjp as standard
 from genoml_numpy.compiled import words
 from genoml_numpy.twins import conv1d as plain
 
-#: a table of this many numbers, at most, stays in the core's cache beside its neighbours
+#: The most numbers of a table, so that it stays in the core's cache.
 _TABLE = 1 << 16
-#: positions x filters, at least: below it the tables cost more than they save
+#: Least positions x filters: below it the tables cost more than they save.
 _LEAST = 1 << 14
 
 
 def _span(kernel_size: int, filters: int) -> int:
-    """Letters a word: the most whose tables stay in the cache."""
+    """Letters per word: the most whose tables stay in the cache."""
     fits = [span for span in (1, 2, 3, 4) if 5**span * filters <= _TABLE]
     return min(max(fits, default=1), kernel_size)
 
 
 def tables_of(w: np.ndarray, span: int) -> np.ndarray:
-    """Sums of the kernels' numbers, (words a kernel, 5^span, F): entry j of table t stands for the word j there."""
+    """Tables of the kernels' sums, (words per kernel, 5^span, F): entry j of table t is for word j at place t."""
     k, _, f = w.shape
     count = -(-k // span)
     letters = np.zeros((count * span, 5, f), w.dtype)
@@ -43,7 +42,7 @@ def tables_of(w: np.ndarray, span: int) -> np.ndarray:
 
 
 def kernels_of(tables: np.ndarray, kernel_size: int) -> np.ndarray:
-    """The transpose of ``tables_of``: (words a kernel, 5^span, F) -> (K, 4, F)."""
+    """The transpose of ``tables_of``: (words per kernel, 5^span, F) -> (K, 4, F)."""
     count, size, f = tables.shape
     span = next(s for s in range(1, 5) if 5**s == size)
     by_letter = tables.reshape(count, *(5,) * span, f)
@@ -55,8 +54,9 @@ def kernels_of(tables: np.ndarray, kernel_size: int) -> np.ndarray:
 
 
 def _codes(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
-    """Base codes, 4 for a row of zeros; None if this is not for tables."""
-    (n, length, c), (k, _, f) = x.shape, w.shape
+    """Base codes, 4 for a row of zeros; None if the tables do not cover the arguments."""
+    n, length, c = x.shape
+    k, _, f = w.shape
     if c != 4 or x.dtype != np.float32 or w.dtype != np.float32 or k < 2 or n * length * f < _LEAST:
         return None
     codes = np.empty((n, length), np.uint8)
@@ -68,33 +68,37 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     codes = _codes(x, w) if stride == dilation == 1 else None
     if codes is None:
         return plain.conv1d_vjp(x, w, stride, dilation)
-    (k, _, f), (n, length) = w.shape, codes.shape
+    k, _, f = w.shape
+    n, length = codes.shape
     span = _span(k, f)
     y = np.empty((n, length - k + 1, f), np.float32)
     words.correlate(codes, tables_of(w, span), span, y)
 
-    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
-        if need_x:  # a derivative with respect to letters, which the tables do not have
-            other = plain.conv1d_vjp(x, w)
-            _, back = standard.standard(x, w) if other is NotImplemented else other
-            grad_x, grad_w = back(grad, True)
-            return grad_x, grad_w
+    def pullback(
+        grad: np.ndarray, need_x: bool = True, need_w: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        # the tables have no derivative with respect to letters
+        grad_x = plain.grad_x_of_few(grad, w) if need_x else None
+        if not need_w:
+            return grad_x, None
         sums = np.zeros((-(-k // span), 5**span, f), np.float32)
         words.add_up(codes, np.ascontiguousarray(grad, np.float32), span, sums)
-        return None, kernels_of(sums, k)
+        return grad_x, kernels_of(sums, k)
 
     return y, pullback
 
 
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what ``conv1d_vjp`` does."""
+    """See genoml.ops.conv1d.conv1d_max; covers what ``conv1d_vjp`` does."""
     codes = _codes(x, w) if stride == dilation == 1 else None
     if codes is None:
         from genoml_numpy.twins.conv1d_max import conv1d_max as plain_max
 
         return plain_max(x, w, stride, dilation)
-    (k, _, f), n = w.shape, len(codes)
+    k, _, f = w.shape
+    n = len(codes)
     span = _span(k, f)
-    best, positions = np.empty((n, f), np.float32), np.empty((n, f), np.int32)
+    best = np.empty((n, f), np.float32)
+    positions = np.empty((n, f), np.int32)
     words.largest(codes, tables_of(w, span), span, codes.shape[1] - k + 1, best, positions)
     return best, positions.astype(np.intp)

@@ -1,4 +1,4 @@
-"""The loops of genoml_numpy.compiled.rectify.
+"""Compiled loops of genoml_numpy.compiled.rectify.
 
 Shapes: x and out (N, L, C); y, winner, g and grad (N, windows, C), and centred too, or empty without a mean; the
 others (C,).
@@ -12,30 +12,33 @@ import numpy as np
 
 from genoml_numpy.compiled.signatures import BYTE, FLOAT, INT, NOTHING, compiled, given, written
 
-_ROW, _ROWS = given(FLOAT, 1), given(FLOAT, 3)
-#: rows that are added up before they join the total, which keeps digits
-_SOME = 256
+_ROW = given(FLOAT, 1)
+_ROWS = given(FLOAT, 3)
+#: Rows of a partial sum, which keeps digits.
+_PARTIAL_ROWS = 256
 
 
 @compiled(NOTHING, given(FLOAT, 2), _ROW, written(FLOAT, 1))
 def add_squares(rows: Any, mean: Any, total: Any) -> None:
     """total[c] += sum_r (rows[r, c] - mean[c])^2."""
-    some = np.zeros(total.shape[0], np.float32)
-    for start in range(0, rows.shape[0], _SOME):
-        some[:] = 0.0
-        for r in range(start, min(start + _SOME, rows.shape[0])):
+    partial = np.zeros(total.shape[0], np.float32)
+    for start in range(0, rows.shape[0], _PARTIAL_ROWS):
+        partial[:] = 0.0
+        for r in range(start, min(start + _PARTIAL_ROWS, rows.shape[0])):
             for c in range(total.shape[0]):
                 centred = rows[r, c] - mean[c]
-                some[c] += centred * centred
+                partial[c] += centred * centred
         for c in range(total.shape[0]):
-            total[c] += some[c]
+            total[c] += partial[c]
 
 
 @compiled(NOTHING, _ROWS, _ROW, _ROW, _ROW, INT, written(FLOAT, 3), written(BYTE, 3), written(FLOAT, 3))
 def rectify(x: Any, mean: Any, scale: Any, shift: Any, size: Any, y: Any, winner: Any, centred: Any) -> None:
-    """y, which row of each window won, and its x - mean; below 0 the scale turns the order round."""
+    """y, the row of each window's maximum, and its x - mean; a negative scale reverses the order."""
     channels = x.shape[2]
-    best, place, sign = np.empty(channels, np.float32), np.empty(channels, np.int32), np.sign(scale)
+    best = np.empty(channels, np.float32)
+    place = np.empty(channels, np.int32)
+    sign = np.sign(scale)
     for n in range(x.shape[0]):
         for window in range(y.shape[1]):
             start = window * size
@@ -67,26 +70,28 @@ def rectify(x: Any, mean: Any, scale: Any, shift: Any, size: Any, y: Any, winner
 def add_gradients(grad: Any, y: Any, centred: Any, g: Any, sums: Any) -> None:
     """g = grad where y > 0; sums[0] += sum g, sums[1] += sum g centred."""
     channels = g.shape[2]
-    some = np.zeros((2, channels), np.float32)
+    partial = np.zeros((2, channels), np.float32)
     for n in range(g.shape[0]):
-        some[:] = 0.0
+        partial[:] = 0.0
         for window in range(g.shape[1]):
-            row, own, out = grad[n, window], y[n, window], g[n, window]
+            row = grad[n, window]
+            value = y[n, window]
+            out = g[n, window]
             for c in range(channels):
-                out[c] = row[c] if own[c] > 0 else np.float32(0.0)
-                some[0, c] += out[c]
+                out[c] = row[c] if value[c] > 0 else np.float32(0.0)
+                partial[0, c] += out[c]
             if centred.shape[0] > 0:
                 kept = centred[n, window]
                 for c in range(channels):
-                    some[1, c] += out[c] * kept[c]
+                    partial[1, c] += out[c] * kept[c]
         for c in range(channels):
-            sums[0, c] += some[0, c]
-            sums[1, c] += some[1, c]
+            sums[0, c] += partial[0, c]
+            sums[1, c] += partial[1, c]
 
 
 @compiled(NOTHING, _ROWS, given(BYTE, 3), _ROW, INT, written(FLOAT, 3))
 def spread(g: Any, winner: Any, factor: Any, size: Any, out: Any) -> None:
-    """factor g at the winners, zeros elsewhere."""
+    """out = factor g at the winners, zeros elsewhere."""
     for n in range(out.shape[0]):
         for position in range(out.shape[1]):
             window, k = position // size, np.uint8(position % size)
@@ -103,7 +108,7 @@ def spread(g: Any, winner: Any, factor: Any, size: Any, out: Any) -> None:
 def spread_less_mean(
     x: Any, g: Any, winner: Any, mean: Any, factor: Any, slope: Any, constant: Any, size: Any, out: Any
 ) -> None:
-    """factor g at the winners, less slope (x - mean) + constant everywhere."""
+    """out = factor g at the winners, minus slope (x - mean) + constant everywhere."""
     for n in range(out.shape[0]):
         for position in range(out.shape[1]):
             window, k = position // size, np.uint8(position % size)

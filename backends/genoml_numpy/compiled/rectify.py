@@ -1,4 +1,4 @@
-"""A rectifier with normalisation and pooling around it, in one pass over memory forward and one backward."""
+"""ReLU with normalisation before it and pooling after it, in one pass over memory forward and one backward."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 from genoml_numpy.compiled import passes
 from genoml_numpy.twins import rectify as plain
 
 
 def squares_around(rows: Array, mean: Array) -> Any:
-    """See genoml.ops.rectify.squares_around."""
+    """See genoml.ops.normalise.squares_around."""
     if rows.dtype != np.float32 or mean.dtype != np.float32:
         return plain.squares_around(rows, mean)
     total = np.zeros(rows.shape[1], np.float32)
@@ -31,7 +31,7 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> Any:
-    """See genoml.ops.rectify.rectified_vjp; covers what the NumPy twin does, in float32."""
+    """See genoml.ops.normalise.rectified_vjp; covers what the NumPy twin does, in float32."""
     given = [array for array in (x, shift, mean, scale) if array is not None]
     if (
         any(array.dtype != np.float32 for array in given)
@@ -39,9 +39,11 @@ def rectified_vjp(
         or (scale is not None and not np.all(scale))
     ):
         return plain.rectified_vjp(x, shift, size, ceil_mode, mean=mean, scale=scale)
-    (n, length, channels), rows = x.shape, np.ascontiguousarray(x)
-    count = pooled_length(length, size, size, ceil_mode)
-    y, winner = np.empty((n, count, channels), np.float32), np.empty((n, count, channels), np.uint8)
+    n, length, channels = x.shape
+    rows = np.ascontiguousarray(x)
+    count = Reach(size, size, partial=ceil_mode).outputs(length)
+    y = np.empty((n, count, channels), np.float32)
+    winner = np.empty((n, count, channels), np.uint8)
     around = [np.zeros(channels, np.float32), np.ones(channels, np.float32)]
     if mean is not None and scale is not None:
         around = [np.ascontiguousarray(mean), np.ascontiguousarray(scale)]
@@ -49,7 +51,8 @@ def rectified_vjp(
     passes.rectify(rows, *around, np.ascontiguousarray(shift), size, y, winner, centred)
 
     def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Callable[..., np.ndarray]]:
-        g, sums = np.empty_like(y), np.zeros((2, channels), np.float32)
+        g = np.empty_like(y)
+        sums = np.zeros((2, channels), np.float32)
         passes.add_gradients(np.ascontiguousarray(grad, np.float32), y, centred, g, sums)
 
         def into_x(

@@ -1,4 +1,4 @@
-"""Types of the compiled functions' arguments: C-contiguous, read-only where they are only read."""
+"""Argument types of the compiled functions: C-contiguous, and read-only unless they are written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Any
 from numba import njit
 from numba.core import types
 
-INT, FLAG, NOTHING = types.int64, types.boolean, types.void
+INT = types.int64
+FLAG = types.boolean
+NOTHING = types.void
+FLOAT = types.float32
+BYTE = types.uint8
+PLACE = types.int32
 
 
 def given(kind: Any, dimensions: int) -> Any:
@@ -21,11 +26,8 @@ def written(kind: Any, dimensions: int) -> Any:
     return types.Array(kind, dimensions, "C")
 
 
-FLOAT, BYTE, PLACE = types.float32, types.uint8, types.int32
-
-
 def compiled(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile for these types alone, once a machine; the interpreter's lock is let go of while it runs."""
+    """Decorator: compile for these types only, cached on disk; the function runs without the interpreter's lock."""
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
         [result(*arguments)], nogil=True, cache=True, error_model="numpy"
     )

@@ -1,8 +1,8 @@
-"""The loops over words of bases.
+"""Compiled loops over words of bases.
 
 Shapes: codes (N, L), tables (T, 5^span, F), y and grad (N, positions, F), best and positions (N, F).
 """
-# Numba reads the types of this module's functions itself, so there are none to annotate beyond the signatures.
+# Numba takes the types from the signatures, so that the functions need no annotations.
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from genoml_numpy.compiled.signatures import BYTE, FLAG, FLOAT, INT, NOTHING, PLACE, compiled, given, written
 
-_CODES, _TABLES = given(BYTE, 2), given(FLOAT, 3)
+_CODES = given(BYTE, 2)
+_TABLES = given(FLOAT, 3)
 
 
 @compiled(FLAG, given(FLOAT, 3), written(BYTE, 2))
@@ -21,7 +22,10 @@ def read_codes(x: Any, codes: Any) -> Any:
     for n in range(x.shape[0]):
         sound = True
         for position in range(x.shape[1]):
-            a, c, g, t = x[n, position, 0], x[n, position, 1], x[n, position, 2], x[n, position, 3]
+            a = x[n, position, 0]
+            c = x[n, position, 1]
+            g = x[n, position, 2]
+            t = x[n, position, 3]
             total = a + c + g + t
             sound &= (a == 0) | (a == 1)
             sound &= (c == 0) | (c == 1)
@@ -37,7 +41,7 @@ def read_codes(x: Any, codes: Any) -> Any:
 
 @compiled(NOTHING, _CODES, INT, INT, written(PLACE, 1))
 def _spell(codes: Any, n: Any, span: Any, found: Any) -> None:
-    """The number of the word that begins at each position; zeros stand behind the end."""
+    """The number of the word that begins at each position; rows of zeros follow the end."""
     length = codes.shape[1]
     for position in range(length):
         word = 0
@@ -48,12 +52,13 @@ def _spell(codes: Any, n: Any, span: Any, found: Any) -> None:
 
 @compiled(NOTHING, _TABLES, given(PLACE, 1), INT, INT, written(FLOAT, 1))
 def _look_up(tables: Any, spelled: Any, position: Any, span: Any, y: Any) -> None:
-    """y[f] = sum_t tables[t, word at position + t span, f]; several tables a pass, since y is then written less."""
+    """y[f] = sum_t tables[t, word at position + t span, f]; several tables per pass, to write y less often."""
     count = tables.shape[0]
     first = tables[0, spelled[position]]
     t = 1
     if count >= 3:
-        second, third = tables[1, spelled[position + span]], tables[2, spelled[position + 2 * span]]
+        second = tables[1, spelled[position + span]]
+        third = tables[2, spelled[position + 2 * span]]
         for f in range(y.shape[0]):
             y[f] = first[f] + second[f] + third[f]
         t = 3
@@ -74,7 +79,7 @@ def _look_up(tables: Any, spelled: Any, position: Any, span: Any, y: Any) -> Non
 
 @compiled(NOTHING, _CODES, _TABLES, INT, written(FLOAT, 3))
 def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
-    """The correlation."""
+    """The correlation of all sequences."""
     spelled = np.empty(codes.shape[1], np.int32)
     for n in range(codes.shape[0]):
         _spell(codes, n, span, spelled)
@@ -84,12 +89,13 @@ def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
 
 @compiled(NOTHING, _CODES, _TABLES, INT, INT, written(FLOAT, 2), written(PLACE, 2))
 def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions: Any) -> None:
-    """The largest value of the correlation over ``count`` positions, and the first position that has it.
+    """The maximum of the correlation over ``count`` positions, and its first position.
 
-    The sums stand here once more, two tables a pass: a call for each position would take as long as they do.
+    The sums of ``_look_up`` are repeated here, two tables per pass: a call for each position would double the time.
     """
     words, filters = tables.shape[0], tables.shape[2]
-    spelled, y = np.empty(codes.shape[1], np.int32), np.empty(filters, np.float32)
+    spelled = np.empty(codes.shape[1], np.int32)
+    y = np.empty(filters, np.float32)
     for n in range(codes.shape[0]):
         _spell(codes, n, span, spelled)
         top, place = best[n], positions[n]
@@ -103,7 +109,8 @@ def largest(codes: Any, tables: Any, span: Any, count: Any, best: Any, positions
                 for f in range(filters):
                     y[f] = first[f]
             else:
-                first, second = tables[0, spelled[position]], tables[1, spelled[position + span]]
+                first = tables[0, spelled[position]]
+                second = tables[1, spelled[position + span]]
                 for f in range(filters):
                     y[f] = first[f] + second[f]
                 t = 2
@@ -128,6 +135,7 @@ def add_up(codes: Any, grad: Any, span: Any, sums: Any) -> None:
         for t in range(sums.shape[0]):
             table = sums[t]
             for position in range(grad.shape[1]):
-                row, more = table[spelled[position + t * span]], grad[n, position]
+                row = table[spelled[position + t * span]]
+                added = grad[n, position]
                 for f in range(row.shape[0]):
-                    row[f] += more[f]
+                    row[f] += added[f]

@@ -1,4 +1,4 @@
-"""CPU versions of operations of genoml.ops, each with its measured reason in its module."""
+"""CPU versions of operations of genoml.ops; each module gives its measured reason."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
-"""Adam's update block by block: what lies between its operations stays in the core's cache.
+"""Adam's update block by block, so that intermediate values stay in the core's cache.
 
-The standard version writes ten arrays of the parameter's size through memory; this one writes the three results.
+The standard version writes ten arrays of the parameter's size to memory; this one writes only the three results.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.parts import share_out
+from genoml.parallel import ALONE, Workers
 
 _BLOCK = 1 << 14
-#: blocks a thread, at least: below it handing them out costs more than it saves
+#: Least blocks per thread: below it, starting threads costs more than it saves.
 _LEAST = 8
 
 
@@ -29,6 +29,7 @@ def adam_update(
     rate: float,
     correction: float,
     eps: float,
+    workers: Workers = ALONE,
 ) -> Any:
     """See genoml.ops.adam.adam_update; covers arrays of one dtype."""
     if len({array.dtype for array in (param, grad, mean, square)}) > 1:
@@ -38,11 +39,12 @@ def adam_update(
     flat = [result.reshape(-1) for result in results]
 
     def update(first: int, last: int) -> None:
-        """The blocks from first to last."""
+        """Update the blocks from first to last."""
         spare = np.empty(min(_BLOCK, given[0].size), param.dtype)
         for start in range(first * _BLOCK, min(last * _BLOCK, given[0].size), _BLOCK):
-            p, g, m, v = (array[start : start + _BLOCK] for array in given)
-            next_p, next_m, next_v = (array[start : start + _BLOCK] for array in flat)
+            block = slice(start, start + _BLOCK)
+            p, g, m, v = [array[block] for array in given]
+            next_p, next_m, next_v = [array[block] for array in flat]
             work = spare[: len(p)]
             np.multiply(m, beta1, out=next_m)
             np.multiply(g, 1.0 - beta1, out=work)
@@ -59,5 +61,5 @@ def adam_update(
             np.multiply(p, kept, out=next_p)
             next_p -= work
 
-    share_out(update, -(-given[0].size // _BLOCK), _LEAST)
+    workers.share_out(update, -(-given[0].size // _BLOCK), _LEAST)
     return tuple(results)

@@ -1,9 +1,9 @@
 """Attention tile by tile, so that scores stay in the core's cache.
 
-The standard version passes the length x length matrix of every head through memory some ten times, and keeps it for
-the backward pass. Here it never exists, unless it is asked for: forward keeps each query's sum, from which backward
-makes its weights again (FlashAttention, Dao et al. 2022, arXiv:2205.14135). Scores that are known to be small need no
-shift by their maximum, which saves two passes of five.
+The standard version passes the length x length matrix of every head through memory about ten times, and keeps it for
+the backward pass. Here it is never stored, unless it is requested: forward keeps each query's sum, from which backward
+computes the weights again (FlashAttention, Dao et al. 2022, arXiv:2205.14135). Scores known to be small need no shift
+by their maximum, which saves two passes of five.
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genoml.backend import Array
-from genoml.parts import share_out
+from genoml.parallel import ALONE, Workers
 
-#: queries and keys of a tile
+#: Queries and keys of a tile.
 _QUERIES, _KEYS = 256, 256
-#: scores a thread, at least
+#: Least scores per thread.
 _LEAST = 1 << 18
-#: the exponential of a score of this size, and the sum of a million such, are far from overflow in float32
+#: A small score: its exponential, and the sum of a million of them, do not overflow in float32.
 _SMALL = 60.0
 
 
 class _Head(NamedTuple):
-    """One head of one example: (length, size) each."""
+    """Arrays of one head of one example, (length, size) each."""
 
     query: np.ndarray
     key: np.ndarray
     value: np.ndarray
 
 
-def plain_attention_vjp(query: Array, key: Array, value: Array, with_weights: bool = False) -> Any:
-    """See genoml.nn.attend_plain.plain_attention_vjp."""
-    (n, heads, length, _), dtype = query.shape, np.result_type(query, key, value)
+def plain_attention_vjp(
+    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
+) -> Any:
+    """See genoml.ops.attention.plain_attention_vjp."""
+    n, heads, length, _ = query.shape
+    dtype = np.result_type(query, key, value)
     y = np.empty((n, heads, length, value.shape[3]), dtype)
     #: each query's largest score, or 0 where all are small; 1 / sum of exp(score - top)
     tops, inverses = np.zeros((2, n, heads, length, 1), dtype)
@@ -43,24 +46,27 @@ def plain_attention_vjp(query: Array, key: Array, value: Array, with_weights: bo
     least = max(1, _LEAST // max(length * length, 1))
 
     def forward(first: int, last: int) -> None:
-        for at in (divmod(i, heads) for i in range(first, last)):
+        for i in range(first, last):
+            at = divmod(i, heads)
             head = _Head(query[at], key[at], value[at])
             tops[at] = _largest_scores(head)
             _attend(head, tops[at], inverses[at], y[at], None if weights is None else weights[at])
 
-    share_out(forward, n * heads, least)
+    workers.share_out(forward, n * heads, least)
 
     def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         inner = np.sum(grad * y, axis=-1, keepdims=True)
         results = tuple(np.zeros(array.shape, dtype) for array in (query, key, value))
 
         def backward(first: int, last: int) -> None:
-            for at in (divmod(i, heads) for i in range(first, last)):
-                head, into = _Head(query[at], key[at], value[at]), _Head(*(array[at] for array in results))
+            for i in range(first, last):
+                at = divmod(i, heads)
+                head = _Head(query[at], key[at], value[at])
+                into = _Head(*(array[at] for array in results))
                 known, inverse = (None, inverses[at]) if weights is None else (weights[at], None)
                 _attend_back(head, tops[at], inverse, known, grad[at], inner[at], into)
 
-        share_out(backward, n * heads, least)
+        workers.share_out(backward, n * heads, least)
         d_query, d_key, d_value = results
         return d_query, d_key, d_value
 
@@ -72,7 +78,7 @@ def _ranges(length: int, size: int) -> Iterator[slice]:
 
 
 def _exponentials(head: _Head, top: np.ndarray, rows: slice, columns: slice, out: np.ndarray) -> np.ndarray:
-    """exp(score - top) of a tile."""
+    """exp(score - top) for a tile."""
     scores = np.matmul(head.query[rows], head.key[columns].T, out=out)
     if top.any():
         scores -= top[rows]
@@ -92,7 +98,7 @@ def _largest_scores(head: _Head) -> Any:
 def _attend(
     head: _Head, top: np.ndarray, inverse: np.ndarray, y: np.ndarray, weights: np.ndarray | None
 ) -> None:
-    """y = W v, and the inverse sums; the weights too if there is a place for them."""
+    """Compute y = W v and the inverse sums, and the weights if an array is given for them."""
     length = len(head.query)
     held = np.empty((_QUERIES, _KEYS), y.dtype)
     ones = np.ones((length, 1), y.dtype)
@@ -129,8 +135,8 @@ def _attend_back(
     """Add the gradients of one head, from its weights or, if they were not kept, its inverse sums.
 
     As in the standard version, with sum_j(dW_ij W_ij) = g_i . y_i. With W = E / t, E being the exponentials and t a
-    query's sum, dv = E^T (g / t) and dS = E ((g / t) v^T - g . y / t), so that only g is divided; the difference is
-    one product with a column more on either side, of -g . y / t and of ones.
+    query's sum, dv = E^T (g / t) and dS = E ((g / t) v^T - g . y / t), so that only g is divided; the difference is one
+    product with one more column on each side, -g . y / t and ones.
     """
     length = len(head.query)
     held = np.empty((2, _QUERIES, _KEYS), grad.dtype)

@@ -1,7 +1,7 @@
-"""The largest value of a correlation, some examples at a time, so that no full result goes through memory.
+"""The maximum of a correlation, a few examples at a time, so that the full result is never written to memory.
 
-NumPy's argmax along a middle axis is ten times slower than its max, so the maximum is sought block by block of
-positions first, and its place only in the block that has it.
+NumPy's argmax along a middle axis is ten times slower than its max, so the maximum is found by blocks of positions
+first, and its place only within the block that has it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from genoml.backend import Array
 from genoml.ops.conv1d import choose_algorithm
 from genoml_numpy.twins.conv1d import correlate_rows
 
-#: numbers of the correlation that are held at once
+#: Numbers of the correlation in memory at a time.
 _HELD = 1 << 17
-#: positions a block
+#: Positions per block.
 _BLOCK = 16
 
 
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d_max.conv1d_max; covers what the phases algorithm does."""
-    (n, length, c), (k, _, f) = x.shape, w.shape
+    """See genoml.ops.conv1d.conv1d_max; covers what the phases algorithm does."""
+    n, length, c = x.shape
+    k, _, f = w.shape
     count = length - k + 1
     if choose_algorithm(length, k, stride, dilation) != "phases" or n == 0 or count < _BLOCK:
         return NotImplemented
     values = np.empty((n, f), np.result_type(x, w))
     positions = np.empty((n, f), np.intp)
-    some = max(1, _HELD // (length * f))
-    for start in range(0, n, some):
-        part = np.ascontiguousarray(x[start : start + some])
+    step = max(1, _HELD // (length * f))
+    for start in range(0, n, step):
+        examples = slice(start, start + step)
+        part = np.ascontiguousarray(x[examples])
         y = correlate_rows(part.reshape(-1, c), w).reshape(len(part), length, f)[:, :count]
-        values[start : start + some], positions[start : start + some] = _maximum(y)
+        values[examples], positions[examples] = _maximum(y)
     return values, positions
 
 
@@ -45,7 +47,7 @@ def _maximum(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if whole < blocks.shape[1]:
         y[:, whole * _BLOCK :].max(axis=1, out=blocks[:, whole])
     best = np.ascontiguousarray(blocks.transpose(0, 2, 1)).argmax(axis=2)
-    # a last block that is cut off is read with what stands before it, none of which is as large
+    # a shorter last block is read with the positions before it, none of which is as large
     first = np.minimum(best * _BLOCK, count - _BLOCK)
     block = np.take_along_axis(y, first[:, None, :] + np.arange(_BLOCK)[None, :, None], axis=1)
     within = np.ascontiguousarray(block.transpose(0, 2, 1)).argmax(axis=2)

@@ -1,9 +1,9 @@
-"""Convolution by overlap-save tiles in the frequency domain, with matrix products alone.
+"""Convolution by overlap-save tiles in the frequency domain, with matrix products only.
 
 A tile is B neighbouring rows, B = 16 or 32, and gives S = B - K + 1 outputs. Its Fourier transform is one small
 product with a constant matrix; in the frequency domain the correlation of a tile is, for each frequency, one
-complex product of matrices, done in three real ones. For K = 11 and B = 32 these are 2.1 multiplications an output
-and pair of channels instead of 11, in single precision at the same order of error.
+complex product of matrices, done in three real ones. For K = 11 and B = 32 these are 2.1 multiplications per output
+and pair of channels instead of 11, with the same order of error in single precision.
 
 With X, W, Y the transforms of a tile, a kernel and an output, Y = X conj(W); since the transform is linear and
 unitary but for a factor, the gradients are dW = X conj(G) and dX = G W, G being the transform of dL/dy.
@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-#: tile lengths
+#: Tile lengths.
 SIZES = (16, 32)
-#: tiles are chosen where they need at most this share of the multiplications of the direct way
+#: Largest number of multiplications, relative to the direct method, for which tiles are chosen.
 WORTH = 0.62
-#: fewer channels than this on either side, and the transforms cost what they save
+#: Least channels on either side: with fewer, the transforms cost what they save.
 LEAST_CHANNELS = 48
 
 
 def tile_size(length: int, kernel_size: int, channels: int, filters: int) -> int | None:
-    """The tile length that needs the fewest multiplications, or None where the direct way is as good."""
+    """The tile length with the fewest multiplications, or None if the direct method is as good."""
     if min(channels, filters) < LEAST_CHANNELS:
         return None
     count = length - kernel_size + 1
@@ -48,16 +48,17 @@ def _transforms(size: int, dtype: np.dtype[Any]) -> tuple[np.ndarray, np.ndarray
 
     Rows: constant, alternating, then real and imaginary parts of the frequencies 1 to size / 2 - 1.
     """
-    n, k = np.arange(size), np.arange(1, size // 2)
+    n = np.arange(size)
+    k = np.arange(1, size // 2)
     angle = 2.0 * np.pi * np.outer(k, n) / size
-    ends = np.stack([np.ones(size), (-1.0) ** n])
-    forward = np.concatenate([ends, np.cos(angle), -np.sin(angle)])
-    inverse = np.concatenate([ends, 2.0 * np.cos(angle), -2.0 * np.sin(angle)]).T / size
+    real = np.stack([np.ones(size), (-1.0) ** n])  # the two frequencies without imaginary part
+    forward = np.concatenate([real, np.cos(angle), -np.sin(angle)])
+    inverse = np.concatenate([real, 2.0 * np.cos(angle), -2.0 * np.sin(angle)]).T / size
     return np.ascontiguousarray(forward, dtype), np.ascontiguousarray(inverse, dtype)
 
 
 def _cut(rows: np.ndarray, size: int, step: int, tiles: int) -> np.ndarray:
-    """(N, L, C) -> (size, N tiles C): row b of every tile side by side; zeros past the end."""
+    """Cut into tiles, (N, L, C) -> (size, N tiles C): row b of all tiles side by side; zeros past the end."""
     n, length, c = rows.shape
     needed = (tiles - 1) * step + size
     if needed > length:
@@ -71,12 +72,13 @@ def _cut(rows: np.ndarray, size: int, step: int, tiles: int) -> np.ndarray:
 
 
 class _Tiles:
-    """One correlation: what its forward computes and its backward uses."""
+    """One correlation by tiles: the transforms that forward computes and backward uses."""
 
     def __init__(self, x: np.ndarray, w: np.ndarray, size: int) -> None:
         self.n, self.length, self.c = x.shape
         self.k, _, self.f = w.shape
-        self.size, self.step = size, size - self.k + 1
+        self.size = size
+        self.step = size - self.k + 1
         self.count = self.length - self.k + 1
         self.tiles = -(-self.count // self.step)
         self.half = size // 2 - 1
@@ -87,15 +89,17 @@ class _Tiles:
         self.w = (self.forward[:, : self.k] @ kernels).reshape(size, self.c, self.f)
 
     def frequencies(self) -> range:
-        """Rows of the real parts; the imaginary part stands ``half`` rows on."""
+        """Rows of the real parts; the imaginary part is ``half`` rows later."""
         return range(2, 2 + self.half)
 
     def output(self) -> np.ndarray:
-        """y (N, count, F): Y = X conj(W), three products a frequency."""
-        x, w, y = self.x, self.w, np.empty((self.size, self.x.shape[1], self.f), self.x.dtype)
+        """y (N, count, F): Y = X conj(W), three products per frequency."""
+        x, w = self.x, self.w
+        y = np.empty((self.size, x.shape[1], self.f), x.dtype)
         np.matmul(x[:2], w[:2], out=y[:2])
         for i in self.frequencies():
-            re, im, wr, wi = x[i], x[i + self.half], w[i], w[i + self.half]
+            re, im = x[i], x[i + self.half]
+            wr, wi = w[i], w[i + self.half]
             shared = (re + im) @ wr
             np.subtract(shared, im @ (wr - wi), out=y[i])
             np.subtract(shared, re @ (wr + wi), out=y[i + self.half])
@@ -103,47 +107,60 @@ class _Tiles:
         rows = rows.reshape(self.step, self.n, self.tiles, self.f).transpose(1, 2, 0, 3)
         return rows.reshape(self.n, self.tiles * self.step, self.f)[:, : self.count]
 
-    def gradients(self, grad: np.ndarray, need_x: bool) -> tuple[np.ndarray | None, np.ndarray]:
-        """dL/dx (N, L, C) if it is asked for, and dL/dw (K, C, F)."""
-        x, w, m = self.x, self.w, self.x.shape[1]
+    def gradients(
+        self, grad: np.ndarray, need_x: bool, need_w: bool
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """dL/dx (N, L, C) and dL/dw (K, C, F), None where not needed."""
+        m = self.x.shape[1]
         g = (self.forward[:, : self.step] @ _cut(grad, self.step, self.step, self.tiles)).reshape(
             self.size, m, self.f
         )
-        grad_w = np.empty_like(w, dtype=g.dtype)
+        return (self._grad_x(g) if need_x else None), (self._grad_w(g) if need_w else None)
+
+    def _grad_w(self, g: np.ndarray) -> np.ndarray:
+        """The gradient of the kernels: dW = X conj(G), transformed back."""
+        x = self.x
+        grad_w = np.empty_like(self.w, dtype=g.dtype)
         np.matmul(x[:2].transpose(0, 2, 1), g[:2], out=grad_w[:2])
-        grad_x = np.empty((self.size, m, self.c), g.dtype) if need_x else None
-        if grad_x is not None:
-            np.matmul(g[:2], w[:2].transpose(0, 2, 1), out=grad_x[:2])
         for i in self.frequencies():
             j = i + self.half
-            both = g[i] + g[j]
             shared = (x[i] + x[j]).T @ g[i]
             np.subtract(shared, x[j].T @ (g[i] - g[j]), out=grad_w[i])
-            np.subtract(shared, x[i].T @ both, out=grad_w[j])
-            if grad_x is not None:
-                shared = both @ w[i].T
-                np.subtract(shared, g[j] @ (w[i] + w[j]).T, out=grad_x[i])
-                np.add(shared, g[i] @ (w[j] - w[i]).T, out=grad_x[j])
-        kernels = (self.inverse[: self.k] @ grad_w.reshape(self.size, -1)).reshape(self.k, self.c, self.f)
-        return (None if grad_x is None else self._joined(grad_x)), kernels
+            np.subtract(shared, x[i].T @ (g[i] + g[j]), out=grad_w[j])
+        kernels: np.ndarray = self.inverse[: self.k] @ grad_w.reshape(self.size, -1)
+        return kernels.reshape(self.k, self.c, self.f)
+
+    def _grad_x(self, g: np.ndarray) -> np.ndarray:
+        """The gradient of the sequences: dX = G W, transformed back."""
+        w = self.w
+        grad_x = np.empty((self.size, g.shape[1], self.c), g.dtype)
+        np.matmul(g[:2], w[:2].transpose(0, 2, 1), out=grad_x[:2])
+        for i in self.frequencies():
+            j = i + self.half
+            shared = (g[i] + g[j]) @ w[i].T
+            np.subtract(shared, g[j] @ (w[i] + w[j]).T, out=grad_x[i])
+            np.add(shared, g[i] @ (w[j] - w[i]).T, out=grad_x[j])
+        return self._joined(grad_x)
 
     def _joined(self, grad_x: np.ndarray) -> np.ndarray:
-        """The tiles' gradients back in their sequences; neighbours overlap in K - 1 rows and add up there."""
+        """Gradients of the tiles, added up to sequences; neighbouring tiles overlap in K - 1 rows."""
         rows = (self.inverse @ grad_x.reshape(self.size, -1)).reshape(self.size, self.n, self.tiles, self.c)
         joined = np.zeros((self.n, self.tiles * self.step + self.k - 1, self.c), grad_x.dtype)
         body = joined[:, : self.tiles * self.step].reshape(self.n, self.tiles, self.step, self.c)
         body[...] = rows[: self.step].transpose(1, 2, 0, 3)
-        # the K - 1 rows past a tile's step are the first ones of the next (step >= K)
+        # the K - 1 rows past a tile's step are the first rows of the next tile (step >= K)
         body[:, 1:, : self.k - 1] += rows[self.step :, :, :-1].transpose(1, 2, 0, 3)
         joined[:, self.tiles * self.step :] += rows[self.step :, :, -1].transpose(1, 0, 2)
         return joined[:, : self.length]
 
 
 def conv1d_tiles(x: np.ndarray, w: np.ndarray, size: int) -> tuple[np.ndarray, Any]:
-    """y and the pullback of the correlation, with tiles of ``size`` rows; stride and dilation 1."""
+    """Convolution with tiles of ``size`` rows, stride and dilation 1: y and its pullback."""
     tiles = _Tiles(x, w, size)
 
-    def pullback(grad: np.ndarray, need_x: bool = True) -> tuple[np.ndarray | None, np.ndarray]:
-        return tiles.gradients(grad, need_x)
+    def pullback(
+        grad: np.ndarray, need_x: bool = True, need_w: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        return tiles.gradients(grad, need_x, need_w)
 
     return tiles.output(), pullback

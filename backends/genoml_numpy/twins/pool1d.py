@@ -1,7 +1,7 @@
 """Max pooling without the full-size masks of the standard version.
 
-The gradient of a maximum touches one position a window and a channel; here it is scattered there, instead of
-being multiplied with a mask over the whole input.
+The gradient of a maximum has one position per window and channel; it is written there, instead of being multiplied
+with a mask over the whole input.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) ->
     """See genoml.ops.pool1d.max_pool1d_vjp; covers windows that do not overlap."""
     if size != stride:
         return NotImplemented
-    # a last window that is cut off has fewer taps: those are one row shorter than y
+    # a shorter last window has fewer taps: the missing ones are one row shorter than y
     end = x.shape[1] if ceil_mode else x.shape[1] // size * size
     taps = [x[:, k:end:size] for k in range(min(size, end))]
     y = taps[0].copy()
@@ -43,10 +43,11 @@ def max_pool1d_vjp(x: Array, size: int, stride: int, ceil_mode: bool = False) ->
     def pullback(grad: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape, grad.dtype)
         out[:, end:] = 0.0
-        rest = grad.copy()  # what no tap has claimed yet
+        rest = grad.copy()  # the gradient that no tap has taken yet
         for k, tap in enumerate(taps):
-            part, left, best = out[:, k:end:size], rest[:, : tap.shape[1]], y[:, : tap.shape[1]]
-            np.multiply(left, tap == best, out=part)
+            part = out[:, k:end:size]
+            left = rest[:, : tap.shape[1]]
+            np.multiply(left, tap == y[:, : tap.shape[1]], out=part)
             left -= part
         return out
 

@@ -1,7 +1,7 @@
-"""The gradient of large dense weights, made once for the whole batch: each thread writes some of its rows.
+"""The gradient of large dense weights, computed once for the whole batch: each thread writes some of its rows.
 
-Otherwise each part of a batch writes a matrix of the weights' full size, and they are added: with DeepSEA's 188 MB on
-two threads that is four times the traffic through memory, and memory is what such a layer waits for.
+Otherwise each part of a batch writes a matrix of the weights' full size, and these are added: with DeepSEA's 188 MB on
+two threads that is four times the memory traffic, which limits the speed of such a layer.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.parts import current_part, even_ranges
+from genoml.parallel import WHOLE, Part, even_ranges
 
-#: fewer weights than this are quicker added than shared out
+#: Least number of weights: fewer are faster to add than to divide among threads.
 _LEAST = 1 << 18
 
 
-def dense_grad_weights(x: Array, grad: Array) -> Any:
-    """See genoml.ops.products.dense_grad_weights; covers batches in parts."""
-    part, (rows, columns) = current_part(), (x.shape[1], grad.shape[1])
-    if part is None or rows * columns < _LEAST:
+def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Any:
+    """See genoml.ops.arrays.dense_grad_weights; covers batches in parts."""
+    meeting = part.meeting
+    rows, columns = x.shape[1], grad.shape[1]
+    if meeting is None or rows * columns < _LEAST:
         return NotImplemented
-    place = np.empty((rows, columns), np.result_type(x, grad)) if part.index == 0 else None
-    brought = part.meeting.gather(part.index, (x, grad, place))
-    start, stop = even_ranges(rows, part.meeting.parts)[part.index]
+    place = np.empty((rows, columns), np.result_type(x, grad)) if part.is_first else None
+    brought = meeting.gather(part.index, (x, grad, place))
+    start, stop = even_ranges(rows, meeting.parts)[part.index]
     whole_x = np.concatenate([other[:, start:stop] for other, _, _ in brought])
     _, _, whole = brought[0]
     assert whole is not None
     np.matmul(whole_x.T, np.concatenate([g for _, g, _ in brought]), out=whole[start:stop])
-    return place
+    meeting.gather(part.index, None)  # until all rows are written
+    return whole if part.is_first else meeting.zeros(whole.shape, whole)

@@ -1,7 +1,7 @@
-"""A rectifier with normalisation and pooling around it, block by block: between its steps a block stays in the cache.
+"""ReLU with normalisation before it and pooling after it, block by block, so that a block stays in the cache.
 
 The standard version passes ten arrays of the size of x through memory and keeps three of them. This one reads x once
-forward and once backward, and keeps, of each window, which position won (a byte).
+forward and once backward, and keeps one byte per window: the position of its maximum.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.pool1d import pooled_length
+from genoml.ops.windows import Reach
 
-#: numbers of a block
+#: Numbers per block.
 _BLOCK = 1 << 16
 
 _Block = tuple[slice, slice]
 
 
 def _blocks(n: int, rows: int, width: int) -> Iterator[_Block]:
-    """(examples, rows) whose numbers are about _BLOCK, ``width`` of them a row."""
-    some = max(1, _BLOCK // max(rows * width, 1))
-    if some > 1 or rows * width <= _BLOCK:
-        for start in range(0, n, some):
-            yield slice(start, min(start + some, n)), slice(0, rows)
+    """Blocks (examples, rows) of about _BLOCK numbers, with ``width`` numbers per row."""
+    examples = max(1, _BLOCK // max(rows * width, 1))
+    if examples > 1 or rows * width <= _BLOCK:
+        for start in range(0, n, examples):
+            yield slice(start, min(start + examples, n)), slice(0, rows)
         return
     step = max(1, _BLOCK // width)
     for i in range(n):
@@ -34,8 +34,9 @@ def _blocks(n: int, rows: int, width: int) -> Iterator[_Block]:
 
 
 def squares_around(rows: Array, mean: Array) -> Any:
-    """See genoml.ops.rectify.squares_around."""
-    step, total = max(1, _BLOCK // max(rows.shape[1], 1)), np.zeros_like(mean)
+    """See genoml.ops.normalise.squares_around."""
+    step = max(1, _BLOCK // max(rows.shape[1], 1))
+    total = np.zeros_like(mean)
     held = np.empty((min(step, len(rows)), rows.shape[1]), rows.dtype)
     ones = np.ones((1, len(held)), rows.dtype)
     for start in range(0, len(rows), step):
@@ -47,16 +48,17 @@ def squares_around(rows: Array, mean: Array) -> Any:
 
 
 class _Windows:
-    """Where the windows of a pooling lie in x (N, L, C), some of them at a time."""
+    """The windows of a pooling of x (N, L, C), block by block."""
 
     def __init__(self, x: np.ndarray, size: int, ceil_mode: bool) -> None:
-        (self.n, self.length, self.channels), self.size = x.shape, size
-        self.count = pooled_length(self.length, size, size, ceil_mode)
-        #: windows that lie inside; with ceil_mode one more may be cut off by the end
+        self.n, self.length, self.channels = x.shape
+        self.size = size
+        self.count = Reach(size, size, partial=ceil_mode).outputs(self.length)
+        #: windows of full size; with ceil_mode a shorter one may follow
         self.whole = min(self.count, self.length // size)
 
     def __iter__(self) -> Iterator[_Block]:
-        """Blocks of windows; the one that is cut off comes apart."""
+        """Blocks of windows; the shorter last window is a block of its own."""
         if self.whole:
             yield from _blocks(self.n, self.whole, self.size * self.channels)
         if self.whole < self.count:
@@ -82,7 +84,7 @@ def rectified_vjp(
     mean: Array | None = None,
     scale: Array | None = None,
 ) -> Any:
-    """See genoml.ops.rectify.rectified_vjp; covers windows of up to 255, and scales that are not 0."""
+    """See genoml.ops.normalise.rectified_vjp; covers windows of up to 255, and scales that are not 0."""
     kinds = {array.dtype for array in (x, shift, mean, scale) if array is not None}
     if size > 255 or len(kinds) > 1 or (scale is not None and not np.all(scale)):
         return NotImplemented
@@ -126,7 +128,7 @@ def rectified_vjp(
 def _largest(
     taps: list[np.ndarray], sign: np.ndarray | None, best: np.ndarray, winner: np.ndarray | None
 ) -> None:
-    """Into ``best`` the value with the largest z of each window, and into ``winner`` its first place there.
+    """Write the value with the largest z of each window to ``best``, and its first position to ``winner``.
 
     z grows with x where the scale is above 0, and falls where it is below: there the smallest x wins.
     """
@@ -139,7 +141,7 @@ def _largest(
     for k, tap in enumerate(taps[1:], 1):
         larger = (tap > best).view(np.uint8)
         np.maximum(best, tap, out=best)
-        larger *= np.uint8(k)  # k rises, so the largest k that was larger than all before is the winner
+        larger *= np.uint8(k)  # the winner is the largest k whose value exceeds all before it
         np.maximum(winner, larger, out=winner)
     if sign is not None:
         best *= sign
@@ -155,7 +157,7 @@ def _into_x(
     slope: np.ndarray | None,
     constant: np.ndarray | None,
 ) -> np.ndarray:
-    """factor g at the winners, less slope (x - mean) + constant everywhere."""
+    """factor g at the winners, minus slope (x - mean) + constant everywhere."""
     out = np.empty(x.shape, g.dtype)
     end = min(places.count * places.size, places.length)
     unread = (slice(0, places.n), slice(end, places.length))
@@ -179,7 +181,7 @@ def _into_x(
 
 
 def _less_mean(x: np.ndarray, mean: Any, slope: Any, constant: Any, out: np.ndarray) -> None:
-    """out = -slope (x - mean) - constant; the difference comes first, which keeps its digits."""
+    """out = -slope (x - mean) - constant; the difference is computed first, which keeps its digits."""
     np.subtract(x, mean, out=out)
     out *= -slope
     out -= constant

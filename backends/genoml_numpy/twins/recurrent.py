@@ -1,7 +1,7 @@
-"""The steps of an LSTM in arrays that are made once: a step's numbers stay in the core's cache.
+"""The steps of an LSTM in preallocated arrays, so that a step's numbers stay in the core's cache.
 
-The standard version makes some fifteen arrays a step, and stacks what backward needs; here a step writes where its
-results are to stay, and backward computes each step's slopes when it comes to it.
+The standard version makes about fifteen arrays per step, and stacks those that backward needs. Here each step writes
+its results into their final place, and backward computes each step's slopes when it needs them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.recurrent import LSTMPullback, recurrent_grad
+from genoml.ops.recurrent import ScanPullback, recurrent_grad
 
 
 def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
     """See genoml.ops.recurrent.lstm_scan; covers sequences without padding."""
     if keep is not None or z.dtype != weights.dtype:
         return NotImplemented
-    (length, batch, width), size = z.shape, weights.shape[0]
+    length, batch, width = z.shape
+    size = weights.shape[0]
     # sigmoid(a) = (1 + tanh(a / 2)) / 2: one tanh serves all four gates, scaled before and after
     scale = np.full(width, 0.5, z.dtype)
     scale[2 * size : 3 * size] = 1.0
@@ -26,7 +27,8 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
     gates = np.empty(z.shape, z.dtype)
     #: c and h before the first step and after each
     cells, states = np.zeros((2, length + 1, batch, size), z.dtype)
-    squashed, product = np.empty((length, batch, size), z.dtype), np.empty((batch, size), z.dtype)
+    squashed = np.empty((length, batch, size), z.dtype)
+    product = np.empty((batch, size), z.dtype)
     for t in range(length):
         a = np.matmul(states[t], weights, out=gates[t])
         a += z[t]
@@ -34,7 +36,7 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
         np.tanh(a, out=a)
         a *= scale
         a += shift
-        i, f, g, o = (a[:, k * size : (k + 1) * size] for k in range(4))
+        i, f, g, o = _gates(a, size)
         np.multiply(f, cells[t], out=cells[t + 1])
         cells[t + 1] += np.multiply(i, g, out=product)
         np.multiply(o, np.tanh(cells[t + 1], out=squashed[t]), out=states[t + 1])
@@ -42,19 +44,28 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> Any:
     return states[1:], _pullback(gates, cells, states, squashed, weights)
 
 
+def _gates(step: np.ndarray, size: int) -> list[np.ndarray]:
+    """Views of the four gates of one step, (batch, size) each: input, forget, cell, output."""
+    return [step[:, k * size : (k + 1) * size] for k in range(4)]
+
+
 def _pullback(
     gates: np.ndarray, cells: np.ndarray, states: np.ndarray, squashed: np.ndarray, weights: np.ndarray
-) -> LSTMPullback:
-    (length, batch, _), size = gates.shape, weights.shape[0]
+) -> ScanPullback:
+    length, batch, _ = gates.shape
+    size = weights.shape[0]
 
-    def back(received: list[Array | None]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        # the recursion of the standard version, with i, f, g, o behind their functions: dh/dc = o (1 - tanh(c)^2),
+    def back(
+        received: list[Array | None], need_weights: bool = True
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        # the recursion of the standard version, with i, f, g, o after their functions: dh/dc = o (1 - tanh(c)^2),
         # di' = dc g i (1 - i), df' = dc c_{t-1} f (1 - f), dg' = dc i (1 - g^2), do' = dh tanh(c) o (1 - o)
-        grad_z, slope = np.empty_like(gates), np.empty((batch, size), gates.dtype)
+        grad_z = np.empty_like(gates)
+        slope = np.empty((batch, size), gates.dtype)
         dh, dc = np.zeros((2, batch, size), gates.dtype)
         for t in reversed(range(length)):
-            i, f, g, o = (gates[t, :, k * size : (k + 1) * size] for k in range(4))
-            di, df, dg, do = (grad_z[t, :, k * size : (k + 1) * size] for k in range(4))
+            i, f, g, o = _gates(gates[t], size)
+            di, df, dg, do = _gates(grad_z[t], size)
             if received[t] is not None:
                 dh += received[t]
             np.multiply(dh, o, out=do)
@@ -70,7 +81,7 @@ def _pullback(
             np.multiply(dc, cells[t], out=df)
             df *= np.subtract(1.0, f, out=slope)
             np.matmul(grad_z[t], weights.T, out=dh)
-        return grad_z, {"weights_recurrent": recurrent_grad(states[:-1], grad_z)}
+        return grad_z, ({"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {})
 
     return back
 

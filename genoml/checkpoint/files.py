@@ -1,0 +1,178 @@
+"""Files of arrays: plain files, safetensors with checked headers, and the errors of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load, save
+
+
+class CheckpointError(ValueError):
+    """Raised if a file of weights or a training state is damaged, does not fit, or cannot be written."""
+
+
+#: Do not follow a link, and do not wait for the other end of a pipe.
+_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+class NotPlainError(ValueError):
+    """Raised for a link, device, pipe or folder in place of a file, or a file that is too large."""
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
+    """Open a plain file for reading; yields the file and its size in bytes.
+
+    Raises
+    ------
+    NotPlainError
+        If it is a symbolic link, has another name elsewhere (a hard link), or is no regular file.
+    OSError
+        If it is missing or cannot be read.
+    """
+    if "\0" in str(path):
+        raise NotPlainError("its name holds a NUL")
+    if path.is_symlink():
+        raise NotPlainError("it is a symbolic link; expects the file itself")
+    handle = os.open(path, _FLAGS)
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise NotPlainError("Is a directory; expects a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise NotPlainError("it is a device or pipe; expects a file")
+        if status.st_nlink > 1:
+            raise NotPlainError("it is a hard link, the same file under another name; copy it")
+        yield file, status.st_size
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """Read a plain file of at most ``most`` bytes.
+
+    Raises
+    ------
+    NotPlainError, OSError
+        See ``open_plain``; also for a larger file, before it is read.
+    """
+    with open_plain(path) as (file, size):
+        if size > most:
+            raise NotPlainError(f"expects at most {most} bytes, got {size}")
+        return file.read(most)
+
+
+#: The most bytes of a header, enough for about 30,000 arrays; the library allows 100 MB.
+MOST_HEADER = 4 << 20
+#: Dtypes of the format that NumPy has too.
+_DTYPES = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """An open file with a checked header; no array has been read yet."""
+
+    path: Path
+    size: int
+    metadata: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    header: bytes
+    _file: BufferedReader
+
+    @property
+    def numbers(self) -> int:
+        """Total number of elements of its arrays."""
+        return sum(map(prod, self.shapes.values()))
+
+    def read(self) -> tuple[dict[str, np.ndarray], str]:
+        """Read the arrays by name, and the sha256 of the whole file."""
+        self._file.seek(0)
+        content = self._file.read(
+            self.size + 1
+        )  # one more, so that the library refuses a file that has grown
+        try:
+            loaded = load(content)
+        except (SafetensorError, ValueError) as error:  # ValueError of NumPy: an impossible shape
+            raise _unreadable(self.path, error) from error
+        if {name: value.shape for name, value in loaded.items()} != self.shapes:
+            raise CheckpointError(f"{self.path}: changed while it was read; try again")
+        # in the file's order, since the library's varies; copied, so that the memory is aligned as for any other
+        # array, on which the order of a sum may depend
+        arrays = {name: loaded[name].copy() for name in self.shapes}
+        return arrays, hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def open_tensors(path: Path) -> Iterator[TensorFile]:
+    """Open a safetensors file, and check its header against its size.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, not a plain file, or not sound safetensors.
+    """
+    try:
+        with open_plain(path) as (file, size):
+            yield _read_header(path, file, size)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file; train the model again") from error
+    except NotPlainError as error:
+        raise CheckpointError(f"{path}: not a readable weights file ({error})") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: not a readable weights file ({error.strerror or error})") from error
+
+
+def _read_header(path: Path, file: BufferedReader, size: int) -> TensorFile:
+    first = file.read(8)
+    length = int.from_bytes(first, "little")
+    if length > MOST_HEADER:
+        raise _unreadable(path, f"{size} bytes, of which the header claims {length}")
+    header = file.read(length)
+    try:
+        # read, not mapped: truncation of a mapped file by another process would end this one
+        with safe_open(path, "numpy", backend="pread") as opened:
+            slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
+            metadata = opened.metadata() or {}
+        json.loads(header, object_pairs_hook=_expect_once)
+    except (SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    for name, part in slices.items():
+        if part.get_dtype() not in _DTYPES:
+            raise _unreadable(path, f"{name!r} has dtype {part.get_dtype()!r}; known: {', '.join(_DTYPES)}")
+    shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+    return TensorFile(path, size, metadata, shapes, first + header, file)
+
+
+def _expect_once(members: list[tuple[str, Any]]) -> None:
+    """Raise if a name occurs twice, since readers differ in which array they take."""
+    if len(dict(members)) < len(members):
+        raise ValueError("header: a name comes twice")
+
+
+def _unreadable(path: Path, why: object) -> CheckpointError:
+    # the library quotes names of the file unchanged, with line feeds and terminal codes
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(why)[:200])
+    return CheckpointError(f"{path}: not a readable weights file ({text}); train the model again")
+
+
+def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """Content of a safetensors file; the same arrays give the same bytes.
+
+    The library orders the arrays, the widest dtypes first, then by name; ``metadata`` should have one entry, since the
+    library writes several in any order.
+    """
+    contiguous = {name: np.asarray(value, order="C") for name, value in arrays.items()}
+    # None if empty: without arrays and metadata the library would write broken JSON
+    return save(contiguous, dict(metadata) or None)

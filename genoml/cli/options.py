@@ -1,0 +1,65 @@
+"""Options that several commands share: the backend, the input and the output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import click
+
+from genoml.backend import Backend, BackendError, get_backend, use_backend
+from genoml.io.files import write_whole
+
+backend_option = click.option(
+    "--backend",
+    "backend_name",
+    metavar="FLAG",
+    default=None,
+    help="Array library to run on: numpy (default), cupy, torch, jax, ... See `genoml backends`.",
+)
+
+
+def open_backend(name: str | None) -> Backend:
+    """Open the backend with this name, or the default one, and make it the default while the command runs.
+
+    Raises
+    ------
+    BackendError
+        If it is unknown or cannot be used here.
+    """
+    try:
+        return click.get_current_context().with_resource(use_backend(get_backend(name)))
+    except BackendError as error:
+        origin = "GENOML_BACKEND: " if name is None and os.environ.get("GENOML_BACKEND") else ""
+        raise BackendError(f"{origin}{error}; see genoml backends") from error
+
+
+sequences_argument = click.argument("sequences", default="-")
+out_option = click.option(
+    "--out",
+    default="-",
+    show_default=True,
+    metavar="FILE",
+    help="File to write, gzipped if it ends in .gz; - is standard output.",
+)
+
+
+@contextmanager
+def open_output(out: str) -> Iterator[BinaryIO]:
+    """Open standard output (``-``), or a file that gets its name only when it is complete.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If there is no such folder, or it is one.
+    """
+    if out != "-":
+        with write_whole(out) as stream:
+            yield stream
+        return
+    stream = sys.stdout.buffer
+    yield stream
+    stream.flush()  # here, so that a closed pipe is noticed inside the command

@@ -1,0 +1,132 @@
+"""Reader of whole files of sequences, with the names of their records for messages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genoml.io import read_sequences
+from genoml.io.files import FilePath
+from genoml.sequence.codes import count_ambiguous
+from genoml.sequence.encode import base_codes
+
+#: Letters of amino acids that are also ambiguous bases, none of them common in a genome.
+_SEVERAL_BASES = b"RYSWKMBDHVryswkmbdhv"
+#: Length from which a sequence is checked: shorter ones may well be half ambiguous.
+_LEAST_JUDGED = 10
+_LOCUS = re.compile(r"^([^:\s]+):\d+-\d+")
+
+
+@dataclass(frozen=True)
+class NamedSequences:
+    """Sequences with their names, in the order of the file that they are from.
+
+    Attributes
+    ----------
+    path : str
+        The file, ``-`` for standard input; or what else they are from, for messages.
+    names : list of str
+        The records' whole headers.
+    letters : list of str
+        Their sequences.
+    """
+
+    path: str
+    names: list[str]
+    letters: list[str]
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    @property
+    def longest(self) -> int:
+        """Length of the longest sequence in bp."""
+        return max(map(len, self.letters))
+
+    @property
+    def ids(self) -> list[str]:
+        """The first word of each name."""
+        return [_first_word(name) for name in self.names]
+
+    def take(self, index: Sequence[int]) -> NamedSequences:
+        """The sequences at these positions."""
+        return NamedSequences(self.path, [self.names[i] for i in index], [self.letters[i] for i in index])
+
+    def codes(self, length_bp: int) -> np.ndarray:
+        """Base codes (n, length_bp), shorter sequences padded evenly on both sides."""
+        return base_codes(self.letters, pad="both", length=length_bp)
+
+    def digest(self) -> str:
+        """blake2b of names and sequences; it does not depend on line width or compression."""
+        content = "\n".join(["\n".join(self.names), *self.letters])
+        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+    def place(self, index: int) -> str:
+        """File, number and name of a record, for messages."""
+        path = "standard input" if self.path == "-" else self.path
+        return f"{path}, record {index + 1} ({_first_word(self.names[index])})"
+
+
+def _first_word(name: str) -> str:
+    return (name.split(maxsplit=1) or [""])[0]
+
+
+def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:
+    """Read a FASTA or FASTQ file whole, plain or compressed; ``-`` is standard input.
+
+    Raises
+    ------
+    FormatError, OSError
+        See genoml.io.
+    ValueError
+        See ``check_sequences``.
+    """
+    records = list(read_sequences(path))
+    loaded = NamedSequences(str(path), [rec.name for rec in records], [rec.sequence for rec in records])
+    check_sequences(loaded, ambiguous)
+    return loaded
+
+
+def check_sequences(sequences: NamedSequences, ambiguous: str = "zero") -> None:
+    """Raise ValueError, naming file and record, unless these can be read as DNA or RNA.
+
+    Raises
+    ------
+    ValueError
+        If a sequence is empty, has both T and U or looks like protein; or, with ``ambiguous="error"``, has an
+        ambiguous letter.
+    """
+    for index, letters in enumerate(sequences.letters):
+        if not letters:
+            raise ValueError(f"{sequences.place(index)}: has no sequence; remove it")
+        if {"T", "U"} <= set(letters.upper()):
+            raise ValueError(f"{sequences.place(index)}: has both T and U; write it as DNA or as RNA")
+        several = len(letters) - len(letters.encode().translate(None, _SEVERAL_BASES))
+        if len(letters) >= _LEAST_JUDGED and several > len(letters) // 2:
+            raise ValueError(
+                f"{sequences.place(index)}: {several} of {len(letters)} letters stand for two or three bases, "
+                "as in protein; expects DNA or RNA"
+            )
+    if ambiguous == "error":
+        _refuse_ambiguous(sequences)
+
+
+def _refuse_ambiguous(sequences: NamedSequences) -> None:
+    affected = np.flatnonzero(count_ambiguous(sequences.letters, per_sequence=True))
+    if len(affected):
+        first = int(affected[0])
+        letter = next(letter for letter in sequences.letters[first] if letter not in "ACGTUacgtu")
+        raise ValueError(
+            f"{sequences.place(first)}: ambiguous letter {letter!r}, and {len(affected)} record(s) in all "
+            "have one; remove them, or train with ambiguous = zero, uniform or iupac"
+        )
+
+
+def chromosomes(names: Sequence[str]) -> list[str] | None:
+    """The chromosome of each name of the form ``chr8:100-300``; None if a name is of another form."""
+    found = [_LOCUS.match(name) for name in names]
+    return None if not all(found) else [match.group(1) for match in found if match]

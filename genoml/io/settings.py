@@ -1,0 +1,120 @@
+"""Settings: TOML files of bounded size, and values checked by the msgspec type that declares them.
+
+The message of an error begins with the key's path, as in ``model_options.dropout[1]: expects a number < 1.0``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from genoml.io.errors import FormatError, shown
+
+_T = TypeVar("_T")
+
+#: kinds of numbers in settings; the largest number is the largest finite one
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
+NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
+#: from 0 to below 1
+Share = Annotated[float, Meta(ge=0, lt=1)]
+
+#: bytes in a file of settings, at most
+_LARGEST = 1 << 16
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+#: msgspec's words, and those of TOML
+_WORDS = {
+    "Expected": "expects", " | null": "", "`int`": "a whole number", "`float`": "a number", "`str`": "text",
+    "`bool`": "true or false", "`array`": "a list", "`object`": "a table", "Invalid enum": "invalid",
+    f"<= {sys.float_info.max!r}": "that is finite", f">= -{sys.float_info.max!r}": "that is finite",
+}  # fmt: skip
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values that a TOML file holds, for ``make_settings``.
+
+    Raises
+    ------
+    FormatError
+        If it is not TOML, with the line, or larger than 64 KiB.
+    ValueError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > _LARGEST:
+        raise FormatError("expects settings of at most 64 KiB, got more", path=str(path))
+    try:
+        return msgspec.toml.decode(content, type=dict[str, Any])
+    except (ValueError, RecursionError) as error:
+        # also tables or lists within each other by the thousand, and numbers of thousands of digits
+        place = _AT_LINE.search(str(error))
+        line = int(place[1]) if place and place[1] else None
+        why = "nested too deep" if isinstance(error, RecursionError) else _AT_LINE.sub("", str(error))
+        raise FormatError(f"not valid TOML ({shown(why)})", path=str(path), line=line) from error
+
+
+def make_settings(values: Any, type: type[_T], place: str = "", of: str = "") -> _T:
+    """Values by key as the Struct that declares them; or one value as its type.
+
+    Parameters
+    ----------
+    values : mapping
+        From TOML, JSON or Python.
+    type : type
+        What is declared.
+    place : str
+        What holds the values, for messages: ``model_options`` gives ``model_options.filters: expects ...``.
+    of : str
+        What the keys belong to, for messages on unknown ones: ``" of model basset"``.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown, or a value of another type or out of range; the message begins with the key's path.
+    """
+    try:
+        return msgspec.convert(values, type)
+    except msgspec.ValidationError as error:
+        raise ValueError(_plain_words(error, type, place, of)) from error
+
+
+def _plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of: str = "") -> str:
+    """msgspec's message with the key's path first, the nearest known name for an unknown key, and in words."""
+    what, _, path = str(error).partition(" - at `$")
+    key = (place + path.rstrip("`")).removeprefix(".")
+    unknown = _UNKNOWN.fullmatch(what)
+    if unknown:
+        key = f"{key}.{shown(unknown[1])}".removeprefix(".")
+        return f"{key}: unknown key{of}; {_nearest(unknown[1], getattr(type, '__struct_fields__', ()))}"
+    if what.startswith("Invalid enum"):
+        what += f", expects {' or '.join(_choices(type, key.rpartition('.')[2]))}"
+    for words, plain in _WORDS.items():
+        what = what.replace(words, plain)
+    return f"{key}: {what}" if key else what
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The hint for a name that is not known: the nearest one that is, or all of them."""
+    found = get_close_matches(name, known, 1)
+    return f"did you mean {found[0]}?" if found else f"there are {', '.join(known)}"
+
+
+def _choices(type: Any, key: str) -> list[str]:
+    """The values of a Literal, or of the Struct's field that is one, in quotes."""
+    if hasattr(type, "__struct_fields__"):
+        type = {field.name: field.type for field in msgspec.structs.fields(type)}[key]
+    info = msgspec.inspect.type_info(type)
+    info = info.type if isinstance(info, msgspec.inspect.Metadata) else info
+    return [f"'{value}'" for value in info.values] if isinstance(info, msgspec.inspect.LiteralType) else []

@@ -1,0 +1,110 @@
+"""The negative binomial likelihood and its derivatives, without loss of digits.
+
+With mean m, size r = 1 / dispersion and count y, the textbook form
+
+    -log p = lgamma(r) + lgamma(y + 1) - lgamma(y + r) + (y + r) log(1 + m / r) - y log(m / r)
+
+subtracts numbers near y log y to get one near 1: at a count of 1e6 the error in single precision is 1. This module
+sums small terms instead, after Loader's saddle-point expansion:
+
+    -log p = D + c(y) + [binet(r) - binet(y + r) + log(1 + y / r) / 2]
+    D = r log((r + m) / (r + y)) + y log(y (r + m) / (m (r + y)))           half the deviance, >= 0
+    c(y) = lgamma(y + 1) - y log y + y
+
+D is 0 at y = m, and as r grows the bracket goes to 0 and D to the Poisson's y log(y / m) + m - y.
+
+References
+----------
+Loader (2000), Fast and accurate computation of binomial probabilities; Hilbe (2011), Negative binomial
+regression, 2nd ed., doi:10.1017/CBO9780511973420, eq. 8.9 (the form called NB2).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.ops.special import binet, digamma_excess, lgamma
+
+#: Sizes and means are clipped to exp(-LIMIT) .. exp(LIMIT), where nothing overflows in single precision.
+LIMIT = 40.0
+
+
+class Terms(NamedTuple):
+    """Entries of -log p, and of its derivatives in log m and in log dispersion."""
+
+    entries: Array
+    log_mean_grad: Array
+    log_dispersion_grad: Array
+
+
+def count_constant(y: Array) -> Array:
+    """c(y) = lgamma(y + 1) - y log y + y, which is 0 at 0 and log(2 pi y) / 2 + 1 / (12 y) - .. beyond."""
+    xp = array_namespace(y)
+    positive = y > 0.0
+    safe = xp.where(positive, y, xp.ones_like(y))
+    return xp.where(positive, 0.5 * xp.log(2.0 * math.pi * safe) + binet(safe), xp.zeros_like(y))
+
+
+def log_ratio(difference: Array, denominator: Array, far: Array) -> Array:
+    """log(1 + difference / denominator), exact near 0 if the difference is; ``far`` is used elsewhere."""
+    xp = array_namespace(difference)
+    near = xp.abs(difference) < 0.5 * denominator
+    safe = xp.where(near, denominator, xp.ones_like(denominator))
+    return xp.where(near, xp.log1p(xp.where(near, difference, xp.zeros_like(difference)) / safe), far)
+
+
+def log_or_zero(values: Array) -> Array:
+    """log(values), or 0 where they are not positive."""
+    xp = array_namespace(values)
+    return xp.log(xp.where(values > 0.0, values, xp.ones_like(values)))
+
+
+def half_poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
+    """Half the Poisson deviance: y log(y / m) + m - y >= 0."""
+    return y * log_ratio(y - m, m, log_or_zero(y) - log_m) - (y - m)
+
+
+def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) -> Terms:
+    """-log p and its derivatives; all three arguments broadcast.
+
+    Beyond |log m| = LIMIT the likelihood is continued by its tangent, which it equals there up to rounding.
+    """
+    xp = array_namespace(log_mean)
+    z = xp.clip(log_mean, -LIMIT, LIMIT)
+    r = xp.exp(-xp.clip(log_dispersion, -LIMIT, LIMIT))
+    m = xp.exp(z)
+    total = r + m
+    count = r + y
+    share = r / total
+    lead = share * (m - y)  # d(-log p) / d log m = (m - y) / (1 + m / r)
+    # log((r + y) / (r + m)), and log(y / m) minus that
+    log_total = log_ratio(y - m, total, xp.log(count / total))
+    log_count = log_ratio((y - m) * share, m * (count / total), log_or_zero(y / m) - log_total)
+    first = -r * log_total - lead  # both parts of D are >= 0; their linear terms cancel
+    second = y * log_count + lead
+    rest = binet(r) - binet(count) + 0.5 * xp.log1p(y / r)
+    beyond = log_mean - z
+    entries = first + second + count_constant(y) + rest + lead * beyond
+    # d/dr gives log((r+y)/(r+m)) - (y-m)/(r+m) + excess(y+r) - excess(r), times r, as digamma = log + excess
+    slope = -first + r * (digamma_excess(count) - digamma_excess(r))
+    # the tangent's slope depends on the dispersion too: d lead / d log(1/r) = -lead m / (r + m)
+    slope = slope - lead * (m / total) * beyond
+    inside = xp.astype(xp.abs(log_dispersion) <= LIMIT, slope.dtype)
+    return Terms(entries, lead, slope * inside)
+
+
+def log_of(values: Array, floor: float) -> Array:
+    """log(max(values, floor))."""
+    xp = array_namespace(values)
+    least = xp.full((), floor, dtype=values.dtype, device=device_of(values))
+    return xp.log(xp.maximum(values, least))
+
+
+def without_constant(entries: Array, y: Array) -> Array:
+    """-log p minus lgamma(y + 1), which does not depend on the predictions."""
+    return entries - lgamma(y + 1.0)

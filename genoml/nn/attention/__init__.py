@@ -1,0 +1,1 @@
+"""Self-attention: the layer, and its parts: projections to heads, scores, and encodings of position."""

@@ -1,0 +1,254 @@
+"""Base of all layers: a function of its input and its parameters, with its derivative beside it.
+
+A subclass names its parameters in ``initial_params`` (genoml/nn/tables.py) and defines ``vjp(x, run)``, which returns
+the output and a pullback: the function that turns dL/dy into dL/dx and the parameters' gradients. ``run`` is a
+``Pass``: what a layer may need besides x. The pullback holds what backward needs; ``vjp`` leaves nothing on the layer,
+so that one layer can be used twice in a network, and by several threads. ``layer(x)`` and ``layer.backward(grad)`` are
+the same thing for people who work by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, Literal, Protocol, Self, TypeAlias
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array, Backend
+from genoml.nn.reach import Branches, Correlation
+from genoml.nn.summary import ModelSummary, describe_tree, summarise_model
+from genoml.nn.tables import ArrayTables, Gradient, Parameter, State
+from genoml.ops.arrays import array_like
+from genoml.ops.windows import Reach
+from genoml.parallel import WHOLE, Part
+
+__all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
+
+#: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
+Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
+
+
+class Pullback(Protocol):
+    """A function dL/dy -> dL/dx (None without ``need_x``), parameters' gradients (empty without ``need_params``)."""
+
+    def __call__(self, grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What a layer may need besides x in one pass through a network; a container hands it on.
+
+    Attributes
+    ----------
+    training : bool
+        Whether dropout drops and batch normalisation takes the batch's statistics.
+    step : int, optional
+        Number of the training step, which keys random numbers.
+    mask : (batch, length), optional
+        1 or true where a position is real, 0 at padding: host values, or an array beside x. None: all are real.
+    part : Part
+        Which examples of the whole batch are here, and where they meet the others.
+    """
+
+    training: bool = False
+    step: int | None = None
+    mask: Any = None
+    part: Part = WHOLE
+
+    def real_steps(self, layer: str, x: Array) -> Array | None:
+        """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
+
+        Raises
+        ------
+        ValueError
+            If the mask is not (batch, length); the message begins with the layer's name.
+        """
+        if self.mask is None:
+            return None
+        real, expected = array_like(self.mask, x, f"{layer} mask"), tuple(x.shape[:2])
+        expect_shape(f"{layer} mask", real, tuple(real.shape) == expected, f"{expected}")
+        return real != 0
+
+
+#: the pass of a model that is only asked for its output
+EVALUATION = Pass()
+
+
+class Layer(ArrayTables):
+    """Base of all layers.
+
+    Parameters
+    ----------
+    seed : int
+        Initial weights are drawn from (seed, path): the layer's path in its network, or, for a layer that
+        stands alone, its class name.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    backend : str, Backend or None
+        Where the parameters live; the default backend if None.
+
+    Notes
+    -----
+    Parameters are drawn when they are first needed, so that a network can first tell its layers their paths.
+
+    ``copy.deepcopy``, ``copy.copy`` and ``pickle`` (and with it joblib and the processes of multiprocessing) give an
+    equal layer that shares nothing with this one, on the same backend, which a pickle names. What is pending is left
+    out: the copy needs a call of its own before its ``backward``. A pickle is for the version of genoml that made it;
+    to keep weights, use ``genoml.checkpoint.save_weights``.
+    """
+
+    def __init__(
+        self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(seed=seed, dtype=dtype, backend=backend)
+        self._pullback: Pullback | None = None
+        self._shape: tuple[int, ...] = ()
+
+    # ------------------------------------------------------------ what a subclass defines
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        """The output, and the pullback of its gradient."""
+        raise NotImplementedError(f"{type(self).__name__} must define vjp(x, run)")
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether a mask has an effect; a layer that reads ``run.mask`` says ``reads_mask = True``."""
+        return False
+
+    # ------------------------------------------------------------ what a subclass may say, for evaluation
+
+    #: how the layer makes a vector of (batch, channels, length), if it does: from the largest value of each channel,
+    #: linearly from the mean along the positions, or from all values in a row, channel by channel
+    readout: Literal["max", "mean", "flatten"] | None = None
+
+    def reach(self, length: int) -> Reach | None:
+        """What each output position sees of an input (batch, channels, length); None: the layer does not say.
+
+        :data:`~genoml.ops.windows.EVERYTHING` says that any output may see any position. Given only a window of
+        the input, the layer must compute the outputs whose receptive fields lie in it as it does on the whole.
+        """
+        branches = self.branches(length)
+        return None if branches is None else branches.reach(length)
+
+    def branches(self, length: int) -> Branches[Layer] | None:
+        """The layers that this one is made of, for an input of this length; None if it computes anything itself."""
+        return None
+
+    def correlation(self) -> Correlation | None:
+        """The layer as a correlation and a function of each position, if it is one; mutagenesis is then cheaper."""
+        return None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class with its own ``vjp`` does not inherit these: they describe its base, and may be wrong for it."""
+        super().__init_subclass__(**options)
+        if "vjp" in cls.__dict__:
+            for name in ("readout", "reach", "branches", "correlation"):
+                if name not in cls.__dict__:
+                    setattr(cls, name, getattr(Layer, name))
+
+    # ------------------------------------------------------------ to read
+
+    def settings(self) -> Mapping[str, Any]:
+        """The constructor's arguments by name, read from attributes of the same name (or ``has_<name>``)."""
+        own = vars(self)
+        held = {name: (name, f"has_{name}", f"_{name}") for name in signature(type(self)).parameters}
+        return {
+            name: own[key]
+            for name, keys in held.items()
+            if (key := next(filter(own.__contains__, keys), None))
+        }
+
+    def __repr__(self) -> str:
+        return describe_tree(self)
+
+    def summary(self, length: int | Sequence[int]) -> ModelSummary:
+        """A table of the layers, the shapes that they give, and their parameters; print it.
+
+        A copy of the network is run, in evaluation, on one example of zeros: the network stays as it is.
+
+        Parameters
+        ----------
+        length : int or sequence of int
+            Length of the sequences, in base pairs (in tokens where the network reads tokens), or the shape of one
+            example, without the batch: ``(channels, length)``.
+
+        Raises
+        ------
+        ValueError
+            If the network cannot read such an input.
+        """
+        return summarise_model(self, length)
+
+    @property
+    def children(self) -> Mapping[str, Layer]:
+        """The layers that this one is made of, by name: none but in a container."""
+        return {}
+
+    # ------------------------------------------------------------ by hand
+
+    def to(self, backend: str | Backend | None = None, dtype: str | None = None) -> Self:
+        """Move parameters and state, in place, to a backend or dtype; returns the layer.
+
+        A pending ``backward`` is dropped.
+        """
+        self._pullback = None
+        return super().to(backend, dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes for copies and pickles, without the pending ``backward``, with arrays moved to the host."""
+        return {**super().__getstate__(), "_pullback": None}
+
+    def __call__(
+        self, x: Array, *, training: bool = False, step: int | None = None, mask: Any = None
+    ) -> Array:
+        """The output for ``x``; keeps what ``backward`` needs. The arguments are those of ``Pass``.
+
+        Raises
+        ------
+        TypeError
+            If ``x`` is not a floating-point array of the layer's backend.
+        ValueError
+            For a mask that no layer reads: it would silently do nothing.
+        """
+        self.backend.check(x, type(self).__name__)
+        self.check_dtype(x)
+        if mask is not None and not self.reads_mask:
+            raise ValueError(f"{type(self).__name__} reads no mask, and was given one")
+        y, self._pullback = self.vjp(x, Pass(training, step, mask))
+        self._shape = tuple(y.shape)
+        return y
+
+    def check_dtype(self, x: Array) -> None:
+        """Layers take real floating-point arrays; a layer that reads something else overrides this."""
+        xp = array_namespace(x)
+        if not xp.isdtype(x.dtype, "real floating"):
+            raise TypeError(f"{type(self).__name__} expects a floating-point array, got {x.dtype}")
+
+    def backward(self, grad: Array) -> Array:
+        """dL/dy -> dL/dx; overwrites ``grads`` with the parameters' gradients.
+
+        Raises
+        ------
+        RuntimeError
+            Before a forward pass, or a second time after one.
+        ValueError
+            If ``grad`` does not have the shape of the output.
+        """
+        if self._pullback is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward needs a forward pass first, and serves one backward each"
+            )
+        self.backend.check(grad, f"{type(self).__name__}.backward")
+        ok = tuple(grad.shape) == self._shape
+        expect_shape(f"{type(self).__name__}.backward", grad, ok, f"{self._shape}")
+        pullback, self._pullback = self._pullback, None
+        grad_x, self.grads = pullback(grad)
+        return grad_x
+
+
+def expect_shape(layer: str, x: Array, ok: bool, expected: str) -> None:
+    """Raise the standard ValueError unless ``ok``: what the layer expects, and what came."""
+    if not ok:
+        raise ValueError(f"{layer} expects {expected}, got {tuple(x.shape)}")

@@ -1,0 +1,103 @@
+"""Normalisation: standardising over axes, variances, and scale, shift, ReLU and max pooling in one operation.
+
+The last four are one operation because memory traffic is what takes time: a backend's twin passes over the arrays
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
+
+from genoml.backend import Array
+from genoml.ops.dispatch import operation
+from genoml.ops.pool1d import max_pool1d_vjp
+
+#: dL/dy -> sum g, sum g (x - mean) or None, and a function of (factor, slope, constant) that gives dL/dx
+RectifyPullback: TypeAlias = Callable[[Array], tuple[Array, Array | None, Callable[..., Array]]]
+
+
+@operation
+def rectified_vjp(
+    x: Array,
+    shift: Array,
+    size: int = 1,
+    ceil_mode: bool = False,
+    *,
+    mean: Array | None = None,
+    scale: Array | None = None,
+) -> tuple[Array, RectifyPullback]:
+    """Scale and shift, then ReLU, then max pooling over windows that do not overlap.
+
+        y[n, j, c] = max_{k < size} max(z[n, j size + k, c], 0),   z = (x - mean) scale + shift
+
+    Let g = dL/dz: the output's gradient at the first largest z of each
+    window if that z is above 0, and zero elsewhere. The pullback returns three things:
+
+        sum g and sum g (x - mean), over n and l, from which a layer makes the gradients of shift and scale;
+        into_x(factor, slope, constant) = factor g - slope (x - mean) - constant, the gradient of x.
+
+    A layer whose mean and scale depend on x passes its own factor, slope and constant. None stands for 1, 0, 0.
+
+    Parameters
+    ----------
+    mean, scale : (C,) or None
+        Both or neither. None stands for mean 0 and scale 1.
+
+    Shapes
+    ------
+    x : (N, L, C);  shift, and both sums : (C,);  y and grad : (N, Reach(size, size, partial=ceil_mode).outputs(L), C)
+    """
+    xp = array_namespace(x)
+    centred = x if mean is None else x - mean
+    z = (centred if scale is None else centred * scale) + shift
+    rectified = xp.maximum(z, xp.zeros((), dtype=z.dtype, device=device_of(z)))
+    y, back = (rectified, None) if size == 1 else max_pool1d_vjp(rectified, size, size, ceil_mode)
+
+    def pullback(grad: Array) -> tuple[Array, Array | None, Callable[..., Array]]:
+        # dmax(z, 0)/dz = 1 where z > 0, and the maximum of a window passes its gradient to one z
+        g = (grad if back is None else back(grad)) * xp.astype(rectified > 0, grad.dtype)
+
+        def into_x(
+            factor: Array | None = None, slope: Array | None = None, constant: Array | None = None
+        ) -> Array:
+            own = g if factor is None else g * factor
+            return own if slope is None else own - centred * slope - constant
+
+        with_x = None if mean is None else xp.sum(g * centred, axis=(0, 1))
+        return xp.sum(g, axis=(0, 1)), with_x, into_x
+
+    return y, pullback
+
+
+@operation
+def squares_around(rows: Array, mean: Array) -> Array:
+    """Sum of squared deviations, sum_r (rows[r, c] - mean[c])^2: the numerator of a variance.
+
+    Shapes
+    ------
+    rows : (R, C);  mean, result : (C,)
+    """
+    xp = array_namespace(rows)
+    centred = rows - mean
+    return xp.sum(centred * centred, axis=0)
+
+
+@operation
+def standardize_vjp(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Callable[[Array], Array]]:
+    """Standardise: (x - mean) / sqrt(var + eps), with mean and biased variance over the axes; and its pullback."""
+    xp = array_namespace(x)
+    centred = x - xp.mean(x, axis=axes, keepdims=True)
+    scale = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + eps)
+    normed = centred * scale
+
+    def pullback(grad: Array) -> Array:
+        # mean and scale s = 1 / sqrt(var + eps) depend on every x: dx = s (g - mean(g) - xhat mean(g xhat))
+        mean = xp.mean(grad, axis=axes, keepdims=True)
+        along = xp.mean(grad * normed, axis=axes, keepdims=True)
+        return scale * (grad - mean - normed * along)
+
+    return normed, pullback

@@ -1,0 +1,238 @@
+"""The optimisers: SGD with momentum, Adagrad, RMSprop, Adam, AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from array_api_compat import array_namespace
+
+from genoml.backend import Array
+from genoml.ops.adam import adam_update
+from genoml.optim.base import Optimizer
+from genoml.parallel import Workers
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum in PyTorch's form.
+
+        g = grad + decay p,  v = momentum v + g,  p = p - lr v            (momentum)
+                                                  p = p - lr (g + momentum v)  (Nesterov)
+
+    Parameters
+    ----------
+    learning_rate, momentum : float
+        lr > 0; 0 <= momentum < 1.
+    nesterov : bool
+        Look ahead; needs momentum.
+    weight_decay : float
+        L2 penalty, added to the gradient.
+
+    References
+    ----------
+    Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, eqs. 3 and 4.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        decays: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
+        if not 0.0 <= momentum < 1.0:
+            raise ValueError(f"SGD expects 0 <= momentum < 1, got {momentum}")
+        if nesterov and momentum == 0.0:
+            raise ValueError("SGD expects momentum > 0 with nesterov, got 0")
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        g = grad + decay * param if decay else grad
+        if self.momentum:
+            v = self.momentum * self.slot("velocity", name, param) + g
+            self.state[f"velocity/{name}"] = v
+            g = g + self.momentum * v if self.nesterov else v
+        return param - self.learning_rate * g
+
+
+class Adagrad(Optimizer):
+    """Adagrad: steps shrink with the sum of all squared gradients, which suits sparse ones.
+
+        s = s + g^2,    p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
+
+    ``weight_decay`` is an L2 penalty: g = grad + decay p.
+
+    Parameters
+    ----------
+    learning_rate, lr_decay, initial, eps, weight_decay : float
+        ``initial`` is the first value of s. The defaults are PyTorch's.
+
+    References
+    ----------
+    Duchi et al. (2011), Adaptive subgradient methods, https://jmlr.org/papers/v12/duchi11a.html.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        lr_decay: float = 0.0,
+        initial: float = 0.0,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        decays: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
+        if not (lr_decay >= 0.0 and initial >= 0.0):
+            raise ValueError(f"Adagrad expects lr_decay >= 0 and initial >= 0, got {lr_decay} and {initial}")
+        self.lr_decay = lr_decay
+        self.initial = initial
+        self.eps = eps
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        xp = array_namespace(param)
+        g = grad + decay * param if decay else grad
+        fresh = f"square/{name}" not in self.state
+        s = self.slot("square", name, param) + (self.initial if fresh else 0.0) + g * g
+        self.state[f"square/{name}"] = s
+        rate = self.learning_rate / (1.0 + (self.steps - 1) * self.lr_decay)
+        return param - rate * (g / (xp.sqrt(s) + self.eps))
+
+
+class RMSprop(Optimizer):
+    """RMSprop: steps divided by the recent size of the gradient, in PyTorch's form.
+
+        s = rho s + (1 - rho) g^2,    u = g / (sqrt(s) + eps)
+        v = momentum v + u,           p = p - lr v
+        centred: s - (rho-average of g)^2 in place of s, an estimate of the gradient's variance
+
+    ``weight_decay`` is an L2 penalty: g = grad + decay p.
+
+    Parameters
+    ----------
+    learning_rate, rho, eps, momentum, weight_decay : float
+        The defaults are PyTorch's, whose name for rho is alpha.
+    centred : bool
+        See above.
+
+    References
+    ----------
+    Hinton, Neural networks for machine learning, lecture 6e (2012); centred and with momentum: Graves (2013),
+    arXiv:1308.0850, eqs. 38 to 45.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        rho: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        centred: bool = False,
+        weight_decay: float = 0.0,
+        decays: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
+        if not (0.0 <= rho < 1.0 and 0.0 <= momentum < 1.0):
+            raise ValueError(f"RMSprop expects 0 <= rho < 1 and 0 <= momentum < 1, got {rho} and {momentum}")
+        self.rho = rho
+        self.eps = eps
+        self.momentum = momentum
+        self.centred = centred
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        xp = array_namespace(param)
+        g = grad + decay * param if decay else grad
+        s = self.rho * self.slot("square", name, param) + (1.0 - self.rho) * (g * g)
+        self.state[f"square/{name}"] = s
+        if self.centred:
+            mean = self.rho * self.slot("mean", name, param) + (1.0 - self.rho) * g
+            self.state[f"mean/{name}"] = mean
+            # a variance, which rounding may make negative
+            s = xp.maximum(s - mean * mean, xp.zeros_like(s))
+        u = g / (xp.sqrt(s) + self.eps)
+        if self.momentum:
+            u = self.momentum * self.slot("velocity", name, param) + u
+            self.state[f"velocity/{name}"] = u
+        return param - self.learning_rate * u
+
+
+class Adam(Optimizer):
+    """Adam: adaptive moment estimation.
+
+        m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2
+        p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+
+    ``weight_decay`` is an L2 penalty here: it is added to the gradient, g = grad + decay p.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, eps, weight_decay : float
+        The defaults are those of the paper.
+
+    References
+    ----------
+    Kingma and Ba (2015), Adam, arXiv:1412.6980, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decays: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
+        if not (0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0):
+            raise ValueError(f"{type(self).__name__} expects 0 <= beta < 1, got {beta1} and {beta2}")
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.eps = eps
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        return self.adaptive_step(name, param, grad + decay * param if decay else grad, workers)
+
+    def adaptive_step(
+        self, name: str, param: Array, grad: Array, workers: Workers, kept: float = 1.0
+    ) -> Array:
+        """Adam's update; ``kept`` is the fraction of the parameter left by decoupled weight decay."""
+        # the bias corrections are host numbers, folded into the scalars
+        updated, m, v = adam_update(
+            param,
+            grad,
+            self.slot("mean", name, param),
+            self.slot("square", name, param),
+            kept=kept,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            rate=self.learning_rate / (1.0 - self.beta1**self.steps),
+            correction=(1.0 - self.beta2**self.steps) ** 0.5,
+            eps=self.eps,
+            workers=workers,
+        )
+        self.state[f"mean/{name}"] = m
+        self.state[f"square/{name}"] = v
+        return updated
+
+
+class AdamW(Adam):
+    """AdamW: Adam with decoupled weight decay, p = (1 - lr decay) p, then Adam's step on the plain gradient.
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
+    """
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        return self.adaptive_step(name, param, grad, workers, 1.0 - self.learning_rate * decay)

@@ -1,0 +1,153 @@
+"""Assessment of a trained model on validation data: calibration, threshold, scores and a k-mer baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from genoml.data import SequenceData
+from genoml.evaluation import (
+    Calibration,
+    brier_score,
+    expected_calibration_error,
+    fit_platt,
+    fit_temperature,
+    log_odds,
+)
+from genoml.evaluation.curves import precision_recall_curve
+from genoml.evaluation.thresholds import choose_threshold, score_calls
+from genoml.nn.layer import Layer
+from genoml.random import host_generator
+from genoml.runs.baseline import KmerBaseline
+from genoml.runs.config import TrainConfig
+from genoml.train.objectives import BinaryClassification
+from genoml.train.predict import predict_outputs, score_predictions
+
+#: training sequences that the k-mer model learns from, at most, so that it takes a small part of the run
+MOST_FOR_BASELINE = 10_000
+
+
+class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Results on the validation data, as ``run.json`` keeps them.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Calibration of the model's logits, for the probabilities that ``genoml predict`` writes.
+    threshold : float or None
+        The probability from which on a sequence is called positive, by ``threshold_by``; None where no
+        threshold is as it asks.
+    scores : dict
+        Of the calibrated probabilities: auroc, aupr, brier, ece, and f1 and mcc at the threshold.
+    baseline : dict
+        auroc and aupr of 6-mer logistic regression on the same sequences; empty with baseline = false.
+    """
+
+    calibration: Calibration = Calibration()
+    threshold: float | None = None
+    scores: dict[str, float] = {}
+    baseline: dict[str, float] = {}
+
+
+def assess(model: Layer, data: SequenceData, validation: SequenceData, config: TrainConfig) -> HeldOut:
+    """Calibrate a trained model, choose its threshold and score it, all on the validation data.
+
+    Parameters
+    ----------
+    model : Layer
+        With the weights of the best epoch; logits of one label.
+    data, validation : SequenceData
+        Training data and held-out data.
+    config : TrainConfig
+        Settings of the training and of the calibration.
+    """
+    outputs = predict_outputs(
+        model,
+        validation.codes,
+        both_strands=config.reverse_complement,
+        ambiguous=config.ambiguous,
+        threads=config.threads,
+    )
+    logits = outputs[:, 0].astype(np.float64)
+    targets = validation.targets[:, 0]
+    calibration = calibrate(logits, targets, config.calibrate, prior_offset(config, data.targets))
+    probabilities = BinaryClassification(calibration=calibration).predictions(logits)
+    threshold = _threshold(probabilities, targets, config)
+    calls = score_calls(probabilities, targets, 0.5 if threshold is None else threshold)
+    scores = score_predictions(probabilities, targets)
+    return HeldOut(
+        calibration=calibration,
+        threshold=threshold,
+        scores={
+            "auroc": scores["auroc"],
+            "aupr": scores["aupr"],
+            "brier": brier_score(probabilities, targets),
+            "ece": expected_calibration_error(probabilities, targets),
+            "f1": calls["f1"],
+            "mcc": calls["mcc"],
+        },
+        baseline=score_baseline(data, validation, config.seed) if config.baseline else {},
+    )
+
+
+def _threshold(probabilities: np.ndarray, targets: np.ndarray, config: TrainConfig) -> float | None:
+    how, at_least = config.threshold_by, config.threshold_at_least
+    if how not in ("precision", "recall"):
+        return choose_threshold(probabilities, targets, how)
+    if how == "precision" and precision_recall_curve(probabilities, targets)[0][:-1].max() < at_least:
+        return None
+    return choose_threshold(probabilities, targets, how, at_least=at_least)
+
+
+def prior_offset(config: TrainConfig, targets: np.ndarray) -> float:
+    """Offset of the logits that gives the classes their shares of the training data.
+
+    0 unless sampling or class weights made a class count for more than its share; see
+    ``genoml.evaluation.prior_shift``.
+    """
+    if config.class_weight == "none" and config.sampling == "uniform":
+        return 0.0
+    true = log_odds(float(np.mean(targets[:, 0])))
+    if config.class_weight == "balanced":
+        return true  # weighed, the classes have equal shares
+    return true - log_odds(config.sampler.share_of_positives(targets))
+
+
+def calibrate(
+    logits: np.ndarray,
+    targets: np.ndarray,
+    how: Literal["none", "temperature", "platt"],
+    prior_offset: float = 0.0,
+) -> Calibration:
+    """Fit a calibration to held-out logits, after the correction of the prior."""
+    if how == "none":
+        return Calibration(offset=prior_offset)
+    if how == "platt":  # has an offset of its own
+        return fit_platt(logits, targets)
+    slope = fit_temperature(logits + prior_offset, targets).slope
+    return Calibration(slope, slope * prior_offset)
+
+
+def score_baseline(data: SequenceData, validation: SequenceData, seed: int) -> dict[str, float]:
+    """AUROC and AUPR of 6-mer logistic regression on the validation data.
+
+    It learns from ``MOST_FOR_BASELINE`` of the training sequences at most, the rarer class in full as far as
+    half of them.
+    """
+    rows = _some(data.targets[:, 0], MOST_FOR_BASELINE, seed)
+    baseline = KmerBaseline().fit(data.codes[rows], data.targets[rows])
+    scores = score_predictions(baseline.predict(validation.codes), validation.targets[:, 0])
+    return {"auroc": scores["auroc"], "aupr": scores["aupr"]}
+
+
+def _some(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Positions of at most ``most`` examples, in order."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    rng = host_generator(seed, "baseline")
+    rarer = labels == (labels.mean() < 0.5)
+    few = rng.permutation(np.flatnonzero(rarer))[: most // 2]
+    many = rng.permutation(np.flatnonzero(~rarer))[: most - len(few)]
+    return np.sort(np.concatenate([few, many]))

@@ -1,0 +1,233 @@
+"""Settings of training as one record, which ``--config FILE.toml`` and a run folder hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
+from genoml.io.errors import FormatError, shown
+from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
+from genoml.models import MODELS, check_options, model_spec
+from genoml.optim import AdamW
+from genoml.optim.schedules import one_cycle
+from genoml.train import FitOptions
+from genoml.train.objectives import BinaryClassification
+
+
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of a run, without its data; docs/configuration.md lists the keys.
+
+    The defaults were chosen on validation chromosomes of a Nanog ChIP-seq training set; docs/accuracy.md
+    tells how.
+
+    Raises
+    ------
+    ValueError
+        If a value is of another type or out of range, or the model has no such option; the message begins with
+        the key's path.
+    """
+
+    model: Annotated[str, Meta(description="network, one of docs/models.md")] = "motif_cnn"
+    model_options: Annotated[
+        dict[str, Any],
+        Meta(description="the network's own options; those left out depend on the sequences or the network"),
+    ] = {}
+    epochs: Annotated[
+        Count | None,
+        Meta(description="passes over the training sequences; left out: 20, or 40 with `shuffle`"),
+    ] = None
+    batch_size: Annotated[Count, Meta(description="sequences a step")] = 128
+    learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
+    weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
+    warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
+    max_grad_norm: Annotated[
+        Positive | None, Meta(description="clip the norm of all gradients together; left out: never")
+    ] = None
+    max_weight_norm: Annotated[
+        Positive | None,
+        Meta(description="largest norm of the weights into one output (Basset used 7); left out: no bound"),
+    ] = None
+    focal_gamma: Annotated[
+        NotNegative,
+        Meta(description="exponent of the focal loss, which counts easy examples less; 0 = cross-entropy"),
+    ] = 0.0
+    label_smoothing: Annotated[
+        Share, Meta(description="s: a label y becomes y (1 - s) + s / 2 in the training loss")
+    ] = 0.0
+    average_decay: Annotated[
+        Share,
+        Meta(description="moving average of the weights, which is what is evaluated and kept; 0 = none"),
+    ] = 0.99
+    patience: Annotated[
+        Count | None,
+        Meta(description="stop after so many epochs without a better validation AUROC; left out: never"),
+    ] = None
+    validation_fraction: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)],
+        Meta(description="share of the training sequences held out to choose the best epoch by"),
+    ] = 0.1
+    validation_chromosomes: Annotated[
+        list[str],
+        Meta(description='held out instead, such as ["chr8"]; headers must read >chr8:100-300'),
+    ] = []
+    reverse_complement: Annotated[
+        bool, Meta(description="random strand in training; both strands averaged in prediction")
+    ] = True
+    shift_bp: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="largest random shift in training; left out: a twentieth of the sequence length"),
+    ] = None
+    ambiguous: Annotated[
+        Literal["zero", "uniform", "iupac", "error"],
+        Meta(
+            description="letters such as N and R: no base, 0.25 each, shares (R is half A, half G), refused"
+        ),
+    ] = "zero"
+    class_weight: Annotated[
+        Literal["none", "balanced"],
+        Meta(description="`balanced` weighs each class by the inverse of its share"),
+    ] = "none"
+    sampling: Annotated[
+        Literal["uniform", "balanced", "negatives"],
+        Meta(
+            description="what an epoch sees: all once; as many of each class; all positives and new negatives"
+        ),
+    ] = "uniform"
+    negatives_per_positive: Annotated[
+        Positive, Meta(description='negatives for each positive in an epoch, with sampling = "negatives"')
+    ] = 1.0
+    calibrate: Annotated[
+        Literal["none", "temperature", "platt"],
+        Meta(
+            description="how probabilities are calibrated on the validation sequences; see docs/imbalance.md"
+        ),
+    ] = "none"
+    threshold_by: Annotated[
+        Literal["f1", "mcc", "precision", "recall"],
+        Meta(description="what the threshold of calls is chosen by, on the validation sequences"),
+    ] = "f1"
+    threshold_at_least: Annotated[
+        Annotated[float, Meta(gt=0, le=1)],
+        Meta(description='precision, or recall, that the threshold must have with such a "threshold_by"'),
+    ] = 0.9
+    baseline: Annotated[
+        bool, Meta(description="also score 6-mer logistic regression on the validation sequences")
+    ] = True
+    threads: Annotated[
+        Count | None,
+        Meta(
+            description="threads that share out each batch, the same number for the same bits; left out: "
+            "GENOML_THREADS, or all cores (NumPy)"
+        ),
+    ] = None
+    checkpoint_minutes: Annotated[
+        Positive,
+        Meta(description="save the training's state after so many minutes, besides after each epoch"),
+    ] = 10.0
+    checkpoint_steps: Annotated[
+        Count | None, Meta(description="save it after so many steps too; left out: by time alone")
+    ] = None
+    seed: Annotated[
+        Annotated[int, Meta(ge=0, le=2**63 - 1)],
+        Meta(description="initial weights, order, augmentation, dropout, shuffles, split"),
+    ] = 0
+
+    def __post_init__(self) -> None:
+        # msgspec checks what it reads; arguments in Python are checked here
+        for key, declared in _types().items():
+            value = make_settings(getattr(self, key), declared, key)
+            msgspec.structs.force_setattr(self, key, value)
+        if self.model not in MODELS:
+            raise ValueError(
+                f"model: unknown model {shown(self.model)!r}; models: {', '.join(sorted(MODELS))}"
+            )
+        check_options(self.model, self.model_options, "model_options")
+        if self.class_weight != "none" and self.sampling != "uniform":
+            raise ValueError(
+                f"class_weight: expects none with sampling {self.sampling}, which balances the classes already"
+            )
+
+    @property
+    def sampler(self) -> Sampler:
+        """Sampler of the sequences of an epoch."""
+        if self.sampling == "balanced":
+            return BalancedSampler()
+        return NegativeSampler(self.negatives_per_positive) if self.sampling == "negatives" else Sampler()
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs; the default if it was left out."""
+        return 20 if self.epochs is None else self.epochs
+
+    def for_data(self, length_bp: int, *, shuffled: bool = False) -> TrainConfig:
+        """The configuration with the settings filled in that depend on the sequences."""
+        epochs = 40 if self.epochs is None and shuffled else self.n_epochs
+        options = model_spec(self.model).options_for(length_bp) | self.model_options
+        shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
+        return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp, epochs=epochs)
+
+    def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
+        """Options of ``fit``, for epochs of ``n_examples`` examples."""
+        steps = self.n_epochs * -(-n_examples // self.batch_size)
+        return FitOptions(
+            epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
+            schedule=one_cycle(steps, warmup=self.warmup),
+            augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
+            sampler=self.sampler,
+            objective=BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma),
+            max_grad_norm=self.max_grad_norm,
+            max_weight_norm=self.max_weight_norm,
+            average_decay=self.average_decay,
+            patience=self.patience,
+            ambiguous=self.ambiguous,
+            threads=self.threads,
+            seed=self.seed,
+        )
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """Type of each key of a configuration."""
+    return {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}
+
+
+def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
+    """Read a configuration from a TOML file, or take the defaults; ``overrides`` that are not None win.
+
+    Raises
+    ------
+    FormatError
+        If the file is not TOML, or one of its keys is unknown, of the wrong type or out of range; the message
+        names the file and the key's path.
+    ValueError
+        If the file cannot be read, or an override cannot be.
+    """
+    values = {} if path is None else read_toml(path)
+    changed = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return make_config(values | changed)
+    except ValueError as error:
+        key = re.split(r"[.\[:]", str(error))[0]
+        if path is None or key in changed:
+            raise
+        raise FormatError(str(error), path=str(path)) from error
+
+
+def make_config(values: Mapping[str, Any]) -> TrainConfig:
+    """Make a configuration from values by key.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown, or see TrainConfig.
+    """
+    return make_settings(values, TrainConfig)

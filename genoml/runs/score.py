@@ -1,0 +1,141 @@
+"""Predictions of a run's model for sequences, and their scores on labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genoml import metrics
+from genoml.data.files import NamedSequences, check_sequences
+from genoml.evaluation import brier_score, expected_calibration_error
+from genoml.evaluation.bootstrap import bootstrap
+from genoml.evaluation.thresholds import score_calls
+from genoml.models import check_options, model_spec
+from genoml.nn.layer import Layer
+from genoml.runs.folder import RunRecord
+from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.predict import predict, score_predictions
+
+#: bases in a batch of predictions, at most, which bounds memory for long sequences
+_BATCH_BP = 1 << 18
+#: metrics with bootstrap intervals
+_RESAMPLED = ("auroc", "aupr")
+
+
+def objective_of(record: RunRecord) -> Objective:
+    """Objective that turns the model's outputs into predictions, calibrated if the run is."""
+    if record.network is not None:
+        return record.network.build_objective()
+    return BinaryClassification(calibration=record.held_out.calibration)
+
+
+def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
+    """Predictions (n, tasks) of a run's model for sequences: probabilities, values or rates.
+
+    A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
+    that a score does not depend on what else is in the file. Networks of ``genoml.models`` that read one length
+    refuse longer ones.
+
+    Raises
+    ------
+    ValueError
+        For sequences that the model cannot read; the message names file and record.
+    """
+    settings = record.settings
+    check_sequences(sequences, settings.ambiguous)
+    if not len(sequences):
+        raise ValueError(f"{sequences.path}: expects at least one sequence, got none")
+    widths = _widths(record, sequences)
+    order, parts = [], []
+    for width in np.unique(widths).tolist():
+        rows = np.flatnonzero(widths == width)
+        predictions = predict(
+            model,
+            sequences.take(rows.tolist()).codes(width),
+            objective=objective_of(record),
+            batch_size=max(1, min(256, _BATCH_BP // width)),
+            ambiguous=settings.ambiguous,
+            both_strands=settings.reverse_complement,
+        )
+        order.append(rows)
+        parts.append(predictions)
+    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
+
+
+def _widths(record: RunRecord, sequences: NamedSequences) -> np.ndarray:
+    """Length to pad each sequence to: equally on both sides, so that both strands are read alike."""
+    config, trained = record.config, record.length_bp
+    if config is not None:
+        refuse_short(sequences, config.model, config.model_options)
+        if model_spec(config.model).fixed_length:
+            refuse_long(sequences, config.model, trained)
+            return np.full(len(sequences), trained)
+    lengths = np.array(list(map(len, sequences.letters)))
+    widths: np.ndarray = np.maximum(lengths, trained + (trained - lengths) % 2)
+    return widths
+
+
+def refuse_short(sequences: NamedSequences, model: str, options: dict[str, Any]) -> None:
+    """Raise ValueError, naming file and record, if a sequence is shorter than what the model can read."""
+    shortest = model_spec(model).min_length_bp(**check_options(model, options))
+    for index, letters in enumerate(sequences.letters):
+        if len(letters) < shortest:
+            raise ValueError(
+                f"{sequences.place(index)}: {len(letters)} bp is shorter than the model reads (at least "
+                f"{shortest} bp); remove it, or train a model with a smaller kernel"
+            )
+
+
+def refuse_long(sequences: NamedSequences, model: str, length_bp: int) -> None:
+    """Raise ValueError, naming file and record, if a sequence is longer than the model's fixed length."""
+    for index, letters in enumerate(sequences.letters):
+        if len(letters) > length_bp:
+            raise ValueError(
+                f"{sequences.place(index)}: {len(letters)} bp is longer than the {length_bp} bp that this "
+                f"{model} was trained on and reads; cut it to them, or train a model that reads any length"
+            )
+
+
+def refuse_two_inputs(positives: object, negatives: object) -> None:
+    """Raise ValueError if both files are standard input, which can be read once."""
+    if positives == negatives == "-":
+        raise ValueError(
+            "standard input (-) can be only one of POSITIVES and NEGATIVES; name a file for the other"
+        )
+
+
+def score_labels(
+    probabilities: np.ndarray, targets: np.ndarray, record: RunRecord, *, intervals: bool = False
+) -> dict[str, Any]:
+    """Scores of probabilities (n,) on labels (n,), 0 or 1.
+
+    Returns
+    -------
+    dict
+        ``auroc aupr f1 n_positives n_negatives brier ece``; the calls at probability 0.5 (``at_half``) and at
+        the threshold that was chosen in validation (``at_threshold``); what the validation data gave
+        (``validation``); with ``intervals`` 95 % bootstrap intervals of AUROC and AUPR. Undefined values, such
+        as the precision of no call, are None.
+    """
+    held_out = record.held_out
+    result: dict[str, Any] = dict(score_predictions(probabilities, targets))
+    result["brier"] = brier_score(probabilities, targets)
+    result["ece"] = expected_calibration_error(probabilities, targets)
+    result["at_half"] = score_calls(probabilities, targets, 0.5)
+    if held_out.threshold is not None:
+        result["at_threshold"] = score_calls(probabilities, targets, held_out.threshold)
+    if held_out.baseline:
+        result["validation"] = {"model": held_out.scores, "baseline": held_out.baseline}
+    if intervals:
+        for name in _RESAMPLED:
+            interval = bootstrap(getattr(metrics, name), probabilities, targets)
+            result[f"{name}_interval"] = [interval.low, interval.high]
+    return {key: _defined(value) for key, value in result.items()}
+
+
+def _defined(value: Any) -> Any:
+    """The value with None in the place of NaN, which JSON lacks."""
+    if isinstance(value, dict):
+        return {key: _defined(part) for key, part in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value

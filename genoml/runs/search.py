@@ -1,0 +1,249 @@
+"""Search of hyper-parameters by Optuna: each trial is ``genoml train`` in a process of its own.
+
+A search is a folder. Several processes and machines may work in it at the same time:
+
+- journal.log: Optuna's journal, which holds the whole state
+- trials/007.toml, trials/007: the settings of a trial, and its run folder once it is finished
+- trials.tsv, best.toml: the table, and the settings of the best trial
+- at-work/: a file for each process of the search, locked as long as the process lives
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from genoml.backend import Backend
+from genoml.data.files import load_sequences
+from genoml.runs import RunError
+from genoml.runs.from_files import SHUFFLE
+from genoml.runs.score import refuse_two_inputs
+from genoml.runs.search_ranges import SearchRecord, planned, read_ranges
+from genoml.runs.search_table import Result
+from genoml.runs.search_trials import Search
+
+JOURNAL = "journal.log"
+#: name of the study in the journal
+_STUDY = "genoml"
+
+
+def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Search:
+    """Begin a search for the settings with the highest validation score, or resume one.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder of the search; made, unless ``resume``.
+    record : SearchRecord
+        Data, ranges and options.
+    resume : bool
+        Resume the search that is there, or take part in it.
+
+    Raises
+    ------
+    ValueError
+        If Optuna is not installed, or the ranges or the numbers are not allowed.
+    RunError
+        If the folder is in use and not to be resumed; if there is no search to resume; or if it is another one.
+    """
+    folder = Path(folder)
+    optuna = load_optuna()
+    ranges = planned(record)
+    if not resume:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            hint = "add --resume to go on with it, or choose" if (folder / JOURNAL).exists() else "choose"
+            raise RunError(f"{folder}: already exists; {hint} another folder")
+        (folder / "trials").mkdir(parents=True, exist_ok=True)
+        study = optuna.create_study(storage=_storage(folder), study_name=_STUDY, direction="maximize")
+    else:
+        study = _load(folder)
+        _refuse_other(folder, _record(study, folder), record)
+    study.set_user_attr("search", msgspec.to_builtins(record))
+    if record.factor is None:
+        study.pruner = optuna.pruners.NopPruner()
+    else:
+        study.pruner = optuna.pruners.SuccessiveHalvingPruner(
+            min_resource=record.min_epochs, reduction_factor=record.factor
+        )
+    return Search(folder, record, ranges, study)
+
+
+def run_search(
+    search: Search, *, processes: int = 1, on_result: Callable[[Result, int], None] | None = None
+) -> list[Result]:
+    """Train the remaining trials of a search.
+
+    A search that was killed is resumed where it was. Another process or machine that opens a running search takes
+    part in it. A trial whose process was killed, or that failed without diverging, is tried again.
+
+    Parameters
+    ----------
+    search : Search
+        From ``open_search``.
+    processes : int
+        Trials at a time. With one, the same seed gives the same trials; with random sampling with any number.
+    on_result : callable, optional
+        Called with each result, and the number of trials that have ended.
+
+    Returns
+    -------
+    list of Result
+        One for each trial, the best first; also in ``trials.tsv``.
+
+    Raises
+    ------
+    ValueError
+        If no trial finished.
+    """
+    if processes < 1:
+        raise ValueError(f"processes expects at least 1, got {processes}")
+    with search.at_work(), ThreadPoolExecutor(processes, "genoml-search") as pool:
+        search.retry_failed()
+        workers = [pool.submit(search.work, on_result) for _ in range(processes)]
+        try:
+            ended, _ = wait(workers, return_when=FIRST_EXCEPTION)
+            for worker in ended:
+                worker.result()
+        finally:
+            search.stop()
+    best = search.write_results()
+    if not best or best[0].score is None:
+        reason = f"trial {best[0].trial}: {best[0].error}" if best else "others are at work on them"
+        raise ValueError(f"no trial finished; {reason}")
+    return best
+
+
+def read_search(folder: str | Path) -> SearchRecord:
+    """Read the record of a search.
+
+    Raises
+    ------
+    RunError
+        If it is missing or damaged.
+    """
+    return _record(_load(Path(folder)), Path(folder))
+
+
+def load_optuna() -> Any:
+    """Import Optuna, and keep its messages to warnings.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise ValueError("genoml search needs Optuna: pip install 'genoml-xp[search]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _storage(folder: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+
+
+def _load(folder: Path) -> Any:
+    optuna = load_optuna()
+    if not (folder / JOURNAL).is_file():
+        raise RunError(f"{folder}: no search to resume, it has no {JOURNAL}; leave out --resume")
+    try:
+        return optuna.load_study(storage=_storage(folder), study_name=_STUDY)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:  # lines that are not a journal's
+        raise RunError(f"{folder / JOURNAL}: damaged, or not of a search ({error})") from error
+
+
+def _record(study: Any, folder: Path) -> SearchRecord:
+    try:
+        return msgspec.convert(study.user_attrs.get("search"), SearchRecord)
+    except msgspec.ValidationError as error:
+        raise RunError(f"{folder / JOURNAL}: damaged or of another version ({error})") from error
+
+
+def _refuse_other(folder: Path, before: SearchRecord, now: SearchRecord) -> None:
+    """Raise RunError if the folder holds another search; trials may be added, and files moved."""
+    ours = msgspec.to_builtins(now)
+    theirs = msgspec.to_builtins(before)
+    free = {"positives", "negatives", "threads"} | ({"trials"} if now.trials > before.trials else set())
+    changed = [key for key in ours if key not in free and ours[key] != theirs[key]]
+    if changed:
+        raise RunError(
+            f"{folder}: holds a search with another {', '.join(changed)} "
+            f"({'; '.join(f'{theirs[key]}, now {ours[key]}' for key in changed)}); choose another folder"
+        )
+
+
+def make_record(
+    positives: str,
+    negatives: str,
+    ranges: Path,
+    *,
+    processes: int,
+    backend: Backend,
+    resume: Path | None = None,
+    **options: Any,
+) -> SearchRecord:
+    """Make the record of a search over two files, which are read once to find their errors.
+
+    Parameters
+    ----------
+    positives, negatives : str
+        Names of FASTA or FASTQ files; the negatives may be the word ``shuffle``.
+    ranges : Path
+        TOML file of ranges.
+    processes : int
+        Trials at a time, which share the threads of the backend unless the ranges fix them.
+    resume : Path, optional
+        Folder of the search to resume, whose number of threads is kept.
+    **options
+        Other fields of the record.
+
+    Raises
+    ------
+    FormatError, OSError, ValueError
+        For files that cannot be read, or no search to resume.
+    """
+    refuse_unread(positives, negatives)
+    values = read_ranges(ranges)
+    threads = values.get("threads") if resume is None else read_search(resume).threads
+    return SearchRecord(
+        positives=positives,
+        negatives=negatives,
+        data=file_hashes(positives, negatives),
+        ranges=values,
+        threads=threads if isinstance(threads, int) else max(1, backend.threads // processes),
+        backend=backend.name,
+        **options,
+    )
+
+
+def refuse_unread(positives: str, negatives: str) -> None:
+    """Raise ValueError or OSError for sequences that no trial could read."""
+    refuse_two_inputs(positives, negatives)
+    for path in (positives, negatives):
+        if path == "-":
+            raise ValueError("-: every trial reads the sequences anew; expects files, got standard input")
+        if path != SHUFFLE or path == positives:
+            load_sequences(path)
+
+
+def file_hashes(positives: str, negatives: str) -> dict[str, str]:
+    """sha256 of both files; for shuffles the word ``shuffle``."""
+    return {
+        "positives": _sha256(positives),
+        "negatives": SHUFFLE if negatives == SHUFFLE else _sha256(negatives),
+    }
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

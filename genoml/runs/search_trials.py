@@ -1,0 +1,299 @@
+"""Trials of a search: drawn by Optuna, and trained by ``genoml train`` in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import IO, Any
+
+import msgspec
+
+from genoml.io.files import write_whole
+from genoml.random import host_generator
+from genoml.runs import read_record
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import config_text
+from genoml.runs.search_ranges import Ranges, SearchRecord
+from genoml.runs.search_table import SCORE, Result, ranked, write_table
+
+BEST = "best.toml"
+#: variables from which the array libraries take their number of threads
+_THREADS = ("GENOML_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Search:
+    """Search that trains its trials and reports their results to Optuna.
+
+    Each process at work holds a lock on a file of its own, and a trial names its process; a running trial whose
+    process no longer holds its lock was killed, and is tried again under the same number. On systems and file
+    systems without such locks every such trial counts as running until at-work/ is removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the search.
+    record : SearchRecord
+        Data, ranges and options.
+    ranges : Ranges
+        The ranges, with defaults filled in.
+    study : optuna.Study
+        The study in the journal of the folder.
+    """
+
+    def __init__(self, folder: Path, record: SearchRecord, ranges: Ranges, study: Any) -> None:
+        self.folder = folder
+        self.record = record
+        self.ranges = ranges
+        self.study = study
+        self._distributions = {key: each.distribution() for key, each in ranges.ranges.items()}
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._mutex = threading.Lock()
+        self._training: set[subprocess.Popen[bytes]] = set()
+        self._stopping = False
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Show other processes that this one is alive; at the end return its unfinished trials to the search."""
+        path = self.folder / "at-work" / self._name
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with path.open("wb") as file:
+                _lock(file, wait=False)
+                yield
+        finally:
+            path.unlink(missing_ok=True)
+            with self._locked():
+                self._reclaim()
+
+    def work(self, on_result: Callable[[Result, int], None] | None = None) -> None:
+        """Train trials until none is left to begin; several threads may call this."""
+        while not self._stopping and (trial := self.ask()) is not None:
+            self._try(trial)
+            if self._stopping:
+                return
+            with self._locked():
+                results = self._write_table()
+                if on_result is not None:
+                    number = trial.user_attrs["trial"]
+                    on_result(next(each for each in results if each.trial == number), len(results))
+
+    def stop(self) -> None:
+        """Stop the running trials, which then count as not begun."""
+        self._stopping = True
+        for process in list(self._training):
+            process.kill()
+
+    def retry_failed(self) -> None:
+        """Queue failed trials again, since the machine may be at fault, but not those that diverged."""
+        with self._locked():
+            self._reclaim()
+            for trial in self._newest():
+                if trial.state.name == "FAIL" and trial.user_attrs.get("status") != "diverged":
+                    self._again(trial)
+
+    def write_results(self) -> list[Result]:
+        """Write the table and the best settings; return the results, the best first."""
+        with self._locked():
+            results = self._write_table()
+            if results and results[0].run:
+                with write_whole(self.folder / BEST) as file:
+                    file.write(config_text(read_record(results[0].run).training).encode())
+        return results
+
+    def ask(self) -> Any:
+        """Next trial to train; None if all have been begun."""
+        with self._locked():
+            self._reclaim()
+            known = self._newest()
+            waiting = any(trial.state.name == "WAITING" for trial in known)
+            if not waiting and len(known) >= self.record.trials:
+                return None
+            number = len(known) + 1
+            # seeded by the trial, so that a resumed search draws what it would have drawn
+            self.study.sampler = self._sampler(number)
+            trial = self.study.ask(self._distributions)
+            trial.set_user_attr("process", self._name)
+            trial.set_user_attr("trial", trial.user_attrs.get("trial", number))
+            return trial
+
+    def _sampler(self, number: int) -> Any:
+        from optuna import exceptions, samplers
+
+        seed = int(host_generator(self.record.seed, "search", number).integers(2**32))
+        if self.record.sampler == "random":
+            return samplers.RandomSampler(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", exceptions.ExperimentalWarning)
+            # a running trial counts as a poor one, so that others are not drawn near it
+            return samplers.TPESampler(seed=seed, constant_liar=True)
+
+    def _newest(self) -> list[Any]:
+        """Optuna's trials, only the last try of one that was tried again."""
+        tries = self.study.get_trials(deepcopy=False)
+        return list({each.user_attrs["trial"]: each for each in tries if "trial" in each.user_attrs}.values())
+
+    def _reclaim(self) -> None:
+        """Queue trials again whose process was killed; call it with the lock held."""
+        from optuna.trial import TrialState
+
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if not self._is_at_work(trial.user_attrs.get("process")):
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                if "trial" in trial.user_attrs:
+                    self._again(trial)
+
+    def _again(self, trial: Any) -> None:
+        rmtree(self._part(trial), ignore_errors=True)
+        self.study.enqueue_trial(trial.params, user_attrs={"trial": trial.user_attrs["trial"]})
+
+    def _is_at_work(self, name: str | None) -> bool:
+        try:
+            with (self.folder / "at-work" / str(name)).open("r+b") as file:
+                return not _lock(file, wait=False)
+        except FileNotFoundError:
+            return False
+
+    def _place(self, number: int) -> Path:
+        return self.folder / "trials" / f"{number:03d}"
+
+    def _part(self, trial: Any) -> Path:
+        """Folder of this try's run until it is finished; an earlier try may not have ended yet."""
+        return self._place(trial.user_attrs["trial"]).with_suffix(f".try{trial.number}")
+
+    def _try(self, trial: Any) -> None:
+        """Train a trial, and report the result to Optuna."""
+        from optuna.trial import TrialState
+
+        part = self._part(trial)
+        try:
+            config = self.ranges.config(self.ranges.settings(trial.params))
+        except ValueError as error:  # settings that do not go together
+            status, reason = "failed", str(error)
+        else:
+            status, reason = self._train(trial, config, part)
+        if self._stopping and status == "failed":  # stopped by us: no result of the trial
+            return
+        trial.set_user_attr("status", status)
+        trial.set_user_attr("error", reason)
+        if status == "finished":
+            os.rename(part, self._place(trial.user_attrs["trial"]))
+            known = self.study.get_trials(deepcopy=False)[trial.number]
+            self.study.tell(trial, max(known.intermediate_values.values()))
+        else:
+            rmtree(part, ignore_errors=True)
+            self.study.tell(trial, state=TrialState.PRUNED if status == "pruned" else TrialState.FAIL)
+
+    def _train(self, trial: Any, config: TrainConfig, part: Path) -> tuple[str, str]:
+        """Run ``genoml train``, reporting the score of each epoch; return the status, and the reason of a failure."""
+        config = msgspec.structs.replace(config, threads=self.record.threads)
+        settings = part.with_suffix(".toml")
+        settings.write_text(config_text(config), encoding="utf-8")
+        ended = ""
+        seconds = 0.0
+        scored = False
+        with tempfile.TemporaryFile() as errors, self._process(part, settings, errors) as process:
+            for event in map(msgspec.json.decode, process.stdout or ()):
+                ended = event.get("status", "")
+                if event["event"] != "epoch":
+                    continue
+                seconds += event["seconds"]
+                trial.set_user_attr("seconds", seconds)
+                if event.get(SCORE) is None:
+                    continue
+                scored = True
+                trial.report(event[SCORE], int(event["epoch"]))
+                if trial.should_prune() and event["epoch"] < config.n_epochs:
+                    process.kill()
+                    return "pruned", ""
+            code = process.wait()
+            errors.seek(0)
+            reason = _reason(code, errors.read().decode(errors="replace"))
+        if code == 0 and ended == "finished":
+            unscored = "no validation score; are both classes in the held-out sequences?"
+            return ("finished", "") if scored else ("failed", unscored)
+        return "diverged" if ended == "diverged" else "failed", reason
+
+    @contextmanager
+    def _process(self, part: Path, settings: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+        """Start ``genoml train``; it ends with this process, since its next line then finds no reader."""
+        record = self.record
+        command = [sys.executable, "-m", "genoml", "train", record.positives, record.negatives, "--json"]
+        command += ["--out", str(part), "--config", str(settings), "--backend", record.backend]
+        environment = os.environ | dict.fromkeys(_THREADS, str(record.threads))
+        # in its own session: Ctrl-C reaches this process alone, which then stops the others
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment,
+            start_new_session=True,
+        ) as process:  # fmt: skip
+            self._training.add(process)
+            try:
+                if self._stopping:
+                    process.kill()
+                yield process
+            finally:
+                self._training.discard(process)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the search against other threads, processes and machines."""
+        with self._mutex, (self.folder / "lock").open("wb") as file:
+            _lock(file, wait=True)
+            yield
+
+    def _write_table(self) -> list[Result]:
+        ended = [self._result(trial) for trial in self._newest() if trial.state.is_finished()]
+        results = ranked(ended, halving=self.record.factor is not None)
+        write_table(self.folder, results)
+        return results
+
+    def _result(self, trial: Any) -> Result:
+        known, scores = trial.user_attrs, trial.intermediate_values
+        settings = self.ranges.settings(trial.params)
+        status = known.get("status", "failed")
+        finished = status == "finished"
+        succeeded = status in ("finished", "pruned")
+        best = min(scores, key=lambda epoch: (-scores[epoch], epoch)) if succeeded else None
+        return Result(
+            trial=known["trial"],
+            settings=settings,
+            status=status,
+            epochs=self.ranges.config(settings).n_epochs if finished else max(scores, default=0),
+            score=None if best is None else scores[best],
+            best_epoch=best,
+            seconds=known.get("seconds"),
+            run=str(self._place(known["trial"])) if finished else "",
+            error=known.get("error", ""),
+        )
+
+
+def _lock(file: IO[bytes], *, wait: bool) -> bool:
+    """Lock a file until it is closed, as the system does when a process ends in any way; False if it is locked."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # held by another, or not on this system
+        return False
+    return True
+
+
+def _reason(code: int, errors: str) -> str:
+    """Reason why a process failed, on one line."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = ", as by the system when memory runs out" if -code == signal.SIGKILL else ""
+        return f"killed ({name}{hint})"
+    lines = [line for line in errors.splitlines() if line.strip()]
+    last = lines[-1].removeprefix("genoml: error: ") if lines else f"exit code {code}"
+    return " ".join(last.split())

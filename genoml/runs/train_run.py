@@ -1,0 +1,237 @@
+"""Training into a run folder: begun or resumed, recorded, and stopped by a signal without loss."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from genoml.backend import Backend, get_backend, use_backend
+from genoml.checkpoint import newest_generation
+from genoml.data import SequenceData, ShuffledNegatives
+from genoml.models import build_model
+from genoml.nn.layer import Layer
+from genoml.runs.assess import assess
+from genoml.runs.config import TrainConfig
+from genoml.runs.folder import EVENTS, RunFolder, RunRecord, read_log
+from genoml.runs.progress import Progress, Recorder
+from genoml.runs.run import Run, build_recorded
+from genoml.train import (
+    Callback,
+    Callbacks,
+    Checkpoints,
+    History,
+    NotFiniteError,
+    TensorBoard,
+    fit,
+    saved_epochs,
+)
+from genoml.train.fingerprint import versions
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, which batch systems send, end training as Ctrl-C does, and then the process."""
+    if threading.current_thread() is not threading.main_thread():  # where no signal can be caught
+        yield
+        return
+    received = []
+
+    def stop(number: int, frame: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if received:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def begin_run(
+    out: str | PathLike[str],
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig | None = None,
+    *,
+    backend: str | Backend | None = None,
+    sources: Mapping[str, Any] | None = None,
+    display: type[Progress] = Progress,
+    callback: Callback | None = None,
+    tensorboard: bool = False,
+) -> Run:
+    """Train a network by name into a new run folder, as ``genoml train`` does.
+
+    Ctrl-C, and SIGTERM, end training early and keep the best epoch so far; after SIGTERM the process ends.
+
+    Parameters
+    ----------
+    out : path
+        Folder to make.
+    data, validation : SequenceData
+        Training data, and data to choose the best epoch by.
+    config : TrainConfig, optional
+        The settings.
+    backend : str, Backend or None
+        Backend to train on; the default backend if None.
+    sources : mapping, optional
+        Sources of the data, for the record.
+    display : class of Progress
+        Display of the progress.
+    callback : Callback, optional
+        Called after every logging interval and epoch.
+    tensorboard : bool
+        Whether events for TensorBoard are written into the folder too.
+
+    Raises
+    ------
+    RunError
+        If the folder exists, or cannot be written.
+    ValueError
+        If model and data do not go together, or tensorboardX is asked for and not installed.
+    NotFiniteError, CheckpointError
+        See ``fit``.
+    """
+    backend = get_backend(backend)
+    config = config or TrainConfig()
+    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
+    # another number of threads gives other bits, so the record keeps it
+    config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
+    record = RunRecord(
+        config=config,
+        length_bp=data.codes.shape[1],
+        data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
+        seed=config.seed,
+        backend={"name": backend.name, **backend.describe()},
+        versions=versions(backend),
+    )
+    with _events(Path(out), tensorboard) as events, use_backend(backend):
+        model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
+        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
+        folder = RunFolder.create(out, record, model)
+        callbacks = [each for each in (events, callback) if each is not None]
+        return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def continue_run(
+    folder: RunFolder,
+    data: SequenceData,
+    validation: SequenceData,
+    *,
+    backend: str | Backend | None = None,
+    display: type[Progress] = Progress,
+    callback: Callback | None = None,
+    tensorboard: bool = False,
+) -> Run:
+    """Resume a run of ``open_run`` from its checkpoint, or from the beginning if it has none yet.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Result of ``open_run``.
+    data, validation : SequenceData
+        Data that it was begun with.
+    **others
+        See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
+    """
+    record = folder.record
+    backend = get_backend(backend or record.backend["name"])
+    with _events(folder.path, tensorboard) as events, use_backend(backend):
+        model = build_recorded(folder.path, record, backend)
+        now = {"backend": backend.name, **backend.describe(), **versions(backend)}
+        began = {"backend": record.backend["name"], **record.backend, **record.versions}
+        record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})
+        record.status = "running"
+        folder.begin_log()
+        folder.save_record()
+        callbacks = [each for each in (events, callback) if each is not None]
+        return _train(folder, model, data, validation, display, callbacks, resume=True)
+
+
+@contextmanager
+def _events(folder: Path, wanted: bool) -> Iterator[TensorBoard | None]:
+    """Events for TensorBoard in a run folder; ValueError if tensorboardX is not installed."""
+    try:
+        events = TensorBoard(folder / EVENTS) if wanted else None
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    with nullcontext() if events is None else closing(events):
+        yield events
+
+
+def _train(
+    folder: RunFolder,
+    model: Layer,
+    data: SequenceData,
+    validation: SequenceData,
+    display: type[Progress],
+    callbacks: list[Callback],
+    *,
+    resume: bool,
+) -> Run:
+    record, config = folder.record, folder.record.training
+    epoch_size = config.sampler.epoch_size(data.targets)
+    options = config.fit_options(epoch_size, _class_weights(config, data))
+    checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
+    first = saved_epochs(folder.checkpoints)
+    progress = display(config.n_epochs, epoch_size, first=first)
+    callback = Callbacks(Recorder(folder, model, progress, first), *callbacks)
+    progress.start(folder, resumed=resume)
+    with sigterm_as_ctrl_c():
+        try:
+            history = fit(
+                model, data, validation=validation, options=options,
+                callback=callback, checkpoints=checkpoints, resume=resume,
+            )  # fmt: skip
+        except NotFiniteError:
+            if record.best_epoch is None:
+                folder.save_weights(model)
+            record.status = "diverged"
+            folder.save_record()
+            progress.end(folder)
+            raise
+        except BaseException:
+            # nothing to keep; the path is free for another try
+            if not resume and record.best_epoch is None and newest_generation(folder.checkpoints) is None:
+                folder.discard()
+            raise
+        finally:
+            progress.close()
+        _finish(folder, model, history, data, validation)
+        progress.end(folder)
+    return Run(folder.path, model, record)
+
+
+def _class_weights(config: TrainConfig, data: SequenceData) -> tuple[float, float]:
+    if config.class_weight == "none":
+        return 1.0, 1.0
+    positive = float(data.targets.mean())
+    return 0.5 / (1.0 - positive), 0.5 / positive
+
+
+def _finish(
+    folder: RunFolder, model: Layer, history: History, data: SequenceData, validation: SequenceData
+) -> None:
+    # again, since Ctrl-C may have come between the files of an epoch
+    record = folder.record
+    for epoch in history.epochs[len(read_log(folder.path)) :]:
+        folder.log(epoch)
+    folder.save_weights(model)
+    if history.best_epoch is not None:
+        record.best = history.epochs[history.best_epoch]
+        record.best_epoch = int(record.best["epoch"])
+    record.status = "interrupted" if history.interrupted else "finished"
+    folder.save_record()
+    record.held_out = assess(model, data, validation, record.training)
+    folder.save_record()
+    if not history.interrupted:
+        folder.discard_checkpoints()

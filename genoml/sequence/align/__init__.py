@@ -1,0 +1,1 @@
+"""Pairwise alignment with affine gaps: scoring, one pair with its alignment, many pairs at once."""

@@ -1,0 +1,1 @@
+"""Genes: genetic codes, transcription, translation and open reading frames."""

@@ -1,0 +1,221 @@
+"""Objectives of training: the loss, the validation scores, and how outputs become predictions.
+
+An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
+the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objective for counts is in
+``genoml.train.counts_objective``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from genoml import losses
+from genoml.backend import Array
+from genoml.evaluation import Calibration
+from genoml.evaluation.bootstrap import per_task
+from genoml.losses.labels import FINITE, PROBABILITIES, Domain, check_host_labels
+from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
+from genoml.ops.activations import sigmoid, softmax
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Base of the objectives; a subclass defines ``loss`` and ``scores``.
+
+    Attributes
+    ----------
+    task_names : sequence of str
+        Names of the tasks in ``scores``; by default their numbers, from 0. With one task
+        there is ``auroc``; with several ``auroc_NAME`` of each, and ``auroc``, their mean.
+    """
+
+    task_names: tuple[str, ...] = field(default=(), kw_only=True)
+
+    #: values that targets may have
+    domain: ClassVar[Domain] = FINITE
+    #: names of the further arrays that the loss takes, see SequenceData.extras
+    extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask")
+    #: score that chooses the best epoch; None, or an undefined score: the loss
+    best: ClassVar[str | None] = None
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        """Loss of a batch, and its gradient with respect to the model's outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss")
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        """Loss on held-out data, without class weights and smoothing, which only help training."""
+        return float(self.loss(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        """Further scores on held-out data; undefined ones are left out."""
+        return {}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        """Predictions as people read them: probabilities, rates, values."""
+        return outputs
+
+    def check(self, targets: np.ndarray, extras: Mapping[str, np.ndarray]) -> None:
+        """Raise ValueError, naming the first bad position, if the loss is not defined for the targets."""
+        name = type(self).__name__
+        unknown = sorted(set(extras) - set(self.extras))
+        if unknown:
+            raise ValueError(
+                f"{name} takes {', '.join(self.extras)} beside targets, got {', '.join(unknown)}"
+            )
+        check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
+
+    def scores_of_tasks(
+        self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
+    ) -> dict[str, float]:
+        """Each metric for each task, if there are several, and its mean; undefined values are left out."""
+        tasks, scores = targets.shape[1], {}
+        if self.task_names and len(self.task_names) != tasks:
+            raise ValueError(
+                f"{type(self).__name__} expects {len(self.task_names)} tasks, as task_names, got {tasks}"
+            )
+        for name, metric in metrics.items():
+            values = per_task(metric, outputs, targets, mask)
+            defined = np.flatnonzero(~np.isnan(values))
+            if len(defined):
+                scores[name] = float(np.mean(values[defined]))
+            if tasks > 1:
+                names = self.task_names or range(tasks)
+                scores |= {f"{name}_{names[task]}": float(values[task]) for task in defined}
+        return scores
+
+
+def _aupr_of_both(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """AUPR, or NaN without a negative, when it would be 1 for any outputs."""
+    return float(aupr(outputs, targets)) if (targets == 0).any() else np.nan
+
+
+@dataclass(frozen=True)
+class BinaryClassification(Objective):
+    """Objective for independent labels 0 or 1, from logits.
+
+    Binary cross-entropy, or with ``focal_gamma`` above 0 the focal loss, see ``genoml.losses``. Scores:
+    ``auroc`` and ``aupr``, of the tasks that have both classes. A prediction is a probability.
+
+    Attributes
+    ----------
+    class_weight : (float, float)
+        Weight of an example of class 0 and of class 1.
+    label_smoothing : float
+        s: a label y becomes y (1 - s) + s / 2.
+    focal_gamma : float
+        Exponent of the focal loss, 0 or more.
+    calibration : Calibration or None
+        Calibration of the logits before they become probabilities; no part of the loss.
+    """
+
+    class_weight: tuple[float, float] = (1.0, 1.0)
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
+    calibration: Calibration | None = None
+
+    domain: ClassVar[Domain] = PROBABILITIES
+    best: ClassVar[str | None] = "auroc"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        smooth = self.label_smoothing
+        labels = targets * (1.0 - smooth) + 0.5 * smooth if smooth else targets
+        if not self.focal_gamma:
+            return losses.binary_cross_entropy_with_logits(
+                outputs, labels, class_weight=self.class_weight, **extras
+            )
+        negative, positive = self.class_weight
+        # the focal loss weighs classes by alpha and 1 - alpha, which add up to 1
+        total = negative + positive
+        loss, grad = losses.focal_loss(
+            outputs, labels, gamma=self.focal_gamma, alpha=positive / total, **extras
+        )
+        return total * loss, total * grad
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        return float(losses.binary_cross_entropy_with_logits(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        metrics = {"auroc": auroc, "aupr": _aupr_of_both}
+        return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(sigmoid(outputs if self.calibration is None else self.calibration(outputs)))
+
+
+@dataclass(frozen=True)
+class MultiClassification(Objective):
+    """Objective for one of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
+
+    Softmax cross-entropy. Scores: ``accuracy`` and ``mcc``, Matthews' correlation. A prediction is a
+    probability of each class.
+
+    Attributes
+    ----------
+    class_weight : sequence of float or None
+        Weight of an example of each class.
+    label_smoothing : float
+        As in ``softmax_cross_entropy``.
+    """
+
+    class_weight: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+
+    domain: ClassVar[Domain] = PROBABILITIES
+    best: ClassVar[str | None] = "accuracy"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        return losses.softmax_cross_entropy(
+            outputs,
+            targets,
+            class_weight=self.class_weight,
+            label_smoothing=self.label_smoothing,
+            **extras,
+        )
+
+    def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
+        return float(losses.softmax_cross_entropy(outputs, targets, **extras)[0])
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        mask = extras.get("mask")
+        if mask is not None:
+            present = np.reshape(mask, len(outputs)) != 0
+            outputs, targets = outputs[present], targets[present]
+        if not len(outputs):
+            return {}
+        true = np.eye(targets.shape[1])[targets.argmax(axis=1)]
+        right = outputs.argmax(axis=1) == targets.argmax(axis=1)
+        return {"accuracy": float(right.mean()), "mcc": float(matthews_correlation(outputs, true))}
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(softmax(outputs, axis=1))
+
+
+@dataclass(frozen=True)
+class Regression(Objective):
+    """Objective for real numbers. Scores: ``pearson`` and ``spearman``.
+
+    Attributes
+    ----------
+    kind : {"squared", "huber"}
+        Mean squared error, or Huber's loss, which outliers move less.
+    delta : float
+        Error from which on Huber's loss is linear.
+    """
+
+    kind: Literal["squared", "huber"] = "squared"
+    delta: float = 1.0
+
+    best: ClassVar[str | None] = "pearson"
+
+    def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        if self.kind == "huber":
+            return losses.huber_loss(outputs, targets, delta=self.delta, **extras)
+        return losses.mean_squared_error(outputs, targets, **extras)
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
+        metrics = {"pearson": pearson, "spearman": spearman}
+        return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))

@@ -1,0 +1,221 @@
+"""Steps of training, and the search for the layer at fault if a loss is not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+
+from genoml.backend import Array
+from genoml.data import SequenceData
+from genoml.nn.containers import Parallel, Sequential
+from genoml.nn.layer import EVALUATION, Layer, Pass
+from genoml.optim import clip_by_norm, limit_norms
+from genoml.parallel import Threads
+from genoml.random import host_generator
+from genoml.train.options import FitOptions
+from genoml.train.predict import encode_batch
+from genoml.train.state import Average, Weights
+
+#: sequences that the message names, at most
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Batch of one step: positions in the data, input, targets and extras."""
+
+    index: np.ndarray
+    #: one-hot on the device; where the device queues its work, codes on the host, since encoding takes no time
+    input: Array
+    targets: np.ndarray
+    extras: dict[str, np.ndarray]
+
+
+class Steps:
+    """Steps of a training: forward, backward, update, and reading of the losses.
+
+    Attributes
+    ----------
+    step : int
+        Steps done, read or not.
+    examples : SequenceData
+        The data as the current epoch sees them.
+    average : Average or None
+        The moving average of the weights.
+    unread, newest, good : Weights
+        Weights before the first step whose loss has not been read; before the newest step; before the last
+        step with a finite loss.
+    """
+
+    def __init__(self, model: Layer, data: SequenceData, options: FitOptions) -> None:
+        self.model = model
+        self.data = data
+        self.options = options
+        model.backend.load_twins()  # before two threads ask for them, or Ctrl-C interrupts it
+        self.threads = Threads(options.threads or model.backend.threads)
+        self.objective = options.objective
+        self.examples = data
+        self.peak_rate = options.optimizer.learning_rate
+        #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
+        self._pending: list[tuple[int, Array, np.ndarray]] = []
+        self.begin(0, Average(Weights.of(model)) if options.average_decay else None)
+
+    def begin(self, step: int, average: Average | None) -> None:
+        """Begin at this step, with the current model and optimiser."""
+        self.step, self.average = step, average
+        self.unread = self.newest = self.good = Weights.of(self.model, self.options.optimizer)
+
+    @property
+    def n_pending(self) -> int:
+        """Number of steps whose losses have not been read."""
+        return len(self._pending)
+
+    # ------------------------------------------------------------ one step
+
+    def batch(self, step: int, index: np.ndarray) -> Batch:
+        """Make the batch of a step, augmented by a generator keyed by the step: the same in any thread."""
+        rng = host_generator(self.options.seed, "augment", step)
+        codes = self.options.augmentation(self.examples.codes[index], rng)
+        queued = self.model.backend.asynchronous
+        extras = {name: values[index] for name, values in self.examples.extras.items()}
+        return Batch(index, codes if queued else self._encode(codes), self.examples.targets[index], extras)
+
+    def _encode(self, codes: np.ndarray) -> Array:
+        return encode_batch(codes, self.model.backend, self.model.dtype, self.options.ambiguous)
+
+    def input_of(self, batch: Batch) -> Array:
+        """The input of a batch on the device."""
+        return self._encode(batch.input) if self.model.backend.asynchronous else batch.input
+
+    def run(self, batch: Batch) -> None:
+        """Forward, backward, update; the loss stays on the device."""
+        options, model = self.options, self.model
+        self.newest = Weights.of(model, options.optimizer)
+        x = self.input_of(batch)
+        outputs, pullback = self.threads.vjp(model, x, Pass(training=True, step=self.step))
+        loss, grad = self.objective.loss(outputs, batch.targets, **batch.extras)
+        _, grads = pullback(grad, need_x=False)
+        for penalty in options.penalties:
+            value, penalty_grads = penalty(model)
+            loss = loss + value
+            grads |= {name: grads[name] + more for name, more in penalty_grads.items()}
+        self._pending.append((self.step, loss, batch.index))
+        if options.max_grad_norm is not None:
+            grads, _ = clip_by_norm(grads, options.max_grad_norm)
+        options.optimizer.learning_rate = self.peak_rate * options.schedule(self.step)
+        options.optimizer.update(model.params, grads, workers=self.threads.workers)
+        if options.max_weight_norm is not None:
+            limit_norms(model.params, options.max_weight_norm)
+        if self.average is not None:
+            self.average = self.average.updated(model, options.average_decay)
+        self.step += 1
+
+    def read_losses(self) -> list[float]:
+        """Losses since the last read, in one read of the device.
+
+        Raises
+        ------
+        NotFiniteError
+            If one is not finite; the model then holds the last weights that gave a finite loss.
+        """
+        backend = self.model.backend
+        values = backend.to_numpy(backend.xp.stack([loss for _, loss, _ in self._pending]))
+        for position, value in enumerate(values):
+            if not np.isfinite(value):
+                self._stop_at(position)
+        self._pending.clear()
+        self.good = self.newest
+        self.unread = Weights.of(self.model, self.options.optimizer)
+        return [float(value) for value in values]
+
+    # ------------------------------------------------------------ a loss that is not finite
+
+    def _stop_at(self, position: int) -> NoReturn:
+        """Repeat the pending steps up to this one, whose loss is not finite, find the layer, and raise."""
+        pending = self._pending
+        bad_step, _, bad_index = pending[position]
+        self.unread.put(self.model, self.options.optimizer)
+        self._pending = []
+        self.step, self.average = pending[0][0], None
+        for step, _, index in pending[:position]:
+            self.run(self.batch(step, index))
+        if position:
+            self.good = self.newest
+        x = self.input_of(self.batch(bad_step, bad_index))
+        where = first_not_finite(self.model, x, run=Pass(training=True, step=bad_step))
+        self.diverged(bad_step, where, bad_index)
+
+    def try_weights(self, step: int, index: np.ndarray) -> None:
+        """Raise NotFiniteError if the weights after a step, or the output that they give, are not finite.
+
+        The loss after the last update is not computed before its weights are kept; so they are tried on its batch.
+        """
+        where = first_not_finite(self.model, self.input_of(self.batch(step, index)))
+        if where is not None:
+            self.diverged(step, where, index)
+
+    def diverged(self, step: int, where: str | None, index: np.ndarray | None = None) -> NoReturn:
+        """Restore the weights that gave the last finite loss, and raise NotFiniteError."""
+        self.good.put(self.model, self.options.optimizer)
+        rows = [] if index is None else index.tolist()
+        raise NotFiniteError(step, where or "the loss", [self.data.name_of(row) for row in rows])
+
+
+# ---------------------------------------------------------------- a number that is not finite
+
+
+class NotFiniteError(ArithmeticError):
+    """Raised if the loss is NaN or infinite; the model holds the last weights that gave a finite one.
+
+    Attributes
+    ----------
+    step : int
+        Step, from 0, whose loss was not finite, or whose update made the weights so that the next would be.
+    layer : str
+        Path and class of the first layer whose parameters or output were not finite, or ``"the loss"``.
+    examples : tuple of str
+        The batch's sequences: what ``SequenceData.name_of`` calls them.
+    """
+
+    def __init__(self, step: int, layer: str, examples: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"the loss is not finite at step {step}, first seen in {layer}{_of_batch(examples)}; the weights "
+            "before it are kept. Try a smaller learning rate or gradient clipping"
+        )
+        self.step = step
+        self.layer = layer
+        self.examples = tuple(examples)
+
+
+def _of_batch(examples: Sequence[str]) -> str:
+    more = len(examples) - _NAMED
+    named = ", ".join(examples[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f", in the batch of {named}" if examples else ""
+
+
+def _finite(layer: Layer) -> bool:
+    """Whether all parameters and state are finite; reads the device."""
+    arrays = [*layer.params.values(), *layer.state.values()]
+    return all(bool(np.all(np.isfinite(layer.backend.to_numpy(value)))) for value in arrays)
+
+
+def first_not_finite(layer: Layer, x: Array, path: str = "", run: Pass = EVALUATION) -> str | None:
+    """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
+    # other containers give their layers inputs that cannot be computed here
+    if isinstance(layer, Sequential | Parallel):
+        for name, child in layer.named_layers.items():
+            below = f"{path}.{name}" if path else name
+            fault = first_not_finite(child, x, below, run)
+            if fault is not None:
+                return fault
+            if isinstance(layer, Sequential):
+                x, _ = child.vjp(x, run)
+        return None
+    if _finite(layer):
+        y, _ = layer.vjp(x, run)
+        if bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
+            return None
+    return f"layer {path} ({type(layer).__name__})"

@@ -1,0 +1,64 @@
+"""Attention without mask and position term: NumPy's version beside the standard one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from genoml.ops.attention import plain_attention_vjp
+from genoml_numpy.twins import TWINS, attention
+
+TWIN = TWINS["plain_attention_vjp"]
+
+
+def arrays(length: int, dtype: type, batch: int = 2) -> list[np.ndarray]:
+    """Query, key, value and gradient as SelfAttention gives them: heads split off by a view."""
+    rng = np.random.default_rng(0)
+    sizes = (4, 4, 5, 5)
+    return [
+        rng.standard_normal((batch, length, 3, size)).astype(dtype).transpose(0, 2, 1, 3) for size in sizes
+    ]
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])  # scores that need no shift by their maximum, and that do
+@pytest.mark.parametrize("with_weights", [False, True])
+@pytest.mark.parametrize("tile", [(1, 1), (4, 7), (256, 256)])
+@pytest.mark.parametrize("length", [1, 2, 13])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_twin_equals_the_standard_version(
+    dtype: type,
+    length: int,
+    tile: tuple[int, int],
+    with_weights: bool,
+    scale: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attention, "_QUERIES", tile[0])
+    monkeypatch.setattr(attention, "_KEYS", tile[1])
+    query, key, value, grad = arrays(length, dtype)
+    query = query * dtype(scale)
+    for array in (query, key, value, grad):
+        array.flags.writeable = False
+    y, weights, pullback = TWIN(query, key, value, with_weights)
+    expected_y, expected_weights, expected = plain_attention_vjp.standard(query, key, value, with_weights)
+    assert (weights is None) == (not with_weights)
+    if with_weights:
+        np.testing.assert_allclose(weights, expected_weights, rtol=1e-4, atol=1e-6)
+    limit = scale * (1e-5 if dtype is np.float32 else 1e-13)
+    for got, wanted in zip((y, *pullback(grad)), (expected_y, *expected(grad)), strict=True):
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, wanted, rtol=limit, atol=limit)
+
+
+@pytest.mark.parametrize(("batch", "length"), [(0, 5), (2, 0)])
+def test_nothing_gives_nothing(batch: int, length: int) -> None:
+    query, key, value, grad = arrays(length, np.float32, batch)
+    y, _, pullback = TWIN(query, key, value)
+    assert y.shape == grad.shape
+    assert [array.shape for array in pullback(grad)] == [query.shape, key.shape, value.shape]
+
+
+def test_large_scores_do_not_overflow() -> None:
+    query, key, value, grad = arrays(6, np.float32)
+    y, _, pullback = TWIN(1e3 * query, key, value)
+    assert all(np.isfinite(array).all() for array in (y, *pullback(grad)))

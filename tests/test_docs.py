@@ -1,0 +1,107 @@
+"""Guides: the files, modules and names that they mention exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GUIDES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "backends" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+FOLDERS = ("genoml", "tests", "docs", "backends", "benchmarks", "examples")
+PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./*-]*")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def paths_in(text: str) -> set[str]:
+    """Repository paths between backticks, such as ``genoml/ops/conv1d.py``; a test's name after it is left out."""
+    spans = re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
+    return {span.split("::")[0] for span in spans if PATH.fullmatch(span.split("::")[0])}
+
+
+def links_in(text: str) -> set[str]:
+    """Relative targets of links and images, without their anchors."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", text))
+    return {target.split("#")[0] for target in targets if "://" not in target} - {""}
+
+
+def names_in(text: str) -> set[str]:
+    """Dotted names between backticks, and what the Python blocks import from genoml."""
+    prose = BLOCK.sub("", text)
+    names = {
+        name for span in re.findall(r"`([^`\n]+)`", prose) for name in re.findall(r"\bgenoml(?:\.\w+)+", span)
+    }
+    for language, block in BLOCK.findall(text):
+        if language == "python":
+            names |= imports_in(block)
+    return names
+
+
+def imports_in(block: str) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "genoml":
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.split(".")[0] == "genoml"}
+    return names
+
+
+def resolves(name: str) -> bool:
+    """Whether it is a module, or an attribute of one."""
+    parts = name.split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[split:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.relative_to(ROOT).as_posix())
+def test_every_path_that_a_guide_names_exists(guide: Path) -> None:
+    text = guide.read_text()
+    missing = [path for path in sorted(paths_in(text)) if not any(ROOT.glob(path.rstrip("/")))]
+    missing += [link for link in sorted(links_in(text)) if not (guide.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.relative_to(ROOT).as_posix())
+def test_every_name_of_genoml_that_a_guide_uses_exists(guide: Path) -> None:
+    assert [name for name in sorted(names_in(guide.read_text())) if not resolves(name)] == []
+
+
+def test_a_path_and_a_name_that_are_gone_are_found() -> None:
+    text = (
+        "`genoml/nn/gone.py`, `tests/test_docs.py::test_this`, [a](gone.md), `genoml.nn.Gone(3)` and\n"
+        "```python\nfrom genoml.nn import Conv1D, Lost\n```\n"
+    )
+    assert paths_in(text) == {"genoml/nn/gone.py", "tests/test_docs.py"}
+    assert links_in(text) == {"gone.md"}
+    names = names_in(text)
+    assert names == {"genoml.nn.Gone", "genoml.nn.Conv1D", "genoml.nn.Lost"}
+    assert {name for name in names if not resolves(name)} == {"genoml.nn.Gone", "genoml.nn.Lost"}
+
+
+def test_every_guide_and_module_that_the_code_names_exists() -> None:
+    missing = []
+    for folder in FOLDERS:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            if file == Path(__file__):
+                continue
+            named = re.findall(r"\b(?:docs/\w+\.md|(?:genoml|backends)/[\w/]+\.py)\b", file.read_text())
+            missing += [f"{file.relative_to(ROOT)}: {path}" for path in named if not (ROOT / path).exists()]
+    assert missing == []

@@ -1,0 +1,78 @@
+"""The house: every module in its room, the rooms on their storeys; docs/architecture.md draws it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HOUSE = ROOT / "genoml"
+#: modules of genoml that are no room
+LOOSE = {"__init__", "__main__", "backend", "random"}
+#: folders of tests/ that test no room by itself
+OTHERS = {"benchmarks", "cuda", "examples", "parity", "proof", "restarts", "support"}
+GUIDE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def folders_of(parent: Path, files: str) -> set[str]:
+    """Folders below it that hold such files."""
+    return {file.parent.relative_to(parent).as_posix() for file in parent.rglob(files)} - {"."}
+
+
+def storeys() -> list[list[str]]:
+    """The rooms of the contract in pyproject.toml, storey by storey, the highest first."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = [contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers"]
+    return [re.findall(r"\w+", layer) for layer in layers]
+
+
+def rooms() -> set[str]:
+    return {folder for folder in folders_of(HOUSE, "__init__.py") if "/" not in folder}
+
+
+def test_the_folders_of_tests_are_those_of_the_code() -> None:
+    tested = folders_of(ROOT / "tests", "test_*.py") - OTHERS
+    assert tested - folders_of(HOUSE, "__init__.py") == set()
+    assert rooms() - tested == set()
+
+
+def test_no_module_stands_outside_the_rooms() -> None:
+    assert {file.stem for file in HOUSE.glob("*.py")} == LOOSE
+
+
+def test_every_room_is_in_the_contract() -> None:
+    assert {room for storey in storeys() for room in storey} == rooms() | {"backend", "random"}
+
+
+def test_the_guide_draws_the_storeys_of_the_contract() -> None:
+    drawing = GUIDE.split("```")[1].strip("\n").splitlines()
+    drawn = [re.split(r"\s{3,}", line.strip())[0].split() for line in drawing]
+    assert drawn == storeys()
+
+
+def test_the_guide_describes_every_room_once() -> None:
+    described = re.findall(r"^\| `genoml/(\w+)(?:/|\.py)` \|", GUIDE, re.MULTILINE)
+    assert sorted(described) == sorted(room for storey in storeys() for room in storey)
+
+
+def test_context_variables_are_in_backend_alone() -> None:
+    naming = {
+        file.relative_to(HOUSE).as_posix() for file in HOUSE.rglob("*.py") if "ContextVar" in file.read_text()
+    }
+    assert naming == {"backend.py"}
+
+
+def test_no_file_has_more_than_300_lines() -> None:
+    lengths = {
+        file.relative_to(ROOT).as_posix(): len(file.read_text().splitlines()) for file in HOUSE.rglob("*.py")
+    }
+    assert {file: lines for file, lines in lengths.items() if lines > 300} == {}
+
+
+def test_imports_keep_to_the_storeys() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
+    checked = subprocess.run([*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
