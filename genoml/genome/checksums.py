@@ -124,7 +124,7 @@ class BlockChecks:
         places = zip((start + offsets).tolist(), (end + offsets).tolist(), strict=True)
         for number, (begin, stop) in enumerate(places):
             block = codes[begin:stop]
-            if crc32(block) == sums[number] and block.max() < len(CODE_LETTERS):
+            if crc32(block.data) == sums[number] and block.max() < len(CODE_LETTERS):
                 continue
             return FormatError(
                 f"the bases of the genome store are damaged, within {start[number]}-{end[number]}",

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
-from typing import IO, Annotated, BinaryIO, Literal
+from typing import IO, Annotated, BinaryIO, Literal, TypeAlias
 
 import msgspec
 
@@ -39,6 +39,8 @@ VERSION = 2
 DATA_OFFSET = 16
 HEAD = struct.pack("<8sQ", MAGIC, VERSION)
 _FOOT = struct.Struct("<QQ32sQ8s")
+#: Whether code 3 is T or U.
+Alphabet: TypeAlias = Literal["DNA", "RNA"]
 _REBUILD = "build it again from its FASTA file"
 #: A file that changed less than this before it was read could change once more without another time.
 _TICK_NS = 2_000_000_000
@@ -61,7 +63,7 @@ class Chromosome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     length: int
-    alphabet: Literal["DNA", "RNA"]
+    alphabet: Alphabet
     checksums: bytes
 
 
@@ -211,7 +213,7 @@ def _written(pieces: Iterable[Piece], stream: BinaryIO) -> list[Chromosome]:
             stream.write(piece.codes)
             checksums.update(piece.codes)
             length += len(piece.codes)
-        alphabet = "RNA" if piece.is_rna else "DNA"
+        alphabet: Alphabet = "RNA" if piece.is_rna else "DNA"
         chromosomes.append(Chromosome(name, length, alphabet, checksums.packed()))
     return chromosomes
 
