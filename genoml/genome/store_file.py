@@ -42,7 +42,7 @@ _FOOT = struct.Struct("<QQ32sQ8s")
 #: Whether code 3 is T or U.
 Alphabet: TypeAlias = Literal["DNA", "RNA"]
 _REBUILD = "build it again from its FASTA file"
-#: A file that changed less than this before it was read could change once more without another time.
+#: A file that changed less than this before its store was complete could change once more without another time.
 _TICK_NS = 2_000_000_000
 
 

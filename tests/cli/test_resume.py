@@ -80,7 +80,6 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_bits(
     assert json.loads(Path("run/run.json").read_text())["resumed"] == [{}]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 @pytest.mark.parametrize("name", ["pos.fa", "neg.fa"])
 def test_a_pipe_that_the_record_names_is_not_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -173,7 +172,6 @@ def test_threads_that_meet_at_a_new_block_all_read_it_or_all_notice_damage(path:
         assert all(DAMAGED in found for found in threads.map(lambda start: read(store, start), starts))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_each_process_has_its_own_record(path: Path) -> None:
     code = """
     import os, sys

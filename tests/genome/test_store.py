@@ -300,7 +300,6 @@ def test_a_source_that_has_lain_there_is_not_read_again(copied, monkeypatch):
     GenomeStore.open(copied).close()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 def test_what_is_no_regular_file_is_not_opened(copied):
     os.mkfifo(copied.parent / "pipe")
     (copied.parent / "folder").mkdir()
