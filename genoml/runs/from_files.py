@@ -11,6 +11,7 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.io.files import expect_regular
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
 from genoml.runs.progress import Progress
@@ -93,10 +94,13 @@ def resume_run(
     RunError
         If there is no run that can be resumed.
     ValueError
-        If the files hold other sequences than the run was begun with.
+        If the files hold other sequences than the run was begun with, or its record names a device or pipe.
     """
     folder = open_run(path)
     record = folder.record
+    for path, role in ((positives, "positives"), (negatives, "negatives")):
+        if path is None and record.data[role] not in ("-", SHUFFLE):
+            expect_regular(record.data[role])  # the record may be a stranger's
     first = positives or record.data["positives"]
     second = negatives or record.data["negatives"]
     refuse_two_inputs(first, second)
