@@ -8,7 +8,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.losses.labels import Domain, check_host_labels
+from genoml.losses.labels import WEIGHTS, Domain, check_host_labels
 from genoml.ops.arrays import array_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -63,10 +63,14 @@ def without_axis(array: Array, axis: int) -> tuple[int, ...]:
     return tuple(array.shape[:at]) + tuple(array.shape[at + 1 :])
 
 
-def require_axes(predictions: Array, what: str, *, low: int, axes: str) -> None:
-    """Raise ValueError unless the predictions have at least ``low`` axes."""
+def require_axes(predictions: Array, what: str, *, low: int, axes: str, axis: int | None = None) -> None:
+    """Raise ValueError unless the predictions have at least ``low`` axes, and a value along ``axis``."""
     if predictions.ndim < low:
         raise ValueError(f"{what} expects predictions {axes}, got {tuple(predictions.shape)}")
+    if axis is not None and predictions.shape[axis] == 0:
+        raise ValueError(
+            f"{what} expects at least one value along axis {axis}, got {tuple(predictions.shape)}"
+        )
 
 
 def labelled(
@@ -98,10 +102,11 @@ def presence(predictions: Array, mask: Any, what: str, *, axis: int | None = Non
 
 
 def entry_weights(entries: Array, sample_weight: Any, what: str) -> Array | None:
-    """Weights that broadcast against the entries: one an example, or one an entry."""
+    """Weights that broadcast against the entries: one an example, or one an entry; host weights must be >= 0."""
     if sample_weight is None:
         return None
     xp = array_namespace(entries)
+    check_host_labels(sample_weight, WEIGHTS, f"{what}: sample_weight")
     weight = array_like(sample_weight, entries, what)
     if tuple(weight.shape) == tuple(entries.shape):
         return weight
@@ -147,12 +152,17 @@ def reduce_losses(
     weight = entry_weights(entries, sample_weight, what)
     zero = xp.zeros((), dtype=entries.dtype, device=device_of(entries))
 
+    shown = mask
+    if (
+        weight is not None
+    ):  # a weight of 0 removes an entry as the mask does: 0 times an infinite loss is no number
+        shown = weight != 0.0 if mask is None else xp.logical_and(mask, weight != 0.0)
+
     def weigh(values: Array, axis: int | None) -> Array:
+        if shown is not None:
+            values = xp.where(shown if axis is None else xp.expand_dims(shown, axis=axis), values, zero)
         if weight is not None:
             values = values * (weight if axis is None else xp.expand_dims(weight, axis=axis))
-        if mask is not None:
-            shown = mask if axis is None else xp.expand_dims(mask, axis=axis)
-            values = xp.where(shown, values, zero)
         return values
 
     entries = weigh(entries, None)
