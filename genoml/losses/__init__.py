@@ -16,7 +16,8 @@ all positions.
 
 Host labels (lists or NumPy arrays) outside their domain, such as a count of -1, an unknown class or a NaN that no mask
 covers, are a ValueError with the loss and the first such position, and so are host weights below 0. Those on a device
-are not checked, since every training step would wait for it. Predictions other than a floating-point array are a TypeError.
+are not checked, since every training step would wait for it. Predictions other than a floating-point array are a
+TypeError.
 """
 
 from genoml.losses.classification import (
