@@ -90,7 +90,8 @@ def weighted(weight: Array, values: Array) -> Array:
 def largest_exponent(x: Array) -> float:
     """The number whose exponential is about the largest of x's dtype."""
     limits = array_namespace(x).finfo(x.dtype)
-    return math.log(limits.max) * (1.0 - 2.0 * limits.eps)
+    top: float = math.log(limits.max) * (1.0 - 2.0 * limits.eps)
+    return top
 
 
 def exp_or_inf(x: Array) -> Array:
