@@ -17,7 +17,7 @@ from genoml import losses
 from genoml.backend import Array
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
-from genoml.losses.labels import FINITE, PROBABILITIES, Domain, check_host_labels
+from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
 
@@ -67,6 +67,8 @@ class Objective:
                 f"{name} takes {', '.join(self.extras)} beside targets, got {', '.join(unknown)}"
             )
         check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
+        if "sample_weight" in extras:
+            check_host_labels(extras["sample_weight"], WEIGHTS, f"{name}: sample_weight")
 
     def scores_of_tasks(
         self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
