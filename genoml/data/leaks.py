@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genoml.data.codes import Codes, row_slices
+from genoml.data.codes import Codes, as_codes, row_slices
 from genoml.data.dataset import SequenceData
 from genoml.random import host_generator
 from genoml.sequence.alphabet import PAD_CODE
@@ -58,7 +58,7 @@ def shared_sequences(
     both_strands : bool
         Whether a sequence and its reverse complement are the same.
     """
-    codes = [part.codes if isinstance(part, SequenceData) else part for part in (first, second)]
+    codes = [part.codes if isinstance(part, SequenceData) else as_codes(part) for part in (first, second)]
     width = max(part.shape[1] for part in codes)
     hashes = [_hashes(part, width, both_strands) for part in codes]
     order = np.argsort(hashes[1], kind="stable")
