@@ -120,6 +120,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     baseline: Annotated[
         bool, Meta(description="also score 6-mer logistic regression on the validation sequences")
     ] = True
+    no_checks: Annotated[
+        list[Literal["copies", "classes", "length", "gc"]],
+        Meta(description="checks of the sequences that are left out; docs/checks.md explains them"),
+    ] = []
     threads: Annotated[
         Count | None,
         Meta(
