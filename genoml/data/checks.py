@@ -53,10 +53,12 @@ class Traits:
     @classmethod
     def of_data(cls, data: SequenceData, *, both_strands: bool = True) -> Traits:
         """Traits of a data set, which is read block by block."""
-        blocks = (np.asarray(data.codes[rows]) for rows in row_slices(data.codes))
+        slices = [*row_slices(data.codes)] or [slice(0)]
+        blocks = (np.asarray(data.codes[rows]) for rows in slices)
         named = np.array([f"example {row}" for row in range(len(data))], object)
         names = named if data.names is None else data.names
-        return cls(*_measure(blocks, both_strands), data.targets[:, 0], names)
+        hashes, length_bp, gc = _measure(blocks, both_strands)
+        return cls(hashes, length_bp, gc, data.targets[:, 0], names)
 
     @classmethod
     def of_files(
@@ -70,9 +72,9 @@ class Traits:
         order = np.argsort(lengths, kind="stable")
         groups = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
         blocks = (both.take(rows.tolist()).codes(int(lengths[rows[0]])) for rows in groups)
-        measured = [values[np.argsort(order)] for values in _measure(blocks, both_strands)]
+        hashes, length_bp, gc = (values[np.argsort(order)] for values in _measure(blocks, both_strands))
         targets = np.repeat([1.0, 0.0], [len(positives), len(negatives)])
-        return cls(*measured, targets, np.array(both.ids, object))
+        return cls(hashes, length_bp, gc, targets, np.array(both.ids, object))
 
 
 def _measure(blocks: Iterable[np.ndarray], both_strands: bool) -> list[np.ndarray]:
@@ -86,6 +88,17 @@ def _measure(blocks: Iterable[np.ndarray], both_strands: bool) -> list[np.ndarra
         for codes in blocks
     ]
     return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
+def check_data(
+    training: SequenceData, validation: SequenceData, *, both_strands: bool = True, skip: Collection[str] = ()
+) -> dict[str, str]:
+    """Check two data sets with targets 0 and 1, as ``genoml train`` does; see ``check_split``.
+
+    Sequences are read once. With ``both_strands`` a sequence and its reverse complement are the same.
+    """
+    parts = [Traits.of_data(part, both_strands=both_strands) for part in (training, validation)]
+    return check_split(*parts, skip=skip)
 
 
 def check_split(training: Traits, validation: Traits, *, skip: Collection[str] = ()) -> dict[str, str]:
@@ -105,11 +118,12 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
         One line for each check that found something, by its name.
     """
     shared = np.isin(validation.hashes, training.hashes)
-    copies = (
-        f"{_so_many(shared, validation, 'validation sequences')} are copies of training sequences; "
-        "scores in validation are too high"
-    )
-    found = {"copies": copies} if shared.any() else {}
+    found = {}
+    if shared.any():
+        found["copies"] = (
+            f"{_so_many(shared, validation, 'validation sequences')} are copies of training sequences; "
+            "scores in validation are too high"
+        )
     parts = [(getattr(training, name), getattr(validation, name)) for name in Traits.__dataclass_fields__]
     found |= _check_classes(Traits(*map(np.concatenate, parts)))
     return {name: line for name, line in found.items() if name not in skip}
@@ -149,9 +163,7 @@ def _so_many(chosen: np.ndarray, sequences: Traits, what: str) -> str:
 def _check_classes(sequences: Traits) -> dict[str, str]:
     """What is the same in both classes that should not be, and what differs."""
     positive = sequences.targets == 1
-    _, group = np.unique(sequences.hashes, return_inverse=True)
-    n_positives, n_all = np.bincount(group, positive), np.bincount(group)
-    in_both = ((n_positives > 0) & (n_positives < n_all))[group]
+    in_both = in_several_classes(sequences.hashes, positive)
     found = {}
     if in_both.any():
         found["classes"] = f"{_so_many(in_both, sequences, 'sequences')} stand in both classes"
@@ -170,6 +182,16 @@ def _check_classes(sequences: Traits) -> dict[str, str]:
             f"GC content alone tells them apart (AUROC {auroc_of_gc:.4f})"
         )
     return found
+
+
+def in_several_classes(hashes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether the sequence of each example, by its hash (n,), also has another label (n,)."""
+    _, sequence = np.unique(hashes, return_inverse=True)
+    order = np.lexsort((labels, sequence))
+    changed = (np.diff(sequence[order]) == 0) & (np.diff(labels[order].astype(np.float64)) != 0)
+    several = np.zeros(len(hashes), dtype=bool)
+    several[sequence[order[1:][changed]]] = True
+    return np.asarray(several[sequence])
 
 
 def _apart(values: np.ndarray, positive: np.ndarray) -> float:

@@ -122,7 +122,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = True
     no_checks: Annotated[
         list[Literal["copies", "classes", "length", "gc"]],
-        Meta(description="checks of the sequences that are left out; docs/checks.md explains them"),
+        Meta(
+            description="checks of the sequences to leave out: copies on both sides of the split, the same "
+            "sequence in both classes, classes that length or GC content alone tells apart"
+        ),
     ] = []
     threads: Annotated[
         Count | None,

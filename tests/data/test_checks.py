@@ -116,6 +116,12 @@ def test_codes_read_on_demand_have_the_traits_of_the_array_and_hashes_do_not_dep
         np.testing.assert_array_equal(getattr(plain, name), getattr(letters, name)[:50])
 
 
+def test_no_sequences_have_no_traits_and_no_warnings() -> None:
+    none = Traits.of_data(SequenceData(np.zeros((0, 5), np.uint8), np.zeros((0, 1), np.float32)))
+    assert len(none) == 0
+    assert check_split(none, none) == {}
+
+
 @pytest.mark.parametrize("escape", ["\x1b[2J", "\u2028"])
 def test_a_name_cannot_write_to_the_terminal(escape: str) -> None:
     letters = random_letters(1, 30)
