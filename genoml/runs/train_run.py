@@ -109,14 +109,14 @@ def begin_run(
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
     parts = [Traits.of_data(part, both_strands=config.reverse_complement) for part in (data, validation)]
-    warnings = check_split(*parts, skip=config.no_checks)
+    found = check_split(*parts, skip=config.no_checks)
     hashes = np.unique(np.concatenate([part.hashes for part in parts]))
     counts = {"n_training": len(data), "n_validation": len(validation)}
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
         data={**(sources or {}), **counts},
-        warnings=warnings,
+        warnings=found,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),

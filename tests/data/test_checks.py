@@ -130,7 +130,7 @@ def test_a_name_cannot_write_to_the_terminal(escape: str) -> None:
     assert line.isprintable()
 
 
-def test_the_checks_of_a_hundred_thousand_sequences_take_about_a_second() -> None:
+def test_the_checks_of_twenty_thousand_sequences_take_less_than_a_second() -> None:
     codes = RNG.integers(0, 4, (20_000, 200), dtype=np.uint8)
     data = SequenceData(codes, (np.arange(20_000) % 2).astype(np.float32)[:, None])
     seconds = []
@@ -139,4 +139,4 @@ def test_the_checks_of_a_hundred_thousand_sequences_take_about_a_second() -> Non
         parts = [Traits.of_data(data.take(np.arange(*ends))) for ends in ((0, 18_000), (18_000, 20_000))]
         check_split(*parts)
         seconds.append(time.process_time() - start)
-    assert min(seconds) < 1.0, "a fifth of them, with time for a slow machine"
+    assert min(seconds) < 1.0
