@@ -11,6 +11,7 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.data.leaks import sequence_hashes
 from genoml.io.files import expect_regular
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
@@ -170,13 +171,20 @@ def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainCon
 def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
     """Split data into training and validation parts, as the settings say.
 
+    A random split keeps copies of a sequence, on either strand if the model reads both, on one side; unless a class has
+    too few different sequences for that.
+
     Raises
     ------
     ValueError
         If they name chromosomes that there are not, or that leave one class alone.
     """
     if not config.validation_chromosomes:
-        return split_random(data, config.validation_fraction, config.seed)
+        copies = sequence_hashes(data.codes, both_strands=config.reverse_complement)
+        try:
+            return split_random(data, config.validation_fraction, config.seed, together=copies)
+        except ValueError:
+            return split_random(data, config.validation_fraction, config.seed)
     if data.groups is None:
         raise ValueError(
             "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,13 +16,22 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
+from genoml.data.checks import Traits, check_evaluated
 from genoml.data.files import NamedSequences, load_sequences
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
+from genoml.runs.folder import (
+    RECORD,
+    WEIGHTS,
+    RunError,
+    RunFolder,
+    RunRecord,
+    read_log,
+    read_record,
+)
 from genoml.runs.network import NetworkSettings
-from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
+from genoml.runs.score import objective_of, read_hashes, refuse_two_inputs, score_labels, score_sequences
 from genoml.train import History
 from genoml.train.fingerprint import versions
 from genoml.train.objectives import BinaryClassification, Objective
@@ -110,7 +119,12 @@ class Run:
         return score_sequences(self.model, self.record, self.read(sequences))
 
     def evaluate(
-        self, positives: SequenceSource, negatives: SequenceSource, *, intervals: bool = False
+        self,
+        positives: SequenceSource,
+        negatives: SequenceSource,
+        *,
+        intervals: bool = False,
+        no_checks: Collection[str] = (),
     ) -> dict[str, Any]:
         """Score the model on positives and negatives, as ``genoml evaluate`` does.
 
@@ -120,11 +134,13 @@ class Run:
             As in ``predict``; sequences that the model was not trained on.
         intervals : bool
             Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples.
+        no_checks : collection of str
+            Checks of the sequences that are left out, see ``genoml.data.checks.check_evaluated``.
 
         Returns
         -------
         dict
-            See ``genoml.runs.score.score_labels``.
+            See ``genoml.runs.score.score_labels``; and ``warnings``, a line for each check that found something.
 
         Raises
         ------
@@ -136,9 +152,12 @@ class Run:
                 f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
             )
         refuse_two_inputs(positives, negatives)
-        scores = [self.predict(sequences)[:, 0] for sequences in (positives, negatives)]
-        targets = np.concatenate([np.ones(len(scores[0])), np.zeros(len(scores[1]))])
-        return score_labels(np.concatenate(scores), targets, self.record, intervals=intervals)
+        sequences = [self.read(source) for source in (positives, negatives)]
+        scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
+        traits = Traits.of_files(*sequences, both_strands=self.settings.reverse_complement)
+        result = score_labels(scores, traits.targets, self.record, intervals=intervals)
+        result["warnings"] = check_evaluated(traits, read_hashes(self.path), skip=no_checks)
+        return result
 
 
 def load_run(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genoml import metrics
+from genoml.checkpoint import CheckpointError
+from genoml.checkpoint.files import open_tensors
 from genoml.data.files import NamedSequences, check_sequences
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
-from genoml.runs.folder import RunRecord
+from genoml.runs.folder import SEQUENCES, RunError, RunRecord
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import predict, score_predictions
 
@@ -103,6 +107,25 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
         raise ValueError(
             "standard input (-) can be only one of POSITIVES and NEGATIVES; name a file for the other"
         )
+
+
+def read_hashes(path: str | PathLike[str]) -> np.ndarray | None:
+    """Read the hashes of the sequences that a run was trained on; None of a run without them.
+
+    Raises
+    ------
+    RunError
+        If their file is damaged.
+    """
+    path = Path(path) / SEQUENCES
+    if not path.exists():
+        return None
+    try:
+        with open_tensors(path) as file:
+            hashes = file.read()[0]["hashes"]
+    except (CheckpointError, KeyError) as error:
+        raise RunError(f"{path}: damaged; remove it to go without the check of trained sequences") from error
+    return hashes
 
 
 def score_labels(

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
+from genoml.data.checks import Traits, check_split
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.assess import assess
@@ -106,10 +108,15 @@ def begin_run(
     config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
+    parts = [Traits.of_data(part, both_strands=config.reverse_complement) for part in (data, validation)]
+    found = check_split(*parts, skip=config.no_checks)
+    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    counts = {"n_training": len(data), "n_validation": len(validation)}
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
-        data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
+        data={**(sources or {}), **counts},
+        warnings=found,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
@@ -117,7 +124,7 @@ def begin_run(
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
-        folder = RunFolder.create(out, record, model)
+        folder = RunFolder.create(out, record, model, hashes)
         callbacks = [each for each in (events, callback) if each is not None]
         return _train(folder, model, data, validation, display, callbacks, resume=False)
 
