@@ -99,8 +99,8 @@ def resume_run(
     """
     folder = open_run(path)
     record = folder.record
-    for path, role in ((positives, "positives"), (negatives, "negatives")):
-        if path is None and record.data[role] not in ("-", SHUFFLE):
+    for moved, role in ((positives, "positives"), (negatives, "negatives")):
+        if moved is None and record.data[role] not in ("-", SHUFFLE):
             expect_regular(record.data[role])  # the record may be a stranger's
     first = positives or record.data["positives"]
     second = negatives or record.data["negatives"]
