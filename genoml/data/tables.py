@@ -13,7 +13,7 @@ from genoml.data.dataset import SequenceData
 from genoml.data.targets import class_targets, masked
 from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.codes import FlatCodes, flat_codes
+from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
 from genoml.sequence.encode import fill_rows
 
 
@@ -106,7 +106,7 @@ def read_table_data(
     wanted += [Column(part, "text") for part in spec.text]
     table = read_columns(path, wanted, header=header)
     _check_table(table, spec)
-    return _data(table.sequences, table.numbers, table.text, spec)
+    return _data(table, spec)
 
 
 def table_data(
@@ -153,8 +153,9 @@ def table_data(
     parts = [arrays[part] for part in spec.sequence]
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     table.sequences = [flat_codes(letters)]
+    table.alphabet = alphabet_of(letters)
     _check_table(table, spec)
-    return _data(table.sequences, table.numbers, table.text, spec)
+    return _data(table, spec)
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -198,9 +199,8 @@ def _refuse(table: Columns, row: int, column: str, what: str, got: str) -> None:
     raise ValueError(f"column {column!r} expects {what}, got {got!r} in row {row}")
 
 
-def _data(
-    sequences: list[FlatCodes], numbers: dict[str, np.ndarray], text: dict[str, list[str]], spec: _Spec
-) -> SequenceData:
+def _data(table: Columns, spec: _Spec) -> SequenceData:
+    numbers, text = table.numbers, table.text
     if spec.classes is not None:
         targets, names = class_targets(text[spec.classes], spec.class_order, one_hot=spec.one_hot)
         extras: dict[str, np.ndarray] = {}
@@ -213,12 +213,13 @@ def _data(
             column = numbers[name].astype(np.float32)
             extras[key] = column if key == "sample_weight" else column[:, None]
     return SequenceData(
-        _padded(sequences, spec.length_bp),
+        _padded(table.sequences, spec.length_bp),
         targets,
         None if spec.group is None else np.array(text[spec.group], dtype=object),
         extras,
         names=None if spec.name is None else np.array(text[spec.name], dtype=object),
         target_names=names,
+        alphabet=table.alphabet,
     )
 
 
