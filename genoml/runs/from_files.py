@@ -147,7 +147,8 @@ def read_pair(
         names = [*first.ids, *second.ids]
         both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
         data = SequenceData.binary(codes[0], codes[1], both)
-    return replace(data, names=np.array(names, dtype=object)), sources
+    alphabet = "RNA" if "RNA" in (first.alphabet, second.alphabet) else "DNA"
+    return replace(data, names=np.array(names, dtype=object), alphabet=alphabet), sources
 
 
 def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainConfig, length_bp: int) -> None:

@@ -103,12 +103,14 @@ def begin_run(
     """
     backend = get_backend(backend)
     config = config or TrainConfig()
-    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
+    shuffled = isinstance(data, ShuffledNegatives)
+    config = config.for_data(data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
+        alphabet=data.alphabet,
         data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},

@@ -62,7 +62,9 @@ def list_sequences(sequences: Any) -> list[Any]:
     if isinstance(sequences, str | bytes | bytearray):
         raise TypeError(f"expects a list of sequences, got one {kind}; put it in a list")
     if isinstance(sequences, Mapping):
-        raise TypeError(f"expects a list of sequences, got a {kind}, which gives its keys; pass list(x.values())")
+        raise TypeError(
+            f"expects a list of sequences, got a {kind}, which gives its keys; pass list(x.values())"
+        )
     if isinstance(sequences, set | frozenset):
         raise TypeError(f"expects a list of sequences, got a {kind}, whose order is random; pass a list")
     if hasattr(sequences, "columns"):
@@ -106,7 +108,7 @@ def flat_codes(sequences: Sequences, *, alphabet: str = "auto") -> FlatCodes:
         For a letter outside the alphabet (it names letter, position and sequence), for T and U in one
         sequence, and for a code above 15.
     TypeError
-        For anything but str, bytes, arrays of letters and uint8 codes, and for what is no batch: see ``list_sequences``.
+        For anything but str, bytes, arrays of letters and uint8 codes, and for no batch: see ``list_sequences``.
     """
     known = check_alphabet(alphabet)
     if isinstance(sequences, np.ndarray) and sequences.dtype.kind not in "USO":

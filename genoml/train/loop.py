@@ -280,7 +280,7 @@ def fit(
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
     loss. Validation averages both strands if the augmentation trains on both.
 
-    ``model.trained`` says what the model was trained for, see ``Trained``; prediction, evaluation and explanation go by it.
+    Prediction, evaluation and explanation go by what is left in ``model.trained``, see ``Trained``.
 
     Returns
     -------

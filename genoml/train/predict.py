@@ -74,7 +74,9 @@ def predict_outputs(
             for _, codes in batches
             for start in range(0, len(codes), batch_size)
         ):
-            logits, _ = shared.vjp(model, encode_batch(part, backend, model.dtype, read.ambiguous), EVALUATION)
+            logits, _ = shared.vjp(
+                model, encode_batch(part, backend, model.dtype, read.ambiguous), EVALUATION
+            )
             if read.both_strands:
                 reverse = encode_batch(reverse_complement(part), backend, model.dtype, read.ambiguous)
                 other, _ = shared.vjp(model, reverse, EVALUATION)
@@ -177,7 +179,9 @@ def score_names(count: int, task_names: tuple[str, ...] = ()) -> list[str]:
 # ------------------------------------------------------------ how good it is
 
 
-def evaluate(model: Layer, data: Any, *, objective: Objective | None = None, **options: Any) -> dict[str, float]:
+def evaluate(
+    model: Layer, data: Any, *, objective: Objective | None = None, **options: Any
+) -> dict[str, float]:
     """Scores of a model on labelled data, as its objective has them, with the numbers of examples.
 
     Parameters
@@ -192,8 +196,8 @@ def evaluate(model: Layer, data: Any, *, objective: Objective | None = None, **o
     Returns
     -------
     dict
-        For one label 0 or 1: AUROC, AUPR and F1 (at probability 0.5), ``n_positives`` and ``n_negatives``. Otherwise the
-        scores of the objective, such as accuracy, Pearson's r, or the AUROC of each task, and ``n_examples``.
+        For one label 0 or 1: AUROC, AUPR and F1 (at probability 0.5), ``n_positives`` and ``n_negatives``. Otherwise
+        the scores of the objective, such as accuracy, Pearson's r, or the AUROC of each task, and ``n_examples``.
 
     Raises
     ------
