@@ -52,11 +52,12 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
 
 def _columns(run: Run, outputs: np.ndarray) -> dict[str, np.ndarray]:
     """Scores by the name of their column, and logits where the scores of different outputs are the same."""
-    scores = run.objective.predictions(outputs)
+    scores = run.objective.predictions(outputs).astype(outputs.dtype)
     logits = run.objective.logits(outputs)
     names = score_names(scores.shape[1], run.objective.task_names)
     columns = dict(zip(names, scores.T, strict=True))
     if logits is not None and any(map(_saturates, scores.T, logits.T)):
+        logits = logits.astype(outputs.dtype)
         columns |= dict(zip([f"logit{name.removeprefix('score')}" for name in names], logits.T, strict=True))
     return columns
 

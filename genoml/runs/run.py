@@ -277,21 +277,26 @@ def save_run(
     Raises
     ------
     ValueError
-        If the network cannot be described: for example with a layer of your own class. The message names it. If what is
-        given contradicts the training, or there is no length.
+        If the network cannot be described: for example with a layer of your own class. The message names it. If it was
+        trained for another objective, or the length is unknown.
     RunError
         If the folder exists, or cannot be written.
 
     Warns
     -----
     UserWarning
-        If strands or ambiguous letters are to be read otherwise than in training.
+        If strands, ambiguous letters or lengths are to be read otherwise than in training.
     """
-    read = reading_of(model, objective=objective, both_strands=reverse_complement, ambiguous=ambiguous)
-    length_bp = length_bp or read.length_bp
-    if not length_bp or read.length_bp not in (0, length_bp):
+    read = reading_of(
+        model,
+        objective=objective,
+        both_strands=reverse_complement,
+        ambiguous=ambiguous,
+        length_bp=length_bp,
+    )
+    if not read.length_bp:
         raise ValueError(
-            f"save_run expects length_bp, of the training ({read.length_bp or 'unknown'} bp), got {length_bp}"
+            "save_run expects length_bp, the length of the training sequences, as fit did not train the model"
         )
     network = NetworkSettings.of(
         model,
@@ -303,7 +308,7 @@ def save_run(
     record = RunRecord(
         status="finished",
         network=network,
-        length_bp=length_bp,
+        length_bp=read.length_bp,
         alphabet=read.alphabet,
         data=dict(data or {}),
         seed=model.seed,

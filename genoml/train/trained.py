@@ -60,6 +60,7 @@ def reading_of(
     objective: Objective | None = None,
     both_strands: bool | None = None,
     ambiguous: str | None = None,
+    length_bp: int | None = None,
     untrained_both: bool = True,
 ) -> Trained:
     """What a model was trained for, with what is given in its place; the defaults, if ``fit`` has not trained it.
@@ -72,12 +73,14 @@ def reading_of(
     Warns
     -----
     UserWarning
-        If strands or ambiguous letters are to be read otherwise than in training.
+        If strands, ambiguous letters or lengths are to be read otherwise than in training.
     """
     known: Trained | None = model.trained
     if known is None:
         both = untrained_both if both_strands is None else both_strands
-        return Trained(objective or BinaryClassification(), both, ambiguous=ambiguous or "zero")
+        return Trained(
+            objective or BinaryClassification(), both, length_bp or 0, ambiguous=ambiguous or "zero"
+        )
     if objective is not None and known.objective.contradicts(objective):
         raise ValueError(f"the model was trained for {known.objective}, got objective = {objective}")
     if both_strands not in (None, known.both_strands):
@@ -87,8 +90,13 @@ def reading_of(
         _warn_otherwise(
             f"the model was trained with ambiguous = {known.ambiguous!r}, and is read with {ambiguous!r}"
         )
+    if length_bp not in (None, known.length_bp):
+        _warn_otherwise(
+            f"the model was trained on {known.length_bp} bp, and is read with length_bp = {length_bp}"
+        )
     return replace(
         known,
+        length_bp=length_bp or known.length_bp,
         objective=objective or known.objective,
         both_strands=known.both_strands if both_strands is None else both_strands,
         ambiguous=ambiguous or known.ambiguous,
