@@ -113,7 +113,7 @@ def main():
     for held in range(arguments.folds):
         rest, test = data.take(order[fold != held]), data.take(order[fold == held])
         model, plain = train(rest, held, arguments.epochs)
-        rates = np.log(predict(model, test.codes, objective=Counts(), both_strands=False).astype(np.float64))
+        rates = np.log(predict(model, test.codes).astype(np.float64))
         log_a = float(model.backend.to_numpy(model.params["12.log_dispersion"])[0])
         without = mean_loss(np.full_like(rates, plain.log_rate), np.log(plain.dispersion), test)
         r = float(pearson(rates[:, 0], np.log1p(test.targets[:, 0]) - test.extras["offset"][:, 0]))

@@ -88,6 +88,9 @@ class TerminalProgress(Progress):
             f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
             f"{record.data.get('n_validation', '?')} to validate; {record.training.model} on {_backend(record)}"
         )
+        if record.alphabet == "RNA":
+            strands = "both strands" if record.settings.reverse_complement else "one strand"
+            line += f"; RNA, {strands}"
         if not resumed:
             return line
         epochs = f"{self.done} epoch{'' if self.done == 1 else 's'}"

@@ -23,8 +23,9 @@ class Augmentation:
 
     Attributes
     ----------
-    reverse_complement : bool
-        Replace each sequence by its reverse complement with probability 1/2.
+    reverse_complement : bool or None
+        Replace each sequence by its reverse complement with probability 1/2. None: for DNA, since RNA has one strand;
+        ``fit`` knows which it is, and codes alone are taken as DNA.
     shift_bp : int
         Move each sequence by up to this many bases either way, the gap filled with padding.
 
@@ -34,7 +35,7 @@ class Augmentation:
         If shift_bp is negative.
     """
 
-    reverse_complement: bool = True
+    reverse_complement: bool | None = None
     shift_bp: int = 0
 
     def __post_init__(self) -> None:
@@ -43,7 +44,7 @@ class Augmentation:
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """An augmented copy of ``codes`` (n, length), uint8."""
-        if self.reverse_complement:
+        if self.reverse_complement is not False:
             chosen = rng.random(len(codes)) < 0.5
             codes = np.where(chosen[:, None], reverse_complement(codes), codes)
         if self.shift_bp:

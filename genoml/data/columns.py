@@ -17,7 +17,7 @@ import numpy as np
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import FilePath, Source
 from genoml.sequence.alphabet import describe_alphabet
-from genoml.sequence.codes import FlatCodes, flat_codes
+from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
 from genoml.sequence.intervals import nearest
 
 #: Fields that mean a missing value.
@@ -50,12 +50,15 @@ class Columns:
         Stripped of blanks at both ends.
     sequences : list of FlatCodes
         Of some thousand rows each.
+    alphabet : {"DNA", "RNA"}
+        RNA if a sequence has the letter U.
     """
 
     path: str
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     text: dict[str, list[str]] = field(default_factory=dict)
     sequences: list[FlatCodes] = field(default_factory=list)
+    alphabet: Literal["DNA", "RNA"] = "DNA"
     _lines: array[int] = field(default_factory=lambda: array("q"))
 
     def __len__(self) -> int:
@@ -267,6 +270,8 @@ def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[st
             except ValueError as error:
                 _refuse_letters(found, begin + row, column, sequence, str(error))
         raise
+    if alphabet_of(letters) == "RNA":
+        found.alphabet = "RNA"
     if not flat.lengths.all():
         found.fail(begin + int(np.argmin(flat.lengths)), column, "a sequence", "")
     return flat

@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from genoml.io import read_sequences
 from genoml.io.errors import first_word
 from genoml.io.files import FilePath
-from genoml.sequence.codes import count_ambiguous
+from genoml.sequence.codes import alphabet_of, count_ambiguous
 from genoml.sequence.encode import base_codes
 
 #: Letters of amino acids that are also ambiguous bases, none of them common in a genome.
@@ -47,6 +48,11 @@ class NamedSequences:
     def longest(self) -> int:
         """Length of the longest sequence in bp."""
         return max(map(len, self.letters))
+
+    @property
+    def alphabet(self) -> Literal["DNA", "RNA"]:
+        """RNA if a sequence has the letter U."""
+        return alphabet_of(self.letters)
 
     @property
     def ids(self) -> list[str]:

@@ -16,7 +16,7 @@ from genoml.data.leaks import sequence_hashes
 from genoml.data.targets import class_targets, masked
 from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.codes import FlatCodes, flat_codes
+from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
 from genoml.sequence.encode import fill_rows
 
 
@@ -109,7 +109,7 @@ def read_table_data(
     wanted += [Column(part, "text") for part in spec.text]
     table = read_columns(path, wanted, header=header)
     _check_table(table, spec)
-    return _data(table.sequences, table.numbers, table.text, spec)
+    return _data(table, spec)
 
 
 def table_data(
@@ -156,8 +156,9 @@ def table_data(
     parts = [arrays[part] for part in spec.sequence]
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     table.sequences = [flat_codes(letters)]
+    table.alphabet = alphabet_of(letters)
     _check_table(table, spec)
-    return _data(table.sequences, table.numbers, table.text, spec)
+    return _data(table, spec)
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -201,9 +202,8 @@ def _refuse(table: Columns, row: int, column: str, what: str, got: str) -> None:
     raise ValueError(f"column {column!r} expects {what}, got {got!r} in row {row}")
 
 
-def _data(
-    sequences: list[FlatCodes], numbers: dict[str, np.ndarray], text: dict[str, list[str]], spec: _Spec
-) -> SequenceData:
+def _data(table: Columns, spec: _Spec) -> SequenceData:
+    numbers, text = table.numbers, table.text
     if spec.classes is not None:
         targets, names = class_targets(text[spec.classes], spec.class_order, one_hot=spec.one_hot)
         extras: dict[str, np.ndarray] = {}
@@ -215,7 +215,7 @@ def _data(
         if name is not None:
             column = numbers[name].astype(np.float32)
             extras[key] = column if key == "sample_weight" else column[:, None]
-    codes = _padded(sequences, spec.length_bp)
+    codes = _padded(table.sequences, spec.length_bp)
     if spec.classes is not None:
         _warn_of_conflicts(codes, targets.argmax(axis=1) if spec.one_hot else targets[:, 0])
     return SequenceData(
@@ -225,6 +225,7 @@ def _data(
         extras,
         names=None if spec.name is None else np.array(text[spec.name], dtype=object),
         target_names=names,
+        alphabet=table.alphabet,
     )
 
 

@@ -88,6 +88,7 @@ class Container(Layer):
             )
         self.named_layers = {**self.named_layers, name: layer}
         self._pullback = None  # belongs to a call of the old layer
+        self.trained = None  # and so does what the network was trained for
         layer.place(self.seed, f"{self.path}.{name}" if self.path else name)
 
     def __iter__(self) -> Iterator[Layer]:

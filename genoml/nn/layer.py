@@ -106,6 +106,10 @@ class Layer(ArrayTables):
         self._pullback: Pullback | None = None
         self._shape: tuple[int, ...] = ()
 
+    #: what ``genoml.train.fit`` trained it to read and to say, a ``genoml.train.Trained``; None before. Prediction and
+    #: explanation go by it; copies and pickles keep it.
+    trained: Any = None
+
     # ------------------------------------------------------------ what a subclass defines
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:

@@ -138,22 +138,18 @@ def _explained(
     run: Run, sequences: NamedSequences, predictions: np.ndarray, show: Sequence[str], top: int
 ) -> dict[str, Any]:
     """Filters, logos and attention maps of a report."""
-    model, settings = run.model, run.settings
-    both = settings.reverse_complement
-    ambiguous = settings.ambiguous
+    model = run.model
     parts: dict[str, Any] = {
-        "filters": filter_matches(model, sequences.codes(sequences.longest), both_strands=both),
+        "filters": filter_matches(model, sequences.codes(sequences.longest)),
         "sequences": [],
         "attention": [],
     }
     for place, index in enumerate(_chosen(sequences, predictions, show, top)):
         one = sequences.take([index])
         codes = one.codes(max(one.longest, run.record.length_bp))
-        parts["sequences"] += sequence_views(
-            model, one.ids, codes, both_strands=both, objective=run.objective, ambiguous=ambiguous
-        )
+        parts["sequences"] += sequence_views(model, one.ids, codes)
         if place == 0 or show:
-            parts["attention"] += attention_views(model, one.ids, codes, ambiguous=ambiguous)
+            parts["attention"] += attention_views(model, one.ids, codes)
     return parts
 
 

@@ -78,8 +78,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description='held out instead, such as ["chr8"]; headers must read >chr8:100-300'),
     ] = []
     reverse_complement: Annotated[
-        bool, Meta(description="random strand in training; both strands averaged in prediction")
-    ] = True
+        bool | None,
+        Meta(
+            description="random strand in training; both strands averaged in prediction; left out: true, but "
+            "false for RNA (letter U)"
+        ),
+    ] = None
     shift_bp: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="largest random shift in training; left out: a twentieth of the sequence length"),
@@ -173,12 +177,19 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Number of epochs; the default if it was left out."""
         return 20 if self.epochs is None else self.epochs
 
-    def for_data(self, length_bp: int, *, shuffled: bool = False) -> TrainConfig:
+    def reads_both_strands(self, alphabet: str = "DNA") -> bool:
+        """Whether a model of such sequences reads both strands: not of RNA, unless the settings say otherwise."""
+        return alphabet != "RNA" if self.reverse_complement is None else self.reverse_complement
+
+    def for_data(self, length_bp: int, *, shuffled: bool = False, alphabet: str = "DNA") -> TrainConfig:
         """The configuration with the settings filled in that depend on the sequences."""
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
         options = model_spec(self.model).options_for(length_bp) | self.model_options
         shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
-        return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp, epochs=epochs)
+        return msgspec.structs.replace(
+            self, model_options=options, shift_bp=shift_bp, epochs=epochs,
+            reverse_complement=self.reads_both_strands(alphabet),
+        )  # fmt: skip
 
     def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
         """Options of ``fit``, for epochs of ``n_examples`` examples."""

@@ -152,7 +152,8 @@ def read_pair(
         names = [*first.ids, *second.ids]
         both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
         data = SequenceData.binary(codes[0], codes[1], both)
-    return replace(data, names=np.array(names, dtype=object)), sources
+    alphabet = "RNA" if "RNA" in (first.alphabet, second.alphabet) else "DNA"
+    return replace(data, names=np.array(names, dtype=object), alphabet=alphabet), sources
 
 
 def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainConfig, length_bp: int) -> None:
@@ -180,7 +181,7 @@ def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceD
         If they name chromosomes that there are not, or that leave one class alone.
     """
     if not config.validation_chromosomes:
-        copies = sequence_hashes(data.codes, both_strands=config.reverse_complement)
+        copies = sequence_hashes(data.codes, both_strands=config.reads_both_strands(data.alphabet))
         try:
             return split_random(data, config.validation_fraction, config.seed, together=copies)
         except ValueError:

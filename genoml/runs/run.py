@@ -31,15 +31,40 @@ from genoml.runs.folder import (
     read_record,
 )
 from genoml.runs.network import NetworkSettings
-from genoml.runs.score import objective_of, read_hashes, refuse_two_inputs, score_labels, score_sequences
+from genoml.runs.score import (
+    objective_of,
+    outputs_of,
+    read_hashes,
+    refuse_two_inputs,
+    score_labels,
+    trained_of,
+)
+from genoml.sequence.codes import decode, list_sequences
+from genoml.sequence.encode import check_ambiguous
 from genoml.train import History
 from genoml.train.fingerprint import versions
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.predict import add_scores
+from genoml.train.trained import reading_of
 
 #: text that is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")
 #: name of a file of sequences, sequences as text, or the result of ``genoml.data.load_sequences``
 SequenceSource: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
+
+
+def _text(sequence: Any, index: int) -> str:
+    """One sequence as text, of bytes or codes too; TypeError for anything else."""
+    if isinstance(sequence, bytes):
+        return sequence.decode("ascii", "replace")
+    if isinstance(sequence, np.ndarray) and sequence.ndim == 1:
+        return str(decode(sequence))
+    if not isinstance(sequence, str):
+        hint = "; pass its .sequence" if hasattr(sequence, "sequence") else ""
+        raise TypeError(
+            f"expects text, bytes or base codes, got {type(sequence).__name__} as sequence {index}{hint}"
+        )
+    return sequence
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,10 @@ class Run:
     path: Path
     model: Layer
     record: RunRecord
+
+    def __post_init__(self) -> None:
+        # prediction and explanation of the model itself go by the run too
+        self.model.trained = trained_of(self.record)
 
     @property
     def settings(self) -> TrainConfig | NetworkSettings:
@@ -97,7 +126,7 @@ class Run:
                     "write one sequence as [sequence]"
                 )
             return load_sequences(sequences, self.settings.ambiguous)
-        letters = [str(letters) for letters in sequences]
+        letters = [_text(each, i) for i, each in enumerate(list_sequences(sequences))]
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
     def predict(self, sequences: SequenceSource) -> np.ndarray:
@@ -109,14 +138,28 @@ class Run:
         Parameters
         ----------
         sequences : iterable of str, or path
-            DNA or RNA; or the name of a FASTA or FASTQ file, plain or compressed.
+            DNA or RNA, also as bytes, arrays of letters, codes or a column of a data frame; or the name of a FASTA or
+            FASTQ file, plain or compressed.
 
         Raises
         ------
         FormatError, OSError, ValueError
             For sequences that cannot be read, or not by this model; the message names file and record.
+        TypeError
+            For what cannot be sequences, such as a whole data frame, a dict or a set.
         """
-        return score_sequences(self.model, self.record, self.read(sequences))
+        return self.objective.predictions(self.outputs(sequences))
+
+    def outputs(self, sequences: Given) -> np.ndarray:
+        """Outputs (n, outputs) that the predictions are made of: logits, values, logarithms of rates.
+
+        Arguments and errors are those of ``predict``; ``run.objective.logits`` makes calibrated logits of them.
+        """
+        return outputs_of(self.model, self.record, self.read(sequences))
+
+    def predict_frame(self, frame: Any, *, sequence: str = "sequence") -> Any:
+        """Predictions as further columns of a data frame, see ``genoml.train.predict.predict_frame``."""
+        return add_scores(frame, sequence, self.predict, self.objective.task_names)
 
     def evaluate(
         self,
@@ -154,7 +197,7 @@ class Run:
         refuse_two_inputs(positives, negatives)
         sequences = [self.read(source) for source in (positives, negatives)]
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
-        traits = Traits.of_files(*sequences, both_strands=self.settings.reverse_complement)
+        traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
         result = score_labels(scores, traits.targets, self.record, intervals=intervals)
         result["warnings"] = check_evaluated(traits, read_hashes(self.path), skip=no_checks)
         return result
@@ -223,10 +266,10 @@ def save_run(
     model: Layer,
     path: str | PathLike[str],
     *,
-    length_bp: int,
+    length_bp: int | None = None,
     objective: Objective | None = None,
-    ambiguous: Literal["zero", "uniform", "iupac", "error"] = "zero",
-    reverse_complement: bool = True,
+    ambiguous: Literal["zero", "uniform", "iupac", "error"] | None = None,
+    reverse_complement: bool | None = None,
     history: History | None = None,
     data: Mapping[str, Any] | None = None,
     standalone: bool = True,
@@ -242,13 +285,14 @@ def save_run(
         (batch, 4, length) -> (batch, outputs), made of the layers of ``genoml.nn``.
     path : path
         Folder to make; it must not exist yet, or be empty.
-    length_bp : int
-        Length of the sequences that it was trained on, to which shorter ones are padded.
+    length_bp : int, optional
+        Length of the sequences that it was trained on, to which shorter ones are padded. This and the next three are
+        as ``fit`` left them on the model (``model.trained``); give them for a model that it has not trained.
     objective : Objective, optional
-        Objective of the training; binary classification from logits if None.
-    ambiguous : {"zero", "uniform", "iupac", "error"}
+        Objective of the training; what ``fit`` trained it for, or binary classification from logits, if None.
+    ambiguous : {"zero", "uniform", "iupac", "error"}, optional
         Encoding of letters such as N and R.
-    reverse_complement : bool
+    reverse_complement : bool, optional
         Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
     history : History, optional
         Result of ``fit``.
@@ -261,21 +305,39 @@ def save_run(
     Raises
     ------
     ValueError
-        If the network cannot be described: for example with a layer of your own class. The message names it.
+        If the network cannot be described: for example with a layer of your own class. The message names it. If it was
+        trained for another objective, or the length is unknown.
     RunError
         If the folder exists, or cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If strands, ambiguous letters or lengths are to be read otherwise than in training.
     """
+    read = reading_of(
+        model,
+        objective=objective,
+        both_strands=reverse_complement,
+        ambiguous=ambiguous,
+        length_bp=length_bp,
+    )
+    if not read.length_bp:
+        raise ValueError(
+            "save_run expects length_bp, the length of the training sequences, as fit did not train the model"
+        )
     network = NetworkSettings.of(
         model,
-        objective,
-        ambiguous=ambiguous,
-        reverse_complement=reverse_complement,
+        read.objective,
+        ambiguous=check_ambiguous(read.ambiguous),
+        reverse_complement=read.both_strands,
         standalone=standalone,
     )
     record = RunRecord(
         status="finished",
         network=network,
-        length_bp=length_bp,
+        length_bp=read.length_bp,
+        alphabet=read.alphabet,
         data=dict(data or {}),
         seed=model.seed,
         backend={"name": model.backend.name, **model.backend.describe()},

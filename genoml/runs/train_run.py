@@ -105,16 +105,20 @@ def begin_run(
     """
     backend = get_backend(backend)
     config = config or TrainConfig()
-    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
+    shuffled = isinstance(data, ShuffledNegatives)
+    config = config.for_data(data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
-    parts = [Traits.of_data(part, both_strands=config.reverse_complement) for part in (data, validation)]
+    parts = [
+        Traits.of_data(part, both_strands=bool(config.reverse_complement)) for part in (data, validation)
+    ]
     found = check_split(*parts, skip=config.no_checks)
     hashes = np.unique(np.concatenate([part.hashes for part in parts]))
     counts = {"n_training": len(data), "n_validation": len(validation)}
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
+        alphabet=data.alphabet,
         data={**(sources or {}), **counts},
         warnings=found,
         seed=config.seed,

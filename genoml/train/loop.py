@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from genoml.train.options import Callback, FitOptions, History
 from genoml.train.predict import predict_outputs
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
+from genoml.train.trained import Trained
 
 #: steps between two reads of a device that works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
@@ -51,7 +53,8 @@ class Trainer:
     ) -> None:
         self.model = model
         self.data, self.validation = data, validation
-        self.options, self.callback = options, callback
+        self.options = options = options.for_alphabet(data.alphabet)
+        self.callback = callback
         for part in (data, validation):
             if part is not None:
                 options.objective.check(part.targets, part.extras)
@@ -97,7 +100,9 @@ class Trainer:
 
     def run(self) -> History:
         """Train all epochs; the model ends with the weights of the best (of the last, without validation)."""
-        optimizer, interrupted = self.options.optimizer, False
+        options, optimizer, interrupted = self.options, self.options.optimizer, False
+        both = options.augmentation.reverse_complement is not False
+        self.model.trained = Trained.on(self.data, options.objective, both, options.ambiguous)
         try:
             # every loss is checked here; NumPy's warnings would name neither step nor layer
             with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
@@ -239,9 +244,9 @@ class Trainer:
 
 def fit(
     model: Layer,
-    data: SequenceData,
+    data: SequenceData | tuple[Any, Any],
     *,
-    validation: SequenceData | None = None,
+    validation: SequenceData | tuple[Any, Any] | None = None,
     options: FitOptions | None = None,
     callback: Callback | None = None,
     checkpoints: Checkpoints | str | PathLike[str] | None = None,
@@ -254,10 +259,12 @@ def fit(
     model : Layer
         (batch, 4, length) -> (batch, outputs), of the objective in the options: logits for binary labels by default.
         It is trained in place, on its own backend.
-    data, validation : SequenceData
-        Training data, and data to choose the best epoch by; without the latter the last epoch is kept.
+    data, validation : SequenceData, or (sequences, targets)
+        Training data, and data to choose the best epoch by; without the latter the last epoch is kept. Sequences may be
+        letters (a list, an array, a column of a data frame) or codes, targets (n,) or (n, tasks).
     options : FitOptions
-        Options of the training.
+        Options of the training. Both strands are trained on, and one if the letters are RNA (U), unless the
+        augmentation says otherwise.
     callback : Callback, optional
         Called after every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
     checkpoints : Checkpoints or path, optional
@@ -272,6 +279,8 @@ def fit(
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
     loss. Validation averages both strands if the augmentation trains on both.
+
+    Prediction, evaluation and explanation go by what is left in ``model.trained``, see ``Trained``.
 
     Returns
     -------
@@ -291,7 +300,8 @@ def fit(
         At the first loss that is not finite, or the first whose weights would make it so. Where the backend
         queues its work it comes up to 16 steps later, with the same weights.
     """
-    trainer = Trainer(model, data, validation, options or FitOptions(), callback)
+    held_out = None if validation is None else SequenceData.of(validation)
+    trainer = Trainer(model, SequenceData.of(data), held_out, options or FitOptions(), callback)
     if checkpoints is not None:
         place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
         trainer.keep(place, resume=resume)

@@ -58,6 +58,14 @@ class Objective:
         """Predictions as people read them: probabilities, rates, values."""
         return outputs
 
+    def logits(self, outputs: np.ndarray) -> np.ndarray | None:
+        """log(p / (1 - p)) of predictions p that are probabilities, which tells those near 0 or 1 apart; or None."""
+        return None
+
+    def contradicts(self, other: Objective) -> bool:
+        """Whether outputs trained for this objective mean something else to the other one."""
+        return type(self) is not type(other)
+
     def check(self, targets: np.ndarray, extras: Mapping[str, np.ndarray]) -> None:
         """Raise ValueError, naming the first bad position, if the loss is not defined for the targets."""
         name = type(self).__name__
@@ -145,7 +153,10 @@ class BinaryClassification(Objective):
         return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        return np.asarray(sigmoid(outputs if self.calibration is None else self.calibration(outputs)))
+        return np.asarray(sigmoid(self.logits(outputs)))
+
+    def logits(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs if self.calibration is None else np.asarray(self.calibration(outputs))
 
 
 @dataclass(frozen=True)
@@ -194,6 +205,11 @@ class MultiClassification(Objective):
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         return np.asarray(softmax(outputs, axis=1))
+
+    def logits(self, outputs: np.ndarray) -> np.ndarray:
+        classes = range(outputs.shape[1])
+        others = [np.logaddexp.reduce(np.delete(outputs, each, axis=1), axis=1) for each in classes]
+        return outputs - np.stack(others, axis=1)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -38,7 +38,7 @@ class FitOptions:
     batch_size: int = 64
     optimizer: Optimizer = field(default_factory=lambda: AdamW(1e-3))
     schedule: Schedule = field(default_factory=constant)
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(reverse_complement=True))
+    augmentation: Augmentation = field(default_factory=Augmentation)
     #: which examples an epoch sees; all of them once by default
     sampler: Sampler = field(default_factory=Sampler)
     objective: Objective = field(default_factory=BinaryClassification)
@@ -57,6 +57,13 @@ class FitOptions:
     #: batches that are made ahead in a thread while one is trained on; changes no number
     prefetch: int = 2
     seed: int = 0
+
+    def for_alphabet(self, alphabet: str) -> FitOptions:
+        """The options with the strands settled: one of RNA, both of DNA, unless told otherwise."""
+        if self.augmentation.reverse_complement is not None:
+            return self
+        both = alphabet != "RNA"
+        return replace(self, augmentation=replace(self.augmentation, reverse_complement=both))
 
 
 @dataclass
