@@ -150,7 +150,7 @@ class Run:
         """
         return self.objective.predictions(self.outputs(sequences))
 
-    def outputs(self, sequences: Given) -> np.ndarray:
+    def outputs(self, sequences: SequenceSource) -> np.ndarray:
         """Outputs (n, outputs) that the predictions are made of: logits, values, logarithms of rates.
 
         Arguments and errors are those of ``predict``; ``run.objective.logits`` makes calibrated logits of them.
