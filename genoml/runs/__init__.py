@@ -19,7 +19,8 @@ from genoml.runs.folder import (
 from genoml.runs.from_files import read_pair, resume_run, split_validation, train_files
 from genoml.runs.network import NetworkSettings, describe_network
 from genoml.runs.progress import Progress
-from genoml.runs.run import Run, build_recorded, load_run, save_run
+from genoml.runs.run import Run, build_recorded, load_run
+from genoml.runs.save import save_run
 from genoml.runs.train_run import begin_run, continue_run
 
 __all__ = [

@@ -29,6 +29,8 @@ class _KmerModel:
         self.k = k
         self.both_strands, self.ambiguous = both_strands, ambiguous
         #: k-mers that are counted, and how many each stands for
+        self.columns: np.ndarray
+        self.copies: np.ndarray
         self.columns, self.copies = _canonical(k) if both_strands else (np.arange(4**k), np.ones(4**k))
         self.backend = get_backend(backend)
         self._mean: Array = None

@@ -20,6 +20,7 @@ from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
 from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous, dinucleotide_shuffle
+from genoml.sequence.codes import alphabet_of
 from genoml.train import Callback
 
 #: word that stands for a file of negatives: shuffles of the positives
@@ -152,7 +153,7 @@ def read_pair(
         names = [*first.ids, *second.ids]
         both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
         data = SequenceData.binary(codes[0], codes[1], both)
-    alphabet = "RNA" if "RNA" in (first.alphabet, second.alphabet) else "DNA"
+    alphabet = alphabet_of([*first.letters, *second.letters])
     return replace(data, names=np.array(names, dtype=object), alphabet=alphabet), sources
 
 

@@ -1,14 +1,14 @@
-"""Trained models with their settings: loaded from a run folder, or saved as one."""
+"""Trained models with their settings, loaded from a run folder."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from genoml.runs.folder import (
     RECORD,
     WEIGHTS,
     RunError,
-    RunFolder,
     RunRecord,
     read_log,
     read_record,
@@ -39,32 +38,14 @@ from genoml.runs.score import (
     score_labels,
     trained_of,
 )
-from genoml.sequence.codes import decode, list_sequences
-from genoml.sequence.encode import check_ambiguous
-from genoml.train import History
-from genoml.train.fingerprint import versions
+from genoml.sequence.codes import letters_of
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import add_scores
-from genoml.train.trained import reading_of
 
 #: text that is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")
 #: name of a file of sequences, sequences as text, or the result of ``genoml.data.load_sequences``
 SequenceSource: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
-
-
-def _text(sequence: Any, index: int) -> str:
-    """One sequence as text, of bytes or codes too; TypeError for anything else."""
-    if isinstance(sequence, bytes):
-        return sequence.decode("ascii", "replace")
-    if isinstance(sequence, np.ndarray) and sequence.ndim == 1:
-        return str(decode(sequence))
-    if not isinstance(sequence, str):
-        hint = "; pass its .sequence" if hasattr(sequence, "sequence") else ""
-        raise TypeError(
-            f"expects text, bytes or base codes, got {type(sequence).__name__} as sequence {index}{hint}"
-        )
-    return sequence
 
 
 @dataclass(frozen=True)
@@ -126,7 +107,7 @@ class Run:
                     "write one sequence as [sequence]"
                 )
             return load_sequences(sequences, self.settings.ambiguous)
-        letters = [_text(each, i) for i, each in enumerate(list_sequences(sequences))]
+        letters = letters_of(sequences)
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
     def predict(self, sequences: SequenceSource) -> np.ndarray:
@@ -260,93 +241,3 @@ def build_recorded(
     except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model
-
-
-def save_run(
-    model: Layer,
-    path: str | PathLike[str],
-    *,
-    length_bp: int | None = None,
-    objective: Objective | None = None,
-    ambiguous: Literal["zero", "uniform", "iupac", "error"] | None = None,
-    reverse_complement: bool | None = None,
-    history: History | None = None,
-    data: Mapping[str, Any] | None = None,
-    standalone: bool = True,
-) -> Run:
-    """Write a run folder for a trained network that was made by hand.
-
-    ``load_run`` gives it back, and the commands that read a run (predict, evaluate, report) read it. Weights are
-    numbers, the network a description of its layers: nothing in the folder is code.
-
-    Parameters
-    ----------
-    model : Layer
-        (batch, 4, length) -> (batch, outputs), made of the layers of ``genoml.nn``.
-    path : path
-        Folder to make; it must not exist yet, or be empty.
-    length_bp : int, optional
-        Length of the sequences that it was trained on, to which shorter ones are padded. This and the next three are
-        as ``fit`` left them on the model (``model.trained``); give them for a model that it has not trained.
-    objective : Objective, optional
-        Objective of the training; what ``fit`` trained it for, or binary classification from logits, if None.
-    ambiguous : {"zero", "uniform", "iupac", "error"}, optional
-        Encoding of letters such as N and R.
-    reverse_complement : bool, optional
-        Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
-    history : History, optional
-        Result of ``fit``.
-    data : mapping, optional
-        Facts about the training data to keep: text and numbers by name.
-    standalone : bool
-        Whether the network is described, so that ``load_run(path)`` can build it. With False any network can be
-        saved, and ``load_run(path, model=...)`` needs the same one.
-
-    Raises
-    ------
-    ValueError
-        If the network cannot be described: for example with a layer of your own class. The message names it. If it was
-        trained for another objective, or the length is unknown.
-    RunError
-        If the folder exists, or cannot be written.
-
-    Warns
-    -----
-    UserWarning
-        If strands, ambiguous letters or lengths are to be read otherwise than in training.
-    """
-    read = reading_of(
-        model,
-        objective=objective,
-        both_strands=reverse_complement,
-        ambiguous=ambiguous,
-        length_bp=length_bp,
-    )
-    if not read.length_bp:
-        raise ValueError(
-            "save_run expects length_bp, the length of the training sequences, as fit did not train the model"
-        )
-    network = NetworkSettings.of(
-        model,
-        read.objective,
-        ambiguous=check_ambiguous(read.ambiguous),
-        reverse_complement=read.both_strands,
-        standalone=standalone,
-    )
-    record = RunRecord(
-        status="finished",
-        network=network,
-        length_bp=read.length_bp,
-        alphabet=read.alphabet,
-        data=dict(data or {}),
-        seed=model.seed,
-        backend={"name": model.backend.name, **model.backend.describe()},
-        versions=versions(model.backend),
-    )
-    if history is not None and history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
-    folder = RunFolder.create(path, record, model)
-    for epoch in [] if history is None else history.epochs:
-        folder.log(epoch)
-    return Run(folder.path, model, record)

@@ -89,6 +89,19 @@ def _joined(item: Any) -> Any:
     return b"".join(each.encode("ascii", "replace") if isinstance(each, str) else each for each in letters)
 
 
+def letters_of(sequences: Any) -> list[str]:
+    """The sequences of a batch as text; errors as in ``list_sequences``, and TypeError for what is no sequence."""
+    items = list_sequences(sequences)
+    for index, item in enumerate(items):
+        if isinstance(item, bytes):
+            items[index] = item.decode("ascii", "replace")
+        elif isinstance(item, np.ndarray):
+            items[index] = str(decode(_checked_kinds([item])[0]))
+        elif not isinstance(item, str):
+            raise _no_sequence(item, index)
+    return items
+
+
 def alphabet_of(sequences: Iterable[Any]) -> Literal["DNA", "RNA"]:
     """RNA if one of the sequences has the letter U, otherwise DNA; codes do not tell, and are taken as DNA."""
     for item in sequences:
@@ -129,13 +142,17 @@ def _checked_kinds(items: list[Any]) -> list[Any]:
         return items
     for index, item in enumerate(items):
         if not isinstance(item, str | bytes | np.ndarray):
-            hint = "; pass its .sequence" if hasattr(item, "sequence") else ""
-            raise TypeError(f"expects {_ACCEPTED}, got {type(item).__name__} as sequence {index}{hint}")
+            raise _no_sequence(item, index)
         if isinstance(item, np.ndarray):
             _check_code_array(item, f"sequence {index}", ndim=1)
     if kinds != arrays:
         raise TypeError("expects letters or base codes, got a list that mixes them")
     return items
+
+
+def _no_sequence(item: object, index: int) -> TypeError:
+    hint = "; pass its .sequence" if hasattr(item, "sequence") else ""
+    return TypeError(f"expects {_ACCEPTED}, got {type(item).__name__} as sequence {index}{hint}")
 
 
 def _check_code_array(codes: np.ndarray, what: str, *, ndim: int) -> None:

@@ -53,19 +53,14 @@ class Trainer:
     ) -> None:
         self.model = model
         self.data, self.validation = data, validation
-        self.options = options = options.for_alphabet(data.alphabet)
-        self.callback = callback
+        self.options, self.callback = options.for_alphabet(data.alphabet), callback
         for part in (data, validation):
             if part is not None:
                 options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.steps = Steps(model, data, options)
-        self.state = TrainingState(
-            self.steps.unread,
-            options.optimizer.learning_rate,
-            self.steps.average,
-            memory_of(options.schedule),
-        )
+        self.steps = Steps(model, data, self.options)
+        steps, rate = self.steps, options.optimizer.learning_rate
+        self.state = TrainingState(steps.unread, rate, steps.average, memory_of(options.schedule))
         self.checkpointer: Checkpointer | None = None
 
     def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
@@ -100,9 +95,8 @@ class Trainer:
 
     def run(self) -> History:
         """Train all epochs; the model ends with the weights of the best (of the last, without validation)."""
-        options, optimizer, interrupted = self.options, self.options.optimizer, False
-        both = options.augmentation.reverse_complement is not False
-        self.model.trained = Trained.on(self.data, options.objective, both, options.ambiguous)
+        optimizer, interrupted = self.options.optimizer, False
+        self.model.trained = Trained.on(self.data, self.options)
         try:
             # every loss is checked here; NumPy's warnings would name neither step nor layer
             with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
@@ -209,12 +203,9 @@ class Trainer:
         self._save()
 
     def validate(self, data: SequenceData) -> dict[str, float]:
-        """Loss and scores on held-out data; averaged over both strands if both are trained on."""
+        """Loss and scores on held-out data, which are read as ``model.trained`` says."""
         options = self.options
-        outputs = predict_outputs(
-            self.model, data.codes, threads=self.steps.threads,
-            both_strands=options.augmentation.reverse_complement, ambiguous=options.ambiguous,
-        ).astype(np.float64)  # fmt: skip
+        outputs = predict_outputs(self.model, data.codes, threads=self.steps.threads).astype(np.float64)
         loss = options.objective.validation_loss(outputs, data.targets, **data.extras)
         if not np.isfinite(loss):
             self.steps.diverged(self.steps.step - 1, "the validation loss")
@@ -263,24 +254,20 @@ def fit(
         Training data, and data to choose the best epoch by; without the latter the last epoch is kept. Sequences may be
         letters (a list, an array, a column of a data frame) or codes, targets (n,) or (n, tasks).
     options : FitOptions
-        Options of the training. Both strands are trained on, and one if the letters are RNA (U), unless the
-        augmentation says otherwise.
+        Options of the training. Strands: both of DNA, one of RNA (letter U), unless the augmentation says otherwise.
     callback : Callback, optional
         Called after every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
     checkpoints : Checkpoints or path, optional
         Folder for the state of the training; a path saves it after each epoch, every ten minutes and on Ctrl-C.
     resume : bool
-        Resume the training whose checkpoint is there, with the same model, data and options; if there is none,
-        begin. It ends with the same bits as without the interruption, on the same backend and number of
-        threads; see docs/restarts.md.
+        Resume the training whose checkpoint is there, with the same model, data and options; begin, if there is none.
+        The bits are those without the interruption, on the same backend and number of threads; see docs/restarts.md.
 
     Notes
     -----
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
-    loss. Validation averages both strands if the augmentation trains on both.
-
-    Prediction, evaluation and explanation go by what is left in ``model.trained``, see ``Trained``.
+    loss. Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------
@@ -297,8 +284,8 @@ def fit(
     CheckpointError
         If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
-        At the first loss that is not finite, or the first whose weights would make it so. Where the backend
-        queues its work it comes up to 16 steps later, with the same weights.
+        At the first loss that is not finite, or the first whose weights would make it so; up to 16 steps later, with
+        the same weights, where the backend queues its work.
     """
     held_out = None if validation is None else SequenceData.of(validation)
     trainer = Trainer(model, SequenceData.of(data), held_out, options or FitOptions(), callback)

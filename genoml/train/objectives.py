@@ -209,7 +209,7 @@ class MultiClassification(Objective):
     def logits(self, outputs: np.ndarray) -> np.ndarray:
         classes = range(outputs.shape[1])
         others = [np.logaddexp.reduce(np.delete(outputs, each, axis=1), axis=1) for each in classes]
-        return outputs - np.stack(others, axis=1)
+        return np.asarray(outputs - np.stack(others, axis=1))
 
 
 @dataclass(frozen=True)

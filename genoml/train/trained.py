@@ -14,6 +14,7 @@ from genoml.nn.layer import Layer
 from genoml.sequence.codes import Sequences, flat_codes, holds_letters, list_sequences
 from genoml.sequence.encode import base_codes
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.options import FitOptions
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,14 @@ class Trained:
         return self.objective.task_names
 
     @classmethod
-    def on(cls, data: SequenceData, objective: Objective, both_strands: bool, ambiguous: str) -> Trained:
-        """What is learned from these data."""
+    def on(cls, data: SequenceData, options: FitOptions) -> Trained:
+        """What is learned from these data, with options for their alphabet."""
+        objective = options.objective
         if data.target_names and not objective.task_names:
             objective = copy(objective)
             object.__setattr__(objective, "task_names", data.target_names)
-        return cls(objective, both_strands, data.codes.shape[1], data.alphabet, ambiguous)
+        both = options.augmentation.reverse_complement is not False
+        return cls(objective, both, data.codes.shape[1], data.alphabet, options.ambiguous)
 
 
 def reading_of(
@@ -132,12 +135,13 @@ def batches_of(model: Layer, sequences: Sequences | Codes) -> list[tuple[np.ndar
                 f"expects letters or uint8 base codes (n, length), got {codes.dtype} {tuple(codes.shape)}"
             )
         return [(np.arange(len(codes)), codes)]
-    flat = flat_codes([sequences] if isinstance(sequences, str | bytes) else sequences)
+    batch = [sequences] if isinstance(sequences, str | bytes) else list_sequences(sequences)
+    flat = flat_codes(batch)
     if not flat.lengths.all():
         raise ValueError(f"sequence {int(np.argmin(flat.lengths))} has no letters")
     widths = padded_lengths(flat.lengths, 0 if model.trained is None else model.trained.length_bp)
     items = np.split(flat.codes, np.cumsum(flat.lengths)[:-1]) if len(widths) else []
-    found = []
+    found: list[tuple[np.ndarray, Codes]] = []
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
         found.append((rows, base_codes([items[row] for row in rows], pad="both", length=width)))
