@@ -73,8 +73,8 @@ class Table:
         if not good.all():
             self.fail(int(np.argmin(good)), column, what, fix)
 
-    def integers(self, column: int, maximum: int, *, absent: bool = False) -> np.ndarray:
-        """The integers of a column: only digits, from 0 to ``maximum``; with ``absent`` also -1.
+    def integers(self, column: int, maximum: int, *, absent: bool = False, dot: bool = False) -> np.ndarray:
+        """The integers of a column: only digits, from 0 to ``maximum``; with ``absent`` also -1; -1 for a ``dot``.
 
         Raises
         ------
@@ -86,6 +86,8 @@ class Table:
         if absent:
             skip = stop - first == 2
             skip &= (self.data[first] == ord("-")) & (self.data[np.minimum(first + 1, stop - 1)] == ord("1"))
+        if dot:
+            skip |= (stop - first == 1) & (self.data[first] == ord("."))
         width = np.where(skip, 0, stop - first)
         value = np.zeros(len(self), dtype=np.uint64)
         good = width <= _MAX_DIGITS
@@ -94,7 +96,11 @@ class Table:
             digit = self.data[np.where(has, stop - place, 0)] - np.uint8(ord("0"))
             good &= ~has | (digit <= 9)
             value = np.where(has, value * np.uint64(10) + digit, value)
-        what = f"a whole number, in digits alone, from 0 to {maximum}" + (", or -1" if absent else "")
+        what = (
+            f"a whole number, in digits alone, from 0 to {maximum}"
+            + (" or ." if dot else "")
+            + (", or -1" if absent else "")
+        )
         self.require(good & (value <= maximum), column, what)
         return np.where(skip, -1, value.astype(np.int64))
 
