@@ -14,19 +14,16 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
+from genoml.data.missing import DIGITS, is_missing, number_of, present
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import FilePath, Source
 from genoml.sequence.alphabet import describe_alphabet
 from genoml.sequence.codes import FlatCodes, flat_codes
 from genoml.sequence.intervals import nearest
 
-#: Fields that mean a missing value.
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "."))
-
 _ROWS_AT_ONCE = 2048
 _LONGEST_FIELD = 1 << 24
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
-_NUMBER = frozenset("0123456789+-.eE")
 
 
 class Column(NamedTuple):
@@ -219,29 +216,19 @@ def _check_columns(names: list[str], wanted: list[str], path: str, line: int | N
 
 def _numbers(found: Columns, name: str, fields: Sequence[str]) -> np.ndarray:
     begin = len(found) - len(fields)
-    values = ["nan" if text.lower() in MISSING else text for text in fields]
+    values = ["nan" if is_missing(text) else text for text in fields]
     try:
         # float() would accept 1_0 and digits of other scripts
-        if not set("".join(values)) - set("nan") <= _NUMBER:
+        if not set("".join(values)) - set("nan") <= DIGITS:
             raise ValueError
         numbers = np.array(list(map(float, values)), dtype=np.float64)
     except ValueError:
-        numbers = np.array([_number(text) for text in values])
+        numbers = np.array([number_of(text) for text in values])
     infinite = np.isinf(numbers)
     if infinite.any():
         row = int(np.argmax(infinite))
         found.fail(begin + row, name, "a finite number, or nothing or NA where there is none", fields[row])
     return numbers
-
-
-def _number(text: str) -> float:
-    """Convert text to a number; infinity, which is an error later, for anything else."""
-    if text != "nan" and not set(text) <= _NUMBER:
-        return float("inf")
-    try:
-        return float(text)
-    except ValueError:
-        return float("inf")
 
 
 def _texts(found: Columns, name: str, fields: Sequence[str]) -> list[str]:
@@ -257,9 +244,13 @@ def _texts(found: Columns, name: str, fields: Sequence[str]) -> list[str]:
 def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[str]]) -> FlatCodes:
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     begin = len(found) - len(letters)
+    for name, texts in zip(names, parts, strict=True):
+        for row, text in enumerate(texts):
+            if is_missing(text):
+                found.fail(begin + row, name, f"a sequence{present(text)}", text)
     column = " + ".join(names)
     try:
-        flat = flat_codes(letters)
+        return flat_codes(letters)
     except ValueError:
         for row, sequence in enumerate(letters):
             try:
@@ -267,9 +258,6 @@ def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[st
             except ValueError as error:
                 _refuse_letters(found, begin + row, column, sequence, str(error))
         raise
-    if not flat.lengths.all():
-        found.fail(begin + int(np.argmin(flat.lengths)), column, "a sequence", "")
-    return flat
 
 
 def _refuse_letters(found: Columns, row: int, column: str, sequence: str, why: str) -> NoReturn:
