@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 
 from genoml.data.missing import DIGITS, is_missing, number_of, present
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, control_in, shown
 from genoml.io.files import FilePath, Source
 from genoml.sequence.alphabet import describe_alphabet
 from genoml.sequence.codes import FlatCodes, flat_codes
@@ -111,10 +111,6 @@ def read_columns(
             if sequence:
                 found.sequences.append(_sequences(found, sequence, [values[name] for name in sequence]))
         text.detach()
-    if not len(found):
-        raise FormatError(
-            "the table has no rows", path=source.path, fix="expects at least one below the header"
-        )
     found.numbers = {name: np.concatenate(parts) for name, parts in chunks.items()}
     return found
 
@@ -148,6 +144,9 @@ def _rows(
                 )  # fmt: skip
             found._lines.append(line)
             yield [fields[place].strip() for place in places]
+        if not len(found):
+            fix = "expects at least one below the header"
+            raise FormatError("the table has no rows", path=found.path, line=skipped, fix=fix)
     except csv.Error as error:
         raise FormatError(
             f"malformed quotes, line ends or a field of more than 16 MB ({error})",
@@ -168,6 +167,7 @@ def _header(
     """Number of lines before the first row, columns, delimiter, and the first row if it has been read."""
     order = dict.fromkeys([",", "\t", ";"] if ".csv" in path.lower() else ["\t", ",", ";"])
     best: list[str] = []
+    number = 1
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
@@ -188,7 +188,7 @@ def _header(
         if not line.startswith("#"):
             _check_columns(best, wanted, path, number)
     raise FormatError(
-        "there is no header" if header is None else "the table has no rows", path=path,
+        "there is no header" if header is None else "the table has no rows", path=path, line=number,
         fix=f"expects the columns {', '.join(wanted)}",
     )  # fmt: skip
 
@@ -238,6 +238,9 @@ def _texts(found: Columns, name: str, fields: Sequence[str]) -> list[str]:
         except UnicodeEncodeError:
             escaped = text.encode("utf-8", "surrogateescape").decode("latin-1")
             found.fail(len(found) - len(fields) + row, name, "text in UTF-8", escaped)
+        if "\t" in text or control_in(text):
+            what = "text without tabs, line ends and control characters"
+            found.fail(len(found) - len(fields) + row, name, what, text)
     return [sys.intern(text) for text in fields]
 
 

@@ -158,6 +158,6 @@ def table_targets(
         first = names[int(np.argmax(missing))]
         raise FormatError(
             f"{int(missing.sum())} of {len(names)} regions have no row, the first is {shown(first)}",
-            path=table.path, fix=f"the table's first region is {shown(next(iter(rows), 'none'))}",
+            path=table.path, line=table.line(0), fix=f"the table's first region is {shown(next(iter(rows), 'none'))}",
         )  # fmt: skip
     return np.stack([table.numbers[name][row_of] for name in columns], axis=1)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, control_in, shown
 from genoml.io.files import FilePath, Source, write_whole
 from genoml.sequence.intervals import nearest
 from genoml.sequence.motifs.motif import Motif
@@ -40,7 +40,12 @@ class MotifLines:
     def __iter__(self) -> Iterator[str]:
         with self._source.open() as stream:
             for self.number, line in enumerate(stream, 1):
-                yield line.decode("utf-8", "replace").strip()
+                text = line.decode("utf-8", "replace").strip(" \t\r\n")
+                if control := control_in(text):
+                    raise self.error(
+                        f"control character {control!r} in the text", "save the file as plain text"
+                    )
+                yield text.strip()
 
     def error(self, what: str, fix: str = "") -> FormatError:
         """A FormatError for the current line."""

@@ -9,7 +9,7 @@ from typing import BinaryIO, NoReturn
 
 import numpy as np
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, control_in, shown
 from genoml.io.files import Source
 
 # large enough for array operations; a pipe may give less
@@ -167,7 +167,12 @@ def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: 
                 yield table
             before += block.count(b"\n")
     if names is None:
-        raise FormatError("the file has no data lines", path=source.path, fix=f"expects lines of {expected}")
+        raise FormatError(
+            "the file has no data lines",
+            path=source.path,
+            line=max(1, before),
+            fix=f"expects lines of {expected}",
+        )
 
 
 def _whole_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
@@ -216,12 +221,17 @@ def _plain_text(block: bytes, path: str, lines_before: int) -> bytes:
         what = f"control character {strange[:1]!r} in the text"
         if strange[:1] == b"\r":
             what = "a carriage return within a line"
-    else:
+    elif not block.isascii():
         try:
-            block.decode("utf-8")
+            text = block.decode("utf-8")
         except UnicodeDecodeError as error:
             at = error.start
             what = f"the text is not UTF-8 ({error.reason})"
+        else:
+            control = control_in(text.replace("\n", ""))
+            if control:
+                at = block.index(control.encode())
+                what = f"control character {control!r} in the text"
     if at >= 0:
         line = lines_before + block.count(b"\n", 0, at) + 1
         raise FormatError(what, path=path, line=line, fix="save the file as plain text")

@@ -115,7 +115,7 @@ def test_damaged_fasta_is_refused_as_by_read_fasta(tmp_path):
         return ()
 
     sound = b">a one\nACGTNNACGT\nACGTACGTAC\nAC\n>b\nACGTRYACGT\nTTTT\n"
-    assert refusals(read, tmp_path, mutations(sound, 66, seed=3)) > 20
+    assert refusals(read, tmp_path, mutations(sound, 66, seed=3), has_lines=False) > 20
     assert not list(tmp_path.glob("*.tmp"))
 
 
