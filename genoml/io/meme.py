@@ -234,7 +234,8 @@ def write_meme(path: FilePath, motifs: Iterable[Motif]) -> None:
     with write_whole(path) as stream:
         stream.write(b"MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n")
         for motif in motifs:
-            if not motif.name or any(len(text.split()) > 1 for text in (motif.name, motif.symbol)):
+            texts = (motif.name, motif.symbol)
+            if not motif.name or any(text and ([text] != text.split() or control_in(text)) for text in texts):
                 raise ValueError(
                     f"a motif expects a name, and a name and symbol without white space, "
                     f"got {motif.name!r} and {motif.symbol!r}"

@@ -273,6 +273,13 @@ def test_numbers_in_memory_are_as_strict_as_in_files(value: Any) -> None:
         )
 
 
+@pytest.mark.parametrize("letter", ["\t", "\n", "\0", "\x0b", "\x85", "\u2028"])
+def test_text_that_would_break_a_table_of_names_is_refused(tmp_path: Path, letter: str) -> None:
+    path = written(tmp_path, f's,y,n\nACGT,1,a\nACGT,2,"b{letter}c"\n')
+    with pytest.raises(FormatError, match=r"line [34]: (column 'n' expects text without|malformed quotes)"):
+        read_table_data(path, sequence="s", targets="y", name="n")
+
+
 def test_options_and_columns_in_memory_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     columns: dict[str, Any] = {"s": ["ACGT", "ACG"], "y": [1.0, 2.0], "long": [1, 2, 3]}
     for options, message in (

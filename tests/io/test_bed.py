@@ -208,6 +208,12 @@ def test_bed_of_nine_columns_with_a_fault_does_not_become_broadpeak(tmp_path):
     )
 
 
+@pytest.mark.parametrize("letter", ["\0", "\x0b", "\x85", "\u2028", "\u2029"])
+def test_control_characters_and_line_ends_of_unicode_in_a_name_are_refused(letter, tmp_path):
+    line = f"chr1\t1\t5\t\u00e9\u4e2d\nchr1\t1\t5\t\u00e9{letter}\n"
+    refused(written(tmp_path, line.encode()), "control character .* in the text", 2)
+
+
 def test_a_dot_stands_for_what_there_is_none_of(tmp_path):
     found = read_narrowpeak(
         written(tmp_path, b"chr1\t2\t10\tp\t.\t.\t.\t.\t.\t3\nchr1\t2\t10\tp\t1\t.\t1\t2\t3\t.\n")

@@ -186,7 +186,7 @@ def test_sequence_that_would_not_read_back_is_not_written(sequence, tmp_path):
         write_fasta(tmp_path / "a.fa", [("a", "AC"), ("b", sequence)])
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\rb"])
+@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\rb", "a\0", "a\x0bb", "a\u2028b"])
 def test_name_that_would_not_read_back_is_not_written(name, tmp_path):
     with pytest.raises(ValueError, match="record 0: a name expects one line of text"):
         write_fasta(tmp_path / "a.fa", [(name, "AC")])

@@ -184,7 +184,7 @@ def test_what_is_written_reads_back(name, tmp_path):
     assert (second.name, second.symbol, second.n_sites) == ("M2", "", 7)
 
 
-@pytest.mark.parametrize(("name", "symbol"), [("", ""), ("a b", ""), ("a", "b c")])
+@pytest.mark.parametrize(("name", "symbol"), [("", ""), ("a b", ""), ("a", "b c"), (" a", ""), ("a\0", "")])
 def test_names_that_would_not_read_back_are_not_written(name, symbol, tmp_path):
     with pytest.raises(ValueError, match="without white space"):
         write_meme(tmp_path / "a.meme", [Motif(name, np.full((1, 4), 0.25), symbol=symbol)])
@@ -423,6 +423,15 @@ def test_malformed_matrices_are_refused(text, message, line, tmp_path):
 
 
 # ------------------------------------------------------------ any format, and files between formats
+
+
+@pytest.mark.parametrize("letter", ["\0", "\x0b", "\x85", "\u2028"])
+@pytest.mark.parametrize("text", [MEME, TRANSFAC, JASPAR, HOMER])
+def test_control_characters_in_a_name_are_refused(text, letter, tmp_path):
+    known = read_motifs(written(tmp_path, text))[0]
+    name = known.symbol or known.name
+    with pytest.raises(FormatError, match=r"line \d+.*: control character .* in the text"):
+        read_motifs(written(tmp_path, text.replace(name, name[:1] + letter + name[1:])))
 
 
 def test_formats_are_told_apart_by_how_a_file_begins(tmp_path):

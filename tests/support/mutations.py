@@ -42,7 +42,9 @@ def refusals(
         if error is not None:
             refused += 1
             assert error.path == str(path), f"{name}: the error names {error.path}"
-            assert not has_lines or (error.line or 0) >= 1, f"{name}: the error names line {error.line}: {error}"
+            assert not has_lines or (error.line or 0) >= 1, (
+                f"{name}: the error names line {error.line}: {error}"
+            )
             assert "\n" not in str(error), f"{name}: the message is not one line"
     return refused
 
