@@ -46,7 +46,9 @@ def named(value: object) -> str:
 def values_of(values: Any) -> np.ndarray:
     """Values in memory as an array of objects or numbers, with None where they are masked."""
     if np.ma.isMaskedArray(values):
-        return np.where(np.ma.getmaskarray(values), None, np.ma.getdata(values))
+        array = np.ma.getdata(values).astype(object)
+        array[np.ma.getmaskarray(values)] = None
+        return array
     array = np.asarray(values)
     return array if array.dtype.kind in "biuf" else np.asarray(values, dtype=object)
 
