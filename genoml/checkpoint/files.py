@@ -173,6 +173,6 @@ def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) 
     The library orders the arrays, the widest dtypes first, then by name; ``metadata`` should have one entry, since the
     library writes several in any order.
     """
-    kept = {name: np.asarray(value, order="C") for name, value in arrays.items()}
+    contiguous = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     # None if empty: without arrays and metadata the library would write broken JSON
-    return save(kept, dict(metadata) or None)
+    return save(contiguous, dict(metadata) or None)

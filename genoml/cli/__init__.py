@@ -67,8 +67,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     warnings.showwarning = _show_warning
     try:
-        given = sys.argv[1:] if arguments is None else arguments
-        status = cli.main(args=given or ["--help"], prog_name="genoml", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments
+        status = cli.main(args=words or ["--help"], prog_name="genoml", standalone_mode=False)
     except click.ClickException as error:
         _fail(_usage(error))
     except (KeyboardInterrupt, click.Abort):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import backend_option, echo_warnings, no_checks_option, open_backend
 from genoml.runs import load_run
 
 
@@ -20,9 +20,16 @@ from genoml.runs import load_run
 @click.option(
     "--intervals", is_flag=True, help="Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples."
 )
+@no_checks_option("trained", "classes", "length", "gc")
 @backend_option
 def command(
-    run: Path, positives: str, negatives: str, as_json: bool, intervals: bool, backend_name: str | None
+    run: Path,
+    positives: str,
+    negatives: str,
+    as_json: bool,
+    intervals: bool,
+    no_checks: list[str] | None,
+    backend_name: str | None,
 ) -> None:
     """Score the model in the folder RUN on labelled sequences.
 
@@ -31,9 +38,13 @@ def command(
     strands, and calibrated if RUN is.
 
     Prints AUROC, AUPR, F1 at probability 0.5; Brier's score and the expected calibration error; and the calls at
-    0.5 and at the threshold that training chose on its validation data.
+    0.5 and at the threshold that training chose on its validation data. Warns on standard error of sequences that
+    were trained on or stand in both classes, and of classes that length or GC content alone tells apart.
     """
-    result = load_run(run, open_backend(backend_name)).evaluate(positives, negatives, intervals=intervals)
+    loaded = load_run(run, open_backend(backend_name))
+    result = loaded.evaluate(positives, negatives, intervals=intervals, no_checks=no_checks or ())
+    if not as_json:
+        echo_warnings(result["warnings"])
     click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
-import numpy as np
 
 from genoml.cli.options import open_output, out_option
 
@@ -73,7 +72,7 @@ def command(
     BED, narrowPeak (10 columns) or broadPeak (9), plain or compressed; - is standard input.
 
     Names are chrom:start-end(strand), 0-based and half-open, as `bedtools getfasta -s` gives them; of strand
-    - the reverse complement is written. Letters are upper-case.
+    - the reverse complement is written. Letters are upper-case; U stays U.
     """
     from genoml.io import bed_intervals
 
@@ -120,15 +119,19 @@ def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: An
             part = part[kept]
         else:
             sequences = store.fetch(part, edges=edges)
+        letters = [_letters(store.alphabets.get(name, "DNA")) for name in part.names]
         stream.writelines(
-            f">{part.place(row)}({part.strand[row]})\n".encode() + _letters(codes) + b"\n"
+            f">{part.place(row)}({part.strand[row]})\n".encode()
+            + codes.tobytes().translate(letters[part.codes[row]])
+            + b"\n"
             for row, codes in enumerate(sequences)
         )
     return dropped
 
 
-def _letters(codes: np.ndarray) -> bytes:
+def _letters(alphabet: str) -> bytes:
+    """The letter of each code; code 15, beyond an edge, is written N."""
     from genoml.sequence.alphabet import CODE_LETTERS
 
-    # code 15, beyond an edge, is written N
-    return codes.tobytes().translate(f"{CODE_LETTERS}N".encode().ljust(256, b"N"))
+    letters = CODE_LETTERS.replace("T", "U") if alphabet == "RNA" else CODE_LETTERS
+    return f"{letters}N".encode().ljust(256, b"N")

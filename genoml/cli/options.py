@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -35,6 +35,23 @@ def open_backend(name: str | None) -> Backend:
     except BackendError as error:
         origin = "GENOML_BACKEND: " if name is None and os.environ.get("GENOML_BACKEND") else ""
         raise BackendError(f"{origin}{error}; see genoml backends") from error
+
+
+def no_checks_option(*names: str) -> Callable[[Any], Any]:
+    """Add ``--no-checks NAME`` to a command, as the argument ``no_checks``: a list, or None if it is not given."""
+    return click.option(
+        "--no-checks",
+        multiple=True,
+        type=click.Choice(names),
+        callback=lambda context, option, chosen: list(chosen) or None,
+        help="Leave out a check of the sequences, and its warning; can be given several times.",
+    )
+
+
+def echo_warnings(warnings: Mapping[str, str]) -> None:
+    """Print warnings on standard error, a line each, with how to switch them off."""
+    for name, line in warnings.items():
+        click.echo(f"warning: {line} [--no-checks {name}]", err=True)
 
 
 sequences_argument = click.argument("sequences", default="-")

@@ -12,6 +12,7 @@ import click
 import msgspec
 from tqdm import tqdm
 
+from genoml.cli.options import echo_warnings
 from genoml.runs import Progress, RunFolder, RunRecord
 
 #: Least columns of a terminal for the bar.
@@ -46,6 +47,7 @@ class JsonProgress(Progress):
             n_training=record.data.get("n_training"),
             n_validation=record.data.get("n_validation"),
             epochs=self.epochs,
+            warnings=record.warnings,
         )
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
@@ -78,6 +80,7 @@ class TerminalProgress(Progress):
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         click.echo(self._start_line(folder, resumed), err=True)
+        echo_warnings(folder.record.warnings)
 
     def _start_line(self, folder: RunFolder, resumed: bool) -> str:
         record = folder.record

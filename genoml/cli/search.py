@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,8 +143,6 @@ class _Lines:
         self._say(line, "trial", **msgspec.to_builtins(result), done=done, total=total, seconds_left=left)
 
     def end(self, results: list[Result], out: Path) -> None:
-        from genoml.runs.search_table import terminal_table
-
         columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else 100
         best = results[0]
         line = (
@@ -154,3 +153,21 @@ class _Lines:
             line, "end", trial=best.trial, score=best.score, settings=best.settings, run=best.run,
             seconds=time.perf_counter() - self._start,
         )  # fmt: skip
+
+
+def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> str:
+    """Table of the best trials for a terminal of this width; settings that do not fit are left out."""
+    from genoml.runs.search_table import SCORE, table_rows
+
+    head, *rows = table_rows(results[:limit])
+    left_out = ("status", "best_epoch", "seconds", "run", "error")
+    shown = [i for i, name in enumerate(head) if name not in left_out]
+    names = {SCORE: "AUROC"}
+    table = [
+        [names.get(row[i], row[i]).removeprefix("model_options.") for i in shown] for row in (head, *rows)
+    ]
+    widths = [max(len(row[i]) for row in table) for i in range(len(shown))]
+    while len(widths) > 4 and sum(widths) + 2 * (len(widths) - 1) > columns:
+        widths.pop()
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False)) for row in table]
+    return "\n".join(line.rstrip() for line in lines)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import backend_option, no_checks_option, open_backend
 from genoml.cli.progress import progress_class, terminal_options
 from genoml.models import MODELS
 from genoml.runs import open_run, resume_run, train_files
@@ -43,6 +43,7 @@ from genoml.runs.config import read_config
     is_flag=True,
     help="Also write TensorBoard events, into the run folder (extra tensorboard).",
 )
+@no_checks_option("copies", "classes", "length", "gc")
 @terminal_options
 @backend_option
 def command(
@@ -61,8 +62,8 @@ def command(
 
     They may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
     shuffles of the positives, drawn anew for each epoch. Part of the sequences is held out to choose the best
-    epoch by (10 %, or validation_chromosomes of the settings). Options on the command line win over the file
-    of settings.
+    epoch by (10 %, or validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the
+    command line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from genoml.data.codes import Codes, join_codes, take_rows
+from genoml.data.codes import Codes, as_codes, join_codes, row_numbers, take_rows
 from genoml.sequence.intervals import Intervals
 
 
@@ -19,8 +19,8 @@ class SequenceData:
     Attributes
     ----------
     codes : (n, length) uint8
-        Base codes, see genoml.sequence: an array, a ``numpy.memmap``, or anything else that gives rows as
-        :class:`~genoml.data.Codes` says, such as windows of a genome on disk.
+        Base codes, see genoml.sequence: an array, a ``numpy.memmap``, windows of a genome on disk, a data set of HDF5
+        or zarr, or another array-like that gives rows by a slice and by ascending numbers.
     targets : (n, tasks) float32
         Labels.
     groups : (n,) of str, or None
@@ -49,6 +49,10 @@ class SequenceData:
             raise ValueError(
                 f"SequenceData expects uint8 codes (n, length), got {self.codes.dtype} {self.codes.shape}"
             )
+        object.__setattr__(self, "codes", as_codes(self.codes))
+        for text in ("groups", "names"):
+            if isinstance(getattr(self, text), list | tuple):
+                object.__setattr__(self, text, np.array(getattr(self, text), dtype=object))
         if self.targets.ndim != 2 or len(self.targets) != len(self.codes):
             raise ValueError(
                 f"SequenceData expects targets ({len(self.codes)}, tasks), got {self.targets.shape}"
@@ -77,11 +81,12 @@ class SequenceData:
             return str(self.names[row])
         return f"example {row}" if self.intervals is None else self.intervals.place(row)
 
-    def take(self, index: np.ndarray) -> Self:
-        """The examples at these positions, or where a mask is true.
+    def take(self, index: np.ndarray | Sequence[int]) -> Self:
+        """The examples at these positions, in their order, or where a mask is true.
 
         Codes in memory are copied; of codes that are read on demand it is a view.
         """
+        index = row_numbers(index, len(self))
         return replace(
             self,
             codes=take_rows(self.codes, index),
@@ -104,6 +109,6 @@ class SequenceData:
         groups: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> SequenceData:
         """Make a data set from positives (target 1) and negatives (target 0) of one length."""
-        targets = np.concatenate([np.ones((len(positives), 1)), np.zeros((len(negatives), 1))])
+        targets = np.concatenate([np.ones((positives.shape[0], 1)), np.zeros((negatives.shape[0], 1))])
         all_groups = None if groups is None else np.array([*groups[0], *groups[1]], dtype=object)
         return cls(join_codes([positives, negatives]), targets.astype(np.float32), all_groups)

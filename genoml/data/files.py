@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genoml.io import read_sequences
+from genoml.io.errors import first_word
 from genoml.io.files import FilePath
 from genoml.sequence.codes import count_ambiguous
 from genoml.sequence.encode import base_codes
@@ -50,7 +51,7 @@ class NamedSequences:
     @property
     def ids(self) -> list[str]:
         """The first word of each name."""
-        return [_first_word(name) for name in self.names]
+        return [first_word(name) for name in self.names]
 
     def take(self, index: Sequence[int]) -> NamedSequences:
         """The sequences at these positions."""
@@ -68,11 +69,7 @@ class NamedSequences:
     def place(self, index: int) -> str:
         """File, number and name of a record, for messages."""
         path = "standard input" if self.path == "-" else self.path
-        return f"{path}, record {index + 1} ({_first_word(self.names[index])})"
-
-
-def _first_word(name: str) -> str:
-    return (name.split(maxsplit=1) or [""])[0]
+        return f"{path}, record {index + 1} ({first_word(self.names[index])})"
 
 
 def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from genoml.data.checks import in_several_classes
 from genoml.data.columns import Column, Columns, read_columns
 from genoml.data.dataset import SequenceData
+from genoml.data.leaks import sequence_hashes
 from genoml.data.missing import check_present, is_missing, numbers_of, present, values_of
 from genoml.data.targets import class_targets, masked
 from genoml.io.files import FilePath
@@ -83,7 +86,7 @@ def read_table_data(
         In every column a value is missing if it is empty or, in any case of letters, NA, N/A, NaN, null, none or a
         point.
     classes : str, optional
-        Column of labels, in place of ``targets``.
+        Column of labels, in place of ``targets``. A warning says if a sequence has several.
     class_order, one_hot
         As in class_targets; the classes become ``target_names``, if they are one-hot.
     group, name : str, optional
@@ -224,14 +227,27 @@ def _data(
         if name is not None:
             column = numbers[name].astype(np.float32)
             extras[key] = column if key == "sample_weight" else column[:, None]
+    codes = _padded(sequences, spec.length_bp)
+    if spec.classes is not None:
+        _warn_of_conflicts(codes, targets.argmax(axis=1) if spec.one_hot else targets[:, 0])
     return SequenceData(
-        _padded(sequences, spec.length_bp),
+        codes,
         targets,
         None if spec.group is None else np.array(text[spec.group], dtype=object),
         extras,
         names=None if spec.name is None else np.array(text[spec.name], dtype=object),
         target_names=names,
     )
+
+
+def _warn_of_conflicts(codes: np.ndarray, labels: np.ndarray) -> None:
+    several = in_several_classes(sequence_hashes(codes, both_strands=False), labels)
+    if several.any():
+        warnings.warn(
+            f"{several.sum()} of {len(codes)} sequences stand in more than one class (row {several.argmax()} is "
+            "the first)",
+            stacklevel=4,
+        )
 
 
 def _padded(parts: list[FlatCodes], length_bp: int | None) -> np.ndarray:

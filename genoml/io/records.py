@@ -76,6 +76,11 @@ def read_records(path: FilePath) -> Iterator[Record]:
     return fastq_records(source) if holds_fastq(source) else fasta_records(source, "nucleotide")
 
 
+def name_with(record: Record, ending: str) -> str:
+    """The whole name of a record, with an ending to its first word, the id."""
+    return record.name.replace(record.id, record.id + ending, 1)
+
+
 def record_bytes(record: Record) -> bytes:
     """One record of ``read_records`` in the format that it came from."""
     if isinstance(record, FastaRecord):

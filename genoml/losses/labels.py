@@ -32,6 +32,7 @@ class Domain:
 COUNTS = Domain("counts >= 0", low=0.0)
 PROBABILITIES = Domain("labels from 0 to 1", low=0.0, high=1.0)
 FINITE = Domain("finite targets")
+WEIGHTS = Domain("weights >= 0", low=0.0)
 
 
 def classes(count: int) -> Domain:

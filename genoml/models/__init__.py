@@ -144,7 +144,7 @@ def check_options(name: str, options: Mapping[str, Any], key: str = "options") -
     options : mapping
         Values by the names of its function's arguments.
     key : str
-        What holds the options, for messages: ``options.filters: expects ...``.
+        Path of the options, for messages: ``options.filters: expects ...``.
 
     Raises
     ------

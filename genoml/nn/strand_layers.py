@@ -178,7 +178,7 @@ class RCBatchNorm1D(BatchNorm1D):
     Raises
     ------
     ValueError
-        If ``channels`` is odd, or the channels differ.
+        If ``channels`` is odd, if the channels differ, or in training without a value a channel.
     """
 
     def __init__(
@@ -210,6 +210,9 @@ class RCBatchNorm1D(BatchNorm1D):
         expect_shape(
             "RCBatchNorm1D", x, x.ndim == 3 and x.shape[1] == channels, f"(batch, {channels}, length)"
         )
+        if run.training:
+            count = run.part.whole_size(x.shape[0]) * x.shape[2]
+            expect_shape("RCBatchNorm1D", x, count > 0, "at least one value a channel in training")
         y, back = super().vjp(_fold(x), run)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:

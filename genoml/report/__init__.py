@@ -8,8 +8,7 @@ from genoml.report.content import (
     filter_matches,
     sequence_views,
 )
-from genoml.report.page import build_report
-from genoml.report.run_report import expect_writable, write_report
+from genoml.report.page import build_report, expect_writable, write_report
 
 __all__ = [
     "AttentionView",

@@ -108,7 +108,7 @@ class ReportData:
     attention : sequence of AttentionView
         Attention maps, in the order of the page.
     details : mapping
-        How the run was made: backend, versions, seed, command, data.
+        Facts about the run: backend, versions, seed, command, data.
     """
 
     title: str
@@ -140,11 +140,11 @@ def filter_matches(
     Parameters
     ----------
     model : Layer
-        Whose first convolution over bases, or bank of motifs, is read; a model without one has no filters.
+        Model with a first convolution over bases, or bank of motifs; a model without one has no filters.
     codes : array
         Sequences (n, length), base codes, whose windows excite the filters: the positives.
     limit : int
-        How many filters.
+        Number of filters.
     both_strands : bool
         As in :func:`genoml.explain.filter_motifs`.
     known : sequence of Motif, optional

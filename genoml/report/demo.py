@@ -46,7 +46,7 @@ class Demo:
     filters : list
         As ``filter_matches`` gives them.
     seconds : float
-        What it took.
+        Time of the demo.
     """
 
     run: Run

@@ -109,19 +109,20 @@ def probability_figures(
 
 def filter_card(motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
     """Logo of a filter above that of its match, aligned, and the text beside them."""
-    found = match if target is not None else None
+    if target is None:
+        match = None
     alt = f"Logo of filter {motif.index}"
-    if found is not None:
-        alt += f" above the logo of {found.label}"
+    if match is not None:
+        alt += f" above the logo of {match.label}"
     return {
         "index": motif.index,
         "n_sites": f"{motif.n_sites:,}",
-        "match": found,
-        "recognised": found is not None and found.similarity > chance_similarity(motif.probabilities),
-        "similarity": "" if found is None else f"{found.similarity:.2f}",
-        "p_value": "" if found is None or found.p_value is None else f"{found.p_value:.1g}",
+        "match": match,
+        "recognised": match is not None and match.similarity > chance_similarity(motif.probabilities),
+        "similarity": "" if match is None else f"{match.similarity:.2f}",
+        "p_value": "" if match is None or match.p_value is None else f"{match.p_value:.1g}",
         "alt": alt + ".",
-        "image": svg_address(_logos(motif, found, target)),
+        "image": svg_address(_logos(motif, match, target)),
     }
 
 

@@ -35,7 +35,7 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes
     ----------
     calibration : Calibration
-        What turns the model's logits into those of the probabilities that ``genoml predict`` writes.
+        Calibration of the model's logits, for the probabilities that ``genoml predict`` writes.
     threshold : float or None
         The probability from which on a sequence is called positive, by ``threshold_by``; None where no
         threshold is as it asks.
@@ -59,9 +59,9 @@ def assess(model: Layer, data: SequenceData, validation: SequenceData, config: T
     model : Layer
         With the weights of the best epoch; logits of one label.
     data, validation : SequenceData
-        What it was trained on, and what was held out.
+        Training data and held-out data.
     config : TrainConfig
-        How it was trained, and how it is to be calibrated.
+        Settings of the training and of the calibration.
     """
     outputs = predict_outputs(
         model,

@@ -120,6 +120,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     baseline: Annotated[
         bool, Meta(description="also score 6-mer logistic regression on the validation sequences")
     ] = True
+    no_checks: Annotated[
+        list[Literal["copies", "classes", "length", "gc"]],
+        Meta(
+            description="checks of the sequences to leave out: copies on both sides of the split, the same "
+            "sequence in both classes, classes that length or GC content alone tells apart"
+        ),
+    ] = []
     threads: Annotated[
         Count | None,
         Meta(

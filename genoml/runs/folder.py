@@ -2,6 +2,7 @@
 
 - run.json: settings, data, encoding, versions, seed, result
 - weights.safetensors: the weights of the best epoch
+- sequences.safetensors: hashes of the sequences that it was trained on
 - log.jsonl: one record an epoch
 - checkpoint/: the state of the training, until it is finished, see genoml.train.Checkpoints
 - config.toml: the settings again, for people and for ``genoml train --config``; a network that was made by hand has
@@ -18,9 +19,10 @@ from shutil import rmtree
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from genoml.checkpoint import discard_generations, save_weights
-from genoml.checkpoint.files import NotPlainError, open_plain, read_plain
+from genoml.checkpoint.files import NotPlainError, open_plain, pack_tensors, read_plain
 from genoml.io.files import write_whole
 from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut
@@ -30,6 +32,7 @@ from genoml.runs.network import NetworkSettings
 
 RECORD = "run.json"
 WEIGHTS = "weights.safetensors"
+SEQUENCES = "sequences.safetensors"
 LOG = "log.jsonl"
 CONFIG = "config.toml"
 #: folder of the training's state
@@ -70,6 +73,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     padding: Literal["both"] = "both"
     #: counts and sources of the training data
     data: dict[str, Any] = {}
+    #: what the checks of the training data found: a line for each, by the name of the check
+    warnings: dict[str, str] = {}
     seed: int = 0
     backend: dict[str, str] = {}
     versions: dict[str, str] = {}
@@ -119,8 +124,14 @@ class RunFolder:
         self._made: list[Path] = []
 
     @classmethod
-    def create(cls, path: str | PathLike[str], record: RunRecord, model: Layer) -> RunFolder:
-        """Make the folder, with the record and the initial weights in it.
+    def create(
+        cls,
+        path: str | PathLike[str],
+        record: RunRecord,
+        model: Layer,
+        hashes: np.ndarray | None = None,
+    ) -> RunFolder:
+        """Make the folder, with the record, the initial weights, and the hashes of the sequences in it.
 
         Raises
         ------
@@ -137,6 +148,9 @@ class RunFolder:
                 (path / LOG).touch()
             if record.config is not None:
                 folder.save_config()
+            if hashes is not None:
+                with _written(path / SEQUENCES), write_whole(path / SEQUENCES) as file:
+                    file.write(pack_tensors({"hashes": hashes}, {}))
             folder.save_weights(model)
             folder.save_record()
         except BaseException:
@@ -182,7 +196,7 @@ class RunFolder:
     def discard(self) -> None:
         """Remove what ``create`` made, if a run fails before it has any result."""
         with suppress(OSError):
-            for name in (RECORD, WEIGHTS, LOG, CONFIG):
+            for name in (RECORD, WEIGHTS, SEQUENCES, LOG, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
             rmtree(self.path / EVENTS, ignore_errors=True)
             self.discard_checkpoints()

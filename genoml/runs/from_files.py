@@ -11,6 +11,8 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.data.leaks import sequence_hashes
+from genoml.io.files import expect_regular
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
 from genoml.runs.progress import Progress
@@ -84,7 +86,7 @@ def resume_run(
     path : path
         Its folder.
     positives, negatives : path, optional
-        Where the files that it was begun with are now, if they have moved.
+        New names of the files that it was begun with, if they have moved.
     **others
         See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
 
@@ -93,10 +95,13 @@ def resume_run(
     RunError
         If there is no run that can be resumed.
     ValueError
-        If the files hold other sequences than the run was begun with.
+        If the files hold other sequences than the run was begun with, or its record names a device or pipe.
     """
     folder = open_run(path)
     record = folder.record
+    for moved, role in ((positives, "positives"), (negatives, "negatives")):
+        if moved is None and record.data[role] not in ("-", SHUFFLE):
+            expect_regular(record.data[role])  # the record may be a stranger's
     first = positives or record.data["positives"]
     second = negatives or record.data["negatives"]
     refuse_two_inputs(first, second)
@@ -166,13 +171,20 @@ def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainCon
 def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
     """Split data into training and validation parts, as the settings say.
 
+    A random split keeps copies of a sequence, on either strand if the model reads both, on one side; unless a class has
+    too few different sequences for that.
+
     Raises
     ------
     ValueError
         If they name chromosomes that there are not, or that leave one class alone.
     """
     if not config.validation_chromosomes:
-        return split_random(data, config.validation_fraction, config.seed)
+        copies = sequence_hashes(data.codes, both_strands=config.reverse_complement)
+        try:
+            return split_random(data, config.validation_fraction, config.seed, together=copies)
+        except ValueError:
+            return split_random(data, config.validation_fraction, config.seed)
     if data.groups is None:
         raise ValueError(
             "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not; "

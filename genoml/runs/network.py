@@ -52,11 +52,11 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     layers : LayerRecord or None
         Its description; None if it cannot be described, and must be at hand to be loaded.
     dtype : str
-        That of its parameters.
+        Dtype of its parameters.
     objective, objective_options : str, dict
         Name and attributes of the objective, which says what a prediction is.
     ambiguous : {"zero", "uniform", "iupac", "error"}
-        What ambiguous letters stand for.
+        Encoding of ambiguous letters.
     reverse_complement : bool
         Whether the outputs of both strands are averaged in prediction.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,13 +16,22 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
+from genoml.data.checks import Traits, check_evaluated
 from genoml.data.files import NamedSequences, load_sequences
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
+from genoml.runs.folder import (
+    RECORD,
+    WEIGHTS,
+    RunError,
+    RunFolder,
+    RunRecord,
+    read_log,
+    read_record,
+)
 from genoml.runs.network import NetworkSettings
-from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
+from genoml.runs.score import objective_of, read_hashes, refuse_two_inputs, score_labels, score_sequences
 from genoml.train import History
 from genoml.train.fingerprint import versions
 from genoml.train.objectives import BinaryClassification, Objective
@@ -30,7 +39,7 @@ from genoml.train.objectives import BinaryClassification, Objective
 #: text that is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")
 #: name of a file of sequences, sequences as text, or the result of ``genoml.data.load_sequences``
-Given: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
+SequenceSource: TypeAlias = "str | PathLike[str] | Iterable[str] | NamedSequences"
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Run:
     model : Layer
         With its weights, on a backend.
     record : RunRecord
-        What ``run.json`` holds.
+        Content of ``run.json``.
     """
 
     path: Path
@@ -71,7 +80,7 @@ class Run:
         """Record of each epoch; errors as in ``read_log``."""
         return read_log(self.path)
 
-    def read(self, sequences: Given) -> NamedSequences:
+    def read(self, sequences: SequenceSource) -> NamedSequences:
         """Read sequences with their names, and check them.
 
         Raises
@@ -91,7 +100,7 @@ class Run:
         letters = [str(letters) for letters in sequences]
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
-    def predict(self, sequences: Given) -> np.ndarray:
+    def predict(self, sequences: SequenceSource) -> np.ndarray:
         """Predict (n, tasks): probabilities, or values or rates if the model was trained for them.
 
         As ``genoml predict``: averaged over both strands and calibrated, if the run is. Shorter sequences are padded to
@@ -109,7 +118,14 @@ class Run:
         """
         return score_sequences(self.model, self.record, self.read(sequences))
 
-    def evaluate(self, positives: Given, negatives: Given, *, intervals: bool = False) -> dict[str, Any]:
+    def evaluate(
+        self,
+        positives: SequenceSource,
+        negatives: SequenceSource,
+        *,
+        intervals: bool = False,
+        no_checks: Collection[str] = (),
+    ) -> dict[str, Any]:
         """Score the model on positives and negatives, as ``genoml evaluate`` does.
 
         Parameters
@@ -118,11 +134,13 @@ class Run:
             As in ``predict``; sequences that the model was not trained on.
         intervals : bool
             Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples.
+        no_checks : collection of str
+            Checks of the sequences that are left out, see ``genoml.data.checks.check_evaluated``.
 
         Returns
         -------
         dict
-            See ``genoml.runs.score.score_labels``.
+            See ``genoml.runs.score.score_labels``; and ``warnings``, a line for each check that found something.
 
         Raises
         ------
@@ -134,9 +152,12 @@ class Run:
                 f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
             )
         refuse_two_inputs(positives, negatives)
-        scores = [self.predict(given)[:, 0] for given in (positives, negatives)]
-        targets = np.concatenate([np.ones(len(scores[0])), np.zeros(len(scores[1]))])
-        return score_labels(np.concatenate(scores), targets, self.record, intervals=intervals)
+        sequences = [self.read(source) for source in (positives, negatives)]
+        scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
+        traits = Traits.of_files(*sequences, both_strands=self.settings.reverse_complement)
+        result = score_labels(scores, traits.targets, self.record, intervals=intervals)
+        result["warnings"] = check_evaluated(traits, read_hashes(self.path), skip=no_checks)
+        return result
 
 
 def load_run(
@@ -147,9 +168,9 @@ def load_run(
     Parameters
     ----------
     path : path
-        What ``genoml train`` or ``save_run`` made.
+        Folder that ``genoml train`` or ``save_run`` made.
     backend : str, Backend or None
-        Where to; the default backend if None.
+        Backend of the model; the default backend if None.
     model : Layer, optional
         The same network as the one that was saved, whose weights are replaced: for one that could not be
         described, see ``save_run``.
@@ -224,13 +245,13 @@ def save_run(
     length_bp : int
         Length of the sequences that it was trained on, to which shorter ones are padded.
     objective : Objective, optional
-        What it was trained for; binary classification from logits if None.
+        Objective of the training; binary classification from logits if None.
     ambiguous : {"zero", "uniform", "iupac", "error"}
-        What it reads for letters such as N and R.
+        Encoding of letters such as N and R.
     reverse_complement : bool
         Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
     history : History, optional
-        What ``fit`` returned.
+        Result of ``fit``.
     data : mapping, optional
         Facts about the training data to keep: text and numbers by name.
     standalone : bool

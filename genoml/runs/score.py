@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genoml import metrics
+from genoml.checkpoint import CheckpointError
+from genoml.checkpoint.files import open_tensors
 from genoml.data.files import NamedSequences, check_sequences
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
-from genoml.runs.folder import RunRecord
+from genoml.runs.folder import SEQUENCES, RunError, RunRecord
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import predict, score_predictions
 
@@ -105,6 +109,25 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
         )
 
 
+def read_hashes(path: str | PathLike[str]) -> np.ndarray | None:
+    """Read the hashes of the sequences that a run was trained on; None of a run without them.
+
+    Raises
+    ------
+    RunError
+        If their file is damaged.
+    """
+    path = Path(path) / SEQUENCES
+    if not path.exists():
+        return None
+    try:
+        with open_tensors(path) as file:
+            hashes = file.read()[0]["hashes"]
+    except (CheckpointError, KeyError) as error:
+        raise RunError(f"{path}: damaged; remove it to go without the check of trained sequences") from error
+    return hashes
+
+
 def score_labels(
     probabilities: np.ndarray, targets: np.ndarray, record: RunRecord, *, intervals: bool = False
 ) -> dict[str, Any]:
@@ -115,8 +138,8 @@ def score_labels(
     dict
         ``auroc aupr f1 n_positives n_negatives brier ece``; the calls at probability 0.5 (``at_half``) and at
         the threshold that was chosen in validation (``at_threshold``); what the validation data gave
-        (``validation``); with ``intervals`` 95 % bootstrap intervals of AUROC and AUPR. What is undefined, such
-        as the precision of no call, is None.
+        (``validation``); with ``intervals`` 95 % bootstrap intervals of AUROC and AUPR. Undefined values, such
+        as the precision of no call, are None.
     """
     held_out = record.held_out
     result: dict[str, Any] = dict(score_predictions(probabilities, targets))

@@ -47,18 +47,18 @@ def table_rows(results: Sequence[Result]) -> list[list[str]]:
     """Table as text: a header, and a row for each trial; unknown values are empty."""
     settings = list(dict.fromkeys(key for result in results for key in result.settings))
     rows = [[*_FIRST, *settings, "run", "error"]]
-    for rank, own in enumerate(results, 1):
+    for rank, result in enumerate(results, 1):
         known = (
-            "" if own.score is None else rank,
-            own.trial,
-            own.status,
-            own.epochs,
-            "" if own.score is None else f"{own.score:.6f}",
-            own.best_epoch or "",
-            "" if own.seconds is None else f"{own.seconds:.1f}",
+            "" if result.score is None else rank,
+            result.trial,
+            result.status,
+            result.epochs,
+            "" if result.score is None else f"{result.score:.6f}",
+            result.best_epoch or "",
+            "" if result.seconds is None else f"{result.seconds:.1f}",
         )
-        drawn = [value if isinstance(value, str) else toml_value(value) for value in own.settings.values()]
-        rows.append([*map(str, known), *drawn, own.run, " ".join(own.error.split())])
+        drawn = [value if isinstance(value, str) else toml_value(value) for value in result.settings.values()]
+        rows.append([*map(str, known), *drawn, result.run, " ".join(result.error.split())])
     return rows
 
 
@@ -67,19 +67,3 @@ def write_table(folder: Path, results: Sequence[Result]) -> None:
     with write_whole(folder / TABLE) as file:
         for row in table_rows(results):
             file.write("\t".join(row).encode() + b"\n")
-
-
-def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> str:
-    """Table of the best trials for a terminal of this width; settings that do not fit are left out."""
-    head, *rows = table_rows(results[:limit])
-    left_out = ("status", "best_epoch", "seconds", "run", "error")
-    kept = [i for i, name in enumerate(head) if name not in left_out]
-    names = {SCORE: "AUROC"}
-    table = [
-        [names.get(row[i], row[i]).removeprefix("model_options.") for i in kept] for row in (head, *rows)
-    ]
-    widths = [max(len(row[i]) for row in table) for i in range(len(kept))]
-    while len(widths) > 4 and sum(widths) + 2 * (len(widths) - 1) > columns:
-        widths.pop()
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False)) for row in table]
-    return "\n".join(line.rstrip() for line in lines)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
+from genoml.data.checks import Traits, check_split
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.assess import assess
@@ -78,17 +80,17 @@ def begin_run(
     out : path
         Folder to make.
     data, validation : SequenceData
-        What to train on, and what to choose the best epoch by.
+        Training data, and data to choose the best epoch by.
     config : TrainConfig, optional
         The settings.
     backend : str, Backend or None
-        Where to train; the default backend if None.
+        Backend to train on; the default backend if None.
     sources : mapping, optional
-        Where the data are from, for the record.
+        Sources of the data, for the record.
     display : class of Progress
-        Shows how training goes.
+        Display of the progress.
     callback : Callback, optional
-        Told of every logging interval and epoch.
+        Called after every logging interval and epoch.
     tensorboard : bool
         Whether events for TensorBoard are written into the folder too.
 
@@ -106,10 +108,15 @@ def begin_run(
     config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
+    parts = [Traits.of_data(part, both_strands=config.reverse_complement) for part in (data, validation)]
+    found = check_split(*parts, skip=config.no_checks)
+    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    counts = {"n_training": len(data), "n_validation": len(validation)}
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
-        data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
+        data={**(sources or {}), **counts},
+        warnings=found,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
@@ -117,7 +124,7 @@ def begin_run(
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
-        folder = RunFolder.create(out, record, model)
+        folder = RunFolder.create(out, record, model, hashes)
         callbacks = [each for each in (events, callback) if each is not None]
         return _train(folder, model, data, validation, display, callbacks, resume=False)
 
@@ -137,9 +144,9 @@ def continue_run(
     Parameters
     ----------
     folder : RunFolder
-        What ``open_run`` gives.
+        Result of ``open_run``.
     data, validation : SequenceData
-        What it was begun with.
+        Data that it was begun with.
     **others
         See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
     """

@@ -42,7 +42,7 @@ def check_layer(
     case : LayerCase
         The layer and its inputs.
     backend : str or Backend, optional
-        Where; the default backend if None.
+        Backend of the layer; the default backend if None.
     float64 : bool
         Whether the backend has float64; without it gradients are compared with NumPy's, not with differences.
     no_host_read : callable

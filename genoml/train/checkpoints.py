@@ -69,9 +69,9 @@ class Checkpointer:
     Parameters
     ----------
     checkpoints : Checkpoints
-        Where and when.
+        Folder and intervals.
     model, options, data, validation
-        Those of the training, which a state must fit.
+        Model, options and data of the training, which a state must fit.
     resume : bool
         Whether the folder may hold a checkpoint.
 

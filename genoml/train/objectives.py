@@ -17,7 +17,7 @@ from genoml import losses
 from genoml.backend import Array
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
-from genoml.losses.labels import FINITE, PROBABILITIES, Domain, check_host_labels
+from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
 
@@ -29,7 +29,7 @@ class Objective:
     Attributes
     ----------
     task_names : sequence of str
-        What the tasks are called in ``scores``; their numbers, from 0, where none are given. With one task
+        Names of the tasks in ``scores``; by default their numbers, from 0. With one task
         there is ``auroc``; with several ``auroc_NAME`` of each, and ``auroc``, their mean.
     """
 
@@ -67,6 +67,8 @@ class Objective:
                 f"{name} takes {', '.join(self.extras)} beside targets, got {', '.join(unknown)}"
             )
         check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
+        if "sample_weight" in extras:
+            check_host_labels(extras["sample_weight"], WEIGHTS, f"{name}: sample_weight")
 
     def scores_of_tasks(
         self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
@@ -103,13 +105,13 @@ class BinaryClassification(Objective):
     Attributes
     ----------
     class_weight : (float, float)
-        What an example of class 0 and of class 1 counts.
+        Weight of an example of class 0 and of class 1.
     label_smoothing : float
         s: a label y becomes y (1 - s) + s / 2.
     focal_gamma : float
         Exponent of the focal loss, 0 or more.
     calibration : Calibration or None
-        What the logits go through before they become probabilities; no part of the loss.
+        Calibration of the logits before they become probabilities; no part of the loss.
     """
 
     class_weight: tuple[float, float] = (1.0, 1.0)
@@ -156,7 +158,7 @@ class MultiClassification(Objective):
     Attributes
     ----------
     class_weight : sequence of float or None
-        What an example of each class counts.
+        Weight of an example of each class.
     label_smoothing : float
         As in ``softmax_cross_entropy``.
     """
@@ -203,7 +205,7 @@ class Regression(Objective):
     kind : {"squared", "huber"}
         Mean squared error, or Huber's loss, which outliers move less.
     delta : float
-        Where Huber's loss turns from square to straight.
+        Error from which on Huber's loss is linear.
     """
 
     kind: Literal["squared", "huber"] = "squared"

@@ -94,7 +94,7 @@ class TensorBoard:
     Parameters
     ----------
     folder : path-like
-        Where to; made with the first event. ``tensorboard --logdir FOLDER`` shows it.
+        Folder to write to; made with the first event. ``tensorboard --logdir FOLDER`` shows it.
 
     Raises
     ------

@@ -68,9 +68,9 @@ def predict(model: Layer, codes: Codes, *, objective: Objective | None = None, *
     codes : (n, length) uint8
         Base codes.
     objective : Objective, optional
-        What the model was trained for; binary classification if None.
+        Objective of the training; binary classification if None.
     **options
-        Those of ``predict_outputs``.
+        Options of ``predict_outputs``.
 
     Raises
     ------

@@ -113,7 +113,7 @@ class TrainingState:
     history : History
         The epochs that are done.
     best : Weights or None
-        Those of the best epoch so far.
+        Weights of the best epoch so far.
     best_score : float
         Its score.
     """

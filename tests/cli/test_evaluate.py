@@ -23,7 +23,7 @@ def test_the_json_has_the_documented_keys_and_the_text_the_same_numbers(
     found = json.loads(out)
     assert list(found) == [
         "auroc", "aupr", "f1", "n_positives", "n_negatives", "brier", "ece", "at_half", "at_threshold",
-        "validation",
+        "validation", "warnings",
     ]  # fmt: skip
     assert (found["n_positives"], found["n_negatives"]) == (60, 60)
     assert found["auroc"] > 0.8

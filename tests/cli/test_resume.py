@@ -80,6 +80,21 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_bits(
     assert json.loads(Path("run/run.json").read_text())["resumed"] == [{}]
 
 
+@pytest.mark.parametrize("name", ["pos.fa", "neg.fa"])
+def test_a_pipe_that_the_record_names_is_not_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    stopped_run(monkeypatch)
+    (folder / name).rename(folder / "moved.fa")
+    os.mkfifo(folder / name)
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    message = f"genoml: error: {name}: this is a device, pipe or socket; expects a regular file\n"
+    assert capsys.readouterr().err == message
+    moved = [other.replace(name, "moved.fa") for other in ("pos.fa", "neg.fa")]
+    assert run_genoml("train", "--resume", "run", *moved) == 0
+
+
 def test_a_finished_run_and_one_that_diverged_say_so(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

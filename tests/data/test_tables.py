@@ -322,3 +322,13 @@ def test_damaged_tables_are_read_or_refused_by_name(tmp_path: Path) -> None:
         return [read_table_data(path, **OPTIONS)]
 
     assert refusals(read, tmp_path, mutations(TABLE.encode(), 220, seed=0)) > 60
+
+
+def test_a_sequence_of_several_classes_is_said() -> None:
+    columns = {"sequence": ["ACGT", "CCCC", "ACGT", "CCCC"], "kind": ["a", "b", "c", "b"]}
+    for one_hot in (True, False):
+        with pytest.warns(
+            UserWarning, match=r"^2 of 4 sequences stand in more than one class \(row 0 is the first\)$"
+        ):
+            table_data(columns, classes="kind", one_hot=one_hot)
+    table_data(columns | {"sequence": ["ACGT", "CCCC", "GGGG", "CCCC"]}, classes="kind")

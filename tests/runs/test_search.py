@@ -16,10 +16,11 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from genoml.cli.search import terminal_table
 from genoml.runs import RunError, read_record
 from genoml.runs.search import file_hashes, open_search, read_search, run_search
 from genoml.runs.search_ranges import SearchRecord
-from genoml.runs.search_table import Result, ranked, terminal_table, write_table
+from genoml.runs.search_table import Result, ranked, write_table
 from support.planted import GENOML, run_genoml, write_fasta_pair
 from support.subprocesses import BLOCK, hearing_ctrl_c, output_of, run_python
 

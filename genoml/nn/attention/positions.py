@@ -36,7 +36,7 @@ def sinusoids(like: Array, length: int, features: int) -> Array:
     ----------
     Vaswani et al. (2017), Attention is all you need, arXiv:1706.03762, section 3.5.
     """
-    xp, pairs = array_namespace(like), (features + 1) // 2
+    xp, pairs = array_namespace(like), max((features + 1) // 2, 1)
     turn = angles(like, length, pairs)
     table = xp.reshape(xp.stack([xp.sin(turn), xp.cos(turn)], axis=-1), (length, 2 * pairs))
     return table[:, :features]

@@ -156,3 +156,12 @@ def test_errors_say_what_was_expected_and_what_came(call: object, words: str) ->
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared
         call()  # type: ignore[operator]
     assert words in str(caught.value)
+
+
+def test_sites_are_the_letters_of_the_hits_on_their_strand() -> None:
+    pwm = PWM.from_sequences(["AACG", "AACG"])
+    sequences = ["tAACGt", "CCGUUC"]
+    hits = MotifScanner([pwm], threshold=pwm.max_score).scan(sequences)
+    assert hits.strand.tolist() == ["+", "-"]
+    assert hits.sites(sequences) == ["AACG", "AACG"]
+    assert hits.sites(["tAACGt", "CCGuuC"]) == ["AACG", "aaCG"]
