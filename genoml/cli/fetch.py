@@ -69,7 +69,7 @@ def command(
 
     GENOME is FASTA, plain or compressed, or a store made from it. From FASTA a store is made once, one byte
     a base, and kept in GENOME.store or where --store says; it is made again when GENOME changes. INTERVALS is
-    BED or narrowPeak (10 columns), plain or compressed; - is standard input.
+    BED, narrowPeak (10 columns) or broadPeak (9), plain or compressed; - is standard input.
 
     Names are chrom:start-end(strand), 0-based and half-open, as `bedtools getfasta -s` gives them; of strand
     - the reverse complement is written. Letters are upper-case; U stays U.

@@ -26,7 +26,8 @@ _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
     "motifs_path",
     metavar="FILE",
     default=None,
-    help="Motifs in MEME, JASPAR or TRANSFAC format. Default: the 879 vertebrate motifs of JASPAR 2024.",
+    help="Motifs in MEME, JASPAR, TRANSFAC, HOMER, cluster-buster or HOCOMOCO format. Default: the 879 "
+    "vertebrate motifs of JASPAR 2024.",
 )
 @click.option(
     "--motif", "names", metavar="NAME", multiple=True, help="Only this one, by name or symbol; repeatable."

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from genoml.data.dataset import SequenceData
+from genoml.data.missing import check_present
 from genoml.random import host_generator
 
 #: side of a group in a split
@@ -156,6 +157,7 @@ def _folds_of_groups(data: SequenceData, k: int, rng: np.random.Generator) -> np
     """The fold of each example: groups from the largest on, each to the smallest fold so far."""
     if data.groups is None:
         raise ValueError("k_folds by group expects data with groups, got none")
+    check_present(data.groups, "k_folds by group expects a group")
     names, which, sizes = np.unique(data.groups.astype(str), return_inverse=True, return_counts=True)
     if len(names) < k:
         raise ValueError(f"k_folds by group expects at least {k} groups, got {len(names)}")
@@ -173,6 +175,7 @@ def _members(data: SequenceData, wanted: set[str], what: str) -> np.ndarray:
     """Whether each example is in one of the named groups; ValueError for an unknown group."""
     if data.groups is None:
         raise ValueError(f"{what} expects data with groups, got none")
+    check_present(data.groups, f"{what} expects a group")
     present = set(data.groups)
     if not wanted <= present:
         raise ValueError(f"{what}: no such group {sorted(wanted - present)}; there are {sorted(present)}")

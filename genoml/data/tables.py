@@ -13,11 +13,14 @@ from genoml.data.checks import in_several_classes
 from genoml.data.columns import Column, Columns, read_columns
 from genoml.data.dataset import SequenceData
 from genoml.data.leaks import sequence_hashes
+from genoml.data.missing import check_present, is_missing, numbers_of, present, values_of
 from genoml.data.targets import class_targets, masked
 from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
 from genoml.sequence.encode import fill_rows
+
+_GREATEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def read_table_data(
         Column of DNA or RNA letters, IUPAC codes among them; of several, the parts are joined. Shorter sequences are
         padded to the longest, evenly on both sides, with positions that hold no base.
     targets : str or sequence of str
-        Columns of numbers. Where one is missing (empty, NA, NaN), the target is 0 and the extra ``mask`` too.
+        Columns of numbers. Where one is missing, the target is 0 and the extra ``mask`` too.
+        In every column a value is missing if it is empty or, in any case of letters, NA, N/A, NaN, null, none or a
+        point.
     classes : str, optional
         Column of labels, in place of ``targets``. A warning says if a sequence has several.
     class_order, one_hot
@@ -98,8 +103,8 @@ def read_table_data(
     FileNotFoundError, IsADirectoryError
         If there is no such file.
     FormatError
-        Naming file, line and column: see read_columns; also for a missing label, group, weight or offset, a class that
-        is not in ``class_order``, and a sequence longer than ``length_bp``.
+        Naming file, line and column: see read_columns; also for a missing sequence, label, group, name, weight or
+        offset, a class that is not in ``class_order``, and a sequence longer than ``length_bp``.
     """
     spec = _Spec(
         _several(sequence), _several(targets), classes, class_order, one_hot, group, name, weight, offset, length_bp
@@ -128,6 +133,8 @@ def table_data(
 ) -> SequenceData:
     """Make a data set from columns in memory: a dict of lists or arrays, or a pandas data frame.
 
+    The parameters are those of read_table_data. Missing are also None, NaN, NaT, ``pandas.NA`` and masked values.
+
     Raises
     ------
     ValueError
@@ -143,13 +150,19 @@ def table_data(
     for column in (*spec.sequence, *spec.numbers, *spec.text):
         if column not in columns:
             raise ValueError(f"table_data expects a column {column!r}, got {', '.join(map(str, columns))}")
-        arrays[column] = np.asarray(columns[column], dtype=np.float64 if column in spec.numbers else object)
+        expects = f"column {column!r} expects"
+        is_number = column in spec.numbers
+        arrays[column] = numbers_of(columns[column], expects) if is_number else values_of(columns[column])
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"table_data expects columns of one length, 1 or more, got {sorted(lengths)}")
     table = Columns("the table", {part: arrays[part] for part in spec.numbers})
-    table.text = {part: ["" if _is_missing(v) else str(v) for v in arrays[part]] for part in spec.text}
+    table.text = {
+        part: ["" if is_missing(v) and not isinstance(v, str) else str(v).strip() for v in arrays[part]]
+        for part in spec.text
+    }
     for part in spec.sequence:
+        check_present(arrays[part], f"column {part!r} expects a sequence")
         wrong = next((v for v in arrays[part] if not isinstance(v, str)), None)
         if wrong is not None:
             raise TypeError(f"column {part!r} expects sequences as str, got {type(wrong).__name__}")
@@ -165,35 +178,34 @@ def _several(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value != value  # a NaN is not itself
-
-
 def _check_table(table: Columns, spec: _Spec) -> None:
-    """Raise for missing values that are required, unknown classes, and sequences that are too long or empty."""
+    """Raise for missing values that are required, numbers beyond float32, unknown classes, and sequences too long."""
     checks: list[tuple[str, np.ndarray, str]] = []
     for name in (spec.weight, spec.offset):
         if name is not None:
-            checks.append((name, ~np.isnan(table.numbers[name]), "a finite number"))
+            checks.append((name, np.isfinite(table.numbers[name]), "a finite number"))
+    for name in spec.numbers:
+        checks.append((name, ~(np.abs(table.numbers[name]) > _GREATEST), "a number that float32 can hold"))
     if spec.weight is not None:
         checks.append((spec.weight, ~(table.numbers[spec.weight] < 0), "a weight of 0 or more"))
     for name in spec.text:
-        checks.append((name, np.array([bool(text) for text in table.text[name]]), "a value"))
+        checks.append((name, ~np.array([is_missing(text) for text in table.text[name]]), "a value"))
     if spec.classes is not None and spec.class_order is not None:
         known = set(spec.class_order)
         good = np.array([text in known for text in table.text[spec.classes]])
         checks.append((spec.classes, good, f"one of {', '.join(spec.class_order)}"))
     lengths = np.concatenate([flat.lengths for flat in table.sequences])
     column = " + ".join(spec.sequence)
-    checks.append((column, lengths > 0, "a sequence"))
     if spec.length_bp is not None:
         checks.append((column, lengths <= spec.length_bp, f"at most length_bp = {spec.length_bp} bases"))
     for name, good, what in checks:
         if not good.all():
             row = int(np.argmin(good))
             values = table.numbers.get(name, table.text.get(name))
-            got = f"{lengths[row]} bases" if values is None else str(values[row]) or "nothing"
-            _refuse(table, row, name, what, got)
+            value = f"{lengths[row]} bases" if values is None else str(values[row])
+            _refuse(
+                table, row, name, what + (present(value) if what == "a value" else ""), value or "nothing"
+            )
 
 
 def _refuse(table: Columns, row: int, column: str, what: str, got: str) -> None:

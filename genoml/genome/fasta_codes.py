@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
-from genoml.io.errors import FormatError, describe_illegal, first_illegal, first_word, shown
+from genoml.io.errors import (
+    FormatError,
+    control_in,
+    describe_control,
+    describe_illegal,
+    first_illegal,
+    first_word,
+    shown,
+)
 from genoml.io.fasta import expect_fasta
 from genoml.io.files import Source
 from genoml.sequence.alphabet import BYTE_TO_CODE, ILLEGAL_CODE
@@ -108,11 +116,12 @@ class _Reader:
         self.record = None
         self.record_line = self.line
         try:
-            name = first_word(header.decode("utf-8"))
+            text = header.rstrip(_BLANKS).decode("utf-8")
         except UnicodeDecodeError as error:
             self.fail(f"the header is not UTF-8 text ({error.reason})", "save it as UTF-8")
-        if b"\r" in header.rstrip(_BLANKS):
-            self.fail(*describe_illegal(ord("\r"), "nucleotide"))
+        if control := control_in(text):
+            self.fail(*describe_control(control))
+        name = first_word(text)
         if not name:
             self.fail("the header has no name", "write one after '>'")
         if name in self.names:

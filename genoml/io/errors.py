@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -125,3 +126,23 @@ def describe_illegal(byte: int, letters: LetterKind) -> tuple[str, str]:
     if letters == "nucleotide":
         return f"{shown} is not a nucleotide letter", "expects A C G T U or an IUPAC code (RYSWKMBDHVN)"
     return f"{shown} is not an amino-acid letter", "expects A to Z or *"
+
+
+# those of ASCII but the tab, those of Latin-1, and the line ends of Unicode
+_CONTROL = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_PLAIN = bytes([ord("\t"), *range(32, 127)])
+
+
+def control_in(text: str) -> str | None:
+    """The first control character other than a tab, or line end of Unicode; None if there is none, as in names."""
+    if text.isascii() and not text.encode().translate(None, _PLAIN):  # the usual case, at the speed of C
+        return None
+    found = _CONTROL.search(text)
+    return found and found[0]
+
+
+def describe_control(character: str) -> tuple[str, str]:
+    """The fault of a control character in a header and its remedy, for messages."""
+    if character == "\r":
+        return describe_illegal(ord("\r"), "nucleotide")
+    return f"control character {character!r} in the header", "remove it: tables of names would break there"

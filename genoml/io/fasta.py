@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from genoml.io.errors import FormatError, LetterKind, check_letters, first_word, shown
+from genoml.io.errors import FormatError, LetterKind, check_letters, control_in, first_word, shown
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaBlock, FastaParser
 from genoml.io.files import FilePath, Source, write_whole
 
@@ -145,7 +145,7 @@ def check_name(name: str, number: int) -> None:
     Raises
     ------
     ValueError
-        If it is empty, starts or ends with white space, or has a line break.
+        If it is empty, starts or ends with white space, or has a line break or control character.
     """
-    if not name or name.strip() != name or "\n" in name or "\r" in name:
+    if not name or name.strip() != name or control_in(name):
         raise ValueError(f"record {number}: a name expects one line of text, got {shown(name)!r}")

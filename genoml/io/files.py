@@ -96,16 +96,20 @@ class Source:
                 raise FormatError(
                     f"the file starts with more than {_MOST_BLANK} bytes of white space",
                     path=self.path,
+                    line=1 + begin.count(b"\n"),
                     fix="expects records",
                 )
         if not text:
-            raise FormatError("the file is empty", path=self.path, fix="expects at least one record")
+            raise FormatError("the file is empty", path=self.path, line=1, fix="expects at least one record")
         self.start = begin.lstrip()
         self.start_line = 1 + begin.count(b"\n", 0, len(begin) - len(self.start))
         refuse_other_compression(begin, self.path)
         if begin.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
             raise FormatError(
-                "the file starts with a byte-order mark", path=self.path, fix="save it as plain ASCII text"
+                "the file starts with a byte-order mark",
+                path=self.path,
+                line=1,
+                fix="save it as plain ASCII text",
             )
         return begin
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from genoml.data import SequenceData, k_folds, split_random, split_three_ways
+from genoml.data import SequenceData, k_folds, split_by_group, split_random, split_three_ways
 
 
 def labelled(counts: tuple[int, ...], *, one_hot: bool = False) -> SequenceData:
@@ -123,3 +123,12 @@ def test_a_group_larger_than_what_is_held_out_stays_in_the_rest_if_others_can_go
     assert len(split_random(labelled((10, 10)), 0.1, 0, together=pairs)[1]) == 4
     with pytest.raises(ValueError, match=r"groups leave all examples of class 1\.0 on one side"):
         split_random(data, 0.1, 0, together=np.r_[np.arange(100), np.full(100, 100)])
+
+
+@pytest.mark.parametrize("group", [None, np.nan, "NA", "."])
+def test_an_example_without_a_group_is_not_split_by_groups(group: object) -> None:
+    codes = np.zeros((3, 4), np.uint8)
+    data = SequenceData(codes, np.zeros((3, 1), np.float32), np.array(["a", group, "b"], dtype=object))
+    for split in (lambda: split_by_group(data, ["a"]), lambda: k_folds(data, 2, by="group")):
+        with pytest.raises(ValueError, match=r"expects a group.*, got .* in row 1"):
+            list(split())

@@ -105,6 +105,22 @@ def test_header_without_name_is_refused(header, tmp_path):
     assert error.line == 3
 
 
+CONTROL = ["\0", "\x0b", "\x0c", "\x1c", "\x1e", "\x7f", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.parametrize("letter", CONTROL)
+@pytest.mark.parametrize("header", ["b{}", "{}b", "b {} c", "{}"])
+def test_control_characters_and_line_ends_of_unicode_in_a_header_are_refused(letter, header, tmp_path):
+    content = b">a\nAC\n>" + header.format(letter).encode() + b"\nGT\n"
+    error = refused(written(tmp_path, content), "control character .* in the header; remove it")
+    assert error.line == 3
+
+
+def test_a_header_may_have_tabs_and_letters_of_any_script(tmp_path):
+    found = list(read_fasta(written(tmp_path, ">a\tb \u00e9 \u4e2d\u00a0x \nAC\n".encode())))
+    assert found == [("a\tb \u00e9 \u4e2d\u00a0x", "AC")]
+
+
 def test_header_that_is_not_utf8_is_refused(tmp_path):
     error = refused(written(tmp_path, b">a\nAC\n>b\xe9\nGT\n"), "the header is not UTF-8 text")
     assert error.line == 3
@@ -170,7 +186,7 @@ def test_sequence_that_would_not_read_back_is_not_written(sequence, tmp_path):
         write_fasta(tmp_path / "a.fa", [("a", "AC"), ("b", sequence)])
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\rb"])
+@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\rb", "a\0", "a\x0bb", "a\u2028b"])
 def test_name_that_would_not_read_back_is_not_written(name, tmp_path):
     with pytest.raises(ValueError, match="record 0: a name expects one line of text"):
         write_fasta(tmp_path / "a.fa", [(name, "AC")])
