@@ -10,6 +10,7 @@ from typing import Literal, cast
 import numpy as np
 
 from genoml.data import Codes, SequenceData
+from genoml.data.codes import as_codes
 from genoml.nn.layer import Layer
 from genoml.sequence.codes import Sequences, flat_codes, holds_letters, list_sequences
 from genoml.sequence.encode import base_codes
@@ -119,7 +120,7 @@ def padded_lengths(lengths: np.ndarray, trained_bp: int) -> np.ndarray:
 def read_codes(model: Layer, sequences: Sequences | Codes) -> Codes:
     """Sequences of any form as base codes (n, length); letters are padded to the longest, or to those of training."""
     if not holds_letters(sequences):
-        return cast("Codes", sequences)
+        return as_codes(cast("Codes", sequences))
     batch = [sequences] if isinstance(sequences, str | bytes) else list_sequences(sequences)
     lengths = [len(item) for item in batch if hasattr(item, "__len__")]
     trained_bp = 0 if model.trained is None else model.trained.length_bp
@@ -129,7 +130,7 @@ def read_codes(model: Layer, sequences: Sequences | Codes) -> Codes:
 def batches_of(model: Layer, sequences: Sequences | Codes) -> list[tuple[np.ndarray, Codes]]:
     """Rows and base codes of the sequences of one length each, so that no score depends on the other sequences."""
     if not holds_letters(sequences):
-        codes = cast("Codes", sequences)
+        codes = as_codes(cast("Codes", sequences))
         if codes.dtype != np.uint8 or len(codes.shape) != 2:
             raise TypeError(
                 f"expects letters or uint8 base codes (n, length), got {codes.dtype} {tuple(codes.shape)}"
