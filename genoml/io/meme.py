@@ -141,14 +141,9 @@ def meme_motifs(source: Source) -> list[Motif]:
             )
         has_ended = has_ended and not words
         if line.startswith("ALPHABET"):
-            alphabet = line.removeprefix("ALPHABET").lstrip("= ")
-            if not alphabet.startswith(_ALPHABETS):
-                raise lines.error(f"got {shown(line)!r}", "expects ALPHABET= ACGT")
+            _check_alphabet(lines, line)
         elif words[:1] == ["MOTIF"]:
-            _require_no_motif_begun(lines)
-            if len(words) < 2:
-                raise lines.error("the motif has no name", "expects MOTIF followed by a name")
-            names = words[1:]
+            names = _names(lines, words)
             lines.record = names[0]
         elif line.startswith("letter-probability matrix"):
             matrix = _matrix_header(lines, line)
@@ -189,6 +184,18 @@ class _Matrix:
         return lines.motif(
             lambda: Motif(names[0], np.array(self.rows), "probabilities", symbol, self.n_sites)
         )
+
+
+def _check_alphabet(lines: MotifLines, line: str) -> None:
+    if not line.removeprefix("ALPHABET").lstrip("= ").startswith(_ALPHABETS):
+        raise lines.error(f"got {shown(line)!r}", "expects ALPHABET= ACGT")
+
+
+def _names(lines: MotifLines, words: list[str]) -> list[str]:
+    _require_no_motif_begun(lines)
+    if len(words) < 2:
+        raise lines.error("the motif has no name", "expects MOTIF followed by a name")
+    return words[1:]
 
 
 def _require_no_motif_begun(lines: MotifLines) -> None:

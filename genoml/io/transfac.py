@@ -67,14 +67,11 @@ def transfac_motifs(source: Source) -> list[Motif]:
         elif key[:1].isdigit():
             if "PO" not in fields:
                 raise lines.error(f"row {shown(key)} without columns", "expects a PO line: A C G T")
-            if section in ("PO", "P0"):
-                rows.append((key, _transfac_row(lines, key, values, rows)))
-            elif section != "XL":
-                raise lines.error(f"row {shown(key)} below the matrix", "expects it below the PO line")
+            if section != "XL":
+                rows.append((key, _transfac_row(lines, section, key, values, rows)))
             continue
         elif len(key) == 2 and key.isupper():
-            if key not in _HEAD_KEYS:
-                fields.setdefault(key, "")
+            fields |= {} if key in _HEAD_KEYS else {key: ""}
         elif fields:
             raise lines.error(
                 f"got {shown(line)!r}", "expects a key of two capital letters, such as AC or XX"
@@ -87,8 +84,10 @@ def transfac_motifs(source: Source) -> list[Motif]:
 
 
 def _transfac_row(
-    lines: MotifLines, number: str, values: list[str], rows: list[tuple[str, list[float]]]
+    lines: MotifLines, section: str, number: str, values: list[str], rows: list[tuple[str, list[float]]]
 ) -> list[float]:
+    if section not in ("PO", "P0"):
+        raise lines.error(f"row {shown(number)} below the matrix", "expects it below the PO line")
     first = rows[0][0] if rows else number if number.strip("0") == "" else "1"
     due = int(first) + len(rows)
     if number.zfill(2) != f"{due:02d}":

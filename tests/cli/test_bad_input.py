@@ -40,8 +40,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 BAD_FILES: list[tuple[str, bytes | None, str]] = [
     ("missing.fa", None, "missing.fa: no such file; check the path"),
-    ("empty.fa", b"", "empty.fa: the file is empty"),
-    ("blank.fa", b"\n\n", "blank.fa: the file is empty"),
+    ("empty.fa", b"", "empty.fa, line 1: the file is empty"),
+    ("blank.fa", b"\n\n", "blank.fa, line 1: the file is empty"),
     ("raw.fa", b"ACGT\n", "raw.fa, line 1: text before the first '>'"),
     ("none.fa", b">a\nACGT\n>b\n>c\nACGT\n", "none.fa, line 3, record b: the record has no sequence"),
     (
@@ -61,8 +61,8 @@ BAD_FILES: list[tuple[str, bytes | None, str]] = [
     ("trimmed.fq", b"@a\n\n+\n\n", "trimmed.fq, record 1 (a): has no sequence"),
     (
         "cut.fa.gz",
-        gzip.compress(GOOD.format("a").encode() * 9)[:-20],
-        "cut.fa.gz: the gzip stream ends too early",
+        gzip.compress(GOOD.format("a").encode() * 9)[:-7],
+        "cut.fa.gz, line 19: the gzip stream ends too early",
     ),
     ("x.fa.bz2", b"BZh91AY", "compressed with bzip2"),
 ]

@@ -67,7 +67,10 @@ def test_the_first_word_of_a_name_is_the_same_for_all_commands(tmp_path, capfd):
         (["--frames", "one"], "got 'one'"),
         (["--frames", "1,1"], "got '1,1'"),
         (["--table", "27", "--to-stop"], "error: to_stop expects a table whose stop codons only stop"),
-        (["--partial", "error"], "a.fa, record b: the sequence expects a multiple of three bases, got 4"),
+        (
+            ["--partial", "error"],
+            "a.fa, line 3, record b: the sequence expects a multiple of three bases, got 4",
+        ),
     ],
 )
 def test_bad_options_are_one_line_and_leave_no_file(tmp_path, capsys, options, message):

@@ -129,7 +129,7 @@ SPECIMENS = [
     ("FASTA", b">a\nACGT\n", r"has 1 column\(s\)", 1),
     ("only comments", b"# nothing\n", "the file has no data lines", 1),
     ("empty", b"", "the file is empty", 1),
-    ("cut gzip", gzip.compress(b"chr1\t1\t5\n" * 99)[:-9], "gzip", 100),
+    ("cut gzip", gzip.compress(b"chr1\t1\t5\n" * 99)[:-7], "gzip", 100),
     ("long line", b"chr1\t1\t5\t" + b"x" * (17 << 20), "the line is longer than 16 MB", 1),
 ]
 
