@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -13,15 +14,17 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import load_weights
+from genoml.checkpoint import CheckpointError, load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
 from genoml.data.files import NamedSequences, load_sequences
+from genoml.io.errors import FormatWarning
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
+from genoml.runs.folder import RunFolder, read_log
 from genoml.runs.network import NetworkSettings
+from genoml.runs.record import RECORD, WEIGHTS, RunError, RunRecord, read_record
 from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
 from genoml.train import History
 from genoml.train.fingerprint import versions
@@ -160,6 +163,11 @@ def load_run(
         If a file is missing or damaged, the weights do not fit the model, or there is no model.
     ValueError
         If both a model and a backend are given.
+
+    Warns
+    -----
+    FormatWarning
+        If its training is not finished.
     """
     if model is not None and backend is not None:
         raise ValueError("load_run expects backend or model, which has one, got both")
@@ -167,7 +175,15 @@ def load_run(
     record = read_record(path)
     if model is None:
         model = build_recorded(path, record, backend)
-    load_weights(path / WEIGHTS, model)
+    try:
+        load_weights(path / WEIGHTS, model, sha256=record.weights)
+    except CheckpointError:
+        if read_record(path) == record:  # not written meanwhile, by its training
+            raise
+        load_weights(path / WEIGHTS, model, sha256=read_record(path).weights)
+    if record.status != "finished":
+        what = f"{path}: its training is {record.status}, not finished; these are the weights of its best epoch so far"
+        warnings.warn(FormatWarning(what), stacklevel=2)
     return Run(path, model, record)
 
 

@@ -13,7 +13,7 @@ from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
-from genoml.runs.folder import RunRecord
+from genoml.runs.record import RunRecord
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import predict, score_predictions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -83,3 +84,14 @@ def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> 
         widths.pop()
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False)) for row in table]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def reason_of(code: int, errors: str) -> str:
+    """Reason why a process failed, on one line."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = ", as by the system when memory runs out" if -code == signal.SIGKILL else ""
+        return f"killed ({name}{hint})"
+    lines = [line for line in errors.splitlines() if line.strip()]
+    last = lines[-1].removeprefix("genoml: error: ") if lines else f"exit code {code}"
+    return " ".join(last.split())

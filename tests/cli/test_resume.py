@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genoml.runs import reseal
 from restarts.kills import SETTINGS, outcome
 from support.planted import GENOML, run_genoml, write_fasta_pair
 
@@ -156,6 +157,7 @@ def test_other_versions_than_a_run_was_begun_with_are_said_and_recorded(
     stopped_run(monkeypatch)
     record = Path("run/run.json")
     record.write_text(record.read_text().replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
+    reseal("run")
     capsys.readouterr()
     assert run_genoml("train", "--resume", "run") == 0
     assert "begun with other numpy, so numbers may differ by rounding" in capsys.readouterr().err

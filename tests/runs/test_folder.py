@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genoml.checkpoint import CheckpointError, host_weights
+from genoml.checkpoint.files import seal_json, unseal_json
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs import RunError, RunFolder, RunRecord, load_run, read_log, read_record, refuse_existing
@@ -23,7 +24,9 @@ def small_model(seed: int = 0) -> Layer:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "run", RunRecord(config=CONFIG, length_bp=40), small_model(seed=4))
+    return RunFolder.create(
+        tmp_path / "run", RunRecord(status="finished", config=CONFIG, length_bp=40), small_model(seed=4)
+    )
 
 
 def test_a_run_folder_gives_back_model_record_and_log(folder: RunFolder) -> None:
@@ -103,13 +106,13 @@ def test_discarding_leaves_other_peoples_files_and_folders(tmp_path: Path) -> No
 
 
 def change(folder: RunFolder, **values: Any) -> None:
-    record = json.loads((folder.path / "run.json").read_text())
+    record = json.loads(unseal_json((folder.path / "run.json").read_bytes()) or b"")
     for key, value in values.items():
         if value is None:
             del record[key]
         else:
             record[key] = value
-    (folder.path / "run.json").write_text(json.dumps(record))
+    (folder.path / "run.json").write_bytes(seal_json(json.dumps(record).encode()))
 
 
 @pytest.mark.parametrize(

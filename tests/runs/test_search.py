@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import time
@@ -167,14 +168,15 @@ def states(folder: str) -> list[str]:
 
 
 def trainings(folder: str) -> list[int]:
-    """The processes that train a trial of a search."""
+    """The processes that train a trial of a search in this folder."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = place.read_bytes().split(b"\0")
+            here = os.path.samefile(place.with_name("cwd"), ".")
         except OSError:  # it has just ended
             continue
-        if b"train" in words and any(word.startswith(f"{folder}/trials/".encode()) for word in words):
+        if here and b"train" in words and any(word.startswith(f"{folder}/trials/".encode()) for word in words):
             found.append(int(place.parent.name))
     return found
 
