@@ -122,6 +122,8 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return f"a name is not UTF-8 ({error.object[:60]}); rename the file or folder"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

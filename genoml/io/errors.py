@@ -63,6 +63,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+def unicode_path(path: str) -> str:
+    """A path for a file of text: bytes in it that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(text: str) -> str:
     """Text of a file for a message: as ``printable``, and shortened."""
     text = printable(text)

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
@@ -24,6 +25,7 @@ from genoml.checkpoint.files import NotPlainError, open_plain, read_plain
 from genoml.io.files import write_whole
 from genoml.io.processes import locked
 from genoml.nn.layer import Layer
+from genoml.runs.config import read_config
 from genoml.runs.record import (
     CONFIG,
     DAMAGED,
@@ -98,7 +100,7 @@ class RunFolder:
             raise
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[RunFolder]:
         """Be the only process that writes into the folder until the block ends; it may be nested.
 
         Raises
@@ -112,7 +114,7 @@ class RunFolder:
                     stack.enter_context(locked(self.path / LOCK, self.path))
                 self._writing = True
                 stack.callback(setattr, self, "_writing", False)
-            yield
+            yield self
 
     def save_record(self) -> None:
         """Write ``run.json``, sealed."""
@@ -145,6 +147,12 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the training's state."""
         return self.path / CHECKPOINT
+
+    def place_of(self, file: str) -> str:
+        """Where a file of the record is: seen from the folder where training began, or from here."""
+        there = os.path.join(self.path, str(self.record.data.get("working_folder", ".")), file)
+        here = os.path.exists(file) and os.path.exists(there) and os.path.samefile(file, there)
+        return file if here or not os.path.isfile(there) else os.path.normpath(there)
 
     def begin_log(self) -> None:
         """Empty the log; a resumed training writes all its epochs again."""
@@ -206,6 +214,8 @@ def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
     try:
         *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
         records = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
+        if any(record.get("epoch") is None or not record.keys() >= set(LOG_KEYS) for record in records):
+            raise ValueError("a line lacks the epoch, or another of its keys")
     except DAMAGED as error:
         raise RunError(f"{path}: not a readable log ({error})") from error
     return [{key: value for key, value in line.items() if value is not None} for line in records]
@@ -224,6 +234,8 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
     if record.config is None:
         raise RunError(f"{path}: was not made by genoml train, and cannot be taken up again; predict with it")
     if record.status == "finished":
+        with RunFolder(path, record).writing() as folder:
+            folder.discard_checkpoints()  # of one that was killed before it could
         raise RunError(
             f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
         )
@@ -233,10 +245,17 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
         )
     if not {"positives", "negatives", "hashes"} <= record.data.keys():
         raise RunError(f"{path}: its record does not say which files it was trained on; train anew")
+    if "name" not in record.backend:
+        raise RunError(f"{path}: its record does not say which backend it was trained on; train anew")
     for name in (WEIGHTS, LOG, CONFIG):
         try:
             with open_plain(path / name):
                 pass
         except (NotPlainError, OSError) as error:
             raise RunError(f"{path / name}: {error}; train the model again") from error
+    if read_config(path / CONFIG, {}) != record.config:
+        raise RunError(
+            f"{path / CONFIG}: has other settings than {RECORD}, by which a run goes on; train anew with them, or "
+            "have them written again by genoml.runs.reseal"
+        )
     return RunFolder(path, record)

@@ -97,12 +97,12 @@ def resume_run(
     """
     folder = open_run(path)
     record = folder.record
-    first = positives or record.data["positives"]
-    second = negatives or record.data["negatives"]
+    first = positives or folder.place_of(record.data["positives"])
+    second = negatives or folder.place_of(record.data["negatives"])
     refuse_two_inputs(first, second)
     data, sources = read_pair(first, second, record.training)
     for role, file in (("positives", first), ("negatives", second)):
-        if sources["hashes"][role] != record.data["hashes"][role]:
+        if sources["hashes"][role] != record.data["hashes"].get(role):
             raise ValueError(
                 f"{file}: has other sequences than {path} was begun with; restore it, or train anew"
             )

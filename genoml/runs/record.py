@@ -12,7 +12,7 @@ import msgspec
 from genoml.checkpoint.files import read_plain, seal_json, unseal_json
 from genoml.io.errors import printable
 from genoml.io.files import write_whole
-from genoml.io.settings import seal_toml
+from genoml.io.settings import make_settings, seal_toml
 from genoml.runs.assess import HeldOut
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text
@@ -27,6 +27,13 @@ _MOST_LENGTH_BP = 1 << 32
 _MOST_RECORD = 16 << 20
 #: errors of reading a damaged file of JSON
 DAMAGED = (ValueError, OSError, RecursionError)
+
+
+#: kinds of what genoml itself writes and reads under ``data``
+_DATA_KINDS: dict[str, Any] = {
+    "positives": str, "negatives": str, "working_folder": str, "hashes": dict[str, str],
+    "n_positives": int, "n_negatives": int, "n_training": int, "n_validation": int, "ambiguous_bases": int,
+}  # fmt: skip
 
 
 class RunError(ValueError):
@@ -66,6 +73,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.config is None) == (self.network is None):
             raise ValueError("a run expects either config, of genoml train, or network, made by hand")
+        for key in _DATA_KINDS.keys() & self.data.keys() if self.network is None else ():
+            make_settings(self.data[key], _DATA_KINDS[key], f"data.{key}")
         if not 1 <= self.length_bp <= _MOST_LENGTH_BP:
             raise ValueError(
                 f"length_bp expects at least 1 and at most {_MOST_LENGTH_BP}, got {self.length_bp}"

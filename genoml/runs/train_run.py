@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from os import PathLike
@@ -13,6 +14,7 @@ import msgspec
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
+from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.models import build_model
 from genoml.nn.layer import Layer
@@ -87,7 +89,12 @@ def begin_run(
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
-        data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
+        data={
+            **_as_text(sources or {}),
+            "n_training": len(data),
+            "n_validation": len(validation),
+            "working_folder": unicode_path(_working_folder(out)),
+        },
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
@@ -99,6 +106,19 @@ def begin_run(
         callbacks = [each for each in (events, callback) if each is not None]
         with folder.writing():
             return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def _as_text(sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Sources with paths that JSON can hold."""
+    return {key: unicode_path(value) if isinstance(value, str) else value for key, value in sources.items()}
+
+
+def _working_folder(out: str | PathLike[str]) -> str:
+    """The working folder as seen from a run folder, so that both can move."""
+    try:
+        return os.path.relpath(os.getcwd(), os.path.realpath(out))
+    except ValueError:  # on another drive of Windows
+        return os.getcwd()
 
 
 def continue_run(

@@ -176,7 +176,11 @@ def trainings(folder: str) -> list[int]:
             here = os.path.samefile(place.with_name("cwd"), ".")
         except OSError:  # it has just ended
             continue
-        if here and b"train" in words and any(word.startswith(f"{folder}/trials/".encode()) for word in words):
+        if (
+            here
+            and b"train" in words
+            and any(word.startswith(f"{folder}/trials/".encode()) for word in words)
+        ):
             found.append(int(place.parent.name))
     return found
 
@@ -238,6 +242,7 @@ def test_another_process_takes_part_in_a_search(pair: tuple[str, str]) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) -> None:
+    Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 100000"))
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
     with hearing_ctrl_c(), subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as stopped:
         wait_for(lambda: trainings("out"), stopped)
