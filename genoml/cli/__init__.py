@@ -11,7 +11,8 @@ from typing import NoReturn, TextIO
 import click
 
 from genoml.backend import BackendError
-from genoml.io.errors import FormatWarning
+from genoml.io.errors import FormatWarning, printable
+from genoml.io.processes import signals_as_ctrl_c
 from genoml.train import NotFiniteError
 
 _COMMANDS = {
@@ -66,6 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
     shows its traceback.
     """
     warnings.showwarning = _show_warning
+    with signals_as_ctrl_c():
+        _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> NoReturn:
     try:
         words = sys.argv[1:] if arguments is None else arguments
         status = cli.main(args=words or ["--help"], prog_name="genoml", standalone_mode=False)
@@ -98,13 +104,13 @@ def _show_warning(
 ) -> None:
     """Show a warning about a file as one line, and any other warning in Python's form."""
     if issubclass(category, FormatWarning):
-        click.echo(f"genoml: warning: {' '.join(str(message).split())}", err=True)
+        click.echo(f"genoml: warning: {printable(' '.join(str(message).split()))}", err=True)
     else:
         _python_shows_warning(message, category, filename, lineno, file, line)
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"genoml: error: {' '.join(message.split())}", err=True)
+    click.echo(f"genoml: error: {printable(' '.join(message.split()))}", err=True)
     sys.exit(2)
 
 
@@ -116,6 +122,8 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return f"a name is not UTF-8 ({error.object[:60]}); rename the file or folder"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ import msgspec
 from tqdm import tqdm
 
 from genoml.cli.options import echo_warnings
+from genoml.io.errors import printable, unicode_path
 from genoml.runs import Progress, RunFolder, RunRecord
 
 #: Least columns of a terminal for the bar.
@@ -33,6 +35,15 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def tell(line: str | bytes, *, err: bool) -> None:
+    """Print a line of progress; work goes on where nobody reads it, or its disk is full."""
+    try:
+        click.echo(printable(line) if isinstance(line, str) else line, err=err)
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):  # and no more, also when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())
+
+
 class JsonProgress(Progress):
     """JSON on standard output, one object per line, whose ``event`` is start, epoch or end."""
 
@@ -40,7 +51,7 @@ class JsonProgress(Progress):
         record = folder.record
         self._say(
             "start",
-            run=str(folder.path),
+            run=unicode_path(str(folder.path)),
             model=record.training.model,
             backend=_backend(record),
             length_bp=record.length_bp,
@@ -58,7 +69,7 @@ class JsonProgress(Progress):
         record = folder.record
         self._say(
             "end",
-            run=str(folder.path),
+            run=unicode_path(str(folder.path)),
             status=record.status,
             best_epoch=record.best_epoch,
             best=record.best,
@@ -66,7 +77,7 @@ class JsonProgress(Progress):
         )
 
     def _say(self, event: str, **facts: Any) -> None:
-        click.echo(msgspec.json.encode({"event": event} | facts))
+        tell(msgspec.json.encode({"event": event} | facts), err=False)
 
 
 class TerminalProgress(Progress):
@@ -76,10 +87,10 @@ class TerminalProgress(Progress):
         super().__init__(epochs, examples, first=first)
         self._bar: tqdm[None] | None = None
         # no bar without a terminal that can erase what it wrote
-        self._draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._draws = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
-        click.echo(self._start_line(folder, resumed), err=True)
+        tell(self._start_line(folder, resumed), err=True)
         echo_warnings(folder.record.warnings)
 
     def _start_line(self, folder: RunFolder, resumed: bool) -> str:
@@ -102,8 +113,13 @@ class TerminalProgress(Progress):
 
     def step(self, step: int, loss: float, examples: int) -> None:
         super().step(step, loss, examples)
-        if not self._draws:
-            return
+        if self._draws:
+            try:
+                self._draw(loss, examples)
+            except (OSError, ValueError):  # nobody sees it any more
+                self._draws, self._bar = False, None
+
+    def _draw(self, loss: float, examples: int) -> None:
         if self._bar is None:
             self._bar = tqdm(total=self.examples, leave=False, file=sys.stderr, miniters=1)
         # read each time, since windows change; a terminal of unknown size, as under script(1), has 80
@@ -139,7 +155,7 @@ class TerminalProgress(Progress):
         for least in ("pace", "left", "validation", "loss"):
             if len("  ".join(parts.values())) >= columns:
                 parts.pop(least, None)
-        click.echo("  ".join(parts.values()), err=True)
+        tell("  ".join(parts.values()), err=True)
 
     def end(self, folder: RunFolder) -> None:
         self.close()
@@ -152,11 +168,12 @@ class TerminalProgress(Progress):
             line += f" (6-mer logistic regression {record.held_out.baseline['auroc']:.4f})"
         if record.best_epoch is None:
             line += "; no epoch ended, so the weights are those of its last step"
-        click.echo(f"{line}; run folder {folder.path}", err=True)
+        tell(f"{line}; run folder {folder.path}", err=True)
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError, ValueError):
+                self._bar.close()
             self._bar = None
 
 

@@ -14,7 +14,7 @@ import msgspec
 from tqdm import tqdm
 
 from genoml.cli.options import backend_option, open_backend
-from genoml.cli.progress import progress_class, terminal_options
+from genoml.cli.progress import progress_class, tell, terminal_options
 
 if TYPE_CHECKING:
     from genoml.runs.search_ranges import SearchRecord
@@ -108,9 +108,10 @@ class _Lines:
 
     def _say(self, line: str, event: str, **facts: Any) -> None:
         if self.display == "JsonProgress":
-            click.echo(msgspec.json.encode({"event": event} | facts))
+            tell(msgspec.json.encode({"event": event} | facts), err=False)
         elif self.display == "TerminalProgress":
-            click.echo(line, err=True)
+            for each in line.split("\n"):
+                tell(each, err=True)
 
     def start(self, out: Path) -> None:
         record = self.record

@@ -37,7 +37,7 @@ class FormatError(ValueError):
             place += f", line {line}"
         if record is not None:
             place += f", record {shown(record)}"
-        super().__init__(f"{place}: {what}; {fix}" if fix else f"{place}: {what}")
+        super().__init__(printable(f"{place}: {what}; {fix}" if fix else f"{place}: {what}"))
 
     def __reduce__(self) -> Any:
         # keyword arguments do not survive the default pickling, and errors cross process boundaries
@@ -57,9 +57,21 @@ def first_word(name: str) -> str:
     return (name.split(maxsplit=1) or [""])[0]
 
 
+def printable(text: str) -> str:
+    """Text for a message: on one line, with control characters and what is not Unicode escaped."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def unicode_path(path: str) -> str:
+    """A path for a file of text: bytes in it that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(text: str) -> str:
-    """Text of a file for a message: on one line, shortened, with control characters escaped."""
-    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    """Text of a file for a message: as ``printable``, and shortened."""
+    text = printable(text)
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import secrets
 import stat
 import sys
@@ -21,6 +22,7 @@ from genoml.io.compression import (
     zstandard_module,
 )
 from genoml.io.errors import FormatError
+from genoml.io.processes import lock
 
 #: A path as a str or an os.PathLike; some readers take ``"-"`` as standard input.
 FilePath: TypeAlias = "str | os.PathLike[str]"
@@ -216,8 +218,9 @@ def expect_regular(path: str) -> None:
 def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete.
 
-    The bytes go to a temporary file in the same folder, which then replaces the target in one step; if the block
-    raises, the temporary file is removed and an older file stays. A path that ends in ``.gz`` is compressed with gzip,
+    The bytes go to a temporary file in the same folder, which then replaces the target in one step and takes its mode;
+    if the block raises, the temporary file is removed and an older file stays. What a killed process left of an earlier
+    write is removed. A path that ends in ``.gz`` is compressed with gzip,
     without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst`` with zstd and a
     checksum. A device or pipe is written directly.
 
@@ -239,10 +242,12 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
         return
     if not os.path.isdir(os.path.dirname(target)):
         raise FileNotFoundError(f"{os.path.dirname(target)}: no such directory to write {path} in")
-    temporary = f"{target}.{secrets.token_hex(4)}.tmp"
-    raw = open(temporary, "xb")  # noqa: SIM115 - closed below, before it takes the place of the target
+    _sweep(target)
+    temporary, raw = _temporary(target)
     try:
         with raw:
+            if os.path.exists(target):
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             with _compressed(raw, target) as stream:
                 yield stream
             raw.flush()
@@ -255,6 +260,30 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = os.fspath(path)  # the error of a full disk names no file
         raise
+
+
+def _temporary(target: str) -> tuple[str, BinaryIO]:
+    """A temporary file of a target, locked as long as it is written."""
+    while True:
+        temporary = f"{target}.{secrets.token_hex(4)}.tmp"
+        raw = open(temporary, "xb")  # noqa: SIM115 - closed by the caller, or below
+        lock(raw, wait=True)
+        if os.path.exists(temporary):
+            return temporary, raw
+        raw.close()  # another process has just swept it away
+
+
+def _sweep(target: str) -> None:
+    """Remove temporary files of a target whose process has ended."""
+    folder, name = os.path.split(target)
+    left = re.compile(re.escape(name) + r"\.[0-9a-f]{8}\.tmp")
+    names: list[str] = []
+    with suppress(OSError):
+        names = os.listdir(folder)
+    for found in filter(left.fullmatch, names):
+        with suppress(OSError), open(os.path.join(folder, found), "rb") as file:
+            if lock(file, wait=False):
+                os.unlink(file.name)
 
 
 def _sync_folder(folder: str) -> None:

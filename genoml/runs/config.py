@@ -20,6 +20,9 @@ from genoml.optim.schedules import one_cycle
 from genoml.train import FitOptions
 from genoml.train.objectives import BinaryClassification
 
+#: beyond it, numbers of float32 overflow
+_Bounded = Annotated[float, Meta(gt=0, le=1e30)]
+
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of a run, without its data; docs/configuration.md lists the keys.
@@ -48,14 +51,14 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
     max_grad_norm: Annotated[
-        Positive | None, Meta(description="clip the norm of all gradients together; left out: never")
+        _Bounded | None, Meta(description="clip the norm of all gradients together; left out: never")
     ] = None
     max_weight_norm: Annotated[
-        Positive | None,
+        _Bounded | None,
         Meta(description="largest norm of the weights into one output (Basset used 7); left out: no bound"),
     ] = None
     focal_gamma: Annotated[
-        NotNegative,
+        Annotated[float, Meta(ge=0, le=1e30)],
         Meta(description="exponent of the focal loss, which counts easy examples less; 0 = cross-entropy"),
     ] = 0.0
     label_smoothing: Annotated[
@@ -105,7 +108,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = "uniform"
     negatives_per_positive: Annotated[
-        Positive, Meta(description='negatives for each positive in an epoch, with sampling = "negatives"')
+        Annotated[float, Meta(gt=0, le=1e6)],
+        Meta(description='negatives for each positive in an epoch, with sampling = "negatives"'),
     ] = 1.0
     calibrate: Annotated[
         Literal["none", "temperature", "platt"],

@@ -102,13 +102,13 @@ def resume_run(
     record = folder.record
     for moved, role in ((positives, "positives"), (negatives, "negatives")):
         if moved is None and record.data[role] not in ("-", SHUFFLE):
-            expect_regular(record.data[role])  # the record may be a stranger's
-    first = positives or record.data["positives"]
-    second = negatives or record.data["negatives"]
+            expect_regular(folder.place_of(record.data[role]))  # the record may be a stranger's
+    first = positives or folder.place_of(record.data["positives"])
+    second = negatives or folder.place_of(record.data["negatives"])
     refuse_two_inputs(first, second)
     data, sources = read_pair(first, second, record.training)
     for role, file in (("positives", first), ("negatives", second)):
-        if sources["hashes"][role] != record.data["hashes"][role]:
+        if sources["hashes"][role] != record.data["hashes"].get(role):
             raise ValueError(
                 f"{file}: has other sequences than {path} was begun with; restore it, or train anew"
             )

@@ -70,9 +70,8 @@ class Recorder:
     def epoch(self, record: dict[str, float], improved: bool) -> None:
         self.folder.log(record)
         if improved:
-            self.folder.save_weights(self.model)
             self.folder.record.best_epoch = int(record["epoch"])
             self.folder.record.best = record
-            self.folder.save_record()
+            self.folder.save_weights(self.model)
         if record["epoch"] > self.first:
             self.progress.epoch(record, improved)

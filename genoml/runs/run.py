@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from os import PathLike
@@ -13,23 +14,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import load_weights
+from genoml.checkpoint import CheckpointError, load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
 from genoml.data.checks import Traits, check_evaluated
 from genoml.data.files import NamedSequences, load_sequences
+from genoml.io.errors import FormatWarning
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import (
-    RECORD,
-    WEIGHTS,
-    RunError,
-    RunRecord,
-    read_log,
-    read_record,
-)
+from genoml.runs.folder import read_log
 from genoml.runs.network import NetworkSettings
+from genoml.runs.record import RECORD, WEIGHTS, RunError, RunRecord, read_record
 from genoml.runs.score import (
     objective_of,
     outputs_of,
@@ -205,6 +201,11 @@ def load_run(
         If a file is missing or damaged, the weights do not fit the model, or there is no model.
     ValueError
         If both a model and a backend are given.
+
+    Warns
+    -----
+    FormatWarning
+        If its training is not finished.
     """
     if model is not None and backend is not None:
         raise ValueError("load_run expects backend or model, which has one, got both")
@@ -212,7 +213,15 @@ def load_run(
     record = read_record(path)
     if model is None:
         model = build_recorded(path, record, backend)
-    load_weights(path / WEIGHTS, model)
+    try:
+        load_weights(path / WEIGHTS, model, sha256=record.weights)
+    except CheckpointError:
+        if read_record(path) == record:  # not written meanwhile, by its training
+            raise
+        load_weights(path / WEIGHTS, model, sha256=read_record(path).weights)
+    if record.status != "finished":
+        what = f"{path}: its training is {record.status}, not finished; these are the weights of its best epoch so far"
+        warnings.warn(FormatWarning(what), stacklevel=2)
     return Run(path, model, record)
 
 

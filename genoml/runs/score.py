@@ -17,7 +17,7 @@ from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
-from genoml.runs.folder import SEQUENCES, RunError, RunRecord
+from genoml.runs.record import SEQUENCES, RunError, RunRecord
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import finite_outputs, score_predictions
 from genoml.train.trained import Trained, padded_lengths

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from os import PathLike
@@ -18,12 +16,15 @@ from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
 from genoml.data.checks import Traits, check_split
+from genoml.io.errors import unicode_path
+from genoml.io.processes import signals_as_ctrl_c
 from genoml.models import build_model
 from genoml.nn.layer import Layer
-from genoml.runs.assess import assess
+from genoml.runs.assess import HeldOut, assess
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import EVENTS, RunFolder, RunRecord, read_log
+from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.progress import Progress, Recorder
+from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded
 from genoml.train import (
     Callback,
@@ -36,27 +37,6 @@ from genoml.train import (
     saved_epochs,
 )
 from genoml.train.fingerprint import versions
-
-
-@contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, end training as Ctrl-C does, and then the process."""
-    if threading.current_thread() is not threading.main_thread():  # where no signal can be caught
-        yield
-        return
-    received = []
-
-    def stop(number: int, frame: Any) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if received:
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def begin_run(
@@ -73,7 +53,7 @@ def begin_run(
 ) -> Run:
     """Train a network by name into a new run folder, as ``genoml train`` does.
 
-    Ctrl-C, and SIGTERM, end training early and keep the best epoch so far; after SIGTERM the process ends.
+    Ctrl-C, SIGTERM and SIGHUP end training early and keep the best epoch so far; after a signal the process ends.
 
     Parameters
     ----------
@@ -96,8 +76,8 @@ def begin_run(
 
     Raises
     ------
-    RunError
-        If the folder exists, or cannot be written.
+    RunError, InUseError
+        If the folder exists, cannot be written, or is written by another process.
     ValueError
         If model and data do not go together, or tensorboardX is asked for and not installed.
     NotFiniteError, CheckpointError
@@ -119,7 +99,11 @@ def begin_run(
         config=config,
         length_bp=data.codes.shape[1],
         alphabet=data.alphabet,
-        data={**(sources or {}), **counts},
+        data={
+            **_as_text(sources or {}),
+            **counts,
+            "working_folder": unicode_path(_working_folder(out)),
+        },
         warnings=found,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
@@ -130,7 +114,21 @@ def begin_run(
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         folder = RunFolder.create(out, record, model, hashes)
         callbacks = [each for each in (events, callback) if each is not None]
-        return _train(folder, model, data, validation, display, callbacks, resume=False)
+        with folder.writing():
+            return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def _as_text(sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Sources with paths that JSON can hold."""
+    return {key: unicode_path(value) if isinstance(value, str) else value for key, value in sources.items()}
+
+
+def _working_folder(out: str | PathLike[str]) -> str:
+    """The working folder as seen from a run folder, so that both can move."""
+    try:
+        return os.path.relpath(os.getcwd(), os.path.realpath(out))
+    except ValueError:  # on another drive of Windows
+        return os.getcwd()
 
 
 def continue_run(
@@ -156,12 +154,15 @@ def continue_run(
     """
     record = folder.record
     backend = get_backend(backend or record.backend["name"])
-    with _events(folder.path, tensorboard) as events, use_backend(backend):
+    with folder.writing(), _events(folder.path, tensorboard) as events, use_backend(backend):
+        if read_record(folder.path) != record:
+            raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
         model = build_recorded(folder.path, record, backend)
         now = {"backend": backend.name, **backend.describe(), **versions(backend)}
         began = {"backend": record.backend["name"], **record.backend, **record.versions}
         record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})
         record.status = "running"
+        record.held_out = HeldOut()  # that of the weights so far
         folder.begin_log()
         folder.save_record()
         callbacks = [each for each in (events, callback) if each is not None]
@@ -197,7 +198,7 @@ def _train(
     progress = display(config.n_epochs, epoch_size, first=first)
     callback = Callbacks(Recorder(folder, model, progress, first), *callbacks)
     progress.start(folder, resumed=resume)
-    with sigterm_as_ctrl_c():
+    with signals_as_ctrl_c():
         try:
             history = fit(
                 model, data, validation=validation, options=options,
@@ -240,9 +241,8 @@ def _finish(
     if history.best_epoch is not None:
         record.best = history.epochs[history.best_epoch]
         record.best_epoch = int(record.best["epoch"])
-    record.status = "interrupted" if history.interrupted else "finished"
-    folder.save_record()
     record.held_out = assess(model, data, validation, record.training)
-    folder.save_record()
+    record.status = "interrupted" if history.interrupted else "finished"
+    folder.save_record()  # last: a run that says that it is finished is whole
     if not history.interrupted:
         folder.discard_checkpoints()

@@ -17,12 +17,12 @@ import genoml
 from genoml.checkpoint import CheckpointError, host_weights
 from genoml.data import Augmentation, SequenceData, split_random
 from genoml.explain import saliency
+from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn import Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, Sequential
 from genoml.report import write_report
 from genoml.runs import Run, RunError, open_run, read_log, resume_run, train_files
 from genoml.runs.config import read_config
 from genoml.runs.network import NetworkSettings
-from genoml.runs.train_run import sigterm_as_ctrl_c
 from genoml.sequence import base_codes, decode
 from genoml.train import FitOptions, Trained, fit
 from genoml.train.objectives import Regression
@@ -149,7 +149,7 @@ def test_python_writes_the_report_of_the_command(folder: Path) -> None:
 
 def test_a_signal_is_caught_where_it_can_be(folder: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with sigterm_as_ctrl_c():
+    with signals_as_ctrl_c():
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
     found: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import time
@@ -168,14 +169,19 @@ def states(folder: str) -> list[str]:
 
 
 def trainings(folder: str) -> list[int]:
-    """The processes that train a trial of a search."""
+    """The processes that train a trial of a search in this folder."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = place.read_bytes().split(b"\0")
+            here = os.path.samefile(place.with_name("cwd"), ".")
         except OSError:  # it has just ended
             continue
-        if b"train" in words and any(word.startswith(f"{folder}/trials/".encode()) for word in words):
+        if (
+            here
+            and b"train" in words
+            and any(word.startswith(f"{folder}/trials/".encode()) for word in words)
+        ):
             found.append(int(place.parent.name))
     return found
 
@@ -237,6 +243,7 @@ def test_another_process_takes_part_in_a_search(pair: tuple[str, str]) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) -> None:
+    Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 100000"))
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
     with hearing_ctrl_c(), subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as stopped:
         wait_for(lambda: trainings("out"), stopped)
