@@ -220,9 +220,8 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
 
     The bytes go to a temporary file in the same folder, which then replaces the target in one step and takes its mode;
     if the block raises, the temporary file is removed and an older file stays. What a killed process left of an earlier
-    write is removed. A path that ends in ``.gz`` is compressed with gzip,
-    without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst`` with zstd and a
-    checksum. A device or pipe is written directly.
+    write is removed. A path that ends in ``.gz`` is compressed with gzip, without a time stamp, so that the same content
+    gives the same bytes; one that ends in ``.zst`` with zstd and a checksum. A device or pipe is written directly.
 
     Raises
     ------
@@ -237,7 +236,7 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     if os.path.exists(target) and not os.path.isfile(target):
         if os.path.isdir(target):
             raise IsADirectoryError(f"{target}: this is a directory; expects a file name")
-        with open(target, "wb") as raw, _compressed(raw, target) as stream:
+        with open(target, "wb") as device, _compressed(device, target) as stream:
             yield stream
         return
     if not os.path.isdir(os.path.dirname(target)):

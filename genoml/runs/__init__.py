@@ -12,7 +12,7 @@ from genoml.runs.from_files import read_pair, resume_run, split_validation, trai
 from genoml.runs.network import NetworkSettings, describe_network
 from genoml.runs.progress import Progress
 from genoml.runs.record import RunError, RunRecord, read_record, reseal
-from genoml.runs.run import Run, build_recorded, load_run, save_run
+from genoml.runs.run import Run, build_recorded, load_run
 from genoml.runs.save import save_run
 from genoml.runs.train_run import begin_run, continue_run
 

@@ -7,8 +7,9 @@ from os import PathLike
 from typing import Any, Literal
 
 from genoml.nn.layer import Layer
-from genoml.runs.folder import RunFolder, RunRecord
+from genoml.runs.folder import RunFolder
 from genoml.runs.network import NetworkSettings
+from genoml.runs.record import RunRecord
 from genoml.runs.run import Run
 from genoml.sequence.encode import check_ambiguous
 from genoml.train import History
