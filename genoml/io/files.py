@@ -220,8 +220,9 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
 
     The bytes go to a temporary file in the same folder, which then replaces the target in one step and takes its mode;
     if the block raises, the temporary file is removed and an older file stays. What a killed process left of an earlier
-    write is removed. A path that ends in ``.gz`` is compressed with gzip, without a time stamp, so that the same content
-    gives the same bytes; one that ends in ``.zst`` with zstd and a checksum. A device or pipe is written directly.
+    write is removed. A path that ends in ``.gz`` is compressed with gzip, without a time stamp, so that the same
+    content gives the same bytes; one that ends in ``.zst`` with zstd and a checksum. A device or pipe is written
+    directly.
 
     Raises
     ------
