@@ -219,7 +219,7 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     if os.path.exists(target) and not os.path.isfile(target):
         if os.path.isdir(target):
             raise IsADirectoryError(f"{target}: this is a directory; expects a file name")
-        with open(target, "wb") as raw, _compressed(raw, target) as stream:
+        with open(target, "wb") as device, _compressed(device, target) as stream:
             yield stream
         return
     if not os.path.isdir(os.path.dirname(target)):

@@ -40,7 +40,7 @@ from genoml.runs.record import (
 
 LOG = "log.jsonl"
 #: file that is there and locked while a process writes the run
-LOCK = "lock"
+LOCK = "genoml.lock"
 #: bytes of a log, at most
 _MOST_LOG = 256 << 20
 #: folder of the training's state
@@ -71,7 +71,16 @@ class RunFolder:
         ------
         RunError
             If it exists and is not an empty folder, or cannot be made; nothing is left of it then.
+        InUseError
+            If another process writes into it.
         """
+        with cls.begin(path, record, model) as folder:
+            return folder
+
+    @classmethod
+    @contextmanager
+    def begin(cls, path: str | PathLike[str], record: RunRecord, model: Layer) -> Iterator[RunFolder]:
+        """Make the folder as ``create`` does, and be the only process that writes into it until the block ends."""
         path = Path(path)
         refuse_existing(path)
         folder = cls(path, record)
@@ -80,12 +89,12 @@ class RunFolder:
             with _written(path):
                 path.mkdir(parents=True, exist_ok=True)
             with folder.writing():
-                refuse_existing(path)  # another process may have made it by now
+                _refuse_files(path)  # another process may have made it by now
                 folder._fill(model)
+                yield folder
         except BaseException:
             folder._remove_made()
             raise
-        return folder
 
     def _fill(self, model: Layer) -> None:
         try:
@@ -192,8 +201,15 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def refuse_existing(path: str | PathLike[str]) -> None:
-    """Raise RunError unless a new run can be written to this path."""
+    """Raise RunError unless a new run can be written to this path, InUseError if another process does it just now."""
     path = Path(path)
+    if (path / LOCK).is_file():
+        with suppress(OSError), locked(path / LOCK, path):
+            pass
+    _refuse_files(path)
+
+
+def _refuse_files(path: Path) -> None:
     if path.is_dir() and {entry.name for entry in path.iterdir()} <= {LOCK}:
         return
     if path.exists():
