@@ -170,7 +170,8 @@ def _check_table(table: Columns, spec: _Spec) -> None:
     checks: list[tuple[str, np.ndarray, str]] = []
     for name in (spec.weight, spec.offset):
         if name is not None:
-            checks.append((name, ~np.isnan(table.numbers[name]), "a finite number"))
+            finite = np.abs(table.numbers[name]) <= np.finfo(np.float32).max
+            checks.append((name, finite, "a finite number"))
     if spec.weight is not None:
         checks.append((spec.weight, ~(table.numbers[spec.weight] < 0), "a weight of 0 or more"))
     for name in spec.text:

@@ -20,7 +20,8 @@ def masked(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     ValueError
         For infinite values.
     """
-    values = np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        values = np.asarray(values, dtype=np.float32)
     if values.ndim == 1:
         values = values[:, None]
     if np.isinf(values).any():
