@@ -158,7 +158,17 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     def place_of(self, file: str) -> str:
-        """Where a file of the record is: seen from the folder where training began, or from here."""
+        """Where a file of the record is: seen from the folder where training began, or from here.
+
+        Raises
+        ------
+        RunError
+            If it is no file but a device, a pipe or a folder, which a record of someone else may name.
+        """
+        if os.path.exists(file) and not os.path.isfile(file):
+            raise RunError(
+                f"{self.path}: its record names {file}, which is no file; name the files to train on"
+            )
         there = os.path.join(self.path, str(self.record.data.get("working_folder", ".")), file)
         here = os.path.exists(file) and os.path.exists(there) and os.path.samefile(file, there)
         return file if here or not os.path.isfile(there) else os.path.normpath(there)
