@@ -19,9 +19,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
+from genoml.io.errors import printable
+
 
 class CheckpointError(ValueError):
     """Raised if a file of weights or a training state is damaged, does not fit, or cannot be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 #: Do not follow a link, and do not wait for the other end of a pipe.
@@ -181,9 +186,7 @@ def _expect_once(members: list[tuple[str, Any]]) -> None:
 
 
 def _unreadable(path: Path, why: object) -> CheckpointError:
-    # the library quotes names of the file unchanged, with line feeds and terminal codes
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(why)[:200])
-    return CheckpointError(f"{path}: not a readable weights file ({text}); train the model again")
+    return CheckpointError(f"{path}: not a readable weights file ({str(why)[:200]}); train the model again")
 
 
 def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

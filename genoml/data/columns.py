@@ -227,7 +227,7 @@ def _numbers(found: Columns, name: str, fields: Sequence[str]) -> np.ndarray:
         numbers = np.array(list(map(float, values)), dtype=np.float64)
     except ValueError:
         numbers = np.array([number_of(text) for text in values])
-    infinite = np.isinf(numbers)
+    infinite = np.abs(numbers) > np.finfo(np.float32).max
     if infinite.any():
         row = int(np.argmax(infinite))
         found.fail(begin + row, name, "a finite number, or nothing or NA where there is none", fields[row])

@@ -45,7 +45,7 @@ class FormatError(ValueError):
 
 
 class FormatWarning(UserWarning):
-    """Warning for a file that may be misread: its encoding is guessed, or its end may be missing."""
+    """Warning for a file that may be misread (encoding guessed, end perhaps missing), or an unfinished run."""
 
 
 def _rebuild(arguments: dict[str, Any]) -> FormatError:

@@ -43,7 +43,7 @@ from genoml.runs.record import (
 
 LOG = "log.jsonl"
 #: file that is there and locked while a process writes the run
-LOCK = "lock"
+LOCK = "genoml.lock"
 #: bytes of a log, at most
 _MOST_LOG = 256 << 20
 #: folder of the training's state
@@ -80,7 +80,18 @@ class RunFolder:
         ------
         RunError
             If it exists and is not an empty folder, or cannot be made; nothing is left of it then.
+        InUseError
+            If another process writes into it.
         """
+        with cls.begin(path, record, model, hashes) as folder:
+            return folder
+
+    @classmethod
+    @contextmanager
+    def begin(
+        cls, path: str | PathLike[str], record: RunRecord, model: Layer, hashes: np.ndarray | None = None
+    ) -> Iterator[RunFolder]:
+        """Make the folder as ``create`` does, and be the only process that writes into it until the block ends."""
         path = Path(path)
         refuse_existing(path)
         folder = cls(path, record)
@@ -89,12 +100,12 @@ class RunFolder:
             with _written(path):
                 path.mkdir(parents=True, exist_ok=True)
             with folder.writing():
-                refuse_existing(path)  # another process may have made it by now
+                _refuse_files(path)  # another process may have made it by now
                 folder._fill(model, hashes)
+                yield folder
         except BaseException:
             folder._remove_made()
             raise
-        return folder
 
     def _fill(self, model: Layer, hashes: np.ndarray | None) -> None:
         try:
@@ -161,7 +172,17 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     def place_of(self, file: str) -> str:
-        """Where a file of the record is: seen from the folder where training began, or from here."""
+        """Where a file of the record is: seen from the folder where training began, or from here.
+
+        Raises
+        ------
+        RunError
+            If it is no file but a device, a pipe or a folder, which a record of someone else may name.
+        """
+        if os.path.exists(file) and not os.path.isfile(file):
+            raise RunError(
+                f"{self.path}: its record names {file}, which is no file; name the files to train on"
+            )
         there = os.path.join(self.path, str(self.record.data.get("working_folder", ".")), file)
         here = os.path.exists(file) and os.path.exists(there) and os.path.samefile(file, there)
         return file if here or not os.path.isfile(there) else os.path.normpath(there)
@@ -204,8 +225,15 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def refuse_existing(path: str | PathLike[str]) -> None:
-    """Raise RunError unless a new run can be written to this path."""
+    """Raise RunError unless a new run can be written to this path, InUseError if another process does it just now."""
     path = Path(path)
+    if (path / LOCK).is_file():
+        with suppress(OSError), locked(path / LOCK, path):
+            pass
+    _refuse_files(path)
+
+
+def _refuse_files(path: Path) -> None:
     if path.is_dir() and {entry.name for entry in path.iterdir()} <= {LOCK}:
         return
     if path.exists():

@@ -112,9 +112,8 @@ def begin_run(
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
-        folder = RunFolder.create(out, record, model, hashes)
         callbacks = [each for each in (events, callback) if each is not None]
-        with folder.writing():
+        with RunFolder.begin(out, record, model, hashes) as folder:
             return _train(folder, model, data, validation, display, callbacks, resume=False)
 
 

@@ -320,3 +320,19 @@ def test_settings_of_a_run_that_were_edited_are_named(
     assert "run/config.toml: has other settings than run.json" in capsys.readouterr().err
     reseal("run")
     assert run_genoml("train", "--resume", "run") == 0
+
+
+def test_a_record_that_names_a_device_or_a_pipe_opens_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    os.mkfifo("pipe.fa")
+    for name in ("/dev/zero", "pipe.fa"):
+        record = json.loads(Path("run/run.json").read_text())
+        record["data"]["positives"] = name
+        Path("run/run.json").write_text(json.dumps(record))
+        reseal("run")
+        capsys.readouterr()
+        assert run_genoml("train", "--resume", "run") == 2
+        assert f"run: its record names {name}, which is no file" in capsys.readouterr().err
+    assert run_genoml("train", "pos.fa", "neg.fa", "--resume", "run") == 0

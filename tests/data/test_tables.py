@@ -332,3 +332,22 @@ def test_a_sequence_of_several_classes_is_said() -> None:
         ):
             table_data(columns, classes="kind", one_hot=one_hot)
     table_data(columns | {"sequence": ["ACGT", "CCCC", "GGGG", "CCCC"]}, classes="kind")
+
+
+@pytest.mark.parametrize("column", ["y", "weight", "offset"])
+@pytest.mark.parametrize("value", ["1e39", "1e400"])
+def test_a_number_beyond_float32_is_refused_in_files_and_in_memory(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    roles = {"targets": "y", "weight": "weight", "offset": "offset"}
+    columns = {"sequence": ["ACGT", "ACGT"], "y": [1.0, 2.0], "weight": [1.0, 1.0], "offset": [0.0, 0.0]}
+    columns[column] = [1.0, float(value)]
+    with pytest.raises(ValueError, match="a finite number|a number that float32 can hold"):
+        table_data(columns, **roles)
+    row = [value if name == column else "1" for name in ("y", "weight", "offset")]
+    path = tmp_path / "table.tsv"
+    path.write_text("\t".join(columns) + "\nACGT\t" + "\t".join(row) + "\n")
+    with pytest.raises(
+        FormatError, match=rf"line 2: column '{column}' expects a finite number.*got '{value}'"
+    ):
+        read_table_data(path, **roles)
