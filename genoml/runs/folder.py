@@ -43,7 +43,7 @@ from genoml.runs.record import (
 
 LOG = "log.jsonl"
 #: file that is there and locked while a process writes the run
-LOCK = "genoml.lock"
+LOCK = "in-use.lock"
 #: bytes of a log, at most
 _MOST_LOG = 256 << 20
 #: folder of the training's state

@@ -30,7 +30,7 @@ from genoml.runs.search_table import SCORE, Result, ranked, reason_of, write_tab
 
 BEST = "best.toml"
 #: file whose lock is the search's
-LOCK = "genoml.lock"
+LOCK = "in-use.lock"
 #: variables from which the array libraries take their number of threads
 _THREADS = ("GENOML_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
