@@ -26,6 +26,7 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
+from genoml.nn import Sequential
 from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, shortest_length
 
@@ -173,6 +174,10 @@ def build_model(
     options = check_options(name, options or {})
     with use_backend(get_backend(backend)):
         try:
-            return spec.build(**options, seed=seed)
+            network = spec.build(**options, seed=seed)
         except ValueError as error:
             raise ValueError(f"model {name}: {error}") from error
+    if spec.fixed_length and isinstance(network, Sequential):
+        length_bp = options.get("length_bp", signature(spec.build).parameters["length_bp"].default)
+        network._only_length = name, length_bp
+    return network
