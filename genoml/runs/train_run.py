@@ -226,9 +226,8 @@ def _finish(
     for epoch in history.epochs[len(read_log(folder.path)) :]:
         folder.log(epoch)
     folder.save_weights(model)
-    if history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
+    if history.best is not None:
+        record.best, record.best_epoch = history.best, history.best_epoch
     record.status = "interrupted" if history.interrupted else "finished"
     folder.save_record()
     record.held_out = assess(model, data, validation, record.training)

@@ -81,7 +81,7 @@ class Trainer:
         self.steps.begin(state.step, state.average)
         if self.callback is None:
             return
-        for epoch, record in enumerate(state.history.epochs):
+        for epoch, record in enumerate(state.history.epochs, 1):
             best = epoch == state.history.best_epoch
             if best and state.best is not None:
                 state.best.put(model)
@@ -185,7 +185,7 @@ class Trainer:
             record |= self.validate(self.validation)
         score = self._score(record)
         improved = score > state.best_score
-        best_epoch = state.epoch if improved else state.history.best_epoch
+        best_epoch = state.epoch + 1 if improved else state.history.best_epoch
         self._tell_schedule(record)
         self.state = replace(
             state,
@@ -234,7 +234,7 @@ class Trainer:
         patience, history = self.options.patience, self.state.history
         if patience is None or history.best_epoch is None:
             return False
-        return len(history.epochs) - 1 - history.best_epoch >= patience
+        return len(history.epochs) - history.best_epoch >= patience
 
 
 def fit(

@@ -61,11 +61,26 @@ class FitOptions:
 
 @dataclass
 class History:
-    """History of a training: one record an epoch, and the index of the one whose weights were kept."""
+    """History of a training.
+
+    Attributes
+    ----------
+    epochs : list of dict
+        A record an epoch, see ``fit``.
+    best_epoch : int or None
+        The epoch, from 1, whose weights were kept; None before the end of the first.
+    interrupted : bool
+        Whether Ctrl-C ended the training early.
+    """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     interrupted: bool = False
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """Record of the best epoch."""
+        return None if self.best_epoch is None else self.epochs[self.best_epoch - 1]
 
 
 class Callbacks:

@@ -165,6 +165,7 @@ class StateRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     optimizer_steps: int
     average_steps: int | None
     epochs: list[dict[str, float]]
+    #: its position in ``epochs``, from 0
     best_epoch: int | None
     best_score: float | None
     schedule: dict[str, float | int | None]
