@@ -190,7 +190,7 @@ def _train(
         try:
             history = fit(
                 model, data, validation=validation, options=options,
-                callback=callback, checkpoints=checkpoints, resume=resume,
+                callback=callback, progress=None, checkpoints=checkpoints, resume=resume,
             )  # fmt: skip
         except NotFiniteError:
             if record.best_epoch is None:

@@ -8,6 +8,7 @@ once (NumPy), every 16 steps where it queues work (CUDA).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
@@ -19,8 +20,9 @@ from genoml.nn.layer import Layer
 from genoml.optim.schedules import ReduceOnPlateau
 from genoml.train.background import ahead
 from genoml.train.checkpoints import Checkpointer, Checkpoints
-from genoml.train.options import Callback, FitOptions, History
+from genoml.train.options import Callback, FitOptions, History, as_callback, options_for
 from genoml.train.predict import predict_outputs
+from genoml.train.progress import Shown, epoch_lines
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
 
@@ -167,14 +169,9 @@ class Trainer:
         """Take the weights of the last step into the state."""
         steps = self.steps
         self.state = replace(
-            self.state,
-            weights=steps.unread,
-            learning_rate=self.options.optimizer.learning_rate,
-            average=steps.average,
-            batch=batch,
-            step=steps.step,
-            elapsed_s=elapsed_s,
-        )
+            self.state, weights=steps.unread, learning_rate=self.options.optimizer.learning_rate,
+            average=steps.average, batch=batch, step=steps.step, elapsed_s=elapsed_s,
+        )  # fmt: skip
 
     def _end_epoch(self, record: dict[str, float]) -> None:
         """Validate, update the state, report to the callback and save."""
@@ -243,7 +240,8 @@ def fit(
     *,
     validation: SequenceData | None = None,
     options: FitOptions | None = None,
-    callback: Callback | None = None,
+    callback: Callback | Callable[[dict[str, float]], object] | None = None,
+    progress: Shown = "auto",
     checkpoints: Checkpoints | str | PathLike[str] | None = None,
     resume: bool = False,
 ) -> History:
@@ -258,17 +256,17 @@ def fit(
         Training data, and data to choose the best epoch by; without the latter the last epoch is kept.
     options : FitOptions
         Options of the training.
-    callback : Callback, optional
-        Called after every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
+    callback : Callback or function, optional
+        Called after every logging interval and epoch, a function with each epoch's record; after an epoch the model
+        holds the weights that were evaluated.
+    progress : "auto", True, False or None
+        Whether standard error gets a line an epoch, and a bar: in a terminal and in a notebook; always; never.
     checkpoints : Checkpoints or path, optional
         Folder for the state of the training; a path saves it after each epoch, every ten minutes and on Ctrl-C.
     resume : bool
-        Resume the training whose checkpoint is there, with the same model, data and options; if there is none,
-        begin. It ends with the same bits as without the interruption, on the same backend and number of
-        threads; see docs/restarts.md.
+        Resume the training whose checkpoint is there, with the same model, data and options, or begin. It ends with
+        the same bits as without the interruption, on the same backend and number of threads; see docs/restarts.md.
 
-    Notes
-    -----
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
     loss. Validation averages both strands if the augmentation trains on both.
@@ -278,23 +276,25 @@ def fit(
     History
         A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
         sequences_per_second, and with validation data validation_loss and the defined scores of the objective, such
-        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights in place;
-        before the end of the first epoch these are the last that gave a finite loss.
+        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights so far.
 
     Raises
     ------
-    ValueError
-        For targets that the objective's loss is not defined for.
+    TypeError, ValueError
+        For an argument of another kind; for targets that the objective's loss is not defined for.
     CheckpointError
         If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
-        At the first loss that is not finite, or the first whose weights would make it so. Where the backend
-        queues its work it comes up to 16 steps later, with the same weights.
+        At the first loss that is not finite, or whose weights would make it so; up to 16 steps later, with the
+        same weights, where the backend queues its work.
     """
-    trainer = Trainer(model, data, validation, options or FitOptions(), callback)
+    options = options_for(model, data, options)
+    trainer = Trainer(model, data, validation, options, as_callback(callback))
     if checkpoints is not None:
         place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
         trainer.keep(place, resume=resume)
     elif resume:
         raise ValueError("fit expects checkpoints, the folder to resume from, with resume=True, got None")
-    return trainer.run()
+    done = trainer.state.epoch
+    with epoch_lines(progress, trainer.callback, options, data.targets, done) as trainer.callback:
+        return trainer.run()

@@ -103,7 +103,7 @@ class TrainingState:
     schedule : dict
         Past scores of a ReduceOnPlateau; empty for other schedules.
     epoch, batch : int
-        Current epoch, from 0, and number of its batches that are done.
+        Numbers of epochs that are done, and of batches of the next one.
     step : int
         Steps done in all.
     elapsed_s : float
