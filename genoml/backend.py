@@ -107,9 +107,10 @@ class Backend:
     def check(self, array: object, what: str) -> None:
         """Raise TypeError unless ``array`` is of this library and on this device."""
         if not self.owns(array):
+            move = f"move it with get_backend({self.name!r}).asarray(...)"
+            hint = "encode letters with genoml.batch_encode(...)" if _is_text(array) else move
             raise TypeError(
-                f"{what} is on backend {self.name} and expects its arrays, got {_describe_type(array)}; "
-                f"move it with get_backend({self.name!r}).asarray(...)"
+                f"{what} is on backend {self.name} and expects its arrays, got {_describe_type(array)}; {hint}"
             )
         found = self.device_of(array)
         if self.device is not None and found != self.device:
@@ -130,6 +131,12 @@ class Backend:
 
     def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
         return _unpickled, (self.name,)
+
+
+def _is_text(array: object) -> bool:
+    return isinstance(array, str) or (
+        isinstance(array, list | tuple) and isinstance(next(iter(array), None), str)
+    )
 
 
 def _describe_type(array: object) -> str:

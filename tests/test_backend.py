@@ -258,6 +258,12 @@ def test_an_array_of_another_library_is_refused_and_both_are_named(backend: Back
         layer.backward(foreign(backend, (4, 2)))
 
 
+@pytest.mark.parametrize("letters", ["ACGT", ["ACGT", "ACGA"]])
+def test_letters_in_the_place_of_an_array_are_to_be_encoded(letters: Any) -> None:
+    with pytest.raises(TypeError, match=r"got (str|list); encode letters with genoml.batch_encode"):
+        nn.Conv1D(4, 2, 3)(letters)
+
+
 def test_an_array_on_another_device_is_refused_and_both_are_named() -> None:
     layer = nn.Dense(3, 2, backend=StrictBackend("device1"))
     there = StrictBackend("CPU_DEVICE").asarray(np.zeros((4, 3)), "float32")

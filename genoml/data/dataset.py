@@ -45,6 +45,16 @@ class SequenceData:
     target_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not (hasattr(self.codes, "shape") and hasattr(self.codes, "dtype")):
+            got = type(self.codes).__name__
+            raise TypeError(
+                f"SequenceData expects codes as an array, such as base_codes(sequences), got {got}"
+            )
+        if not isinstance(self.targets, np.ndarray) or self.targets.dtype.kind not in "biuf":
+            got = str(getattr(self.targets, "dtype", type(self.targets).__name__))
+            raise TypeError(
+                f"SequenceData expects targets as an array of numbers, got {got}; use np.array(targets, np.float32)"
+            )
         if len(self.codes.shape) != 2 or self.codes.dtype != np.uint8:
             raise ValueError(
                 f"SequenceData expects uint8 codes (n, length), got {self.codes.dtype} {self.codes.shape}"
@@ -103,7 +113,23 @@ class SequenceData:
         negatives: Codes,
         groups: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> SequenceData:
-        """Make a data set from positives (target 1) and negatives (target 0) of one length."""
+        """Make a data set from positives (target 1) and negatives (target 0) of one length.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything but codes, or of two lengths.
+        """
+        for codes in (positives, negatives):
+            if not hasattr(codes, "shape"):
+                raise TypeError(
+                    f"SequenceData.binary expects codes, such as base_codes(sequences), got {type(codes).__name__}"
+                )
+        if positives.shape[1:] != negatives.shape[1:]:
+            raise ValueError(
+                "SequenceData.binary expects positives and negatives of one length, got "
+                f"{positives.shape} and {negatives.shape}"
+            )
         targets = np.concatenate([np.ones((len(positives), 1)), np.zeros((len(negatives), 1))])
         all_groups = None if groups is None else np.array([*groups[0], *groups[1]], dtype=object)
         return cls(join_codes([positives, negatives]), targets.astype(np.float32), all_groups)

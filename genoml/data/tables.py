@@ -141,6 +141,9 @@ def table_data(
         if column not in columns:
             raise ValueError(f"table_data expects a column {column!r}, got {', '.join(map(str, columns))}")
         arrays[column] = np.asarray(columns[column], dtype=np.float64 if column in spec.numbers else object)
+        if arrays[column].ndim != 1:
+            got = type(columns[column]).__name__
+            raise TypeError(f"table_data expects column {column!r} as a list or array of one axis, got {got}")
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"table_data expects columns of one length, 1 or more, got {sorted(lengths)}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genoml.data.columns import Column, read_columns
+from genoml.genome.overlaps import expect_intervals
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import FilePath
 from genoml.sequence.intervals import Intervals
@@ -47,6 +48,7 @@ def column_targets(intervals: Intervals, columns: Sequence[str]) -> np.ndarray:
     ValueError
         For a column that is not there, or holds text.
     """
+    expect_intervals("column_targets", intervals)
     targets = []
     for name in [columns] if isinstance(columns, str) else columns:
         values = intervals.columns.get(name)
@@ -131,6 +133,7 @@ def table_targets(
         Naming the line, for a region that comes twice, or a value that is no number; for a region of the
         intervals that is not in the table, and how many there are.
     """
+    expect_intervals("table_targets", intervals)
     keys = (key,) if isinstance(key, str) else tuple(key)
     wanted = [Column(name, "text") for name in keys] + [Column(name, "number") for name in columns]
     table = read_columns(path, wanted)

@@ -11,6 +11,7 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.genome.gather import gather, gather_each
+from genoml.genome.overlaps import expect_intervals
 from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath
@@ -155,8 +156,7 @@ class GenomeStore:
         FormatError
             If the file was truncated meanwhile.
         """
-        if not isinstance(intervals, Intervals):
-            raise TypeError(f"fetch expects Intervals, got {type(intervals).__name__}")
+        expect_intervals("fetch", intervals)
         equal = not len(intervals) or int(np.ptp(intervals.length_bp)) == 0
         if one_hot and not equal:
             raise ValueError(

@@ -239,3 +239,8 @@ def test_damaged_tables_are_read_or_refused_by_name(tmp_path: Path) -> None:
         return [read_table_data(path, **OPTIONS)]
 
     assert refusals(read, tmp_path, mutations(TABLE.encode(), 220, seed=0)) > 60
+
+
+def test_a_column_that_can_be_read_once_is_refused() -> None:
+    with pytest.raises(TypeError, match="column 's' as a list or array of one axis, got generator"):
+        table_data({"s": (letters for letters in ["A"]), "y": [1]}, sequence="s", targets="y")

@@ -90,9 +90,9 @@ def test_a_shape_error_names_the_layers_path(backend: Backend) -> None:
     ):
         model(array(backend, 2, 4, 30))
     model = nn.Sequential([nn.Conv1D(4, 8, 3), nn.MaxPool1D(40)])  # fused
-    with pytest.raises(ValueError, match='^"1" MaxPool1D expects'):
+    with pytest.raises(ValueError, match=r'^"1" MaxPool1D expects'):
         model(array(backend, 2, 4, 30))
-    with pytest.raises(ValueError, match="^Conv1D expects"):  # alone, it has no path
+    with pytest.raises(ValueError, match=r"^Conv1D expects"):  # alone, it has no path
         nn.Conv1D(5, 8, 3)(array(backend, 2, 4, 30))
 
 
