@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
+from difflib import get_close_matches
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -162,7 +163,9 @@ def _load(name: str) -> Backend:
     points = backend_entry_points()
     if name not in points:
         known = ", ".join(sorted(points)) or "none (is genoml-xp installed?)"
-        raise BackendError(f"unknown backend {name!r}; installed backends: {known}")
+        near = get_close_matches(name, points, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise BackendError(f"unknown backend {name!r}; {hint}installed backends: {known}")
     try:
         backend = points[name].load()()
     except BackendError:

@@ -7,21 +7,27 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import backend_option, examples, open_backend
 from genoml.io.files import write_whole
 from genoml.runs import load_run
 
 _STANDARD_OUTPUT = Path("-")
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    epilog=examples(
+        "genoml predict RUN sequences.fa > scores.tsv", "genoml predict RUN sequences.fa.gz --out scores.tsv"
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("sequences")
+@click.argument("sequences", type=click.Path())
 @click.option(
     "--out",
-    required=True,
+    default="-",
+    show_default=True,
     type=click.Path(path_type=Path),
-    help="TSV file to write, or - for standard output: name, then one probability per output.",
+    help="TSV file to write; - is standard output: name, then one probability per output.",
 )
 @backend_option
 def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> None:
@@ -45,7 +51,9 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
                 file.write(table)
         except OSError as error:
             raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
-    click.echo(f"{len(loaded)} sequences scored; {out}", err=True)
+    click.echo(
+        f"{len(loaded)} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True
+    )
 
 
 def _table(names: list[str], scores: np.ndarray) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from inspect import signature
 from typing import Any, get_type_hints
@@ -15,6 +16,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from genoml.backend import Backend, get_backend, use_backend
+from genoml.io.errors import shown
 from genoml.io.settings import make_settings
 from genoml.models.attention_cnn import attention_cnn, attention_cnn_windows
 from genoml.models.basset import basset, basset_windows
@@ -115,7 +117,9 @@ def model_spec(name: str) -> ModelSpec:
         If the name is unknown; the message lists the known ones.
     """
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; models: {', '.join(sorted(MODELS))}")
+        near = get_close_matches(name, MODELS, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(f"unknown model {shown(name)!r}; {hint}models: {', '.join(sorted(MODELS))}")
     return MODELS[name]
 
 

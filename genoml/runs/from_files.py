@@ -10,18 +10,15 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
-from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
 from genoml.runs.progress import Progress
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
 from genoml.runs.train_run import begin_run, continue_run
-from genoml.sequence import count_ambiguous, dinucleotide_shuffle
+from genoml.sequence import count_ambiguous
 from genoml.train import Callback
-
-#: word that stands for a file of negatives: shuffles of the positives
-SHUFFLE = "shuffle"
 
 
 def train_files(
@@ -125,7 +122,7 @@ def read_pair(
     shuffled = negatives == SHUFFLE
     first = load_sequences(positives, config.ambiguous)
     if shuffled:
-        second = NamedSequences(SHUFFLE, first.names, dinucleotide_shuffle(first.letters, seed=config.seed))
+        second = first.shuffled(config.seed)
     else:
         second = load_sequences(negatives, config.ambiguous)
     length = max(first.longest, second.longest)

@@ -16,7 +16,7 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
-from genoml.data.files import NamedSequences, load_sequences
+from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
@@ -91,6 +91,16 @@ class Run:
         letters = [str(letters) for letters in sequences]
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
+    def read_labelled(self, positives: Given, negatives: Given) -> tuple[NamedSequences, NamedSequences]:
+        """Read positives and negatives; the word ``shuffle`` stands for exact dinucleotide shuffles of the positives.
+
+        The shuffles are keyed by the run's seed. Errors are those of ``read``.
+        """
+        refuse_two_inputs(positives, negatives)
+        first = self.read(positives)
+        shuffled = isinstance(negatives, str) and negatives == SHUFFLE
+        return first, first.shuffled(self.record.seed) if shuffled else self.read(negatives)
+
     def predict(self, sequences: Given) -> np.ndarray:
         """Predict (n, tasks): probabilities, or values or rates if the model was trained for them.
 
@@ -115,7 +125,8 @@ class Run:
         Parameters
         ----------
         positives, negatives : iterable of str, or path
-            As in ``predict``; sequences that the model was not trained on.
+            As in ``predict``; sequences that the model was not trained on. The negatives may be the word ``shuffle``,
+            see ``read_labelled``.
         intervals : bool
             Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples.
 
@@ -133,8 +144,7 @@ class Run:
             raise ValueError(
                 f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
             )
-        refuse_two_inputs(positives, negatives)
-        scores = [self.predict(given)[:, 0] for given in (positives, negatives)]
+        scores = [self.predict(given)[:, 0] for given in self.read_labelled(positives, negatives)]
         targets = np.concatenate([np.ones(len(scores[0])), np.zeros(len(scores[1]))])
         return score_labels(np.concatenate(scores), targets, self.record, intervals=intervals)
 

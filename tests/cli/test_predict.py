@@ -100,3 +100,13 @@ def test_a_reader_that_stops_early_is_no_error(trained: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
     assert "rror" not in done.stderr
+
+
+def test_scores_go_to_standard_output_unless_a_file_is_named(
+    trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml("predict", trained / "run", trained / "pos.fa") == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines()[0] == "name\tscore"
+    assert len(out.splitlines()) == 61
+    assert err == "60 sequences scored; standard output\n"
