@@ -54,7 +54,7 @@ class PositionPool(Layer):
 
     def vjp(self, x, run=EVALUATION):
         ok = x.ndim == 3 and x.shape[2] == self.length
-        expect_shape("PositionPool", x, ok, f"(batch, channels, {self.length})")
+        expect_shape(self, x, ok, f"(batch, channels, {self.length})")
         xp, logits = array_namespace(x), self.logits
         e = xp.exp(logits - xp.max(logits))
         w = e / xp.sum(e)

@@ -127,7 +127,8 @@ def test_a_copied_context_carries_the_default_and_keeps_its_changes() -> None:
 
 def test_an_unknown_name_lists_the_installed_backends() -> None:
     with pytest.raises(
-        BackendError, match=r"unknown backend 'nump'; installed backends: .*cupy.*jax.*numpy.*torch"
+        BackendError,
+        match=r"unknown backend 'nump'; did you mean numpy\? installed backends: .*cupy.*jax.*numpy.*torch",
     ):
         get_backend("nump")
 

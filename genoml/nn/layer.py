@@ -33,6 +33,12 @@ _CHANNELS = re.compile(r"\(batch, (length[^,]*, )?(\d+)[,)]")
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
 
 
+class Placed(Protocol):
+    """Something with a path in its network: a layer."""
+
+    path: str
+
+
 class Pullback(Protocol):
     """A function dL/dy -> dL/dx (None without ``need_x``), parameters' gradients (empty without ``need_params``)."""
 
@@ -60,7 +66,7 @@ class Pass:
     mask: Any = None
     part: Part = WHOLE
 
-    def real_steps(self, layer: Layer, x: Array) -> Array | None:
+    def real_steps(self, layer: Placed, x: Array) -> Array | None:
         """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
 
         Raises
@@ -252,13 +258,13 @@ class Layer(ArrayTables):
         return grad_x
 
 
-def layer_label(layer: Layer) -> str:
+def layer_label(layer: Placed) -> str:
     """A layer for messages: its class, after its path if it is in a network: ``"tower.3" Conv1D``."""
     kind = type(layer).__name__
     return kind if layer.path in ("", kind) else f'"{layer.path}" {kind}'
 
 
-def expect_shape(layer: Layer | str, x: Array, ok: bool, expected: str) -> None:
+def expect_shape(layer: Placed | str, x: Array, ok: bool, expected: str) -> None:
     """Raise the standard ValueError unless ``ok``: which layer, what it expects, and what came."""
     if ok:
         return
@@ -266,6 +272,6 @@ def expect_shape(layer: Layer | str, x: Array, ok: bool, expected: str) -> None:
     words, hint = _CHANNELS.match(expected), ""
     if words and len(shape) == 3:
         right, wrong = (1, 2) if words[1] is None else (2, 1)
-        if shape[right] != int(words[2]) == shape[wrong]:
+        if str(shape[right]) != words[2] == str(shape[wrong]):
             hint = "; transpose the last two axes?"
     raise ValueError(f"{what} expects {expected}, got {shape}{hint}")

@@ -17,6 +17,7 @@ from genoml.nn.layer import Grads, Pass, expect_shape
 class AttentionLayer(Protocol):
     """A :class:`~genoml.nn.SelfAttention` as used here, by the arguments of its constructor."""
 
+    path: str
     features: int
     heads: int
     key_size: int
