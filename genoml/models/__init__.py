@@ -116,6 +116,8 @@ def model_spec(name: str) -> ModelSpec:
     ValueError
         If the name is unknown; the message lists the known ones.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a model's name is expected as str, got {type(name).__name__}")
     if name not in MODELS:
         near = get_close_matches(name, MODELS, 1)
         hint = f"did you mean {near[0]}? " if near else ""

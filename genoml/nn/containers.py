@@ -36,7 +36,8 @@ class Container(Layer):
 
     def _expect_layer(self, name: str, layer: object) -> None:
         if not isinstance(layer, Layer):
-            raise TypeError(f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}")
+            got = f"the class {layer.__name__}" if isinstance(layer, type) else type(layer).__name__
+            raise TypeError(f"{type(self).__name__} expects layers, got {got} at {name!r}")
 
     def _expect_backend(self, name: str, layer: Layer) -> None:
         if layer.backend is not self.backend:

@@ -274,4 +274,6 @@ def expect_shape(layer: Placed | str, x: Array, ok: bool, expected: str) -> None
         right, wrong = (1, 2) if words[1] is None else (2, 1)
         if str(shape[right]) != words[2] == str(shape[wrong]):
             hint = "; transpose the last two axes?"
+    elif words and len(shape) == 2 and str(shape[0 if words[1] is None else 1]) == words[2]:
+        hint = "; a batch of one is x[None]"
     raise ValueError(f"{what} expects {expected}, got {shape}{hint}")

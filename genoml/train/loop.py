@@ -288,7 +288,7 @@ def fit(
         At the first loss that is not finite, or whose weights would make it so; up to 16 steps later, with the
         same weights, where the backend queues its work.
     """
-    options = options_for(model, data, options)
+    options = options_for(model, data, validation, options)
     trainer = Trainer(model, data, validation, options, as_callback(callback))
     if checkpoints is not None:
         place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)

@@ -6,15 +6,17 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
+from math import inf
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, get_args, runtime_checkable
 
 from genoml.backend import Array
 from genoml.data import Augmentation, Sampler, SequenceData
 from genoml.nn.layer import Layer
 from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
+from genoml.sequence.encode import Ambiguous
 from genoml.train.objectives import BinaryClassification, Objective
 
 #: model -> what is added to the loss, and to the gradients of the parameters by path
@@ -83,6 +85,22 @@ class FitOptions:
                 raise TypeError(f"FitOptions expects {name}, a whole number, got {value!r}")
             if value < least:
                 raise ValueError(f"FitOptions expects {name} >= {least}, got {value}")
+        for name, low, high in (
+            ("average_decay", 0, 1),
+            ("max_grad_norm", 0, inf),
+            ("max_weight_norm", 0, inf),
+        ):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Real):
+                raise TypeError(f"FitOptions expects {name}, a number, got {value!r}")
+            if value is not None and not low <= value < high:
+                raise ValueError(f"FitOptions expects {low} <= {name} < {high}, got {value}")
+        if self.ambiguous not in get_args(Ambiguous):
+            known = ", ".join(get_args(Ambiguous))
+            raise ValueError(f"FitOptions expects ambiguous, one of {known}, got {self.ambiguous!r}")
+        if not isinstance(self.penalties, tuple | list):
+            got = type(self.penalties).__name__
+            raise TypeError(f"FitOptions expects penalties, a tuple of functions, got {got}")
         for call in (self.schedule, *self.penalties):
             if not callable(call):
                 raise TypeError(f"FitOptions expects functions for schedule and penalties, got {call!r}")
@@ -122,10 +140,13 @@ def expect_kind(function: str, name: str, value: object, kind: type, example: st
     raise TypeError(f"{function} expects {name} of kind {kind.__name__}, such as {example}, got {got}")
 
 
-def options_for(model: Layer, data: SequenceData, options: FitOptions | None) -> FitOptions:
+def options_for(
+    model: Layer, data: SequenceData, validation: SequenceData | None, options: FitOptions | None
+) -> FitOptions:
     """The options of a training, or the defaults; TypeError if an argument of ``fit`` is of another kind."""
     expect_kind("fit", "model", model, Layer, "Sequential([...])")
-    expect_kind("fit", "data", data, SequenceData, "SequenceData(codes, targets)")
+    for name, part in (("data", data), ("validation", data if validation is None else validation)):
+        expect_kind("fit", name, part, SequenceData, "SequenceData(codes, targets)")
     options = FitOptions() if options is None else options
     expect_kind("fit", "options", options, FitOptions, "FitOptions(epochs=3)")
     return options

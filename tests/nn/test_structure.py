@@ -82,6 +82,17 @@ def test_wrong_arguments_are_refused(run: Callable[[Any], Any], message: str, ba
         run(array(backend, 2, 4, 9))
 
 
+def test_one_example_without_its_batch_is_asked_about() -> None:
+    with pytest.raises(ValueError, match=r"got \(4, 30\); a batch of one is x\[None\]$"):
+        nn.Conv1D(4, 8, 3)(np.zeros((4, 30), np.float32))
+
+
+def test_a_class_in_the_place_of_a_layer_is_named() -> None:
+    wrong: Any = [nn.ReLU]
+    with pytest.raises(TypeError, match="Sequential expects layers, got the class ReLU at '0'"):
+        nn.Sequential(wrong)
+
+
 def test_a_shape_error_names_the_layers_path(backend: Backend) -> None:
     tower = nn.Sequential([nn.Conv1D(4, 8, 3), nn.BatchNorm1D(8), nn.Parallel({"a": nn.Conv1D(9, 8, 3)})])
     model = nn.Sequential({"tower": nn.Residual(tower)})

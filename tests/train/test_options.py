@@ -32,6 +32,8 @@ def small_model() -> Layer:
         ({"penalties": (0.1,)}, "functions for schedule and penalties, got 0.1"),
         ({"epochs": "3"}, "epochs, a whole number, got '3'"),
         ({"batch_size": 6.4}, "batch_size, a whole number, got 6.4"),
+        ({"max_grad_norm": "3"}, "max_grad_norm, a number, got '3'"),
+        ({"penalties": print}, "penalties, a tuple of functions, got builtin"),
     ],
 )
 def test_an_option_of_another_kind_is_named_with_what_to_write(given: dict[str, Any], words: str) -> None:
@@ -45,12 +47,20 @@ def test_a_number_out_of_range_is_refused_before_training(name: str, value: int)
         FitOptions(**{name: value})
 
 
+def test_another_decay_or_rule_for_ambiguous_letters_is_refused() -> None:
+    with pytest.raises(ValueError, match="FitOptions expects 0 <= average_decay < 1, got 2"):
+        FitOptions(average_decay=2)
+    with pytest.raises(ValueError, match="one of zero, uniform, iupac, error, got 'zeroo'"):
+        FitOptions(ambiguous="zeroo")
+
+
 def test_an_argument_of_another_kind_is_named_with_what_to_write() -> None:
     data, model = planted_data(4), small_model()
     given: Any
     for given, words in (
         ({"model": "motif_cnn"}, r"model of kind Layer, such as Sequential\(\[...\]\), got 'motif_cnn'"),
         ({"data": (data.codes, data.targets)}, "data of kind SequenceData, such as .*, got tuple"),
+        ({"validation": (data.codes, data.targets)}, "validation of kind SequenceData, .* got tuple"),
         ({"options": {"epochs": 3}}, r"options of kind FitOptions, such as FitOptions\(epochs=3\), got dict"),
         ({"callback": TensorBoard}, "callback, .* got the class TensorBoard"),
         ({"callback": 3}, "callback, .* got int"),
