@@ -184,6 +184,6 @@ def build_model(
         except ValueError as error:
             raise ValueError(f"model {name}: {error}") from error
     if spec.fixed_length and isinstance(network, Sequential):
-        length_bp = options.get("length_bp", signature(spec.build).parameters["length_bp"].default)
-        network._only_length = name, length_bp
+        filled: Any = option_struct(name)(**options)
+        network._only_length = name, filled.length_bp
     return network

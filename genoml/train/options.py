@@ -93,7 +93,7 @@ class FitOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, Real):
                 raise TypeError(f"FitOptions expects {name}, a number, got {value!r}")
-            if value is not None and not low <= value < high:
+            if value is not None and not low <= float(value) < high:
                 raise ValueError(f"FitOptions expects {low} <= {name} < {high}, got {value}")
         if self.ambiguous not in get_args(Ambiguous):
             known = ", ".join(get_args(Ambiguous))
