@@ -342,7 +342,7 @@ def test_a_number_beyond_float32_is_refused_in_files_and_in_memory(
     roles = {"targets": "y", "weight": "weight", "offset": "offset"}
     columns = {"sequence": ["ACGT", "ACGT"], "y": [1.0, 2.0], "weight": [1.0, 1.0], "offset": [0.0, 0.0]}
     columns[column] = [1.0, float(value)]
-    with pytest.raises(ValueError, match="a finite number|a number that float32 can hold"):
+    with pytest.raises(ValueError, match=r"a finite number|a number that float32 can hold"):
         table_data(columns, **roles)
     row = [value if name == column else "1" for name in ("y", "weight", "offset")]
     path = tmp_path / "table.tsv"
@@ -351,3 +351,8 @@ def test_a_number_beyond_float32_is_refused_in_files_and_in_memory(
         FormatError, match=rf"line 2: column '{column}' expects a finite number.*got '{value}'"
     ):
         read_table_data(path, **roles)
+
+
+def test_a_column_that_can_be_read_once_is_refused() -> None:
+    with pytest.raises(TypeError, match="column 's' as a list or array of one axis, got generator"):
+        table_data({"s": (letters for letters in ["A"]), "y": [1]}, sequence="s", targets="y")
