@@ -274,7 +274,7 @@ def expect_shape(layer: Placed | str, x: Array, ok: bool, expected: str) -> None
         return
     what, shape = layer if isinstance(layer, str) else layer_label(layer), tuple(x.shape)
     words, hint = _CHANNELS.match(expected), ""
-    if words and len(shape) == 3:
+    if words and len(shape) == 3 and 0 not in shape:
         right, wrong = (1, 2) if words[1] is None else (2, 1)
         if str(shape[right]) != words[2] == str(shape[wrong]):
             hint = "; transpose the last two axes?"
