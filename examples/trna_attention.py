@@ -56,7 +56,7 @@ class PairScores(Layer):
     def vjp(self, x, run=EVALUATION):
         xp, scale = array_namespace(x), self.key_size**-0.5
         ok = x.ndim == 3 and x.shape[2] == self.features
-        expect_shape("PairScores", x, ok, f"(batch, length, {self.features})")
+        expect_shape(self, x, ok, f"(batch, length, {self.features})")
         query_weights, key_weights = self.query_weights, self.key_weights
         rows = xp.reshape(x, (x.shape[0] * x.shape[1], self.features))
         shape = (x.shape[0], x.shape[1], self.key_size)

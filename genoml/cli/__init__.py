@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import warnings
+from difflib import get_close_matches
 from typing import NoReturn, TextIO
 
 import click
@@ -45,6 +46,16 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"genoml.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of this name; a UsageError that suggests the nearest for an unknown one."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            nearest = get_close_matches(name, _COMMANDS, 1)
+            ctx.fail(f"No such command {name!r}" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -117,7 +128,7 @@ def _fail(message: str) -> NoReturn:
 def _usage(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        message += f"; see {error.ctx.command_path} --help"
+        message += (" See" if message.endswith("?") else "; see") + f" {error.ctx.command_path} --help"
     return message
 
 

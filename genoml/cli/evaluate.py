@@ -8,14 +8,26 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, echo_warnings, no_checks_option, open_backend
+from genoml.cli.options import (
+    NegativesPath,
+    backend_option,
+    echo_warnings,
+    examples,
+    no_checks_option,
+    open_backend,
+)
 from genoml.runs import load_run
 
 
-@click.command("evaluate")
+@click.command(
+    "evaluate",
+    epilog=examples(
+        "genoml evaluate RUN test_pos.fa test_neg.fa", "genoml evaluate RUN test_pos.fa shuffle --json"
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("positives")
-@click.argument("negatives")
+@click.argument("positives", type=click.Path())
+@click.argument("negatives", type=NegativesPath())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 @click.option(
     "--intervals", is_flag=True, help="Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples."
@@ -34,7 +46,8 @@ def command(
     """Score the model in the folder RUN on labelled sequences.
 
     RUN is what `genoml train` made. POSITIVES and NEGATIVES are FASTA or FASTQ files, plain or gzipped; - is
-    standard input. Use sequences that the model was not trained on. Predictions are averaged over both
+    standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide shuffles of the positives, keyed by the
+    run's seed. Use sequences that the model was not trained on. Predictions are averaged over both
     strands, and calibrated if RUN is.
 
     Prints AUROC, AUPR, F1 at probability 0.5; Brier's score and the expected calibration error; and the calls at

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from genoml.cli.options import open_output, out_option
+from genoml.cli.options import examples, open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.genome import GenomeStore, Intervals
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 _BATCH_BP = 1 << 24
 
 
-@click.command("fetch")
-@click.argument("genome")
-@click.argument("intervals", default="-")
+@click.command(
+    "fetch",
+    epilog=examples(
+        "genoml fetch genome.fa peaks.bed --out peaks.fa",
+        "genoml fetch genome.fa peaks.narrowPeak --length 200 --centre summit > peaks.fa",
+    ),
+)
+@click.argument("genome", type=click.Path())
+@click.argument("intervals", default="-", type=click.Path())
 @click.option(
     "--length",
     "length_bp",

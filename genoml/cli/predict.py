@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import backend_option, examples, open_backend
 from genoml.io.files import write_whole
 from genoml.runs import Run, load_run
 from genoml.train.predict import score_names
@@ -15,12 +15,18 @@ from genoml.train.predict import score_names
 _STANDARD_OUTPUT = Path("-")
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    epilog=examples(
+        "genoml predict RUN sequences.fa > scores.tsv", "genoml predict RUN sequences.fa.gz --out scores.tsv"
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("sequences")
+@click.argument("sequences", type=click.Path())
 @click.option(
     "--out",
-    required=True,
+    default="-",
+    show_default=True,
     type=click.Path(path_type=Path),
     help="TSV file to write, or - for standard output: name, then one score per output.",
 )
@@ -47,7 +53,9 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
                 file.write(table)
         except OSError as error:
             raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
-    click.echo(f"{len(loaded)} sequences scored; {out}", err=True)
+    click.echo(
+        f"{len(loaded)} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True
+    )
 
 
 def _columns(run: Run, outputs: np.ndarray) -> dict[str, np.ndarray]:

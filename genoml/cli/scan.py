@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, open_backend, open_output, out_option, sequences_argument
+from genoml.cli.options import (
+    backend_option,
+    examples,
+    open_backend,
+    open_output,
+    out_option,
+    sequences_argument,
+)
 
 if TYPE_CHECKING:
     from genoml.io import Motif
@@ -19,7 +26,7 @@ _BATCH_RECORDS = 1 << 17
 _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
 
 
-@click.command("scan")
+@click.command("scan", epilog=examples("genoml scan peaks.fa --motifs known.meme > hits.bed"))
 @sequences_argument
 @click.option(
     "--motifs",

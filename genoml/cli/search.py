@@ -13,7 +13,7 @@ import click
 import msgspec
 from tqdm import tqdm
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import NegativesPath, backend_option, examples, open_backend
 from genoml.cli.progress import progress_class, tell, terminal_options
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from genoml.runs.search_table import Result
 
 
-@click.command("search")
-@click.argument("positives")
-@click.argument("negatives")
+@click.command(
+    "search", epilog=examples("genoml search pos.fa neg.fa --ranges ranges.toml --out search --trials 50")
+)
+@click.argument("positives", type=click.Path())
+@click.argument("negatives", type=NegativesPath())
 @click.option(
     "--ranges", "ranges_path", required=True, type=click.Path(path_type=Path),
     help="TOML file of ranges, such as learning_rate = { log_uniform = [1e-3, 1e-1] }.",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import click
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 
-@click.command()
+@click.command(
+    "shuffle",
+    epilog=examples(
+        "genoml shuffle peaks.fa --seed 1 > shuffled.fa", "genoml shuffle peaks.fa -k 3 --out shuffled.fa.gz"
+    ),
+)
 @sequences_argument
 @out_option
 @click.option(

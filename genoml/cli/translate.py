@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
 
 
-@click.command()
+@click.command("translate", epilog=examples("genoml translate genes.fa > proteins.fa"))
 @sequences_argument
 @out_option
 @click.option(

@@ -57,6 +57,11 @@ class SequenceData:
             batch = list_sequences(self.codes)
             object.__setattr__(self, "codes", base_codes(batch, pad="both"))
             object.__setattr__(self, "alphabet", alphabet_of(batch))
+        if not isinstance(self.targets, np.ndarray) or self.targets.dtype.kind not in "biuf":
+            got = str(getattr(self.targets, "dtype", type(self.targets).__name__))
+            raise TypeError(
+                f"SequenceData expects targets as an array of numbers, got {got}; use np.array(targets, np.float32)"
+            )
         if len(self.codes.shape) != 2 or self.codes.dtype != np.uint8:
             raise ValueError(
                 f"SequenceData expects uint8 codes (n, length), got {self.codes.dtype} {self.codes.shape}"
@@ -130,7 +135,9 @@ class SequenceData:
                 "genoml.data.table_data makes data of a data frame"
             )
         sequences, targets = data
-        columns = np.asarray(targets, np.float32)
+        columns = np.asarray(targets)
+        if columns.dtype.kind not in "US":  # text is refused, also of digits
+            columns = columns.astype(np.float32)
         return cls(sequences, columns[:, None] if columns.ndim == 1 else columns)
 
     @classmethod
@@ -140,7 +147,13 @@ class SequenceData:
         negatives: Codes,
         groups: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> SequenceData:
-        """Make a data set from positives (target 1) and negatives (target 0): letters, or codes of one length."""
+        """Make a data set from positives (target 1) and negatives (target 0): letters, or codes of one length.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For neither letters nor codes, or codes of two lengths.
+        """
         all_groups = None if groups is None else np.array([*groups[0], *groups[1]], dtype=object)
         codes: Any
         if holds_letters(positives) or holds_letters(negatives):
@@ -148,6 +161,11 @@ class SequenceData:
             counts = [len(part) for part in letters]
             codes = letters[0] + letters[1]
         else:
+            if positives.shape[1:] != negatives.shape[1:]:
+                raise ValueError(
+                    "SequenceData.binary expects positives and negatives of one length, got "
+                    f"{positives.shape} and {negatives.shape}"
+                )
             counts = [part.shape[0] for part in (positives, negatives)]
             codes = join_codes((positives, negatives))
         targets = np.concatenate([np.ones((counts[0], 1)), np.zeros((counts[1], 1))])

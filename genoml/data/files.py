@@ -15,11 +15,14 @@ from genoml.io.errors import first_word
 from genoml.io.files import FilePath
 from genoml.sequence.codes import alphabet_of, count_ambiguous
 from genoml.sequence.encode import base_codes
+from genoml.sequence.shuffle import dinucleotide_shuffle
 
 #: Letters of amino acids that are also ambiguous bases, none of them common in a genome.
 _SEVERAL_BASES = b"RYSWKMBDHVryswkmbdhv"
 #: Length from which a sequence is checked: shorter ones may well be half ambiguous.
 _LEAST_JUDGED = 10
+#: word that stands for a file of negatives: shuffles of the positives
+SHUFFLE = "shuffle"
 _LOCUS = re.compile(r"^([^:\s]+):\d+-\d+")
 
 
@@ -62,6 +65,10 @@ class NamedSequences:
     def take(self, index: Sequence[int]) -> NamedSequences:
         """The sequences at these positions."""
         return NamedSequences(self.path, [self.names[i] for i in index], [self.letters[i] for i in index])
+
+    def shuffled(self, seed: int) -> NamedSequences:
+        """An exact dinucleotide shuffle of each sequence, under its name."""
+        return NamedSequences(SHUFFLE, self.names, dinucleotide_shuffle(self.letters, seed=seed))
 
     def codes(self, length_bp: int) -> np.ndarray:
         """Base codes (n, length_bp), shorter sequences padded evenly on both sides."""

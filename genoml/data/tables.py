@@ -151,8 +151,12 @@ def table_data(
         if column not in columns:
             raise ValueError(f"table_data expects a column {column!r}, got {', '.join(map(str, columns))}")
         expects = f"column {column!r} expects"
-        is_number = column in spec.numbers
-        arrays[column] = numbers_of(columns[column], expects) if is_number else values_of(columns[column])
+        arrays[column] = values_of(columns[column])
+        if arrays[column].ndim != 1:
+            got = type(columns[column]).__name__
+            raise TypeError(f"table_data expects column {column!r} as a list or array of one axis, got {got}")
+        if column in spec.numbers:
+            arrays[column] = numbers_of(arrays[column], expects)
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"table_data expects columns of one length, 1 or more, got {sorted(lengths)}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from genoml.data.columns import Column, read_columns
 from genoml.data.missing import check_present, is_missing, numbers_of, present, values_of
+from genoml.genome.overlaps import expect_intervals
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import FilePath
 from genoml.sequence.intervals import Intervals
@@ -49,6 +50,7 @@ def column_targets(intervals: Intervals, columns: Sequence[str]) -> np.ndarray:
     ValueError
         For a column that is not there, or holds text.
     """
+    expect_intervals("column_targets", intervals)
     targets = []
     for name in [columns] if isinstance(columns, str) else columns:
         values = intervals.columns.get(name)
@@ -135,6 +137,7 @@ def table_targets(
         Naming the line, for a region without a name or one that comes twice, or a value that is no number; for a
         region of the intervals that is not in the table, and how many there are.
     """
+    expect_intervals("table_targets", intervals)
     keys = (key,) if isinstance(key, str) else tuple(key)
     wanted = [Column(name, "text") for name in keys] + [Column(name, "number") for name in columns]
     table = read_columns(path, wanted)

@@ -11,6 +11,7 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.genome.checksums import BlockChecks
 from genoml.genome.gather import gather, gather_each
+from genoml.genome.overlaps import expect_intervals
 from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath, expect_regular
@@ -161,8 +162,7 @@ class GenomeStore:
         FormatError
             If the file was truncated meanwhile, or its bases are damaged.
         """
-        if not isinstance(intervals, Intervals):
-            raise TypeError(f"fetch expects Intervals, got {type(intervals).__name__}")
+        expect_intervals("fetch", intervals)
         lengths = intervals.length_bp
         longest = int(lengths.max(initial=0))
         equal = bool((lengths == longest).all())

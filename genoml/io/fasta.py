@@ -6,6 +6,7 @@ The file is parsed here and not with dnaio, whose FASTA reader gives no line num
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from typing import NamedTuple
 from genoml.io.errors import FormatError, LetterKind, check_letters, control_in, first_word, shown
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaBlock, FastaParser
 from genoml.io.files import FilePath, Source, write_whole
+
+#: the begin of a line of BED, or of a header that browsers read
+_BED = re.compile(rb"\S+\t\d+\t\d+(\t|\r?$)|(track|browser) ")
 
 
 class FastaRecord(NamedTuple):
@@ -78,6 +82,9 @@ def expect_fasta(source: Source) -> None:
     line = source.start.split(b"\n", 1)[0]
     if line.startswith(b"@"):
         what, fix = "expects FASTA, but this looks like FASTQ", "use read_fastq or read_sequences"
+    elif _BED.match(line):
+        what = "expects FASTA, but this looks like BED"
+        fix = "genoml fetch GENOME.fa FILE.bed > FILE.fa writes its sequences"
     else:
         text = shown(line.decode("ascii", "replace").strip())
         what, fix = f"text before the first '>': {text!r}", "expects FASTA, whose records start with '>'"

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.losses.labels import PROBABILITIES, WEIGHTS, Domain, check_host_labels, classes
+from genoml.losses.labels import PROBABILITIES, WEIGHTS, Domain, check_host_labels, classes, expect_numbers
 from genoml.ops.arrays import array_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -39,6 +39,7 @@ def match_shape(
 ) -> Array:
     """Values with the reference's dtype and device, of this shape; (N,) serves a shape (N, 1)."""
     xp = array_namespace(reference)
+    expect_numbers(values, what, kind)
     values = array_like(values, reference, what)
     if tuple(values.shape) == shape:
         return values

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError
 from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
-from genoml.models import MODELS, check_options, model_spec
+from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
 from genoml.train import FitOptions
@@ -159,10 +159,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for key, declared in _types().items():
             value = make_settings(getattr(self, key), declared, key)
             msgspec.structs.force_setattr(self, key, value)
-        if self.model not in MODELS:
-            raise ValueError(
-                f"model: unknown model {shown(self.model)!r}; models: {', '.join(sorted(MODELS))}"
-            )
+        try:
+            model_spec(self.model)
+        except ValueError as error:
+            raise ValueError(f"model: {error}") from error
         check_options(self.model, self.model_options, "model_options")
         if self.class_weight != "none" and self.sampling != "uniform":
             raise ValueError(

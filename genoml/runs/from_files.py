@@ -10,7 +10,7 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
-from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
 from genoml.data.leaks import sequence_hashes
 from genoml.io.files import expect_regular
 from genoml.runs.config import TrainConfig
@@ -19,12 +19,9 @@ from genoml.runs.progress import Progress
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
 from genoml.runs.train_run import begin_run, continue_run
-from genoml.sequence import count_ambiguous, dinucleotide_shuffle
+from genoml.sequence import count_ambiguous
 from genoml.sequence.codes import alphabet_of
 from genoml.train import Callback
-
-#: word that stands for a file of negatives: shuffles of the positives
-SHUFFLE = "shuffle"
 
 
 def train_files(
@@ -131,7 +128,7 @@ def read_pair(
     shuffled = negatives == SHUFFLE
     first = load_sequences(positives, config.ambiguous)
     if shuffled:
-        second = NamedSequences(SHUFFLE, first.names, dinucleotide_shuffle(first.letters, seed=config.seed))
+        second = first.shuffled(config.seed)
     else:
         second = load_sequences(negatives, config.ambiguous)
     length = max(first.longest, second.longest)

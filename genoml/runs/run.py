@@ -18,7 +18,7 @@ from genoml.checkpoint import CheckpointError, load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
 from genoml.data.checks import Traits, check_evaluated
-from genoml.data.files import NamedSequences, load_sequences
+from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
 from genoml.io.errors import FormatWarning
 from genoml.models import build_model
 from genoml.nn.layer import Layer
@@ -106,6 +106,18 @@ class Run:
         letters = letters_of(sequences)
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
 
+    def read_labelled(
+        self, positives: SequenceSource, negatives: SequenceSource
+    ) -> tuple[NamedSequences, NamedSequences]:
+        """Read positives and negatives; the word ``shuffle`` stands for exact dinucleotide shuffles of the positives.
+
+        The shuffles are keyed by the run's seed. Errors are those of ``read``.
+        """
+        refuse_two_inputs(positives, negatives)
+        first = self.read(positives)
+        shuffled = isinstance(negatives, str) and negatives == SHUFFLE
+        return first, first.shuffled(self.record.seed) if shuffled else self.read(negatives)
+
     def predict(self, sequences: SequenceSource) -> np.ndarray:
         """Predict (n, tasks): probabilities, or values or rates if the model was trained for them.
 
@@ -151,7 +163,8 @@ class Run:
         Parameters
         ----------
         positives, negatives : iterable of str, or path
-            As in ``predict``; sequences that the model was not trained on.
+            As in ``predict``; sequences that the model was not trained on. The negatives may be the word ``shuffle``,
+            see ``read_labelled``.
         intervals : bool
             Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples.
         no_checks : collection of str
@@ -171,8 +184,7 @@ class Run:
             raise ValueError(
                 f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
             )
-        refuse_two_inputs(positives, negatives)
-        sequences = [self.read(source) for source in (positives, negatives)]
+        sequences = self.read_labelled(positives, negatives)
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
         traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
         result = score_labels(scores, traits.targets, self.record, intervals=intervals)

@@ -99,9 +99,8 @@ def save_run(
         backend={"name": model.backend.name, **model.backend.describe()},
         versions=versions(model.backend),
     )
-    if history is not None and history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
+    if history is not None and history.best is not None:
+        record.best, record.best_epoch = history.best, history.best_epoch
     folder = RunFolder.create(path, record, model)
     for epoch in [] if history is None else history.epochs:
         folder.log(epoch)

@@ -19,10 +19,9 @@ from typing import Any
 import msgspec
 
 from genoml.backend import Backend
-from genoml.data.files import load_sequences
+from genoml.data.files import SHUFFLE, load_sequences
 from genoml.io.processes import lock
 from genoml.runs import RunError
-from genoml.runs.from_files import SHUFFLE
 from genoml.runs.score import refuse_two_inputs
 from genoml.runs.search_ranges import SearchRecord, planned, read_ranges
 from genoml.runs.search_table import Result

@@ -201,7 +201,7 @@ def _train(
         try:
             history = fit(
                 model, data, validation=validation, options=options,
-                callback=callback, checkpoints=checkpoints, resume=resume,
+                callback=callback, progress=None, checkpoints=checkpoints, resume=resume,
             )  # fmt: skip
         except NotFiniteError:
             if record.best_epoch is None:
@@ -237,9 +237,8 @@ def _finish(
     for epoch in history.epochs[len(read_log(folder.path)) :]:
         folder.log(epoch)
     folder.save_weights(model)
-    if history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
+    if history.best is not None:
+        record.best, record.best_epoch = history.best, history.best_epoch
     record.held_out = assess(model, data, validation, record.training)
     record.status = "interrupted" if history.interrupted else "finished"
     folder.save_record()  # last: a run that says that it is finished is whole

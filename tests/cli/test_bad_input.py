@@ -158,7 +158,7 @@ def test_settings_that_cannot_be(
 
 
 def test_arguments_that_are_missing_or_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(capsys, "trian") == "No such command 'trian'; see genoml --help"
+    assert refused(capsys, "trian") == "No such command 'trian'; did you mean train? See genoml --help"
     assert "Missing argument 'NEGATIVES'" in refused(capsys, "train", "pos.fa", "--out", "run")
     assert "Missing option '--out'" in refused(capsys, "train", "pos.fa", "neg.fa")
     assert "only one of POSITIVES and NEGATIVES" in refused(capsys, "train", "-", "-", "--out", "run")
@@ -349,3 +349,13 @@ def test_the_error_of_a_loss_names_step_and_layer() -> None:
     error = NotFiniteError(3, "layer 0.conv (Conv1D)")
     assert (error.step, error.layer) == (3, "layer 0.conv (Conv1D)")
     assert "step 3, first seen in layer 0.conv (Conv1D)" in str(error)
+
+
+def test_bed_in_the_place_of_sequences_names_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "peaks.bed").write_text("chr1\t10\t200\tpeak\n")
+    message = refused(capsys, "train", "peaks.bed", "shuffle", "--out", "run")
+    assert message.startswith(
+        "peaks.bed, line 1: expects FASTA, but this looks like BED; genoml fetch GENOME.fa"
+    )

@@ -139,3 +139,13 @@ def test_the_columns_of_several_tasks_have_their_names(tmp_path: Path) -> None:
     (tmp_path / "in.fa").write_text(">a\nACGT\n")
     assert run_genoml("predict", tmp_path / "run", tmp_path / "in.fa", "--out", tmp_path / "out.tsv") == 0
     assert (tmp_path / "out.tsv").read_text().startswith("name\tscore_acceptor\tscore_donor\n")
+
+
+def test_scores_go_to_standard_output_unless_a_file_is_named(
+    trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml("predict", trained / "run", trained / "pos.fa") == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines()[0] == "name\tscore"
+    assert len(out.splitlines()) == 61
+    assert err == "60 sequences scored; standard output\n"

@@ -351,3 +351,8 @@ def test_a_number_beyond_float32_is_refused_in_files_and_in_memory(
         FormatError, match=rf"line 2: column '{column}' expects a finite number.*got '{value}'"
     ):
         read_table_data(path, **roles)
+
+
+def test_a_column_that_can_be_read_once_is_refused() -> None:
+    with pytest.raises(TypeError, match="column 's' as a list or array of one axis, got generator"):
+        table_data({"s": (letters for letters in ["A"]), "y": [1]}, sequence="s", targets="y")

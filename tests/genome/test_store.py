@@ -149,7 +149,7 @@ def test_arguments_are_checked(store):
         store.fetch(intervals, edges="clip")
     with pytest.raises(ValueError, match="one_hot expects intervals of one length, got several"):
         store.fetch(intervals, one_hot=True)
-    with pytest.raises(TypeError, match="fetch expects Intervals, got list"):
+    with pytest.raises(TypeError, match=r"fetch expects intervals, such as read_bed\(path\) gives, got list"):
         store.fetch([("phix", 0, 4)])
 
 

@@ -78,9 +78,11 @@ def test_line_width(tmp_path):
         (b"\n\n# note\n>a\nACGT\n", "text before the first '>': '# note'", 3),
         (b" >a\nACGT\n", "text before the first '>'", 1),
         (b"@r\nACGT\n+\nIIII\n", "expects FASTA, but this looks like FASTQ; use read_fastq", 1),
+        (b"chr1\t10\t20\n", "expects FASTA, but this looks like BED; genoml fetch GENOME.fa FILE.bed", 1),
+        (b"track name=x\nchr1\t10\t20\tp\n", "expects FASTA, but this looks like BED", 1),
         (b"\x00\x01\x02", "text before the first '>'", 1),
     ],
-    ids=["letters", "comment", "blank", "FASTQ", "binary"],
+    ids=["letters", "comment", "blank", "FASTQ", "BED", "BED of a browser", "binary"],
 )
 def test_what_is_not_fasta_is_refused(content, message, line, tmp_path):
     error = refused(written(tmp_path, content), message)

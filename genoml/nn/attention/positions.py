@@ -104,7 +104,7 @@ class SinusoidalPositions(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        expect_shape("SinusoidalPositions", x, x.ndim == 3, "(batch, length, features)")
+        expect_shape(self, x, x.ndim == 3, "(batch, length, features)")
         _, length, features = x.shape
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
