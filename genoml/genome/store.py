@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -14,7 +15,7 @@ from genoml.genome.gather import gather, gather_each
 from genoml.genome.overlaps import expect_intervals
 from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
-from genoml.io.files import FilePath, expect_regular
+from genoml.io.files import FilePath
 from genoml.sequence.encode import one_hot as encode_one_hot
 from genoml.sequence.intervals import Intervals, nearest
 
@@ -49,7 +50,8 @@ class GenomeStore:
 
     def __init__(self, path: str, expected: str | None = None) -> None:
         self.path = os.path.abspath(path)
-        expect_regular(path)
+        if not os.path.isdir(path) and not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
+            raise FormatError("this is a device, pipe or socket", path=path, fix="expects a regular file")
         with open(self.path, "rb") as stream:
             self._size = os.fstat(stream.fileno()).st_size
             self._index, self._digest = read_index(stream, self._size, path)

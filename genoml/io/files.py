@@ -200,20 +200,6 @@ def _mode_of(path: str) -> int:
     return mode
 
 
-def expect_regular(path: str) -> None:
-    """Raise unless this is a regular file, before it is opened: a path that a stranger's file names may be anything.
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError
-        If there is no such file.
-    FormatError
-        If it is a device, pipe or socket.
-    """
-    if not stat.S_ISREG(_mode_of(path)):
-        raise FormatError("this is a device, pipe or socket", path=path, fix="expects a regular file")
-
-
 @contextmanager
 def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete.

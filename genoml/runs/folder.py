@@ -5,8 +5,7 @@
 - sequences.safetensors: hashes of the sequences that it was trained on
 - log.jsonl: one record an epoch
 - checkpoint/: the state of the training, until it is finished, see genoml.train.Checkpoints
-- config.toml: the settings again, for people and for ``genoml train --config``; a network that was made by hand has
-  none
+- config.toml: the settings again, for people and for ``genoml train --config``; none for a network made by hand
 """
 
 from __future__ import annotations

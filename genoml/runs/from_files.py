@@ -12,7 +12,6 @@ from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
 from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
 from genoml.data.leaks import sequence_hashes
-from genoml.io.files import expect_regular
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
 from genoml.runs.progress import Progress
@@ -97,9 +96,6 @@ def resume_run(
     """
     folder = open_run(path)
     record = folder.record
-    for moved, role in ((positives, "positives"), (negatives, "negatives")):
-        if moved is None and record.data[role] not in ("-", SHUFFLE):
-            expect_regular(folder.place_of(record.data[role]))  # the record may be a stranger's
     first = positives or folder.place_of(record.data["positives"])
     second = negatives or folder.place_of(record.data["negatives"])
     refuse_two_inputs(first, second)

@@ -92,7 +92,7 @@ def test_a_pipe_that_the_record_names_is_not_opened(
     os.mkfifo(folder / name)
     capsys.readouterr()
     assert run_genoml("train", "--resume", "run") == 2
-    message = f"genoml: error: {name}: this is a device, pipe or socket; expects a regular file\n"
+    message = f"genoml: error: run: its record names {name}, which is no file; name the files to train on\n"
     assert capsys.readouterr().err == message
     moved = [other.replace(name, "moved.fa") for other in ("pos.fa", "neg.fa")]
     assert run_genoml("train", "--resume", "run", *moved) == 0
