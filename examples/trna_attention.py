@@ -62,7 +62,7 @@ class PairScores(Layer):
         shape = (x.shape[0], x.shape[1], self.key_size)
         query = xp.reshape(rows @ query_weights, shape) * scale
         key = xp.reshape(rows @ key_weights, shape)
-        real = run.real_steps("PairScores", x)
+        real = run.real_steps(self, x)
         allowed = None if real is None else real[:, None, :]
 
         def pullback(grad, *, need_x=True, need_params=True):
@@ -85,7 +85,7 @@ class PairScores(Layer):
         """The softmax over j, as one head: (batch, 1, length, length)."""
         run = Pass(mask=mask)
         scores, _ = self.vjp(x, run)
-        real = run.real_steps("PairScores", x)
+        real = run.real_steps(self, x)
         return masked_softmax(scores, None if real is None else real[:, None, :])[:, None, :, :]
 
 
