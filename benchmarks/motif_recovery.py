@@ -61,7 +61,7 @@ def real(name: str, codes: np.ndarray, *, motifs: int = 4, epochs: int = 10) -> 
     for part in (epochs // 4, epochs - epochs // 4):
         schedule = one_cycle(part * -(-len(data) // 128))
         options = FitOptions(epochs=part, batch_size=128, optimizer=AdamW(0.2), schedule=schedule)
-        fit(model, data, options=options)
+        fit(model, data, options=options, progress=None)
         layer.centre()  # type: ignore[attr-defined]
     bank = layer.motifs()  # type: ignore[attr-defined]
     found = match_motifs([motif.matrix for motif in bank], jaspar_motifs(), limit=1)

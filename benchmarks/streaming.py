@@ -119,7 +119,7 @@ def measure(source: str, folder: Path, options: argparse.Namespace) -> None:
     model = build_model("promoter_cnn", {"filters": 32, "kernel_size": 8}, seed=0)
     report = Report(steps)
     fit(
-        model, rest, validation=held, options=FitOptions(epochs=1, batch_size=batch), callback=report
+        model, rest, validation=held, options=FitOptions(epochs=1, batch_size=batch), callback=report, progress=None
     )  # fmt: skip
     seconds = time.perf_counter() - report.start
     print(

@@ -54,7 +54,7 @@ class PositionPool(Layer):
 
     def vjp(self, x, run=EVALUATION):
         ok = x.ndim == 3 and x.shape[2] == self.length
-        expect_shape("PositionPool", x, ok, f"(batch, channels, {self.length})")
+        expect_shape(self, x, ok, f"(batch, channels, {self.length})")
         xp, logits = array_namespace(x), self.logits
         e = xp.exp(logits - xp.max(logits))
         w = e / xp.sum(e)
@@ -141,14 +141,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch or jax")
     parser.add_argument("--steps", type=int, default=100, help="steps of training")
+    parser.add_argument("--quick", action="store_true", help="a small training: does it run?")
     arguments = parser.parse_args()
+    steps = 20 if arguments.quick else arguments.steps
     backend = use_backend(arguments.backend).backend
     prove(backend)
 
     windows = LENGTH_BP - len(MOTIF) + 1
-    model, score = trained(PositionPool(windows), arguments.steps)
+    model, score = trained(PositionPool(windows), steps)
     print(f"AUROC with PositionPool {score:.3f}")
-    print(f"AUROC with max pooling {trained(GlobalMaxPool1D(), arguments.steps)[1]:.3f}")
+    print(f"AUROC with max pooling {trained(GlobalMaxPool1D(), steps)[1]:.3f}")
 
     with tempfile.TemporaryDirectory() as folder:
         save_weights(Path(folder) / "weights.safetensors", model)

@@ -102,18 +102,22 @@ def main():
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--folds", type=int, default=5, help="how many of the 5 folds to hold out in turn")
     parser.add_argument("--promoters", type=int, default=None, help="use only so many of them")
+    parser.add_argument("--quick", action="store_true", help="a small slice: 1 fold, 3 epochs, 800 promoters")
     arguments = parser.parse_args()
+    epochs, folds, promoters = arguments.epochs, arguments.folds, arguments.promoters
+    if arguments.quick:
+        epochs, folds, promoters = 3, 1, 800
     use_backend(arguments.backend)
 
     data = read_counts()
     print(diagnose_counts(data.targets, offset=data.extras["offset"]).verdict)
-    order = np.random.default_rng(0).permutation(len(data))[: arguments.promoters]
+    order = np.random.default_rng(0).permutation(len(data))[:promoters]
     fold = np.arange(len(order)) % 5
     found = []
-    for held in range(arguments.folds):
+    for held in range(folds):
         rest, test = data.take(order[fold != held]), data.take(order[fold == held])
-        model, plain = train(rest, held, arguments.epochs)
-        rates = np.log(predict(model, test.codes, objective=Counts(), both_strands=False).astype(np.float64))
+        model, plain = train(rest, held, epochs)
+        rates = np.log(predict(model, test.codes).astype(np.float64))
         log_a = float(model.backend.to_numpy(model.params["12.log_dispersion"])[0])
         without = mean_loss(np.full_like(rates, plain.log_rate), np.log(plain.dispersion), test)
         r = float(pearson(rates[:, 0], np.log1p(test.targets[:, 0]) - test.extras["offset"][:, 0]))

@@ -133,7 +133,7 @@ def main():
         # each network is kept at its best epoch on a tenth of its own
         training, validation = split_random(rest, 0.1, seed=member)
         model = train(training, validation, epochs, member)
-        scores.append(predict_outputs(model, test.codes, both_strands=False)[:, 0])
+        scores.append(predict_outputs(model, test.codes)[:, 0])
         show(f"network {member + 1}", scores[-1], test)
     if members > 1:
         show(f"mean of {members} networks", np.mean(scores, axis=0), test)

@@ -67,9 +67,7 @@ def train_and_predict(model, training, test, epochs, learning_rate, weight_decay
         seed=seed,
     )
     fit(model, training, options=options)
-    return predict(
-        model, test.codes, objective=options.objective, both_strands=False, ambiguous=options.ambiguous
-    )
+    return predict(model, test.codes)
 
 
 def errors(predictions, targets):

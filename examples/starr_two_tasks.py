@@ -112,7 +112,7 @@ def main():
         f"{len(training)} windows to train on, {len(validation)} to choose the epoch by, {len(test)} to test"
     )
     model = train(training, validation, 8 if arguments.quick else arguments.epochs, arguments.seed)
-    found = predict(model, test.codes, objective=Regression())
+    found = predict(model, test.codes)
     print(f"{'Pearson correlation':24}" + "".join(f"{task:>16}" for task in TASKS))
     show("network", found, test.targets)
     baseline = KmerRidge(5, backend="numpy").fit(training.codes, training.targets)

@@ -46,7 +46,7 @@ def train(training, validation, epochs, seed):
     history = fit(
         model, training, validation=validation, options=config.fit_options(len(training), (1.0, 1.0))
     )
-    best = history.epochs[history.best_epoch]
+    best = history.best
     print(f"best epoch {best['epoch']} of {epochs}: AUROC {best['validation_auroc']:.4f} on {VALIDATION}")
     return model
 

@@ -40,7 +40,9 @@ def main():
     parser.add_argument("files", nargs="*", metavar="POSITIVES NEGATIVES")
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch or jax")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="a short training: 2 epochs")
     arguments = parser.parse_args()
+    epochs = 2 if arguments.quick else arguments.epochs
     if len(arguments.files) not in (0, 2):
         parser.error(f"expects two files or none, got {len(arguments.files)}")
     backend = use_backend(arguments.backend).backend
@@ -50,9 +52,9 @@ def main():
     training, validation = split_random(rest, 0.1, seed=2)
 
     model = build_model("motif_cnn", {"filters": 32, "kernel_size": 11, "second_filters": 16})
-    steps = arguments.epochs * -(-len(training) // 64)
+    steps = epochs * -(-len(training) // 64)
     options = FitOptions(
-        epochs=arguments.epochs,
+        epochs=epochs,
         batch_size=64,
         optimizer=AdamW(0.01, weight_decay=0.1),
         schedule=one_cycle(steps, warmup=0.25),

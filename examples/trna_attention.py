@@ -56,13 +56,13 @@ class PairScores(Layer):
     def vjp(self, x, run=EVALUATION):
         xp, scale = array_namespace(x), self.key_size**-0.5
         ok = x.ndim == 3 and x.shape[2] == self.features
-        expect_shape("PairScores", x, ok, f"(batch, length, {self.features})")
+        expect_shape(self, x, ok, f"(batch, length, {self.features})")
         query_weights, key_weights = self.query_weights, self.key_weights
         rows = xp.reshape(x, (x.shape[0] * x.shape[1], self.features))
         shape = (x.shape[0], x.shape[1], self.key_size)
         query = xp.reshape(rows @ query_weights, shape) * scale
         key = xp.reshape(rows @ key_weights, shape)
-        real = run.real_steps("PairScores", x)
+        real = run.real_steps(self, x)
         allowed = None if real is None else real[:, None, :]
 
         def pullback(grad, *, need_x=True, need_params=True):
@@ -85,7 +85,7 @@ class PairScores(Layer):
         """The softmax over j, as one head: (batch, 1, length, length)."""
         run = Pass(mask=mask)
         scores, _ = self.vjp(x, run)
-        real = run.real_steps("PairScores", x)
+        real = run.real_steps(self, x)
         return masked_softmax(scores, None if real is None else real[:, None, :])[:, None, :, :]
 
 

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
+from difflib import get_close_matches
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -107,9 +108,10 @@ class Backend:
     def check(self, array: object, what: str) -> None:
         """Raise TypeError unless ``array`` is of this library and on this device."""
         if not self.owns(array):
+            move = f"move it with get_backend({self.name!r}).asarray(...)"
+            hint = "encode letters with genoml.batch_encode(...)" if _is_text(array) else move
             raise TypeError(
-                f"{what} is on backend {self.name} and expects its arrays, got {_describe_type(array)}; "
-                f"move it with get_backend({self.name!r}).asarray(...)"
+                f"{what} is on backend {self.name} and expects its arrays, got {_describe_type(array)}; {hint}"
             )
         found = self.device_of(array)
         if self.device is not None and found != self.device:
@@ -130,6 +132,12 @@ class Backend:
 
     def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
         return _unpickled, (self.name,)
+
+
+def _is_text(array: object) -> bool:
+    return isinstance(array, str) or (
+        isinstance(array, list | tuple) and isinstance(next(iter(array), None), str)
+    )
 
 
 def _describe_type(array: object) -> str:
@@ -155,7 +163,9 @@ def _load(name: str) -> Backend:
     points = backend_entry_points()
     if name not in points:
         known = ", ".join(sorted(points)) or "none (is genoml-xp installed?)"
-        raise BackendError(f"unknown backend {name!r}; installed backends: {known}")
+        near = get_close_matches(name, points, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise BackendError(f"unknown backend {name!r}; {hint}installed backends: {known}")
     try:
         backend = points[name].load()()
     except BackendError:

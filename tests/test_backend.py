@@ -127,7 +127,8 @@ def test_a_copied_context_carries_the_default_and_keeps_its_changes() -> None:
 
 def test_an_unknown_name_lists_the_installed_backends() -> None:
     with pytest.raises(
-        BackendError, match=r"unknown backend 'nump'; installed backends: .*cupy.*jax.*numpy.*torch"
+        BackendError,
+        match=r"unknown backend 'nump'; did you mean numpy\? installed backends: .*cupy.*jax.*numpy.*torch",
     ):
         get_backend("nump")
 
@@ -256,6 +257,12 @@ def test_an_array_of_another_library_is_refused_and_both_are_named(backend: Back
     layer(backend.asarray(np.zeros((4, 3)), "float32"))
     with pytest.raises(TypeError, match=f"Dense.backward is on backend {backend.name} .*got {library}"):
         layer.backward(foreign(backend, (4, 2)))
+
+
+@pytest.mark.parametrize("letters", ["ACGT", ["ACGT", "ACGA"]])
+def test_letters_in_the_place_of_an_array_are_to_be_encoded(letters: Any) -> None:
+    with pytest.raises(TypeError, match=r"got (str|list); encode letters with genoml.batch_encode"):
+        nn.Conv1D(4, 2, 3)(letters)
 
 
 def test_an_array_on_another_device_is_refused_and_both_are_named() -> None:

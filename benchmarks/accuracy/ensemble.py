@@ -45,7 +45,7 @@ class Recipe:
             ambiguous=self.ambiguous,
             seed=seed,
         )
-        fit(model, data, options=options)
+        fit(model, data, options=options, progress=None)
         return model
 
     def outputs(self, model: Layer, data: SequenceData) -> np.ndarray:

@@ -88,7 +88,7 @@ def loop(row: Row, threads: int, steps: int) -> dict[str, Any]:
     training = data_of(row, row.shape[0] * steps, outputs)
     validation = data_of(row, max(2, len(training) // 10), outputs)
     with watch.forward_and_backward():
-        fit(model, training, validation=validation, options=options, callback=watch)
+        fit(model, training, validation=validation, options=options, callback=watch, progress=None)
     # between the steps of the second epoch, when all is compiled and in memory
     pairs = list(pairwise(watch.steps[steps:]))
     spans = [after[0] - before[0] for before, after in pairs]

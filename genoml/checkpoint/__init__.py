@@ -8,7 +8,7 @@ from genoml.checkpoint.generations import (
     read_about,
     save_generation,
 )
-from genoml.checkpoint.weights import host_weights, load_weights, save_weights
+from genoml.checkpoint.weights import host_weights, load_weights, pack_weights, save_weights
 
 __all__ = [
     "CheckpointError",
@@ -17,6 +17,7 @@ __all__ = [
     "load_generation",
     "load_weights",
     "newest_generation",
+    "pack_weights",
     "read_about",
     "save_generation",
     "save_weights",

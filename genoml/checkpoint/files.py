@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +19,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
+from genoml.io.errors import printable
+
 
 class CheckpointError(ValueError):
     """Raised if a file of weights or a training state is damaged, does not fit, or cannot be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 #: Do not follow a link, and do not wait for the other end of a pipe.
@@ -40,7 +46,7 @@ def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
     Raises
     ------
     NotPlainError
-        If it is a symbolic link, has another name elsewhere (a hard link), or is no regular file.
+        If it is a symbolic link, or no regular file.
     OSError
         If it is missing or cannot be read.
     """
@@ -55,8 +61,6 @@ def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
             raise NotPlainError("Is a directory; expects a file")
         if not stat.S_ISREG(status.st_mode):
             raise NotPlainError("it is a device or pipe; expects a file")
-        if status.st_nlink > 1:
-            raise NotPlainError("it is a hard link, the same file under another name; copy it")
         yield file, status.st_size
 
 
@@ -72,6 +76,26 @@ def read_plain(path: Path, most: int) -> bytes:
         if size > most:
             raise NotPlainError(f"expects at most {most} bytes, got {size}")
         return file.read(most)
+
+
+#: end of a sealed JSON object: sha256 of all before it
+_SEAL = re.compile(rb',\n  "seal": "([0-9a-f]{64})"\n}\n')
+_SEAL_LENGTH = len(b',\n  "seal": ""\n}\n') + 64
+
+
+def seal_json(record: bytes) -> bytes:
+    """A JSON object with a last member ``seal``, the sha256 of the text before it."""
+    start = record.rstrip().removesuffix(b"}").rstrip()
+    return start + b',\n  "seal": "%b"\n}\n' % hashlib.sha256(start).hexdigest().encode()
+
+
+def unseal_json(content: bytes) -> bytes | None:
+    """The object that was sealed, without its seal; None if anything of it has changed."""
+    start = content[:-_SEAL_LENGTH]
+    seal = _SEAL.fullmatch(content[-_SEAL_LENGTH:])
+    if seal is None or hashlib.sha256(start).hexdigest().encode() != seal[1]:
+        return None
+    return start + b"}"
 
 
 #: The most bytes of a header, enough for about 30,000 arrays; the library allows 100 MB.
@@ -162,9 +186,7 @@ def _expect_once(members: list[tuple[str, Any]]) -> None:
 
 
 def _unreadable(path: Path, why: object) -> CheckpointError:
-    # the library quotes names of the file unchanged, with line feeds and terminal codes
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(why)[:200])
-    return CheckpointError(f"{path}: not a readable weights file ({text}); train the model again")
+    return CheckpointError(f"{path}: not a readable weights file ({str(why)[:200]}); train the model again")
 
 
 def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

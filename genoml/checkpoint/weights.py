@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,18 @@ def host_weights(layer: Layer) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(layer.backend.to_numpy(value)) for name, value in arrays.items()}
 
 
-def save_weights(path: str | Path, layer: Layer, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a layer's parameters and state."""
+def pack_weights(layer: Layer, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Content of a file of a layer's parameters and state."""
     arrays = host_weights(layer)
     about = {"format": _FORMAT, "checksum": _checksum(arrays), **(metadata or {})}
+    return pack_tensors(arrays, {"genoml": json.dumps(about, sort_keys=True)})
+
+
+def save_weights(path: str | Path, layer: Layer, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a layer's parameters and state."""
+    content = pack_weights(layer, metadata)
     with write_whole(path) as file:
-        file.write(pack_tensors(arrays, {"genoml": json.dumps(about, sort_keys=True)}))
+        file.write(content)
 
 
 def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
@@ -58,17 +64,27 @@ def _is_sound(file: TensorFile, arrays: Mapping[str, np.ndarray]) -> bool:
     return pack_tensors(arrays, {"genoml": json.dumps(about, sort_keys=True)}).startswith(file.header)
 
 
-def load_weights(path: str | Path, layer: Layer) -> None:
+def load_weights(path: str | Path, layer: Layer, sha256: Collection[str] | None = None) -> None:
     """Read parameters and state into a layer of the same structure, on the layer's backend.
 
     Nothing is taken from the file but numbers, and no memory before the header's names and shapes are those of
     the layer.
 
+    Parameters
+    ----------
+    path : path
+        The file.
+    layer : Layer
+        What it is read into.
+    sha256 : collection of str, optional
+        Hashes of the whole file, in hexadecimal digits, one of which it must have.
+
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged or no plain file (a link, a pipe), or its names, shapes or kinds are not
-        the layer's; the layer is then unchanged. A file of other origin, without a checksum, is taken as it is.
+        If the file is missing, damaged or no plain file (a link, a pipe), is another than ``sha256`` says, or its
+        names, shapes or kinds are not the layer's; the layer is then unchanged. A file of other origin, without a
+        checksum, is taken as it is.
     """
     path = Path(path)
     with open_tensors(path) as file:
@@ -76,9 +92,14 @@ def load_weights(path: str | Path, layer: Layer) -> None:
             raise CheckpointError(f"{path}: weights do not fit the model, which has more numbers")
         expected = {**layer.params, **layer.state}
         expect_shapes(path, file.shapes, {name: tuple(value.shape) for name, value in expected.items()})
-        arrays, _ = file.read()
+        arrays, digest = file.read()
     if not _is_sound(file, arrays):
         raise CheckpointError(f"{path}: damaged, its checksum is another; train the model again")
+    if sha256 is not None and digest not in sha256:
+        raise CheckpointError(
+            f"{path}: not the weights that its run was written with; bring the two together again, or, "
+            "if they were changed on purpose, seal them with genoml.runs.reseal"
+        )
     for name, value in arrays.items():
         _expect_weights(path, name, value)
     for table in (layer.params, layer.state):

@@ -6,12 +6,14 @@ import importlib
 import os
 import sys
 import warnings
+from difflib import get_close_matches
 from typing import NoReturn, TextIO
 
 import click
 
 from genoml.backend import BackendError
-from genoml.io.errors import FormatWarning
+from genoml.io.errors import FormatWarning, printable
+from genoml.io.processes import signals_as_ctrl_c
 from genoml.train import NotFiniteError
 
 _COMMANDS = {
@@ -45,6 +47,16 @@ class _LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"genoml.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of this name; a UsageError that suggests the nearest for an unknown one."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            nearest = get_close_matches(name, _COMMANDS, 1)
+            ctx.fail(f"No such command {name!r}" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -66,6 +78,11 @@ def main(arguments: list[str] | None = None) -> None:
     shows its traceback.
     """
     warnings.showwarning = _show_warning
+    with signals_as_ctrl_c():
+        _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> NoReturn:
     try:
         words = sys.argv[1:] if arguments is None else arguments
         status = cli.main(args=words or ["--help"], prog_name="genoml", standalone_mode=False)
@@ -98,24 +115,26 @@ def _show_warning(
 ) -> None:
     """Show a warning about a file as one line, and any other warning in Python's form."""
     if issubclass(category, FormatWarning):
-        click.echo(f"genoml: warning: {' '.join(str(message).split())}", err=True)
+        click.echo(f"genoml: warning: {printable(' '.join(str(message).split()))}", err=True)
     else:
         _python_shows_warning(message, category, filename, lineno, file, line)
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"genoml: error: {' '.join(message.split())}", err=True)
+    click.echo(f"genoml: error: {printable(' '.join(message.split()))}", err=True)
     sys.exit(2)
 
 
 def _usage(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        message += f"; see {error.ctx.command_path} --help"
+        message += (" See" if message.endswith("?") else "; see") + f" {error.ctx.command_path} --help"
     return message
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return f"a name is not UTF-8 ({error.object[:60]}); rename the file or folder"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

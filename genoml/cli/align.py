@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import click
 
-from genoml.cli.options import backend_option, open_backend, open_output, out_option
+from genoml.cli.options import backend_option, examples, open_backend, open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
@@ -25,9 +25,15 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.command("align")
-@click.argument("queries", metavar="A")
-@click.argument("targets", metavar="B")
+@click.command(
+    "align",
+    epilog=examples(
+        "genoml align reads.fa targets.fa",
+        "genoml align a.fa b.fa --mode local --matrix BLOSUM62 --format tsv --out pairs.tsv",
+    ),
+)
+@click.argument("queries", metavar="A", type=click.Path())
+@click.argument("targets", metavar="B", type=click.Path())
 @out_option
 @click.option(
     "--mode", type=click.Choice(["global", "local", "semiglobal"]), default="global", show_default=True

@@ -7,9 +7,10 @@ import os
 import click
 
 from genoml.backend import backend_entry_points, get_backend
+from genoml.cli.options import examples
 
 
-@click.command("backends")
+@click.command("backends", epilog=examples("genoml backends"))
 def command() -> None:
     """List every installed backend: its flag, library version and device, or why it cannot be used here."""
     default = os.environ.get("GENOML_BACKEND") or "numpy"

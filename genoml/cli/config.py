@@ -6,13 +6,24 @@ from pathlib import Path
 
 import click
 
+from genoml.cli.options import examples, model_completion
 from genoml.models import MODELS
 from genoml.runs.config import read_config
 
 
-@click.command("config")
+@click.command(
+    "config",
+    epilog=examples(
+        "genoml config > settings.toml", "genoml config --model danq", "genoml config settings.toml"
+    ),
+)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--model", metavar="NAME", help=f"Network whose options to list: {', '.join(MODELS)}.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=model_completion,
+    help=f"Network whose options to list: {', '.join(MODELS)}.",
+)
 def command(file: Path | None, model: str | None) -> None:
     """Print every setting of `genoml train` with its default and meaning, as a file of settings.
 

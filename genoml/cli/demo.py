@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import backend_option, examples, open_backend
 from genoml.runs import refuse_existing
 
 
-@click.command("demo")
+@click.command("demo", epilog=examples("genoml demo", "genoml demo --out demo --epochs 4"))
 @click.option(
     "--out",
     default="genoml-demo",

@@ -8,32 +8,56 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import (
+    NegativesPath,
+    backend_option,
+    echo_warnings,
+    examples,
+    no_checks_option,
+    open_backend,
+)
 from genoml.runs import load_run
 
 
-@click.command("evaluate")
+@click.command(
+    "evaluate",
+    epilog=examples(
+        "genoml evaluate RUN test_pos.fa test_neg.fa", "genoml evaluate RUN test_pos.fa shuffle --json"
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("positives")
-@click.argument("negatives")
+@click.argument("positives", type=click.Path())
+@click.argument("negatives", type=NegativesPath())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 @click.option(
     "--intervals", is_flag=True, help="Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples."
 )
+@no_checks_option("trained", "classes", "length", "gc")
 @backend_option
 def command(
-    run: Path, positives: str, negatives: str, as_json: bool, intervals: bool, backend_name: str | None
+    run: Path,
+    positives: str,
+    negatives: str,
+    as_json: bool,
+    intervals: bool,
+    no_checks: list[str] | None,
+    backend_name: str | None,
 ) -> None:
     """Score the model in the folder RUN on labelled sequences.
 
     RUN is what `genoml train` made. POSITIVES and NEGATIVES are FASTA or FASTQ files, plain or gzipped; - is
-    standard input. Use sequences that the model was not trained on. Predictions are averaged over both
+    standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide shuffles of the positives, keyed by the
+    run's seed. Use sequences that the model was not trained on. Predictions are averaged over both
     strands, and calibrated if RUN is.
 
     Prints AUROC, AUPR, F1 at probability 0.5; Brier's score and the expected calibration error; and the calls at
-    0.5 and at the threshold that training chose on its validation data.
+    0.5 and at the threshold that training chose on its validation data. Warns on standard error of sequences that
+    were trained on or stand in both classes, and of classes that length or GC content alone tells apart.
     """
-    result = load_run(run, open_backend(backend_name)).evaluate(positives, negatives, intervals=intervals)
+    loaded = load_run(run, open_backend(backend_name))
+    result = loaded.evaluate(positives, negatives, intervals=intervals, no_checks=no_checks or ())
+    if not as_json:
+        echo_warnings(result["warnings"])
     click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
-import numpy as np
 
-from genoml.cli.options import open_output, out_option
+from genoml.cli.options import examples, open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.genome import GenomeStore, Intervals
@@ -16,9 +15,15 @@ if TYPE_CHECKING:
 _BATCH_BP = 1 << 24
 
 
-@click.command("fetch")
-@click.argument("genome")
-@click.argument("intervals", default="-")
+@click.command(
+    "fetch",
+    epilog=examples(
+        "genoml fetch genome.fa peaks.bed --out peaks.fa",
+        "genoml fetch genome.fa peaks.narrowPeak --length 200 --centre summit > peaks.fa",
+    ),
+)
+@click.argument("genome", type=click.Path())
+@click.argument("intervals", default="-", type=click.Path())
 @click.option(
     "--length",
     "length_bp",
@@ -70,10 +75,10 @@ def command(
 
     GENOME is FASTA, plain or compressed, or a store made from it. From FASTA a store is made once, one byte
     a base, and kept in GENOME.store or where --store says; it is made again when GENOME changes. INTERVALS is
-    BED or narrowPeak (10 columns), plain or compressed; - is standard input.
+    BED, narrowPeak (10 columns) or broadPeak (9), plain or compressed; - is standard input.
 
     Names are chrom:start-end(strand), 0-based and half-open, as `bedtools getfasta -s` gives them; of strand
-    - the reverse complement is written. Letters are upper-case.
+    - the reverse complement is written. Letters are upper-case; U stays U.
     """
     from genoml.io import bed_intervals
 
@@ -120,15 +125,19 @@ def _write(stream: BinaryIO, store: GenomeStore, intervals: Intervals, edges: An
             part = part[kept]
         else:
             sequences = store.fetch(part, edges=edges)
+        letters = [_letters(store.alphabets.get(name, "DNA")) for name in part.names]
         stream.writelines(
-            f">{part.place(row)}({part.strand[row]})\n".encode() + _letters(codes) + b"\n"
+            f">{part.place(row)}({part.strand[row]})\n".encode()
+            + codes.tobytes().translate(letters[part.codes[row]])
+            + b"\n"
             for row, codes in enumerate(sequences)
         )
     return dropped
 
 
-def _letters(codes: np.ndarray) -> bytes:
+def _letters(alphabet: str) -> bytes:
+    """The letter of each code; code 15, beyond an edge, is written N."""
     from genoml.sequence.alphabet import CODE_LETTERS
 
-    # code 15, beyond an edge, is written N
-    return codes.tobytes().translate(f"{CODE_LETTERS}N".encode().ljust(256, b"N"))
+    letters = CODE_LETTERS.replace("T", "U") if alphabet == "RNA" else CODE_LETTERS
+    return f"{letters}N".encode().ljust(256, b"N")

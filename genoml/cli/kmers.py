@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
@@ -32,7 +32,13 @@ class _Request:
         return "frequency" if self.frequencies else "count"
 
 
-@click.command()
+@click.command(
+    "kmers",
+    epilog=examples(
+        "genoml kmers reads.fq.gz -k 6 --canonical",
+        "genoml kmers peaks.fa -k 4 --per-sequence --out counts.tsv",
+    ),
+)
 @sequences_argument
 @out_option
 @click.option("-k", type=click.IntRange(1, 32), help="Bases of a k-mer.  [default: 6]")

@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
+from click.shell_completion import CompletionItem
 
-from genoml.backend import Backend, BackendError, get_backend, use_backend
+from genoml.backend import Backend, BackendError, backend_entry_points, get_backend, use_backend
+from genoml.data.files import SHUFFLE
 from genoml.io.files import write_whole
 
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: examples, a line each."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _completed(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
+    """Completion of an option by names, which are asked for when the shell completes it."""
+    return lambda ctx, param, incomplete: [name for name in sorted(names()) if name.startswith(incomplete)]
+
+
+def _models() -> Iterable[str]:
+    from genoml.models import MODELS
+
+    return MODELS
+
+
+class NegativesPath(click.Path):
+    """A file, or the word ``shuffle``; the shell completes both."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        words = [CompletionItem(SHUFFLE)] if SHUFFLE.startswith(incomplete) else []
+        return words + super().shell_complete(ctx, param, incomplete)
+
+
+#: for an option ``--model``
+model_completion = _completed(_models)
 backend_option = click.option(
     "--backend",
     "backend_name",
     metavar="FLAG",
     default=None,
+    shell_complete=_completed(backend_entry_points),
     help="Array library to run on: numpy (default), cupy, torch, jax, ... See `genoml backends`.",
 )
 
@@ -37,12 +67,30 @@ def open_backend(name: str | None) -> Backend:
         raise BackendError(f"{origin}{error}; see genoml backends") from error
 
 
-sequences_argument = click.argument("sequences", default="-")
+def no_checks_option(*names: str) -> Callable[[Any], Any]:
+    """Add ``--no-checks NAME`` to a command, as the argument ``no_checks``: a list, or None if it is not given."""
+    return click.option(
+        "--no-checks",
+        multiple=True,
+        type=click.Choice(names),
+        callback=lambda context, option, chosen: list(chosen) or None,
+        help="Leave out a check of the sequences, and its warning; can be given several times.",
+    )
+
+
+def echo_warnings(warnings: Mapping[str, str]) -> None:
+    """Print warnings on standard error, a line each, with how to switch them off."""
+    for name, line in warnings.items():
+        click.echo(f"warning: {line} [--no-checks {name}]", err=True)
+
+
+sequences_argument = click.argument("sequences", default="-", type=click.Path())
 out_option = click.option(
     "--out",
     default="-",
     show_default=True,
     metavar="FILE",
+    type=click.Path(),
     help="File to write, gzipped if it ends in .gz; - is standard output.",
 )
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io.features import OrfsOf
 
 
-@click.command()
+@click.command(
+    "orfs", epilog=examples("genoml orfs plasmid.fa --circular", "genoml orfs genome.fa --out orfs.tsv")
+)
 @sequences_argument
 @out_option
 @click.option("--min-length", type=int, default=100, show_default=True, help="In bp, without the stop codon.")

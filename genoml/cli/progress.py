@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
 import msgspec
-from tqdm import tqdm
 
+from genoml.cli.options import echo_warnings
+from genoml.io.errors import printable, unicode_path
 from genoml.runs import Progress, RunFolder, RunRecord
-
-#: Least columns of a terminal for the bar.
-_WIDE = 72
-#: Least columns of a terminal for more than the shortest words.
-_NARROW = 48
-#: Columns of an output that is not a terminal.
-_UNBOUNDED = 1 << 30
+from genoml.train.progress import EpochLines
 
 
 def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,6 +27,15 @@ def terminal_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def tell(line: str | bytes, *, err: bool) -> None:
+    """Print a line of progress; work goes on where nobody reads it, or its disk is full."""
+    try:
+        click.echo(printable(line) if isinstance(line, str) else line, err=err)
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):  # and no more, also when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())
+
+
 class JsonProgress(Progress):
     """JSON on standard output, one object per line, whose ``event`` is start, epoch or end."""
 
@@ -39,13 +43,14 @@ class JsonProgress(Progress):
         record = folder.record
         self._say(
             "start",
-            run=str(folder.path),
+            run=unicode_path(str(folder.path)),
             model=record.training.model,
             backend=_backend(record),
             length_bp=record.length_bp,
             n_training=record.data.get("n_training"),
             n_validation=record.data.get("n_validation"),
             epochs=self.epochs,
+            warnings=record.warnings,
         )
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
@@ -56,7 +61,7 @@ class JsonProgress(Progress):
         record = folder.record
         self._say(
             "end",
-            run=str(folder.path),
+            run=unicode_path(str(folder.path)),
             status=record.status,
             best_epoch=record.best_epoch,
             best=record.best,
@@ -64,20 +69,15 @@ class JsonProgress(Progress):
         )
 
     def _say(self, event: str, **facts: Any) -> None:
-        click.echo(msgspec.json.encode({"event": event} | facts))
+        tell(msgspec.json.encode({"event": event} | facts), err=False)
 
 
-class TerminalProgress(Progress):
+class TerminalProgress(EpochLines, Progress):
     """Lines on standard error, one for each validation; on a terminal also a bar for the current epoch."""
 
-    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
-        super().__init__(epochs, examples, first=first)
-        self._bar: tqdm[None] | None = None
-        # no bar without a terminal that can erase what it wrote
-        self._draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
-        click.echo(self._start_line(folder, resumed), err=True)
+        tell(self._start_line(folder, resumed), err=True)
+        echo_warnings(folder.record.warnings)
 
     def _start_line(self, folder: RunFolder, resumed: bool) -> str:
         record = folder.record
@@ -85,6 +85,9 @@ class TerminalProgress(Progress):
             f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
             f"{record.data.get('n_validation', '?')} to validate; {record.training.model} on {_backend(record)}"
         )
+        if record.alphabet == "RNA":
+            strands = "both strands" if record.settings.reverse_complement else "one strand"
+            line += f"; RNA, {strands}"
         if not resumed:
             return line
         epochs = f"{self.done} epoch{'' if self.done == 1 else 's'}"
@@ -94,46 +97,8 @@ class TerminalProgress(Progress):
             line += f"; begun with other {', '.join(changed)}, so numbers may differ by rounding"
         return line
 
-    def step(self, step: int, loss: float, examples: int) -> None:
-        super().step(step, loss, examples)
-        if not self._draws:
-            return
-        if self._bar is None:
-            self._bar = tqdm(total=self.examples, leave=False, file=sys.stderr, miniters=1)
-        # read each time, since windows change; a terminal of unknown size, as under script(1), has 80
-        columns = shutil.get_terminal_size().columns
-        # the last column stays free, since some terminals wrap as soon as it is written
-        self._bar.ncols = max(columns - 1, 1)
-        self._bar.bar_format = self._format(loss, columns)
-        self._bar.update(examples)
-
-    def _format(self, loss: float, columns: int) -> str:
-        place = f"epoch {self.done + 1}/{self.epochs}"
-        left = tqdm.format_interval(self.seconds_left)
-        if columns < _NARROW:
-            return f"{self.done + 1}/{self.epochs} {{percentage:3.0f}}% {left} left"
-        text = f"{place} {{percentage:3.0f}}%"
-        if columns >= _WIDE:
-            text += " |{bar}|"
-        return f"{text} loss {loss:.4f}  {{remaining}} left, run {left}"
-
-    def epoch(self, record: dict[str, Any], improved: bool) -> None:
-        """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get a shorter line."""
-        self.close()
-        super().epoch(record, improved)
-        parts = {"place": f"epoch {self.done:3d}/{self.epochs}", "loss": f"loss {record['loss']:.4f}"}
-        if "validation_loss" in record:
-            parts["validation"] = f"validation loss {record['validation_loss']:.4f}"
-        if record.get("validation_auroc") is not None:
-            parts["score"] = f"AUROC {record['validation_auroc']:.4f}{' *' if improved else '  '}"
-        parts["pace"] = f"{record['sequences_per_second']:,.0f} sequences/s"
-        if self.done < self.epochs:
-            parts["left"] = f"{tqdm.format_interval(self.seconds_left)} left"
-        columns = shutil.get_terminal_size().columns if self._draws else _UNBOUNDED
-        for least in ("pace", "left", "validation", "loss"):
-            if len("  ".join(parts.values())) >= columns:
-                parts.pop(least, None)
-        click.echo("  ".join(parts.values()), err=True)
+    def say(self, line: str) -> None:
+        tell(line, err=True)
 
     def end(self, folder: RunFolder) -> None:
         self.close()
@@ -146,12 +111,7 @@ class TerminalProgress(Progress):
             line += f" (6-mer logistic regression {record.held_out.baseline['auroc']:.4f})"
         if record.best_epoch is None:
             line += "; no epoch ended, so the weights are those of its last step"
-        click.echo(f"{line}; run folder {folder.path}", err=True)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        tell(f"{line}; run folder {folder.path}", err=True)
 
 
 def _backend(record: RunRecord) -> str:

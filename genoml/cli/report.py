@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import NegativesPath, backend_option, examples, open_backend
 from genoml.runs import load_run
 
 
-@click.command("report")
+@click.command(
+    "report",
+    epilog=examples(
+        "genoml report RUN --out report.html",
+        "genoml report RUN test_pos.fa test_neg.fa --out report.html",
+        "genoml report RUN --sequences new.fa --show chr8:100-200 > report.html",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("labelled", nargs=-1, metavar="[POSITIVES NEGATIVES]")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="HTML file to write.")
-@click.option("--sequences", "unlabelled", metavar="FILE", help="Sequences to explain, without labels.")
+@click.argument("labelled", nargs=-1, metavar="[POSITIVES NEGATIVES]", type=NegativesPath())
+@click.option(
+    "--out",
+    default="-",
+    type=click.Path(path_type=Path),
+    help="HTML file to write; - is standard output, if that is no terminal.",
+)
+@click.option(
+    "--sequences",
+    "unlabelled",
+    metavar="FILE",
+    type=click.Path(),
+    help="Sequences to explain, without labels.",
+)
 @click.option("--show", multiple=True, metavar="NAME", help="Explain this sequence; may be repeated.")
 @click.option(
     "--top", default=3, show_default=True, type=click.IntRange(0), help="Explain the highest-scoring ones."
@@ -38,9 +58,10 @@ def command(
     """Write a page about the run folder RUN: one HTML file, to open anywhere and offline.
 
     It shows the training curves. With POSITIVES and NEGATIVES, FASTA or FASTQ files that the model was not
-    trained on, also ROC and precision-recall, calibration, the confusion at the threshold, the filters as
-    motifs with what they resemble in JASPAR, and the bases that matter in the highest-scoring positives, or
-    in those that --show names. --sequences shows the latter two for sequences without labels.
+    trained on (or the word `shuffle` for NEGATIVES), also ROC and precision-recall, calibration, the confusion at
+    the threshold, the filters as motifs with what they resemble in JASPAR, and the bases that matter in the
+    highest-scoring positives, or in those that --show names. --sequences shows the latter two for sequences
+    without labels.
     """
     from genoml.report import expect_writable, write_report
 
@@ -50,7 +71,17 @@ def command(
         raise click.UsageError("expects POSITIVES and NEGATIVES, or --sequences, not both")
     if show and not (labelled or unlabelled):
         raise click.UsageError("--show expects POSITIVES and NEGATIVES, or --sequences")
+    if to_output := str(out) == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError(
+                "a page is HTML, for a browser; name a file with --out, or redirect the output"
+            )
+        folder = click.get_current_context().with_resource(TemporaryDirectory())
+        out = Path(folder) / "report.html"
     expect_writable(out)
     loaded = load_run(run, open_backend(backend_name))
     write_report(loaded, out, *labelled, sequences=unlabelled, show=show, top=top, threshold=threshold)
-    click.echo(f"report: {out} (open it in any browser)")
+    if to_output:
+        click.echo(out.read_bytes(), nl=False)
+    else:
+        click.echo(f"report: {out} (open it in any browser)")

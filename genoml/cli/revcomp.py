@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 
-@click.command()
+@click.command("revcomp", epilog=examples("genoml revcomp sequences.fa > reversed.fa"))
 @sequences_argument
 @out_option
 @click.option(

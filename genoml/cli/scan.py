@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, open_backend, open_output, out_option, sequences_argument
+from genoml.cli.options import (
+    backend_option,
+    examples,
+    open_backend,
+    open_output,
+    out_option,
+    sequences_argument,
+)
 
 if TYPE_CHECKING:
     from genoml.io import Motif
@@ -19,14 +26,15 @@ _BATCH_RECORDS = 1 << 17
 _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
 
 
-@click.command("scan")
+@click.command("scan", epilog=examples("genoml scan peaks.fa --motifs known.meme > hits.bed"))
 @sequences_argument
 @click.option(
     "--motifs",
     "motifs_path",
     metavar="FILE",
     default=None,
-    help="Motifs in MEME, JASPAR or TRANSFAC format. Default: the 879 vertebrate motifs of JASPAR 2024.",
+    help="Motifs in MEME, JASPAR, TRANSFAC, HOMER, cluster-buster or HOCOMOCO format. Default: the 879 "
+    "vertebrate motifs of JASPAR 2024.",
 )
 @click.option(
     "--motif", "names", metavar="NAME", multiple=True, help="Only this one, by name or symbol; repeatable."

@@ -13,17 +13,19 @@ import click
 import msgspec
 from tqdm import tqdm
 
-from genoml.cli.options import backend_option, open_backend
-from genoml.cli.progress import progress_class, terminal_options
+from genoml.cli.options import NegativesPath, backend_option, examples, open_backend
+from genoml.cli.progress import progress_class, tell, terminal_options
 
 if TYPE_CHECKING:
     from genoml.runs.search_ranges import SearchRecord
     from genoml.runs.search_table import Result
 
 
-@click.command("search")
-@click.argument("positives")
-@click.argument("negatives")
+@click.command(
+    "search", epilog=examples("genoml search pos.fa neg.fa --ranges ranges.toml --out search --trials 50")
+)
+@click.argument("positives", type=click.Path())
+@click.argument("negatives", type=NegativesPath())
 @click.option(
     "--ranges", "ranges_path", required=True, type=click.Path(path_type=Path),
     help="TOML file of ranges, such as learning_rate = { log_uniform = [1e-3, 1e-1] }.",
@@ -108,9 +110,10 @@ class _Lines:
 
     def _say(self, line: str, event: str, **facts: Any) -> None:
         if self.display == "JsonProgress":
-            click.echo(msgspec.json.encode({"event": event} | facts))
+            tell(msgspec.json.encode({"event": event} | facts), err=False)
         elif self.display == "TerminalProgress":
-            click.echo(line, err=True)
+            for each in line.split("\n"):
+                tell(each, err=True)
 
     def start(self, out: Path) -> None:
         record = self.record

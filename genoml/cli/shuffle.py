@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import click
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 
-@click.command()
+@click.command(
+    "shuffle",
+    epilog=examples(
+        "genoml shuffle peaks.fa --seed 1 > shuffled.fa", "genoml shuffle peaks.fa -k 3 --out shuffled.fa.gz"
+    ),
+)
 @sequences_argument
 @out_option
 @click.option(
@@ -32,7 +37,7 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
     """
     from genoml.io import read_sequences
     from genoml.io.fasta import fasta_bytes
-    from genoml.io.records import errors_in, errors_in_batch, record_batches
+    from genoml.io.records import errors_in, errors_in_batch, name_with, record_batches
     from genoml.random import derive_key
     from genoml.sequence import klet_shuffle
 
@@ -49,5 +54,4 @@ def command(sequences: str, out: str, k: int, seed: int, copies: int) -> None:
                 shuffled = iter(klet_shuffle(letters, k, seed=key))
             for record in batch:
                 for copy in range(1, copies + 1):
-                    name = record.name.replace(record.id, f"{record.id}_shuffle{copy}", 1)
-                    stream.write(fasta_bytes(name, next(shuffled)))
+                    stream.write(fasta_bytes(name_with(record, f"_shuffle{copy}"), next(shuffled)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.options import open_output, out_option
+from genoml.cli.options import examples, open_output, out_option
 
 if TYPE_CHECKING:
     from genoml.io.summary import Summary
@@ -19,8 +19,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.command("stats")
-@click.argument("files", nargs=-1)
+@click.command("stats", epilog=examples("genoml stats reads.fq.gz", "genoml stats a.fa b.fa --out stats.tsv"))
+@click.argument("files", nargs=-1, type=click.Path())
 @out_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, with lengths and qualities by position.")
 @click.option(

@@ -7,16 +7,31 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, open_backend
+from genoml.cli.options import (
+    NegativesPath,
+    backend_option,
+    examples,
+    model_completion,
+    no_checks_option,
+    open_backend,
+)
 from genoml.cli.progress import progress_class, terminal_options
 from genoml.models import MODELS
 from genoml.runs import open_run, resume_run, train_files
 from genoml.runs.config import read_config
 
 
-@click.command("train")
-@click.argument("positives", required=False)
-@click.argument("negatives", required=False)
+@click.command(
+    "train",
+    epilog=examples(
+        "genoml train pos.fa neg.fa --out run",
+        "genoml train peaks.fa shuffle --out run --model deepbind --epochs 10",
+        "genoml train pos.fa neg.fa --out run --config settings.toml --backend cupy",
+        "genoml train --resume run",
+    ),
+)
+@click.argument("positives", required=False, type=click.Path())
+@click.argument("negatives", required=False, type=NegativesPath())
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet.")
 @click.option(
     "--resume",
@@ -24,7 +39,12 @@ from genoml.runs.config import read_config
     metavar="RUN",
     help="Resume a run that was interrupted, with its settings and input files.",
 )
-@click.option("--model", metavar="NAME", help=f"Network, motif_cnn by default: {', '.join(MODELS)}.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=model_completion,
+    help=f"Network, motif_cnn by default: {', '.join(MODELS)}.",
+)
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the training sequences (20; 40 with shuffles)."
 )
@@ -43,6 +63,7 @@ from genoml.runs.config import read_config
     is_flag=True,
     help="Also write TensorBoard events, into the run folder (extra tensorboard).",
 )
+@no_checks_option("copies", "classes", "length", "gc")
 @terminal_options
 @backend_option
 def command(
@@ -61,8 +82,8 @@ def command(
 
     They may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
     shuffles of the positives, drawn anew for each epoch. Part of the sequences is held out to choose the best
-    epoch by (10 %, or validation_chromosomes of the settings). Options on the command line win over the file
-    of settings.
+    epoch by (10 %, or validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the
+    command line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to

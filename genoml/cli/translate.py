@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genoml.cli.options import open_output, out_option, sequences_argument
+from genoml.cli.options import examples, open_output, out_option, sequences_argument
 
 if TYPE_CHECKING:
     from genoml.io import FastaRecord
 
 
-@click.command()
+@click.command("translate", epilog=examples("genoml translate genes.fa > proteins.fa"))
 @sequences_argument
 @out_option
 @click.option(
@@ -53,7 +53,7 @@ def command(
     """Translate each record into protein, as FASTA.
 
     SEQUENCES is FASTA or FASTQ of DNA or RNA, plain or gzipped; - is standard input. With more than one
-    frame the name of each protein ends in _frame1, _frame-2 and so on.
+    frame the first word of each name gets the ending _frame1, _frame-2 and so on.
     """
     from genoml.io import read_sequences
     from genoml.io.records import errors_in, record_batches
@@ -80,10 +80,11 @@ def command(
 
 def _fasta(record: FastaRecord, proteins: list[str], frames: tuple[int, ...]) -> bytes:
     from genoml.io.fasta import fasta_bytes
+    from genoml.io.records import name_with
 
     if len(frames) == 1:
         return fasta_bytes(record.name, proteins[0])
-    names = [record.name.replace(record.id, f"{record.id}_frame{frame}", 1) for frame in frames]
+    names = [name_with(record, f"_frame{frame}") for frame in frames]
     return b"".join(map(fasta_bytes, names, proteins))
 
 

@@ -1,6 +1,7 @@
 """Data sets for training: sequences as base codes with labels and groups, splits, batches, augmentation."""
 
 from genoml.data.augment import Augmentation, ShuffledNegatives
+from genoml.data.checks import check_data
 from genoml.data.codes import CodeRows, Codes, JoinedCodes, LazyCodes
 from genoml.data.coverage import coverage
 from genoml.data.dataset import SequenceData
@@ -33,6 +34,7 @@ __all__ = [
     "SharedSequences",
     "ShuffledNegatives",
     "WeightedSampler",
+    "check_data",
     "class_targets",
     "column_targets",
     "coverage",

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from genoml.data.codes import CodeRows, Codes, LazyCodes, is_plain, row_numbers, take_rows
+from genoml.data.codes import CodeRows, Codes, LazyCodes, as_codes, is_plain, row_numbers, take_rows
 from genoml.data.dataset import SequenceData
 from genoml.random import derive_key
 from genoml.sequence.alphabet import PAD_CODE
@@ -23,8 +23,9 @@ class Augmentation:
 
     Attributes
     ----------
-    reverse_complement : bool
-        Replace each sequence by its reverse complement with probability 1/2.
+    reverse_complement : bool or None
+        Replace each sequence by its reverse complement with probability 1/2. None: for DNA, since RNA has one strand;
+        ``fit`` knows which it is, and codes alone are taken as DNA.
     shift_bp : int
         Move each sequence by up to this many bases either way, the gap filled with padding.
 
@@ -34,7 +35,7 @@ class Augmentation:
         If shift_bp is negative.
     """
 
-    reverse_complement: bool = True
+    reverse_complement: bool | None = None
     shift_bp: int = 0
 
     def __post_init__(self) -> None:
@@ -43,7 +44,7 @@ class Augmentation:
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """An augmented copy of ``codes`` (n, length), uint8."""
-        if self.reverse_complement:
+        if self.reverse_complement is not False:
             chosen = rng.random(len(codes)) < 0.5
             codes = np.where(chosen[:, None], reverse_complement(codes), codes)
         if self.shift_bp:
@@ -76,7 +77,7 @@ class ShuffledCodes(LazyCodes):
     """
 
     def __init__(self, origins: Codes, rows: np.ndarray, numbers: np.ndarray, key: int) -> None:
-        self.origins = origins
+        self.origins = as_codes(origins)
         self.rows = rows
         self.numbers = numbers
         self.key = key
@@ -90,7 +91,7 @@ class ShuffledCodes(LazyCodes):
         codes[shuffles] = shuffle_each(codes[shuffles], keys)
         return codes
 
-    def take(self, index: np.ndarray) -> ShuffledCodes:
+    def take(self, index: np.ndarray | Sequence[int]) -> ShuffledCodes:
         """Some of the rows, unchanged."""
         chosen = row_numbers(index, len(self))
         return ShuffledCodes(self.origins, self.rows[chosen], self.numbers[chosen], self.key)
@@ -133,7 +134,7 @@ class ShuffledNegatives(SequenceData):
         """
         if ratio < 1:
             raise ValueError(f"ShuffledNegatives expects a ratio of 1 or more, got {ratio}")
-        count = len(positives)
+        count = positives.shape[0]
         numbers = np.repeat(np.arange(1 + ratio), count)
         rows = np.tile(np.arange(count), 1 + ratio)
         source = ShuffledCodes(positives, rows, numbers, derive_key(seed, "negatives")[0])
@@ -146,8 +147,9 @@ class ShuffledNegatives(SequenceData):
         """The sequence of each example before it is shuffled: (n, length)."""
         return CodeRows(self.source.origins, self.source.rows)
 
-    def take(self, index: np.ndarray) -> Self:
-        """The examples at these positions, or where a mask is true."""
+    def take(self, index: np.ndarray | Sequence[int]) -> Self:
+        """The examples at these positions, in their order, or where a mask is true."""
+        index = row_numbers(index, len(self))
         source = self.source.take(index)
         codes = source if self.codes is self.source else take_rows(self.codes, index)
         return replace(super().take(index), codes=codes, source=source)

@@ -15,7 +15,8 @@ class Codes(Protocol):
     """Base codes of sequences of one length, (n, length) uint8: an array, a memory map, or rows made on demand.
 
     Indexed by a slice, a boolean mask or an integer array, they give these rows as a NumPy array. Training and
-    prediction read a batch at a time.
+    prediction read a batch at a time. ``as_codes`` makes codes of a data set of HDF5 or zarr, or of another array-like
+    that reads rows in ascending order only.
     """
 
     @property
@@ -74,7 +75,8 @@ class LazyCodes:
 class CodeRows(LazyCodes):
     """A view of some rows of other codes, in any order; rows are read on demand.
 
-    ``CodeRows(array)`` does the same for a large array in memory: its splits are views.
+    ``CodeRows(array)`` does the same for a large array in memory: its splits are views. A data set of HDF5 or zarr, or
+    another array-like, is asked for each row once and in ascending order, as HDF5 demands; for neighbours by a slice.
 
     Parameters
     ----------
@@ -86,11 +88,22 @@ class CodeRows(LazyCodes):
 
     def __init__(self, codes: Codes, rows: np.ndarray | None = None) -> None:
         self.codes = codes
-        self.rows = np.arange(len(codes)) if rows is None else row_numbers(rows, len(codes))
+        count = codes.shape[0]  # zarr has no len()
+        self.rows = np.arange(count) if rows is None else row_numbers(rows, count)
         super().__init__(len(self.rows), codes.shape[1])
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.codes[self.rows[rows]])
+        wanted = self.rows[rows]
+        if isinstance(self.codes, np.ndarray | LazyCodes):
+            return np.asarray(self.codes[wanted])
+        if not len(wanted):
+            return np.empty((0, self.shape[1]), np.uint8)
+        ascending, place = np.unique(wanted, return_inverse=True)
+        first, last = int(ascending[0]), int(ascending[-1])
+        neighbours = last - first == len(ascending) - 1
+        chosen = slice(first, last + 1) if neighbours else ascending
+        found = np.asarray(self.codes[chosen], dtype=np.uint8)
+        return found if np.array_equal(wanted, ascending) else found[place]
 
 
 class JoinedCodes(LazyCodes):
@@ -100,8 +113,8 @@ class JoinedCodes(LazyCodes):
         widths = {part.shape[1] for part in parts}
         if len(widths) != 1:
             raise ValueError(f"codes to join expect one length, got {sorted(widths)}")
-        self.parts = tuple(parts)
-        self._ends = np.cumsum([len(part) for part in parts])
+        self.parts = tuple(as_codes(part) for part in parts)
+        self._ends = np.cumsum([len(part) for part in self.parts])
         super().__init__(int(self._ends[-1]), widths.pop())
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
@@ -112,6 +125,11 @@ class JoinedCodes(LazyCodes):
             if of_part.size:
                 codes[of_part] = part[rows[of_part] - (self._ends[number] - len(part))]
         return codes
+
+
+def as_codes(codes: Codes) -> Codes:
+    """The codes themselves, or a view that takes rows in any order of those that do not: HDF5, zarr and the like."""
+    return codes if isinstance(codes, np.ndarray | LazyCodes) else CodeRows(codes)
 
 
 def is_plain(codes: Codes) -> bool:

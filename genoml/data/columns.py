@@ -14,19 +14,16 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
-from genoml.io.errors import FormatError, shown
+from genoml.data.missing import DIGITS, is_missing, number_of, present
+from genoml.io.errors import FormatError, control_in, shown
 from genoml.io.files import FilePath, Source
 from genoml.sequence.alphabet import describe_alphabet
-from genoml.sequence.codes import FlatCodes, flat_codes
+from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
 from genoml.sequence.intervals import nearest
-
-#: Fields that mean a missing value.
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "."))
 
 _ROWS_AT_ONCE = 2048
 _LONGEST_FIELD = 1 << 24
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
-_NUMBER = frozenset("0123456789+-.eE")
 
 
 class Column(NamedTuple):
@@ -50,12 +47,15 @@ class Columns:
         Stripped of blanks at both ends.
     sequences : list of FlatCodes
         Of some thousand rows each.
+    alphabet : {"DNA", "RNA"}
+        RNA if a sequence has the letter U.
     """
 
     path: str
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     text: dict[str, list[str]] = field(default_factory=dict)
     sequences: list[FlatCodes] = field(default_factory=list)
+    alphabet: Literal["DNA", "RNA"] = "DNA"
     _lines: array[int] = field(default_factory=lambda: array("q"))
 
     def __len__(self) -> int:
@@ -114,10 +114,6 @@ def read_columns(
             if sequence:
                 found.sequences.append(_sequences(found, sequence, [values[name] for name in sequence]))
         text.detach()
-    if not len(found):
-        raise FormatError(
-            "the table has no rows", path=source.path, fix="expects at least one below the header"
-        )
     found.numbers = {name: np.concatenate(parts) for name, parts in chunks.items()}
     return found
 
@@ -151,6 +147,9 @@ def _rows(
                 )  # fmt: skip
             found._lines.append(line)
             yield [fields[place].strip() for place in places]
+        if not len(found):
+            fix = "expects at least one below the header"
+            raise FormatError("the table has no rows", path=found.path, line=skipped, fix=fix)
     except csv.Error as error:
         raise FormatError(
             f"malformed quotes, line ends or a field of more than 16 MB ({error})",
@@ -171,6 +170,7 @@ def _header(
     """Number of lines before the first row, columns, delimiter, and the first row if it has been read."""
     order = dict.fromkeys([",", "\t", ";"] if ".csv" in path.lower() else ["\t", ",", ";"])
     best: list[str] = []
+    number = 1
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
@@ -191,7 +191,7 @@ def _header(
         if not line.startswith("#"):
             _check_columns(best, wanted, path, number)
     raise FormatError(
-        "there is no header" if header is None else "the table has no rows", path=path,
+        "there is no header" if header is None else "the table has no rows", path=path, line=number,
         fix=f"expects the columns {', '.join(wanted)}",
     )  # fmt: skip
 
@@ -219,29 +219,19 @@ def _check_columns(names: list[str], wanted: list[str], path: str, line: int | N
 
 def _numbers(found: Columns, name: str, fields: Sequence[str]) -> np.ndarray:
     begin = len(found) - len(fields)
-    values = ["nan" if text.lower() in MISSING else text for text in fields]
+    values = ["nan" if is_missing(text) else text for text in fields]
     try:
         # float() would accept 1_0 and digits of other scripts
-        if not set("".join(values)) - set("nan") <= _NUMBER:
+        if not set("".join(values)) - set("nan") <= DIGITS:
             raise ValueError
         numbers = np.array(list(map(float, values)), dtype=np.float64)
     except ValueError:
-        numbers = np.array([_number(text) for text in values])
-    infinite = np.isinf(numbers)
+        numbers = np.array([number_of(text) for text in values])
+    infinite = np.abs(numbers) > np.finfo(np.float32).max
     if infinite.any():
         row = int(np.argmax(infinite))
         found.fail(begin + row, name, "a finite number, or nothing or NA where there is none", fields[row])
     return numbers
-
-
-def _number(text: str) -> float:
-    """Convert text to a number; infinity, which is an error later, for anything else."""
-    if text != "nan" and not set(text) <= _NUMBER:
-        return float("inf")
-    try:
-        return float(text)
-    except ValueError:
-        return float("inf")
 
 
 def _texts(found: Columns, name: str, fields: Sequence[str]) -> list[str]:
@@ -251,15 +241,24 @@ def _texts(found: Columns, name: str, fields: Sequence[str]) -> list[str]:
         except UnicodeEncodeError:
             escaped = text.encode("utf-8", "surrogateescape").decode("latin-1")
             found.fail(len(found) - len(fields) + row, name, "text in UTF-8", escaped)
+        if "\t" in text or control_in(text):
+            what = "text without tabs, line ends and control characters"
+            found.fail(len(found) - len(fields) + row, name, what, text)
     return [sys.intern(text) for text in fields]
 
 
 def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[str]]) -> FlatCodes:
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     begin = len(found) - len(letters)
+    for name, texts in zip(names, parts, strict=True):
+        for row, text in enumerate(texts):
+            if is_missing(text):
+                found.fail(begin + row, name, f"a sequence{present(text)}", text)
     column = " + ".join(names)
+    if alphabet_of(letters) == "RNA":
+        found.alphabet = "RNA"
     try:
-        flat = flat_codes(letters)
+        return flat_codes(letters)
     except ValueError:
         for row, sequence in enumerate(letters):
             try:
@@ -267,9 +266,6 @@ def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[st
             except ValueError as error:
                 _refuse_letters(found, begin + row, column, sequence, str(error))
         raise
-    if not flat.lengths.all():
-        found.fail(begin + int(np.argmin(flat.lengths)), column, "a sequence", "")
-    return flat
 
 
 def _refuse_letters(found: Columns, row: int, column: str, sequence: str, why: str) -> NoReturn:

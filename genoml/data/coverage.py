@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
+from genoml.genome.overlaps import expect_intervals
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath
 from genoml.sequence.intervals import Intervals, nearest
@@ -84,6 +85,7 @@ def coverage(
     Kent et al. (2010), BigWig and BigBed, doi:10.1093/bioinformatics/btq351. Values are those of single bases, not of
     the file's zoom levels.
     """
+    expect_intervals("coverage", intervals)
     if statistic not in _REDUCE:
         raise ValueError(f"statistic expects one of {', '.join(_REDUCE)}, got {statistic!r}")
     if np.isinf(missing):

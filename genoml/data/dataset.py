@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from genoml.data.codes import Codes, join_codes, take_rows
+from genoml.data.codes import Codes, as_codes, join_codes, row_numbers, take_rows
+from genoml.sequence.codes import alphabet_of, holds_letters, list_sequences
+from genoml.sequence.encode import base_codes
 from genoml.sequence.intervals import Intervals
 
 
@@ -19,8 +21,8 @@ class SequenceData:
     Attributes
     ----------
     codes : (n, length) uint8
-        Base codes, see genoml.sequence: an array, a ``numpy.memmap``, or anything else that gives rows as
-        :class:`~genoml.data.Codes` says, such as windows of a genome on disk.
+        Base codes, see genoml.sequence: an array, a ``numpy.memmap``, windows of a genome on disk, a data set of HDF5
+        or zarr, or another array-like that gives rows by a slice and by ascending numbers.
     targets : (n, tasks) float32
         Labels.
     groups : (n,) of str, or None
@@ -34,6 +36,11 @@ class SequenceData:
         Place of each example in a genome; for a shuffle, that of the shuffled sequence.
     target_names : tuple of str
         Name of each column of the targets: tasks, or classes. Empty if unknown.
+    alphabet : {"DNA", "RNA"}
+        Letters of the sequences. RNA has one strand, so models of it are trained and read on one by default.
+
+    Sequences given as letters (a list, an array, a column of a data frame) become codes, the shorter ones padded evenly
+    on both sides; the alphabet is then RNA if there is a U.
     """
 
     codes: Codes
@@ -43,12 +50,26 @@ class SequenceData:
     names: np.ndarray | None = None
     intervals: Intervals | None = None
     target_names: tuple[str, ...] = ()
+    alphabet: Literal["DNA", "RNA"] = "DNA"
 
     def __post_init__(self) -> None:
+        if holds_letters(self.codes):
+            batch = list_sequences(self.codes)
+            object.__setattr__(self, "codes", base_codes(batch, pad="both"))
+            object.__setattr__(self, "alphabet", alphabet_of(batch))
+        if not isinstance(self.targets, np.ndarray) or self.targets.dtype.kind not in "biuf":
+            got = str(getattr(self.targets, "dtype", type(self.targets).__name__))
+            raise TypeError(
+                f"SequenceData expects targets as an array of numbers, got {got}; use np.array(targets, np.float32)"
+            )
         if len(self.codes.shape) != 2 or self.codes.dtype != np.uint8:
             raise ValueError(
                 f"SequenceData expects uint8 codes (n, length), got {self.codes.dtype} {self.codes.shape}"
             )
+        object.__setattr__(self, "codes", as_codes(self.codes))
+        for text in ("groups", "names"):
+            if isinstance(getattr(self, text), list | tuple):
+                object.__setattr__(self, text, np.array(getattr(self, text), dtype=object))
         if self.targets.ndim != 2 or len(self.targets) != len(self.codes):
             raise ValueError(
                 f"SequenceData expects targets ({len(self.codes)}, tasks), got {self.targets.shape}"
@@ -77,11 +98,12 @@ class SequenceData:
             return str(self.names[row])
         return f"example {row}" if self.intervals is None else self.intervals.place(row)
 
-    def take(self, index: np.ndarray) -> Self:
-        """The examples at these positions, or where a mask is true.
+    def take(self, index: np.ndarray | Sequence[int]) -> Self:
+        """The examples at these positions, in their order, or where a mask is true.
 
         Codes in memory are copied; of codes that are read on demand it is a view.
         """
+        index = row_numbers(index, len(self))
         return replace(
             self,
             codes=take_rows(self.codes, index),
@@ -97,13 +119,54 @@ class SequenceData:
         return self
 
     @classmethod
+    def of(cls, data: Any) -> SequenceData:
+        """A data set as it is, or of a pair (sequences, targets), whose targets may be (n,) or (n, tasks).
+
+        Raises
+        ------
+        TypeError
+            For anything else; it names the kind.
+        """
+        if isinstance(data, SequenceData):
+            return data
+        if not isinstance(data, tuple) or len(data) != 2:
+            raise TypeError(
+                f"expects SequenceData or a pair (sequences, targets), got {type(data).__name__}; "
+                "genoml.data.table_data makes data of a data frame"
+            )
+        sequences, targets = data
+        columns = np.asarray(targets)
+        if columns.dtype.kind not in "US":  # text is refused, also of digits
+            columns = columns.astype(np.float32)
+        return cls(sequences, columns[:, None] if columns.ndim == 1 else columns)
+
+    @classmethod
     def binary(
         cls,
         positives: Codes,
         negatives: Codes,
         groups: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> SequenceData:
-        """Make a data set from positives (target 1) and negatives (target 0) of one length."""
-        targets = np.concatenate([np.ones((len(positives), 1)), np.zeros((len(negatives), 1))])
+        """Make a data set from positives (target 1) and negatives (target 0): letters, or codes of one length.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For neither letters nor codes, or codes of two lengths.
+        """
         all_groups = None if groups is None else np.array([*groups[0], *groups[1]], dtype=object)
-        return cls(join_codes([positives, negatives]), targets.astype(np.float32), all_groups)
+        codes: Any
+        if holds_letters(positives) or holds_letters(negatives):
+            letters = [list_sequences(part) for part in (positives, negatives)]
+            counts = [len(part) for part in letters]
+            codes = letters[0] + letters[1]
+        else:
+            if positives.shape[1:] != negatives.shape[1:]:
+                raise ValueError(
+                    "SequenceData.binary expects positives and negatives of one length, got "
+                    f"{positives.shape} and {negatives.shape}"
+                )
+            counts = [part.shape[0] for part in (positives, negatives)]
+            codes = join_codes((positives, negatives))
+        targets = np.concatenate([np.ones((counts[0], 1)), np.zeros((counts[1], 1))])
+        return cls(codes, targets.astype(np.float32), all_groups)

@@ -6,18 +6,23 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from genoml.io import read_sequences
+from genoml.io.errors import first_word
 from genoml.io.files import FilePath
-from genoml.sequence.codes import count_ambiguous
+from genoml.sequence.codes import alphabet_of, count_ambiguous
 from genoml.sequence.encode import base_codes
+from genoml.sequence.shuffle import dinucleotide_shuffle
 
 #: Letters of amino acids that are also ambiguous bases, none of them common in a genome.
 _SEVERAL_BASES = b"RYSWKMBDHVryswkmbdhv"
 #: Length from which a sequence is checked: shorter ones may well be half ambiguous.
 _LEAST_JUDGED = 10
+#: word that stands for a file of negatives: shuffles of the positives
+SHUFFLE = "shuffle"
 _LOCUS = re.compile(r"^([^:\s]+):\d+-\d+")
 
 
@@ -48,13 +53,22 @@ class NamedSequences:
         return max(map(len, self.letters))
 
     @property
+    def alphabet(self) -> Literal["DNA", "RNA"]:
+        """RNA if a sequence has the letter U."""
+        return alphabet_of(self.letters)
+
+    @property
     def ids(self) -> list[str]:
         """The first word of each name."""
-        return [_first_word(name) for name in self.names]
+        return [first_word(name) for name in self.names]
 
     def take(self, index: Sequence[int]) -> NamedSequences:
         """The sequences at these positions."""
         return NamedSequences(self.path, [self.names[i] for i in index], [self.letters[i] for i in index])
+
+    def shuffled(self, seed: int) -> NamedSequences:
+        """An exact dinucleotide shuffle of each sequence, under its name."""
+        return NamedSequences(SHUFFLE, self.names, dinucleotide_shuffle(self.letters, seed=seed))
 
     def codes(self, length_bp: int) -> np.ndarray:
         """Base codes (n, length_bp), shorter sequences padded evenly on both sides."""
@@ -68,11 +82,7 @@ class NamedSequences:
     def place(self, index: int) -> str:
         """File, number and name of a record, for messages."""
         path = "standard input" if self.path == "-" else self.path
-        return f"{path}, record {index + 1} ({_first_word(self.names[index])})"
-
-
-def _first_word(name: str) -> str:
-    return (name.split(maxsplit=1) or [""])[0]
+        return f"{path}, record {index + 1} ({first_word(self.names[index])})"
 
 
 def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genoml.data.codes import Codes, row_slices
+from genoml.data.codes import Codes, as_codes, row_slices
 from genoml.data.dataset import SequenceData
 from genoml.random import host_generator
 from genoml.sequence.alphabet import PAD_CODE
@@ -58,9 +58,9 @@ def shared_sequences(
     both_strands : bool
         Whether a sequence and its reverse complement are the same.
     """
-    codes = [part.codes if isinstance(part, SequenceData) else part for part in (first, second)]
+    codes = [part.codes if isinstance(part, SequenceData) else as_codes(part) for part in (first, second)]
     width = max(part.shape[1] for part in codes)
-    hashes = [_hashes(part, width, both_strands) for part in codes]
+    hashes = [sequence_hashes(part, both_strands=both_strands) for part in codes]
     order = np.argsort(hashes[1], kind="stable")
     place = np.searchsorted(hashes[1][order], hashes[0])
     candidate = order[np.minimum(place, len(order) - 1)] if len(order) else place
@@ -114,7 +114,7 @@ def duplicate_groups(data: SequenceData | Codes, *, both_strands: bool = True) -
         (n,) object array of str. Two different sequences have the same with a probability of about 2^-60.
     """
     codes = data.codes if isinstance(data, SequenceData) else data
-    _, which = np.unique(_hashes(codes, codes.shape[1], both_strands), return_inverse=True)
+    _, which = np.unique(sequence_hashes(codes, both_strands=both_strands), return_inverse=True)
     return which.reshape(-1).astype(str).astype(object)
 
 
@@ -122,10 +122,14 @@ def _name(part: SequenceData | Codes, row: int) -> str:
     return part.name_of(row) if isinstance(part, SequenceData) else f"example {row}"
 
 
-def _hashes(codes: Codes, width: int, both_strands: bool) -> np.ndarray:
-    """A 64-bit hash of each row: the sum of its codes times random numbers, the lesser of both strands."""
+def sequence_hashes(codes: Codes, *, both_strands: bool = True) -> np.ndarray:
+    """A 64-bit hash (n,) of each sequence: the sum of its codes times random numbers, the lesser of both strands.
+
+    It does not depend on padding, nor on the length of the other sequences.
+    """
+    width = codes.shape[1]
     weights = host_generator(0, "hash of sequences").integers(0, 2**64, width, dtype=np.uint64)
-    hashes = np.empty(len(codes), np.uint64)
+    hashes = np.empty(codes.shape[0], np.uint64)
     for rows in row_slices(codes):
         block = np.asarray(codes[rows])
         hashes[rows] = _sums(block, weights)

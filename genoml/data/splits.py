@@ -8,29 +8,39 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from genoml.data.dataset import SequenceData
+from genoml.data.missing import check_present
 from genoml.random import host_generator
 
+#: side of a group in a split
+_UNDECIDED, _REST, _HELD = 0, 1, 2
 #: How folds are made: of equal numbers of examples, or of each class, or of whole groups.
 FoldsBy: TypeAlias = Literal["random", "class", "group"]
 
 
 def split_random(
-    data: SequenceData, fraction: float, seed: int, *, by_class: bool = True
+    data: SequenceData,
+    fraction: float,
+    seed: int,
+    *,
+    by_class: bool = True,
+    together: np.ndarray | None = None,
 ) -> tuple[SequenceData, SequenceData]:
     """Hold out a random ``fraction`` of each class, at least one example of each: (rest, held out).
 
     Classes are those of the first target, so that a rare class is present on both sides. With
-    ``by_class=False``, for targets that are not classes, the examples are one class.
+    ``by_class=False``, for targets that are not classes, the examples are one class. ``together`` (n,) gives groups
+    that are not divided, such as those of ``duplicate_groups``; one larger than what is to be held out is in the rest.
 
     Raises
     ------
     ValueError
-        If the fraction is not between 0 and 1, or a class has fewer than two examples.
+        If the fraction is not between 0 and 1, a class has fewer than two examples, or its groups leave it on one side.
     """
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"split_random expects 0 < fraction < 1, got {fraction}")
     rng = host_generator(seed, "split")
-    held = np.zeros(len(data), dtype=bool)
+    _, group = np.unique(np.arange(len(data)) if together is None else together, return_inverse=True)
+    side = np.full(len(data), _UNDECIDED)  # of each group
     labels = data.targets[:, 0] if by_class else np.zeros(len(data))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -39,8 +49,24 @@ def split_random(
                 f"split_random expects at least 2 examples of each class, got {len(members)} of {label}"
             )
         count = min(max(round(fraction * len(members)), 1), len(members) - 1)
-        held[rng.permutation(members)[:count]] = True
+        _hold_out(side, group[rng.permutation(members)], count)
+        if len(np.unique(side[group[members]])) < 2:
+            raise ValueError(f"split_random: the groups leave all examples of class {label} on one side")
+    held = side[group] == _HELD
     return data.take(~held), data.take(held)
+
+
+def _hold_out(side: np.ndarray, drawn: np.ndarray, count: int) -> None:
+    """Decide the side of the groups of one class, given for its examples in random order; ``count`` are held out."""
+    names, first, sizes = np.unique(drawn, return_index=True, return_counts=True)
+    missing = count - int(sizes[side[names] == _HELD].sum())
+    order = np.argsort(first)
+    order = order[side[names[order]] == _UNDECIDED]
+    none_fits = missing == count and len(order) and sizes[order].min() > missing
+    missing = int(sizes[order].min()) if none_fits else missing
+    for group, size in zip(names[order].tolist(), sizes[order].tolist(), strict=True):
+        side[group] = _HELD if size <= missing else _REST
+        missing -= size if size <= missing else 0
 
 
 def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceData, SequenceData]:
@@ -131,6 +157,7 @@ def _folds_of_groups(data: SequenceData, k: int, rng: np.random.Generator) -> np
     """The fold of each example: groups from the largest on, each to the smallest fold so far."""
     if data.groups is None:
         raise ValueError("k_folds by group expects data with groups, got none")
+    check_present(data.groups, "k_folds by group expects a group")
     names, which, sizes = np.unique(data.groups.astype(str), return_inverse=True, return_counts=True)
     if len(names) < k:
         raise ValueError(f"k_folds by group expects at least {k} groups, got {len(names)}")
@@ -148,6 +175,7 @@ def _members(data: SequenceData, wanted: set[str], what: str) -> np.ndarray:
     """Whether each example is in one of the named groups; ValueError for an unknown group."""
     if data.groups is None:
         raise ValueError(f"{what} expects data with groups, got none")
+    check_present(data.groups, f"{what} expects a group")
     present = set(data.groups)
     if not wanted <= present:
         raise ValueError(f"{what}: no such group {sorted(wanted - present)}; there are {sorted(present)}")

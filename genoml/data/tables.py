@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from genoml.data.checks import in_several_classes
 from genoml.data.columns import Column, Columns, read_columns
 from genoml.data.dataset import SequenceData
+from genoml.data.leaks import sequence_hashes
+from genoml.data.missing import check_present, is_missing, numbers_of, present, values_of
 from genoml.data.targets import class_targets, masked
 from genoml.io.files import FilePath
 from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.codes import FlatCodes, flat_codes
+from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
 from genoml.sequence.encode import fill_rows
+
+_GREATEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,11 @@ def read_table_data(
         Column of DNA or RNA letters, IUPAC codes among them; of several, the parts are joined. Shorter sequences are
         padded to the longest, evenly on both sides, with positions that hold no base.
     targets : str or sequence of str
-        Columns of numbers. Where one is missing (empty, NA, NaN), the target is 0 and the extra ``mask`` too.
+        Columns of numbers. Where one is missing, the target is 0 and the extra ``mask`` too.
+        In every column a value is missing if it is empty or, in any case of letters, NA, N/A, NaN, null, none or a
+        point.
     classes : str, optional
-        Column of labels, in place of ``targets``.
+        Column of labels, in place of ``targets``. A warning says if a sequence has several.
     class_order, one_hot
         As in class_targets; the classes become ``target_names``, if they are one-hot.
     group, name : str, optional
@@ -95,8 +103,8 @@ def read_table_data(
     FileNotFoundError, IsADirectoryError
         If there is no such file.
     FormatError
-        Naming file, line and column: see read_columns; also for a missing label, group, weight or offset, a class that
-        is not in ``class_order``, and a sequence longer than ``length_bp``.
+        Naming file, line and column: see read_columns; also for a missing sequence, label, group, name, weight or
+        offset, a class that is not in ``class_order``, and a sequence longer than ``length_bp``.
     """
     spec = _Spec(
         _several(sequence), _several(targets), classes, class_order, one_hot, group, name, weight, offset, length_bp
@@ -106,7 +114,7 @@ def read_table_data(
     wanted += [Column(part, "text") for part in spec.text]
     table = read_columns(path, wanted, header=header)
     _check_table(table, spec)
-    return _data(table.sequences, table.numbers, table.text, spec)
+    return _data(table, spec)
 
 
 def table_data(
@@ -125,6 +133,8 @@ def table_data(
 ) -> SequenceData:
     """Make a data set from columns in memory: a dict of lists or arrays, or a pandas data frame.
 
+    The parameters are those of read_table_data. Missing are also None, NaN, NaT, ``pandas.NA`` and masked values.
+
     Raises
     ------
     ValueError
@@ -140,56 +150,66 @@ def table_data(
     for column in (*spec.sequence, *spec.numbers, *spec.text):
         if column not in columns:
             raise ValueError(f"table_data expects a column {column!r}, got {', '.join(map(str, columns))}")
-        arrays[column] = np.asarray(columns[column], dtype=np.float64 if column in spec.numbers else object)
+        expects = f"column {column!r} expects"
+        arrays[column] = values_of(columns[column])
+        if arrays[column].ndim != 1:
+            got = type(columns[column]).__name__
+            raise TypeError(f"table_data expects column {column!r} as a list or array of one axis, got {got}")
+        if column in spec.numbers:
+            arrays[column] = numbers_of(arrays[column], expects)
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"table_data expects columns of one length, 1 or more, got {sorted(lengths)}")
     table = Columns("the table", {part: arrays[part] for part in spec.numbers})
-    table.text = {part: ["" if _is_missing(v) else str(v) for v in arrays[part]] for part in spec.text}
+    table.text = {
+        part: ["" if is_missing(v) and not isinstance(v, str) else str(v).strip() for v in arrays[part]]
+        for part in spec.text
+    }
     for part in spec.sequence:
+        check_present(arrays[part], f"column {part!r} expects a sequence")
         wrong = next((v for v in arrays[part] if not isinstance(v, str)), None)
         if wrong is not None:
             raise TypeError(f"column {part!r} expects sequences as str, got {type(wrong).__name__}")
     parts = [arrays[part] for part in spec.sequence]
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     table.sequences = [flat_codes(letters)]
+    table.alphabet = alphabet_of(letters)
     _check_table(table, spec)
-    return _data(table.sequences, table.numbers, table.text, spec)
+    return _data(table, spec)
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value != value  # a NaN is not itself
-
-
 def _check_table(table: Columns, spec: _Spec) -> None:
-    """Raise for missing values that are required, unknown classes, and sequences that are too long or empty."""
+    """Raise for missing values that are required, numbers beyond float32, unknown classes, and sequences too long."""
     checks: list[tuple[str, np.ndarray, str]] = []
     for name in (spec.weight, spec.offset):
         if name is not None:
-            checks.append((name, ~np.isnan(table.numbers[name]), "a finite number"))
+            checks.append((name, np.isfinite(table.numbers[name]), "a finite number"))
+    for name in spec.numbers:
+        checks.append((name, ~(np.abs(table.numbers[name]) > _GREATEST), "a number that float32 can hold"))
     if spec.weight is not None:
         checks.append((spec.weight, ~(table.numbers[spec.weight] < 0), "a weight of 0 or more"))
     for name in spec.text:
-        checks.append((name, np.array([bool(text) for text in table.text[name]]), "a value"))
+        checks.append((name, ~np.array([is_missing(text) for text in table.text[name]]), "a value"))
     if spec.classes is not None and spec.class_order is not None:
         known = set(spec.class_order)
         good = np.array([text in known for text in table.text[spec.classes]])
         checks.append((spec.classes, good, f"one of {', '.join(spec.class_order)}"))
     lengths = np.concatenate([flat.lengths for flat in table.sequences])
     column = " + ".join(spec.sequence)
-    checks.append((column, lengths > 0, "a sequence"))
     if spec.length_bp is not None:
         checks.append((column, lengths <= spec.length_bp, f"at most length_bp = {spec.length_bp} bases"))
     for name, good, what in checks:
         if not good.all():
             row = int(np.argmin(good))
             values = table.numbers.get(name, table.text.get(name))
-            got = f"{lengths[row]} bases" if values is None else str(values[row]) or "nothing"
-            _refuse(table, row, name, what, got)
+            value = f"{lengths[row]} bases" if values is None else str(values[row])
+            _refuse(
+                table, row, name, what + (present(value) if what == "a value" else ""), value or "nothing"
+            )
 
 
 def _refuse(table: Columns, row: int, column: str, what: str, got: str) -> None:
@@ -198,9 +218,8 @@ def _refuse(table: Columns, row: int, column: str, what: str, got: str) -> None:
     raise ValueError(f"column {column!r} expects {what}, got {got!r} in row {row}")
 
 
-def _data(
-    sequences: list[FlatCodes], numbers: dict[str, np.ndarray], text: dict[str, list[str]], spec: _Spec
-) -> SequenceData:
+def _data(table: Columns, spec: _Spec) -> SequenceData:
+    numbers, text = table.numbers, table.text
     if spec.classes is not None:
         targets, names = class_targets(text[spec.classes], spec.class_order, one_hot=spec.one_hot)
         extras: dict[str, np.ndarray] = {}
@@ -212,14 +231,28 @@ def _data(
         if name is not None:
             column = numbers[name].astype(np.float32)
             extras[key] = column if key == "sample_weight" else column[:, None]
+    codes = _padded(table.sequences, spec.length_bp)
+    if spec.classes is not None:
+        _warn_of_conflicts(codes, targets.argmax(axis=1) if spec.one_hot else targets[:, 0])
     return SequenceData(
-        _padded(sequences, spec.length_bp),
+        codes,
         targets,
         None if spec.group is None else np.array(text[spec.group], dtype=object),
         extras,
         names=None if spec.name is None else np.array(text[spec.name], dtype=object),
         target_names=names,
+        alphabet=table.alphabet,
     )
+
+
+def _warn_of_conflicts(codes: np.ndarray, labels: np.ndarray) -> None:
+    several = in_several_classes(sequence_hashes(codes, both_strands=False), labels)
+    if several.any():
+        warnings.warn(
+            f"{several.sum()} of {len(codes)} sequences stand in more than one class (row {several.argmax()} is "
+            "the first)",
+            stacklevel=4,
+        )
 
 
 def _padded(parts: list[FlatCodes], length_bp: int | None) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from genoml.data.columns import Column, read_columns
+from genoml.data.missing import check_present, is_missing, numbers_of, present, values_of
+from genoml.genome.overlaps import expect_intervals
 from genoml.io.errors import FormatError, shown
 from genoml.io.files import FilePath
 from genoml.sequence.intervals import Intervals
@@ -20,7 +22,8 @@ def masked(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     ValueError
         For infinite values.
     """
-    values = np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+        values = numbers_of(values, "targets expect").astype(np.float32)
     if values.ndim == 1:
         values = values[:, None]
     if np.isinf(values).any():
@@ -47,6 +50,7 @@ def column_targets(intervals: Intervals, columns: Sequence[str]) -> np.ndarray:
     ValueError
         For a column that is not there, or holds text.
     """
+    expect_intervals("column_targets", intervals)
     targets = []
     for name in [columns] if isinstance(columns, str) else columns:
         values = intervals.columns.get(name)
@@ -85,15 +89,17 @@ def class_targets(
     Raises
     ------
     ValueError
-        For a label that is not in ``order``, or a class twice in it.
+        For a label that is missing (see read_table_data) or not in ``order``, or a class twice in it.
     """
-    found, which = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    labels = values_of(labels)
+    check_present(labels, "labels expect a value")
+    found, which = np.unique(labels.astype(str), return_inverse=True)
     classes = tuple(map(str, found)) if order is None else tuple(order)
     if len(set(classes)) != len(classes):
         raise ValueError(f"classes expects each once, got {', '.join(classes)}")
     unknown = sorted(set(map(str, found)) - set(classes))
     if unknown:
-        first = int(np.argmax(np.asarray(labels, dtype=str) == unknown[0]))
+        first = int(np.argmax(labels.astype(str) == unknown[0]))
         raise ValueError(f"labels expect one of {', '.join(classes)}, got {unknown[0]!r} at {first}")
     place = {name: number for number, name in enumerate(classes)}
     numbers = np.array([place[str(name)] for name in found], dtype=np.int64)[which.reshape(-1)]
@@ -128,14 +134,18 @@ def table_targets(
     Raises
     ------
     FormatError
-        Naming the line, for a region that comes twice, or a value that is no number; for a region of the
-        intervals that is not in the table, and how many there are.
+        Naming the line, for a region without a name or one that comes twice, or a value that is no number; for a
+        region of the intervals that is not in the table, and how many there are.
     """
+    expect_intervals("table_targets", intervals)
     keys = (key,) if isinstance(key, str) else tuple(key)
     wanted = [Column(name, "text") for name in keys] + [Column(name, "number") for name in columns]
     table = read_columns(path, wanted)
     rows: dict[str, int] = {}
     for number, parts in enumerate(zip(*(table.text[name] for name in keys), strict=True)):
+        for name, part in zip(keys, parts, strict=True):
+            if is_missing(part):
+                table.fail(number, name, f"a value{present(part)}", part or "nothing")
         region = parts[0] if len(parts) == 1 else f"{parts[0]}:{parts[1]}-{parts[2]}"
         if rows.setdefault(region, number) != number:
             raise FormatError(
@@ -151,6 +161,6 @@ def table_targets(
         first = names[int(np.argmax(missing))]
         raise FormatError(
             f"{int(missing.sum())} of {len(names)} regions have no row, the first is {shown(first)}",
-            path=table.path, fix=f"the table's first region is {shown(next(iter(rows), 'none'))}",
+            path=table.path, line=table.line(0), fix=f"the table's first region is {shown(next(iter(rows), 'none'))}",
         )  # fmt: skip
     return np.stack([table.numbers[name][row_of] for name in columns], axis=1)

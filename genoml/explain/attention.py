@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genoml.backend import Array
+from genoml.data import Codes
+from genoml.explain.saliency import checked_codes
 from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.codes import Sequences
 from genoml.train.predict import encode_batch
+from genoml.train.trained import read_codes, reading_of
 
 __all__ = ["attention_layers", "attention_maps"]
 
@@ -40,10 +44,10 @@ def attention_layers(model: Layer) -> dict[str, Layer]:
 
 def attention_maps(
     model: Layer,
-    codes: NDArray[np.uint8],
+    codes: Sequences | Codes,
     *,
     batch_size: int = 64,
-    ambiguous: str = "zero",
+    ambiguous: str | None = None,
 ) -> dict[str, NDArray[np.floating[Any]]]:
     """The attention weights of every attention layer of a model, for each sequence and head.
 
@@ -59,12 +63,12 @@ def attention_maps(
     ----------
     model : Layer
         A trained model that reads one-hot sequences (batch, 4, length).
-    codes : array
-        Sequences as base codes.
+    codes : array, or letters
+        Sequences as base codes; letters, in any form of ``predict``, are padded to the training's length.
     batch_size : int
         Sequences computed at a time.
-    ambiguous : str
-        What becomes of ambiguous bases, as in training.
+    ambiguous : str, optional
+        What becomes of ambiguous bases; as in training if left out.
 
     Shapes
     ------
@@ -83,10 +87,9 @@ def attention_maps(
     ValueError
         If ``codes`` is not (n >= 1, length) uint8.
     """
-    if codes.dtype != np.uint8 or codes.ndim != 2 or not len(codes):
-        raise ValueError(
-            f"attention_maps expects uint8 codes (n >= 1, length), got {codes.dtype} {codes.shape}"
-        )
+    ambiguous = reading_of(model, ambiguous=ambiguous).ambiguous
+    codes = read_codes(model, codes)
+    checked_codes(codes, "attention_maps", batch_size)
     layers = attention_layers(model)
     if not layers:
         return {}

@@ -10,6 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
 from genoml.explain.mutants.windows import Changed
@@ -19,21 +20,23 @@ from genoml.nn.strand import StrandSymmetric
 from genoml.ops.windows import Places
 from genoml.parallel import Threads, Workers
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
+from genoml.train.trained import read_codes, reading_of
 
 __all__ = ["MutationReach", "in_silico_mutagenesis", "mutation_reach"]
 
 
 def in_silico_mutagenesis(
     model: Layer,
-    codes: NDArray[np.uint8],
+    codes: Sequences | Codes,
     *,
     task: Task = 0,
-    both_strands: bool = False,
+    both_strands: bool | None = None,
     windows: bool = True,
     batch_size: int = 384,
-    ambiguous: str = "zero",
+    ambiguous: str | None = None,
 ) -> NDArray[np.floating[Any]]:
     """How the model's output changes when each base is replaced by each of the others.
 
@@ -50,19 +53,19 @@ def in_silico_mutagenesis(
     ----------
     model : Layer
         A trained model that reads one-hot sequences (batch, 4, length).
-    codes : array
-        Sequences as base codes.
+    codes : array, or letters
+        Sequences as base codes; letters, in any form of ``predict``, are padded to the training's length.
     task : int or array_like
         Which output is f, or the weights with which the outputs are summed.
-    both_strands : bool
-        f is the mean of the outputs for the sequence and for its reverse complement, as ``genoml predict``
-        takes it.
+    both_strands : bool, optional
+        f is the mean of the outputs for the sequence and for its reverse complement. Left out: as the model was trained
+        and predicts (``model.trained``), and the given strand alone if ``fit`` has not trained it.
     windows : bool
         False computes every mutant whole: to compare, at many times the cost.
     batch_size : int
         Mutants computed at a time.
-    ambiguous : str
-        What becomes of ambiguous bases, as in training.
+    ambiguous : str, optional
+        What becomes of ambiguous bases; as in training if left out.
 
     Shapes
     ------
@@ -74,12 +77,13 @@ def in_silico_mutagenesis(
     Raises
     ------
     ValueError
-        If ``codes`` is not (n >= 1, length) uint8, or the model has no such output.
+        If ``codes`` is not (n >= 1, length) uint8 or letters, or the model has no such output.
 
     Warns
     -----
     UserWarning
-        If a layer does not say what its outputs see: from there on mutants are computed whole.
+        If a layer does not say what its outputs see: from there on mutants are computed whole. If strands or
+        ambiguous letters are asked for otherwise than in training.
 
     References
     ----------
@@ -87,7 +91,10 @@ def in_silico_mutagenesis(
     doi:10.1038/nmeth.3547. Windows: Schreiber et al. (2022, Yuzu), doi:10.1093/bioinformatics/btac135, who
     compute changed positions by compressed sensing; here they are computed exactly.
     """
+    read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
+    codes = read_codes(model, codes)
     checked_codes(codes, "in_silico_mutagenesis", batch_size)
+    codes = np.asarray(codes)
     inner, twice = _one_strand(model) if windows else (model, False)
     plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
     if plan.silent:
@@ -96,9 +103,9 @@ def in_silico_mutagenesis(
             "mutant is computed whole",
             stacklevel=2,
         )
-    run = _Run(inner, plan, task, batch_size, ambiguous)
+    run = _Run(inner, plan, task, batch_size, read.ambiguous)
     scores = run.scores(codes)
-    if both_strands or twice:
+    if read.both_strands or twice:
         scores = 0.5 * (scores + run.scores(reverse_complement(codes))[:, ::-1, ::-1])
     return scores
 

@@ -10,10 +10,13 @@ from array_api_compat import device as device_of
 from numpy.typing import ArrayLike, NDArray
 
 from genoml.backend import Array
+from genoml.data import Codes
 from genoml.nn.layer import Layer
+from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.predict import encode_batch
+from genoml.train.trained import read_codes, reading_of
 
 __all__ = ["Saliency", "Task", "checked_codes", "saliency", "score_gradient", "score_of"]
 
@@ -35,13 +38,13 @@ class Saliency(NamedTuple):
 
 def saliency(
     model: Layer,
-    codes: NDArray[np.uint8],
+    codes: Sequences | Codes,
     *,
     task: Task = 0,
     corrected: bool = True,
-    both_strands: bool = False,
+    both_strands: bool | None = None,
     batch_size: int = 256,
-    ambiguous: str = "zero",
+    ambiguous: str | None = None,
 ) -> Saliency:
     """Gradient times input of sequences.
 
@@ -56,19 +59,19 @@ def saliency(
     ----------
     model : Layer
         A trained model that reads one-hot sequences (batch, 4, length).
-    codes : array
-        Sequences as base codes.
+    codes : array, or letters
+        Sequences as base codes; letters, in any form of ``predict``, are padded to the training's length.
     task : int or array_like
         Which output is f, or the weights with which the outputs are summed.
     corrected : bool
         Subtract the mean over the bases.
-    both_strands : bool
-        f is the mean of the outputs for the sequence and for its reverse complement, as ``genoml predict``
-        takes it.
+    both_strands : bool, optional
+        f is the mean of the outputs for the sequence and for its reverse complement. Left out: as the model was trained
+        and predicts (``model.trained``), and the given strand alone if ``fit`` has not trained it.
     batch_size : int
         Sequences computed at a time.
-    ambiguous : str
-        What becomes of ambiguous bases, as in training.
+    ambiguous : str, optional
+        What becomes of ambiguous bases; as in training if left out.
 
     Shapes
     ------
@@ -82,7 +85,12 @@ def saliency(
     Raises
     ------
     ValueError
-        If ``codes`` is not (n >= 1, length) uint8, or the model has no such output.
+        If ``codes`` is not (n >= 1, length) uint8 or letters, or the model has no such output.
+
+    Warns
+    -----
+    UserWarning
+        If strands or ambiguous letters are asked for otherwise than in training.
 
     References
     ----------
@@ -90,13 +98,15 @@ def saliency(
     arXiv:1605.01713, for its product with the input; Majdandzic, Rajesh and Koo (2023),
     doi:10.1186/s13059-023-02956-3, eq. 3, for the correction.
     """
+    read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
+    codes, ambiguous = read_codes(model, codes), read.ambiguous
     checked_codes(codes, "saliency", batch_size)
     backend, parts = model.backend, []
     with backend.computing():
         for start in range(0, len(codes), batch_size):
             part = codes[start : start + batch_size]
             gradient = _gradient(model, part, task, ambiguous)
-            if both_strands:
+            if read.both_strands:
                 other = _gradient(model, reverse_complement(part), task, ambiguous)
                 # the derivative by base 3 - b of position L - 1 - l of the other strand
                 gradient = 0.5 * (gradient + array_namespace(other).flip(other, axis=(1, 2)))
@@ -127,9 +137,9 @@ def _contributions(
 Task: TypeAlias = int | ArrayLike
 
 
-def checked_codes(codes: np.ndarray, what: str, batch_size: int = 1) -> None:
+def checked_codes(codes: Codes, what: str, batch_size: int = 1) -> None:
     """Raise ValueError unless these are base codes (n >= 1, length >= 1), and batch_size >= 1."""
-    if codes.dtype != np.uint8 or codes.ndim != 2 or 0 in codes.shape:
+    if codes.dtype != np.uint8 or len(codes.shape) != 2 or 0 in codes.shape:
         raise ValueError(f"{what} expects uint8 codes (n >= 1, length >= 1), got {codes.dtype} {codes.shape}")
     if batch_size < 1:
         raise ValueError(f"{what} expects batch_size >= 1, got {batch_size}")

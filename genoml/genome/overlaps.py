@@ -13,6 +13,13 @@ from genoml.sequence.intervals import MAX_COORDINATE_BP, Intervals
 _MAX_TOTAL_BP = 2.0**62
 
 
+def expect_intervals(function: str, given: object) -> None:
+    """Raise TypeError unless the intervals are Intervals: the name of a file, say."""
+    if not isinstance(given, Intervals):
+        got = repr(given) if isinstance(given, str) else type(given).__name__
+        raise TypeError(f"{function} expects intervals, such as read_bed(path) gives, got {got}")
+
+
 def overlap_pairs(a: Intervals, b: Intervals) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of rows that share a base.
 
@@ -88,6 +95,7 @@ def merge(intervals: Intervals, *, distance_bp: int = 0) -> Intervals:
     ValueError
         If the distance is negative.
     """
+    expect_intervals("merge", intervals)
     if not 0 <= distance_bp <= MAX_COORDINATE_BP:
         raise ValueError(f"distance_bp expects 0 to 2^40, got {distance_bp}")
     rows = np.lexsort((intervals.start, intervals.codes))
@@ -135,6 +143,8 @@ def subtract(a: Intervals, b: Intervals) -> Intervals:
 
 def _linear(*sets: Intervals) -> list[tuple[np.ndarray, np.ndarray]]:
     """Starts and ends of each set on one line, with the chromosomes one after another and gaps between."""
+    for intervals in sets:
+        expect_intervals("an overlap", intervals)
     index: dict[str, int] = {}
     for intervals in sets:
         for name in intervals.names:

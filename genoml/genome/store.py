@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
+import stat
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
 from genoml.backend import Backend
+from genoml.genome.checksums import BlockChecks
 from genoml.genome.gather import gather, gather_each
+from genoml.genome.overlaps import expect_intervals
 from genoml.genome.store_file import DATA_OFFSET, build_store, read_index, unchanged
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath
@@ -20,14 +22,13 @@ from genoml.sequence.intervals import Intervals, nearest
 #: How an interval that reaches past an end of its chromosome is treated.
 Edges: TypeAlias = Literal["error", "pad", "drop"]
 
-_VERIFY_BASES = 1 << 26
-
 
 class GenomeStore:
     """A genome as base codes in one file, made once from FASTA.
 
     Opening reads the index alone. The codes are mapped into memory, read-only: any number of processes and
-    threads share them, forked or not, and a pickled store opens its file again. Use :meth:`build` or
+    threads share them, forked or not, and a pickled store opens its file again. Each block of 16 kB is compared with
+    its checksum before a process uses a base of it for the first time. Use :meth:`build` or
     :meth:`open` rather than the class itself; a ``with`` block closes the file at its end.
 
     Attributes
@@ -38,6 +39,8 @@ class GenomeStore:
         The chromosomes, in the order of the FASTA file.
     sizes : dict of str to int
         Length of each in bp.
+    alphabets : dict of str to {"DNA", "RNA"}
+        Whether each has U in the FASTA file; for ``decode(codes, alphabet=...)``.
 
     Examples
     --------
@@ -47,6 +50,8 @@ class GenomeStore:
 
     def __init__(self, path: str, expected: str | None = None) -> None:
         self.path = os.path.abspath(path)
+        if not os.path.isdir(path) and not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
+            raise FormatError("this is a device, pipe or socket", path=path, fix="expects a regular file")
         with open(self.path, "rb") as stream:
             self._size = os.fstat(stream.fileno()).st_size
             self._index, self._digest = read_index(stream, self._size, path)
@@ -54,13 +59,16 @@ class GenomeStore:
         if expected is not None and expected != self._digest:
             self.close()
             raise FormatError("the genome store was replaced by another one", path=path, fix="open it anew")
-        lengths = [chromosome.length for chromosome in self._index.chromosomes]
-        self.names = tuple(chromosome.name for chromosome in self._index.chromosomes)
-        self.sizes = dict(zip(self.names, lengths, strict=True))
-        self._lengths = np.array(lengths, dtype=np.int64)
+        chromosomes = self._index.chromosomes
+        self.names = tuple(chromosome.name for chromosome in chromosomes)
+        self.sizes = {chromosome.name: chromosome.length for chromosome in chromosomes}
+        self.alphabets = {chromosome.name: chromosome.alphabet for chromosome in chromosomes}
+        self._lengths = np.array(list(self.sizes.values()), dtype=np.int64)
         self._offsets = np.cumsum(self._lengths) - self._lengths
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._codes = np.frombuffer(self._map, np.uint8, int(self._lengths.sum()), DATA_OFFSET)
+        checksums = [chromosome.checksums for chromosome in chromosomes]
+        self._blocks = BlockChecks(self.path, self.names, self._lengths, checksums)
 
     @classmethod
     def build(cls, fasta: FilePath, path: FilePath) -> GenomeStore:
@@ -73,8 +81,9 @@ class GenomeStore:
         """Open a store.
 
         Two things are checked, in milliseconds: that the store is complete (its size, the magic numbers at both ends,
-        the SHA-256 of its index), and that its FASTA file, if it still exists, has not changed (size and time; the
-        SHA-256 only if the time differs). :meth:`verify` checks all codes.
+        the SHA-256 of its index), and that its FASTA file, if it still exists, has not changed (size, times and inode;
+        if only the size is the same, as after copying, the SHA-256, which takes about a second for a gigabyte).
+        :meth:`verify` checks all codes.
 
         Parameters
         ----------
@@ -86,7 +95,7 @@ class GenomeStore:
         FileNotFoundError, IsADirectoryError
             If there is no such file.
         FormatError
-            If it is no store, truncated, damaged, or stale.
+            If it is no store, of another version, truncated, damaged, or stale.
         """
         store = cls(os.fspath(path))
         source = os.fspath(fasta) if fasta is not None else store.source
@@ -153,43 +162,59 @@ class GenomeStore:
             For a chromosome that the genome does not have, an interval past an edge (by default), or
             ``one_hot`` of several lengths.
         FormatError
-            If the file was truncated meanwhile.
+            If the file was truncated meanwhile, or its bases are damaged.
         """
-        if not isinstance(intervals, Intervals):
-            raise TypeError(f"fetch expects Intervals, got {type(intervals).__name__}")
-        equal = not len(intervals) or int(np.ptp(intervals.length_bp)) == 0
+        expect_intervals("fetch", intervals)
+        lengths = intervals.length_bp
+        longest = int(lengths.max(initial=0))
+        equal = bool((lengths == longest).all())
         if one_hot and not equal:
             raise ValueError(
                 "one_hot expects intervals of one length, got several; give them one with "
                 "genoml.genome.centre, or encode the codes with batch_encode(codes, pad=...)"
             )
-        width = int(intervals.length_bp[0]) if len(intervals) else 0
-        chosen, kept = self._within(intervals, edges)
-        bases: Any = self._bases(chosen, width) if equal else self._ragged(chosen)
-        if one_hot:
-            bases = encode_one_hot(bases, ambiguous=ambiguous, dtype=dtype, backend=backend)
-        return (bases, kept) if edges == "drop" else bases
-
-    def _within(self, intervals: Intervals, edges: Edges) -> tuple[Intervals, np.ndarray]:
-        """The intervals to fetch according to ``edges``, and their rows."""
         if edges not in ("error", "pad", "drop"):
             raise ValueError(f"edges expects 'error', 'pad' or 'drop', got {edges!r}")
         self._check_whole()
-        size = self._lengths[self._rows(intervals)]
+        rows = self._rows(intervals)
+        size = self._lengths[rows]
         outside = (intervals.start < 0) | (intervals.end > size)
-        if edges == "drop":
-            kept = np.flatnonzero(~outside)
-            return intervals[kept], kept
+        kept = np.flatnonzero(~outside) if edges == "drop" else None
+        if kept is not None:
+            intervals, rows = intervals[kept], rows[kept]
+        elif outside.any():
+            self._refuse_outside(intervals, size, outside, edges)
+        bases = self._gather(intervals, rows, longest, equal)
+        if one_hot:
+            bases = encode_one_hot(bases, ambiguous=ambiguous, dtype=dtype, backend=backend)
+        return bases if kept is None else (bases, kept)
+
+    def _refuse_outside(
+        self, intervals: Intervals, size: np.ndarray, outside: np.ndarray, edges: Edges
+    ) -> None:
+        """Raise for the first interval that reaches past its chromosome; with padding, that has no base on it."""
         if edges == "pad":
             outside = (intervals.end <= 0) | (intervals.start >= size)
-        if outside.any():
-            row = int(np.argmax(outside))
-            place = intervals.place(row)
-            length = int(size[row])
-            what = "has no base on its chromosome" if edges == "pad" else "reaches past its chromosome"
-            fix = "" if edges == "pad" else ", or pass edges='pad' or 'drop'"
-            raise ValueError(f"{place} (row {row}) {what}, which has {length} bp: expects 0 to {length}{fix}")
-        return intervals, np.arange(len(intervals))
+            if not outside.any():
+                return
+        row = int(np.argmax(outside))
+        place = intervals.place(row)
+        length = int(size[row])
+        what = "has no base on its chromosome" if edges == "pad" else "reaches past its chromosome"
+        fix = "" if edges == "pad" else ", or pass edges='pad' or 'drop'"
+        raise ValueError(f"{place} (row {row}) {what}, which has {length} bp: expects 0 to {length}{fix}")
+
+    def _gather(self, intervals: Intervals, rows: np.ndarray, longest: int, equal: bool) -> Any:
+        """The codes of intervals, after their blocks were compared with their checksums."""
+        offsets, size = self._offsets[rows], self._lengths[rows]
+        first, stop = np.maximum(intervals.start, 0), np.minimum(intervals.end, size)
+        damage = self._blocks.damage(self._codes, rows, first, stop, longest)
+        if damage is not None:
+            raise damage
+        start, bounds, reverse = intervals.start + offsets, (offsets, offsets + size), intervals.strand == "-"
+        if equal:
+            return gather(self._codes, start, longest, bounds, reverse)
+        return gather_each(self._codes, start, intervals.length_bp, bounds, reverse)
 
     def size_of(self, name: str) -> int:
         """Length of a chromosome in bp.
@@ -211,17 +236,6 @@ class GenomeStore:
             self.size_of(intervals.names[intervals.codes[int(np.argmin(rows))]])  # raises
         return rows
 
-    def _bases(self, intervals: Intervals, width: int) -> np.ndarray:
-        rows = self._rows(intervals)
-        bounds = self._offsets[rows], self._offsets[rows] + self._lengths[rows]
-        return gather(self._codes, intervals.start + bounds[0], width, bounds, intervals.strand == "-")
-
-    def _ragged(self, intervals: Intervals) -> list[np.ndarray]:
-        rows = self._rows(intervals)
-        bounds = self._offsets[rows], self._offsets[rows] + self._lengths[rows]
-        start = intervals.start + bounds[0]
-        return gather_each(self._codes, start, intervals.length_bp, bounds, intervals.strand == "-")
-
     def _check_whole(self) -> None:
         """Raise if the file is closed or was truncated: reading a missing page would end the process."""
         if self._map.closed:
@@ -232,24 +246,18 @@ class GenomeStore:
             )
 
     def verify(self) -> None:
-        """Compare the SHA-256 of every chromosome's codes with the index; reads the whole file.
+        """Compare all codes with their checksums; reads the whole file.
 
         Raises
         ------
         FormatError
-            Naming the first chromosome that is damaged.
+            Naming the first chromosome that is damaged, and where.
         """
-        for chromosome, offset in zip(self._index.chromosomes, self._offsets.tolist(), strict=True):
+        for row in range(len(self.names)):
             self._check_whole()
-            digest = hashlib.sha256()
-            for first in range(offset, offset + chromosome.length, _VERIFY_BASES):
-                stop = min(first + _VERIFY_BASES, offset + chromosome.length)
-                digest.update(self._codes[first:stop].data)
-            if digest.hexdigest() != chromosome.sha256:
-                raise FormatError(
-                    "the bases of the genome store are damaged", path=self.path,
-                    record=chromosome.name, fix="build it again",
-                )  # fmt: skip
+            damage = self._blocks.damage_of(self._codes, row)
+            if damage is not None:
+                raise damage
 
     def close(self) -> None:
         """Close the file; fetched arrays stay valid."""

@@ -17,23 +17,33 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
+import time
 from collections.abc import Iterable
-from typing import IO, BinaryIO
+from itertools import groupby
+from operator import attrgetter
+from typing import IO, Annotated, BinaryIO, Literal, TypeAlias
 
 import msgspec
 
-from genoml.genome.fasta_codes import fasta_codes
+from genoml.genome.checksums import BlockChecksums, count_blocks
+from genoml.genome.fasta_codes import Piece, fasta_codes
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath, Source, write_whole
 
 MAGIC = b"\x89GMLS\r\n\x1a"
-VERSION = 1
+#: 1 had a SHA-256 of each chromosome in place of checksums, and less about its source.
+VERSION = 2
 #: Offset of the codes, in bytes.
 DATA_OFFSET = 16
 HEAD = struct.pack("<8sQ", MAGIC, VERSION)
 _FOOT = struct.Struct("<QQ32sQ8s")
+#: Whether code 3 is T or U.
+Alphabet: TypeAlias = Literal["DNA", "RNA"]
 _REBUILD = "build it again from its FASTA file"
+#: A file that changed less than this before its store was complete could change once more without another time.
+_TICK_NS = 2_000_000_000
 
 
 class Chromosome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,13 +55,16 @@ class Chromosome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         First word of its FASTA header.
     length : int
         In bp.
-    sha256 : str
-        Of its codes.
+    alphabet : {"DNA", "RNA"}
+        Whether code 3 is T or U in the file.
+    checksums : bytes
+        CRC-32 of each block of 16,384 codes, the last one shorter; four bytes each, little-endian.
     """
 
     name: str
     length: int
-    sha256: str
+    alphabet: Alphabet
+    checksums: bytes
 
 
 class SourceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,15 +76,20 @@ class SourceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Relative to the folder of the store.
     size : int
         In bytes.
-    mtime_ns : int
-        Time of its last change, in ns.
+    mtime_ns, ctime_ns : int
+        Times of the last change of its content, and of anything about it, in ns. The second cannot be set by a user;
+        it is 0 if it was so recent that it proves nothing.
+    inode : int
+        Number of the file in its file system.
     sha256 : str
         Of its bytes, as they lie on disk.
     """
 
     path: str
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=1)]
     mtime_ns: int
+    ctime_ns: int
+    inode: int
     sha256: str
 
 
@@ -134,7 +152,9 @@ def _decoded(packed: bytes, bases: int, path: str) -> Index:
         raise FormatError(what, path=path, fix=_REBUILD) from None
     lengths = [chromosome.length for chromosome in index.chromosomes]
     names = {chromosome.name for chromosome in index.chromosomes}
-    if not lengths or len(names) != len(lengths) or min(lengths) < 1 or sum(lengths) != bases:
+    sums = [len(chromosome.checksums) for chromosome in index.chromosomes]
+    fits = sum(lengths) == bases and sums == [4 * count_blocks(length) for length in lengths]
+    if not lengths or len(names) != len(lengths) or min(lengths) < 1 or not fits:
         what = f"the index of the genome store does not fit its {bases} bases"
         raise FormatError(what, path=path, fix=_REBUILD)
     return index
@@ -144,7 +164,7 @@ def build_store(fasta: FilePath, path: FilePath) -> None:
     """Write the base codes of a FASTA file as a genome store.
 
     It takes a few megabytes of memory for a genome of any size. Upper and lower case become the same code, so that soft
-    masking is lost; U becomes T.
+    masking is lost. T and U are one code; whether a chromosome has U is kept.
 
     Parameters
     ----------
@@ -176,29 +196,26 @@ def build_store(fasta: FilePath, path: FilePath) -> None:
     with write_whole(path) as stream:
         stream.write(HEAD)
         chromosomes = _written(fasta_codes(source), stream)
+        if time.time_ns() - before.ctime_ns < _TICK_NS:
+            before = msgspec.structs.replace(before, ctime_ns=0)
         if not unchanged(before, fasta):
             raise FormatError("the file changed while it was read", path=fasta, fix="try again")
         n_bases = sum(chromosome.length for chromosome in chromosomes)
         stream.write(tail(Index(chromosomes, before), n_bases))
 
 
-def _written(pieces: Iterable[str | bytes], stream: BinaryIO) -> list[Chromosome]:
+def _written(pieces: Iterable[Piece], stream: BinaryIO) -> list[Chromosome]:
     chromosomes: list[Chromosome] = []
-    name = ""
-    length = 0
-    digest = hashlib.sha256()
-    for piece in pieces:
-        if isinstance(piece, str):
-            if length:
-                chromosomes.append(Chromosome(name, length, digest.hexdigest()))
-            name = piece
-            length = 0
-            digest = hashlib.sha256()
-            continue
-        stream.write(piece)
-        digest.update(piece)
-        length += len(piece)
-    return [*chromosomes, Chromosome(name, length, digest.hexdigest())]
+    for name, group in groupby(pieces, attrgetter("name")):
+        length = 0
+        checksums = BlockChecksums()
+        for piece in group:
+            stream.write(piece.codes)
+            checksums.update(piece.codes)
+            length += len(piece.codes)
+        alphabet: Alphabet = "RNA" if piece.is_rna else "DNA"
+        chromosomes.append(Chromosome(name, length, alphabet, checksums.packed()))
+    return chromosomes
 
 
 def source_file(fasta: str, store: str) -> SourceFile:
@@ -209,18 +226,24 @@ def source_file(fasta: str, store: str) -> SourceFile:
         relative = os.path.relpath(os.path.realpath(fasta), folder)
     except ValueError:  # on another drive of Windows
         relative = os.path.realpath(fasta)
-    return SourceFile(relative, status.st_size, status.st_mtime_ns, _sha256(fasta))
+    return SourceFile(relative, status.st_size, *_stamp(status), _sha256(fasta))
 
 
 def unchanged(known: SourceFile, fasta: str) -> bool:
     """Whether a FASTA file is the same as when its store was made.
 
-    Size and time are compared; if only the time differs, as after copying, the SHA-256 of the file decides.
+    It is if size, both times and inode are. If only the size is, as after copying, the SHA-256 of the file decides.
+    What is no regular file is not opened, since the path may be a stranger's.
     """
     status = os.stat(fasta)
-    if status.st_size != known.size:
+    if status.st_size != known.size or not stat.S_ISREG(status.st_mode):
         return False
-    return status.st_mtime_ns == known.mtime_ns or _sha256(fasta) == known.sha256
+    stamp = known.mtime_ns, known.ctime_ns, known.inode
+    return _stamp(status) == stamp or _sha256(fasta) == known.sha256
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _sha256(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from genoml.genome.gather import row_blocks
-from genoml.genome.overlaps import subtract
+from genoml.genome.overlaps import expect_intervals, subtract
 from genoml.genome.store import GenomeStore
 from genoml.random import host_generator
 from genoml.sequence.codes import count_ambiguous
@@ -41,6 +41,7 @@ def tile(
     ValueError
         If length or step is below 1.
     """
+    expect_intervals("tile", intervals)
     step = length_bp if step_bp is None else step_bp
     _check_length(length_bp)
     if not 1 <= step <= MAX_COORDINATE_BP:
@@ -74,6 +75,7 @@ def centre(intervals: Intervals, length_bp: int, *, on: Centre = "midpoint") -> 
     ValueError
         If the length is below 1, or a summit is wanted where there is none (no column, or -1).
     """
+    expect_intervals("centre", intervals)
     _check_length(length_bp)
     middle = intervals.start + intervals.length_bp // 2
     if on == "summit":
@@ -111,6 +113,7 @@ def jitter(intervals: Intervals, max_bp: int, *, seed: int = 0) -> Intervals:
     ValueError
         If ``max_bp`` is negative, or a coordinate leaves the range of Intervals.
     """
+    expect_intervals("jitter", intervals)
     if not 0 <= max_bp <= MAX_COORDINATE_BP:
         raise ValueError(f"max_bp expects 0 to 2^40, got {max_bp}")
     rng = host_generator(seed, "jitter")

@@ -1,14 +1,15 @@
-"""BED and narrowPeak: intervals of a genome in tab-separated lines.
+"""BED, narrowPeak and broadPeak: intervals of a genome in tab-separated lines.
 
-Coordinates are 0-based and half-open. BED has 3 to 9 columns, or all 12; narrowPeak has 10 of its own.
+Coordinates are 0-based and half-open. BED has 3 to 9 columns, or all 12; narrowPeak has 10 of its own, and broadPeak
+the first 9 of them.
 Other libraries accept malformed lines, so the files are parsed here.
 
 References
 ----------
 The Browser Extensible Data (BED) format, version 1.0 (GA4GH, 2022), https://samtools.github.io/hts-specs/.
-narrowPeak: https://genome.ucsc.edu/FAQ/FAQformat.html#format12. Deviations: a score is any finite number, since
-peak callers write more than 1000, or ``.``; fields are separated by tabs alone; chromosome names have any
-printable characters but blanks.
+narrowPeak and broadPeak: https://genome.ucsc.edu/FAQ/FAQformat.html#format12 and #format13. Deviations: a score is any
+finite number, since peak callers write more than 1000; ``.`` stands for a score, signal, p, q, summit or thick part
+that is not there; fields are separated by tabs alone; chromosome names have any printable characters but blanks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from genoml.io.bed_columns import BED, NARROWPEAK, ZeroLength, intervals_of
+from genoml.io.bed_columns import BED, NARROWPEAK, ZeroLength, intervals_of, told_apart
 from genoml.io.files import FilePath, Source, write_whole
 from genoml.io.table import parse_table, table_blocks
 from genoml.sequence.intervals import Intervals, concat
@@ -41,7 +42,7 @@ def read_bed(
     path : str or os.PathLike
         ``"-"`` is standard input.
     columns : int, optional
-        Number of BED columns: 3 to 9, or 12. Further columns are ignored (``bed6+3``, such as broadPeak, is read with
+        Number of BED columns: 3 to 9, or 12. Further columns are ignored (of broadPeak, which is ``bed6+3``, with
         ``columns=6``). None: all are BED's.
     sizes : mapping of str to int, optional
         Length in bp of each chromosome, such as ``store.sizes``: an unknown chromosome, or an end past its
@@ -63,7 +64,7 @@ def read_bed(
     FormatError
         For an empty file, a changing number of columns, coordinates that are not whole numbers in digits or
         lie outside, ``end < start``, a strand other than ``+ - .``, thick parts or blocks that do not fit
-        their interval, or damaged gzip. It carries ``.path`` and ``.line``.
+        their interval, the columns of broadPeak, or damaged gzip. It carries ``.path`` and ``.line``.
     """
     return concat(bed_intervals(path, kind="bed", columns=columns, sizes=sizes, zero_length=zero_length))
 
@@ -79,8 +80,8 @@ def read_narrowpeak(path: FilePath, *, sizes: Mapping[str, int] | None = None) -
     Returns
     -------
     Intervals
-        With columns ``name``, ``score``, ``signal_value``, ``p_value`` and ``q_value`` (-log10, -1: none),
-        and ``peak``, the summit's offset from ``start`` in bp (-1: none).
+        With columns ``name``, ``score``, ``signal_value``, ``p_value`` and ``q_value`` (-log10, -1: none;
+        NaN for ``.``), and ``peak``, the summit's offset from ``start`` in bp (-1: none).
 
     Raises
     ------
@@ -98,7 +99,10 @@ def bed_intervals(
     sizes: Mapping[str, int] | None = None,
     zero_length: ZeroLength = "error",
 ) -> Iterator[Intervals]:
-    """Read BED or narrowPeak (``"auto"``: narrowPeak if there are 10 columns) in blocks of lines.
+    """Read BED, narrowPeak or broadPeak in blocks of lines.
+
+    ``"auto"`` reads 10 columns as narrowPeak. It reads 9 as broadPeak if the file is called so, or if 7 to 9 are
+    numbers and most of 7 and 8 are no part of their interval, as a thick part is.
 
     Parameters and errors are those of :func:`read_bed`.
     """
@@ -114,7 +118,10 @@ def bed_intervals(
         widths[10] = NARROWPEAK
     if kind == "auto":
         expected += ", or 10 (narrowPeak)"
-    return intervals_of(table_blocks(Source(path), widths, expected), sizes, zero_length)
+    tables = table_blocks(Source(path), widths, expected)
+    if 9 in widths and columns is None:
+        tables = told_apart(tables, refuse=kind == "bed")
+    return intervals_of(tables, sizes, zero_length)
 
 
 def _bed_widths(columns: int | None) -> tuple[dict[int, tuple[str, ...]], str]:

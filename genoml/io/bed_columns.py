@@ -1,12 +1,14 @@
-"""Conversion of BED and narrowPeak fields to intervals, with every field checked."""
+"""Conversion of BED, narrowPeak and broadPeak fields to intervals, with every field checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from genoml.io.errors import FormatError
 from genoml.io.table import Table
 from genoml.sequence.intervals import Intervals, nearest
 
@@ -20,6 +22,8 @@ BED = (
 )  # fmt: skip
 #: The names of narrowPeak's columns.
 NARROWPEAK = (*BED[:6], "signalValue", "pValue", "qValue", "peak")
+#: The names of broadPeak's columns.
+BROADPEAK = NARROWPEAK[:9]
 # without chromosome sizes: BAM, tabix and bigWig hold positions in 31 bits
 _MAX_POSITION = (1 << 31) - 1
 
@@ -47,6 +51,37 @@ def intervals_of(
         keep = ~points
         columns = {name: np.asarray(values)[keep] for name, values in columns.items()}
         yield Intervals.from_codes(names, codes[keep], start[keep], end[keep], strand[keep], columns)
+
+
+def told_apart(tables: Iterable[Table], *, refuse: bool) -> Iterator[Table]:
+    """Tables of BED with nine columns as broadPeak, if the file's name or its first lines say that they are.
+
+    Raises
+    ------
+    FormatError
+        If they are, with ``refuse``.
+    """
+    columns: tuple[str, ...] = ()
+    for table in tables:
+        if not columns:
+            columns = BROADPEAK if len(table.columns) == 9 and _is_broadpeak(table) else table.columns
+            if refuse and columns is BROADPEAK:
+                table.fail(
+                    0, None, "has the columns of broadPeak", "read it with columns=6, or bed_intervals"
+                )
+        yield replace(table, columns=columns)
+
+
+def _is_broadpeak(table: Table) -> bool:
+    """Whether columns 7 to 9 are numbers, and in most lines 7 and 8 are no part of the interval."""
+    if table.path.lower().removesuffix(".gz").removesuffix(".zst").endswith(".broadpeak"):
+        return True
+    try:
+        start, end, first, stop, _ = (table.floats(column, dot=True) for column in (1, 2, 6, 7, 8))
+    except FormatError:
+        return False
+    is_part = (start <= first) & (first <= stop) & (stop <= end) & (first % 1 == 0) & (stop % 1 == 0)
+    return bool(np.mean(is_part | np.isnan(first) | np.isnan(stop)) < 0.5)
 
 
 def _chromosomes(table: Table) -> tuple[list[str], np.ndarray]:
@@ -93,7 +128,7 @@ def _further(table: Table, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarr
         texts = table.text(5)
         table.require(np.isin(texts, ["+", "-", "."]), 5, "+, - or .")
         strand = np.array(texts, dtype="U1")
-    if "peak" in present:
+    if "signalValue" in present:
         _peak_columns(table, end - start, columns)
     if "thickStart" in present:
         _thick_columns(table, start, end, columns)
@@ -111,20 +146,22 @@ def _further(table: Table, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarr
 
 def _peak_columns(table: Table, length: np.ndarray, columns: dict[str, Any]) -> None:
     for number, name in ((6, "signal_value"), (7, "p_value"), (8, "q_value")):
-        columns[name] = table.floats(number)
-    columns["peak"] = table.integers(9, _MAX_POSITION, absent=True)
-    inside = columns["peak"] < length
-    table.require(inside, 9, "an offset within the interval (end - start bp), or -1")
+        columns[name] = table.floats(number, dot=True)
+    if "peak" in table.columns:
+        columns["peak"] = table.integers(9, _MAX_POSITION, absent=True, dot=True)
+        inside = columns["peak"] < length
+        table.require(inside, 9, "an offset within the interval (end - start bp), or -1")
 
 
 def _thick_columns(table: Table, start: np.ndarray, end: np.ndarray, columns: dict[str, Any]) -> None:
     greatest = max(int(end.max(initial=0)), _MAX_POSITION)
-    columns["thick_start"] = table.integers(6, greatest)
-    table.require((columns["thick_start"] >= start) & (columns["thick_start"] <= end), 6, "start to end")
+    first = table.integers(6, greatest, dot=True)
+    first = columns["thick_start"] = np.where(first < 0, start, first)
+    table.require((first >= start) & (first <= end), 6, "start to end")
     if "thickEnd" in table.columns:
-        columns["thick_end"] = table.integers(7, greatest)
-        good = (columns["thick_end"] >= columns["thick_start"]) & (columns["thick_end"] <= end)
-        table.require(good, 7, "thickStart to end")
+        stop = table.integers(7, greatest, dot=True)
+        stop = columns["thick_end"] = np.where(stop < 0, first, stop)
+        table.require((stop >= first) & (stop <= end), 7, "thickStart to end")
 
 
 def _is_colour(text: str) -> bool:

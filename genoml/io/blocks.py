@@ -13,7 +13,7 @@ BLOCK_BYTES = 120_000
 _NEWLINE = 10
 
 
-def count_lines(block: bytes) -> int:
+def count_lines(block: bytes | memoryview) -> int:
     """Number of line feeds; several times faster than ``bytes.count``."""
     return int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))
 

@@ -11,6 +11,7 @@ import warnings
 import zlib
 from typing import IO, Any, Literal, TypeAlias
 
+from genoml.io.blocks import count_lines
 from genoml.io.errors import FormatError, FormatWarning
 
 #: How a file is compressed; bgzip (BGZF, as samtools writes it) is gzip in small blocks.
@@ -42,6 +43,7 @@ def refuse_other_compression(start: bytes, path: str) -> None:
             raise FormatError(
                 f"the file is compressed with {name}",
                 path=path,
+                line=1,
                 fix=f"expects plain text, gzip or zstd: decompress it with {tool}",
             )
 
@@ -68,6 +70,7 @@ class _Decompressed(io.RawIOBase):
         self._ready = memoryview(b"")  # decompressed, not yet returned
         self._ended = False
         self._last = b"\n"
+        self._line = 1  # that has been reached in the content
 
     def readable(self) -> bool:
         return True
@@ -81,16 +84,19 @@ class _Decompressed(io.RawIOBase):
         count = min(len(view), len(self._ready))
         view[:count] = self._ready[:count]
         self._ready = self._ready[count:]
+        self._line += count_lines(view[:count])
         return count
 
     def _more(self, size: int) -> bytes:
         raise NotImplementedError
 
     def _truncated(self, kind: str) -> FormatError:
-        return FormatError(f"the {kind} stream ends too early", path=self._path, fix=_AGAIN)
+        return FormatError(f"the {kind} stream ends too early", path=self._path, line=self._line, fix=_AGAIN)
 
     def _corrupt(self, kind: str, why: object) -> FormatError:
-        return FormatError(f"the {kind} stream is corrupt ({why})", path=self._path, fix=_AGAIN)
+        return FormatError(
+            f"the {kind} stream is corrupt ({why})", path=self._path, line=self._line, fix=_AGAIN
+        )
 
 
 class _Gzip(_Decompressed):
@@ -148,6 +154,7 @@ class _Gzip(_Decompressed):
             raise FormatError(
                 "the BGZF stream has no end-of-file block and ends within a line, so it was cut",
                 path=self._path,
+                line=self._line,
                 fix=_AGAIN,
             )
         warnings.warn(

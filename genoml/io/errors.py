@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,7 +37,7 @@ class FormatError(ValueError):
             place += f", line {line}"
         if record is not None:
             place += f", record {shown(record)}"
-        super().__init__(f"{place}: {what}; {fix}" if fix else f"{place}: {what}")
+        super().__init__(printable(f"{place}: {what}; {fix}" if fix else f"{place}: {what}"))
 
     def __reduce__(self) -> Any:
         # keyword arguments do not survive the default pickling, and errors cross process boundaries
@@ -44,7 +45,7 @@ class FormatError(ValueError):
 
 
 class FormatWarning(UserWarning):
-    """Warning for a file that may be misread: its encoding is guessed, or its end may be missing."""
+    """Warning for a file that may be misread (encoding guessed, end perhaps missing), or an unfinished run."""
 
 
 def _rebuild(arguments: dict[str, Any]) -> FormatError:
@@ -56,9 +57,21 @@ def first_word(name: str) -> str:
     return (name.split(maxsplit=1) or [""])[0]
 
 
+def printable(text: str) -> str:
+    """Text for a message: on one line, with control characters and what is not Unicode escaped."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def unicode_path(path: str) -> str:
+    """A path for a file of text: bytes in it that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(text: str) -> str:
-    """Text of a file for a message: on one line, shortened, with control characters escaped."""
-    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    """Text of a file for a message: as ``printable``, and shortened."""
+    text = printable(text)
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."
 
 
@@ -125,3 +138,23 @@ def describe_illegal(byte: int, letters: LetterKind) -> tuple[str, str]:
     if letters == "nucleotide":
         return f"{shown} is not a nucleotide letter", "expects A C G T U or an IUPAC code (RYSWKMBDHVN)"
     return f"{shown} is not an amino-acid letter", "expects A to Z or *"
+
+
+# those of ASCII but the tab, those of Latin-1, and the line ends of Unicode
+_CONTROL = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_PLAIN = bytes([ord("\t"), *range(32, 127)])
+
+
+def control_in(text: str) -> str | None:
+    """The first control character other than a tab, or line end of Unicode; None if there is none, as in names."""
+    if text.isascii() and not text.encode().translate(None, _PLAIN):  # the usual case, at the speed of C
+        return None
+    found = _CONTROL.search(text)
+    return found and found[0]
+
+
+def describe_control(character: str) -> tuple[str, str]:
+    """The fault of a control character in a header and its remedy, for messages."""
+    if character == "\r":
+        return describe_illegal(ord("\r"), "nucleotide")
+    return f"control character {character!r} in the header", "remove it: tables of names would break there"

@@ -6,13 +6,17 @@ The file is parsed here and not with dnaio, whose FASTA reader gives no line num
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from genoml.io.errors import FormatError, LetterKind, check_letters, first_word, shown
+from genoml.io.errors import FormatError, LetterKind, check_letters, control_in, first_word, shown
 from genoml.io.fasta_parser import MAX_SEQUENCE_BP, FastaBlock, FastaParser
 from genoml.io.files import FilePath, Source, write_whole
+
+#: the begin of a line of BED, or of a header that browsers read
+_BED = re.compile(rb"\S+\t\d+\t\d+(\t|\r?$)|(track|browser) ")
 
 
 class FastaRecord(NamedTuple):
@@ -78,6 +82,9 @@ def expect_fasta(source: Source) -> None:
     line = source.start.split(b"\n", 1)[0]
     if line.startswith(b"@"):
         what, fix = "expects FASTA, but this looks like FASTQ", "use read_fastq or read_sequences"
+    elif _BED.match(line):
+        what = "expects FASTA, but this looks like BED"
+        fix = "genoml fetch GENOME.fa FILE.bed > FILE.fa writes its sequences"
     else:
         text = shown(line.decode("ascii", "replace").strip())
         what, fix = f"text before the first '>': {text!r}", "expects FASTA, whose records start with '>'"
@@ -145,7 +152,7 @@ def check_name(name: str, number: int) -> None:
     Raises
     ------
     ValueError
-        If it is empty, starts or ends with white space, or has a line break.
+        If it is empty, starts or ends with white space, or has a line break or control character.
     """
-    if not name or name.strip() != name or "\n" in name or "\r" in name:
+    if not name or name.strip() != name or control_in(name):
         raise ValueError(f"record {number}: a name expects one line of text, got {shown(name)!r}")

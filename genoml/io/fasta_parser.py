@@ -10,12 +10,22 @@ from io import BufferedReader
 from typing import NamedTuple
 
 from genoml.io.blocks import BLOCK_BYTES, count_lines
-from genoml.io.errors import FormatError, LetterKind, all_legal, describe_illegal, first_illegal, first_word
+from genoml.io.errors import (
+    FormatError,
+    LetterKind,
+    all_legal,
+    control_in,
+    describe_control,
+    describe_illegal,
+    first_illegal,
+    first_word,
+)
 
 #: Default of ``max_record_bp``: letters of the longest record.
 MAX_SEQUENCE_BP = 1 << 30
 _LONGEST_HEADER = 1 << 24
 _BLANKS = b" \t\r\n"
+_TEXT_BLANKS = " \t\r\n"
 
 
 class FastaBlock(NamedTuple):
@@ -95,7 +105,7 @@ class FastaParser:
         if first and not self._header_line:
             return None
         fields = [part.partition("\n") for part in parts]
-        names = [header.strip() for header, _, _ in fields]
+        names = [header.strip(_TEXT_BLANKS) for header, _, _ in fields]
         sequences = [body.replace("\n", "") for _, _, body in fields]
         joined = "".join([first or "", *sequences])
         if not all(names) or not all(sequences[:-1]) or not self._are_plain(names, joined):
@@ -103,7 +113,7 @@ class FastaParser:
         return self._take(lines, first, names, sequences)
 
     def _are_plain(self, names: list[str], joined: str) -> bool:
-        if any("\r" in name for name in names):
+        if control_in("".join(names)):
             return False
         if self._letters is None:
             return not any(blank in joined for blank in "\t\r ")
@@ -189,14 +199,15 @@ class FastaParser:
 
 def _name(path: str, header: bytes, line: int) -> str:
     try:
-        name = header[1:].decode("utf-8").strip()
+        name = header[1:].decode("utf-8").strip(_TEXT_BLANKS)
     except UnicodeDecodeError as error:
         raise FormatError(
             f"the header is not UTF-8 text ({error.reason})", path=path, line=line, fix="save it as UTF-8"
         ) from None
+    if control := control_in(name):
+        what, fix = describe_control(control)
+        raise FormatError(what, path=path, line=line, fix=fix)
+    name = name.strip()
     if not name:
         raise FormatError("the header has no name", path=path, line=line, fix="write one after '>'")
-    if "\r" in name:
-        what, fix = describe_illegal(ord("\r"), "nucleotide")
-        raise FormatError(what, path=path, line=line, fix=fix)
     return name

@@ -16,7 +16,16 @@ from dnaio import FastqReader
 from dnaio.exceptions import FastqFormatError
 
 from genoml.io.blocks import LineBlocks
-from genoml.io.errors import FormatError, all_legal, describe_illegal, first_illegal, first_word, shown
+from genoml.io.errors import (
+    FormatError,
+    all_legal,
+    control_in,
+    describe_control,
+    describe_illegal,
+    first_illegal,
+    first_word,
+    shown,
+)
 from genoml.io.qualities import Encoding, characters
 
 #: Default of ``max_record_bp``: letters of the longest record.
@@ -86,7 +95,7 @@ class FastqParser:
         block = FastqBlock(
             list(map(_NAME, records)), list(map(_SEQUENCE, records)), list(map(_QUALITIES, records))
         )
-        if not all(block.names) or any(map(str.isspace, block.names)):
+        if not all(block.names) or any(map(str.isspace, block.names)) or control_in("".join(block.names)):
             return None
         if len(lines) > self._max_bp and max(map(len, block.sequences), default=0) > self._max_bp:
             return None
@@ -207,8 +216,8 @@ class FastqLines:
             raise self._error("the header has no name", "write one after '@'")
         if not text.isascii():
             raise self._error("Non-ASCII characters in the header", "expects ASCII")
-        if b"\r" in text:
-            raise self._error(*describe_illegal(ord("\r"), "nucleotide"))
+        if control := control_in(text.decode("ascii")):
+            raise self._error(*describe_control(control))
         return text.decode("ascii")
 
     def _sequence(self, name: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from genoml.io.errors import FormatWarning, all_legal, shown
+from genoml.io.errors import FormatWarning, all_legal, control_in, shown
 from genoml.io.fastq import FastqRecord
 from genoml.io.files import FilePath, write_whole
 from genoml.io.qualities import OFFSETS, SCORES, Encoding, check_encoding, convert_qualities
@@ -65,7 +65,7 @@ def write_fastq(
 
 def _check_text(record: FastqRecord, what: str) -> None:
     name = record.name
-    if not name.strip() or not name.isascii() or "\n" in name or "\r" in name:
+    if not name.strip() or not name.isascii() or control_in(name):
         raise ValueError(f"{what}: a name expects one line of ASCII text, got {shown(name)!r}")
     if not all_legal(record.sequence.encode("ascii", "replace"), "nucleotide"):
         raise ValueError(f"{what} expects nucleotides, got {shown(record.sequence)!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import secrets
 import stat
 import sys
@@ -21,6 +22,7 @@ from genoml.io.compression import (
     zstandard_module,
 )
 from genoml.io.errors import FormatError
+from genoml.io.processes import lock
 
 #: A path as a str or an os.PathLike; some readers take ``"-"`` as standard input.
 FilePath: TypeAlias = "str | os.PathLike[str]"
@@ -96,16 +98,20 @@ class Source:
                 raise FormatError(
                     f"the file starts with more than {_MOST_BLANK} bytes of white space",
                     path=self.path,
+                    line=1 + begin.count(b"\n"),
                     fix="expects records",
                 )
         if not text:
-            raise FormatError("the file is empty", path=self.path, fix="expects at least one record")
+            raise FormatError("the file is empty", path=self.path, line=1, fix="expects at least one record")
         self.start = begin.lstrip()
         self.start_line = 1 + begin.count(b"\n", 0, len(begin) - len(self.start))
         refuse_other_compression(begin, self.path)
         if begin.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
             raise FormatError(
-                "the file starts with a byte-order mark", path=self.path, fix="save it as plain ASCII text"
+                "the file starts with a byte-order mark",
+                path=self.path,
+                line=1,
+                fix="save it as plain ASCII text",
             )
         return begin
 
@@ -198,10 +204,11 @@ def _mode_of(path: str) -> int:
 def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete.
 
-    The bytes go to a temporary file in the same folder, which then replaces the target in one step; if the block
-    raises, the temporary file is removed and an older file stays. A path that ends in ``.gz`` is compressed with gzip,
-    without a time stamp, so that the same content gives the same bytes; one that ends in ``.zst`` with zstd and a
-    checksum. A device or pipe is written directly.
+    The bytes go to a temporary file in the same folder, which then replaces the target in one step and takes its mode;
+    if the block raises, the temporary file is removed and an older file stays. What a killed process left of an earlier
+    write is removed. A path that ends in ``.gz`` is compressed with gzip, without a time stamp, so that the same
+    content gives the same bytes; one that ends in ``.zst`` with zstd and a checksum. A device or pipe is written
+    directly.
 
     Raises
     ------
@@ -216,15 +223,17 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
     if os.path.exists(target) and not os.path.isfile(target):
         if os.path.isdir(target):
             raise IsADirectoryError(f"{target}: this is a directory; expects a file name")
-        with open(target, "wb") as raw, _compressed(raw, target) as stream:
+        with open(target, "wb") as device, _compressed(device, target) as stream:
             yield stream
         return
     if not os.path.isdir(os.path.dirname(target)):
         raise FileNotFoundError(f"{os.path.dirname(target)}: no such directory to write {path} in")
-    temporary = f"{target}.{secrets.token_hex(4)}.tmp"
-    raw = open(temporary, "xb")  # noqa: SIM115 - closed below, before it takes the place of the target
+    _sweep(target)
+    temporary, raw = _temporary(target)
     try:
         with raw:
+            if os.path.exists(target):
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             with _compressed(raw, target) as stream:
                 yield stream
             raw.flush()
@@ -237,6 +246,30 @@ def write_whole(path: FilePath) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = os.fspath(path)  # the error of a full disk names no file
         raise
+
+
+def _temporary(target: str) -> tuple[str, BinaryIO]:
+    """A temporary file of a target, locked as long as it is written."""
+    while True:
+        temporary = f"{target}.{secrets.token_hex(4)}.tmp"
+        raw = open(temporary, "xb")  # noqa: SIM115 - closed by the caller, or below
+        lock(raw, wait=True)
+        if os.path.exists(temporary):
+            return temporary, raw
+        raw.close()  # another process has just swept it away
+
+
+def _sweep(target: str) -> None:
+    """Remove temporary files of a target whose process has ended."""
+    folder, name = os.path.split(target)
+    left = re.compile(re.escape(name) + r"\.[0-9a-f]{8}\.tmp")
+    names: list[str] = []
+    with suppress(OSError):
+        names = os.listdir(folder)
+    for found in filter(left.fullmatch, names):
+        with suppress(OSError), open(os.path.join(folder, found), "rb") as file:
+            if lock(file, wait=False):
+                os.unlink(file.name)
 
 
 def _sync_folder(folder: str) -> None:

@@ -10,7 +10,8 @@ from itertools import zip_longest
 from genoml.io.errors import FormatError
 from genoml.io.fastq import FastqRecord, read_fastq
 from genoml.io.fastq_parser import MAX_READ_BP
-from genoml.io.files import FilePath
+from genoml.io.files import FilePath, Source
+from genoml.io.records import line_of_header
 
 _MATE = re.compile(r"^(?P<id>\S+?)(?:/(?P<old>[12]))?(?:\s+(?P<new>[12]):[YN]:\d+:\S*)?(?:\s.*)?$")
 
@@ -68,6 +69,7 @@ def _pairs(
                 f"pair {number} has the names {first.id!r} and {last.id!r}"
                 + ("" if files[0] == files[1] else f", the second in {files[1]}"),
                 path=files[0],
+                line=line_of_header(files[0], first.name),
                 record=first.id,
                 fix="expects equal names, up to /1 and /2, with the first read first",
             )
@@ -79,6 +81,7 @@ def _refuse_unequal(left: FastqRecord, number: int, second_ended: bool, files: l
         raise FormatError(
             "the last read has no second one",
             path=files[0],
+            line=line_of_header(files[0], left.name),
             record=left.id,
             fix="expects an even number of interleaved reads",
         )
@@ -86,9 +89,18 @@ def _refuse_unequal(left: FastqRecord, number: int, second_ended: bool, files: l
     raise FormatError(
         f"the file ends after {number - 1} reads, and {long} goes on",
         path=short,
+        line=_n_lines(short),
         record=left.id,
         fix="expects as many reads in both files",
     )
+
+
+def _n_lines(path: str) -> int | None:
+    """Number of lines of a file, 1 or more; None for a stream, which has been read."""
+    if not os.path.isfile(path):
+        return None
+    with Source(path).open() as stream:
+        return max(1, sum(1 for _ in stream))
 
 
 def are_mates(first: str, second: str) -> bool:

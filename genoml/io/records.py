@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -75,6 +76,11 @@ def read_records(path: FilePath) -> Iterator[Record]:
     return fastq_records(source) if holds_fastq(source) else fasta_records(source, "nucleotide")
 
 
+def name_with(record: Record, ending: str) -> str:
+    """The whole name of a record, with an ending to its first word, the id."""
+    return record.name.replace(record.id, record.id + ending, 1)
+
+
 def record_bytes(record: Record) -> bytes:
     """One record of ``read_records`` in the format that it came from."""
     if isinstance(record, FastaRecord):
@@ -90,7 +96,23 @@ def errors_in(path: FilePath, record: Record) -> Iterator[None]:
     except ValueError as error:
         what = str(error).replace("sequence 0", "the sequence")
         place = "standard input" if path == "-" else str(path)
-        raise FormatError(what, path=place, record=record.id) from error
+        raise FormatError(
+            what, path=place, line=line_of_header(path, record.name), record=record.id
+        ) from error
+
+
+def line_of_header(path: FilePath, name: str) -> int | None:
+    """Number of the line that is a record's header, found anew; None for a stream, or if several are."""
+    if not os.path.isfile(path):
+        return None
+    header = name.encode()
+    with Source(path).open() as stream:
+        found = [
+            number
+            for number, line in enumerate(stream, 1)
+            if line[:1] in b">@" and line[1:].strip() == header
+        ]
+    return found[0] if len(found) == 1 else None
 
 
 def record_batches(

@@ -5,6 +5,7 @@ The message of an error begins with the key's path, as in ``model_options.dropou
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from collections.abc import Iterable
@@ -28,6 +29,12 @@ Share = Annotated[float, Meta(ge=0, lt=1)]
 
 #: bytes in a file of settings, at most
 _LARGEST = 1 << 16
+#: around the hash in the first line of sealed TOML
+_SEAL_WORDS = "# sha256 of the lines below: "
+_SEAL_END = "; remove this line after an edit\n"
+_EMPTY = hashlib.sha256(b"").hexdigest().encode()
+#: names with so many dots between them, which Python's TOML reader takes seconds and gigabytes for by the thousand
+_DOTTED = re.compile(rb"(?<![^\s.=\[\]{},])(?:[^\s.=\[\]{},]+[ \t]*\.[ \t]*){32}")
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 #: msgspec's words, and those of TOML
@@ -38,13 +45,29 @@ _WORDS = {
 }  # fmt: skip
 
 
+def seal_toml(text: str) -> str:
+    """TOML with a comment above it that holds the sha256 of the rest, by which ``read_toml`` notices a change."""
+    return f"{_SEAL_WORDS}{hashlib.sha256(text.encode()).hexdigest()}{_SEAL_END}{text}"
+
+
+def _refuse_changed(content: bytes, path: Path) -> None:
+    """Raise FormatError if sealed TOML has changed, or lost its end."""
+    head, end, text = content.partition(b"\n")
+    words = _SEAL_WORDS.encode()
+    if not (head.startswith(words) or words.startswith(content)):
+        return
+    if head + end != seal_toml("").encode().replace(_EMPTY, hashlib.sha256(text).hexdigest().encode()):
+        fix = "restore it, or, if it was edited on purpose, remove its first line"
+        raise FormatError("not as it was written, damaged or edited", path=str(path), line=1, fix=fix)
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The values that a TOML file holds, for ``make_settings``.
 
     Raises
     ------
     FormatError
-        If it is not TOML, with the line, or larger than 64 KiB.
+        If it is not TOML, with the line, larger than 64 KiB, or sealed and not as it was written.
     ValueError
         If it cannot be read.
     """
@@ -55,6 +78,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     if len(content) > _LARGEST:
         raise FormatError("expects settings of at most 64 KiB, got more", path=str(path))
+    _refuse_changed(content, path)
+    if _DOTTED.search(content):
+        raise FormatError("not valid TOML (nested too deep)", path=str(path))
     try:
         return msgspec.toml.decode(content, type=dict[str, Any])
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from typing import BinaryIO, NoReturn
 
 import numpy as np
 
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError, control_in, shown
 from genoml.io.files import Source
 
 # large enough for array operations; a pipe may give less
@@ -73,8 +73,8 @@ class Table:
         if not good.all():
             self.fail(int(np.argmin(good)), column, what, fix)
 
-    def integers(self, column: int, maximum: int, *, absent: bool = False) -> np.ndarray:
-        """The integers of a column: only digits, from 0 to ``maximum``; with ``absent`` also -1.
+    def integers(self, column: int, maximum: int, *, absent: bool = False, dot: bool = False) -> np.ndarray:
+        """The integers of a column: only digits, from 0 to ``maximum``; with ``absent`` also -1; -1 for a ``dot``.
 
         Raises
         ------
@@ -86,6 +86,8 @@ class Table:
         if absent:
             skip = stop - first == 2
             skip &= (self.data[first] == ord("-")) & (self.data[np.minimum(first + 1, stop - 1)] == ord("1"))
+        if dot:
+            skip |= (stop - first == 1) & (self.data[first] == ord("."))
         width = np.where(skip, 0, stop - first)
         value = np.zeros(len(self), dtype=np.uint64)
         good = width <= _MAX_DIGITS
@@ -94,7 +96,11 @@ class Table:
             digit = self.data[np.where(has, stop - place, 0)] - np.uint8(ord("0"))
             good &= ~has | (digit <= 9)
             value = np.where(has, value * np.uint64(10) + digit, value)
-        what = f"a whole number, in digits alone, from 0 to {maximum}" + (", or -1" if absent else "")
+        what = (
+            f"a whole number, in digits alone, from 0 to {maximum}"
+            + (" or ." if dot else "")
+            + (", or -1" if absent else "")
+        )
         self.require(good & (value <= maximum), column, what)
         return np.where(skip, -1, value.astype(np.int64))
 
@@ -161,7 +167,12 @@ def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: 
                 yield table
             before += block.count(b"\n")
     if names is None:
-        raise FormatError("the file has no data lines", path=source.path, fix=f"expects lines of {expected}")
+        raise FormatError(
+            "the file has no data lines",
+            path=source.path,
+            line=max(1, before),
+            fix=f"expects lines of {expected}",
+        )
 
 
 def _whole_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
@@ -210,12 +221,17 @@ def _plain_text(block: bytes, path: str, lines_before: int) -> bytes:
         what = f"control character {strange[:1]!r} in the text"
         if strange[:1] == b"\r":
             what = "a carriage return within a line"
-    else:
+    elif not block.isascii():
         try:
-            block.decode("utf-8")
+            text = block.decode("utf-8")
         except UnicodeDecodeError as error:
             at = error.start
             what = f"the text is not UTF-8 ({error.reason})"
+        else:
+            control = control_in(text.replace("\n", ""))
+            if control:
+                at = block.index(control.encode())
+                what = f"control character {control!r} in the text"
     if at >= 0:
         line = lines_before + block.count(b"\n", 0, at) + 1
         raise FormatError(what, path=path, line=line, fix="save the file as plain text")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from genoml.backend import Array
-from genoml.losses.labels import PROBABILITIES
+from genoml.losses.labels import PROBABILITIES, WEIGHTS, check_host_labels
 from genoml.losses.reduce import (
     Reduction,
     class_targets,
@@ -16,6 +17,7 @@ from genoml.losses.reduce import (
     reduce_loss,
 )
 from genoml.ops.activations import log_softmax, sigmoid, softplus
+from genoml.ops.special import weighted
 
 
 def binary_cross_entropy(
@@ -64,6 +66,7 @@ def binary_cross_entropy(
     what = "binary_cross_entropy"
     xp = loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, PROBABILITIES)
+    check_host_labels(class_weight, WEIGHTS, f"{what}: class_weight")
     w0, w1 = class_weight
     eps = xp.finfo(predictions.dtype).eps
     p = xp.clip(predictions, eps, 1.0 - eps)
@@ -93,8 +96,9 @@ def binary_cross_entropy_with_logits(
     z = predictions
     loss_namespace(predictions, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
+    check_host_labels(class_weight, WEIGHTS, f"{what}: class_weight")
     w0, w1 = class_weight
-    entries = w1 * t * softplus(-z) + w0 * (1.0 - t) * softplus(z)
+    entries = weighted(w1 * t, softplus(-z)) + weighted(w0 * (1.0 - t), softplus(z))
     # sigmoid(-z), not 1 - sigmoid(z): the difference of near-equal numbers loses the gradient's digits
     grads = w0 * (1.0 - t) * sigmoid(z) - w1 * t * sigmoid(-z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
@@ -147,18 +151,20 @@ def focal_loss(
     up = softplus(z)  # -log(1 - p)
     down = softplus(-z)  # -log p
     # q^gamma = exp(-gamma softplus(z)), which stays exact where q = 1 - p underflows
-    q_power = xp.exp(-gamma * up)
-    p_power = xp.exp(-gamma * down)
+    q_power = xp.exp(-gamma * up) if gamma else xp.ones_like(z)
+    p_power = xp.exp(-gamma * down) if gamma else xp.ones_like(z)
     p, q = sigmoid(z), sigmoid(-z)
-    entries = weight * t * q_power * down + other * (1.0 - t) * p_power * up
+    positive, negative = weight * t * q_power, other * (1.0 - t) * p_power
+    entries = weighted(positive, down) + weighted(negative, up)
     # d/dz q^gamma = -gamma q^gamma p and d/dz log p = q, so d/dz (-q^gamma log p) = q^gamma (gamma p log p
     # - q); the negative class is the mirror image
-    grads = other * (1.0 - t) * p_power * (gamma * q * up + p) - weight * t * q_power * (gamma * p * down + q)
+    # z -> inf: q softplus(z) ~ z exp(-z) -> 0, so each limit is that of its factor which is 0; -inf mirrors it
+    grads = negative * (gamma * weighted(q, up) + p) - positive * (gamma * weighted(p, down) + q)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
 def _require_gamma(gamma: float, what: str) -> None:
-    if not gamma >= 0.0:
+    if not 0.0 <= gamma < math.inf:
         raise ValueError(f"{what} expects gamma >= 0, got {gamma}")
 
 
@@ -218,8 +224,9 @@ def softmax_cross_entropy(
     if weights is not None:
         t = t * weights
     log_p = log_softmax(predictions, 1)
-    entries = -xp.sum(t * log_p, axis=1)
-    # d log p_k / dz_j = [j = k] - p_j
+    # t_k log p_k -> 0 for t_k = 0 and z_k -> -inf: a class that is masked and not the label costs nothing
+    entries = -xp.sum(weighted(t, log_p), axis=1)
+    # d log p_k / dz_j = [j = k] - p_j, which is finite for infinite z too
     grads = xp.exp(log_p) * xp.sum(t, axis=1, keepdims=True) - t
     return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=1)
 
@@ -260,10 +267,10 @@ def focal_loss_multiclass(
     zero = q <= 0.0
     safe = xp.where(zero, xp.ones_like(q), q)
     power = xp.where(zero, xp.full_like(q, 1.0 if gamma == 0.0 else 0.0), safe**gamma)
-    entries = -xp.sum(t * power * log_p, axis=1)
+    entries = -xp.sum(weighted(t * power, log_p), axis=1)
     # dl/dlog p_k = t_k q^gamma (gamma p log p / q - 1) =: s_k, where log p / q -> -1 as q -> 0;
     # dl/dz_j = s_j - p_j sum_k s_k
     quotient = xp.where(zero, -xp.ones_like(q), log_p / safe)
-    slopes = t * power * (gamma * p * quotient - 1.0)
+    slopes = t * power * (gamma * weighted(p, quotient) - 1.0)  # p log p -> 0 as p -> 0
     grads = slopes - p * xp.sum(slopes, axis=1, keepdims=True)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=1)

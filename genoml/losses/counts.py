@@ -31,6 +31,7 @@ from genoml.losses.reduce import (
     sum_to_shape,
 )
 from genoml.ops.activations import sigmoid, softplus
+from genoml.ops.special import exp_or_inf, largest_exponent, weighted
 
 #: Least mean, since log m and 1 / m are infinite at 0.
 LEAST_MEAN = 1e-8
@@ -82,14 +83,16 @@ def poisson_loss(
     y, present = labelled(predictions, targets, mask, what, COUNTS)
     if log_input:
         z = predictions
-        m = xp.exp(z)
+        m = exp_or_inf(z)
         grads = m - y
     else:
         least = xp.full((), LEAST_MEAN, dtype=y.dtype, device=device_of(y))
         m = xp.maximum(predictions, least)
         z = xp.log(m)
         grads = 1.0 - y / m
-    entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - y * z
+    # m -> inf: m outgrows y log m, so l -> inf; m -> 0: -y log m -> inf, and 0 for y = 0
+    z = xp.clip(z, max=largest_exponent(z))
+    entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - weighted(y, z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
@@ -205,11 +208,13 @@ def negative_binomial_loss_with_dispersion(
     return loss, (grad, sum_to_shape(grad_a, tuple(log_a.shape)))
 
 
-def _excess_zero(v: Array, n0: Array) -> Array:
-    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), without loss of digits."""
+def _excess_zero(v: Array, n0: Array, x: Array) -> Array:
+    """-log(s + (1 - s) exp(-n0)) for n0 >= 0, s = sigmoid(v), x = v + n0, without loss of digits."""
     xp = array_namespace(v)
-    # softplus(v) + n0 - softplus(v + n0), and the same with softplus(x) = x + softplus(-x)
-    return xp.where(v + n0 > 0.0, softplus(-v) - softplus(-v - n0), softplus(v) + n0 - softplus(v + n0))
+    # softplus(v) + n0 - softplus(x), and the same with softplus(x) = x + softplus(-x); neither meets inf - inf
+    positive = x > 0.0
+    sign = xp.where(positive, -xp.ones_like(v), xp.ones_like(v))
+    return softplus(sign * v) + xp.where(positive, xp.zeros_like(v), n0) - softplus(sign * x)
 
 
 def zero_inflated_negative_binomial_loss(
@@ -263,10 +268,12 @@ def zero_inflated_negative_binomial_loss(
     terms, chain = _terms(predictions, y, log_a, log_input, full)
     empty = y == 0.0
     n0 = xp.where(empty, terms.entries, xp.zeros_like(v))
-    entries = xp.where(empty, _excess_zero(v, n0), softplus(v) + terms.entries)
+    # s = 0 or 1 whatever n(0), for v = -inf or inf
+    x = v + xp.where(xp.isinf(v), xp.zeros_like(v), n0)
+    entries = xp.where(empty, _excess_zero(v, n0, x), softplus(v) + terms.entries)
     # a zero comes from the negative binomial with probability sigmoid(-v - n(0)), its share of the gradient
-    share = xp.where(empty, sigmoid(-v - n0), xp.ones_like(v))
-    grad_v = sigmoid(v) - xp.where(empty, sigmoid(v + n0), xp.zeros_like(v))
+    share = xp.where(empty, sigmoid(-x), xp.ones_like(v))
+    grad_v = sigmoid(v) - xp.where(empty, sigmoid(x), xp.zeros_like(v))
     grads = (terms.log_mean_grad * chain * share, grad_v, terms.log_dispersion_grad * share)
     loss, reduced = reduce_losses(entries, grads, (None, None, None), sample_weight, present, reduction, what)
     grad, grad_v, grad_a = reduced

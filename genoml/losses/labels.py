@@ -32,6 +32,7 @@ class Domain:
 COUNTS = Domain("counts >= 0", low=0.0)
 PROBABILITIES = Domain("labels from 0 to 1", low=0.0, high=1.0)
 FINITE = Domain("finite targets")
+WEIGHTS = Domain("weights >= 0", low=0.0)
 
 
 def classes(count: int) -> Domain:
@@ -42,6 +43,16 @@ def classes(count: int) -> Domain:
 def on_host(values: object) -> bool:
     """Whether the values are a list, a number or a NumPy array."""
     return isinstance(values, np.ndarray | np.generic) or not is_array_api_obj(values)
+
+
+def expect_numbers(values: Any, what: str, kind: str = "targets") -> None:
+    """Raise TypeError if host values are text or objects; text of digits would become numbers silently."""
+    if values is None or not on_host(values):
+        return
+    host = np.asarray(values)
+    if host.dtype.kind not in "biuf":
+        held = type(host.flat[0]).__name__ if host.size else str(host.dtype)
+        raise TypeError(f"{what} expects {kind} as numbers, got {held} in {host.dtype}; use astype(float)")
 
 
 def check_host_labels(
@@ -66,6 +77,8 @@ def check_host_labels(
     """
     if not on_host(labels) or (mask is not None and not on_host(mask)):
         return
+    name, _, kind = what.partition(": ")
+    expect_numbers(labels, name, kind or "targets")
     host = np.asarray(labels)
     bad = ~domain.holds(host)
     if not bad.any():

@@ -28,10 +28,13 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.ops.special import binet, digamma_excess, lgamma
+from genoml.ops.special import binet, digamma_excess, lgamma, weighted
 
 #: Sizes and means are clipped to exp(-LIMIT) .. exp(LIMIT), where nothing overflows in single precision.
 LIMIT = 40.0
+
+#: The derivative in log dispersion is -r log m for large m. It is clipped to this, so that a sum of many is finite.
+LARGEST = 1e30
 
 
 class Terms(NamedTuple):
@@ -66,17 +69,19 @@ def log_or_zero(values: Array) -> Array:
 
 def half_poisson_deviance(y: Array, m: Array, log_m: Array) -> Array:
     """Half the Poisson deviance: y log(y / m) + m - y >= 0."""
-    return y * log_ratio(y - m, m, log_or_zero(y) - log_m) - (y - m)
+    return weighted(y, log_ratio(y - m, m, log_or_zero(y) - log_m)) - (y - m)
 
 
 def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) -> Terms:
     """-log p and its derivatives; all three arguments broadcast.
 
-    Beyond |log m| = LIMIT the likelihood is continued by its tangent, which it equals there up to rounding.
+    Beyond |log m| = LIMIT its change from there on is added, see ``_beyond``. The derivative in log dispersion is
+    clipped to +-LARGEST, so that it is finite at any mean.
     """
     xp = array_namespace(log_mean)
     z = xp.clip(log_mean, -LIMIT, LIMIT)
-    r = xp.exp(-xp.clip(log_dispersion, -LIMIT, LIMIT))
+    log_a = xp.clip(log_dispersion, -LIMIT, LIMIT)
+    r = xp.exp(-log_a)
     m = xp.exp(z)
     total = r + m
     count = r + y
@@ -88,14 +93,37 @@ def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) ->
     first = -r * log_total - lead  # both parts of D are >= 0; their linear terms cancel
     second = y * log_count + lead
     rest = binet(r) - binet(count) + 0.5 * xp.log1p(y / r)
-    beyond = log_mean - z
-    entries = first + second + count_constant(y) + rest + lead * beyond
+    change = _beyond(log_mean, z, log_a, r, y)
+    entries = first + second + count_constant(y) + rest + change.entries
     # d/dr gives log((r+y)/(r+m)) - (y-m)/(r+m) + excess(y+r) - excess(r), times r, as digamma = log + excess
     slope = -first + r * (digamma_excess(count) - digamma_excess(r))
-    # the tangent's slope depends on the dispersion too: d lead / d log(1/r) = -lead m / (r + m)
-    slope = slope - lead * (m / total) * beyond
+    slope = xp.clip(slope + change.log_dispersion_grad, -LARGEST, LARGEST)
     inside = xp.astype(xp.abs(log_dispersion) <= LIMIT, slope.dtype)
+    lead = xp.where(log_mean == z, lead, change.log_mean_grad)
     return Terms(entries, lead, slope * inside)
+
+
+def _beyond(log_mean: Array, z: Array, log_a: Array, r: Array, y: Array) -> Terms:
+    """Change of -log p and of its slope in log a from log mean z = +-LIMIT to log_mean; the slope in the mean there.
+
+    With u = log m - log r, -log p = (y + r) softplus(u) - y u + a constant. Above, where u >= 0, softplus(u) = u +
+    softplus(-u), so the change is r (log_mean - z) plus a difference of softplus(-|u|); below it is -y (log_mean - z)
+    plus one. The limits: l -> inf with slope r for m -> inf; l -> inf with slope -y, or 0 for y = 0, for m -> 0.
+    """
+    xp = array_namespace(log_mean)
+    infinite = xp.full((), math.inf, dtype=z.dtype, device=device_of(z))
+    small, small_from = (xp.exp(-xp.abs(at + log_a)) for at in (log_mean, z))
+    share, share_from = small / (1.0 + small), small_from / (1.0 + small_from)  # sigmoid(-|u|)
+    curve = xp.log1p(small) - xp.log1p(small_from)
+    step = log_mean - z
+    above = step > 0.0
+    # where r times the step leaves the dtype's range, it is infinite
+    most = xp.finfo(z.dtype).max / xp.maximum(r, xp.ones_like(r))
+    linear = weighted(xp.where(above, r, -y), xp.where(step > most, infinite, step))
+    lead = xp.where(above, r * (1.0 - share) - y * share, r * share - y * (1.0 - share))
+    turn = (y + r) * (share_from - share)
+    slope = xp.where(above, turn - linear, -turn) - r * curve
+    return Terms(linear + (y + r) * curve, lead, slope)
 
 
 def log_of(values: Array, floor: float) -> Array:

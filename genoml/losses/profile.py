@@ -23,7 +23,7 @@ from genoml.losses.reduce import (
     without_axis,
 )
 from genoml.ops.activations import log_softmax, log_sum_exp
-from genoml.ops.special import lgamma
+from genoml.ops.special import exp_or_inf, largest_exponent, lgamma, square_or_inf, weighted
 
 _AXES = "(batch, ..., length)"
 
@@ -71,7 +71,7 @@ def multinomial_loss(
     """
     what = "multinomial_loss"
     loss_namespace(predictions, what)
-    require_axes(predictions, what, low=2, axes=_AXES)
+    require_axes(predictions, what, low=2, axes=_AXES, axis=-1)
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
     entries, grads = _multinomial(predictions, k, full)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=-1)
@@ -81,7 +81,7 @@ def _multinomial(z: Array, k: Array, full: bool) -> tuple[Array, Array]:
     xp = array_namespace(z)
     log_p = log_softmax(z, -1)
     n = xp.sum(k, axis=-1)
-    entries = -xp.sum(k * log_p, axis=-1)
+    entries = -xp.sum(weighted(k, log_p), axis=-1)
     if full:
         entries = entries - lgamma(n + 1.0) + xp.sum(lgamma(k + 1.0), axis=-1)
     # d log p_j / dz_i = [i = j] - p_i
@@ -128,14 +128,14 @@ def multinomial_profile_loss(
     """
     what = "multinomial_profile_loss"
     xp = loss_namespace(predictions, what)
-    require_axes(predictions, what, low=2, axes=_AXES)
+    require_axes(predictions, what, low=2, axes=_AXES, axis=-1)
     if not counts_weight >= 0.0:
         raise ValueError(f"{what} expects counts_weight >= 0, got {counts_weight}")
     c = match_shape(log_counts, predictions, without_axis(predictions, -1), what, kind="log_counts")
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
     entries, grads = _multinomial(predictions, k, full)
-    error = c - xp.log1p(xp.sum(k, axis=-1))
-    entries = entries + counts_weight * error * error
+    error = c - xp.log1p(xp.sum(k, axis=-1)) if counts_weight else xp.zeros_like(c)
+    entries = entries + counts_weight * square_or_inf(error)
     loss, reduced = reduce_losses(
         entries, (grads, 2.0 * counts_weight * error), (-1, None), sample_weight, present, reduction, what
     )
@@ -186,7 +186,7 @@ def poisson_multinomial_loss(
     """
     what = "poisson_multinomial_loss"
     xp = loss_namespace(predictions, what)
-    require_axes(predictions, what, low=2, axes=_AXES)
+    require_axes(predictions, what, low=2, axes=_AXES, axis=-1)
     if not total_weight >= 0.0:
         raise ValueError(f"{what} expects total_weight >= 0, got {total_weight}")
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
@@ -194,13 +194,15 @@ def poisson_multinomial_loss(
     z = predictions if log_input else xp.log(xp.maximum(predictions, least))
     log_p = log_softmax(z, -1)
     log_total = log_sum_exp(z, -1)
-    total = xp.exp(log_total)
     n = xp.sum(k, axis=-1)
     length = predictions.shape[-1]
-    entries = total_weight * (total - n * log_total) - xp.sum(k * log_p, axis=-1)
-    # in z: d S / dz_i = S p_i, d log S / dz_i = p_i, d log p_j / dz_i = [i = j] - p_i
-    weight = xp.expand_dims(total_weight * (total - n) + n, axis=-1)
-    grads = weight * xp.exp(log_p) - k
+    entries = -xp.sum(weighted(k, log_p), axis=-1)
+    # in z: d S / dz_i = S p_i = m_i, d log S / dz_i = p_i, d log p_j / dz_i = [i = j] - p_i
+    grads = xp.expand_dims((1.0 - total_weight) * n, axis=-1) * xp.exp(log_p) - k
     if not log_input:
         grads = grads * xp.exp(-z)
+    if total_weight:  # S -> inf: S outgrows n log S
+        lower = xp.clip(log_total, max=largest_exponent(z))
+        entries = entries + total_weight * (exp_or_inf(log_total) - weighted(n, lower))
+        grads = grads + total_weight * (exp_or_inf(z) if log_input else 1.0)
     return reduce_loss(entries / length, grads / length, sample_weight, present, reduction, what, axis=-1)

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
-from genoml.losses.labels import PROBABILITIES, Domain, check_host_labels, classes
+from genoml.losses.labels import PROBABILITIES, WEIGHTS, Domain, check_host_labels, classes, expect_numbers
 from genoml.ops.arrays import array_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -39,6 +39,7 @@ def match_shape(
 ) -> Array:
     """Values with the reference's dtype and device, of this shape; (N,) serves a shape (N, 1)."""
     xp = array_namespace(reference)
+    expect_numbers(values, what, kind)
     values = array_like(values, reference, what)
     if tuple(values.shape) == shape:
         return values
@@ -64,10 +65,14 @@ def without_axis(array: Array, axis: int) -> tuple[int, ...]:
     return tuple(array.shape[:at]) + tuple(array.shape[at + 1 :])
 
 
-def require_axes(predictions: Array, what: str, *, low: int, axes: str) -> None:
-    """Raise ValueError unless the predictions have at least ``low`` axes."""
+def require_axes(predictions: Array, what: str, *, low: int, axes: str, axis: int | None = None) -> None:
+    """Raise ValueError unless the predictions have at least ``low`` axes, and a value along ``axis``."""
     if predictions.ndim < low:
         raise ValueError(f"{what} expects predictions {axes}, got {tuple(predictions.shape)}")
+    if axis is not None and predictions.shape[axis] == 0:
+        raise ValueError(
+            f"{what} expects at least one value along axis {axis}, got {tuple(predictions.shape)}"
+        )
 
 
 def labelled(
@@ -100,7 +105,7 @@ def presence(predictions: Array, mask: Any, what: str, *, axis: int | None = Non
 
 def class_targets(predictions: Array, targets: Any, mask: Any, what: str) -> tuple[Array, Array | None]:
     """Targets as a distribution over the classes, from class numbers or one-hot targets, and the mask."""
-    require_axes(predictions, what, low=2, axes="(batch, classes, ...)")
+    require_axes(predictions, what, low=2, axes="(batch, classes, ...)", axis=1)
     xp = array_namespace(predictions)
     shape = tuple(predictions.shape)
     count = shape[1]
@@ -134,6 +139,7 @@ def class_weights(predictions: Array, weights: Sequence[float] | None, what: str
         return None
     xp = array_namespace(predictions)
     count = predictions.shape[1]
+    check_host_labels(weights, WEIGHTS, f"{what}: class_weight")
     row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
     return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
 
@@ -142,10 +148,11 @@ def class_weights(predictions: Array, weights: Sequence[float] | None, what: str
 
 
 def entry_weights(entries: Array, sample_weight: Any, what: str) -> Array | None:
-    """Weights that broadcast with the entries: one for each example or each entry."""
+    """Weights that broadcast with the entries: one for each example or each entry; host weights must be >= 0."""
     if sample_weight is None:
         return None
     xp = array_namespace(entries)
+    check_host_labels(sample_weight, WEIGHTS, f"{what}: sample_weight")
     weight = array_like(sample_weight, entries, what)
     if tuple(weight.shape) == tuple(entries.shape):
         return weight
@@ -191,12 +198,16 @@ def reduce_losses(
     weight = entry_weights(entries, sample_weight, what)
     zero = xp.zeros((), dtype=entries.dtype, device=device_of(entries))
 
+    shown = mask
+    if weight is not None:
+        # a weight of 0 removes an entry as the mask does: 0 times an infinite loss is no number
+        shown = weight != 0.0 if mask is None else xp.logical_and(mask, weight != 0.0)
+
     def weigh(values: Array, axis: int | None) -> Array:
+        if shown is not None:
+            values = xp.where(shown if axis is None else xp.expand_dims(shown, axis=axis), values, zero)
         if weight is not None:
             values = values * (weight if axis is None else xp.expand_dims(weight, axis=axis))
-        if mask is not None:
-            shown = mask if axis is None else xp.expand_dims(mask, axis=axis)
-            values = xp.where(shown, values, zero)
         return values
 
     entries = weigh(entries, None)

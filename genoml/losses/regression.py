@@ -10,6 +10,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
 from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
+from genoml.ops.special import square_or_inf
 
 
 def mean_squared_error(
@@ -53,7 +54,7 @@ def mean_squared_error(
     loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
     error = predictions - t
-    return reduce_loss(error * error, 2.0 * error, sample_weight, present, reduction, what)
+    return reduce_loss(square_or_inf(error), 2.0 * error, sample_weight, present, reduction, what)
 
 
 def huber_loss(
@@ -108,8 +109,8 @@ def pearson_loss(
 
     where a and b are the predictions and the targets minus their weighted means over the labelled examples
     of the task. The entries are tasks: ``"mean"`` is the mean over those with at least two labels. A task
-    whose predictions or targets are constant has r = 0 and gradient 0. A small batch makes a noisy
-    correlation.
+    whose predictions or targets are constant has r = 0 and gradient 0. Infinite predictions have the limit of
+    y = +-M as M -> inf, the correlation of their signs, and gradient 0. A small batch makes a noisy correlation.
 
     Parameters
     ----------
@@ -134,16 +135,22 @@ def pearson_loss(
     zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))
     weights = entry_weights(predictions, sample_weight, what)
     weight = xp.ones_like(predictions) if weights is None else xp.ones_like(predictions) * weights
-    y = predictions
     if present is not None:
         weight = xp.where(present, weight, zero)
-        y = xp.where(present, y, zero)
+    y = xp.where(weight == 0.0, zero, predictions)
+    # r does not change with the scale of y: over M it is +-1 where infinite and 0 elsewhere, and A grows as M^2
+    infinite = xp.any(xp.isinf(y), axis=0)
+    y = xp.where(infinite, xp.where(xp.isinf(y), xp.sign(y), zero), y)
     a, size_a = _standardised(y, weight)
     b, size_b = _standardised(t, weight)
     flat = xp.logical_or(size_a == 0.0, size_b == 0.0)
     r = xp.where(flat, zero, xp.sum(weight * a * b, axis=0))
     # the derivative of the mean vanishes, since sum w b = sum w a = 0
-    grads = xp.where(flat, zero, -weight * (b - r * a) / xp.where(flat, xp.ones_like(size_a), size_a))
+    grads = xp.where(
+        xp.logical_or(flat, infinite),
+        zero,
+        -weight * (b - r * a) / xp.where(flat, xp.ones_like(size_a), size_a),
+    )
     labels = present if present is not None else xp.ones_like(predictions, dtype=xp.bool)
     counted = xp.sum(xp.astype(labels, predictions.dtype), axis=0) >= 2.0
     return reduce_loss(1.0 - r, grads, None, counted, reduction, what, axis=0)

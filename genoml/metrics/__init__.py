@@ -1,9 +1,10 @@
 """Metrics of predictions, exact with tied scores and computed on the device of the predictions.
 
 Every function takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns an array on the same
-device, 0-d unless said otherwise: nothing is read back to the host. An undefined metric is NaN, without a warning:
-AUROC with one class, AUPR without a positive, the correlation of a constant, anything computed from a NaN. Confidence
-intervals are in :mod:`genoml.evaluation.bootstrap`.
+device, 0-d unless said otherwise: nothing is read back to the host. For several columns, such as tasks,
+``genoml.evaluation.per_task(metric, predictions, targets, mask)`` gives one number a column. An undefined metric is
+NaN, without a warning: AUROC with one class, AUPR without a positive, the correlation of a constant, anything computed
+from a NaN. Confidence intervals are in :mod:`genoml.evaluation.bootstrap`.
 
 The two inputs are of one library and on one device; a list or a NumPy array beside a device array is moved to
 that device. ValueError is raised if the shapes differ or are not those above, or if the arrays lie on two

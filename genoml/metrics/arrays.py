@@ -30,9 +30,11 @@ def pair(function: str, name_a: str, a: Array, name_b: str, b: Array) -> tuple[A
         )
     sizes = [x.shape[0] for x in (a, b) if x.ndim == 1 or (x.ndim == 2 and x.shape[1] == 1)]
     if len(sizes) < 2 or sizes[0] != sizes[1]:
+        columns = a.ndim == 2 and tuple(a.shape) == tuple(b.shape)
+        hint = f"; for one number a column: genoml.evaluation.per_task({function}, {name_a}, {name_b})"
         raise ValueError(
             f"{function} expects {name_a} and {name_b} of one length, each (N,) or (N, 1), "
-            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+            f"got {tuple(a.shape)} and {tuple(b.shape)}{hint if columns else ''}"
         )
     return xp, flat(xp, function, name_a, a), flat(xp, function, name_b, b)
 

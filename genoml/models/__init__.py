@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from inspect import signature
 from typing import Any, get_type_hints
@@ -15,6 +16,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from genoml.backend import Backend, get_backend, use_backend
+from genoml.io.errors import shown
 from genoml.io.settings import make_settings
 from genoml.models.attention_cnn import attention_cnn, attention_cnn_windows
 from genoml.models.basset import basset, basset_windows
@@ -26,6 +28,7 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
+from genoml.nn import Sequential
 from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, shortest_length
 
@@ -113,8 +116,12 @@ def model_spec(name: str) -> ModelSpec:
     ValueError
         If the name is unknown; the message lists the known ones.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a model's name is expected as str, got {type(name).__name__}")
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; models: {', '.join(sorted(MODELS))}")
+        near = get_close_matches(name, MODELS, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(f"unknown model {shown(name)!r}; {hint}models: {', '.join(sorted(MODELS))}")
     return MODELS[name]
 
 
@@ -173,6 +180,10 @@ def build_model(
     options = check_options(name, options or {})
     with use_backend(get_backend(backend)):
         try:
-            return spec.build(**options, seed=seed)
+            network = spec.build(**options, seed=seed)
         except ValueError as error:
             raise ValueError(f"model {name}: {error}") from error
+    if spec.fixed_length and isinstance(network, Sequential):
+        filled: Any = option_struct(name)(**options)
+        network._only_length = name, filled.length_bp
+    return network

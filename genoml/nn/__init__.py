@@ -1,6 +1,11 @@
 """Layers: functions of their input and parameters, each with its hand-derived derivative beside it.
 
 A family of layers is a module; the names in its ``__all__`` are names of ``genoml.nn`` and of ``genoml``.
+
+A length of 0 gives an empty result where each position is seen alone: activations, dropout, LayerNorm, MLP, Embedding,
+SinusoidalPositions, Flatten, Transpose, and BatchNorm1D in evaluation. It is a ValueError that names the layer and the
+shape where positions are seen together: convolution, pooling, attention, recurrent layers, GroupNorm, and BatchNorm1D
+in training.
 """
 
 import types as _types

@@ -203,7 +203,7 @@ class Exp(Layer):
         return y, pullback
 
 
-def check_axis(layer: str, x: Array, axis: int) -> None:
+def check_axis(layer: Layer, x: Array, axis: int) -> None:
     """Raise ValueError unless x has this axis, with at least one value."""
     ok = -x.ndim <= axis < x.ndim and x.shape[axis] >= 1
     expect_shape(layer, x, ok, f"at least one value along axis {axis}")
@@ -244,7 +244,7 @@ class Softmax(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        check_axis("Softmax", x, self.axis)
+        check_axis(self, x, self.axis)
         y = softmax(x, self.axis)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -283,7 +283,7 @@ class LogSoftmax(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        check_axis("LogSoftmax", x, self.axis)
+        check_axis(self, x, self.axis)
         xp, axis = array_namespace(x), self.axis
         y = log_softmax(x, axis)
 

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.fused import fused_vjp
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
 
@@ -36,7 +36,8 @@ class Container(Layer):
 
     def _expect_layer(self, name: str, layer: object) -> None:
         if not isinstance(layer, Layer):
-            raise TypeError(f"{type(self).__name__} expects layers, got {type(layer).__name__} at {name!r}")
+            got = f"the class {layer.__name__}" if isinstance(layer, type) else type(layer).__name__
+            raise TypeError(f"{type(self).__name__} expects layers, got {got} at {name!r}")
 
     def _expect_backend(self, name: str, layer: Layer) -> None:
         if layer.backend is not self.backend:
@@ -88,6 +89,7 @@ class Container(Layer):
             )
         self.named_layers = {**self.named_layers, name: layer}
         self._pullback = None  # belongs to a call of the old layer
+        self.trained = None  # and so does what the network was trained for
         layer.place(self.seed, f"{self.path}.{name}" if self.path else name)
 
     def __iter__(self) -> Iterator[Layer]:
@@ -160,20 +162,29 @@ class Sequential(Container):
         For an empty list, layers on different backends, or a mask that no layer reads.
     """
 
+    #: name of a network that reads one length alone, and that length in bp; ``build_model`` sets it for messages
+    _only_length: tuple[str, int] | None = None
+
     def branches(self, length: int) -> Branches[Layer] | None:
         """The layers as one row."""
         return Branches((tuple(self.layers),))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        given = tuple(x.shape)
         pullbacks: list[tuple[str, Pullback]] = []
         names = list(self.named_layers)
         layers = self.layers
         at = 0
-        while at < len(layers):
-            count, fused = fused_vjp(layers[at:]) or (1, None)
-            x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
-            pullbacks.append((names[at], pullback_layer))
-            at += count
+        try:
+            while at < len(layers):
+                count, fused = fused_vjp(layers[at:]) or (1, None)
+                x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
+                pullbacks.append((names[at], pullback_layer))
+                at += count
+        except ValueError as error:
+            if built_for := self._built_for(given):
+                raise ValueError(f"{built_for}: {error}") from error
+            raise
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
@@ -183,6 +194,13 @@ class Sequential(Container):
             return grad, grads
 
         return x, pullback
+
+    def _built_for(self, shape: tuple[int, ...]) -> str:
+        """The length that the network was built for, if that is why it cannot read an input of this shape."""
+        name, length_bp = self._only_length or ("", 0)
+        if not name or len(shape) != 3 or shape[1] != 4 or shape[2] == length_bp:
+            return ""
+        return f"{name} reads {length_bp} bp; build it with length_bp={shape[2]} to read {shape[2]} bp"
 
 
 class Parallel(Container):
@@ -211,7 +229,7 @@ class Parallel(Container):
             pullbacks.append(pullback_branch)
         shapes = [tuple(y.shape) for y in outputs]
         if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
-            raise ValueError(f"Parallel expects branches that differ in axis 1 only, got {shapes}")
+            raise ValueError(f"{layer_label(self)} expects branches that differ in axis 1 only, got {shapes}")
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}

@@ -126,7 +126,7 @@ class Conv1D(Layer):
         reach = Conv1D.reach(self, x.shape[2] if x.ndim == 3 else 0)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and reach.outputs(x.shape[2]) >= 1
         shortest = 1 if self.padding == "same" else reach.shortest()
-        expect_shape("Conv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
+        expect_shape(self, x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp = array_namespace(x)
         rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), reach.before, reach.after)
         return rows, xp.permute_dims(self.weights, (2, 1, 0)), reach.before

@@ -74,9 +74,7 @@ class Dense(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, weights = array_namespace(x), self.weights
-        expect_shape(
-            "Dense", x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})"
-        )
+        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
         y, back = self._activate(x @ weights + self.bias)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -142,7 +140,7 @@ class LearnedDispersion(Layer):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, tasks = array_namespace(x), self.tasks
         ok = x.ndim == 2 and x.shape[1] == tasks
-        expect_shape("LearnedDispersion", x, ok, f"(batch, {tasks})")
+        expect_shape(self, x, ok, f"(batch, {tasks})")
         repeated = xp.broadcast_to(self.log_dispersion[None, :], (x.shape[0], tasks))
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:

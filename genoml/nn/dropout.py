@@ -5,7 +5,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape, layer_label
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from genoml.parallel import Part
@@ -61,12 +61,12 @@ class Dropout(Layer):
         return Reach(copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        expect_shape(type(self).__name__, x, x.ndim >= 1, "(batch, ...)")
+        expect_shape(self, x, x.ndim >= 1, "(batch, ...)")
         if not run.training or self.rate == 0.0:
             return x, lambda grad, *, need_x=True, need_params=True: (grad if need_x else None, {})
         if run.step is None:
             raise ValueError(
-                f"{type(self).__name__} expects a step number in training, which keys its mask; got None"
+                f"{layer_label(self)} expects a step number in training, which keys its mask; got None"
             )
         factor = self._factor(x, run.step, run.part)
 
@@ -119,7 +119,7 @@ class SpatialDropout1D(Dropout):
         return Reach(copies=True)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        expect_shape("SpatialDropout1D", x, x.ndim == 3, "(batch, channels, length)")
+        expect_shape(self, x, x.ndim == 3, "(batch, channels, length)")
         return super().vjp(x, run)
 
     def _factor(self, x: Array, step: int, part: Part) -> Array:

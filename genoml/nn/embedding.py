@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
+from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, layer_label
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import pad_axis, segment_sum
 from genoml.random import Initializer, normal
@@ -71,7 +71,7 @@ class Embedding(Layer):
     def check_dtype(self, x: Array) -> None:
         """Raise TypeError unless x is of integers."""
         if not array_namespace(x).isdtype(x.dtype, "integral"):
-            raise TypeError(f"Embedding expects an array of integer tokens, got {x.dtype}")
+            raise TypeError(f"{layer_label(self)} expects an array of integer tokens, got {x.dtype}")
 
     reach = sees_everything
 

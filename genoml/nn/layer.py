@@ -9,6 +9,7 @@ the same thing for people who work by hand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
@@ -26,8 +27,16 @@ from genoml.parallel import WHOLE, Part
 
 __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
 
+#: a number of channels or features in words such as ``(batch, 4, length >= 8)`` and ``(batch, length >= 1, 64)``
+_CHANNELS = re.compile(r"\(batch, (length[^,]*, )?(\d+)[,)]")
 #: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
+
+
+class Placed(Protocol):
+    """Something with a path in its network: a layer."""
+
+    path: str
 
 
 class Pullback(Protocol):
@@ -57,18 +66,19 @@ class Pass:
     mask: Any = None
     part: Part = WHOLE
 
-    def real_steps(self, layer: str, x: Array) -> Array | None:
+    def real_steps(self, layer: Placed, x: Array) -> Array | None:
         """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
 
         Raises
         ------
         ValueError
-            If the mask is not (batch, length); the message begins with the layer's name.
+            If the mask is not (batch, length); the message begins with the layer's path and class.
         """
         if self.mask is None:
             return None
-        real, expected = array_like(self.mask, x, f"{layer} mask"), tuple(x.shape[:2])
-        expect_shape(f"{layer} mask", real, tuple(real.shape) == expected, f"{expected}")
+        what = f"{layer_label(layer)} mask"
+        real, expected = array_like(self.mask, x, what), tuple(x.shape[:2])
+        expect_shape(what, real, tuple(real.shape) == expected, f"{expected}")
         return real != 0
 
 
@@ -105,6 +115,10 @@ class Layer(ArrayTables):
         super().__init__(seed=seed, dtype=dtype, backend=backend)
         self._pullback: Pullback | None = None
         self._shape: tuple[int, ...] = ()
+
+    #: what ``genoml.train.fit`` trained it to read and to say, a ``genoml.train.Trained``; None before. Prediction and
+    #: explanation go by it; copies and pickles keep it.
+    trained: Any = None
 
     # ------------------------------------------------------------ what a subclass defines
 
@@ -215,7 +229,7 @@ class Layer(ArrayTables):
         self.backend.check(x, type(self).__name__)
         self.check_dtype(x)
         if mask is not None and not self.reads_mask:
-            raise ValueError(f"{type(self).__name__} reads no mask, and was given one")
+            raise ValueError(f"{layer_label(self)} reads no mask, and was given one")
         y, self._pullback = self.vjp(x, Pass(training, step, mask))
         self._shape = tuple(y.shape)
         return y
@@ -224,7 +238,7 @@ class Layer(ArrayTables):
         """Layers take real floating-point arrays; a layer that reads something else overrides this."""
         xp = array_namespace(x)
         if not xp.isdtype(x.dtype, "real floating"):
-            raise TypeError(f"{type(self).__name__} expects a floating-point array, got {x.dtype}")
+            raise TypeError(f"{layer_label(self)} expects a floating-point array, got {x.dtype}")
 
     def backward(self, grad: Array) -> Array:
         """dL/dy -> dL/dx; overwrites ``grads`` with the parameters' gradients.
@@ -242,13 +256,28 @@ class Layer(ArrayTables):
             )
         self.backend.check(grad, f"{type(self).__name__}.backward")
         ok = tuple(grad.shape) == self._shape
-        expect_shape(f"{type(self).__name__}.backward", grad, ok, f"{self._shape}")
+        expect_shape(f"{layer_label(self)}.backward", grad, ok, f"{self._shape}")
         pullback, self._pullback = self._pullback, None
         grad_x, self.grads = pullback(grad)
         return grad_x
 
 
-def expect_shape(layer: str, x: Array, ok: bool, expected: str) -> None:
-    """Raise the standard ValueError unless ``ok``: what the layer expects, and what came."""
-    if not ok:
-        raise ValueError(f"{layer} expects {expected}, got {tuple(x.shape)}")
+def layer_label(layer: Placed) -> str:
+    """A layer for messages: its class, after its path if it is in a network: ``"tower.3" Conv1D``."""
+    kind = type(layer).__name__
+    return kind if layer.path in ("", kind) else f'"{layer.path}" {kind}'
+
+
+def expect_shape(layer: Placed | str, x: Array, ok: bool, expected: str) -> None:
+    """Raise the standard ValueError unless ``ok``: which layer, what it expects, and what came."""
+    if ok:
+        return
+    what, shape = layer if isinstance(layer, str) else layer_label(layer), tuple(x.shape)
+    words, hint = _CHANNELS.match(expected), ""
+    if words and len(shape) == 3 and 0 not in shape:
+        right, wrong = (1, 2) if words[1] is None else (2, 1)
+        if str(shape[right]) != words[2] == str(shape[wrong]):
+            hint = "; transpose the last two axes?"
+    elif words and len(shape) == 2 and str(shape[0 if words[1] is None else 1]) == words[2]:
+        hint = "; a batch of one is x[None]"
+    raise ValueError(f"{what} expects {expected}, got {shape}{hint}")

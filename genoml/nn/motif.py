@@ -226,7 +226,7 @@ class MotifLayer(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] == 4 and x.shape[2] >= self.width
-        expect_shape("MotifLayer", x, ok, f"(batch, 4, length >= {self.width})")
+        expect_shape(self, x, ok, f"(batch, 4, length >= {self.width})")
         xp, m = array_namespace(x), self.n_motifs
         weights, probabilities = log_odds_of(self.logits, self.background)
         scores, back_conv = conv1d_vjp(xp.permute_dims(x, (0, 2, 1)), self._kernel(weights))

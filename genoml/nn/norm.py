@@ -112,10 +112,10 @@ class BatchNorm1D(Layer):
     def rows(self, x: Array, run: Pass) -> tuple[Array, Callable[[Array], Array], int]:
         """x with channels last, (batch, length, C) or (1, batch, C); the inverse; the number of values a channel."""
         ok = x.ndim in (2, 3) and x.shape[1] == self.channels
-        expect_shape("BatchNorm1D", x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
+        expect_shape(self, x, ok, f"(batch, {self.channels}, length) or (batch, {self.channels})")
         count = run.part.whole_size(x.shape[0]) * (x.shape[2] if x.ndim == 3 else 1)
         if run.training:
-            expect_shape("BatchNorm1D", x, count > 1, "more than one value a channel in training")
+            expect_shape(self, x, count > 1, "more than one value a channel in training")
         xp = array_namespace(x)
         if x.ndim == 3:  # a view of channels-last memory
             return xp.permute_dims(x, (0, 2, 1)), lambda rows: xp.permute_dims(rows, (0, 2, 1)), count
@@ -200,7 +200,7 @@ class LayerNorm(Layer):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
-        expect_shape("LayerNorm", x, ok, f"(batch, ..., {self.features})")
+        expect_shape(self, x, ok, f"(batch, ..., {self.features})")
         xp, gamma = array_namespace(x), self.gamma
         normed, back = standardize_vjp(x, (-1,), self.eps)
 
@@ -275,7 +275,7 @@ class GroupNorm(Layer):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
-        expect_shape("GroupNorm", x, ok, f"(batch, {self.channels}, length >= 1)")
+        expect_shape(self, x, ok, f"(batch, {self.channels}, length >= 1)")
         xp = array_namespace(x)
         gamma = self.gamma
         n, channels, length = x.shape

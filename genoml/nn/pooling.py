@@ -63,7 +63,7 @@ class MaxPool1D(Layer):
         """Raise ValueError unless x is long enough."""
         shortest = 1 if self.ceil_mode else self.pool_size
         ok = x.ndim == 3 and x.shape[2] >= shortest
-        expect_shape("MaxPool1D", x, ok, f"(batch, channels, length >= {shortest})")
+        expect_shape(self, x, ok, f"(batch, channels, length >= {shortest})")
 
     def reach(self, length: int) -> Reach:
         """An output sees a window of ``pool_size`` positions."""
@@ -125,7 +125,7 @@ class AveragePool1D(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.pool_size
-        expect_shape("AveragePool1D", x, ok, f"(batch, channels, length >= {self.pool_size})")
+        expect_shape(self, x, ok, f"(batch, channels, length >= {self.pool_size})")
         xp = array_namespace(x)
         y, back = average_pool1d_vjp(xp.permute_dims(x, (0, 2, 1)), self.pool_size, self.stride)
 
@@ -157,7 +157,7 @@ class GlobalMaxPool1D(Layer):
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        expect_shape("GlobalMaxPool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
+        expect_shape(self, x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
         xp = array_namespace(x)
         y, back = global_max_vjp(xp.permute_dims(x, (0, 2, 1)))
 
@@ -181,9 +181,7 @@ class GlobalAveragePool1D(Layer):
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        expect_shape(
-            "GlobalAveragePool1D", x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)"
-        )
+        expect_shape(self, x, x.ndim == 3 and x.shape[2] >= 1, "(batch, channels, length >= 1)")
         xp = array_namespace(x)
         n, c, length = x.shape
 
@@ -261,7 +259,7 @@ class AttentionPool1D(Layer):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= self.pool_size
-        expect_shape("AttentionPool1D", x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
+        expect_shape(self, x, ok, f"(batch, {self.channels}, length >= {self.pool_size})")
         xp = array_namespace(x)
         weights = self.weights
         size = self.pool_size

@@ -75,11 +75,11 @@ class Recurrent(Layer):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
-        expect_shape(type(self).__name__, x, ok, f"(batch, length >= 1, {self.in_features})")
+        expect_shape(self, x, ok, f"(batch, length >= 1, {self.in_features})")
         xp = array_namespace(x)
         batch, length, features = x.shape
         weights, width = self.weights_input, self.gates * self.hidden
-        steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(type(self).__name__, x)
+        steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(self, x)
         keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
         if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
             steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
@@ -164,8 +164,8 @@ class Bidirectional(Container):
         """The output, and the pullback of its gradient."""
         xp = array_namespace(x)
         forward, backward = self.directions
-        expect_shape("Bidirectional", x, x.ndim == 3, f"(batch, length >= 1, {forward.in_features})")
-        real = run.real_steps(type(self).__name__, x)
+        expect_shape(self, x, x.ndim == 3, f"(batch, length >= 1, {forward.in_features})")
+        real = run.real_steps(self, x)
         flipped = None if real is None else xp.flip(real, axis=1)
         y_forward, pull_forward = forward.vjp(x, replace(run, mask=real))
         y_backward, pull_backward = backward.vjp(xp.flip(x, axis=1), replace(run, mask=flipped))

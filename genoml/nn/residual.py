@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from genoml.backend import Array
 from genoml.nn.containers import Sequential
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.reach import Branches, reach_in_row
 from genoml.nn.shape import CropTo
 from genoml.ops.windows import EVERYTHING
@@ -43,7 +43,9 @@ class Residual(Sequential):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, pullback_layers = super().vjp(x, run)
         if tuple(y.shape) != tuple(x.shape):
-            raise ValueError(f"Residual expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}")
+            raise ValueError(
+                f"{layer_label(self)} expects f(x) of x's shape {tuple(x.shape)}, got {tuple(y.shape)}"
+            )
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = x + f(x): dL/dx = g + (df/dx)^T g
@@ -88,7 +90,7 @@ class CroppedResidual(Sequential):
         before, after = tuple(x.shape), tuple(y.shape)
         if y.ndim != 3 or after[:2] != before[:2] or after[2] > before[2]:
             raise ValueError(
-                f"CroppedResidual expects f(x) of x's channels and no longer than x {before}, got {after}"
+                f"{layer_label(self)} expects f(x) of x's channels and no longer than x {before}, got {after}"
             )
         middle, pullback_crop = CropTo(after[2], dtype=self.dtype, backend=self.backend).vjp(x, run)
 

@@ -28,7 +28,7 @@ class Flatten(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, shape = array_namespace(x), tuple(x.shape)
-        expect_shape("Flatten", x, x.ndim >= 2, "(batch, ...)")
+        expect_shape(self, x, x.ndim >= 2, "(batch, ...)")
         size = 1
         for extent in shape[1:]:
             size *= extent
@@ -60,7 +60,7 @@ class Transpose(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        expect_shape("Transpose", x, x.ndim == 3, "(batch, channels, length)")
+        expect_shape(self, x, x.ndim == 3, "(batch, channels, length)")
         xp = array_namespace(x)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -104,7 +104,7 @@ class CropTo(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[2] >= self.length
-        expect_shape("CropTo", x, ok, f"(batch, channels, length >= {self.length})")
+        expect_shape(self, x, ok, f"(batch, channels, length >= {self.length})")
         # CropTo's own: a subclass with another vjp may not define one
         xp, reach = array_namespace(x), CropTo.reach(self, x.shape[2])
         before, after = -reach.before, -reach.after

@@ -75,7 +75,7 @@ class StrandSymmetric(Container):
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        expect_shape("StrandSymmetric", x, x.ndim == 3 and x.shape[1] == 4, "(batch, 4, length)")
+        expect_shape(self, x, x.ndim == 3 and x.shape[1] == 4, "(batch, 4, length)")
         xp, n = array_namespace(x), x.shape[0]
         both = xp.concat([x, xp.flip(x, axis=(1, 2))], axis=0)
         mask = run.mask
@@ -84,7 +84,7 @@ class StrandSymmetric(Container):
             mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
         outputs, back = self["model"].vjp(both, replace(run, mask=mask, part=run.part.twice()))
         ok = outputs.ndim <= 2
-        expect_shape("StrandSymmetric", outputs, ok, "a model that gives (batch,) or (batch, outputs)")
+        expect_shape(self, outputs, ok, "a model that gives (batch,) or (batch, outputs)")
         forward, reverse = outputs[:n, ...], outputs[n:, ...]
         y = 0.5 * (forward + reverse) if self.combine == "mean" else xp.maximum(forward, reverse)
 

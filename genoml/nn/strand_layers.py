@@ -118,7 +118,7 @@ class RCConv1D(Layer):
         # RCConv1D's own: a subclass with another vjp may not define them
         shortest, both = RCConv1D.reach(self, 0).shortest(), RCConv1D.correlation(self)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
-        expect_shape("RCConv1D", x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
+        expect_shape(self, x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp = array_namespace(x)
         pad = self.padding
         length = x.shape[2]
@@ -178,7 +178,7 @@ class RCBatchNorm1D(BatchNorm1D):
     Raises
     ------
     ValueError
-        If ``channels`` is odd, or the channels differ.
+        If ``channels`` is odd, if the channels differ, or in training without a value a channel.
     """
 
     def __init__(
@@ -207,9 +207,10 @@ class RCBatchNorm1D(BatchNorm1D):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         channels = 2 * self.channels
-        expect_shape(
-            "RCBatchNorm1D", x, x.ndim == 3 and x.shape[1] == channels, f"(batch, {channels}, length)"
-        )
+        expect_shape(self, x, x.ndim == 3 and x.shape[1] == channels, f"(batch, {channels}, length)")
+        if run.training:
+            count = run.part.whole_size(x.shape[0]) * x.shape[2]
+            expect_shape(self, x, count > 0, "at least one value a channel in training")
         y, back = super().vjp(_fold(x), run)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -259,7 +260,7 @@ class RCGlobalPool1D(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         ok = x.ndim == 3 and x.shape[1] % 2 == 0 and x.shape[2] >= 1
-        expect_shape("RCGlobalPool1D", x, ok, "(batch, an even number of channels, length >= 1)")
+        expect_shape(self, x, ok, "(batch, an even number of channels, length >= 1)")
         xp, folded = array_namespace(x), _fold(x)
         shape = tuple(folded.shape)
         y, back = xp.mean(folded, axis=2), None

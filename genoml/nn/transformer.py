@@ -67,7 +67,7 @@ class MLP(Container):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
-        expect_shape("MLP", x, ok, f"(batch, ..., {self.features})")
+        expect_shape(self, x, ok, f"(batch, ..., {self.features})")
         xp = array_namespace(x)
         shape = tuple(x.shape)
         count = 1
@@ -168,7 +168,7 @@ class TransformerBlock(Container):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.features
-        expect_shape("TransformerBlock", x, ok, f"(batch, length >= 1, {self.features})")
+        expect_shape(self, x, ok, f"(batch, length >= 1, {self.features})")
         middle, back_attention = self._branch(x, ("norm1", "attention", "dropout1"), run)
         y, back_mlp = self._branch(middle, ("norm2", "mlp", "dropout2"), run)
 

@@ -188,9 +188,13 @@ def softmax_gradient(y: Array, grad: Array, axis: int = -1) -> Array:
 
 
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """Log-probabilities, x - log(sum(exp(x))) along the axis. Exact also where softmax underflows."""
+    """Log-probabilities, x - log(sum(exp(x))) along the axis. Exact also where softmax underflows.
+
+    Beside an infinite largest entry all lower ones have p = 0. Equal entries have equal shares at any height M, so
+    the limits M -> inf of several +inf, and M -> -inf of nothing but -inf, are equal shares too.
+    """
     xp = array_namespace(x)
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    shifted = _below_highest(x, xp.max(x, axis=axis, keepdims=True))
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -198,8 +202,15 @@ def log_sum_exp(x: Array, axis: int = -1) -> Array:
     """Log of the sum of exponentials along the axis, which is dropped. It cannot overflow."""
     xp = array_namespace(x)
     highest = xp.max(x, axis=axis, keepdims=True)
-    total = xp.log(xp.sum(xp.exp(x - highest), axis=axis, keepdims=True)) + highest
+    total = xp.log(xp.sum(xp.exp(_below_highest(x, highest)), axis=axis, keepdims=True)) + highest
     return xp.squeeze(total, axis=axis)
+
+
+def _below_highest(x: Array, highest: Array) -> Array:
+    """x - highest, 0 at the highest also where that is infinite."""
+    xp, zero = array_namespace(x), constant_like(x, 0.0)
+    top = x == highest
+    return xp.where(top, zero, xp.where(top, zero, x) - highest)
 
 
 def allow(scores: Array, allowed: Array | None) -> Array:

@@ -28,6 +28,7 @@ from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.motifs.motif import Motif
 from genoml.train.objectives import Objective
 from genoml.train.predict import predict
+from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
@@ -132,7 +133,7 @@ def filter_matches(
     codes: NDArray[np.uint8],
     *,
     limit: int = 8,
-    both_strands: bool = True,
+    both_strands: bool | None = None,
     known: Sequence[Motif] | None = None,
 ) -> list[tuple[FilterMotif, Match | None, Motif | None]]:
     """Strongest filters of a model's first layer as motifs, each with its best known motif and a p-value.
@@ -145,8 +146,8 @@ def filter_matches(
         Sequences (n, length), base codes, whose windows excite the filters: the positives.
     limit : int
         Number of filters.
-    both_strands : bool
-        As in :func:`genoml.explain.filter_motifs`.
+    both_strands : bool, optional
+        As in :func:`genoml.explain.filter_motifs`; as the model was trained if None.
     known : sequence of Motif, optional
         Motifs to compare them with; JASPAR's vertebrate motifs if None.
     """
@@ -157,7 +158,8 @@ def filter_matches(
     kernels = model.backend.to_numpy(weights)
     if codes.shape[1] < kernels.shape[2]:
         return []
-    motifs = filter_motifs(kernels, None, codes, both_strands=both_strands)
+    both = reading_of(model, both_strands=both_strands).both_strands
+    motifs = filter_motifs(kernels, None, codes, both_strands=both)
     active = [motif for motif in motifs[:limit] if motif.n_sites]
     targets = jaspar_motifs() if known is None else list(known)
     best = match_motifs([motif.probabilities for motif in active], targets, limit=1, p_values=True)
@@ -183,27 +185,29 @@ def sequence_views(
     names: Sequence[str],
     codes: NDArray[np.uint8],
     *,
-    both_strands: bool = True,
-    ambiguous: str = "zero",
+    both_strands: bool | None = None,
+    ambiguous: str | None = None,
     objective: Objective | None = None,
 ) -> list[SequenceView]:
     """Prediction, saliency and mutagenesis of each sequence, without its padding.
 
-    ``objective`` turns outputs into probabilities, as in ``genoml.train.predict.predict``. The explanation is of the
-    first output itself.
+    ``objective`` turns outputs into probabilities, as in ``genoml.train.predict.predict``; what is None is as the model
+    was trained. The explanation is of the first output itself.
 
     Shapes
     ------
     codes : (n, length), uint8
     """
-    options: dict[str, Any] = {"both_strands": both_strands, "ambiguous": ambiguous}
+    read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
+    options: dict[str, Any] = {"both_strands": read.both_strands, "ambiguous": read.ambiguous}
+    named = np.where(_LETTERS == "T", "U", _LETTERS) if read.alphabet == "RNA" else _LETTERS
     probabilities = predict(model, codes, objective=objective, **options)[:, 0]
     contributions = saliency(model, codes, **options).actual
     mutations = in_silico_mutagenesis(model, codes, **options)
     views = []
     for i, name in enumerate(names):
         real = codes[i] != PAD_CODE
-        letters = "".join(_LETTERS[codes[i][real]])
+        letters = "".join(named[codes[i][real]])
         views.append(
             SequenceView(name, letters, float(probabilities[i]), contributions[i][real], mutations[i][real])
         )
@@ -211,7 +215,7 @@ def sequence_views(
 
 
 def attention_views(
-    model: Layer, names: Sequence[str], codes: NDArray[np.uint8], *, ambiguous: str = "zero"
+    model: Layer, names: Sequence[str], codes: NDArray[np.uint8], *, ambiguous: str | None = None
 ) -> list[AttentionView]:
     """Maps of every attention layer for each sequence; none for a model without attention.
 

@@ -25,7 +25,6 @@ from genoml.report.figures import (
 )
 from genoml.runs import Run, RunRecord
 from genoml.runs.run import SequenceSource
-from genoml.runs.score import refuse_two_inputs
 from genoml.train.predict import score_predictions
 
 __all__ = ["build_report", "expect_writable", "write_report"]
@@ -63,7 +62,7 @@ def write_report(
     out : path
         HTML file to write.
     positives, negatives : iterable of str, or path
-        Labelled sequences that the model was not trained on, as in ``Run.predict``; both or none.
+        Labelled sequences that the model was not trained on, as in ``Run.evaluate``; both or none.
     sequences : iterable of str, or path
         Sequences without labels, in their place.
     show : sequence of str
@@ -91,13 +90,12 @@ def write_report(
     if len(show) and positives is None and sequences is None:
         raise ValueError("write_report expects sequences to show")
     out = Path(out)
-    refuse_two_inputs(positives, negatives)
     expect_writable(out)
     content: dict[str, Any] = {"title": run.path.resolve().name, "history": run.history()}
     if positives is not None and negatives is not None:
-        labelled = run.read(positives)
+        labelled, others = run.read_labelled(positives, negatives)
         predictions = run.predict(labelled)
-        content |= _of_labels(run, predictions[:, 0], run.predict(negatives)[:, 0])
+        content |= _of_labels(run, predictions[:, 0], run.predict(others)[:, 0])
         content["threshold"] = run.threshold if threshold is None else threshold
         content |= _explained(run, labelled, predictions[:, 0], show, top)
     elif sequences is not None:
@@ -138,22 +136,18 @@ def _explained(
     run: Run, sequences: NamedSequences, predictions: np.ndarray, show: Sequence[str], top: int
 ) -> dict[str, Any]:
     """Filters, logos and attention maps of a report."""
-    model, settings = run.model, run.settings
-    both = settings.reverse_complement
-    ambiguous = settings.ambiguous
+    model = run.model
     parts: dict[str, Any] = {
-        "filters": filter_matches(model, sequences.codes(sequences.longest), both_strands=both),
+        "filters": filter_matches(model, sequences.codes(sequences.longest)),
         "sequences": [],
         "attention": [],
     }
     for place, index in enumerate(_chosen(sequences, predictions, show, top)):
         one = sequences.take([index])
         codes = one.codes(max(one.longest, run.record.length_bp))
-        parts["sequences"] += sequence_views(
-            model, one.ids, codes, both_strands=both, objective=run.objective, ambiguous=ambiguous
-        )
+        parts["sequences"] += sequence_views(model, one.ids, codes)
         if place == 0 or show:
-            parts["attention"] += attention_views(model, one.ids, codes, ambiguous=ambiguous)
+            parts["attention"] += attention_views(model, one.ids, codes)
     return parts
 
 

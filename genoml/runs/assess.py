@@ -66,7 +66,7 @@ def assess(model: Layer, data: SequenceData, validation: SequenceData, config: T
     outputs = predict_outputs(
         model,
         validation.codes,
-        both_strands=config.reverse_complement,
+        both_strands=config.reads_both_strands(data.alphabet),
         ambiguous=config.ambiguous,
         threads=config.threads,
     )
@@ -88,7 +88,7 @@ def assess(model: Layer, data: SequenceData, validation: SequenceData, config: T
             "f1": calls["f1"],
             "mcc": calls["mcc"],
         },
-        baseline=score_baseline(data, validation, config.seed) if config.baseline else {},
+        baseline=_baseline_of(data, validation, config) if config.baseline else {},
     )
 
 
@@ -130,14 +130,28 @@ def calibrate(
     return Calibration(slope, slope * prior_offset)
 
 
-def score_baseline(data: SequenceData, validation: SequenceData, seed: int) -> dict[str, float]:
+def _baseline_of(data: SequenceData, validation: SequenceData, config: TrainConfig) -> dict[str, float]:
+    """The baseline, which sees what the network sees: the same strands, and ambiguous letters in the same way."""
+    both = config.reads_both_strands(data.alphabet)
+    return score_baseline(data, validation, config.seed, both_strands=both, ambiguous=config.ambiguous)
+
+
+def score_baseline(
+    data: SequenceData,
+    validation: SequenceData,
+    seed: int,
+    *,
+    both_strands: bool = True,
+    ambiguous: str = "zero",
+) -> dict[str, float]:
     """AUROC and AUPR of 6-mer logistic regression on the validation data.
 
     It learns from ``MOST_FOR_BASELINE`` of the training sequences at most, the rarer class in full as far as
     half of them.
     """
     rows = _some(data.targets[:, 0], MOST_FOR_BASELINE, seed)
-    baseline = KmerBaseline().fit(data.codes[rows], data.targets[rows])
+    baseline = KmerBaseline(both_strands=both_strands, ambiguous=ambiguous)
+    baseline.fit(data.codes[rows], data.targets[rows])
     scores = score_predictions(baseline.predict(validation.codes), validation.targets[:, 0])
     return {"auroc": scores["auroc"], "aupr": scores["aupr"]}
 

@@ -23,34 +23,43 @@ _PENALTIES = np.logspace(-4, 3, 29)
 
 
 class _KmerModel:
-    """Base of the k-mer models: standardised square roots of k-mer counts on both strands."""
+    """Base of the k-mer models: standardised square roots of k-mer counts, on both strands or on one."""
 
-    def __init__(self, k: int, backend: str | Backend | None) -> None:
+    def __init__(self, k: int, both_strands: bool, ambiguous: str, backend: str | Backend | None) -> None:
         self.k = k
+        self.both_strands, self.ambiguous = both_strands, ambiguous
+        #: k-mers that are counted, and how many each stands for
+        self.columns: np.ndarray
+        self.copies: np.ndarray
+        self.columns, self.copies = _canonical(k) if both_strands else (np.arange(4**k), np.ones(4**k))
         self.backend = get_backend(backend)
         self._mean: Array = None
         self._scale: Array = None
 
     def _counts(self, codes: Codes) -> Array:
-        """Square roots of the counts: a k-mer and its reverse complement are one column."""
+        """Square roots of the counts: on both strands, a k-mer and its reverse complement are one column."""
         xp, rows = self.backend.xp, max(1, _CHUNK // 4**self.k)
-        columns = self.backend.asarray(_canonical(self.k)[0])
+        columns = self.backend.asarray(self.columns)
         parts = []
         for start in range(0, len(codes), rows):
             part = codes[start : start + rows]
-            both = [
-                kmer_frequencies(strand, k=self.k, normalize=False, backend=self.backend)
-                for strand in (part, reverse_complement(part))
-            ]
-            parts.append(xp.sqrt(xp.take(both[0] + both[1], columns, axis=1)))
+            counts = self._one_strand(part)
+            if self.both_strands:
+                counts = counts + self._one_strand(reverse_complement(part))
+            parts.append(xp.sqrt(xp.take(counts, columns, axis=1)))
         return parts[0] if len(parts) == 1 else xp.concat(parts)
+
+    def _one_strand(self, codes: np.ndarray) -> Array:
+        return kmer_frequencies(
+            codes, k=self.k, normalize=False, ambiguous=self.ambiguous, backend=self.backend
+        )
 
     def _learn_scale(self, counts: Array) -> None:
         xp = self.backend.xp
         # a column of two k-mers counts twice
-        twice = self.backend.asarray(_canonical(self.k)[1], "float32")
+        copies = self.backend.asarray(self.copies, "float32")
         self._mean = xp.mean(counts, axis=0)
-        self._scale = twice / (xp.std(counts, axis=0) + 1e-6) / self.k**2
+        self._scale = copies / (xp.std(counts, axis=0) + 1e-6) / self.k**2
 
     def _standardised(self, counts: Array) -> Array:
         return (counts - self._mean) * self._scale
@@ -69,6 +78,10 @@ class KmerBaseline(_KmerModel):
         Weight of the penalty.
     steps : int
         Updates of the whole training set.
+    both_strands : bool
+        Whether a k-mer and its reverse complement are one; False for RNA, which has one strand.
+    ambiguous : str
+        How k-mers with letters such as N are counted, see ``kmer_frequencies``.
 
     References
     ----------
@@ -77,11 +90,18 @@ class KmerBaseline(_KmerModel):
     """
 
     def __init__(
-        self, k: int = 6, *, l2: float = 10.0, steps: int = 50, backend: str | Backend | None = None
+        self,
+        k: int = 6,
+        *,
+        l2: float = 10.0,
+        steps: int = 50,
+        both_strands: bool = True,
+        ambiguous: str = "zero",
+        backend: str | Backend | None = None,
     ) -> None:
-        super().__init__(k, backend)
+        super().__init__(k, both_strands, ambiguous, backend)
         self.l2, self.steps = l2, steps
-        self.layer = Dense(len(_canonical(k)[0]), 1, backend=self.backend)
+        self.layer = Dense(len(self.columns), 1, backend=self.backend)
 
     def fit(self, codes: Codes, targets: np.ndarray) -> KmerBaseline:
         """Train on base codes (n, length) and labels (n, 1)."""
@@ -92,8 +112,9 @@ class KmerBaseline(_KmerModel):
         share = min(max(float(np.mean(targets)), 1e-6), 1.0 - 1e-6)
         self.layer.params["weights"] = xp.zeros_like(self.layer.params["weights"])
         self.layer.params["bias"] = xp.full_like(self.layer.params["bias"], log_odds(share))
-        # twice, as the columns: half of each weight belongs to either strand's k-mer
-        optimizer = Adam(0.02, weight_decay=2.0 * self.l2 / len(codes))
+        # twice on both strands, as the columns: half of each weight belongs to either strand's k-mer
+        strands = 2.0 if self.both_strands else 1.0
+        optimizer = Adam(0.02, weight_decay=strands * self.l2 / len(codes))
         with self.backend.computing():
             for _ in range(self.steps):
                 logits, pullback = self.layer.vjp(x)
@@ -120,15 +141,24 @@ class KmerRidge(_KmerModel):
     ----------
     k : int
         k-mer length in bp.
+    both_strands, ambiguous
+        As in ``KmerBaseline``.
 
     References
     ----------
     Golub, Heath and Wahba (1979), doi:10.1080/00401706.1979.10489751.
     """
 
-    def __init__(self, k: int = 5, *, backend: str | Backend | None = None) -> None:
-        super().__init__(k, backend)
-        self.weights: np.ndarray = np.zeros((len(_canonical(k)[0]), 0))
+    def __init__(
+        self,
+        k: int = 5,
+        *,
+        both_strands: bool = True,
+        ambiguous: str = "zero",
+        backend: str | Backend | None = None,
+    ) -> None:
+        super().__init__(k, both_strands, ambiguous, backend)
+        self.weights: np.ndarray = np.zeros((len(self.columns), 0))
         self.bias: np.ndarray = np.zeros(0)
 
     def fit(self, codes: Codes, targets: np.ndarray) -> KmerRidge:

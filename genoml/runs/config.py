@@ -12,13 +12,16 @@ import msgspec
 from msgspec import Meta
 
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
-from genoml.io.errors import FormatError, shown
+from genoml.io.errors import FormatError
 from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
-from genoml.models import MODELS, check_options, model_spec
+from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
 from genoml.train import FitOptions
 from genoml.train.objectives import BinaryClassification
+
+#: beyond it, numbers of float32 overflow
+_Bounded = Annotated[float, Meta(gt=0, le=1e30)]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,14 +51,14 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
     max_grad_norm: Annotated[
-        Positive | None, Meta(description="clip the norm of all gradients together; left out: never")
+        _Bounded | None, Meta(description="clip the norm of all gradients together; left out: never")
     ] = None
     max_weight_norm: Annotated[
-        Positive | None,
+        _Bounded | None,
         Meta(description="largest norm of the weights into one output (Basset used 7); left out: no bound"),
     ] = None
     focal_gamma: Annotated[
-        NotNegative,
+        Annotated[float, Meta(ge=0, le=1e30)],
         Meta(description="exponent of the focal loss, which counts easy examples less; 0 = cross-entropy"),
     ] = 0.0
     label_smoothing: Annotated[
@@ -78,8 +81,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description='held out instead, such as ["chr8"]; headers must read >chr8:100-300'),
     ] = []
     reverse_complement: Annotated[
-        bool, Meta(description="random strand in training; both strands averaged in prediction")
-    ] = True
+        bool | None,
+        Meta(
+            description="random strand in training; both strands averaged in prediction; left out: true, but "
+            "false for RNA (letter U)"
+        ),
+    ] = None
     shift_bp: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="largest random shift in training; left out: a twentieth of the sequence length"),
@@ -101,7 +108,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = "uniform"
     negatives_per_positive: Annotated[
-        Positive, Meta(description='negatives for each positive in an epoch, with sampling = "negatives"')
+        Annotated[float, Meta(gt=0, le=1e6)],
+        Meta(description='negatives for each positive in an epoch, with sampling = "negatives"'),
     ] = 1.0
     calibrate: Annotated[
         Literal["none", "temperature", "platt"],
@@ -120,6 +128,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     baseline: Annotated[
         bool, Meta(description="also score 6-mer logistic regression on the validation sequences")
     ] = True
+    no_checks: Annotated[
+        list[Literal["copies", "classes", "length", "gc"]],
+        Meta(
+            description="checks of the sequences to leave out: copies on both sides of the split, the same "
+            "sequence in both classes, classes that length or GC content alone tells apart"
+        ),
+    ] = []
     threads: Annotated[
         Count | None,
         Meta(
@@ -144,10 +159,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for key, declared in _types().items():
             value = make_settings(getattr(self, key), declared, key)
             msgspec.structs.force_setattr(self, key, value)
-        if self.model not in MODELS:
-            raise ValueError(
-                f"model: unknown model {shown(self.model)!r}; models: {', '.join(sorted(MODELS))}"
-            )
+        try:
+            model_spec(self.model)
+        except ValueError as error:
+            raise ValueError(f"model: {error}") from error
         check_options(self.model, self.model_options, "model_options")
         if self.class_weight != "none" and self.sampling != "uniform":
             raise ValueError(
@@ -166,12 +181,19 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Number of epochs; the default if it was left out."""
         return 20 if self.epochs is None else self.epochs
 
-    def for_data(self, length_bp: int, *, shuffled: bool = False) -> TrainConfig:
+    def reads_both_strands(self, alphabet: str = "DNA") -> bool:
+        """Whether a model of such sequences reads both strands: not of RNA, unless the settings say otherwise."""
+        return alphabet != "RNA" if self.reverse_complement is None else self.reverse_complement
+
+    def for_data(self, length_bp: int, *, shuffled: bool = False, alphabet: str = "DNA") -> TrainConfig:
         """The configuration with the settings filled in that depend on the sequences."""
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
         options = model_spec(self.model).options_for(length_bp) | self.model_options
         shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
-        return msgspec.structs.replace(self, model_options=options, shift_bp=shift_bp, epochs=epochs)
+        return msgspec.structs.replace(
+            self, model_options=options, shift_bp=shift_bp, epochs=epochs,
+            reverse_complement=self.reads_both_strands(alphabet),
+        )  # fmt: skip
 
     def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
         """Options of ``fit``, for epochs of ``n_examples`` examples."""

@@ -124,6 +124,8 @@ def _bounds(info: types.IntType | types.FloatType) -> str:
         return f" above {low:g}" if info.gt is not None else f" of at least {low:g}"
     if info.gt is not None and info.lt is not None:
         return f" between {low:g} and {high:g}, both excluded"
+    if info.gt is not None:
+        return f" above {low:g} and at most {high:g}"
     return f" from {low:g} to {'below ' if info.lt is not None else ''}{high if high > 1e6 else f'{high:g}'}"
 
 

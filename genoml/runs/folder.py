@@ -1,37 +1,50 @@
 """Files of a run folder: everything that prediction needs, and the record of the training.
 
-- run.json: settings, data, encoding, versions, seed, result
+- run.json: settings, data, encoding, versions, seed, result, and hashes of itself and of the weights
 - weights.safetensors: the weights of the best epoch
+- sequences.safetensors: hashes of the sequences that it was trained on
 - log.jsonl: one record an epoch
 - checkpoint/: the state of the training, until it is finished, see genoml.train.Checkpoints
-- config.toml: the settings again, for people and for ``genoml train --config``; a network that was made by hand has
-  none
+- config.toml: the settings again, for people and for ``genoml train --config``; none for a network made by hand
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
-from genoml.checkpoint import discard_generations, save_weights
-from genoml.checkpoint.files import NotPlainError, open_plain, read_plain
+from genoml.checkpoint import discard_generations, pack_weights
+from genoml.checkpoint.files import NotPlainError, open_plain, pack_tensors, read_plain
 from genoml.io.files import write_whole
+from genoml.io.processes import locked
 from genoml.nn.layer import Layer
-from genoml.runs.assess import HeldOut
-from genoml.runs.config import TrainConfig
-from genoml.runs.config_text import config_text
-from genoml.runs.network import NetworkSettings
+from genoml.runs.config import read_config
+from genoml.runs.record import (
+    CONFIG,
+    DAMAGED,
+    RECORD,
+    SEQUENCES,
+    WEIGHTS,
+    RunError,
+    RunRecord,
+    read_record,
+    sealed_config,
+    sealed_record,
+)
 
-RECORD = "run.json"
-WEIGHTS = "weights.safetensors"
 LOG = "log.jsonl"
-CONFIG = "config.toml"
+#: file that is there and locked while a process writes the run
+LOCK = "in-use.lock"
+#: bytes of a log, at most
+_MOST_LOG = 256 << 20
 #: folder of the training's state
 CHECKPOINT = "checkpoint"
 #: folder of TensorBoard's events
@@ -43,73 +56,6 @@ LOG_KEYS = (
 )  # fmt: skip
 
 
-#: longer than any chromosome
-_MOST_LENGTH_BP = 1 << 32
-#: bytes of a record and of a log, at most
-_MOST_RECORD, _MOST_LOG = 16 << 20, 256 << 20
-#: errors of reading a damaged file of JSON
-_DAMAGED = (NotPlainError, msgspec.DecodeError, OSError, UnicodeDecodeError, RecursionError)
-
-
-class RunError(ValueError):
-    """Raised if a run folder is missing, incomplete or damaged, or would be overwritten."""
-
-
-class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Content of ``run.json``: either ``config`` or ``network``, which describe the model, and the rest."""
-
-    format: Literal[1] = 1
-    status: Literal["running", "finished", "interrupted", "diverged"] = "running"
-    #: the settings of ``genoml train``
-    config: TrainConfig | None = None
-    #: the description of a network that was made by hand
-    network: NetworkSettings | None = None
-    #: length of the training sequences after padding; shorter ones are padded to it
-    length_bp: int
-    alphabet: str = "auto"
-    padding: Literal["both"] = "both"
-    #: counts and sources of the training data
-    data: dict[str, Any] = {}
-    seed: int = 0
-    backend: dict[str, str] = {}
-    versions: dict[str, str] = {}
-    best_epoch: int | None = None
-    best: dict[str, float] = {}
-    #: calibration, threshold and scores on the validation data, when training has ended
-    held_out: HeldOut = HeldOut()
-    #: what differed each time it was resumed: backend, device, versions
-    resumed: list[dict[str, str]] = []
-
-    def __post_init__(self) -> None:
-        if (self.config is None) == (self.network is None):
-            raise ValueError("a run expects either config, of genoml train, or network, made by hand")
-        if not 1 <= self.length_bp <= _MOST_LENGTH_BP:
-            raise ValueError(
-                f"length_bp expects at least 1 and at most {_MOST_LENGTH_BP}, got {self.length_bp}"
-            )
-
-    @property
-    def settings(self) -> TrainConfig | NetworkSettings:
-        """Settings of training, or of a network that was made by hand."""
-        settings = self.config or self.network
-        if settings is None:
-            raise RunError("a run expects either config or network")
-        return settings
-
-    @property
-    def training(self) -> TrainConfig:
-        """The settings of ``genoml train``.
-
-        Raises
-        ------
-        RunError
-            If the network was made by hand.
-        """
-        if self.config is None:
-            raise RunError("its network was made by hand, and genoml train has no settings for it")
-        return self.config
-
-
 class RunFolder:
     """Run folder that is being written."""
 
@@ -117,16 +63,34 @@ class RunFolder:
         self.path, self.record = path, record
         #: folders that did not exist before, innermost first
         self._made: list[Path] = []
+        self._writing = False
 
     @classmethod
-    def create(cls, path: str | PathLike[str], record: RunRecord, model: Layer) -> RunFolder:
-        """Make the folder, with the record and the initial weights in it.
+    def create(
+        cls,
+        path: str | PathLike[str],
+        record: RunRecord,
+        model: Layer,
+        hashes: np.ndarray | None = None,
+    ) -> RunFolder:
+        """Make the folder, with the record, the initial weights, and the hashes of the sequences in it.
 
         Raises
         ------
         RunError
             If it exists and is not an empty folder, or cannot be made; nothing is left of it then.
+        InUseError
+            If another process writes into it.
         """
+        with cls.begin(path, record, model, hashes) as folder:
+            return folder
+
+    @classmethod
+    @contextmanager
+    def begin(
+        cls, path: str | PathLike[str], record: RunRecord, model: Layer, hashes: np.ndarray | None = None
+    ) -> Iterator[RunFolder]:
+        """Make the folder as ``create`` does, and be the only process that writes into it until the block ends."""
         path = Path(path)
         refuse_existing(path)
         folder = cls(path, record)
@@ -134,31 +98,67 @@ class RunFolder:
         try:
             with _written(path):
                 path.mkdir(parents=True, exist_ok=True)
-                (path / LOG).touch()
-            if record.config is not None:
-                folder.save_config()
-            folder.save_weights(model)
-            folder.save_record()
+            with folder.writing():
+                _refuse_files(path)  # another process may have made it by now
+                folder._fill(model, hashes)
+                yield folder
         except BaseException:
-            folder.discard()
+            folder._remove_made()
             raise
-        return folder
+
+    def _fill(self, model: Layer, hashes: np.ndarray | None) -> None:
+        try:
+            with _written(self.path / LOG):
+                (self.path / LOG).touch()
+            if self.record.config is not None:
+                self.save_config()
+            if hashes is not None:
+                with _written(self.path / SEQUENCES), write_whole(self.path / SEQUENCES) as file:
+                    file.write(pack_tensors({"hashes": hashes}, {}))
+            self.save_weights(model)
+            self.save_record()
+        except BaseException:
+            self.discard()
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[RunFolder]:
+        """Be the only process that writes into the folder until the block ends; it may be nested.
+
+        Raises
+        ------
+        InUseError
+            If another process does.
+        """
+        with ExitStack() as stack:
+            if not self._writing:
+                with _written(self.path / LOCK):
+                    stack.enter_context(locked(self.path / LOCK, self.path))
+                self._writing = True
+                stack.callback(setattr, self, "_writing", False)
+            yield self
 
     def save_record(self) -> None:
-        """Write ``run.json``."""
-        content = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
+        """Write ``run.json``, sealed."""
+        content = sealed_record(self.record)
         with _written(self.path / RECORD), write_whole(self.path / RECORD) as file:
             file.write(content)
 
     def save_config(self) -> None:
         """Write ``config.toml``."""
         with _written(self.path / CONFIG), write_whole(self.path / CONFIG) as file:
-            file.write(config_text(self.record.training).encode())
+            file.write(sealed_config(self.record.training))
 
     def save_weights(self, model: Layer) -> None:
-        """Write the weights."""
-        with _written(self.path / WEIGHTS):
-            save_weights(self.path / WEIGHTS, model)
+        """Write the weights, after the record that knows them and those before them."""
+        content = pack_weights(model)
+        digest = sha256(content).hexdigest()
+        if self.record.weights and digest not in self.record.weights:
+            self.record.weights = [digest, *self.record.weights]
+            self.save_record()
+        with _written(self.path / WEIGHTS), write_whole(self.path / WEIGHTS) as file:
+            file.write(content)
+        self.record.weights = [digest]
 
     def log(self, record: dict[str, float]) -> None:
         """Add a line to the log, with all of LOG_KEYS."""
@@ -169,6 +169,22 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the training's state."""
         return self.path / CHECKPOINT
+
+    def place_of(self, file: str) -> str:
+        """Where a file of the record is: seen from the folder where training began, or from here.
+
+        Raises
+        ------
+        RunError
+            If it is no file but a device, a pipe or a folder, which a record of someone else may name.
+        """
+        if os.path.exists(file) and not os.path.isfile(file):
+            raise RunError(
+                f"{self.path}: its record names {file}, which is no file; name the files to train on"
+            )
+        there = os.path.join(self.path, str(self.record.data.get("working_folder", ".")), file)
+        here = os.path.exists(file) and os.path.exists(there) and os.path.samefile(file, there)
+        return file if here or not os.path.isfile(there) else os.path.normpath(there)
 
     def begin_log(self) -> None:
         """Empty the log; a resumed training writes all its epochs again."""
@@ -182,10 +198,17 @@ class RunFolder:
     def discard(self) -> None:
         """Remove what ``create`` made, if a run fails before it has any result."""
         with suppress(OSError):
-            for name in (RECORD, WEIGHTS, LOG, CONFIG):
+            for name in (RECORD, WEIGHTS, SEQUENCES, LOG, CONFIG):
                 (self.path / name).unlink(missing_ok=True)
             rmtree(self.path / EVENTS, ignore_errors=True)
             self.discard_checkpoints()
+            if self._writing:
+                (self.path / LOCK).unlink()
+        self._remove_made()
+
+    def _remove_made(self) -> None:
+        """Remove the folders that were made, as far as nothing is in them."""
+        with suppress(OSError):
             for made in self._made:
                 made.rmdir()
 
@@ -201,32 +224,19 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def refuse_existing(path: str | PathLike[str]) -> None:
-    """Raise RunError unless a new run can be written to this path."""
+    """Raise RunError unless a new run can be written to this path, InUseError if another process does it just now."""
     path = Path(path)
-    if path.is_dir() and not any(path.iterdir()):
+    if (path / LOCK).is_file():
+        with suppress(OSError), locked(path / LOCK, path):
+            pass
+    _refuse_files(path)
+
+
+def _refuse_files(path: Path) -> None:
+    if path.is_dir() and {entry.name for entry in path.iterdir()} <= {LOCK}:
         return
     if path.exists():
         raise RunError(f"{path}: already exists; choose another folder, or remove it")
-
-
-def read_record(path: str | PathLike[str]) -> RunRecord:
-    """Read the record of a run folder.
-
-    Raises
-    ------
-    RunError
-        If the folder or its record is missing or damaged.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        raise RunError(f"{path}: no such run folder; check the path, or make one with genoml train")
-    try:
-        return msgspec.json.decode(read_plain(path / RECORD, _MOST_RECORD), type=RunRecord)
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: not a run folder, it has no {RECORD}") from error
-    except _DAMAGED as error:
-        what = f"{path / RECORD}: damaged or of another version ({error})"
-        raise RunError(f"{what}; train the model again") from error
 
 
 def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
@@ -243,7 +253,9 @@ def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
     try:
         *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
         records = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
-    except _DAMAGED as error:
+        if any(record.get("epoch") is None or not record.keys() >= set(LOG_KEYS) for record in records):
+            raise ValueError("a line lacks the epoch, or another of its keys")
+    except DAMAGED as error:
         raise RunError(f"{path}: not a readable log ({error})") from error
     return [{key: value for key, value in line.items() if value is not None} for line in records]
 
@@ -261,6 +273,8 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
     if record.config is None:
         raise RunError(f"{path}: was not made by genoml train, and cannot be taken up again; predict with it")
     if record.status == "finished":
+        with RunFolder(path, record).writing() as folder:
+            folder.discard_checkpoints()  # of one that was killed before it could
         raise RunError(
             f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
         )
@@ -270,10 +284,17 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
         )
     if not {"positives", "negatives", "hashes"} <= record.data.keys():
         raise RunError(f"{path}: its record does not say which files it was trained on; train anew")
+    if "name" not in record.backend:
+        raise RunError(f"{path}: its record does not say which backend it was trained on; train anew")
     for name in (WEIGHTS, LOG, CONFIG):
         try:
             with open_plain(path / name):
                 pass
         except (NotPlainError, OSError) as error:
             raise RunError(f"{path / name}: {error}; train the model again") from error
+    if read_config(path / CONFIG, {}) != record.config:
+        raise RunError(
+            f"{path / CONFIG}: has other settings than {RECORD}, by which a run goes on; train anew with them, or "
+            "have them written again by genoml.runs.reseal"
+        )
     return RunFolder(path, record)

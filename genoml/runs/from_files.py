@@ -10,18 +10,17 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
-from genoml.data.files import NamedSequences, chromosomes, load_sequences
+from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
+from genoml.data.leaks import sequence_hashes
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import open_run, refuse_existing
 from genoml.runs.progress import Progress
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
 from genoml.runs.train_run import begin_run, continue_run
-from genoml.sequence import count_ambiguous, dinucleotide_shuffle
+from genoml.sequence import count_ambiguous
+from genoml.sequence.codes import alphabet_of
 from genoml.train import Callback
-
-#: word that stands for a file of negatives: shuffles of the positives
-SHUFFLE = "shuffle"
 
 
 def train_files(
@@ -93,16 +92,16 @@ def resume_run(
     RunError
         If there is no run that can be resumed.
     ValueError
-        If the files hold other sequences than the run was begun with.
+        If the files hold other sequences than the run was begun with, or its record names a device or pipe.
     """
     folder = open_run(path)
     record = folder.record
-    first = positives or record.data["positives"]
-    second = negatives or record.data["negatives"]
+    first = positives or folder.place_of(record.data["positives"])
+    second = negatives or folder.place_of(record.data["negatives"])
     refuse_two_inputs(first, second)
     data, sources = read_pair(first, second, record.training)
     for role, file in (("positives", first), ("negatives", second)):
-        if sources["hashes"][role] != record.data["hashes"][role]:
+        if sources["hashes"][role] != record.data["hashes"].get(role):
             raise ValueError(
                 f"{file}: has other sequences than {path} was begun with; restore it, or train anew"
             )
@@ -125,7 +124,7 @@ def read_pair(
     shuffled = negatives == SHUFFLE
     first = load_sequences(positives, config.ambiguous)
     if shuffled:
-        second = NamedSequences(SHUFFLE, first.names, dinucleotide_shuffle(first.letters, seed=config.seed))
+        second = first.shuffled(config.seed)
     else:
         second = load_sequences(negatives, config.ambiguous)
     length = max(first.longest, second.longest)
@@ -147,7 +146,8 @@ def read_pair(
         names = [*first.ids, *second.ids]
         both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
         data = SequenceData.binary(codes[0], codes[1], both)
-    return replace(data, names=np.array(names, dtype=object)), sources
+    alphabet = alphabet_of([*first.letters, *second.letters])
+    return replace(data, names=np.array(names, dtype=object), alphabet=alphabet), sources
 
 
 def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainConfig, length_bp: int) -> None:
@@ -166,13 +166,20 @@ def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainCon
 def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
     """Split data into training and validation parts, as the settings say.
 
+    A random split keeps copies of a sequence, on either strand if the model reads both, on one side; unless a class has
+    too few different sequences for that.
+
     Raises
     ------
     ValueError
         If they name chromosomes that there are not, or that leave one class alone.
     """
     if not config.validation_chromosomes:
-        return split_random(data, config.validation_fraction, config.seed)
+        copies = sequence_hashes(data.codes, both_strands=config.reads_both_strands(data.alphabet))
+        try:
+            return split_random(data, config.validation_fraction, config.seed, together=copies)
+        except ValueError:
+            return split_random(data, config.validation_fraction, config.seed)
     if data.groups is None:
         raise ValueError(
             "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not; "

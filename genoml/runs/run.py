@@ -1,31 +1,42 @@
-"""Trained models with their settings: loaded from a run folder, or saved as one."""
+"""Trained models with their settings, loaded from a run folder."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import load_weights
+from genoml.checkpoint import CheckpointError, load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
-from genoml.data.files import NamedSequences, load_sequences
+from genoml.data.checks import Traits, check_evaluated
+from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
+from genoml.io.errors import FormatWarning
 from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import RECORD, WEIGHTS, RunError, RunFolder, RunRecord, read_log, read_record
+from genoml.runs.folder import read_log
 from genoml.runs.network import NetworkSettings
-from genoml.runs.score import objective_of, refuse_two_inputs, score_labels, score_sequences
-from genoml.train import History
-from genoml.train.fingerprint import versions
+from genoml.runs.record import RECORD, WEIGHTS, RunError, RunRecord, read_record
+from genoml.runs.score import (
+    objective_of,
+    outputs_of,
+    read_hashes,
+    refuse_two_inputs,
+    score_labels,
+    trained_of,
+)
+from genoml.sequence.codes import letters_of
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.predict import add_scores
 
 #: text that is a sequence rather than the name of a file
 _BASES = re.compile("[ACGTUNacgtun]{4,}")
@@ -50,6 +61,10 @@ class Run:
     path: Path
     model: Layer
     record: RunRecord
+
+    def __post_init__(self) -> None:
+        # prediction and explanation of the model itself go by the run too
+        self.model.trained = trained_of(self.record)
 
     @property
     def settings(self) -> TrainConfig | NetworkSettings:
@@ -88,8 +103,20 @@ class Run:
                     "write one sequence as [sequence]"
                 )
             return load_sequences(sequences, self.settings.ambiguous)
-        letters = [str(letters) for letters in sequences]
+        letters = letters_of(sequences)
         return NamedSequences("sequences", [f"sequence_{i + 1}" for i in range(len(letters))], letters)
+
+    def read_labelled(
+        self, positives: SequenceSource, negatives: SequenceSource
+    ) -> tuple[NamedSequences, NamedSequences]:
+        """Read positives and negatives; the word ``shuffle`` stands for exact dinucleotide shuffles of the positives.
+
+        The shuffles are keyed by the run's seed. Errors are those of ``read``.
+        """
+        refuse_two_inputs(positives, negatives)
+        first = self.read(positives)
+        shuffled = isinstance(negatives, str) and negatives == SHUFFLE
+        return first, first.shuffled(self.record.seed) if shuffled else self.read(negatives)
 
     def predict(self, sequences: SequenceSource) -> np.ndarray:
         """Predict (n, tasks): probabilities, or values or rates if the model was trained for them.
@@ -100,31 +127,53 @@ class Run:
         Parameters
         ----------
         sequences : iterable of str, or path
-            DNA or RNA; or the name of a FASTA or FASTQ file, plain or compressed.
+            DNA or RNA, also as bytes, arrays of letters, codes or a column of a data frame; or the name of a FASTA or
+            FASTQ file, plain or compressed.
 
         Raises
         ------
         FormatError, OSError, ValueError
             For sequences that cannot be read, or not by this model; the message names file and record.
+        TypeError
+            For what cannot be sequences, such as a whole data frame, a dict or a set.
         """
-        return score_sequences(self.model, self.record, self.read(sequences))
+        return self.objective.predictions(self.outputs(sequences))
+
+    def outputs(self, sequences: SequenceSource) -> np.ndarray:
+        """Outputs (n, outputs) that the predictions are made of: logits, values, logarithms of rates.
+
+        Arguments and errors are those of ``predict``; ``run.objective.logits`` makes calibrated logits of them.
+        """
+        return outputs_of(self.model, self.record, self.read(sequences))
+
+    def predict_frame(self, frame: Any, *, sequence: str = "sequence") -> Any:
+        """Predictions as further columns of a data frame, see ``genoml.train.predict.predict_frame``."""
+        return add_scores(frame, sequence, self.predict, self.objective.task_names)
 
     def evaluate(
-        self, positives: SequenceSource, negatives: SequenceSource, *, intervals: bool = False
+        self,
+        positives: SequenceSource,
+        negatives: SequenceSource,
+        *,
+        intervals: bool = False,
+        no_checks: Collection[str] = (),
     ) -> dict[str, Any]:
         """Score the model on positives and negatives, as ``genoml evaluate`` does.
 
         Parameters
         ----------
         positives, negatives : iterable of str, or path
-            As in ``predict``; sequences that the model was not trained on.
+            As in ``predict``; sequences that the model was not trained on. The negatives may be the word ``shuffle``,
+            see ``read_labelled``.
         intervals : bool
             Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples.
+        no_checks : collection of str
+            Checks of the sequences that are left out, see ``genoml.data.checks.check_evaluated``.
 
         Returns
         -------
         dict
-            See ``genoml.runs.score.score_labels``.
+            See ``genoml.runs.score.score_labels``; and ``warnings``, a line for each check that found something.
 
         Raises
         ------
@@ -135,10 +184,12 @@ class Run:
             raise ValueError(
                 f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
             )
-        refuse_two_inputs(positives, negatives)
-        scores = [self.predict(sequences)[:, 0] for sequences in (positives, negatives)]
-        targets = np.concatenate([np.ones(len(scores[0])), np.zeros(len(scores[1]))])
-        return score_labels(np.concatenate(scores), targets, self.record, intervals=intervals)
+        sequences = self.read_labelled(positives, negatives)
+        scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
+        traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
+        result = score_labels(scores, traits.targets, self.record, intervals=intervals)
+        result["warnings"] = check_evaluated(traits, read_hashes(self.path), skip=no_checks)
+        return result
 
 
 def load_run(
@@ -162,6 +213,11 @@ def load_run(
         If a file is missing or damaged, the weights do not fit the model, or there is no model.
     ValueError
         If both a model and a backend are given.
+
+    Warns
+    -----
+    FormatWarning
+        If its training is not finished.
     """
     if model is not None and backend is not None:
         raise ValueError("load_run expects backend or model, which has one, got both")
@@ -169,7 +225,15 @@ def load_run(
     record = read_record(path)
     if model is None:
         model = build_recorded(path, record, backend)
-    load_weights(path / WEIGHTS, model)
+    try:
+        load_weights(path / WEIGHTS, model, sha256=record.weights)
+    except CheckpointError:
+        if read_record(path) == record:  # not written meanwhile, by its training
+            raise
+        load_weights(path / WEIGHTS, model, sha256=read_record(path).weights)
+    if record.status != "finished":
+        what = f"{path}: its training is {record.status}, not finished; these are the weights of its best epoch so far"
+        warnings.warn(FormatWarning(what), stacklevel=2)
     return Run(path, model, record)
 
 
@@ -198,74 +262,3 @@ def build_recorded(
     except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model
-
-
-def save_run(
-    model: Layer,
-    path: str | PathLike[str],
-    *,
-    length_bp: int,
-    objective: Objective | None = None,
-    ambiguous: Literal["zero", "uniform", "iupac", "error"] = "zero",
-    reverse_complement: bool = True,
-    history: History | None = None,
-    data: Mapping[str, Any] | None = None,
-    standalone: bool = True,
-) -> Run:
-    """Write a run folder for a trained network that was made by hand.
-
-    ``load_run`` gives it back, and the commands that read a run (predict, evaluate, report) read it. Weights are
-    numbers, the network a description of its layers: nothing in the folder is code.
-
-    Parameters
-    ----------
-    model : Layer
-        (batch, 4, length) -> (batch, outputs), made of the layers of ``genoml.nn``.
-    path : path
-        Folder to make; it must not exist yet, or be empty.
-    length_bp : int
-        Length of the sequences that it was trained on, to which shorter ones are padded.
-    objective : Objective, optional
-        Objective of the training; binary classification from logits if None.
-    ambiguous : {"zero", "uniform", "iupac", "error"}
-        Encoding of letters such as N and R.
-    reverse_complement : bool
-        Whether a prediction is the mean of both strands, as it should be for a model that was trained on both.
-    history : History, optional
-        Result of ``fit``.
-    data : mapping, optional
-        Facts about the training data to keep: text and numbers by name.
-    standalone : bool
-        Whether the network is described, so that ``load_run(path)`` can build it. With False any network can be
-        saved, and ``load_run(path, model=...)`` needs the same one.
-
-    Raises
-    ------
-    ValueError
-        If the network cannot be described: for example with a layer of your own class. The message names it.
-    RunError
-        If the folder exists, or cannot be written.
-    """
-    network = NetworkSettings.of(
-        model,
-        objective,
-        ambiguous=ambiguous,
-        reverse_complement=reverse_complement,
-        standalone=standalone,
-    )
-    record = RunRecord(
-        status="finished",
-        network=network,
-        length_bp=length_bp,
-        data=dict(data or {}),
-        seed=model.seed,
-        backend={"name": model.backend.name, **model.backend.describe()},
-        versions=versions(model.backend),
-    )
-    if history is not None and history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
-    folder = RunFolder.create(path, record, model)
-    for epoch in [] if history is None else history.epochs:
-        folder.log(epoch)
-    return Run(folder.path, model, record)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genoml import metrics
+from genoml.checkpoint import CheckpointError
+from genoml.checkpoint.files import open_tensors
 from genoml.data.files import NamedSequences, check_sequences
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
-from genoml.runs.folder import RunRecord
+from genoml.runs.record import SEQUENCES, RunError, RunRecord
 from genoml.train.objectives import BinaryClassification, Objective
-from genoml.train.predict import predict, score_predictions
+from genoml.train.predict import finite_outputs, score_predictions
+from genoml.train.trained import Trained, padded_lengths
 
 #: bases in a batch of predictions, at most, which bounds memory for long sequences
 _BATCH_BP = 1 << 18
@@ -30,8 +35,26 @@ def objective_of(record: RunRecord) -> Objective:
     return BinaryClassification(calibration=record.held_out.calibration)
 
 
+def trained_of(record: RunRecord) -> Trained:
+    """What a run's model was trained to read and to say."""
+    settings = record.settings
+    both = settings.reverse_complement
+    return Trained(
+        objective_of(record),
+        record.alphabet != "RNA" if both is None else both,
+        record.length_bp,
+        "RNA" if record.alphabet == "RNA" else "DNA",
+        settings.ambiguous,
+    )
+
+
 def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
-    """Predictions (n, tasks) of a run's model for sequences: probabilities, values or rates.
+    """Predictions (n, tasks) of a run's model for sequences: probabilities, values or rates; see ``outputs_of``."""
+    return objective_of(record).predictions(outputs_of(model, record, sequences))
+
+
+def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
+    """Outputs (n, outputs) of a run's model for sequences, which its objective reads.
 
     A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
     that a score does not depend on what else is in the file. Networks of ``genoml.models`` that read one length
@@ -42,24 +65,23 @@ def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) 
     ValueError
         For sequences that the model cannot read; the message names file and record.
     """
-    settings = record.settings
-    check_sequences(sequences, settings.ambiguous)
+    trained = trained_of(record)
+    check_sequences(sequences, trained.ambiguous)
     if not len(sequences):
         raise ValueError(f"{sequences.path}: expects at least one sequence, got none")
     widths = _widths(record, sequences)
     order, parts = [], []
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
-        predictions = predict(
+        outputs = finite_outputs(
             model,
             sequences.take(rows.tolist()).codes(width),
-            objective=objective_of(record),
             batch_size=max(1, min(256, _BATCH_BP // width)),
-            ambiguous=settings.ambiguous,
-            both_strands=settings.reverse_complement,
+            ambiguous=trained.ambiguous,
+            both_strands=trained.both_strands,
         )
         order.append(rows)
-        parts.append(predictions)
+        parts.append(outputs)
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
@@ -71,9 +93,7 @@ def _widths(record: RunRecord, sequences: NamedSequences) -> np.ndarray:
         if model_spec(config.model).fixed_length:
             refuse_long(sequences, config.model, trained)
             return np.full(len(sequences), trained)
-    lengths = np.array(list(map(len, sequences.letters)))
-    widths: np.ndarray = np.maximum(lengths, trained + (trained - lengths) % 2)
-    return widths
+    return padded_lengths(np.array(list(map(len, sequences.letters))), trained)
 
 
 def refuse_short(sequences: NamedSequences, model: str, options: dict[str, Any]) -> None:
@@ -103,6 +123,25 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
         raise ValueError(
             "standard input (-) can be only one of POSITIVES and NEGATIVES; name a file for the other"
         )
+
+
+def read_hashes(path: str | PathLike[str]) -> np.ndarray | None:
+    """Read the hashes of the sequences that a run was trained on; None of a run without them.
+
+    Raises
+    ------
+    RunError
+        If their file is damaged.
+    """
+    path = Path(path) / SEQUENCES
+    if not path.exists():
+        return None
+    try:
+        with open_tensors(path) as file:
+            hashes = file.read()[0]["hashes"]
+    except (CheckpointError, KeyError) as error:
+        raise RunError(f"{path}: damaged; remove it to go without the check of trained sequences") from error
+    return hashes
 
 
 def score_labels(

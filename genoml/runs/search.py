@@ -19,13 +19,13 @@ from typing import Any
 import msgspec
 
 from genoml.backend import Backend
-from genoml.data.files import load_sequences
+from genoml.data.files import SHUFFLE, load_sequences
+from genoml.io.processes import lock
 from genoml.runs import RunError
-from genoml.runs.from_files import SHUFFLE
 from genoml.runs.score import refuse_two_inputs
 from genoml.runs.search_ranges import SearchRecord, planned, read_ranges
 from genoml.runs.search_table import Result
-from genoml.runs.search_trials import Search
+from genoml.runs.search_trials import LOCK, Search
 
 JOURNAL = "journal.log"
 #: name of the study in the journal
@@ -55,11 +55,13 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
     optuna = load_optuna()
     ranges = planned(record)
     if not resume:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            hint = "add --resume to go on with it, or choose" if (folder / JOURNAL).exists() else "choose"
-            raise RunError(f"{folder}: already exists; {hint} another folder")
-        (folder / "trials").mkdir(parents=True, exist_ok=True)
-        study = optuna.create_study(storage=_storage(folder), study_name=_STUDY, direction="maximize")
+        _refuse_existing(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("wb") as file:
+            lock(file, wait=True)
+            _refuse_existing(folder)  # another process may have begun one by now
+            (folder / "trials").mkdir()
+            study = optuna.create_study(storage=_storage(folder), study_name=_STUDY, direction="maximize")
     else:
         study = _load(folder)
         _refuse_other(folder, _record(study, folder), record)
@@ -71,6 +73,12 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
             min_resource=record.min_epochs, reduction_factor=record.factor
         )
     return Search(folder, record, ranges, study)
+
+
+def _refuse_existing(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {LOCK}):
+        hint = "add --resume to go on with it, or choose" if (folder / JOURNAL).exists() else "choose"
+        raise RunError(f"{folder}: already exists; {hint} another folder")
 
 
 def run_search(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -67,3 +68,14 @@ def write_table(folder: Path, results: Sequence[Result]) -> None:
     with write_whole(folder / TABLE) as file:
         for row in table_rows(results):
             file.write("\t".join(row).encode() + b"\n")
+
+
+def reason_of(code: int, errors: str) -> str:
+    """Reason why a process failed, on one line."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = ", as by the system when memory runs out" if -code == signal.SIGKILL else ""
+        return f"killed ({name}{hint})"
+    lines = [line for line in errors.splitlines() if line.strip()]
+    last = lines[-1].removeprefix("genoml: error: ") if lines else f"exit code {code}"
+    return " ".join(last.split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import IO, Any
@@ -20,16 +19,29 @@ from typing import IO, Any
 import msgspec
 
 from genoml.io.files import write_whole
+from genoml.io.processes import lock
 from genoml.random import host_generator
 from genoml.runs import read_record
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text
+from genoml.runs.record import sealed_config
 from genoml.runs.search_ranges import Ranges, SearchRecord
-from genoml.runs.search_table import SCORE, Result, ranked, write_table
+from genoml.runs.search_table import SCORE, Result, ranked, reason_of, write_table
 
 BEST = "best.toml"
+#: file whose lock is the search's
+LOCK = "in-use.lock"
 #: variables from which the array libraries take their number of threads
 _THREADS = ("GENOML_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+#: ``genoml`` in a process that ends with the one that began it, whose end closes the pipe to its standard input
+_CHILD = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+from genoml.cli import main
+main()
+"""
 
 
 class Search:
@@ -69,7 +81,7 @@ class Search:
         path.parent.mkdir(exist_ok=True)
         try:
             with path.open("wb") as file:
-                _lock(file, wait=False)
+                lock(file, wait=False)
                 yield
         finally:
             path.unlink(missing_ok=True)
@@ -108,7 +120,7 @@ class Search:
             results = self._write_table()
             if results and results[0].run:
                 with write_whole(self.folder / BEST) as file:
-                    file.write(config_text(read_record(results[0].run).training).encode())
+                    file.write(sealed_config(read_record(results[0].run).training))
         return results
 
     def ask(self) -> Any:
@@ -154,13 +166,15 @@ class Search:
                     self._again(trial)
 
     def _again(self, trial: Any) -> None:
+        with suppress(FileNotFoundError), self._settings(trial).open("rb") as settings:
+            lock(settings, wait=True)  # until its process has noticed that the search was killed
         rmtree(self._part(trial), ignore_errors=True)
         self.study.enqueue_trial(trial.params, user_attrs={"trial": trial.user_attrs["trial"]})
 
     def _is_at_work(self, name: str | None) -> bool:
         try:
             with (self.folder / "at-work" / str(name)).open("r+b") as file:
-                return not _lock(file, wait=False)
+                return not lock(file, wait=False)
         except FileNotFoundError:
             return False
 
@@ -170,6 +184,10 @@ class Search:
     def _part(self, trial: Any) -> Path:
         """Folder of this try's run until it is finished; an earlier try may not have ended yet."""
         return self._place(trial.user_attrs["trial"]).with_suffix(f".try{trial.number}")
+
+    def _settings(self, trial: Any) -> Path:
+        """Settings of a trial, which its process holds locked."""
+        return self._place(trial.user_attrs["trial"]).with_suffix(".toml")
 
     def _try(self, trial: Any) -> None:
         """Train a trial, and report the result to Optuna."""
@@ -197,7 +215,7 @@ class Search:
     def _train(self, trial: Any, config: TrainConfig, part: Path) -> tuple[str, str]:
         """Run ``genoml train``, reporting the score of each epoch; return the status, and the reason of a failure."""
         config = msgspec.structs.replace(config, threads=self.record.threads)
-        settings = part.with_suffix(".toml")
+        settings = self._settings(trial)
         settings.write_text(config_text(config), encoding="utf-8")
         ended = ""
         seconds = 0.0
@@ -218,7 +236,7 @@ class Search:
                     return "pruned", ""
             code = process.wait()
             errors.seek(0)
-            reason = _reason(code, errors.read().decode(errors="replace"))
+            reason = reason_of(code, errors.read().decode(errors="replace"))
         if code == 0 and ended == "finished":
             unscored = "no validation score; are both classes in the held-out sequences?"
             return ("finished", "") if scored else ("failed", unscored)
@@ -226,16 +244,19 @@ class Search:
 
     @contextmanager
     def _process(self, part: Path, settings: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Start ``genoml train``; it ends with this process, since its next line then finds no reader."""
+        """Start ``genoml train``, which ends with this process and until then holds its settings locked."""
         record = self.record
-        command = [sys.executable, "-m", "genoml", "train", record.positives, record.negatives, "--json"]
+        command = [sys.executable, "-c", _CHILD, "train", record.positives, record.negatives, "--json"]
         command += ["--out", str(part), "--config", str(settings), "--backend", record.backend]
         environment = os.environ | dict.fromkeys(_THREADS, str(record.threads))
         # in its own session: Ctrl-C reaches this process alone, which then stops the others
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment,
-            start_new_session=True,
-        ) as process:  # fmt: skip
+        with settings.open("rb") as held:
+            lock(held, wait=False)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment,
+                start_new_session=True, pass_fds=[held.fileno()] if os.name == "posix" else [],
+            )  # fmt: skip
+        with process:
             self._training.add(process)
             try:
                 if self._stopping:
@@ -247,8 +268,8 @@ class Search:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock of the search against other threads, processes and machines."""
-        with self._mutex, (self.folder / "lock").open("wb") as file:
-            _lock(file, wait=True)
+        with self._mutex, (self.folder / LOCK).open("wb") as file:
+            lock(file, wait=True)
             yield
 
     def _write_table(self) -> list[Result]:
@@ -275,25 +296,3 @@ class Search:
             run=str(self._place(known["trial"])) if finished else "",
             error=known.get("error", ""),
         )
-
-
-def _lock(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock a file until it is closed, as the system does when a process ends in any way; False if it is locked."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):  # held by another, or not on this system
-        return False
-    return True
-
-
-def _reason(code: int, errors: str) -> str:
-    """Reason why a process failed, on one line."""
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = ", as by the system when memory runs out" if -code == signal.SIGKILL else ""
-        return f"killed ({name}{hint})"
-    lines = [line for line in errors.splitlines() if line.strip()]
-    last = lines[-1].removeprefix("genoml: error: ") if lines else f"exit code {code}"
-    return " ".join(last.split())

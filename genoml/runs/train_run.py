@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from os import PathLike
@@ -12,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
+from genoml.data.checks import Traits, check_split
+from genoml.io.errors import unicode_path
+from genoml.io.processes import signals_as_ctrl_c
 from genoml.models import build_model
 from genoml.nn.layer import Layer
-from genoml.runs.assess import assess
+from genoml.runs.assess import HeldOut, assess
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import EVENTS, RunFolder, RunRecord, read_log
+from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.progress import Progress, Recorder
+from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded
 from genoml.train import (
     Callback,
@@ -34,27 +37,6 @@ from genoml.train import (
     saved_epochs,
 )
 from genoml.train.fingerprint import versions
-
-
-@contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, end training as Ctrl-C does, and then the process."""
-    if threading.current_thread() is not threading.main_thread():  # where no signal can be caught
-        yield
-        return
-    received = []
-
-    def stop(number: int, frame: Any) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if received:
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def begin_run(
@@ -71,7 +53,7 @@ def begin_run(
 ) -> Run:
     """Train a network by name into a new run folder, as ``genoml train`` does.
 
-    Ctrl-C, and SIGTERM, end training early and keep the best epoch so far; after SIGTERM the process ends.
+    Ctrl-C, SIGTERM and SIGHUP end training early and keep the best epoch so far; after a signal the process ends.
 
     Parameters
     ----------
@@ -94,8 +76,8 @@ def begin_run(
 
     Raises
     ------
-    RunError
-        If the folder exists, or cannot be written.
+    RunError, InUseError
+        If the folder exists, cannot be written, or is written by another process.
     ValueError
         If model and data do not go together, or tensorboardX is asked for and not installed.
     NotFiniteError, CheckpointError
@@ -103,13 +85,26 @@ def begin_run(
     """
     backend = get_backend(backend)
     config = config or TrainConfig()
-    config = config.for_data(data.codes.shape[1], shuffled=isinstance(data, ShuffledNegatives))
+    shuffled = isinstance(data, ShuffledNegatives)
+    config = config.for_data(data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
+    parts = [
+        Traits.of_data(part, both_strands=bool(config.reverse_complement)) for part in (data, validation)
+    ]
+    found = check_split(*parts, skip=config.no_checks)
+    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    counts = {"n_training": len(data), "n_validation": len(validation)}
     record = RunRecord(
         config=config,
         length_bp=data.codes.shape[1],
-        data={**(sources or {}), "n_training": len(data), "n_validation": len(validation)},
+        alphabet=data.alphabet,
+        data={
+            **_as_text(sources or {}),
+            **counts,
+            "working_folder": unicode_path(_working_folder(out)),
+        },
+        warnings=found,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
@@ -117,9 +112,22 @@ def begin_run(
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
-        folder = RunFolder.create(out, record, model)
         callbacks = [each for each in (events, callback) if each is not None]
-        return _train(folder, model, data, validation, display, callbacks, resume=False)
+        with RunFolder.begin(out, record, model, hashes) as folder:
+            return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def _as_text(sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Sources with paths that JSON can hold."""
+    return {key: unicode_path(value) if isinstance(value, str) else value for key, value in sources.items()}
+
+
+def _working_folder(out: str | PathLike[str]) -> str:
+    """The working folder as seen from a run folder, so that both can move."""
+    try:
+        return os.path.relpath(os.getcwd(), os.path.realpath(out))
+    except ValueError:  # on another drive of Windows
+        return os.getcwd()
 
 
 def continue_run(
@@ -145,12 +153,15 @@ def continue_run(
     """
     record = folder.record
     backend = get_backend(backend or record.backend["name"])
-    with _events(folder.path, tensorboard) as events, use_backend(backend):
+    with folder.writing(), _events(folder.path, tensorboard) as events, use_backend(backend):
+        if read_record(folder.path) != record:
+            raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
         model = build_recorded(folder.path, record, backend)
         now = {"backend": backend.name, **backend.describe(), **versions(backend)}
         began = {"backend": record.backend["name"], **record.backend, **record.versions}
         record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})
         record.status = "running"
+        record.held_out = HeldOut()  # that of the weights so far
         folder.begin_log()
         folder.save_record()
         callbacks = [each for each in (events, callback) if each is not None]
@@ -186,11 +197,11 @@ def _train(
     progress = display(config.n_epochs, epoch_size, first=first)
     callback = Callbacks(Recorder(folder, model, progress, first), *callbacks)
     progress.start(folder, resumed=resume)
-    with sigterm_as_ctrl_c():
+    with signals_as_ctrl_c():
         try:
             history = fit(
                 model, data, validation=validation, options=options,
-                callback=callback, checkpoints=checkpoints, resume=resume,
+                callback=callback, progress=None, checkpoints=checkpoints, resume=resume,
             )  # fmt: skip
         except NotFiniteError:
             if record.best_epoch is None:
@@ -226,12 +237,10 @@ def _finish(
     for epoch in history.epochs[len(read_log(folder.path)) :]:
         folder.log(epoch)
     folder.save_weights(model)
-    if history.best_epoch is not None:
-        record.best = history.epochs[history.best_epoch]
-        record.best_epoch = int(record.best["epoch"])
-    record.status = "interrupted" if history.interrupted else "finished"
-    folder.save_record()
+    if history.best is not None:
+        record.best, record.best_epoch = history.best, history.best_epoch
     record.held_out = assess(model, data, validation, record.training)
-    folder.save_record()
+    record.status = "interrupted" if history.interrupted else "finished"
+    folder.save_record()  # last: a run that says that it is finished is whole
     if not history.interrupted:
         folder.discard_checkpoints()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
@@ -44,6 +44,74 @@ class FlatCodes(NamedTuple):
         return row, index - int(ends[row] - self.lengths[row])
 
 
+def holds_letters(sequences: object) -> bool:
+    """Whether these are letters, or a list of anything, rather than an array of numbers: codes, in memory or not."""
+    return getattr(getattr(sequences, "dtype", None), "kind", "O") in "OUST"
+
+
+def list_sequences(sequences: Any) -> list[Any]:
+    """The sequences of a batch as a list: of a list, an array, a column of a data frame or a generator.
+
+    Raises
+    ------
+    TypeError
+        For what would give something else: a data frame (names of its columns), a dict (its keys), a set (any
+        order), one sequence (its letters).
+    """
+    kind = type(sequences).__name__
+    if isinstance(sequences, str | bytes | bytearray):
+        raise TypeError(f"expects a list of sequences, got one {kind}; put it in a list")
+    if isinstance(sequences, Mapping):
+        raise TypeError(
+            f"expects a list of sequences, got a {kind}, which gives its keys; pass list(x.values())"
+        )
+    if isinstance(sequences, set | frozenset):
+        raise TypeError(f"expects a list of sequences, got a {kind}, whose order is random; pass a list")
+    if hasattr(sequences, "columns"):
+        raise TypeError(
+            f"expects a list of sequences, got a {kind}, which gives the names of its columns; pass one column, "
+            "such as frame['sequence']"
+        )
+    if not isinstance(sequences, Iterable) or getattr(sequences, "shape", None) == ():
+        raise TypeError(f"expects a list of sequences, got {kind}")
+    items = list(sequences)
+    arrays = any(issubclass(kind, np.ndarray) for kind in set(map(type, items)))
+    return [_joined(item) for item in items] if arrays else items
+
+
+def _joined(item: Any) -> Any:
+    """One sequence: an array of letters as bytes, anything else as it is."""
+    if not isinstance(item, np.ndarray) or item.dtype.kind not in "OUS" or item.ndim != 1:
+        return item
+    letters = item.tolist()
+    if not all(isinstance(letter, str | bytes) for letter in letters):
+        return item
+    return b"".join(each.encode("ascii", "replace") if isinstance(each, str) else each for each in letters)
+
+
+def letters_of(sequences: Any) -> list[str]:
+    """The sequences of a batch as text; errors as in ``list_sequences``, and TypeError for what is no sequence."""
+    items = list_sequences(sequences)
+    for index, item in enumerate(items):
+        if isinstance(item, bytes):
+            items[index] = item.decode("ascii", "replace")
+        elif isinstance(item, np.ndarray):
+            items[index] = str(decode(_checked_kinds([item])[0]))
+        elif not isinstance(item, str):
+            raise _no_sequence(item, index)
+    return items
+
+
+def alphabet_of(sequences: Iterable[Any]) -> Literal["DNA", "RNA"]:
+    """RNA if one of the sequences has the letter U, otherwise DNA; codes do not tell, and are taken as DNA."""
+    for item in sequences:
+        if isinstance(item, str) and ("U" in item or "u" in item):
+            return "RNA"
+        if isinstance(item, bytes) and (b"U" in item or b"u" in item):
+            return "RNA"
+    return "DNA"
+
+
 def flat_codes(sequences: Sequences, *, alphabet: str = "auto") -> FlatCodes:
     """Convert a batch of sequences to base codes end to end.
 
@@ -53,14 +121,12 @@ def flat_codes(sequences: Sequences, *, alphabet: str = "auto") -> FlatCodes:
         For a letter outside the alphabet (it names letter, position and sequence), for T and U in one
         sequence, and for a code above 15.
     TypeError
-        For anything but str, bytes and uint8 codes, and for one sequence in place of a batch.
+        For anything but str, bytes, arrays of letters and uint8 codes, and for no batch: see ``list_sequences``.
     """
     known = check_alphabet(alphabet)
-    if isinstance(sequences, str | bytes | bytearray):
-        raise TypeError(f"expects a list of sequences, got one {type(sequences).__name__}; put it in a list")
     if isinstance(sequences, np.ndarray) and sequences.dtype.kind not in "USO":
         return _flat_from_matrix(sequences)
-    items: list[Any] = list(sequences)
+    items = list_sequences(sequences)
     lengths = np.fromiter(map(len, _checked_kinds(items)), dtype=np.int64, count=len(items))
     if items and isinstance(items[0], np.ndarray):
         flat = FlatCodes(np.concatenate(items), lengths)
@@ -76,13 +142,17 @@ def _checked_kinds(items: list[Any]) -> list[Any]:
         return items
     for index, item in enumerate(items):
         if not isinstance(item, str | bytes | np.ndarray):
-            hint = "; pass its .sequence" if hasattr(item, "sequence") else ""
-            raise TypeError(f"expects {_ACCEPTED}, got {type(item).__name__} as sequence {index}{hint}")
+            raise _no_sequence(item, index)
         if isinstance(item, np.ndarray):
             _check_code_array(item, f"sequence {index}", ndim=1)
     if kinds != arrays:
         raise TypeError("expects letters or base codes, got a list that mixes them")
     return items
+
+
+def _no_sequence(item: object, index: int) -> TypeError:
+    hint = "; pass its .sequence" if hasattr(item, "sequence") else ""
+    return TypeError(f"expects {_ACCEPTED}, got {type(item).__name__} as sequence {index}{hint}")
 
 
 def _check_code_array(codes: np.ndarray, what: str, *, ndim: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.sequence.codes import FlatCodes, Sequences
+from genoml.sequence.codes import FlatCodes, Sequences, list_sequences
 from genoml.sequence.encode import Pad, base_codes, check_ambiguous, fill_rows, one_hot
 
 _GREATEST = 93
@@ -77,7 +77,7 @@ def quality_encode(
     """
     check_ambiguous(ambiguous)
     target = get_backend(backend)
-    items = sequences if isinstance(sequences, np.ndarray) else list(sequences)
+    items = sequences if isinstance(sequences, np.ndarray) else list_sequences(sequences)
     codes = base_codes(items, alphabet=alphabet, pad=pad, length=length)
     scores = _score_matrix(qualities, [len(item) for item in items], codes.shape[1], pad)
     # y = row + p * slope: a base's own column falls by p, the other three rise by p / 3

@@ -7,7 +7,7 @@ from typing import Any, overload
 import numpy as np
 
 from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.codes import FlatCodes, decode, flat_codes
+from genoml.sequence.codes import FlatCodes, decode, flat_codes, list_sequences
 from genoml.sequence.encode import base_codes
 from genoml.sequence.euler import KeyedDraws, SharedDraws, euler_paths
 
@@ -114,7 +114,7 @@ def klet_shuffle(sequences: Any, k: int = 2, *, seed: int = 0) -> Any:
     if is_array and sequences.ndim != 1:
         return _shuffle_equal(base_codes(sequences), k, rng)
     single = is_array or isinstance(sequences, str | bytes)
-    items = [sequences] if single else list(sequences)
+    items = [sequences] if single else list_sequences(sequences)
     rows = _shuffle_ragged(flat_codes(items), k, rng)
     results = [_as_type_of(item, row) for item, row in zip(items, rows, strict=True)]
     return results[0] if single else results

@@ -7,6 +7,7 @@ from genoml.train.objectives import BinaryClassification, MultiClassification, O
 from genoml.train.options import Callback, Callbacks, FitOptions, History, Penalty, TensorBoard
 from genoml.train.state import TrainingState
 from genoml.train.step import NotFiniteError, Steps, first_not_finite
+from genoml.train.trained import Trained
 
 __all__ = [
     "ASYNCHRONOUS_INTERVAL",
@@ -24,6 +25,7 @@ __all__ = [
     "Regression",
     "Steps",
     "TensorBoard",
+    "Trained",
     "Trainer",
     "TrainingState",
     "first_not_finite",

@@ -123,7 +123,7 @@ class Checkpointer:
         CheckpointError
             If this or an earlier one cannot be written.
         """
-        backend = self.model.backend
+        backend, best = self.model.backend, state.history.best_epoch
         arrays = _to_host(backend, state.arrays)
         if not all(bool(np.all(np.isfinite(value))) for value in arrays.values()):
             return False
@@ -137,7 +137,7 @@ class Checkpointer:
             optimizer_steps=state.weights.optimizer_steps,
             average_steps=None if state.average is None else state.average.steps,
             epochs=state.history.epochs,
-            best_epoch=state.history.best_epoch,
+            best_epoch=None if best is None else best - 1,
             best_score=None if state.best is None else state.best_score,
             schedule=dict(state.schedule),
             options=self.described,
@@ -191,7 +191,7 @@ class Checkpointer:
             step=record.step,
             elapsed_s=record.elapsed_s,
             losses=losses,
-            history=History(record.epochs, record.best_epoch),
+            history=History(record.epochs, None if record.best_epoch is None else record.best_epoch + 1),
             best=None if record.best_epoch is None else self._weights(tables["best"]),
             best_score=-inf if record.best_score is None else record.best_score,
         )

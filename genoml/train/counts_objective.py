@@ -56,6 +56,9 @@ class Counts(Objective):
             return 3
         return 2 if self.distribution == "negative_binomial" and self.dispersion is None else 1
 
+    def contradicts(self, other: Objective) -> bool:
+        return not isinstance(other, Counts) or self._parts != other._parts
+
     def loss(self, outputs: Array, targets: Any, *, offset: Any = None, **extras: Any) -> tuple[Array, Array]:
         xp = array_namespace(outputs)
         parts = self._split(outputs)

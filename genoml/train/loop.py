@@ -8,9 +8,11 @@ once (NumPy), every 16 steps where it queues work (CUDA).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +21,12 @@ from genoml.nn.layer import Layer
 from genoml.optim.schedules import ReduceOnPlateau
 from genoml.train.background import ahead
 from genoml.train.checkpoints import Checkpointer, Checkpoints
-from genoml.train.options import Callback, FitOptions, History
+from genoml.train.options import Callback, FitOptions, History, as_callback, options_for
 from genoml.train.predict import predict_outputs
+from genoml.train.progress import Shown, epoch_lines
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
+from genoml.train.trained import Trained
 
 #: steps between two reads of a device that works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
@@ -51,18 +55,14 @@ class Trainer:
     ) -> None:
         self.model = model
         self.data, self.validation = data, validation
-        self.options, self.callback = options, callback
+        self.options, self.callback = options.for_alphabet(data.alphabet), callback
         for part in (data, validation):
             if part is not None:
                 options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.steps = Steps(model, data, options)
-        self.state = TrainingState(
-            self.steps.unread,
-            options.optimizer.learning_rate,
-            self.steps.average,
-            memory_of(options.schedule),
-        )
+        self.steps = Steps(model, data, self.options)
+        steps, rate = self.steps, options.optimizer.learning_rate
+        self.state = TrainingState(steps.unread, rate, steps.average, memory_of(options.schedule))
         self.checkpointer: Checkpointer | None = None
 
     def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
@@ -81,7 +81,7 @@ class Trainer:
         self.steps.begin(state.step, state.average)
         if self.callback is None:
             return
-        for epoch, record in enumerate(state.history.epochs):
+        for epoch, record in enumerate(state.history.epochs, 1):
             best = epoch == state.history.best_epoch
             if best and state.best is not None:
                 state.best.put(model)
@@ -98,6 +98,7 @@ class Trainer:
     def run(self) -> History:
         """Train all epochs; the model ends with the weights of the best (of the last, without validation)."""
         optimizer, interrupted = self.options.optimizer, False
+        self.model.trained = Trained.on(self.data, self.options)
         try:
             # every loss is checked here; NumPy's warnings would name neither step nor layer
             with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
@@ -167,14 +168,9 @@ class Trainer:
         """Take the weights of the last step into the state."""
         steps = self.steps
         self.state = replace(
-            self.state,
-            weights=steps.unread,
-            learning_rate=self.options.optimizer.learning_rate,
-            average=steps.average,
-            batch=batch,
-            step=steps.step,
-            elapsed_s=elapsed_s,
-        )
+            self.state, weights=steps.unread, learning_rate=self.options.optimizer.learning_rate,
+            average=steps.average, batch=batch, step=steps.step, elapsed_s=elapsed_s,
+        )  # fmt: skip
 
     def _end_epoch(self, record: dict[str, float]) -> None:
         """Validate, update the state, report to the callback and save."""
@@ -185,7 +181,7 @@ class Trainer:
             record |= self.validate(self.validation)
         score = self._score(record)
         improved = score > state.best_score
-        best_epoch = state.epoch if improved else state.history.best_epoch
+        best_epoch = state.epoch + 1 if improved else state.history.best_epoch
         self._tell_schedule(record)
         self.state = replace(
             state,
@@ -204,12 +200,9 @@ class Trainer:
         self._save()
 
     def validate(self, data: SequenceData) -> dict[str, float]:
-        """Loss and scores on held-out data; averaged over both strands if both are trained on."""
+        """Loss and scores on held-out data, which are read as ``model.trained`` says."""
         options = self.options
-        outputs = predict_outputs(
-            self.model, data.codes, threads=self.steps.threads,
-            both_strands=options.augmentation.reverse_complement, ambiguous=options.ambiguous,
-        ).astype(np.float64)  # fmt: skip
+        outputs = predict_outputs(self.model, data.codes, threads=self.steps.threads).astype(np.float64)
         loss = options.objective.validation_loss(outputs, data.targets, **data.extras)
         if not np.isfinite(loss):
             self.steps.diverged(self.steps.step - 1, "the validation loss")
@@ -234,16 +227,17 @@ class Trainer:
         patience, history = self.options.patience, self.state.history
         if patience is None or history.best_epoch is None:
             return False
-        return len(history.epochs) - 1 - history.best_epoch >= patience
+        return len(history.epochs) - history.best_epoch >= patience
 
 
 def fit(
     model: Layer,
-    data: SequenceData,
+    data: SequenceData | tuple[Any, Any],
     *,
-    validation: SequenceData | None = None,
+    validation: SequenceData | tuple[Any, Any] | None = None,
     options: FitOptions | None = None,
-    callback: Callback | None = None,
+    callback: Callback | Callable[[dict[str, float]], object] | None = None,
+    progress: Shown = "auto",
     checkpoints: Checkpoints | str | PathLike[str] | None = None,
     resume: bool = False,
 ) -> History:
@@ -254,47 +248,52 @@ def fit(
     model : Layer
         (batch, 4, length) -> (batch, outputs), of the objective in the options: logits for binary labels by default.
         It is trained in place, on its own backend.
-    data, validation : SequenceData
-        Training data, and data to choose the best epoch by; without the latter the last epoch is kept.
+    data, validation : SequenceData, or (sequences, targets)
+        Training data, and data to choose the best epoch by; without the latter the last epoch is kept. Sequences may be
+        letters (a list, an array, a column of a data frame) or codes, targets (n,) or (n, tasks).
     options : FitOptions
-        Options of the training.
-    callback : Callback, optional
-        Called after every logging interval and epoch; in ``epoch`` the model holds the weights that were evaluated.
+        Options of the training. Strands: both of DNA, one of RNA (letter U), unless the augmentation says otherwise.
+    callback : Callback or function, optional
+        Called after every logging interval and epoch, a function with each epoch's record; after an epoch the model
+        holds the weights that were evaluated.
+    progress : "auto", True, False or None
+        Whether standard error gets a line an epoch, and a bar: in a terminal and in a notebook; always; never.
     checkpoints : Checkpoints or path, optional
         Folder for the state of the training; a path saves it after each epoch, every ten minutes and on Ctrl-C.
     resume : bool
-        Resume the training whose checkpoint is there, with the same model, data and options; if there is none,
-        begin. It ends with the same bits as without the interruption, on the same backend and number of
-        threads; see docs/restarts.md.
+        Resume the training whose checkpoint is there, with the same model, data and options; begin, if there is none.
+        The bits are those without the interruption, on the same backend and number of threads; see docs/restarts.md.
 
-    Notes
-    -----
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
-    loss. Validation averages both strands if the augmentation trains on both.
+    loss. Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------
     History
         A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
         sequences_per_second, and with validation data validation_loss and the defined scores of the objective, such
-        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights in place;
-        before the end of the first epoch these are the last that gave a finite loss.
+        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights so far.
 
     Raises
     ------
-    ValueError
-        For targets that the objective's loss is not defined for.
+    TypeError, ValueError
+        For an argument of another kind; for targets that the objective's loss is not defined for.
     CheckpointError
         If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
-        At the first loss that is not finite, or the first whose weights would make it so. Where the backend
-        queues its work it comes up to 16 steps later, with the same weights.
+        At the first loss that is not finite, or whose weights would make it so; up to 16 steps later, with the
+        same weights, where the backend queues its work.
     """
-    trainer = Trainer(model, data, validation, options or FitOptions(), callback)
+    options = options_for(model, options)
+    data = SequenceData.of(data)
+    held_out = None if validation is None else SequenceData.of(validation)
+    trainer = Trainer(model, data, held_out, options, as_callback(callback))
     if checkpoints is not None:
         place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
         trainer.keep(place, resume=resume)
     elif resume:
         raise ValueError("fit expects checkpoints, the folder to resume from, with resume=True, got None")
-    return trainer.run()
+    done = trainer.state.epoch
+    with epoch_lines(progress, trainer.callback, options, data.targets, done) as trainer.callback:
+        return trainer.run()

@@ -17,7 +17,7 @@ from genoml import losses
 from genoml.backend import Array
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
-from genoml.losses.labels import FINITE, PROBABILITIES, Domain, check_host_labels
+from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
 
@@ -58,6 +58,14 @@ class Objective:
         """Predictions as people read them: probabilities, rates, values."""
         return outputs
 
+    def logits(self, outputs: np.ndarray) -> np.ndarray | None:
+        """log(p / (1 - p)) of predictions p that are probabilities, which tells those near 0 or 1 apart; or None."""
+        return None
+
+    def contradicts(self, other: Objective) -> bool:
+        """Whether outputs trained for this objective mean something else to the other one."""
+        return type(self) is not type(other)
+
     def check(self, targets: np.ndarray, extras: Mapping[str, np.ndarray]) -> None:
         """Raise ValueError, naming the first bad position, if the loss is not defined for the targets."""
         name = type(self).__name__
@@ -67,6 +75,8 @@ class Objective:
                 f"{name} takes {', '.join(self.extras)} beside targets, got {', '.join(unknown)}"
             )
         check_host_labels(targets, self.domain, f"{name}: targets", extras.get("mask"))
+        if "sample_weight" in extras:
+            check_host_labels(extras["sample_weight"], WEIGHTS, f"{name}: sample_weight")
 
     def scores_of_tasks(
         self, metrics: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray, mask: Any
@@ -143,7 +153,10 @@ class BinaryClassification(Objective):
         return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        return np.asarray(sigmoid(outputs if self.calibration is None else self.calibration(outputs)))
+        return np.asarray(sigmoid(self.logits(outputs)))
+
+    def logits(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs if self.calibration is None else np.asarray(self.calibration(outputs))
 
 
 @dataclass(frozen=True)
@@ -192,6 +205,11 @@ class MultiClassification(Objective):
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         return np.asarray(softmax(outputs, axis=1))
+
+    def logits(self, outputs: np.ndarray) -> np.ndarray:
+        classes = range(outputs.shape[1])
+        others = [np.logaddexp.reduce(np.delete(outputs, each, axis=1), axis=1) for each in classes]
+        return np.asarray(outputs - np.stack(others, axis=1))
 
 
 @dataclass(frozen=True)

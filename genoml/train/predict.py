@@ -12,9 +12,11 @@ from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
 from genoml.nn.layer import EVALUATION, Layer
 from genoml.parallel import Threads
+from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.trained import batches_of, reading_of
 
 
 def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str) -> Array:
@@ -23,74 +25,197 @@ def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str
     return backend.xp.permute_dims(encoded, (0, 2, 1))
 
 
+# ------------------------------------------------------------ what it says
+
+
 def predict_outputs(
     model: Layer,
-    codes: Codes,
+    sequences: Sequences | Codes,
     *,
     batch_size: int = 256,
-    both_strands: bool = True,
-    ambiguous: str = "zero",
+    both_strands: bool | None = None,
+    ambiguous: str | None = None,
     threads: int | Threads | None = None,
 ) -> np.ndarray:
-    """Outputs (n, outputs) of a model for base codes (n, length), by default the mean of both strands.
+    """Outputs (n, outputs) of a model for sequences, the mean of both strands if it was trained on both.
 
     They are what the model's objective reads: logits, logarithms of rates, values. Each batch is shared out
     among ``threads``, as many as the backend has if None.
 
+    Parameters
+    ----------
+    model : Layer
+        A model. What is left out below is as ``model.trained`` says, or, if ``fit`` has not trained it, both strands
+        and ``"zero"``.
+    sequences : str, list of str or bytes, array of letters, column of a data frame, or uint8 codes (n, length)
+        Letters that are shorter than the training sequences are padded to their length; codes are read as they are.
+
     Raises
     ------
     ValueError
-        Without sequences, or for an ambiguous letter with ``ambiguous="error"``.
+        Without sequences, for an ambiguous letter with ``ambiguous="error"``, or letters that are no bases.
+    TypeError
+        For what cannot be sequences, such as a whole data frame, a dict or a set.
+
+    Warns
+    -----
+    UserWarning
+        If strands or ambiguous letters are asked for otherwise than in training.
     """
-    if not len(codes):
+    read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
+    batches = batches_of(model, sequences)
+    if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
     backend, outputs = model.backend, []
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
     with backend.computing(), nullcontext() if shared is threads else shared:
-        for start in range(0, len(codes), batch_size):
-            part = codes[start : start + batch_size]
-            logits, _ = shared.vjp(model, encode_batch(part, backend, model.dtype, ambiguous), EVALUATION)
-            if both_strands:
-                reverse = encode_batch(reverse_complement(part), backend, model.dtype, ambiguous)
+        for part in (
+            codes[start : start + batch_size]
+            for _, codes in batches
+            for start in range(0, len(codes), batch_size)
+        ):
+            logits, _ = shared.vjp(
+                model, encode_batch(part, backend, model.dtype, read.ambiguous), EVALUATION
+            )
+            if read.both_strands:
+                reverse = encode_batch(reverse_complement(part), backend, model.dtype, read.ambiguous)
                 other, _ = shared.vjp(model, reverse, EVALUATION)
                 logits = (logits + other) * 0.5
             outputs.append(backend.to_numpy(logits))
-    return np.concatenate(outputs)
+    order = np.argsort(np.concatenate([rows for rows, _ in batches]))
+    return np.concatenate(outputs)[order]
 
 
-def predict(model: Layer, codes: Codes, *, objective: Objective | None = None, **options: Any) -> np.ndarray:
-    """Predictions (n, tasks) for base codes (n, length): probabilities, or what the objective gives.
+def finite_outputs(model: Layer, sequences: Sequences | Codes, **options: Any) -> np.ndarray:
+    """Outputs as ``predict_outputs`` gives them; ValueError where the model gives a NaN."""
+    with np.errstate(all="ignore"):
+        outputs = predict_outputs(model, sequences, **options)
+    affected = int(np.sum(np.isnan(outputs).any(axis=1)))
+    if affected:
+        raise ValueError(
+            f"the model gives no number (NaN) for {affected} of {len(outputs)} sequences; its weights are too "
+            "large or damaged: train it again, with a smaller learning rate"
+        )
+    return outputs
+
+
+def predict(
+    model: Layer, sequences: Sequences | Codes, *, objective: Objective | None = None, **options: Any
+) -> np.ndarray:
+    """Predictions (n, tasks) for sequences: probabilities, values or rates, as the model was trained for.
 
     Parameters
     ----------
     model : Layer
         A trained model.
-    codes : (n, length) uint8
-        Base codes.
+    sequences
+        As in ``predict_outputs``.
     objective : Objective, optional
-        Objective of the training; binary classification if None.
+        Objective of the training: what the model was trained for if None, or binary classification if ``fit`` has not
+        trained it.
     **options
         Options of ``predict_outputs``.
 
     Raises
     ------
-    ValueError
-        As ``predict_outputs``, and where the model gives a NaN.
+    ValueError, TypeError
+        As ``predict_outputs``, where the model gives a NaN, and for another objective than it was trained for.
     """
-    with np.errstate(all="ignore"):  # a NaN is an error below
-        outputs = predict_outputs(model, codes, **options)
-    affected = int(np.sum(np.isnan(outputs).any(axis=1)))
-    if affected:
-        raise ValueError(
-            f"the model gives no number (NaN) for {affected} of {len(codes)} sequences; its weights are too "
-            "large or damaged: train it again, with a smaller learning rate"
-        )
-    return (objective or BinaryClassification()).predictions(outputs)
+    read = reading_of(model, objective=objective)
+    return read.objective.predictions(finite_outputs(model, sequences, **options))
 
 
-def evaluate(model: Layer, data: SequenceData, **options: Any) -> dict[str, float]:
-    """AUROC, AUPR and F1 (at probability 0.5) of the first task, with the numbers of examples."""
-    return score_predictions(predict(model, data.codes, **options)[:, 0], data.targets[:, 0])
+def predict_frame(model: Layer, frame: Any, *, sequence: str = "sequence", **options: Any) -> Any:
+    """Predictions as further columns of a data frame (pandas or polars); the frame given stays as it is.
+
+    Parameters
+    ----------
+    model : Layer
+        A trained model.
+    frame : data frame
+        With a column of sequences.
+    sequence : str
+        Name of that column.
+    **options
+        Those of ``predict``.
+
+    Returns
+    -------
+    data frame
+        With the column ``score``, or one a task, ``score_NAME`` (or its number, from 0).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As ``predict``; if there is no such column, one has the name of a score already, or it is no data frame.
+    """
+    return add_scores(
+        frame, sequence, lambda column: predict(model, column, **options), reading_of(model).task_names
+    )
+
+
+def add_scores(frame: Any, sequence: str, scores_of: Any, task_names: tuple[str, ...]) -> Any:
+    """A data frame with the scores of its sequences as further columns, see ``predict_frame``."""
+    add = getattr(frame, "assign", None) or getattr(frame, "with_columns", None)
+    if add is None or not hasattr(frame, "columns"):
+        raise TypeError(f"expects a data frame of pandas or polars, got {type(frame).__name__}")
+    columns = list(frame.columns)
+    if sequence not in columns:
+        raise ValueError(f"expects a column {sequence!r} of sequences, got {', '.join(map(str, columns))}")
+    scores = scores_of(frame[sequence])
+    names = score_names(scores.shape[1], task_names)
+    taken = [name for name in names if name in columns]
+    if taken:
+        raise ValueError(f"the data frame has a column {taken[0]!r} already; rename it")
+    return add(**{name: scores[:, task] for task, name in enumerate(names)})
+
+
+def score_names(count: int, task_names: tuple[str, ...] = ()) -> list[str]:
+    """Names of the columns of scores: ``score``, or ``score_TASK`` of each, by name if known, else from 0."""
+    names = task_names if len(task_names) == count else tuple(map(str, range(count)))
+    return ["score"] if count == 1 else [f"score_{name}" for name in names]
+
+
+# ------------------------------------------------------------ how good it is
+
+
+def evaluate(
+    model: Layer, data: Any, *, objective: Objective | None = None, **options: Any
+) -> dict[str, float]:
+    """Scores of a model on labelled data, as its objective has them, with the numbers of examples.
+
+    Parameters
+    ----------
+    model : Layer
+        A trained model.
+    data : SequenceData, or (sequences, targets)
+        Sequences in any form of ``predict_outputs``, and what they are known to be.
+    objective, **options
+        As in ``predict``.
+
+    Returns
+    -------
+    dict
+        For one label 0 or 1: AUROC, AUPR and F1 (at probability 0.5), ``n_positives`` and ``n_negatives``. Otherwise
+        the scores of the objective, such as accuracy, Pearson's r, or the AUROC of each task, and ``n_examples``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As ``predict``; and for targets that the objective is not defined for, or of another number of tasks.
+    """
+    given = SequenceData.of(data)
+    wanted = reading_of(model, objective=objective).objective
+    wanted.check(given.targets, given.extras)
+    outputs = finite_outputs(model, given.codes, **options)
+    tasks = wanted.predictions(outputs).shape[1]
+    if tasks != given.targets.shape[1]:
+        raise ValueError(f"the model predicts {tasks} tasks, and the data have {given.targets.shape[1]}")
+    if isinstance(wanted, BinaryClassification) and tasks == 1:
+        known = np.reshape(given.extras.get("mask", np.ones(len(given))), len(given)) != 0
+        return score_predictions(wanted.predictions(outputs)[known, 0], given.targets[known, 0])
+    scores = wanted.scores(outputs.astype(np.float64), given.targets, **given.extras)
+    return {**scores, "n_examples": len(given)}
 
 
 def score_predictions(predictions: np.ndarray, targets: np.ndarray) -> dict[str, float]:

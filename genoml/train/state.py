@@ -103,7 +103,7 @@ class TrainingState:
     schedule : dict
         Past scores of a ReduceOnPlateau; empty for other schedules.
     epoch, batch : int
-        Current epoch, from 0, and number of its batches that are done.
+        Numbers of epochs that are done, and of batches of the next one.
     step : int
         Steps done in all.
     elapsed_s : float
@@ -165,6 +165,7 @@ class StateRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     optimizer_steps: int
     average_steps: int | None
     epochs: list[dict[str, float]]
+    #: its position in ``epochs``, from 0
     best_epoch: int | None
     best_score: float | None
     schedule: dict[str, float | int | None]

@@ -8,10 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
+from genoml.checkpoint.files import seal_json, unseal_json
 from genoml.train import NotFiniteError
 from support.planted import GENOML, SMALL_TOML, run_genoml, write_fasta_pair
 
@@ -40,8 +42,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 BAD_FILES: list[tuple[str, bytes | None, str]] = [
     ("missing.fa", None, "missing.fa: no such file; check the path"),
-    ("empty.fa", b"", "empty.fa: the file is empty"),
-    ("blank.fa", b"\n\n", "blank.fa: the file is empty"),
+    ("empty.fa", b"", "empty.fa, line 1: the file is empty"),
+    ("blank.fa", b"\n\n", "blank.fa, line 1: the file is empty"),
     ("raw.fa", b"ACGT\n", "raw.fa, line 1: text before the first '>'"),
     ("none.fa", b">a\nACGT\n>b\n>c\nACGT\n", "none.fa, line 3, record b: the record has no sequence"),
     (
@@ -61,8 +63,8 @@ BAD_FILES: list[tuple[str, bytes | None, str]] = [
     ("trimmed.fq", b"@a\n\n+\n\n", "trimmed.fq, record 1 (a): has no sequence"),
     (
         "cut.fa.gz",
-        gzip.compress(GOOD.format("a").encode() * 9)[:-20],
-        "cut.fa.gz: the gzip stream ends too early",
+        gzip.compress(GOOD.format("a").encode() * 9)[:-7],
+        "cut.fa.gz, line 19: the gzip stream ends too early",
     ),
     ("x.fa.bz2", b"BZh91AY", "compressed with bzip2"),
 ]
@@ -156,7 +158,7 @@ def test_settings_that_cannot_be(
 
 
 def test_arguments_that_are_missing_or_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(capsys, "trian") == "No such command 'trian'; see genoml --help"
+    assert refused(capsys, "trian") == "No such command 'trian'; did you mean train? See genoml --help"
     assert "Missing argument 'NEGATIVES'" in refused(capsys, "train", "pos.fa", "--out", "run")
     assert "Missing option '--out'" in refused(capsys, "train", "pos.fa", "neg.fa")
     assert "only one of POSITIVES and NEGATIVES" in refused(capsys, "train", "-", "-", "--out", "run")
@@ -226,12 +228,12 @@ def test_damaged_run_folders(folder: Path, trained: Path, capsys: pytest.Capture
         return found
 
     weights = (trained / "run" / "weights.safetensors").read_bytes()
-    record = json.loads((trained / "run" / "run.json").read_text())
+    record = json.loads(unseal_json((trained / "run" / "run.json").read_bytes()) or b"")
     assert broken("run.json", None) == "run: not a run folder, it has no run.json"
     assert "run/run.json: damaged or of another version" in broken("run.json", b'{"format": 1, ')
     record["config"]["model_options"]["filters"] = 9
     assert "run/weights.safetensors: weights do not fit the model; conv." in broken(
-        "run.json", json.dumps(record).encode()
+        "run.json", seal_json(json.dumps(record).encode())
     )
     assert "run/weights.safetensors: no such file" in broken("weights.safetensors", None)
     assert "not a readable weights file" in broken("weights.safetensors", weights[:100])
@@ -256,7 +258,8 @@ def test_a_training_that_diverges_keeps_a_usable_run(folder: Path) -> None:
     assert "layer" in last
     assert "smaller learning rate" in last
     assert json.loads((folder / "run" / "run.json").read_text())["status"] == "diverged"
-    assert run_genoml("evaluate", "run", "pos.fa", "neg.fa") == 0
+    with warnings.catch_warnings(action="ignore"):
+        assert run_genoml("evaluate", "run", "pos.fa", "neg.fa") == 0
 
 
 def test_protein_is_refused_even_if_all_its_letters_could_be_bases(
@@ -307,7 +310,8 @@ def test_a_disk_that_fills_later_leaves_the_best_epoch_so_far(folder: Path) -> N
         r"genoml: error: run/(log|checkpoint/manifest-\d+)\.jsonl?: cannot be written \(File", last
     )
     assert "Traceback" not in done.stderr
-    assert run_genoml("evaluate", "run", "pos.fa", "neg.fa") == 0
+    with warnings.catch_warnings(action="ignore"):
+        assert run_genoml("evaluate", "run", "pos.fa", "neg.fa") == 0
     assert json.loads((folder / "run" / "run.json").read_text())["best_epoch"] is not None
 
 
@@ -345,3 +349,13 @@ def test_the_error_of_a_loss_names_step_and_layer() -> None:
     error = NotFiniteError(3, "layer 0.conv (Conv1D)")
     assert (error.step, error.layer) == (3, "layer 0.conv (Conv1D)")
     assert "step 3, first seen in layer 0.conv (Conv1D)" in str(error)
+
+
+def test_bed_in_the_place_of_sequences_names_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "peaks.bed").write_text("chr1\t10\t200\tpeak\n")
+    message = refused(capsys, "train", "peaks.bed", "shuffle", "--out", "run")
+    assert message.startswith(
+        "peaks.bed, line 1: expects FASTA, but this looks like BED; genoml fetch GENOME.fa"
+    )

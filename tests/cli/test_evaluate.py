@@ -9,7 +9,8 @@ import pytest
 from genoml.evaluation import Calibration
 from genoml.io import read_fasta
 from genoml.metrics import aupr, auroc
-from genoml.runs import read_record
+from genoml.runs import load_run, read_record
+from genoml.sequence import dinucleotide_shuffle
 from support.planted import run_genoml
 
 
@@ -23,7 +24,7 @@ def test_the_json_has_the_documented_keys_and_the_text_the_same_numbers(
     found = json.loads(out)
     assert list(found) == [
         "auroc", "aupr", "f1", "n_positives", "n_negatives", "brier", "ece", "at_half", "at_threshold",
-        "validation",
+        "validation", "warnings",
     ]  # fmt: skip
     assert (found["n_positives"], found["n_negatives"]) == (60, 60)
     assert found["auroc"] > 0.8
@@ -117,3 +118,22 @@ def test_one_sequence_of_each_class_is_enough(
         (tmp_path / name).write_text(f">{record.name}\n{record.sequence}\n")
     assert run_genoml("evaluate", trained / "run", tmp_path / "pos.fa", tmp_path / "neg.fa", "--json") == 0
     assert json.loads(capsys.readouterr().out)["auroc"] in (0.0, 0.5, 1.0)
+
+
+def test_the_negatives_may_be_shuffles_of_the_positives(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for _ in range(2):
+        assert run_genoml("evaluate", trained / "run", trained / "pos.fa", "shuffle", "--json") == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert (found[0]["n_positives"], found[0]["n_negatives"]) == (60, 60)
+    letters = [record.sequence for record in read_fasta(trained / "pos.fa")]
+    run = load_run(trained / "run")
+    assert run.evaluate(str(trained / "pos.fa"), "shuffle") == found[0]
+    assert run.evaluate(letters, dinucleotide_shuffle(letters, seed=run.record.seed)) == run.evaluate(
+        letters, "shuffle"
+    )
+    del found[0]["warnings"]  # they name a sequence
+    assert found[0].items() <= run.evaluate(letters, "shuffle").items()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -74,6 +75,44 @@ def test_a_damaged_store_is_made_again_but_no_other_file_is_replaced(
     message = failure(capsys, genome, tmp_path / "in.bed", "--store", tmp_path / "mine")
     assert "this is not a genome store" in message
     assert (tmp_path / "mine").read_text() == "not yours"
+
+
+def test_a_flipped_bit_in_the_store_is_an_error_before_anything_is_written(
+    genome: Path, tmp_path: Path, capsys
+) -> None:
+    fetched(tmp_path, BED)
+    store = Path(f"{genome}.store")
+    sound = store.read_bytes()
+    for bit in range(8):
+        at = 16 + 1000 + bit
+        store.write_bytes(sound[:at] + bytes([sound[at] ^ 1 << bit]) + sound[at + 1 :])
+        message = failure(capsys, genome, tmp_path / "in.bed")
+        assert "g.fa.gz.store, record chr1: the bases of the genome store are damaged" in message
+        assert "within 0-16384; remove it, and build it again from its FASTA file" in message
+
+
+def test_a_genome_replaced_by_one_of_the_same_size_and_time_is_read_anew(tmp_path: Path) -> None:
+    genome, other = tmp_path / "s.fa", tmp_path / "t.fa"
+    genome.write_text(">chr1\nGGGGCCCC\n")
+    assert fetched(tmp_path, "chr1\t0\t4\n", genome=genome) == ">chr1:0-4(.)\nGGGG\n"
+    other.write_text(">chr1\nTTTTCCCC\n")
+    shutil.copystat(genome, other)
+    other.replace(genome)
+    assert fetched(tmp_path, "chr1\t0\t4\n", genome=genome) == ">chr1:0-4(.)\nTTTT\n"
+
+
+def test_u_stays_u_as_in_revcomp(tmp_path: Path, capfd) -> None:
+    (tmp_path / "rna.fa").write_text(">r\nUUGACCGAUG\n>d\nacgt\n")
+    bed = "r\t0\t10\tc1\t0\t-\nr\t0\t10\tc2\t0\t+\nd\t0\t4\tc3\t0\t-\nr\t8\t12\tc4\t0\t-\n"
+    assert fetched(tmp_path, bed, "--edges", "pad", genome=tmp_path / "rna.fa").split("\n")[1::2] == [
+        "CAUCGGUCAA", "UUGACCGAUG", "ACGT", "NNCA",
+    ]  # fmt: skip
+    capfd.readouterr()
+    assert run_genoml("revcomp", tmp_path / "rna.fa") == 0
+    assert capfd.readouterr().out.split("\n")[1] == "CAUCGGUCAA"
+    (tmp_path / "both.fa").write_text(">r\nACGT\nACGU\n")
+    message = failure(capfd, tmp_path / "both.fa", tmp_path / "in.bed")
+    assert "both.fa, line 3, record r: the record has both T and U; write it as DNA or as RNA" in message
 
 
 def test_the_store_lies_where_it_is_asked_for(genome: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_options_that_do_not_fit_are_refused(capsys, options, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (">a\nAC\n>b\nTU\n", "a.fa, record b: the sequence has both T and U"),
+        (">a\nAC\n>b\nTU\n", "a.fa, line 3, record b: the sequence has both T and U"),
         (">a\nAC\n>b\nA-C\n", "a.fa, line 4, record b: gap '-'"),
     ],
 )

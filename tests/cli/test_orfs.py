@@ -71,4 +71,4 @@ def test_bad_options_are_one_line_and_leave_no_file(tmp_path, capsys, options, m
 def test_a_bad_record_is_named(tmp_path, capsys):
     (tmp_path / "a.fa").write_text(">a\nATG\n>b c\nATU\n")
     assert run_genoml("orfs", tmp_path / "a.fa") == 2
-    assert "a.fa, record b: the sequence has both T and U" in capsys.readouterr().err
+    assert "a.fa, line 3, record b: the sequence has both T and U" in capsys.readouterr().err

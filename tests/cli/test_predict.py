@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genoml.cli.predict import _table
+from genoml.data import SequenceData
 from genoml.io import read_fasta
-from genoml.runs import load_run
-from genoml.sequence import base_codes, reverse_complement
+from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
+from genoml.runs import load_run, save_run
+from genoml.sequence import base_codes, decode, reverse_complement
+from genoml.train import FitOptions, MultiClassification, fit
 from genoml.train.predict import predict
 from support.planted import GENOML, run_genoml
 
@@ -100,3 +104,48 @@ def test_a_reader_that_stops_early_is_no_error(trained: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
     assert "rror" not in done.stderr
+
+
+def test_scores_have_as_many_digits_as_tell_float32_values_apart() -> None:
+    near = np.nextafter(np.float32(1), np.float32(0), dtype=np.float32)
+    scores = np.array([near, 1.0, 0.1234567, 0.12345671, 1e-12], np.float32)
+    _, *rows = _table(list("abcde"), {"score": scores}).decode().splitlines()
+    assert np.array_equal(np.array([row.split("\t")[1] for row in rows], np.float32), scores)
+
+
+def test_where_probabilities_saturate_a_column_of_logits_ranks_the_sequences(tmp_path: Path) -> None:
+    model = Sequential([Conv1D(4, 2, 3), GlobalMaxPool1D(), Dense(2, 1)])
+    model.params["2.weights"] = 200 * np.abs(model.params["2.weights"])
+    run = save_run(model, tmp_path / "run", length_bp=30)
+    letters = decode(np.random.default_rng(0).integers(0, 4, (50, 30), dtype=np.uint8))
+    (tmp_path / "in.fa").write_text("".join(f">{i}\n{each}\n" for i, each in enumerate(letters)))
+    assert run_genoml("predict", tmp_path / "run", tmp_path / "in.fa", "--out", tmp_path / "out.tsv") == 0
+    header, *rows = (tmp_path / "out.tsv").read_text().splitlines()
+    assert header == "name\tscore\tlogit"
+    scores, logits = np.array([row.split("\t")[1:] for row in rows], np.float32).T
+    outputs = run.outputs(letters)[:, 0]
+    assert np.array_equal(logits, outputs)
+    assert len(np.unique(scores)) < len(np.unique(outputs)) == len(np.unique(logits))
+
+
+def test_the_columns_of_several_tasks_have_their_names(tmp_path: Path) -> None:
+    model = Sequential([Conv1D(4, 2, 3), GlobalMaxPool1D(), Dense(2, 2)])
+    fit(
+        model,
+        SequenceData(["ACGT", "TTTT"], np.eye(2, dtype=np.float32), target_names=("acceptor", "donor")),
+        options=FitOptions(epochs=1, objective=MultiClassification()),
+    )
+    save_run(model, tmp_path / "run")
+    (tmp_path / "in.fa").write_text(">a\nACGT\n")
+    assert run_genoml("predict", tmp_path / "run", tmp_path / "in.fa", "--out", tmp_path / "out.tsv") == 0
+    assert (tmp_path / "out.tsv").read_text().startswith("name\tscore_acceptor\tscore_donor\n")
+
+
+def test_scores_go_to_standard_output_unless_a_file_is_named(
+    trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml("predict", trained / "run", trained / "pos.fa") == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines()[0] == "name\tscore"
+    assert len(out.splitlines()) == 61
+    assert err == "60 sequences scored; standard output\n"

@@ -80,3 +80,20 @@ def test_a_page_that_cannot_be_written_is_named(
 ) -> None:
     assert run_genoml("report", trained / "run", "--out", tmp_path / place) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_page_goes_to_standard_output_but_to_no_terminal(
+    trained: Path, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_genoml("report", trained / "run") == 0
+    page = capsysbinary.readouterr().out.decode()
+    assert page.startswith("<!")
+    assert sections(page) == ["training", "details"]
+    monkeypatch.setattr("genoml.cli.report.sys.stdout.isatty", lambda: True, raising=False)
+    assert run_genoml("report", trained / "run") == 2
+    assert b"name a file with --out, or redirect the output" in capsysbinary.readouterr().err
+
+
+def test_the_negatives_of_a_page_may_be_shuffles(trained: Path, tmp_path: Path) -> None:
+    page = page_of(trained, tmp_path / "all.html", trained / "pos.fa", "shuffle", "--top", 0)
+    assert "60 positives from 60 negatives" in page

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genoml.runs import HeldOut, RunFolder, open_run, read_log, read_record, reseal
 from restarts.kills import SETTINGS, outcome
 from support.planted import GENOML, run_genoml, write_fasta_pair
 
@@ -78,6 +81,21 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_bits(
     assert outcome(Path("run")) == outcome(Path("unbroken"))
     assert sorted(os.listdir("run")) == sorted(os.listdir("unbroken"))
     assert json.loads(Path("run/run.json").read_text())["resumed"] == [{}]
+
+
+@pytest.mark.parametrize("name", ["pos.fa", "neg.fa"])
+def test_a_pipe_that_the_record_names_is_not_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    stopped_run(monkeypatch)
+    (folder / name).rename(folder / "moved.fa")
+    os.mkfifo(folder / name)
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    message = f"genoml: error: run: its record names {name}, which is no file; name the files to train on\n"
+    assert capsys.readouterr().err == message
+    moved = [other.replace(name, "moved.fa") for other in ("pos.fa", "neg.fa")]
+    assert run_genoml("train", "--resume", "run", *moved) == 0
 
 
 def test_a_finished_run_and_one_that_diverged_say_so(
@@ -156,6 +174,7 @@ def test_other_versions_than_a_run_was_begun_with_are_said_and_recorded(
     stopped_run(monkeypatch)
     record = Path("run/run.json")
     record.write_text(record.read_text().replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
+    reseal("run")
     capsys.readouterr()
     assert run_genoml("train", "--resume", "run") == 0
     assert "begun with other numpy, so numbers may differ by rounding" in capsys.readouterr().err
@@ -192,3 +211,128 @@ def test_runs_killed_at_random_instants_end_bitwise_equal() -> None:
     print(tally)
     assert tally.startswith("8 kills: ")
     assert "8 ended bitwise equal" in tally
+
+
+class Killed(BaseException):
+    """The end of a process, for all that a test in one process can tell."""
+
+
+@pytest.mark.parametrize("moment", ["assess", "before the record", "after the record"])
+def test_a_run_killed_while_it_is_being_finished_goes_on_to_the_same_result(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    assert train("unbroken") == 0
+    stopped_run(monkeypatch, at=9)  # with a calibration of the first epoch
+    save = RunFolder.save_record
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    def save_final(run: RunFolder) -> None:
+        if run.record.status != "finished":
+            save(run)
+        elif moment == "after the record":
+            save(run)
+            killed()
+        else:
+            killed()
+
+    with monkeypatch.context() as patch:
+        if moment == "assess":
+            patch.setattr("genoml.runs.train_run.assess", killed)
+        else:
+            patch.setattr(RunFolder, "save_record", save_final)
+        with pytest.raises(Killed):
+            run_genoml("train", "--resume", "run")
+    record = read_record("run")
+    if moment == "after the record":
+        assert run_genoml("train", "--resume", "run") == 2  # is finished, and what is left of it goes
+    else:
+        assert record.status == "running"
+        assert record.held_out == HeldOut()
+        assert run_genoml("train", "--resume", "run") == 0
+    assert outcome(Path("run")) == outcome(Path("unbroken"))
+
+
+def test_a_run_is_resumed_from_another_working_folder_as_is_a_hard_linked_copy_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train("unbroken") == 0
+    stopped_run(monkeypatch)
+    shutil.copytree("run", "copy", copy_function=os.link)
+    before = read_log("run")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    Path("pos.fa").write_text(">other\nACGT\n")  # of the same name, which the run was not begun with
+    assert run_genoml("train", "--resume", "../copy") == 0
+    assert outcome(folder / "copy") == outcome(folder / "unbroken")
+    assert read_log(folder / "run") == before
+    folder.rename(folder.with_name("moved"))
+    monkeypatch.chdir(folder.with_name("moved") / "elsewhere")
+    assert run_genoml("train", "--resume", "../run") == 0
+    assert outcome(Path("../run")) == outcome(Path("../unbroken"))
+
+
+def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train("unbroken") == 0
+    stopped_run(monkeypatch)
+    command = [*GENOML, "train", "--resume", "run", "--quiet"]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    codes = sorted(process.returncode for process in both)
+    assert codes == [0, 2], errors
+    (said,) = filter(None, errors)
+    assert re.fullmatch(
+        r"genoml: error: run: (is being written by process \d+ on .*|has changed since .*|is finished, .*)\n",
+        said,
+    )
+    assert outcome(Path("run")) == outcome(Path("unbroken"))
+
+
+def test_a_run_that_is_being_written_is_not_taken_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    before = sorted((path, path.stat().st_mtime_ns) for path in Path("run").rglob("*") if path.is_file())
+    with open_run("run").writing():
+        capsys.readouterr()
+        assert run_genoml("train", "--resume", "run") == 2
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        assert capsys.readouterr().err == (
+            f"genoml: error: run: is being written by {who}; wait until it has ended\n"
+        )
+    after = sorted((path, path.stat().st_mtime_ns) for path in Path("run").rglob("*") if path.is_file())
+    assert after == before
+
+
+def test_settings_of_a_run_that_were_edited_are_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    settings = Path("run/config.toml")
+    edited = settings.read_text().replace("epochs = 4", "epochs = 9")
+    settings.write_text(edited)
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "run/config.toml, line 1: not as it was written" in capsys.readouterr().err
+    settings.write_text(edited.partition("\n")[2])
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "run/config.toml: has other settings than run.json" in capsys.readouterr().err
+    reseal("run")
+    assert run_genoml("train", "--resume", "run") == 0
+
+
+def test_a_record_that_names_a_device_or_a_pipe_opens_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    os.mkfifo("pipe.fa")
+    for name in ("/dev/zero", "pipe.fa"):
+        record = json.loads(Path("run/run.json").read_text())
+        record["data"]["positives"] = name
+        Path("run/run.json").write_text(json.dumps(record))
+        reseal("run")
+        capsys.readouterr()
+        assert run_genoml("train", "--resume", "run") == 2
+        assert f"run: its record names {name}, which is no file" in capsys.readouterr().err
+    assert run_genoml("train", "pos.fa", "neg.fa", "--resume", "run") == 0

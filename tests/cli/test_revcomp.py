@@ -44,7 +44,7 @@ def test_standard_input_is_read_and_the_alphabet_may_be_given(monkeypatch, capfd
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b">a\nAC\n>b\nTU\n", "a.fa, record b: the sequence has both T and U"),
+        (b">a\nAC\n>b\nTU\n", "a.fa, line 3, record b: the sequence has both T and U"),
         (b">a\nAC\n>b\nA-C\n", "a.fa, line 4, record b: gap '-'"),
         (b"@a\nAC\n+\nI\n", "a.fa, line 4, record a"),
     ],

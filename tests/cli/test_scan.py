@@ -137,3 +137,14 @@ def test_a_damaged_record_leaves_no_file(folder, capfd):
 def test_standard_input_cannot_be_both(capfd):
     assert run_genoml("scan", "-", "--motifs", "-") == 2
     assert "only one of SEQUENCES and --motifs" in capfd.readouterr().err
+
+
+def test_a_motif_of_homer_of_four_positions_is_found_as_it_stands(tmp_path, capfd):
+    rows = "0.997\t0.001\t0.001\t0.001\n0.001\t0.997\t0.001\t0.001\n0.001\t0.001\t0.997\t0.001\n"
+    header = ">ACGA\t1-ACGA\t5.179177\t-342.61\t0\tT:22.0(48.77%),B:2.3(5.54%),P:1e-14\n"
+    (tmp_path / "a.motif").write_text(header + rows + rows.split("\n")[0] + "\n")
+    (tmp_path / "a.fa").write_text(">x\nTTTTACGATTTT\n")
+    options = ["--motifs", tmp_path / "a.motif", "--p-value", 0.01, "--strand", "+", "--format", "tsv"]
+    assert run_genoml("scan", tmp_path / "a.fa", *options) == 0
+    _, hit = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
+    assert (hit[:5], hit[-1]) == (["x", "1-ACGA", "4", "8", "+"], "ACGA")

@@ -53,8 +53,8 @@ def test_rna_and_fastq_give_rna_and_fasta(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("@a\nAC\n+\nII\n@b\n\n+\n\n", "a.fq, record b: the record has no sequence to shuffle"),
-        ("@a\nAC\n+\nII\n@b\nTU\n+\nII\n", "a.fq, record b: the sequence has both T and U"),
+        ("@a\nAC\n+\nII\n@b\n\n+\n\n", "a.fq, line 5, record b: the record has no sequence to shuffle"),
+        ("@a\nAC\n+\nII\n@b\nTU\n+\nII\n", "a.fq, line 5, record b: the sequence has both T and U"),
         ("@a\nA!\n+\nII\n", "a.fq, line 2, record a"),
     ],
 )

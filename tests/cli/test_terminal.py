@@ -95,7 +95,7 @@ def test_json_is_an_object_a_line_on_standard_output(folder: Path, capfd: pytest
     start, *epochs, end = [json.loads(line) for line in out.splitlines()]
     assert start == {
         "event": "start", "run": "run", "model": "promoter_cnn", "backend": "numpy", "length_bp": 30,
-        "n_training": 108, "n_validation": 12, "epochs": 2,
+        "n_training": 108, "n_validation": 12, "epochs": 2, "warnings": {},
     }  # fmt: skip
     logged = [json.loads(line) for line in Path("run/log.jsonl").read_text().splitlines()]
     for event, record in zip(epochs, logged, strict=True):

@@ -53,6 +53,7 @@ def test_a_run_folder_holds_record_weights_and_log(
     assert record["data"] == {
         "positives": "pos.fa", "negatives": "neg.fa", "n_positives": 60, "n_negatives": 60,
         "ambiguous_bases": 0, "n_training": 108, "n_validation": 12, "hashes": record["data"]["hashes"],
+        "working_folder": "..",
     }  # fmt: skip
     config = record["config"]
     assert isinstance(config, dict)

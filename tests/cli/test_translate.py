@@ -39,6 +39,26 @@ def test_several_frames_are_told_apart_by_name(tmp_path):
     assert [record.id for record in records] == ["NC_001422.1_frame-2", "NC_001422.1_frame3"]
 
 
+def test_the_first_word_of_a_name_is_the_same_for_all_commands(tmp_path, capfd):
+    def out_of(*arguments):
+        assert run_genoml(*arguments) == 0
+        return capfd.readouterr().out
+
+    tab = tmp_path / "tab.fa"
+    tab.write_text(">s1\ttabbed desc\nATGAAATAG\n")
+    frames = [line for line in out_of("translate", "--six", tab).split("\n") if line.startswith(">")]
+    assert frames == [f">s1_frame{frame}\ttabbed desc" for frame in (1, 2, 3, -1, -2, -3)]
+    assert out_of("shuffle", tab).startswith(">s1_shuffle1\ttabbed desc\n")
+    assert out_of("orfs", tab).split("\n")[1] == "##sequence-region s1 1 9"
+    assert out_of("orfs", tab, "--min-length", 3, "--format", "fasta").startswith(">s1_1 s1:0-6(+) ")
+    assert out_of("align", tab, tab).startswith("# s1 (9 letters")
+    (tmp_path / "a.bed").write_text("s1\t0\t3\n")
+    assert out_of("fetch", tab, tmp_path / "a.bed") == ">s1:0-3(.)\nATG\n"
+    (tmp_path / "m.txt").write_text(">m\nA [9 0 0]\nC [0 0 0]\nG [0 0 9]\nT [0 9 0]\n")
+    hits = out_of("scan", tab, "--motifs", tmp_path / "m.txt", "--p-value", "0.1")
+    assert hits.startswith("s1\t0\t3\tm\t")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -47,7 +67,10 @@ def test_several_frames_are_told_apart_by_name(tmp_path):
         (["--frames", "one"], "got 'one'"),
         (["--frames", "1,1"], "got '1,1'"),
         (["--table", "27", "--to-stop"], "error: to_stop expects a table whose stop codons only stop"),
-        (["--partial", "error"], "a.fa, record b: the sequence expects a multiple of three bases, got 4"),
+        (
+            ["--partial", "error"],
+            "a.fa, line 3, record b: the sequence expects a multiple of three bases, got 4",
+        ),
     ],
 )
 def test_bad_options_are_one_line_and_leave_no_file(tmp_path, capsys, options, message):

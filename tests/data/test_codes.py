@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+import zarr
 
 from genoml.data import (
     Augmentation,
@@ -19,8 +21,11 @@ from genoml.data import (
     JoinedCodes,
     LazyCodes,
     SequenceData,
+    ShuffledNegatives,
+    shared_sequences,
     split_random,
 )
+from genoml.data.codes import as_codes
 from genoml.genome import GenomeStore, Intervals
 from genoml.models import build_model
 from genoml.train import FitOptions, fit
@@ -50,6 +55,28 @@ class Counted(LazyCodes):
         return self.codes[rows]
 
 
+class Ascending:
+    """An array-like that gives rows by a slice or by ascending numbers, each once, and by nothing else."""
+
+    shape, dtype = CODES.shape, CODES.dtype
+
+    def __getitem__(self, index: Any) -> list[list[int]]:
+        if not isinstance(index, slice):
+            assert isinstance(index, np.ndarray)
+            assert (np.diff(index) > 0).all()
+        return [[int(code) for code in row] for row in CODES[index]]
+
+
+def foreign_forms(folder: Path) -> dict[str, Any]:
+    file = h5py.File(folder / "codes.h5", "w")
+    stored = zarr.create_array(
+        str(folder / "codes.zarr"), shape=CODES.shape, dtype=CODES.dtype, chunks=(7, 12)
+    )
+    stored[:] = CODES
+    hdf5 = file.create_dataset("codes", data=CODES, chunks=(8, 12), compression="gzip")
+    return {"hdf5": hdf5, "zarr": stored, "an array-like": Ascending()}
+
+
 def lazy_forms(folder: Path) -> dict[str, Any]:
     np.save(folder / "codes.npy", CODES)
     turned = np.random.default_rng(1).permutation(50)
@@ -60,6 +87,7 @@ def lazy_forms(folder: Path) -> dict[str, Any]:
         "rows of a map": CodeRows(np.load(folder / "codes.npy", mmap_mode="r")),
         "joined": JoinedCodes([CODES[:20], CodeRows(CODES, np.arange(20, 20)), CodeRows(CODES)[20:]]),
         "a subclass": Counted(CODES),
+        **{name: as_codes(codes) for name, codes in foreign_forms(folder).items()},
     }
 
 
@@ -132,6 +160,39 @@ def test_training_asks_for_a_batch_at_a_time_and_gives_the_same_weights() -> Non
         weights[-1] = np.append(weights[-1], scores)
     np.testing.assert_array_equal(weights[0], weights[1])
     assert lazy.most == 24, "validation takes 256 at a time, of which there are 24"
+
+
+def test_codes_of_hdf5_zarr_and_array_likes_are_taken_by_lists_in_any_order(tmp_path: Path) -> None:
+    targets = np.arange(50, dtype=np.float32)[:, None] % 2
+    plain = SequenceData(CODES, targets)
+    for name, codes in foreign_forms(tmp_path).items():
+        data = SequenceData(codes, targets, list(map(str, range(50))), names=list(map(str, range(50))))
+        for rows in ([4, 1, 1, -1], [], [True] * 2 + [False] * 48):
+            taken = data.take(rows)
+            np.testing.assert_array_equal(np.asarray(taken.codes), plain.take(rows).codes, name)
+            assert taken.targets.tolist() == plain.take(rows).targets.tolist()
+        again = data.take([7, 3, 9]).take([2, 0, 2])
+        np.testing.assert_array_equal(again.codes[:], CODES[[9, 7, 9]])
+        assert list(again.names) == list(again.groups) == ["9", "7", "9"]
+        both = SequenceData.binary(codes, codes).take([60, 3, 60])
+        np.testing.assert_array_equal(np.asarray(both.codes), CODES[[10, 3, 10]])
+        shuffled = ShuffledNegatives.of(codes, seed=3).take([55, 5, 55])
+        expected = ShuffledNegatives.of(CODES, seed=3).take([55, 5, 55])
+        np.testing.assert_array_equal(np.asarray(shuffled.codes), expected.codes)
+        assert shared_sequences(codes, CODES[::-1].copy()).second.tolist() == list(range(49, -1, -1))
+
+
+def test_training_on_hdf5_and_zarr_gives_the_weights_of_the_array(tmp_path: Path) -> None:
+    targets = np.arange(50, dtype=np.float32)[:, None] % 2
+    weights = []
+    for codes in (CODES, *foreign_forms(tmp_path).values()):
+        model = build_model("promoter_cnn", {"filters": 2, "kernel_size": 4}, seed=1)
+        rest, held = split_random(SequenceData(codes, targets), 0.3, seed=2)
+        fit(model, rest, validation=held, options=FitOptions(epochs=2, batch_size=16))
+        weights.append([np.array(value) for value in model.params.values()])
+    for other in weights[1:]:
+        for first, second in zip(weights[0], other, strict=True):
+            np.testing.assert_array_equal(first, second)
 
 
 def mapped(folder: Path) -> Codes:

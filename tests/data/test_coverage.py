@@ -137,7 +137,7 @@ def test_damaged_files_are_refused_by_name_or_read(tmp_path: Path) -> None:
     def read(path: Path) -> list[Any]:
         return [coverage(path, intervals, sizes=SIZES)]
 
-    assert 20 < refusals(read, tmp_path, mutations(BIGWIG.read_bytes(), 60, seed=1)) < 50
+    assert 20 < refusals(read, tmp_path, mutations(BIGWIG.read_bytes(), 60, seed=1), has_lines=False) < 50
 
 
 def test_without_pybigtools_the_message_says_how_to_get_it() -> None:
@@ -148,3 +148,9 @@ def test_without_pybigtools_the_message_says_how_to_get_it() -> None:
         "except ImportError as error:\n    print(error)\n"
     )
     assert "pip install 'genoml-xp[bigwig]'" in output_of(code, str(BIGWIG))
+
+
+def test_the_name_of_a_file_is_no_intervals() -> None:
+    name: Any = "peaks.bed"
+    with pytest.raises(TypeError, match=r"coverage expects intervals, such as .*, got 'peaks.bed'"):
+        coverage("a.bw", name, bins=2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,21 @@ def test_arrays_that_do_not_belong_together_are_refused() -> None:
         SequenceData(codes, targets[:, 0])
     with pytest.raises(ValueError, match="expects 3 groups, got 2"):
         SequenceData(codes, targets, np.array(["a", "b"], dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("codes", "targets", "words"),
+    [
+        (np.zeros((1, 4), np.uint8), [[1]], r"targets as an array of numbers, got list; use np.array"),
+        (np.zeros((1, 4), np.uint8), np.array([["1"]]), "targets as an array of numbers, got <U1"),
+        (np.zeros((1, 4), np.uint8), np.array([[1]], object), "targets as an array of numbers, got object"),
+    ],
+)
+def test_what_is_no_array_of_codes_or_of_numbers_is_named(codes: Any, targets: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=f"^SequenceData expects {words}"):
+        SequenceData(codes, targets)
+
+
+def test_two_classes_of_different_lengths_are_refused_with_both() -> None:
+    with pytest.raises(ValueError, match=r"of one length, got \(2, 4\) and \(2, 5\)"):
+        SequenceData.binary(np.zeros((2, 4), np.uint8), np.zeros((2, 5), np.uint8))

@@ -31,7 +31,8 @@ def write_inputs(folder: Path) -> None:
     signal.write(dict.fromkeys(names, 4000), [(name, 0, 4000, 1.0) for name in names])
     table = ["id,seq,dev,hk,kind,chrom,w\n"]
     table += [
-        f"s{i},{letters[0][i % 9 : i % 9 + 12]},{i},NA,{'ab'[i % 2]},chr{1 + i % 5},1\n" for i in range(20)
+        f"s{i},{letters[0][i % 9 : i % 9 + 12]},{i},NA,{'ab'[i % 9 % 2]},chr{1 + i % 5},1\n"
+        for i in range(20)
     ]
     (folder / "table.csv").write_text("".join(table))
     np.save(folder / "codes.npy", rng.integers(0, 4, (9, 30), dtype=np.uint8))

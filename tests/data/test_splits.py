@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from genoml.data import SequenceData, k_folds, split_three_ways
+from genoml.data import SequenceData, k_folds, split_by_group, split_random, split_three_ways
 
 
 def labelled(counts: tuple[int, ...], *, one_hot: bool = False) -> SequenceData:
@@ -96,3 +96,39 @@ def test_splits_that_cannot_be_are_refused() -> None:
         k_folds(plain, 2, by="group")
     with pytest.raises(ValueError, match="at least 5 examples, got 4"):
         k_folds(plain, 5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_stay_together_in_a_random_split_and_the_fraction_is_kept(seed: int) -> None:
+    data = labelled((300, 150))
+    together = np.arange(450) % 150  # three of each group: two of one class, one of the other
+    rest, held = split_random(data, 0.2, seed, together=together)
+    sides = [{number % 150 for number in numbers(part)} for part in (rest, held)]
+    assert not sides[0] & sides[1]
+    assert sorted(numbers(rest) + numbers(held)) == list(range(450))
+    assert len(held) == 90
+    assert numbers(split_random(data, 0.2, seed, together=np.arange(450))[1]) == numbers(
+        split_random(data, 0.2, seed)[1]
+    ), "groups of one example change nothing"
+
+
+def test_a_group_larger_than_what_is_held_out_stays_in_the_rest_if_others_can_go() -> None:
+    data = labelled((100, 100))
+    together = np.r_[np.zeros(60), np.arange(1, 41), np.arange(41, 141)]
+    for seed in range(5):
+        rest, held = split_random(data, 0.1, seed, together=together)
+        assert set(range(60)) <= set(numbers(rest))
+        assert len(held) == 20
+    pairs = np.arange(20) // 2
+    assert len(split_random(labelled((10, 10)), 0.1, 0, together=pairs)[1]) == 4
+    with pytest.raises(ValueError, match=r"groups leave all examples of class 1\.0 on one side"):
+        split_random(data, 0.1, 0, together=np.r_[np.arange(100), np.full(100, 100)])
+
+
+@pytest.mark.parametrize("group", [None, np.nan, "NA", "."])
+def test_an_example_without_a_group_is_not_split_by_groups(group: object) -> None:
+    codes = np.zeros((3, 4), np.uint8)
+    data = SequenceData(codes, np.zeros((3, 1), np.float32), np.array(["a", group, "b"], dtype=object))
+    for split in (lambda: split_by_group(data, ["a"]), lambda: k_folds(data, 2, by="group")):
+        with pytest.raises(ValueError, match=r"expects a group.*, got .* in row 1"):
+            list(split())

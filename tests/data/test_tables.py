@@ -184,17 +184,100 @@ def test_what_must_not_be_missing_is_refused(tmp_path: Path) -> None:
     for options, message in (
         ({"group": "g"}, "line 4: column 'g' expects text in UTF-8"),
         ({"weight": "w"}, "line 3: column 'w' expects a finite number, got 'nan'"),
-        ({"name": "w"}, None),
+        ({"name": "w"}, "line 3: column 'w' expects a value, not a word for a missing one, got 'NA'"),
     ):
-        if message is None:
-            assert read_table_data(path, sequence="s", targets="y", **options).name_of(1) == "NA"
-        else:
-            with pytest.raises(FormatError, match=message):
-                read_table_data(path, sequence="s", targets="y", **options)
+        with pytest.raises(FormatError, match=message):
+            read_table_data(path, sequence="s", targets="y", **options)
     with pytest.raises(FormatError, match="line 3: column 'g' expects a value, got 'nothing'"):
         read_table_data(written(tmp_path, "s,y,g\nA,1,a\nA,1,\n"), sequence="s", classes="g")
     with pytest.raises(FormatError, match=r"a weight of 0 or more, got '-1\.0'"):
         read_table_data(written(tmp_path, "s,y\nA,-1\n"), sequence="s", targets="y", weight="y")
+
+
+class _Unknown:
+    """As pandas.NA: neither equal nor unequal to anything, and neither true nor false."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    def __ne__(self, other: object) -> Any:
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+NO_VALUES = ["", "NA", "nan", " NaN ", "N/A", "None", "null", ".", "<NA>", "#N/A"]
+
+
+@pytest.mark.parametrize("word", NO_VALUES)
+@pytest.mark.parametrize("role", ["sequence", "classes", "group", "name", "weight", "offset"])
+def test_a_missing_value_is_the_same_in_every_column_of_a_file_and_in_memory(
+    tmp_path: Path, role: str, word: str
+) -> None:
+    good = "ACGT" if role == "sequence" else "1"
+    columns: dict[str, Any] = {"s": ["ACGT", "ACGA"], "k": ["a", "b"], "x": [word.strip(), good]}
+    options = {"sequence": "s", "classes": "k"} | {role: "x"}
+    text = "".join(
+        ",".join(row) + "\n" for row in zip(*([name, *cells] for name, cells in columns.items()), strict=True)
+    )
+    with pytest.raises(FormatError, match="line 2: column 'x' expects") as caught:
+        read_table_data(written(tmp_path, text), **options)
+    assert caught.value.line == 2
+    for value in (word, None, np.nan, np.datetime64("NaT"), _Unknown()):
+        for held in (
+            ["1", value],
+            np.array(["1", value], dtype=object),
+            np.ma.array([good, "2"], mask=[False, True]),
+        ):
+            with pytest.raises(ValueError, match=r"column 'x' expects .*, got .* in row 1"):
+                table_data(columns | {"x": held}, **options)
+
+
+@pytest.mark.parametrize("word", NO_VALUES)
+def test_missing_targets_are_masked_and_missing_labels_are_no_class(tmp_path: Path, word: str) -> None:
+    expected = [[0.0], [2.0]]
+    data = [read_table_data(written(tmp_path, f"s,y\nACGT,{word}\nACGA,2\n"), sequence="s", targets="y")]
+    masked = np.ma.array([7.0, 2.0], mask=[True, False])
+    for values in ([word, "2"], [None, 2], [_Unknown(), 2], masked):
+        data.append(table_data({"s": ["ACGT", "ACGA"], "y": values}, sequence="s", targets="y"))
+    for one in data:
+        assert one.targets.tolist() == expected
+        assert one.extras["mask"].tolist() == [[0.0], [1.0]]
+    for label in (word, None, np.nan, _Unknown()):
+        with pytest.raises(ValueError, match=r"labels expect a value.*, got .* in row 1"):
+            class_targets(["a", label, "b"])
+    with pytest.raises(FormatError, match="line 2: column 'id' expects a value"):
+        table_targets(
+            written(tmp_path, f"id,x\n{word},1\n", "c.csv"),
+            Intervals(["c"], [0], [1], name=["p"]),
+            ["x"],
+            key="id",
+        )
+
+
+def test_a_part_of_a_joined_sequence_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="line 3: column 'down' expects a sequence, got ''"):
+        read_table_data(
+            written(tmp_path, "up,down,y\nAC,GT,1\nAC,,2\n"), sequence=["up", "down"], targets="y"
+        )
+
+
+@pytest.mark.parametrize("value", ["1_0", "x", np.inf, "inf", b"2", 1e39, [1]])
+def test_numbers_in_memory_are_as_strict_as_in_files(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"column 'y' expects a (finite )?number.*, got .* in row 1"):
+        table_data(
+            {"s": ["ACGT", "ACGA"], "y": np.array([1, value], dtype=object)}, sequence="s", targets="y"
+        )
+
+
+@pytest.mark.parametrize("letter", ["\t", "\n", "\0", "\x0b", "\x85", "\u2028"])
+def test_text_that_would_break_a_table_of_names_is_refused(tmp_path: Path, letter: str) -> None:
+    path = written(tmp_path, f's,y,n\nACGT,1,a\nACGT,2,"b{letter}c"\n')
+    with pytest.raises(FormatError, match=r"line [34]: (column 'n' expects text without|malformed quotes)"):
+        read_table_data(path, sequence="s", targets="y", name="n")
 
 
 def test_options_and_columns_in_memory_that_make_no_sense_are_refused(tmp_path: Path) -> None:
@@ -239,3 +322,37 @@ def test_damaged_tables_are_read_or_refused_by_name(tmp_path: Path) -> None:
         return [read_table_data(path, **OPTIONS)]
 
     assert refusals(read, tmp_path, mutations(TABLE.encode(), 220, seed=0)) > 60
+
+
+def test_a_sequence_of_several_classes_is_said() -> None:
+    columns = {"sequence": ["ACGT", "CCCC", "ACGT", "CCCC"], "kind": ["a", "b", "c", "b"]}
+    for one_hot in (True, False):
+        with pytest.warns(
+            UserWarning, match=r"^2 of 4 sequences stand in more than one class \(row 0 is the first\)$"
+        ):
+            table_data(columns, classes="kind", one_hot=one_hot)
+    table_data(columns | {"sequence": ["ACGT", "CCCC", "GGGG", "CCCC"]}, classes="kind")
+
+
+@pytest.mark.parametrize("column", ["y", "weight", "offset"])
+@pytest.mark.parametrize("value", ["1e39", "1e400"])
+def test_a_number_beyond_float32_is_refused_in_files_and_in_memory(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    roles = {"targets": "y", "weight": "weight", "offset": "offset"}
+    columns = {"sequence": ["ACGT", "ACGT"], "y": [1.0, 2.0], "weight": [1.0, 1.0], "offset": [0.0, 0.0]}
+    columns[column] = [1.0, float(value)]
+    with pytest.raises(ValueError, match=r"a finite number|a number that float32 can hold"):
+        table_data(columns, **roles)
+    row = [value if name == column else "1" for name in ("y", "weight", "offset")]
+    path = tmp_path / "table.tsv"
+    path.write_text("\t".join(columns) + "\nACGT\t" + "\t".join(row) + "\n")
+    with pytest.raises(
+        FormatError, match=rf"line 2: column '{column}' expects a finite number.*got '{value}'"
+    ):
+        read_table_data(path, **roles)
+
+
+def test_a_column_that_can_be_read_once_is_refused() -> None:
+    with pytest.raises(TypeError, match="column 's' as a list or array of one axis, got generator"):
+        table_data({"s": (letters for letters in ["A"]), "y": [1]}, sequence="s", targets="y")

@@ -50,6 +50,16 @@ def test_promoter_counts_are_predicted_better_with_the_sequence(name: str) -> No
     assert with_sequence < without - 0.1
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.py")), ids=lambda path: path.stem)
+def test_every_example_has_a_quick_form(path: Path) -> None:
+    assert '"--quick"' in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["own_layer", "promoter_counts", "seed_promoter", "train_motif_cnn"])
+def test_the_quick_form_of_an_example_runs(name: str) -> None:
+    assert run(f"examples/{name}.py", "--quick")
+
+
 # without jax, on which the checks compile for long; tests/nn/test_all_layers.py runs them there
 @pytest.mark.parametrize("name", [name for name in BACKENDS if name != "jax"])
 def test_own_layer_is_proven_trains_and_comes_back_from_a_file(name: str) -> None:

@@ -27,6 +27,20 @@ def test_the_store_of_a_fasta_file_is_made_once_and_anew_when_the_file_changes(t
         assert other.path == str(tmp_path / "elsewhere.store")
 
 
+def test_a_store_of_an_older_format_is_made_anew_from_fasta_and_refused_alone(tmp_path: Path) -> None:
+    fasta, told = tmp_path / "g.fa", list[str]()
+    fasta.write_text(">chr1\nACGT\n")
+    open_genome(fasta).close()
+    store = tmp_path / "g.fa.store"
+    store.write_bytes(store.read_bytes().replace(b"GMLS\r\n\x1a\2", b"GMLS\r\n\x1a\1", 1))
+    with pytest.raises(FormatError, match="is of version 1, expects 2; build it again from its FASTA file"):
+        open_genome(store)
+    with open_genome(fasta, tell=told.append) as opened:
+        opened.verify()
+    assert "is of version 1" in told[0]
+    assert told[1] == f"making {store} from {fasta}"
+
+
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     fasta = tmp_path / "g.fa"
     fasta.write_text(">chr1\nACGT\n")

@@ -6,13 +6,16 @@ from hypothesis import strategies as st
 
 from genoml.genome import (
     Intervals,
+    centre,
     count_overlaps,
     exclude,
     intersect,
+    jitter,
     merge,
     overlap_pairs,
     overlaps_any,
     subtract,
+    tile,
 )
 
 
@@ -121,3 +124,20 @@ def test_the_same_chromosomes_under_other_names_are_an_error():
 def test_the_distance_of_a_merge_is_checked(distance):
     with pytest.raises(ValueError, match=r"distance_bp expects 0 to 2\^40"):
         merge(Intervals("c", [0], [1]), distance_bp=distance)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        merge,
+        lambda name: exclude(Intervals("c", [0], [1]), name),
+        lambda name: tile(name, 10),
+        lambda name: centre(name, 10),
+        lambda name: jitter(name, 10),
+    ],
+)
+def test_the_name_of_a_file_is_no_intervals(use):
+    with pytest.raises(
+        TypeError, match=r"expects intervals, such as read_bed\(path\) gives, got 'peaks.bed'"
+    ):
+        use("peaks.bed")

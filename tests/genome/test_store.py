@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.genome import GenomeStore, Intervals
+from genoml.genome import GenomeStore, Intervals, store_file
 from genoml.genome.store_file import DATA_OFFSET
 from genoml.io import FormatError, read_fasta
 from genoml.sequence import base_codes, decode, one_hot, reverse_complement
@@ -148,7 +149,7 @@ def test_arguments_are_checked(store):
         store.fetch(intervals, edges="clip")
     with pytest.raises(ValueError, match="one_hot expects intervals of one length, got several"):
         store.fetch(intervals, one_hot=True)
-    with pytest.raises(TypeError, match="fetch expects Intervals, got list"):
+    with pytest.raises(TypeError, match=r"fetch expects intervals, such as read_bed\(path\) gives, got list"):
         store.fetch([("phix", 0, 4)])
 
 
@@ -211,6 +212,10 @@ def rewritten(path: Path, change) -> None:
         (b'"length":5386', b'"length":-5386', "does not fit its 5394 bases"),
         (b'"length":5386', b'"length":99999999999999999999', "does not fit its 5394 bases"),
         (b'"length":5386', b'"length":"5386"', "not as expected"),
+        (b'"checksums":"', b'"checksums":"AAAA', "does not fit its 5394 bases"),
+        (b'"checksums":"', b'"checksums":"!', "not as expected"),
+        (b'"alphabet":"DNA"', b'"alphabet":"XNA"', "not as expected"),
+        (b'"size":', b'"size":-', "not as expected"),
         (b'"name":"small"', b'"name":"tiny"', "does not fit"),
         (b'{"chromosomes"', b'{"more":1,"chromosomes"', "not as expected"),
         (b'{"chromosomes"', b'{"chromosomes', "not as expected"),
@@ -231,9 +236,10 @@ def test_a_size_beyond_the_file_is_not_allocated(copied):
 
 def test_another_version_is_named(copied):
     whole = copied.read_bytes()
-    copied.write_bytes(whole[:8] + b"\2" + whole[9:])
-    with pytest.raises(FormatError, match="is of version 2, expects 1; build it again"):
-        GenomeStore.open(copied)
+    for version in (1, 3):
+        copied.write_bytes(whole[:8] + bytes([version]) + whole[9:])
+        with pytest.raises(FormatError, match=f"is of version {version}, expects 2; build it again"):
+            GenomeStore.open(copied)
 
 
 def test_another_file_is_no_store(copied):
@@ -253,6 +259,59 @@ def test_a_changed_source_makes_the_store_stale(copied):
     fasta.write_text(CONTENT + ">more\nACGT\n")
     with pytest.raises(FormatError, match="is stale"):
         GenomeStore.open(copied)
+
+
+def replace_by_rename(fasta: Path, content: str) -> None:
+    fasta.with_suffix(".new").write_text(content)
+    shutil.copystat(fasta, fasta.with_suffix(".new"))
+    fasta.with_suffix(".new").replace(fasta)
+
+
+def write_in_place(fasta: Path, content: str) -> None:
+    before = fasta.stat()
+    fasta.write_text(content)
+    os.utime(fasta, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [replace_by_rename, write_in_place])
+@pytest.mark.parametrize("tick_ns", [0, 2_000_000_000])
+def test_a_source_changed_to_the_same_size_and_time_makes_the_store_stale(
+    tmp_path, monkeypatch, change, tick_ns
+):
+    monkeypatch.setattr(store_file, "_TICK_NS", tick_ns)
+    fasta = tmp_path / "g.fa"
+    fasta.write_text(">chr1\nGGGGCCCC\n")
+    GenomeStore.build(fasta, tmp_path / "g.store").close()
+    before = fasta.stat()
+    if not tick_ns:
+        time.sleep(0.05)  # the clock of the file system moves on
+    change(fasta, ">chr1\nTTTTCCCC\n")
+    assert (fasta.stat().st_size, fasta.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    with pytest.raises(FormatError, match="is stale"):
+        GenomeStore.open(tmp_path / "g.store")
+    change(fasta, ">chr1\nGGGGCCCC\n")
+    GenomeStore.open(tmp_path / "g.store").close()
+
+
+def test_a_source_that_has_lain_there_is_not_read_again(copied, monkeypatch):
+    monkeypatch.setattr(store_file, "_TICK_NS", 0)
+    GenomeStore.build(copied.parent / "g.fa", copied).close()
+    monkeypatch.setattr(store_file, "_sha256", lambda path: pytest.fail("reads the whole file"))
+    GenomeStore.open(copied).close()
+
+
+def test_what_is_no_regular_file_is_not_opened(copied):
+    os.mkfifo(copied.parent / "pipe")
+    (copied.parent / "folder").mkdir()
+    size = (copied.parent / "folder").stat().st_size
+    for place, bytes_ in (("pipe", 1), ("folder", size), ("/dev/zero", 1)):
+        source = f'"path":"{place}","size":{bytes_}'.encode()
+        rewritten(copied, lambda index, source=source: re.sub(rb'"path":"[^"]*","size":\d+', source, index))
+        with pytest.raises(FormatError, match=r"is stale: .* is another file"):
+            GenomeStore.open(copied)
+    for place in (copied.parent / "pipe", "/dev/zero"):
+        with pytest.raises(FormatError, match="this is a device, pipe or socket; expects a regular file"):
+            GenomeStore.open(place)
 
 
 def test_a_source_that_was_only_touched_or_moved_away_is_no_reason(copied):
@@ -310,7 +369,7 @@ def test_threads_read_at_once(store):
 def test_a_store_can_be_used_after_a_fork(store):
     code = """
     import os, sys
-    from genoml.genome import GenomeStore, Intervals
+    from genoml.genome import GenomeStore, Intervals, store_file
     store = GenomeStore.open(sys.argv[1])
     child = os.fork()
     codes = store.fetch(Intervals("small", [0], [4])).tolist()

@@ -33,13 +33,13 @@ def built(folder: Path, content: bytes) -> GenomeStore:
 
 
 def in_pieces(path: Path, piece_bytes: int) -> list[tuple[str, str]]:
-    found: list[tuple[str, bytes]] = []
-    for piece in fasta_codes(Source(path), piece_bytes=piece_bytes):
-        if isinstance(piece, str):
-            found.append((piece, b""))
-        else:
-            found[-1] = (found[-1][0], found[-1][1] + piece)
-    return [(name, decode(np.frombuffer(codes, np.uint8))) for name, codes in found]
+    found: dict[str, tuple[bytes, str]] = {}
+    for name, codes, is_rna in fasta_codes(Source(path), piece_bytes=piece_bytes):
+        found[name] = found.get(name, (b"",))[0] + codes, "RNA" if is_rna else "DNA"
+    return [
+        (name, decode(np.frombuffer(codes, np.uint8), alphabet=alphabet))
+        for name, (codes, alphabet) in found.items()
+    ]
 
 
 @pytest.mark.parametrize("name", ["phix174.fa", "hg38_chr1_30kb.fa.gz"])
@@ -51,7 +51,9 @@ def test_a_store_holds_what_its_fasta_does(name, tmp_path):
         store.verify()
 
 
-LINES = st.lists(st.text("ACGTacgtnNRYU", max_size=9), min_size=1, max_size=4).filter(any)
+LINES = st.sampled_from(["ACGTacgtnNRY", "ACGUacgunNRY"]).flatmap(
+    lambda letters: st.lists(st.text(letters, max_size=9), min_size=1, max_size=4).filter(any)
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
@@ -66,7 +68,7 @@ def test_pieces_of_any_size_give_the_records_of_the_whole(tmp_path, records, lin
         f">r{number} more{line_end}" + line_end.join(lines) + line_end for number, lines in enumerate(records)
     )
     (tmp_path / "a.fa").write_text(text if ended else text.rstrip(), newline="")
-    expected = [(r.id, r.sequence.upper().replace("U", "T")) for r in read_fasta(tmp_path / "a.fa")]
+    expected = [(r.id, r.sequence.upper()) for r in read_fasta(tmp_path / "a.fa")]
     assert in_pieces(tmp_path / "a.fa", piece_bytes) == expected
 
 
@@ -79,11 +81,15 @@ def test_pieces_of_any_size_give_the_records_of_the_whole(tmp_path, records, lin
         (b">a\nAC\n>b\nAC GT\n", "white space .* within a sequence", 4, "b"),
         (b">a\nAC\n>b\nA>GT\n", "'>' within a sequence", 4, "b"),
         (b">a\nAC\n>a x\nGT\n", "the name 'a' was there before; expects each chromosome once", 3, None),
+        (b">a\nACU\n>b\nAC\nGu\nTT\n", "the record has both T and U; write it as DNA or as RNA", 6, "b"),
+        (b">a\nAC\nGt\nTU\n", "the record has both T and U", 4, "a"),
         (b">a\n>b\nGT\n", "the record has no sequence", 1, "a"),
         (b">a\nAC\n>b\n\n", "the record has no sequence", 3, "b"),
         (b">a\nAC\n>b", "the record has no sequence", 3, "b"),
         (b">a\nAC\n> \nGT\n", "the header has no name", 3, None),
         (b">a\nAC\n>\xe9\nGT\n", "the header is not UTF-8 text", 3, None),
+        (b">a\nAC\n>b\0\nGT\n", "control character .* in the header", 3, None),
+        (b">a\nAC\n>b c\xe2\x80\xa8d\nGT\n", "control character .* in the header", 3, None),
         (b">a\nAC\n>b\rGT\n", "a carriage return within a line", 3, None),
         (b"  >a\nACGT\n", "text before the first '>'", 1, None),
         (b"ACGT\n>a\nACGT\n", "text before the first '>'", 1, None),
@@ -115,7 +121,7 @@ def test_damaged_fasta_is_refused_as_by_read_fasta(tmp_path):
         return ()
 
     sound = b">a one\nACGTNNACGT\nACGTACGTAC\nAC\n>b\nACGTRYACGT\nTTTT\n"
-    assert refusals(read, tmp_path, mutations(sound, 66, seed=3)) > 20
+    assert refusals(read, tmp_path, mutations(sound, 66, seed=3), has_lines=False) > 20
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -136,6 +142,16 @@ def test_the_source_is_kept_by_size_time_and_hash(tmp_path):
     status = (tmp_path / "g.fa").stat()
     assert (known.path, known.size, known.mtime_ns) == ("g.fa", status.st_size, status.st_mtime_ns)
     assert known.sha256 == hashlib.sha256(b">a\nACGT\n").hexdigest()
+
+
+def test_whether_a_chromosome_has_u_is_kept(tmp_path):
+    with built(tmp_path, b">mir\nACGU\nuN\n>d\nacgt\n>n\nNNAC\n>last\nA\nu\n") as store:
+        assert store.alphabets == {"mir": "RNA", "d": "DNA", "n": "DNA", "last": "RNA"}
+        whole = store.fetch(whole_chromosomes(store.sizes))
+    letters = [
+        decode(codes, alphabet=store.alphabets[name]) for name, codes in zip(store.names, whole, strict=True)
+    ]
+    assert letters == ["ACGUUN", "ACGT", "NNAC", "AU"]
 
 
 def test_a_failure_leaves_the_store_that_was_there(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genoml.genome import Intervals
+from genoml.genome import Intervals, concat
 from genoml.io import FormatError, bed_intervals, read_bed, read_narrowpeak, write_bed, write_narrowpeak
 from support.mutations import mutations, refusals
 
@@ -127,9 +127,9 @@ SPECIMENS = [
     ("colour", b"c\t1\t9\ta\t0\t+\t1\t9\t1,2,256\n", r"column 9 \(itemRgb\) expects 0, . or R,G,B", 1),
     ("10 columns", NARROWPEAK, r"has 10 column\(s\); expects 3 to 9 or 12", 1),
     ("FASTA", b">a\nACGT\n", r"has 1 column\(s\)", 1),
-    ("only comments", b"# nothing\n", "the file has no data lines", None),
-    ("empty", b"", "the file is empty", None),
-    ("cut gzip", gzip.compress(b"chr1\t1\t5\n" * 99)[:-9], "gzip", None),
+    ("only comments", b"# nothing\n", "the file has no data lines", 1),
+    ("empty", b"", "the file is empty", 1),
+    ("cut gzip", gzip.compress(b"chr1\t1\t5\n" * 99)[:-7], "gzip", 100),
     ("long line", b"chr1\t1\t5\t" + b"x" * (17 << 20), "the line is longer than 16 MB", 1),
 ]
 
@@ -167,11 +167,10 @@ def test_blocks_that_do_not_fit_are_refused(blocks, message, tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        (6, b"nan", r"column 7 \(signalValue\) expects a finite number, got 'nan'"),
-        (6, b".", r"column 7 \(signalValue\) expects a finite number, got '.'"),
-        (7, b"1e400", r"column 8 \(pValue\) expects a finite number, got '1e400'"),
-        (7, b"1_0", r"column 8 \(pValue\) expects a finite number, got '1_0'"),
-        (8, b"1-2", r"column 9 \(qValue\) expects a finite number, got '1-2'"),
+        (6, b"nan", r"column 7 \(signalValue\) expects a finite number or \., got 'nan'"),
+        (7, b"1e400", r"column 8 \(pValue\) expects a finite number or \., got '1e400'"),
+        (7, b"1_0", r"column 8 \(pValue\) expects a finite number or \., got '1_0'"),
+        (8, b"1-2", r"column 9 \(qValue\) expects a finite number or \., got '1-2'"),
         (9, b"100", r"column 10 \(peak\) expects an offset within the interval"),
         (9, b"-2", r"column 10 \(peak\) expects a whole number.* or -1, got '-2'"),
         (9, b"1.5", r"column 10 \(peak\) expects a whole number.* or -1, got '1.5'"),
@@ -181,6 +180,52 @@ def test_a_damaged_narrowpeak_file_is_refused(column, value, message, tmp_path):
     fields = NARROWPEAK.strip().split(b"\t")
     fields[column] = value
     refused(written(tmp_path, NARROWPEAK + b"\t".join(fields)), message, 2, read=read_narrowpeak)
+
+
+@pytest.mark.parametrize("name", ["a.bed", "a.broadPeak"])
+def test_nine_columns_of_broadpeak_are_told_from_those_of_bed(name, tmp_path):
+    lines = b"chr1\t2\t10\tp\t100\t.\t10.1\t3\t2\nchr1\t20\t30\tq\t.\t+\t21\t22\t.\nchr1\t2\t9\tr\t0\t.\t4\t3\t-1\n"
+    path = written(tmp_path, lines, name)
+    found = concat(bed_intervals(path))
+    np.testing.assert_array_equal(found.columns["signal_value"], [10.1, 21, 4])
+    np.testing.assert_array_equal(found.columns["p_value"], [3, 22, 3])
+    np.testing.assert_array_equal(found.columns["q_value"], [2, np.nan, -1])
+    assert "peak" not in found.columns
+    refused(path, "has the columns of broadPeak; read it with columns=6, or bed_intervals", 1)
+    assert len(read_bed(path, columns=6)) == 3
+    whole = written(tmp_path, b"chr1\t4\t9\tr\t0\t.\t4\t5\t0\n", name)
+    assert ("thick_end" in concat(bed_intervals(whole)).columns) == (name == "a.bed")
+
+
+def test_bed_of_nine_columns_with_a_fault_does_not_become_broadpeak(tmp_path):
+    bed = b"chr1\t10\t50\tg1\t960\t+\t12\t48\t0\n"
+    damaged = written(tmp_path, bed + bed.replace(b"\t12", b"\t1.2") + bed)
+    refused(
+        damaged,
+        r"column 7 \(thickStart\) expects a whole number",
+        2,
+        lambda path: concat(bed_intervals(path)),
+    )
+
+
+@pytest.mark.parametrize("letter", ["\0", "\x0b", "\x85", "\u2028", "\u2029"])
+def test_control_characters_and_line_ends_of_unicode_in_a_name_are_refused(letter, tmp_path):
+    line = f"chr1\t1\t5\t\u00e9\u4e2d\nchr1\t1\t5\t\u00e9{letter}\n"
+    refused(written(tmp_path, line.encode()), "control character .* in the text", 2)
+
+
+def test_a_dot_stands_for_what_there_is_none_of(tmp_path):
+    found = read_narrowpeak(
+        written(tmp_path, b"chr1\t2\t10\tp\t.\t.\t.\t.\t.\t3\nchr1\t2\t10\tp\t1\t.\t1\t2\t3\t.\n")
+    )
+    for name, value in (("score", 1), ("signal_value", 1), ("p_value", 2), ("q_value", 3)):
+        np.testing.assert_array_equal(found.columns[name], [np.nan, value])
+    assert found.columns["peak"].tolist() == [3, -1]
+    write_narrowpeak(tmp_path / "b.narrowPeak", found)
+    assert b"p\t.\t.\t.\t.\t.\t3\n" in (tmp_path / "b.narrowPeak").read_bytes()
+    bed = read_bed(written(tmp_path, b"chr1\t2\t10\tp\t.\t.\t.\t.\t.\nchr1\t2\t10\tp\t1\t.\t4\t.\t.\n"))
+    assert bed.columns["thick_start"].tolist() == [2, 4]
+    assert bed.columns["thick_end"].tolist() == [2, 4]
 
 
 def test_narrowpeak_with_another_number_of_columns_is_refused(tmp_path):

@@ -78,9 +78,11 @@ def test_line_width(tmp_path):
         (b"\n\n# note\n>a\nACGT\n", "text before the first '>': '# note'", 3),
         (b" >a\nACGT\n", "text before the first '>'", 1),
         (b"@r\nACGT\n+\nIIII\n", "expects FASTA, but this looks like FASTQ; use read_fastq", 1),
+        (b"chr1\t10\t20\n", "expects FASTA, but this looks like BED; genoml fetch GENOME.fa FILE.bed", 1),
+        (b"track name=x\nchr1\t10\t20\tp\n", "expects FASTA, but this looks like BED", 1),
         (b"\x00\x01\x02", "text before the first '>'", 1),
     ],
-    ids=["letters", "comment", "blank", "FASTQ", "binary"],
+    ids=["letters", "comment", "blank", "FASTQ", "BED", "BED of a browser", "binary"],
 )
 def test_what_is_not_fasta_is_refused(content, message, line, tmp_path):
     error = refused(written(tmp_path, content), message)
@@ -103,6 +105,22 @@ def test_record_without_sequence_is_refused(content, tmp_path):
 def test_header_without_name_is_refused(header, tmp_path):
     error = refused(written(tmp_path, b">a\nAC\n" + header + b"\nGT\n"), "the header has no name")
     assert error.line == 3
+
+
+CONTROL = ["\0", "\x0b", "\x0c", "\x1c", "\x1e", "\x7f", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.parametrize("letter", CONTROL)
+@pytest.mark.parametrize("header", ["b{}", "{}b", "b {} c", "{}"])
+def test_control_characters_and_line_ends_of_unicode_in_a_header_are_refused(letter, header, tmp_path):
+    content = b">a\nAC\n>" + header.format(letter).encode() + b"\nGT\n"
+    error = refused(written(tmp_path, content), "control character .* in the header; remove it")
+    assert error.line == 3
+
+
+def test_a_header_may_have_tabs_and_letters_of_any_script(tmp_path):
+    found = list(read_fasta(written(tmp_path, ">a\tb \u00e9 \u4e2d\u00a0x \nAC\n".encode())))
+    assert found == [("a\tb \u00e9 \u4e2d\u00a0x", "AC")]
 
 
 def test_header_that_is_not_utf8_is_refused(tmp_path):
@@ -170,7 +188,7 @@ def test_sequence_that_would_not_read_back_is_not_written(sequence, tmp_path):
         write_fasta(tmp_path / "a.fa", [("a", "AC"), ("b", sequence)])
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\rb"])
+@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\rb", "a\0", "a\x0bb", "a\u2028b"])
 def test_name_that_would_not_read_back_is_not_written(name, tmp_path):
     with pytest.raises(ValueError, match="record 0: a name expects one line of text"):
         write_fasta(tmp_path / "a.fa", [(name, "AC")])

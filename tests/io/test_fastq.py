@@ -117,6 +117,19 @@ def test_header_without_name_is_refused(tmp_path):
     assert error.line == 5
 
 
+@pytest.mark.parametrize("letter", ["\0", "\x0b", "\x1c", "\x7f"])
+def test_a_control_character_in_a_header_is_refused_and_a_tab_is_not(letter, tmp_path):
+    content = READ + f"@r2\tRG:Z:1 b{letter}c\nAC\n+\nII\n".encode()
+    error = refused(written(tmp_path, content), "control character .* in the header")
+    assert (error.line, error.record) == (5, "r2")
+    assert [record.id for record in read_fastq(written(tmp_path, content.replace(letter.encode(), b"")))] == [
+        "r1",
+        "r2",
+    ]
+    with pytest.raises(ValueError, match="a name expects one line of ASCII text"):
+        write_fastq(tmp_path / "b.fq", [(f"r{letter}1", "AC", np.zeros(2))])
+
+
 def test_record_without_at_sign_is_refused(tmp_path):
     error = refused(written(tmp_path, READ + b"bad\nACGT\n+\nIIII\n"), "expected to start with '@'")
     assert (error.line, error.record) == (5, "r1")

@@ -269,6 +269,29 @@ def test_written_file_has_the_usual_permissions(tmp_path):
     assert (tmp_path / "a.fa").stat().st_mode == (tmp_path / "b.fa").stat().st_mode
 
 
+def test_a_replaced_file_keeps_its_mode(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text("old")
+    path.chmod(0o640)
+    write_fasta(path, [("a", "ACGT")])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write_and_what_is_written_stays(tmp_path):
+    stale, other = tmp_path / "a.fa.0123abcd.tmp", tmp_path / "b.fa.0123abcd.tmp"
+    stale.write_text("half")
+    other.write_text("of another file")
+
+    def records():
+        yield "a", "ACGT"
+        write_fasta(tmp_path / "a.fa", [("b", "GGGG")])  # leaves alone the file that is being written
+        yield "c", "TTTT"
+
+    write_fasta(tmp_path / "a.fa", records())
+    assert (tmp_path / "a.fa").read_text() == ">a\nACGT\n>c\nTTTT\n"
+    assert sorted(os.listdir(tmp_path)) == ["a.fa", other.name]
+
+
 def test_device_is_written_and_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -13,6 +13,7 @@ from genoml.io import (
     read_transfac,
     write_meme,
 )
+from genoml.sequence.motifs.motif import consensus
 from support.mutations import mutations, refusals
 
 TRANSFAC = """AC MA0001.1
@@ -83,6 +84,9 @@ def test_transfac_gives_counts_and_names(tmp_path):
         ("01\t1.0\t2.0\t3.0\t4.0\n02\t10.0\t0.0\t0.0\t0.0\n", "", "the motif has no matrix", 10, "MA0001.1"),
         ("AC MA0001.1\nXX\nID TEST\n", "", "the motif has no AC line", 9, None),
         (TRANSFAC, "hello\n", "no motif", 1, None),
+        ("02\t10.0", "XX\n02\t10.0", "row 02 below the matrix; expects it below the PO line", 9, "MA0001.1"),
+        ("XX\nCC tax", "PO A C G T\nCC tax", "a second matrix in a record", 9, "MA0001.1"),
+        ("CC tax", "Cc tax", "got 'Cc tax_group:none'; expects a key of two capital letters", 10, "MA0001.1"),
     ],
 )
 def test_malformed_transfac_is_refused(old, new, message, line, record, tmp_path):
@@ -107,11 +111,33 @@ def test_meme_gives_probabilities_names_and_sites(tmp_path):
         ("MOTIF M1 TEST\n", "MOTIF\n", "the motif has no name", 10, None),
         ("MOTIF M1 TEST\n", "", "a matrix without a MOTIF line", 10, None),
         ("w= 2", "w= x", "expects alength= 4 w= WIDTH", 11, "M1"),
-        ("w= 2", "", "expects alength= 4 w= WIDTH", 11, "M1"),
+        ("w= 2", "W= 2", "expects alength= 4 w= WIDTH", 11, "M1"),
+        ("nsites= 20", "nsite= 20", "expects alength= 4 w= WIDTH nsites= N", 11, "M1"),
+        ("w= 2", "w=", "expects alength= 4 w= WIDTH", 11, "M1"),
+        ("w= 2", "w= 1", r"got '1\.0 0\.0 0\.0 0\.0' after the matrix; expects as many rows", 13, None),
+        ("alength= 4 w= 2 nsites= 20 E= 0", "\n1 0 0 0\n\n", r"got '0\.1 0\.2.*' after the matrix", 15, None),
+        ("alength= 4 w= 2 nsites= 20 E= 0", "\n1 0 0 0\n1 0 O 0", r"got 'O'", 13, "M1"),
+        ("alength= 4 w= 2 nsites= 20 E= 0", "\n\nURL none", "the file ends within a matrix", 13, "M1"),
+        ("MOTIF M2", "MOTFI M2", r"got 'MOTFI M2' \(did you mean 'MOTIF'\?\)", 16, None),
+        ("ALPHABET", "ALPHABT", r"did you mean 'ALPHABET'", 3, None),
+        (
+            "probability matrix: alength= 4 w= 2",
+            "probabilty matrix:",
+            "mean 'letter-probability matrix'",
+            11,
+            "M1",
+        ),
+        (
+            "probability matrix: alength= 4 w= 2",
+            "probability matrx:",
+            "did you mean 'letter-probability matrix'",
+            11,
+            "M1",
+        ),
         ("w= 2", "w= 0", "alength 4, w 0", 11, "M1"),
         ("alength= 4 w= 2", "alength= 20 w= 2", "alength 20, w 2; expects alength 4", 11, "M1"),
         ("w= 2", "w= 3", "got 'URL none'; expects four numbers", 14, "M1"),
-        ("0.1 0.2", "0.5 0.2", "probabilities that sum to 1", 13, "M1"),
+        ("0.1 0.2", "0.5 0.2", "the row sums to 1.4; expects probabilities that sum to 1", 12, "M1"),
         ("1.0 0.0 0.0 0.0", "1.0 0.0 0.0 z", "got 'z'; expects a finite number", 13, "M1"),
         ("1.0 0.0 0.0 0.0", "1.0 0.0 0.0 -0.1", "got '-0.1'; expects a finite number, 0 or above", 13, "M1"),
         ("0.1 0.2", "nan 0.2", "got 'nan'", 12, "M1"),
@@ -131,6 +157,16 @@ def test_malformed_meme_is_refused(old, new, message, line, record, tmp_path):
     assert (caught.value.path, caught.value.line, caught.value.record) == (str(path), line, record)
 
 
+@pytest.mark.parametrize("keys", ["", " alength= 4", " alength= 4 nsites= 20 E= 0"])
+@pytest.mark.parametrize("end", ["\nURL none", "URL none", ""])
+def test_a_matrix_of_meme_may_do_without_width(keys, end, tmp_path):
+    text = MEME.replace(" alength= 4 w= 2 nsites= 20 E= 0", keys).replace("URL none", end)
+    first, second = read_motifs(written(tmp_path, text.replace(" alength= 4 w= 1", keys)))
+    np.testing.assert_array_equal(first.matrix, [[0.1, 0.2, 0.3, 0.4], [1, 0, 0, 0]])
+    np.testing.assert_array_equal(second.matrix, [[0.25] * 4])
+    assert first.n_sites == (20 if "nsites" in keys else None)
+
+
 def test_rna_alphabet_of_meme_is_read(tmp_path):
     assert len(read_meme(written(tmp_path, MEME.replace("ACGT\n", "ACGU\n")))) == 2
 
@@ -148,7 +184,7 @@ def test_what_is_written_reads_back(name, tmp_path):
     assert (second.name, second.symbol, second.n_sites) == ("M2", "", 7)
 
 
-@pytest.mark.parametrize(("name", "symbol"), [("", ""), ("a b", ""), ("a", "b c")])
+@pytest.mark.parametrize(("name", "symbol"), [("", ""), ("a b", ""), ("a", "b c"), (" a", ""), ("a\0", "")])
 def test_names_that_would_not_read_back_are_not_written(name, symbol, tmp_path):
     with pytest.raises(ValueError, match="without white space"):
         write_meme(tmp_path / "a.meme", [Motif(name, np.full((1, 4), 0.25), symbol=symbol)])
@@ -192,6 +228,30 @@ def test_transfac_of_transfac_itself_is_read(tmp_path):
     (motif,) = read_transfac(written(tmp_path, head + record + rows))
     assert (motif.name, motif.symbol) == ("M00001", "V$MYOD_01")
     np.testing.assert_array_equal(motif.matrix, [[1, 2, 2, 0], [2, 1, 2, 0]])
+
+
+def test_rows_of_transfac_may_be_numbered_from_0_and_be_named_by_id(tmp_path):
+    """As HOCOMOCO 9 has them."""
+    text = "VV  TABLE\nXX\n//\nID  AHR_si\nXX\nNA  AHR\nXX\nP0      A      C      G      T\n"
+    text += "00     41     18     56     39\n01     11     12     35     96\nXX\n//\n"
+    (motif,) = read_motifs(written(tmp_path, text))
+    assert (motif.name, motif.symbol) == ("AHR_si", "AHR")
+    np.testing.assert_array_equal(motif.matrix, [[41, 18, 56, 39], [11, 12, 35, 96]])
+    with pytest.raises(FormatError, match="row 02 where 01 is due"):
+        read_motifs(written(tmp_path, text.replace("01  ", "02  ")))
+
+
+def test_the_crosslinks_of_mcross_are_no_rows_of_the_matrix(tmp_path):
+    text = "AC\tK562.X\nXX\nID\tK562.X\nXX\nP0\tA\tC\tG\tT\n01\t3\t2\t4\t45\tN\n02\t4\t1\t5\t44\tN\n"
+    (motif,) = read_motifs(written(tmp_path, text + "XX\nXL\n00\t36\n01\t2\nXX\n//\n"))
+    np.testing.assert_array_equal(motif.matrix, [[3, 2, 4, 45], [4, 1, 5, 44]])
+
+
+def test_fractions_of_transfac_are_probabilities_and_sum_to_1(tmp_path):
+    shares = TRANSFAC.replace("1.0\t2.0\t3.0\t4.0", "0.1\t0.2\t0.3\t0.4").replace("10.0", "1.0")
+    assert read_transfac(written(tmp_path, shares))[0].kind == "probabilities"
+    with pytest.raises(FormatError, match=r"position 1 sums to 0\.8; expects probabilities that sum to 1"):
+        read_transfac(written(tmp_path, shares.replace("0.3", "0.1")))
 
 
 # ------------------------------------------------------------ JASPAR
@@ -267,13 +327,117 @@ def test_malformed_jaspar_is_refused(old, new, message, line, record, tmp_path):
     assert (caught.value.path, caught.value.line, caught.value.record) == (str(path), line, record)
 
 
+@pytest.mark.parametrize("wrong", ["0.5 0.3 0.2", "0.5 7 0.2"])
+def test_probabilities_that_do_not_sum_to_1_are_refused(wrong, tmp_path):
+    with pytest.raises(FormatError, match=r"position 2 sums to .*; expects probabilities that sum to 1"):
+        read_jaspar(written(tmp_path, f">a\n0.5 0.5 0.2\n{wrong}\n0 0 0.5\n0 0 0.1\n"))
+
+
+# ------------------------------------------------------------ matrices with a row a position
+
+HOMER = """>ACGA\t1-ACGA\t5.179177\t-342.61\t0\tT:22.0(48.77%),B:2.3(5.54%),P:1e-14
+0.997\t0.001\t0.001\t0.001
+0.001\t0.997\t0.001\t0.001
+0.001\t0.001\t0.997\t0.001
+0.997\t0.001\t0.001\t0.001
+"""
+PCM = """>AHR_HUMAN.H11MO.0.B
+40.5\t18.25\t56.25\t39
+10.75\t11.25\t34.75\t97.25
+0\t3.5\t0.5\t150
+"""
+LONGER = "154\t0\t0\t0\n1\t2\t3\t148\n77\t77\t0\t0\n"
+CLUSTER_BUSTER = (
+    "# two motifs\n>one\n0 1 9 0\n10 0 0 0\n2 3 4 1\n>two /weight=1\n1 0 0 9\n# inside\n4 0 6 0\n"
+)
+
+
+def test_homer_is_read_with_a_row_a_position_even_if_there_are_four(tmp_path):
+    (motif,) = read_motifs(written(tmp_path, HOMER))
+    assert (motif.name, motif.symbol, motif.kind) == ("1-ACGA", "", "probabilities")
+    assert motif.matrix[0].tolist() == [0.997, 0.001, 0.001, 0.001]
+    assert consensus(motif.probabilities) == "ACGA"
+    bare = HOMER.split("\n", 1)[1]
+    for text in (bare, ">ACGA x\n" + bare):
+        (same,) = read_motifs(written(tmp_path, text))
+        np.testing.assert_array_equal(same.matrix, motif.matrix)
+        with pytest.raises(FormatError, match="a row a position; read it with read_motifs"):
+            read_jaspar(written(tmp_path, text))
+    lettered = "".join(
+        f"{base} {' '.join(row)}\n" for base, row in zip("ACGT", motif.matrix.T.astype(str), strict=True)
+    )
+    for read in (read_motifs, read_jaspar):
+        np.testing.assert_array_equal(read(written(tmp_path, ">a\n" + lettered))[0].matrix, motif.matrix)
+
+
+@pytest.mark.parametrize("rows", range(1, 7))
+def test_counts_of_hocomoco_are_read_whatever_their_length(rows, tmp_path):
+    lines = (PCM + LONGER).splitlines()[: rows + 1]
+    (motif,) = read_motifs(written(tmp_path, "\n".join(lines)))
+    assert (motif.name, motif.kind, motif.width) == ("AHR_HUMAN.H11MO.0.B", "counts", rows)
+    np.testing.assert_array_equal(motif.matrix, [list(map(float, line.split())) for line in lines[1:]])
+
+
+def test_cluster_buster_is_read_with_its_comments(tmp_path):
+    first, second = read_motifs(written(tmp_path, CLUSTER_BUSTER))
+    assert (first.name, first.width, second.name) == ("one", 3, "two")
+    np.testing.assert_array_equal(second.matrix, [[1, 0, 0, 9], [4, 0, 6, 0]])
+
+
+def test_four_rows_of_four_numbers_are_as_the_other_motifs_of_their_file(tmp_path):
+    square = ">b\n1 2 3 4\n5 6 7 8\n9 1 2 3\n4 5 6 9\n"
+    rows = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 1, 2, 3], [4, 5, 6, 9]]
+    np.testing.assert_array_equal(read_motifs(written(tmp_path, square + PCM))[0].matrix, rows)
+    np.testing.assert_array_equal(read_motifs(written(tmp_path, square + PFM))[0].matrix, np.transpose(rows))
+    np.testing.assert_array_equal(read_jaspar(written(tmp_path, square))[0].matrix, np.transpose(rows))
+    with pytest.raises(
+        FormatError, match=r"line 5, record b: four rows, which may be bases or positions"
+    ) as caught:
+        read_motifs(written(tmp_path, square))
+    assert (caught.value.line, caught.value.record) == (5, "b")
+    diagonal = ">a\n1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n"  # either way the same
+    assert consensus(read_motifs(written(tmp_path, diagonal))[0].probabilities) == "ACGT"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        (
+            PCM + JASPAR,
+            "a row a base, and a row a position in AHR_HUMAN.H11MO.0.B; expects one or the other",
+            9,
+        ),
+        (PCM.replace("\t97.25", ""), "row 2 has 3 numbers; expects 4 numbers, as many as row 1 has", 3),
+        (PCM.replace("97.25", "97.25\n"), r"got .* after a blank line; expects '>'", 5),
+        (PCM.replace("97.25", "-2.5"), "got '-2.5'; expects a finite number, 0 or above", 3),
+        (">a\n1 2 3\n4 5 6\n>b\n", "2 rows of 3 numbers; expects four rows, A, C, G, T, or rows of four", 3),
+        (HOMER.replace("0.997\t0.001\t0.001\t0.001", "0.9\t0\t0\t0", 1), "probabilities that sum to 1", 5),
+        ("# nothing\n\n", "no motif", 2),
+    ],
+)
+def test_malformed_matrices_are_refused(text, message, line, tmp_path):
+    path = written(tmp_path, text)
+    with pytest.raises(FormatError, match=message) as caught:
+        read_motifs(path)
+    assert (caught.value.path, caught.value.line) == (str(path), line)
+
+
 # ------------------------------------------------------------ any format, and files between formats
+
+
+@pytest.mark.parametrize("letter", ["\0", "\x0b", "\x85", "\u2028"])
+@pytest.mark.parametrize("text", [MEME, TRANSFAC, JASPAR, HOMER])
+def test_control_characters_in_a_name_are_refused(text, letter, tmp_path):
+    known = read_motifs(written(tmp_path, text))[0]
+    name = known.symbol or known.name
+    with pytest.raises(FormatError, match=r"line \d+.*: control character .* in the text"):
+        read_motifs(written(tmp_path, text.replace(name, name[:1] + letter + name[1:])))
 
 
 def test_formats_are_told_apart_by_how_a_file_begins(tmp_path):
     assert [motif.name for motif in read_motifs(written(tmp_path, MEME))] == ["M1", "M2"]
     assert [motif.name for motif in read_motifs(written(tmp_path, TRANSFAC))] == ["MA0001.1"]
-    with pytest.raises(FormatError, match="got 'hello you'; expects MEME, JASPAR or TRANSFAC format"):
+    with pytest.raises(FormatError, match="line 1: got 'hello you'; expects MEME, JASPAR or TRANSFAC format"):
         read_motifs(written(tmp_path, "hello you\n"))
 
 
@@ -317,6 +481,8 @@ def test_zero_sites_in_meme_are_sites_unknown(tmp_path):
         (read_jaspar, JASPAR, 15),
         (read_jaspar, PFM, 15),
         (read_motifs, JASPAR + PFM, 10),
+        (read_motifs, HOMER, 10),
+        (read_motifs, CLUSTER_BUSTER, 10),
     ],
 )
 def test_damaged_files_are_read_or_refused_by_name(read, sound, least, tmp_path):

@@ -64,17 +64,18 @@ def test_files_of_different_numbers_of_reads_are_refused_by_both_names(names, ot
     assert str(one) in str(caught.value)
     assert str(two) in str(caught.value)
     assert caught.value.path == str(one if len(names) < len(others) else two)
+    assert caught.value.line == 4
 
 
 def test_an_odd_number_of_interleaved_reads_is_refused(tmp_path):
-    with pytest.raises(FormatError, match="record b: the last read has no second one"):
+    with pytest.raises(FormatError, match="line 9, record b: the last read has no second one"):
         list(read_pairs(put(tmp_path / "a.fq", "a", "a", "b")))
 
 
 def test_reads_out_of_step_are_refused_by_both_names(tmp_path):
     one, two = put(tmp_path / "1.fq", "a", "b"), put(tmp_path / "2.fq", "a", "c")
     with pytest.raises(
-        FormatError, match=r"record b: pair 2 has the names 'b' and 'c', the second in .*2\.fq"
+        FormatError, match=r"line 5, record b: pair 2 has the names 'b' and 'c', the second in .*2\.fq"
     ):
         list(read_pairs(one, two))
 

@@ -30,6 +30,15 @@ def test_another_kind_of_file_is_refused(tmp_path):
         read_records(tmp_path / "a")
 
 
+def test_an_error_of_what_is_done_with_a_record_of_a_file_names_its_line(tmp_path):
+    path = tmp_path / "x.fa"
+    path.write_text(">one\nAC\nGT\n>a b\nACGT\n>two\nA\n>two\nA\n")
+    for name, line in (("a b", 4), ("one", 1), ("two", None)):
+        with pytest.raises(FormatError) as caught, errors_in(str(path), FastaRecord(name, "ACGT")):
+            raise ValueError("sequence 0 is bad")
+        assert caught.value.line == line
+
+
 def test_an_error_of_what_is_done_with_a_record_names_it():
     with (
         pytest.raises(FormatError, match=r"^x\.fa, record a: the sequence is bad$"),

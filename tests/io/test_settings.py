@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,7 +10,7 @@ import msgspec
 import pytest
 
 from genoml.io import FormatError
-from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
+from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml, seal_toml
 
 
 class Own(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,3 +80,33 @@ def test_a_file_is_read_as_it_is_and_its_faults_name_it(tmp_path: Path) -> None:
         assert caught.value.path == str(path)
     with pytest.raises(ValueError, match=r"cannot be read \(No such file"):
         read_toml(tmp_path / "none.toml")
+
+
+def test_every_cut_and_changed_letter_of_sealed_settings_that_counts_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    sealed = seal_toml("a = 1\nb = 2\n").encode()
+    path.write_bytes(sealed)
+    assert read_toml(path) == {"a": 1, "b": 2}
+    for at in range(len(sealed)):
+        path.write_bytes(sealed[:at])
+        with pytest.raises(FormatError):
+            read_toml(path)
+        path.write_bytes(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
+        with suppress(FormatError):  # nothing is noticed of the words around the hash
+            assert read_toml(path) == {"a": 1, "b": 2}
+    path.write_bytes(sealed.partition(b"\n")[2].replace(b"1", b"7"))  # edited, and its first line removed
+    assert read_toml(path) == {"a": 7, "b": 2}
+
+
+def test_names_with_thousands_of_dots_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "dots.toml"
+    for line in (
+        "a" + ".a" * 29_000 + " = 1",
+        "[" + "a . " * 9_000 + "a]",
+        "x = {" + "a." * 9_000 + "a = 1}",
+    ):
+        path.write_text(line)
+        begun = time.perf_counter()
+        with pytest.raises(FormatError, match="nested too deep"):
+            read_toml(path)
+        assert time.perf_counter() - begun < 1.0

@@ -276,3 +276,18 @@ def test_nothing_is_read_on_the_host_and_no_input_is_changed(
         case(*inputs, targets=targets, sample_weight=weight, mask=present, reduction=reduction)
     for array, host in zip(arrays, hosts, strict=True):
         np.testing.assert_array_equal(backend.to_numpy(array), np.asarray(host, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"targets": np.array([["1"], ["0"]])}, "targets"),
+        ({"targets": ["a", "b"]}, "targets"),
+        ({"targets": np.array([[1], [0]], object)}, "targets"),
+        ({"sample_weight": ["1", "2"]}, "sample_weight"),
+    ],
+)
+def test_text_and_objects_are_no_numbers(given: dict[str, Any], kind: str) -> None:
+    arguments = {"targets": np.float32([[1], [0]])} | given
+    with pytest.raises(TypeError, match=f"^binary_cross_entropy_with_logits expects {kind} as numbers, got "):
+        losses.binary_cross_entropy_with_logits(np.float32([[0.1], [0.2]]), **arguments)

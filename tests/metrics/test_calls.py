@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from genoml.backend import Backend
+from genoml.evaluation import per_task
 from genoml.metrics import (
+    aupr,
+    auroc,
     confusion_matrix,
+    f1_score,
     matthews_correlation,
     negative_binomial_deviance,
+    pearson,
     poisson_deviance,
+    spearman,
 )
 
 RNG = np.random.default_rng(8)
@@ -104,3 +114,15 @@ def test_shapes_that_differ_are_refused() -> None:
         confusion_matrix(np.ones((2, 3)), np.ones(2))
     with pytest.raises(ValueError, match=r"poisson_deviance expects .* of one length"):
         poisson_deviance([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize("metric", [auroc, aupr, f1_score, pearson, spearman, poisson_deviance])
+def test_several_columns_are_sent_to_the_function_that_takes_them(metric: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=(9, 3)), rng.integers(0, 2, (9, 3))
+    advice = re.escape(
+        f"got (9, 3) and (9, 3); for one number a column: genoml.evaluation.per_task({metric.__name__}, "
+    )
+    with pytest.raises(ValueError, match=advice):
+        metric(x, y)
+    np.testing.assert_array_equal(per_task(metric, x, y), [metric(x[:, j], y[:, j]) for j in range(3)])

@@ -50,6 +50,15 @@ def test_a_model_of_a_fixed_length_reads_no_other(name: str) -> None:
         predict_outputs(model, codes)
 
 
+def test_a_model_of_a_fixed_length_says_which_option_to_set() -> None:
+    model = build_model("basset", {"filters": [4, 4, 4], "dense_units": 8})
+    words = r'^basset reads 600 bp; build it with length_bp=300 to read 300 bp: "dense1" Dense expects \(batch, 40\)'
+    with pytest.raises(ValueError, match=words):
+        model(np.zeros((2, 4, 300), np.float32))
+    with pytest.raises(ValueError, match=r'^"conv1" Conv1D expects .*transpose the last two axes\?$'):
+        model(np.zeros((2, 600, 4), np.float32))
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "bpnet"])
 def test_the_options_for_a_length_suit_that_length_and_give_one_output(name: str) -> None:
     spec = model_spec(name)

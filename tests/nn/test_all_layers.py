@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 
 from genoml import nn, testing
-from genoml.backend import Backend
+from genoml.backend import Backend, get_backend
 from genoml.nn.activations import Activation
 from genoml.testing import LayerCase
 from genoml.testing.layers import LAYERS
@@ -16,6 +17,34 @@ from support.backends import foreign_arrays, has_float64
 from support.guard import no_host_read
 
 CASES = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+
+#: layers whose length is axis 1, not the last
+CHANNELS_LAST = (
+    nn.Bidirectional,
+    nn.Embedding,
+    nn.GRU,
+    nn.LSTM,
+    nn.LayerNorm,
+    nn.MLP,
+    nn.SelfAttention,
+    nn.SinusoidalPositions,
+    nn.TransformerBlock,
+)
+#: layers that see one position at a time
+ALONE = (
+    Activation,
+    nn.BatchNorm1D,
+    nn.Dropout,
+    nn.Embedding,
+    nn.Exp,
+    nn.Flatten,
+    nn.LayerNorm,
+    nn.LogSoftmax,
+    nn.MLP,
+    nn.SinusoidalPositions,
+    nn.Softmax,
+    nn.Transpose,
+)
 
 ANY_SHAPE = {name: case for name, case in LAYERS.items() if not case.errors}
 
@@ -75,6 +104,44 @@ def test_a_gradient_asked_for_alone_is_the_same(case: LayerCase, backend: Backen
 @CASES
 def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> None:
     testing.check_edges(case, backend, dtype_of(backend))
+
+
+@CASES
+@pytest.mark.parametrize("training", [False, True])
+def test_an_axis_of_size_0_gives_an_empty_result_or_a_refusal_that_says_so(
+    case: LayerCase, training: bool, backend: Backend
+) -> None:
+    for axis in range(1, len(case.shape)):
+        shape = (*case.shape[:axis], 0, *case.shape[axis + 1 :])
+        layer, x = case.build(backend, "float32"), case.array(backend, "float32", shape)
+        try:
+            found = testing.forward_backward(layer, x, training=training)
+        except ValueError as error:
+            assert re.fullmatch(r"(\"[\w.]+\" )?\w+ expects .*, got \([\d, ]+\)", str(error))  # noqa: PT017
+        else:
+            assert all(np.all(np.isfinite(value)) for value in found.values())
+            assert case.integer or found["grad_x"].shape == shape
+
+
+def takes_length_0(case: LayerCase, training: bool) -> bool:
+    axis = 1 if isinstance(case.make(), CHANNELS_LAST) else len(case.shape) - 1
+    layer = case.build(get_backend("numpy"), "float32")
+    x = case.array(layer.backend, "float32", (*case.shape[:axis], 0, *case.shape[axis + 1 :]))
+    try:
+        testing.forward_backward(layer, x, training=training)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_length_of_0_is_taken_where_each_position_is_seen_alone(training: bool) -> None:
+    kinds = {name: type(case.make()) for name, case in LAYERS.items()}
+    taken = {name for name, case in LAYERS.items() if takes_length_0(case, training)}
+    alone = {name for name, kind in kinds.items() if issubclass(kind, ALONE)}
+    alone -= {"Softmax", "BatchNorm1D matrix"}  # the one goes along the length, the other has none
+    statistics = {name for name, kind in kinds.items() if issubclass(kind, nn.BatchNorm1D)}
+    assert taken == alone - (statistics if training else set())
 
 
 @CASES

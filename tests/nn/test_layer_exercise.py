@@ -58,7 +58,7 @@ class SoftGate(Layer):
 
     def vjp(self, x, run=EVALUATION):
         ok = x.ndim == 3 and x.shape[1] == self.channels
-        expect_shape("SoftGate", x, ok, f"(batch, {self.channels}, length)")
+        expect_shape(self, x, ok, f"(batch, {self.channels}, length)")
         xp, slope = array_namespace(x), self.slope[None, :, None]
         s = 1.0 / (1.0 + xp.exp(-(slope * x)))
 

@@ -80,3 +80,46 @@ def test_groups_are_convolutions_side_by_side(backend: Backend) -> None:
 def test_wrong_arguments_are_refused(run: Callable[[Any], Any], message: str, backend: Backend) -> None:
     with pytest.raises(ValueError, match=message):
         run(array(backend, 2, 4, 9))
+
+
+def test_one_example_without_its_batch_is_asked_about() -> None:
+    with pytest.raises(ValueError, match=r"got \(4, 30\); a batch of one is x\[None\]$"):
+        nn.Conv1D(4, 8, 3)(np.zeros((4, 30), np.float32))
+
+
+def test_a_class_in_the_place_of_a_layer_is_named() -> None:
+    wrong: Any = [nn.ReLU]
+    with pytest.raises(TypeError, match="Sequential expects layers, got the class ReLU at '0'"):
+        nn.Sequential(wrong)
+
+
+def test_a_shape_error_names_the_layers_path(backend: Backend) -> None:
+    tower = nn.Sequential([nn.Conv1D(4, 8, 3), nn.BatchNorm1D(8), nn.Parallel({"a": nn.Conv1D(9, 8, 3)})])
+    model = nn.Sequential({"tower": nn.Residual(tower)})
+    with pytest.raises(
+        ValueError, match=r'^"tower.0.2.a" Conv1D expects \(batch, 9, length >= 3\), got \(2, 8, 28\)$'
+    ):
+        model(array(backend, 2, 4, 30))
+    model = nn.Sequential([nn.Conv1D(4, 8, 3), nn.MaxPool1D(40)])  # fused
+    with pytest.raises(ValueError, match=r'^"1" MaxPool1D expects'):
+        model(array(backend, 2, 4, 30))
+    with pytest.raises(ValueError, match=r"^Conv1D expects"):  # alone, it has no path
+        nn.Conv1D(5, 8, 3)(array(backend, 2, 4, 30))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "asked"),
+    [
+        (nn.Conv1D(4, 8, 3), (2, 30, 4), True),
+        (nn.Conv1D(4, 8, 3), (2, 5, 30), False),
+        (nn.Conv1D(4, 8, 5), (2, 4, 4), False),
+        (nn.LSTM(6, 3), (2, 6, 30), True),
+        (nn.BatchNorm1D(6), (2, 30, 6), True),
+    ],
+)
+def test_an_input_with_its_last_two_axes_swapped_is_asked_about(
+    layer: nn.Layer, shape: tuple[int, ...], asked: bool
+) -> None:
+    with pytest.raises(ValueError, match="expects") as raised:
+        layer(np.zeros(shape, np.float32))
+    assert str(raised.value).endswith("; transpose the last two axes?") == asked

@@ -59,3 +59,24 @@ def test_ridge_regression_is_that_of_scikit_learn_for_its_penalty(size: int) -> 
 def test_targets_that_are_no_columns_are_refused() -> None:
     with pytest.raises(ValueError, match=r"KmerRidge expects targets \(300, tasks\), got \(300,\)"):
         KmerRidge(2).fit(CODES, SHARE[:, 0])
+
+
+def test_a_baseline_of_one_strand_tells_a_motif_from_its_reverse_complement() -> None:
+    labels = (np.arange(300) % 2).astype(np.float32)[:, None]
+    motif = np.array([[2, 3, 2, 3, 0, 0]], np.uint8)
+    codes = CODES.copy()
+    codes[:, 5:11] = np.where(labels == 1, motif, reverse_complement(motif))
+    for kind in (KmerBaseline, KmerRidge):
+        one = kind(4, both_strands=False).fit(codes[:200], labels[:200]).predict(codes[200:])
+        both = kind(4).fit(codes[:200], labels[:200]).predict(codes[200:])
+        right = [np.mean((np.ravel(found) > 0.5) == (labels[200:, 0] == 1)) for found in (one, both)]
+        assert right[0] > 0.95 > 0.8 > right[1]
+
+
+def test_a_baseline_reads_ambiguous_letters_as_asked() -> None:
+    codes = np.full((20, 12), 14, np.uint8)
+    codes[:10] = 4  # R: A or G
+    labels = (np.arange(20) < 10).astype(np.float32)[:, None]
+    blind = KmerBaseline(2).fit(codes, labels).predict(codes)
+    seeing = KmerBaseline(2, ambiguous="iupac").fit(codes, labels).predict(codes)
+    assert np.ptp(blind) == 0 < np.ptp(seeing)

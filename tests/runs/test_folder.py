@@ -1,20 +1,37 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from genoml.checkpoint import CheckpointError, host_weights
+from genoml.checkpoint import CheckpointError, host_weights, save_weights
+from genoml.checkpoint.files import seal_json, unseal_json
 from genoml.models import build_model
 from genoml.nn.layer import Layer
-from genoml.runs import RunError, RunFolder, RunRecord, load_run, read_log, read_record, refuse_existing
-from genoml.runs.config import TrainConfig
+from genoml.runs import (
+    RunError,
+    RunFolder,
+    RunRecord,
+    load_run,
+    read_log,
+    read_record,
+    refuse_existing,
+    reseal,
+)
+from genoml.runs.config import TrainConfig, read_config
 from genoml.train.fingerprint import versions
 
 CONFIG = TrainConfig(model="promoter_cnn", model_options={"filters": 3})
+
+
+save = RunFolder.save_record
 
 
 def small_model(seed: int = 0) -> Layer:
@@ -23,7 +40,9 @@ def small_model(seed: int = 0) -> Layer:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "run", RunRecord(config=CONFIG, length_bp=40), small_model(seed=4))
+    return RunFolder.create(
+        tmp_path / "run", RunRecord(status="finished", config=CONFIG, length_bp=40), small_model(seed=4)
+    )
 
 
 def test_a_run_folder_gives_back_model_record_and_log(folder: RunFolder) -> None:
@@ -103,13 +122,13 @@ def test_discarding_leaves_other_peoples_files_and_folders(tmp_path: Path) -> No
 
 
 def change(folder: RunFolder, **values: Any) -> None:
-    record = json.loads((folder.path / "run.json").read_text())
+    record = json.loads(unseal_json((folder.path / "run.json").read_bytes()) or b"")
     for key, value in values.items():
         if value is None:
             del record[key]
         else:
             record[key] = value
-    (folder.path / "run.json").write_text(json.dumps(record))
+    (folder.path / "run.json").write_bytes(seal_json(json.dumps(record).encode()))
 
 
 @pytest.mark.parametrize(
@@ -144,6 +163,120 @@ def test_a_damaged_record_is_refused(folder: RunFolder, content: bytes) -> None:
     (folder.path / "run.json").write_bytes(content)
     with pytest.raises(RunError, match="damaged or of another version"):
         load_run(folder.path)
+
+
+def test_one_flipped_bit_or_a_cut_of_the_record_is_noticed(folder: RunFolder) -> None:
+    sound = (folder.path / "run.json").read_bytes()
+    for at in range(0, 8 * len(sound), 7):
+        changed = bytearray(sound)
+        changed[at // 8] ^= 1 << at % 8
+        (folder.path / "run.json").write_bytes(changed)
+        with pytest.raises(RunError, match="damaged or of another version"):
+            read_record(folder.path)
+    for end in range(0, len(sound), 17):
+        (folder.path / "run.json").write_bytes(sound[:end])
+        with pytest.raises(RunError, match="damaged or of another version"):
+            read_record(folder.path)
+
+
+def test_the_weights_of_another_run_are_noticed(folder: RunFolder, tmp_path: Path) -> None:
+    other = RunFolder.create(tmp_path / "other", RunRecord(config=CONFIG, length_bp=40), small_model(seed=5))
+    (folder.path / "weights.safetensors").write_bytes((other.path / "weights.safetensors").read_bytes())
+    with pytest.raises(CheckpointError, match=r"not the weights that its run was written with; .*reseal"):
+        load_run(folder.path)
+
+
+def test_what_was_edited_on_purpose_is_sealed_again(folder: RunFolder) -> None:
+    record = folder.path / "run.json"
+    record.write_text(record.read_text().replace('"seed": 0', '"seed": 3'))
+    with pytest.raises(RunError, match=r"if it was edited on purpose, seal it with genoml\.runs\.reseal"):
+        load_run(folder.path)
+    save_weights(folder.path / "weights.safetensors", small_model(seed=9))
+    reseal(folder.path)
+    run = load_run(folder.path)
+    assert run.settings.seed == 3
+    assert read_config(folder.path / "config.toml", {}) == run.settings
+    assert np.array_equal(
+        host_weights(run.model)["conv.weights"], host_weights(small_model(seed=9))["conv.weights"]
+    )
+    record.write_text("{")
+    with pytest.raises(RunError, match="run: cannot be sealed"):
+        reseal(folder.path)
+
+
+def test_a_kill_between_record_and_weights_leaves_a_run_that_loads(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("genoml.runs.folder.RunFolder.save_record", lambda self: (save(self), killed()))
+        with pytest.raises(KeyboardInterrupt):
+            folder.save_weights(small_model(seed=5))
+    load_run(folder.path)
+    folder.save_weights(small_model(seed=6))
+    load_run(folder.path)
+    folder.save_record()
+    assert len(load_run(folder.path).record.weights) == 1
+
+
+def test_of_two_that_make_one_run_at_once_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_looked, outcomes = threading.Barrier(2), list[str]()
+
+    def look(path: Path) -> None:
+        refuse_existing(path)
+        if threading.current_thread() not in seen:
+            seen.add(threading.current_thread())
+            both_looked.wait(30)
+
+    def make(seed: int) -> None:
+        record = RunRecord(config=CONFIG, length_bp=40, seed=seed)
+        try:
+            RunFolder.create(tmp_path / "run", record, small_model(seed))
+            outcomes.append("made")
+        except ValueError as error:
+            outcomes.append(str(error))
+
+    seen: set[threading.Thread] = set()
+    monkeypatch.setattr("genoml.runs.folder.refuse_existing", look)
+    threads = [threading.Thread(target=make, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes)[1] == "made"
+    assert re.search("run: (is being written by process|already exists)", sorted(outcomes)[0])
+    made = read_record(tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "config.toml", "log.jsonl", "run.json", "weights.safetensors",
+    ]  # fmt: skip
+    made.status = "finished"
+    RunFolder(tmp_path / "run", made).save_record()
+    found = host_weights(load_run(tmp_path / "run").model)["conv.weights"]
+    assert np.array_equal(found, host_weights(small_model(made.seed))["conv.weights"])
+
+
+def test_a_hard_linked_copy_of_a_run_is_read(folder: RunFolder, tmp_path: Path) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy", copy_function=os.link)
+    assert load_run(tmp_path / "copy").record == folder.record
+    assert read_log(tmp_path / "copy") == []
+
+
+@pytest.mark.parametrize(
+    "data", [{"positives": 5}, {"hashes": "x"}, {"hashes": {"positives": 1}}, {"n_training": "many"}]
+)
+def test_a_record_whose_data_are_of_another_kind_is_refused(folder: RunFolder, data: dict[str, Any]) -> None:
+    change(folder, data=data)
+    with pytest.raises(RunError, match=r"run\.json: damaged or of another version \(data\."):
+        load_run(folder.path)
+
+
+def test_a_log_line_without_its_keys_is_refused(folder: RunFolder) -> None:
+    for line in (b"{}", b'{"loss":1.0}', b'{"epoch":1.0}'):
+        (folder.path / "log.jsonl").write_bytes(line + b"\n")
+        with pytest.raises(RunError, match="a line lacks the epoch, or another of its keys"):
+            read_log(folder.path)
 
 
 def test_what_is_missing_is_named(folder: RunFolder, tmp_path: Path) -> None:

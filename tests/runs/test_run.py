@@ -9,20 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 import genoml
 from genoml.checkpoint import CheckpointError, host_weights
-from genoml.data import split_random
+from genoml.data import Augmentation, SequenceData, split_random
+from genoml.explain import saliency
+from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn import Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, Sequential
 from genoml.report import write_report
 from genoml.runs import Run, RunError, open_run, read_log, resume_run, train_files
 from genoml.runs.config import read_config
 from genoml.runs.network import NetworkSettings
-from genoml.runs.train_run import sigterm_as_ctrl_c
-from genoml.train import FitOptions, fit
+from genoml.sequence import base_codes, decode
+from genoml.train import FitOptions, Trained, fit
 from genoml.train.objectives import Regression
+from genoml.train.predict import predict
 from support.planted import SMALL_TOML, planted_data, run_genoml, write_fasta_pair
 
 
@@ -145,7 +149,7 @@ def test_python_writes_the_report_of_the_command(folder: Path) -> None:
 
 def test_a_signal_is_caught_where_it_can_be(folder: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with sigterm_as_ctrl_c():
+    with signals_as_ctrl_c():
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
     found: list[str] = []
@@ -169,7 +173,7 @@ def test_a_network_made_by_hand_is_saved_and_loaded_whole(tmp_path: Path) -> Non
     assert same_weights(model, loaded.model)
     assert loaded.record == saved.record
     assert loaded.history() == read_log(tmp_path / "run")
-    assert loaded.record.best_epoch == history.epochs[history.best_epoch or 0]["epoch"]
+    assert loaded.record.best_epoch == history.best_epoch
     assert isinstance(loaded.settings, NetworkSettings)
     sequences = ["ACGTACGTTGACTCATACGTACGTACGTAC", "ACGTACGTTGACTCAT"]
     assert np.array_equal(saved.predict(sequences), loaded.predict(sequences))
@@ -255,3 +259,96 @@ def test_what_exists_is_not_overwritten_by_a_saved_network(tmp_path: Path) -> No
     genoml.save_run(network(), tmp_path / "run", length_bp=30)
     with pytest.raises(RunError, match="already exists; choose another folder"):
         genoml.save_run(network(), tmp_path / "run", length_bp=30)
+
+
+def test_a_run_keeps_what_its_model_was_trained_for(tmp_path: Path) -> None:
+    model = Sequential([Conv1D(4, 6, 8), GlobalMaxPool1D(), Dense(6, 1)])
+    data = planted_data(30)
+    named = SequenceData(data.codes, data.targets, target_names=("bound",))
+    options = FitOptions(
+        epochs=1,
+        objective=Regression(),
+        ambiguous="iupac",
+        augmentation=Augmentation(reverse_complement=False),
+    )
+    fit(model, named, options=options)
+    left = model.trained
+    run = genoml.save_run(model, tmp_path / "run")
+    loaded = genoml.load_run(tmp_path / "run")
+    assert left == Trained(Regression(task_names=("bound",)), False, 30, "DNA", "iupac")
+    assert left == run.model.trained == loaded.model.trained
+    assert np.array_equal(loaded.predict(decode(data.codes)), predict(model, data.codes))
+    assert np.array_equal(predict(loaded.model, data.codes), predict(model, data.codes))
+
+
+def test_what_is_saved_otherwise_than_it_was_trained_is_said(tmp_path: Path) -> None:
+    model = Sequential([Conv1D(4, 6, 8), GlobalMaxPool1D(), Dense(6, 1)])
+    with pytest.raises(ValueError, match="save_run expects length_bp"):
+        genoml.save_run(model, tmp_path / "none")
+    fit(model, planted_data(10), options=FitOptions(epochs=1))
+    with pytest.raises(ValueError, match="trained for BinaryClassification"):
+        genoml.save_run(model, tmp_path / "none", objective=Regression())
+    with pytest.warns(UserWarning, match="trained on both strands"):
+        genoml.save_run(model, tmp_path / "one", reverse_complement=False)
+    fit(model, planted_data(10), options=FitOptions(epochs=1))
+    with pytest.warns(UserWarning, match="trained on 30 bp, and is read with length_bp = 200"):
+        genoml.save_run(model, tmp_path / "long", length_bp=200)
+
+
+def test_the_model_of_a_run_predicts_and_is_explained_as_the_run(folder: Path) -> None:
+    (folder / "small.toml").write_text(SMALL_TOML + 'calibrate = "platt"\nreverse_complement = false\n')
+    run = train("run")
+    letters = run.read("pos.fa").letters
+    for each in (run, genoml.load_run("run")):
+        assert not each.model.trained.both_strands
+        np.testing.assert_allclose(predict(each.model, letters), run.predict(letters), rtol=1e-6)
+        one = saliency(each.model, letters[:2], both_strands=False)
+        assert np.array_equal(saliency(each.model, letters[:2]).actual, one.actual)
+
+
+@pytest.mark.parametrize(
+    "form", [tuple, np.array, base_codes, lambda given: [each.encode() for each in given]]
+)
+def test_a_run_reads_sequences_of_any_form(folder: Path, form: Any) -> None:
+    run = train("run")
+    letters = run.read("pos.fa").letters
+    assert np.array_equal(run.predict(form(letters)), run.predict(letters))
+
+
+class Frame(dict[str, Any]):
+    """A data frame, as pandas has it; a dict for brevity."""
+
+    columns = property(list)
+
+    def assign(self, **more: Any) -> Frame:
+        return Frame({**self, **more})
+
+
+def test_a_run_names_what_cannot_be_sequences_and_scores_a_column_of_a_data_frame(folder: Path) -> None:
+    run = train("run")
+    letters = run.read("pos.fa").letters
+    frame = Frame(dna=letters)
+    for given, kind in ((frame, "Frame"), ({"ACGT"}, "set"), ([1], "int"), (3, "int")):
+        with pytest.raises(TypeError, match=f"got (a )?{kind}"):
+            run.predict(given)  # type: ignore[arg-type]
+    found = run.predict_frame(frame, sequence="dna")
+    assert np.array_equal(found["score"], run.predict(letters)[:, 0])
+
+
+def test_rna_is_read_on_one_strand_by_network_and_baseline_unless_told_otherwise(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    site = {"pos.fa": "UGUAAAUA", "neg.fa": "UAUUUACA"}  # reverse complements of each other
+    for name, motif in site.items():
+        letters = ["".join(rng.choice(list("ACGU"), 24)) for _ in range(150)]
+        lines = [f">{i}\n{each[: 4 + i % 9]}{motif}{each[4 + i % 9 :]}\n" for i, each in enumerate(letters)]
+        (folder / name).write_text("".join(lines))
+    config = read_config(Path("small.toml"), {"epochs": 8})
+    run = train_files("pos.fa", "neg.fa", "one", config)
+    assert (run.record.alphabet, run.record.training.reverse_complement) == ("RNA", False)
+    assert run.record.held_out.scores["auroc"] > 0.95
+    assert run.record.held_out.baseline["auroc"] > 0.95
+    assert genoml.load_run("one").model.trained == run.model.trained
+    assert (run.model.trained.alphabet, run.model.trained.both_strands) == ("RNA", False)
+    told = msgspec.structs.replace(config, reverse_complement=True)
+    both = train_files("pos.fa", "neg.fa", "both", told).record
+    assert max(both.held_out.scores["auroc"], both.held_out.baseline["auroc"]) < 0.8

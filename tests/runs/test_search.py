@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from genoml.cli.search import terminal_table
 from genoml.runs import RunError, read_record
+from genoml.runs import search as search_module
 from genoml.runs.search import file_hashes, open_search, read_search, run_search
 from genoml.runs.search_ranges import SearchRecord
 from genoml.runs.search_table import Result, ranked, write_table
@@ -168,14 +171,19 @@ def states(folder: str) -> list[str]:
 
 
 def trainings(folder: str) -> list[int]:
-    """The processes that train a trial of a search."""
+    """The processes that train a trial of a search in this folder."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = place.read_bytes().split(b"\0")
+            here = os.path.samefile(place.with_name("cwd"), ".")
         except OSError:  # it has just ended
             continue
-        if b"train" in words and any(word.startswith(f"{folder}/trials/".encode()) for word in words):
+        if (
+            here
+            and b"train" in words
+            and any(word.startswith(f"{folder}/trials/".encode()) for word in words)
+        ):
             found.append(int(place.parent.name))
     return found
 
@@ -194,6 +202,39 @@ def test_a_search_that_was_killed_goes_on_where_it_was(pair: tuple[str, str]) ->
     assert Path("out/trials/001/weights.safetensors").stat().st_mtime_ns == before.st_mtime_ns
     wait_for(lambda: not trainings("out"))
     assert sorted(path.name for path in Path("out/trials").iterdir() if path.is_dir()) == ["001", "002"]
+
+
+def test_of_two_searches_begun_in_one_folder_one_does(
+    pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_looked, outcomes = threading.Barrier(2), list[str]()
+    looked = threading.local()
+    refuse = search_module._refuse_existing
+
+    def look(folder: Path) -> None:
+        refuse(folder)
+        if not hasattr(looked, "once"):
+            looked.once = True
+            both_looked.wait(30)
+
+    def begin(seed: int) -> None:
+        try:
+            open_search("out", record_of(pair, RANGES, 2, seed=seed), resume=False)
+            outcomes.append("begun")
+        except RunError as error:
+            outcomes.append(str(error))
+
+    monkeypatch.setattr(search_module, "_refuse_existing", look)
+    threads = [threading.Thread(target=begin, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [
+        "begun",
+        "out: already exists; add --resume to go on with it, or choose another folder",
+    ]
+    assert len(states("out")) == 0
 
 
 def test_a_search_that_goes_on_tries_what_it_would_have_tried(pair: tuple[str, str]) -> None:
@@ -237,6 +278,7 @@ def test_another_process_takes_part_in_a_search(pair: tuple[str, str]) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) -> None:
+    Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 100000"))
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
     with hearing_ctrl_c(), subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as stopped:
         wait_for(lambda: trainings("out"), stopped)

@@ -5,8 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoml.sequence import base_codes, count_ambiguous, decode
+from genoml.sequence import (
+    PWM,
+    base_codes,
+    batch_encode,
+    count_ambiguous,
+    decode,
+    dinucleotide_shuffle,
+    kmer_counts,
+    kmer_frequencies,
+    one_hot_encode,
+    quality_encode,
+)
 from genoml.sequence.alphabet import CODE_LETTERS
+from genoml.sequence.codes import alphabet_of
 
 LETTERS = st.text(alphabet=CODE_LETTERS + CODE_LETTERS.lower(), max_size=40)
 
@@ -205,3 +217,55 @@ def test_count_ambiguous_per_sequence():
 def test_count_ambiguous_of_a_padded_matrix_leaves_padding_out():
     codes = base_codes(["N", "NNA"], pad="right")
     np.testing.assert_array_equal(count_ambiguous(codes, per_sequence=True), [1, 2])
+
+
+class Frame:
+    """A data frame: iterating gives the names of its columns."""
+
+    columns = ("dna", "label")
+
+    def __iter__(self):
+        return iter(self.columns)
+
+
+NO_BATCH = [
+    (Frame(), r"a Frame, which gives the names of its columns; pass one column"),
+    ({"a": "ACGT", "b": "TTTT"}, r"a dict, which gives its keys; pass list\(x\.values\(\)\)"),
+    ({"ACGT", "TTTT"}, "a set, whose order is random; pass a list"),
+    (frozenset({"ACGT"}), "a frozenset"),
+    (5, "got int"),
+    (None, "got NoneType"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), NO_BATCH)
+@pytest.mark.parametrize(
+    "read",
+    [
+        batch_encode,
+        base_codes,
+        kmer_frequencies,
+        kmer_counts,
+        dinucleotide_shuffle,
+        PWM.from_sequences,
+        lambda given: quality_encode(given, [[1]]),
+        lambda given: count_ambiguous(given),
+    ],
+)
+def test_containers_that_are_no_batch_are_named(read, given, words):
+    with pytest.raises(TypeError, match=words):
+        read(given)
+
+
+def test_arrays_of_letters_are_sequences():
+    expected = base_codes(["ACGU", "NNRA"])
+    letters = np.array([list("ACGU"), list("NNRA")])
+    for form in (letters, letters.astype("S1"), letters.astype(object), list(letters)):
+        assert np.array_equal(base_codes(form), expected)
+    assert np.array_equal(one_hot_encode(letters[0]), one_hot_encode("ACGU"))
+
+
+def test_the_alphabet_of_sequences_is_rna_if_one_has_a_u():
+    assert [alphabet_of(given) for given in (["ACG"], ["ACG", "u"], [b"U"], [], [np.zeros(3, np.uint8)])] == [
+        "DNA", "RNA", "RNA", "DNA", "DNA",
+    ]  # fmt: skip

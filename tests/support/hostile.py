@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from genoml.checkpoint import load_generation, save_generation
-from genoml.checkpoint.files import open_tensors
+from genoml.checkpoint.files import open_tensors, seal_json, unseal_json
 from genoml.data import split_random
 from genoml.runs import begin_run, open_run
 from genoml.runs.config import TrainConfig
@@ -48,13 +48,14 @@ def sound_run(folder: Path) -> Path:
 
 
 def _records(sound: bytes) -> dict[str, bytes]:
-    """Records that ask for what they shall not get."""
+    """Records that ask for what they shall not get, sealed as they should be."""
+    whole = unseal_json(sound) or b""
 
     def changed(**values: Any) -> bytes:
-        return json.dumps(json.loads(sound) | values).encode()
+        return seal_json(json.dumps(json.loads(whole) | values).encode())
 
     def of_config(**values: Any) -> bytes:
-        return changed(config=json.loads(sound)["config"] | values)
+        return changed(config=json.loads(whole)["config"] | values)
 
     def of_network(
         kind: str, layers: Any = None, objective: str = "BinaryClassification", **options: Any
@@ -77,7 +78,7 @@ def _records(sound: bytes) -> dict[str, bytes]:
         "gigabytes": of_config(model="deepstarr", model_options={"filters": [20_000] * 4, "length_bp": 200}),
         "negative-length": changed(length_bp=-5),
         "huge-length": changed(length_bp=10**30),
-        "deep-data": sound.replace(b'"data": {', b'"data": {"x":' + deep + b",", 1),
+        "deep-data": seal_json(whole.replace(b'"data": {', b'"data": {"x":' + deep + b",", 1)),
         "not-json": b"os.system('true')",
         "too-large": b" " * (17 << 20) + sound,
         "wrong-format": changed(format=99),
@@ -134,8 +135,6 @@ def _replaced(path: Path, kind: str, outside: Path) -> None:
         path.symlink_to(outside)
     elif kind == "zeros":
         path.symlink_to("/dev/zero")
-    elif kind == "hard":
-        os.link(kept, path)
     elif kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":
@@ -165,10 +164,10 @@ def hostile_runs(folder: Path) -> list[tuple[str, str]]:
     for name, content in (_records((sound / "run.json").read_bytes()) | pickled).items():
         (make(f"record-{name}", "load") / "run.json").write_bytes(content)
     for name in ("run.json", "weights.safetensors"):
-        for kind in ("link", "outside", "zeros", "hard", "pipe", "folder"):
+        for kind in ("link", "outside", "zeros", "pipe", "folder"):
             _replaced(make(f"{kind}-{name}", "load") / name, kind, outside)
     _replaced(make("sparse", "load") / "weights.safetensors", "sparse", outside)
-    for kind in ("link", "outside", "zeros", "hard", "pipe", "folder"):
+    for kind in ("link", "outside", "zeros", "pipe", "folder"):
         _replaced(make(f"{kind}-log", "log") / "log.jsonl", kind, outside)
         for pattern in ("state-*", "manifest-*"):
             (path,) = (make(f"{kind}-{pattern[:-2]}") / "checkpoint").glob(pattern)

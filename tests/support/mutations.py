@@ -22,9 +22,15 @@ def mutations(sound: bytes, count: int, seed: int) -> Iterator[tuple[str, bytes]
 
 
 def refusals(
-    read: Callable[[Path], Iterable[Any]], folder: Path, damaged: Iterable[tuple[str, bytes]]
+    read: Callable[[Path], Iterable[Any]],
+    folder: Path,
+    damaged: Iterable[tuple[str, bytes]],
+    *,
+    has_lines: bool = True,
 ) -> int:
-    """Read each damaged file to its end; count those refused with a FormatError that names the file.
+    """Read each damaged file to its end; count those refused with a FormatError that names the file and a line.
+
+    Files that are no text have no lines.
 
     Any other exception goes through to the test.
     """
@@ -36,6 +42,9 @@ def refusals(
         if error is not None:
             refused += 1
             assert error.path == str(path), f"{name}: the error names {error.path}"
+            assert not has_lines or (error.line or 0) >= 1, (
+                f"{name}: the error names line {error.line}: {error}"
+            )
             assert "\n" not in str(error), f"{name}: the message is not one line"
     return refused
 

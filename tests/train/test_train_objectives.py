@@ -58,8 +58,10 @@ def test_a_number_of_sites_is_regressed() -> None:
     model = network(1)
     history = fit(model, rest, validation=held, options=options(objective=Regression()))
     assert history.best_epoch is not None
-    assert history.epochs[history.best_epoch]["validation_pearson"] > 0.8
-    assert history.best_epoch == int(np.argmax([record["validation_pearson"] for record in history.epochs]))
+    assert history.epochs[history.best_epoch - 1]["validation_pearson"] > 0.8
+    assert history.best_epoch == 1 + int(
+        np.argmax([record["validation_pearson"] for record in history.epochs])
+    )
     found = predict(model, held.codes, objective=Regression(), both_strands=False)
     assert np.corrcoef(found[:, 0], held.targets[:, 0])[0, 1] > 0.8
 
@@ -86,7 +88,7 @@ def test_counts_are_fitted_with_their_offset_and_a_learned_dispersion() -> None:
     model = network(1, LearnedDispersion(1, 2.0))
     history = fit(model, rest, validation=held, options=options(objective=Counts(), epochs=40))
     losses = [record["validation_loss"] for record in history.epochs]
-    assert history.best_epoch == int(np.argmin(losses))
+    assert history.best_epoch == int(np.argmin(losses)) + 1
     fitted = float(np.exp(model.params["3.log_dispersion"][0]))
     assert 0.15 < fitted < 0.5
     plain = SequenceData(held.codes, held.targets)

@@ -36,7 +36,7 @@ def sinusoids(like: Array, length: int, features: int) -> Array:
     ----------
     Vaswani et al. (2017), Attention is all you need, arXiv:1706.03762, section 3.5.
     """
-    xp, pairs = array_namespace(like), (features + 1) // 2
+    xp, pairs = array_namespace(like), max((features + 1) // 2, 1)
     turn = angles(like, length, pairs)
     table = xp.reshape(xp.stack([xp.sin(turn), xp.cos(turn)], axis=-1), (length, 2 * pairs))
     return table[:, :features]
@@ -104,7 +104,7 @@ class SinusoidalPositions(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""
-        expect_shape("SinusoidalPositions", x, x.ndim == 3, "(batch, length, features)")
+        expect_shape(self, x, x.ndim == 3, "(batch, length, features)")
         _, length, features = x.shape
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:

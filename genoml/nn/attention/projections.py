@@ -17,6 +17,7 @@ from genoml.nn.layer import Grads, Pass, expect_shape
 class AttentionLayer(Protocol):
     """A :class:`~genoml.nn.SelfAttention` as used here, by the arguments of its constructor."""
 
+    path: str
     features: int
     heads: int
     key_size: int
@@ -48,7 +49,7 @@ class Projections:
 
     def __init__(self, layer: AttentionLayer, x: Array, run: Pass) -> None:
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == layer.features
-        expect_shape("SelfAttention", x, ok, f"(batch, length >= 1, {layer.features})")
+        expect_shape(layer, x, ok, f"(batch, length >= 1, {layer.features})")
         xp = array_namespace(x)
         n, length, features = x.shape
         self.layer = layer
@@ -69,7 +70,7 @@ class Projections:
         elif layer.position == "relative_basis":
             term = self._basis_term(query, length)
             query = query + self.params["content_bias"][:, None, :]
-        self.attention = Attention(query, key, value, term, layer.causal, run.real_steps("SelfAttention", x))
+        self.attention = Attention(query, key, value, term, layer.causal, run.real_steps(layer, x))
 
     def _project(self, name: str) -> Array:
         rows = self.rows @ self.params[f"{name}_weights"]

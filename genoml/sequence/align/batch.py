@@ -11,7 +11,7 @@ from genoml.ops.alignment import FORBIDDEN, Rules, alignment_scores
 from genoml.sequence.align.align import check_mode
 from genoml.sequence.align.scoring import Matrix, Scoring, resolve_scoring
 from genoml.sequence.align.substitution import Letters
-from genoml.sequence.codes import FlatCodes
+from genoml.sequence.codes import FlatCodes, list_sequences
 
 __all__ = ["align_scores"]
 
@@ -81,11 +81,10 @@ def align_scores(
 
 
 def _listed(sequences: Sequence[Letters], what: str) -> list[Letters]:
-    if isinstance(sequences, str | bytes | bytearray):
-        raise TypeError(
-            f"{what} expects a list of sequences, got one {type(sequences).__name__}; put it in a list"
-        )
-    return list(sequences)
+    try:
+        return list_sequences(sequences)
+    except TypeError as error:
+        raise TypeError(f"{what} {error}") from None
 
 
 def _refuse_overflow(scoring: Scoring, a: FlatCodes, b: FlatCodes) -> None:

@@ -1,0 +1,211 @@
+"""Checks of labelled sequences: copies on both sides, sequences in both classes, length or GC content as the label."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from genoml.data.codes import row_slices
+from genoml.data.dataset import SequenceData
+from genoml.data.files import NamedSequences
+from genoml.data.leaks import sequence_hashes
+from genoml.io.errors import shown
+from genoml.metrics import auroc
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.matched import gc_content
+
+#: AUROC from which on one number is said to tell the classes apart
+_APART = 0.75
+#: standard deviations above one half that the AUROC of a random number may reach by chance
+_CHANCE = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What the checks know of sequences.
+
+    Attributes
+    ----------
+    hashes : (n,) uint64
+        See ``sequence_hashes``.
+    length_bp : (n,) int64
+        Length without padding.
+    gc : (n,) float64
+        GC content; NaN for a sequence without a base.
+    targets : (n,) float
+        1 for positives, 0 for negatives.
+    names : (n,) of str
+        Names for messages.
+    """
+
+    hashes: np.ndarray
+    length_bp: np.ndarray
+    gc: np.ndarray
+    targets: np.ndarray
+    names: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @classmethod
+    def of_data(cls, data: SequenceData, *, both_strands: bool = True) -> Traits:
+        """Traits of a data set, which is read block by block."""
+        slices = [*row_slices(data.codes)] or [slice(0)]
+        blocks = (np.asarray(data.codes[rows]) for rows in slices)
+        named = np.array([f"example {row}" for row in range(len(data))], object)
+        names = named if data.names is None else data.names
+        hashes, length_bp, gc = _measure(blocks, both_strands)
+        return cls(hashes, length_bp, gc, data.targets[:, 0], names)
+
+    @classmethod
+    def of_files(
+        cls, positives: NamedSequences, negatives: NamedSequences, *, both_strands: bool = True
+    ) -> Traits:
+        """Traits of positives and negatives; each length is read by itself, since one may be far longer than others."""
+        both = NamedSequences(
+            "", [*positives.names, *negatives.names], [*positives.letters, *negatives.letters]
+        )
+        lengths = np.array(list(map(len, both.letters)))
+        order = np.argsort(lengths, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
+        blocks = (both.take(rows.tolist()).codes(int(lengths[rows[0]])) for rows in groups)
+        hashes, length_bp, gc = (values[np.argsort(order)] for values in _measure(blocks, both_strands))
+        targets = np.repeat([1.0, 0.0], [len(positives), len(negatives)])
+        return cls(hashes, length_bp, gc, targets, np.array(both.ids, object))
+
+
+def _measure(blocks: Iterable[np.ndarray], both_strands: bool) -> list[np.ndarray]:
+    """Hashes, lengths and GC content of the rows of blocks of codes."""
+    parts = [
+        (
+            sequence_hashes(codes, both_strands=both_strands),
+            (codes != PAD_CODE).sum(axis=1),
+            gc_content(codes),
+        )
+        for codes in blocks
+    ]
+    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
+def check_data(
+    training: SequenceData, validation: SequenceData, *, both_strands: bool = True, skip: Collection[str] = ()
+) -> dict[str, str]:
+    """Check two data sets with targets 0 and 1, as ``genoml train`` does; see ``check_split``.
+
+    Sequences are read once. With ``both_strands`` a sequence and its reverse complement are the same.
+    """
+    parts = [Traits.of_data(part, both_strands=both_strands) for part in (training, validation)]
+    return check_split(*parts, skip=skip)
+
+
+def check_split(training: Traits, validation: Traits, *, skip: Collection[str] = ()) -> dict[str, str]:
+    """Check the two parts of training data.
+
+    Parameters
+    ----------
+    training, validation : Traits
+        Of targets 0 and 1.
+    skip : collection of str
+        Checks that are left out: ``copies`` of training sequences in the validation part; the same sequence in both
+        ``classes``; ``length`` or ``gc`` content that alone tells the classes apart.
+
+    Returns
+    -------
+    dict
+        One line for each check that found something, by its name.
+    """
+    shared = np.isin(validation.hashes, training.hashes)
+    found = {}
+    if shared.any():
+        found["copies"] = (
+            f"{_so_many(shared, validation, 'validation sequences')} are copies of training sequences; "
+            "scores in validation are too high"
+        )
+    parts = [(getattr(training, name), getattr(validation, name)) for name in Traits.__dataclass_fields__]
+    found |= _check_classes(Traits(*map(np.concatenate, parts)))
+    return {name: line for name, line in found.items() if name not in skip}
+
+
+def check_evaluated(
+    sequences: Traits, known: np.ndarray | None, *, skip: Collection[str] = ()
+) -> dict[str, str]:
+    """Check labelled sequences that a model is to be evaluated on; as ``check_split``.
+
+    Parameters
+    ----------
+    sequences : Traits
+        Of targets 0 and 1.
+    known : (m,) uint64, or None
+        Hashes of the sequences of training and validation, if they are known.
+    skip : collection of str
+        Checks that are left out: ``trained``, for sequences that are known, ``classes``, ``length`` and ``gc``.
+    """
+    found = {}
+    shared = np.isin(sequences.hashes, [] if known is None else known)
+    if shared.any():
+        found["trained"] = (
+            f"{_so_many(shared, sequences, 'sequences')} were in the data of the training; "
+            "the scores say little about new sequences"
+        )
+    found |= _check_classes(sequences)
+    return {name: line for name, line in found.items() if name not in skip}
+
+
+def _so_many(chosen: np.ndarray, sequences: Traits, what: str) -> str:
+    return (
+        f"{chosen.sum()} of {len(chosen)} {what} ({shown(sequences.names[np.argmax(chosen)])} is the first)"
+    )
+
+
+def _check_classes(sequences: Traits) -> dict[str, str]:
+    """What is the same in both classes that should not be, and what differs."""
+    positive = sequences.targets == 1
+    in_both = in_several_classes(sequences.hashes, positive)
+    found = {}
+    if in_both.any():
+        found["classes"] = f"{_so_many(in_both, sequences, 'sequences')} stand in both classes"
+    auroc_of_length = _apart(sequences.length_bp, positive)
+    if auroc_of_length:
+        of_positives, of_negatives = _medians(sequences.length_bp, positive)
+        found["length"] = (
+            f"positives are {of_positives:.0f} bp, negatives {of_negatives:.0f} bp in the median: the length alone "
+            f"tells them apart (AUROC {auroc_of_length:.4f})"
+        )
+    auroc_of_gc = _apart(sequences.gc, positive)
+    if auroc_of_gc:
+        of_positives, of_negatives = _medians(100 * sequences.gc, positive)
+        found["gc"] = (
+            f"positives have {of_positives:.1f} % G and C, negatives {of_negatives:.1f} % in the median: the "
+            f"GC content alone tells them apart (AUROC {auroc_of_gc:.4f})"
+        )
+    return found
+
+
+def in_several_classes(hashes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether the sequence of each example, by its hash (n,), also has another label (n,)."""
+    _, sequence = np.unique(hashes, return_inverse=True)
+    order = np.lexsort((labels, sequence))
+    changed = (np.diff(sequence[order]) == 0) & (np.diff(labels[order].astype(np.float64)) != 0)
+    several = np.zeros(len(hashes), dtype=bool)
+    several[sequence[order[1:][changed]]] = True
+    return np.asarray(several[sequence])
+
+
+def _apart(values: np.ndarray, positive: np.ndarray) -> float:
+    """AUROC, 0.5 to 1, of a number that tells the classes apart better than chance; 0 for one that does not."""
+    known = ~np.isnan(values)
+    n_positives = int(positive[known].sum())
+    n_negatives = int(known.sum()) - n_positives
+    if not n_positives or not n_negatives:
+        return 0.0
+    area = float(auroc(values[known].astype(np.float64), positive[known]))
+    deviation = sqrt((len(values) + 1) / (12 * n_positives * n_negatives))
+    area = max(area, 1 - area)
+    return area if area >= max(_APART, 0.5 + _CHANCE * deviation) else 0.0
+
+
+def _medians(values: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
+    return float(np.nanmedian(values[positive])), float(np.nanmedian(values[~positive]))

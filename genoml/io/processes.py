@@ -1,0 +1,139 @@
+"""Processes beside this one, and its end: locks that hold between processes, and signals that end it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+from genoml.io.errors import printable
+
+#: bytes of a lock file that are read for a message
+_MOST_HOLDER = 200
+#: signals that end a command as Ctrl-C does, where the system has them
+_ENDING = ("SIGTERM", "SIGHUP")
+#: errors of a lock that another holds
+_HELD = (errno.EACCES, errno.EAGAIN)
+
+
+class InUseError(ValueError):
+    """Raised if another process is writing what this one would write."""
+
+
+def lock(file: IO[Any], *, wait: bool) -> bool | None:
+    """Lock a file until it is closed, as the system does when a process ends in any way.
+
+    Returns
+    -------
+    bool or None
+        False if another holds it; None if this system or file system has no such locks.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        return None
+    except OSError as error:
+        return False if error.errno in _HELD else None
+    return True
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> Iterator[None]:
+    """Be the only process that writes something, until the block ends.
+
+    The lock is on a file that is made for it, holds the number and host of the process, and goes with the lock. It
+    ends with its process, also if that is killed. Where there are no locks (``lock``) nothing is locked.
+
+    Parameters
+    ----------
+    path : path
+        The lock file.
+    what : path
+        What is written, for the message.
+
+    Raises
+    ------
+    InUseError
+        If another process holds the lock; the message names process and host.
+    OSError
+        If the lock file cannot be made.
+    """
+    with _lock_file(path, what) as file:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        file.flush()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                if _is_at(path, file):
+                    os.unlink(path)
+
+
+def _lock_file(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> IO[bytes]:
+    """The lock file, open and locked."""
+    while True:
+        file = open(path, "a+b")  # noqa: SIM115 - closed by the caller, or below
+        try:
+            if lock(file, wait=False) is False:
+                file.seek(0)
+                holder = printable(file.read(_MOST_HOLDER).decode(errors="replace").strip())
+                raise InUseError(
+                    f"{os.fspath(what)}: is being written by {holder or 'another process'}; wait until it has ended"
+                )
+            if _is_at(path, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # its holder has just removed it, so that it is no lock any more
+
+
+def _is_at(path: str | os.PathLike[str], file: IO[bytes]) -> bool:
+    """Whether an open file is the one of this name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+_catching = False
+
+
+@contextmanager
+def signals_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, which batch systems send, and SIGHUP end the block as Ctrl-C does, and then the process.
+
+    A signal that is ignored, as SIGHUP under nohup, stays ignored. Within itself it does nothing more.
+    """
+    global _catching
+    if _catching or threading.current_thread() is not threading.main_thread():  # which alone catches signals
+        yield
+        return
+    received: list[int] = []
+
+    def stop(number: int, frame: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    known = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in known}
+    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, stop)
+    _catching = True
+    try:
+        yield
+    finally:
+        _catching = False
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            os.kill(os.getpid(), received[0])

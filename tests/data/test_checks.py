@@ -1,0 +1,142 @@
+"""Checks of labelled sequences say what is wrong with them, and nothing of data that are sound."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from genoml.data import CodeRows, NamedSequences, SequenceData
+from genoml.data.checks import Traits, check_evaluated, check_split
+from genoml.data.leaks import sequence_hashes
+from genoml.sequence import decode, reverse_complement
+
+RNG = np.random.default_rng(0)
+
+
+def random_letters(count: int, length: int, gc: float = 0.5) -> list[str]:
+    shares = [(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]
+    return decode(RNG.choice(4, (count, length), p=shares).astype(np.uint8))
+
+
+def named(letters: list[str], prefix: str) -> NamedSequences:
+    return NamedSequences(f"{prefix}.fa", [f"{prefix}{i} of a file" for i in range(len(letters))], letters)
+
+
+def traits(positives: list[str], negatives: list[str], *, both_strands: bool = True) -> Traits:
+    return Traits.of_files(named(positives, "p"), named(negatives, "n"), both_strands=both_strands)
+
+
+def test_sound_data_get_no_warning() -> None:
+    training = traits(random_letters(100, 50), random_letters(100, 50))
+    validation = traits(random_letters(20, 50), random_letters(20, 50))
+    assert check_split(training, validation) == {}
+    assert check_evaluated(validation, training.hashes) == {}
+    assert check_evaluated(validation, None) == {}
+
+
+def test_copies_on_either_strand_are_counted_and_the_first_is_named() -> None:
+    letters = random_letters(40, 30)
+    held = [random_letters(1, 30)[0], letters[3], reverse_complement(letters[7])]
+    training = traits(letters[:20], letters[20:])
+    validation = traits(held, random_letters(3, 30))
+    assert check_split(training, validation) == {
+        "copies": "2 of 6 validation sequences (p1 is the first) are copies of training sequences; "
+        "scores in validation are too high"
+    }
+    one_strand = traits(letters[:20], letters[20:], both_strands=False)
+    validation = traits(held, random_letters(3, 30), both_strands=False)
+    assert check_split(one_strand, validation)["copies"].startswith("1 of 6 validation sequences (p1 ")
+    assert check_split(one_strand, validation, skip=["copies"]) == {}
+
+
+def test_sequences_that_were_trained_on_are_counted_whatever_their_padding_and_case() -> None:
+    known = random_letters(30, 40)
+    trained = sequence_hashes(traits_codes(known, 64))
+    new = traits([known[4].lower(), *random_letters(2, 25)], [known[9], reverse_complement(known[5])])
+    assert check_evaluated(new, trained) == {
+        "trained": "3 of 5 sequences (p0 is the first) were in the data of the training; "
+        "the scores say little about new sequences"
+    }
+    assert check_evaluated(new, trained, skip=["trained"]) == {}
+
+
+def traits_codes(letters: list[str], length_bp: int) -> np.ndarray:
+    return named(letters, "p").codes(length_bp)
+
+
+def test_a_sequence_in_both_classes_is_said_within_and_across_the_parts() -> None:
+    letters = random_letters(40, 30)
+    line = "3 of 42 sequences (p0 is the first) stand in both classes"
+    assert check_evaluated(traits(letters[:20], [*letters[20:], letters[0], letters[0]]), None) == {
+        "classes": line
+    }
+    training = traits(letters[:20], letters[20:])
+    validation = traits(random_letters(1, 30), [reverse_complement(letters[0])])
+    found = check_split(training, validation)
+    assert found["classes"] == "2 of 42 sequences (p0 is the first) stand in both classes"
+    assert list(found) == ["copies", "classes"]
+
+
+def test_length_alone_is_said_with_its_auroc_in_either_direction() -> None:
+    short, long = random_letters(50, 60), random_letters(50, 100)
+    line = "positives are 60 bp, negatives 100 bp in the median: the length alone tells them apart (AUROC 1.0000)"
+    assert check_evaluated(traits(short, long), None) == {"length": line}
+    assert check_evaluated(traits(long, short), None)["length"].startswith("positives are 100 bp")
+    assert check_evaluated(traits(short, long), None, skip=["length"]) == {}
+    codes = np.concatenate([traits_codes(part, 100) for part in (short, long)])
+    targets = np.repeat([1.0, 0.0], 50).astype(np.float32)[:, None]
+    data = Traits.of_data(SequenceData(codes, targets))
+    assert check_split(data, data)["length"] == line
+
+
+def test_gc_content_alone_is_said_with_its_auroc() -> None:
+    found = check_evaluated(traits(random_letters(50, 100, gc=0.7), random_letters(50, 100, gc=0.4)), None)
+    assert list(found) == ["gc"]
+    assert "negatives 40." in found["gc"] or "negatives 39." in found["gc"]
+    assert found["gc"].endswith("% in the median: the GC content alone tells them apart (AUROC 1.0000)")
+    rows = traits(["N" * 40, *random_letters(50, 40)], random_letters(51, 40))
+    assert np.isnan(rows.gc[0])
+    assert check_evaluated(rows, None) == {}, "a sequence without a base has no GC content"
+
+
+def test_what_chance_explains_in_few_sequences_is_not_said() -> None:
+    assert check_evaluated(traits(random_letters(3, 60), random_letters(3, 61)), None) == {}
+    assert list(check_evaluated(traits(random_letters(9, 60), random_letters(9, 61)), None)) == ["length"]
+
+
+def test_codes_read_on_demand_have_the_traits_of_the_array_and_hashes_do_not_depend_on_width() -> None:
+    codes = RNG.integers(0, 4, (50, 30), dtype=np.uint8)
+    targets = np.zeros((50, 1), np.float32)
+    plain, lazy = (Traits.of_data(SequenceData(each, targets)) for each in (codes, CodeRows(codes)))
+    letters = traits(decode(codes), random_letters(1, 400))
+    for name in ("hashes", "length_bp", "gc"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(lazy, name))
+        np.testing.assert_array_equal(getattr(plain, name), getattr(letters, name)[:50])
+
+
+def test_no_sequences_have_no_traits_and_no_warnings() -> None:
+    none = Traits.of_data(SequenceData(np.zeros((0, 5), np.uint8), np.zeros((0, 1), np.float32)))
+    assert len(none) == 0
+    assert check_split(none, none) == {}
+
+
+@pytest.mark.parametrize("escape", ["\x1b[2J", "\u2028"])
+def test_a_name_cannot_write_to_the_terminal(escape: str) -> None:
+    letters = random_letters(1, 30)
+    rows = Traits.of_files(NamedSequences("a", [f"a{escape}b"], letters), named(letters, "n"))
+    line = check_evaluated(rows, None)["classes"]
+    assert line.isprintable()
+
+
+def test_the_checks_of_twenty_thousand_sequences_take_less_than_a_second() -> None:
+    codes = RNG.integers(0, 4, (20_000, 200), dtype=np.uint8)
+    data = SequenceData(codes, (np.arange(20_000) % 2).astype(np.float32)[:, None])
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        parts = [Traits.of_data(data.take(np.arange(*ends))) for ends in ((0, 18_000), (18_000, 20_000))]
+        check_split(*parts)
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 1.0
