@@ -25,7 +25,7 @@ _CHANCE = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Traits:
-    """What the checks know of sequences.
+    """Properties of sequences that the checks compare: hash, length, GC content and class.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ def _so_many(chosen: np.ndarray, sequences: Traits, what: str) -> str:
 
 
 def _check_classes(sequences: Traits) -> dict[str, str]:
-    """What is the same in both classes that should not be, and what differs."""
+    """Warnings of sequences in both classes, and of a length or GC content that tells the classes apart."""
     positive = sequences.targets == 1
     in_both = in_several_classes(sequences.hashes, positive)
     found = {}

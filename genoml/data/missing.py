@@ -34,7 +34,7 @@ def check_present(values: Iterable[object], what: str) -> None:
 
 
 def present(value: object) -> str:
-    """What a message adds to what is expected in place of a missing value, if that looks like text."""
+    """Addition to a message about a missing value that is written as a word, such as NA."""
     return ", not a word for a missing one" if isinstance(value, str) and value.strip() else ""
 
 

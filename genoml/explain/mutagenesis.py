@@ -157,7 +157,7 @@ class MutationReach:
 
 
 def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
-    """What :func:`in_silico_mutagenesis` computes for a mutation in a sequence of this length.
+    """Layers and positions that :func:`in_silico_mutagenesis` computes for a mutation in a sequence of this length.
 
     Examples
     --------

@@ -197,7 +197,7 @@ def _error_at(lines: MotifLines, matrix: _Matrix, what: str, fix: str) -> Format
 
 
 def _rows_are(lines: MotifLines, matrices: list[_Matrix], jaspar: bool) -> _Rows:
-    """What the rows of a file are, which is the same in all its matrices."""
+    """Whether the rows of a file are bases or positions, the same for all its matrices."""
     for told in (_told_by_form, _told_by_sums):
         answers = [(answer, matrix) for matrix in matrices if (answer := told(matrix))]
         for answer, matrix in answers:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
@@ -15,6 +16,8 @@ from genoml.io.errors import printable
 
 #: bytes of a lock file that are read for a message
 _MOST_HOLDER = 200
+#: a process that holds a lock writes its name into the file within this time, in seconds
+_NAMED_WITHIN_S = 1.0
 #: signals that end a command as Ctrl-C does, where the system has them
 _ENDING = ("SIGTERM", "SIGHUP")
 #: errors of a lock that another holds
@@ -79,21 +82,25 @@ def locked(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> Iterat
 
 def _lock_file(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> IO[bytes]:
     """The lock file, open and locked."""
+    deadline = time.monotonic() + _NAMED_WITHIN_S
     while True:
         file = open(path, "a+b")  # noqa: SIM115 - closed by the caller, or below
         try:
             if lock(file, wait=False) is False:
                 file.seek(0)
                 holder = printable(file.read(_MOST_HOLDER).decode(errors="replace").strip())
-                raise InUseError(
-                    f"{os.fspath(what)}: is being written by {holder or 'another process'}; wait until it has ended"
-                )
-            if _is_at(path, file):
+                if holder or time.monotonic() > deadline:
+                    raise InUseError(
+                        f"{os.fspath(what)}: is being written by {holder or 'another process'}; "
+                        "wait until it has ended"
+                    )
+                time.sleep(0.005)  # its holder has locked it just now, and is about to write its name
+            elif _is_at(path, file):
                 return file
         except BaseException:
             file.close()
             raise
-        file.close()  # its holder has just removed it, so that it is no lock any more
+        file.close()  # its holder has no name yet, or has just removed it, so that it is no lock any more
 
 
 def _is_at(path: str | os.PathLike[str], file: IO[bytes]) -> bool:

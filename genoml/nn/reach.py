@@ -96,7 +96,7 @@ def per_channel(scale: Array, shift: Array) -> Correlation:
 
 
 def reach_in_row(layers: Sequence[HasReach], length: int) -> Reach | None:
-    """What an output of layers in a row sees of a sequence of this length; None if one does not say."""
+    """Receptive field of layers in a row, for a sequence of this length; None if a layer does not say."""
     total = Reach(copies=True)
     for layer in layers:
         own = layer.reach(total.outputs(length))

@@ -36,7 +36,7 @@ def objective_of(record: RunRecord) -> Objective:
 
 
 def trained_of(record: RunRecord) -> Trained:
-    """What a run's model was trained to read and to say."""
+    """Record of the training of a run's model: the sequences that it reads and the meaning of its outputs."""
     settings = record.settings
     both = settings.reverse_complement
     return Trained(
@@ -46,11 +46,6 @@ def trained_of(record: RunRecord) -> Trained:
         "RNA" if record.alphabet == "RNA" else "DNA",
         settings.ambiguous,
     )
-
-
-def score_sequences(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
-    """Predictions (n, tasks) of a run's model for sequences: probabilities, values or rates; see ``outputs_of``."""
-    return objective_of(record).predictions(outputs_of(model, record, sequences))
 
 
 def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:

@@ -20,7 +20,7 @@ from genoml.train.options import FitOptions
 
 @dataclass(frozen=True)
 class Trained:
-    """What a model learned to read and to say: ``model.trained``, which ``fit`` leaves, and a run keeps.
+    """Record of a training on its model, ``model.trained``: the sequences that it reads, the meaning of its outputs.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def reading_of(
     length_bp: int | None = None,
     untrained_both: bool = True,
 ) -> Trained:
-    """What a model was trained for, with what is given in its place; the defaults, if ``fit`` has not trained it.
+    """The record ``model.trained`` with the given values in place of its own; the defaults if ``fit`` made none.
 
     Raises
     ------

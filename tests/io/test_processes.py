@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_a_lock_on_a_file_that_its_holder_removed_is_none(tmp_path: Path) -> Non
         with locked(path, "run"):  # of another file of that name
             assert path.exists()
         assert not path.exists()
+
+
+def test_a_holder_that_has_just_locked_is_named_once_it_has_written_its_name(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("wb", buffering=0) as held:
+        assert lock(held, wait=False)
+        writer = threading.Timer(0.1, held.write, [b"process 7 on here"])
+        writer.start()
+        with (
+            pytest.raises(InUseError, match="run: is being written by process 7 on here"),
+            locked(held.name, "run"),
+        ):
+            pass
+        writer.join()
 
 
 def test_a_lock_is_refused_while_another_file_object_has_it(tmp_path: Path) -> None:
