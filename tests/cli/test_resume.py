@@ -275,7 +275,7 @@ def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch
     assert train("unbroken") == 0
     stopped_run(monkeypatch)
     command = [*GENOML, "train", "--resume", "run", "--quiet"]
-    options = {"stderr": subprocess.PIPE, "text": True}
+    options: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True}
     with process(command, **options) as first, process(command, **options) as second:
         errors = [each.communicate(timeout=120)[1] for each in (first, second)]
     codes = sorted((first.returncode, second.returncode))
