@@ -7,6 +7,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Share
 from genoml.backend import Array, Backend
 from genoml.nn.attention.self_attention import SelfAttention
 from genoml.nn.containers import Container
@@ -44,9 +45,9 @@ class MLP(Container):
 
     def __init__(
         self,
-        features: int,
-        hidden_features: int,
-        out_features: int | None = None,
+        features: Count,
+        hidden_features: Count,
+        out_features: Count | None = None,
         *,
         activation: str | None = "gelu",
         seed: int = 0,
@@ -132,11 +133,11 @@ class TransformerBlock(Container):
 
     def __init__(
         self,
-        features: int,
-        heads: int = 1,
+        features: Count,
+        heads: Count = 1,
         *,
-        hidden_features: int | None = None,
-        dropout: float = 0.0,
+        hidden_features: Count | None = None,
+        dropout: Share = 0.0,
         activation: str | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",

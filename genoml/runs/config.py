@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
 from genoml.io.errors import FormatError
-from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
+from genoml.io.settings import make_settings, read_toml
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle

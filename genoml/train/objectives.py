@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from genoml import losses
+from genoml.arguments import NotNegative, Positive, Share, checked
 from genoml.backend import Array
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
@@ -103,6 +104,7 @@ def _aupr_of_both(outputs: np.ndarray, targets: np.ndarray) -> float:
     return float(aupr(outputs, targets)) if (targets == 0).any() else np.nan
 
 
+@checked
 @dataclass(frozen=True)
 class BinaryClassification(Objective):
     """Objective for independent labels 0 or 1, from logits.
@@ -123,8 +125,8 @@ class BinaryClassification(Objective):
     """
 
     class_weight: tuple[float, float] = (1.0, 1.0)
-    label_smoothing: float = 0.0
-    focal_gamma: float = 0.0
+    label_smoothing: Share = 0.0
+    focal_gamma: NotNegative = 0.0
     calibration: Calibration | None = None
 
     domain: ClassVar[Domain] = PROBABILITIES
@@ -159,6 +161,7 @@ class BinaryClassification(Objective):
         return outputs if self.calibration is None else np.asarray(self.calibration(outputs))
 
 
+@checked
 @dataclass(frozen=True)
 class MultiClassification(Objective):
     """Objective for one of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
@@ -175,7 +178,7 @@ class MultiClassification(Objective):
     """
 
     class_weight: tuple[float, ...] | None = None
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
 
     domain: ClassVar[Domain] = PROBABILITIES
     best: ClassVar[str | None] = "accuracy"
@@ -212,6 +215,7 @@ class MultiClassification(Objective):
         return np.asarray(outputs - np.stack(others, axis=1))
 
 
+@checked
 @dataclass(frozen=True)
 class Regression(Objective):
     """Objective for real numbers. Scores: ``pearson`` and ``spearman``.
@@ -225,7 +229,7 @@ class Regression(Objective):
     """
 
     kind: Literal["squared", "huber"] = "squared"
-    delta: float = 1.0
+    delta: Positive = 1.0
 
     best: ClassVar[str | None] = "pearson"
 
