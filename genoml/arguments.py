@@ -138,7 +138,7 @@ def _conform_items(values: Sequence[Any], kinds: tuple[Any, ...], what: str, nam
         return values
     (kind,) = each
     base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    if base not in _WORDS and get_origin(base) is not Callable:
+    if base not in _WORDS and get_origin(base) not in (Callable, Literal):
         return values
     items = [conform(value, kind, what, f"{name}[{place}]") for place, value in enumerate(values)]
     return tuple(items) if isinstance(values, tuple) else items

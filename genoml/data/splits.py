@@ -39,6 +39,10 @@ def split_random(
     ValueError
         If the fraction is not between 0 and 1, a class has fewer than two examples, or its groups leave it on one side.
     """
+    if together is not None and len(together) != len(data):
+        raise ValueError(
+            f"split_random expects together, a group for each of {len(data)} examples, got {len(together)}"
+        )
     rng = host_generator(seed, "split")
     _, group = np.unique(np.arange(len(data)) if together is None else together, return_inverse=True)
     side = np.full(len(data), _UNDECIDED)  # of each group

@@ -11,7 +11,7 @@ from genoml.arguments import Count, Whole
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, rectified_vjp
@@ -81,7 +81,7 @@ class Conv1D(Layer):
         dilation: Count = 1,
         groups: Count = 1,
         bias: bool = True,
-        activation: str | None = "relu",
+        activation: ActivationName | None = "relu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,

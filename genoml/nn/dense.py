@@ -11,7 +11,7 @@ from genoml.arguments import Count, Positive
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation, sees_everything
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -48,7 +48,7 @@ class Dense(Layer):
         self,
         in_features: Count,
         out_features: Count,
-        activation: str | None = None,
+        activation: ActivationName | None = None,
         *,
         seed: int = 0,
         dtype: str = "float32",

@@ -110,6 +110,7 @@ class Layer(ArrayTables):
     to keep weights, use ``genoml.checkpoint.save_weights``.
     """
 
+    @checked
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:

@@ -13,7 +13,7 @@ from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
-from genoml.ops.activations import ActivationPullback, activation_vjp, log_softmax, softmax
+from genoml.ops.activations import ActivationName, ActivationPullback, activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml.random import Drawn, Initializer, constant, normal
@@ -86,7 +86,7 @@ class MotifLayer(Layer):
         both_strands: bool = True,
         background: Sequence[float] = UNIFORM,
         threshold: float | None = None,
-        activation: str | None = None,
+        activation: ActivationName | None = None,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,

@@ -12,7 +12,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pool1d import global_max_vjp
@@ -71,7 +71,7 @@ class RCConv1D(Layer):
         *,
         padding: str | Whole = "valid",
         dilation: Count = 1,
-        activation: str | None = "relu",
+        activation: ActivationName | None = "relu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,

@@ -16,6 +16,7 @@ from genoml.nn.dropout import Dropout
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
 from genoml.nn.norm import LayerNorm
 from genoml.nn.reach import sees_everything
+from genoml.ops.activations import ActivationName
 
 __all__ = ["MLP", "TransformerBlock"]
 
@@ -49,7 +50,7 @@ class MLP(Container):
         hidden_features: Count,
         out_features: Count | None = None,
         *,
-        activation: str | None = "gelu",
+        activation: ActivationName | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
@@ -138,7 +139,7 @@ class TransformerBlock(Container):
         *,
         hidden_features: Count | None = None,
         dropout: Share = 0.0,
-        activation: str | None = "gelu",
+        activation: ActivationName | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,

@@ -63,6 +63,10 @@ class Objective:
         """log(p / (1 - p)) of predictions p that are probabilities, which tells those near 0 or 1 apart; or None."""
         return None
 
+    def classes(self, targets: np.ndarray) -> np.ndarray | None:
+        """The class (n,) of each example; None where targets are no classes of which each example has one."""
+        return None
+
     def contradicts(self, other: Objective) -> bool:
         """Whether outputs trained for this objective mean something else to the other one."""
         return type(self) is not type(other)
@@ -147,6 +151,9 @@ class BinaryClassification(Objective):
         )
         return total * loss, total * grad
 
+    def classes(self, targets: np.ndarray) -> np.ndarray | None:
+        return targets[:, 0] if targets.shape[1] == 1 else None
+
     def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
         return float(losses.binary_cross_entropy_with_logits(outputs, targets, **extras)[0])
 
@@ -191,6 +198,9 @@ class MultiClassification(Objective):
             label_smoothing=self.label_smoothing,
             **extras,
         )
+
+    def classes(self, targets: np.ndarray) -> np.ndarray:
+        return np.asarray(targets.argmax(axis=1))
 
     def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
         return float(losses.softmax_cross_entropy(outputs, targets, **extras)[0])

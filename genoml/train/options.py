@@ -13,7 +13,8 @@ from msgspec import Meta
 
 from genoml.arguments import Count, Positive, Share, Whole, checked, conform
 from genoml.backend import Array
-from genoml.data import Augmentation, Sampler
+from genoml.data import Augmentation, Sampler, SequenceData
+from genoml.data.checks import FitCheck, warn_of_leaks
 from genoml.nn.layer import Layer
 from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
@@ -79,6 +80,16 @@ class FitOptions:
     #: batches that are made ahead in a thread while one is trained on; changes no number
     prefetch: Whole = 2
     seed: Whole = 0
+    #: checks of validation data to leave out: ``copies`` of training sequences; a sequence in several ``classes``
+    no_checks: tuple[FitCheck, ...] = ()
+
+    def warn_of_leaks(self, data: SequenceData, validation: SequenceData) -> None:
+        """Warn of what ``data.checks.warn_of_leaks`` finds, on the strands and with the classes of the training."""
+        first, second = (self.objective.classes(part.targets) for part in (data, validation))
+        masked = "mask" in data.extras or "mask" in validation.extras
+        classes = None if first is None or second is None or masked else (first, second)
+        both_strands = self.augmentation.reverse_complement is not False
+        warn_of_leaks(data, validation, classes, both_strands=both_strands, skip=self.no_checks)
 
     def for_alphabet(self, alphabet: str) -> FitOptions:
         """The options with the strands settled: one of RNA, both of DNA, unless told otherwise."""
@@ -110,6 +121,12 @@ class History:
     def best(self) -> dict[str, float] | None:
         """Record of the best epoch."""
         return None if self.best_epoch is None else self.epochs[self.best_epoch - 1]
+
+    def stagnates(self, patience: int | None) -> bool:
+        """Whether so many epochs have passed since the best; None: never."""
+        if patience is None or self.best_epoch is None:
+            return False
+        return len(self.epochs) - self.best_epoch >= patience
 
 
 def options_for(model: Layer, options: FitOptions | None) -> FitOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from array_api_compat import array_namespace
 from msgspec import Meta
@@ -17,8 +17,6 @@ from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["SelfAttention"]
-
-POSITIONS = (None, "sinusoidal", "rotary", "relative", "relative_basis")
 
 
 class SelfAttention(Layer):
@@ -110,7 +108,7 @@ class SelfAttention(Layer):
         value_size: Count | None = None,
         out_features: Count | None = None,
         causal: bool = False,
-        position: str | None = None,
+        position: Literal["sinusoidal", "rotary", "relative", "relative_basis"] | None = None,
         max_length: Annotated[int, Meta(ge=2)] = 512,
         bases: Count = 16,
         qkv_bias: bool = False,
@@ -130,7 +128,7 @@ class SelfAttention(Layer):
         self.value_size = features // heads if value_size is None else value_size
         self.out_features = features if out_features is None else out_features
         self.causal = causal
-        self.position = position
+        self.position: str | None = position
         self.qkv_bias = qkv_bias
         self.max_length = max_length
         self.bases = bases
@@ -138,8 +136,6 @@ class SelfAttention(Layer):
         self._check_options()
 
     def _check_options(self) -> None:
-        if self.position not in POSITIONS:
-            raise ValueError(f"SelfAttention expects a position of {POSITIONS}, got {self.position!r}")
         if self.position == "rotary" and self.key_size % 2:
             raise ValueError(f"SelfAttention expects an even key_size for 'rotary', got {self.key_size}")
 
