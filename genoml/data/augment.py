@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from genoml.arguments import Count, Whole, checked
 from genoml.data.codes import CodeRows, Codes, LazyCodes, as_codes, is_plain, row_numbers, take_rows
 from genoml.data.dataset import SequenceData
 from genoml.random import derive_key
@@ -17,6 +18,7 @@ from genoml.sequence.shuffle import shuffle_each
 from genoml.sequence.strand import reverse_complement
 
 
+@checked
 @dataclass(frozen=True)
 class Augmentation:
     """Random strand and random offset, on base codes.
@@ -36,11 +38,7 @@ class Augmentation:
     """
 
     reverse_complement: bool | None = None
-    shift_bp: int = 0
-
-    def __post_init__(self) -> None:
-        if self.shift_bp < 0:
-            raise ValueError(f"Augmentation expects shift_bp >= 0, got {self.shift_bp}")
+    shift_bp: Whole = 0
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """An augmented copy of ``codes`` (n, length), uint8."""
@@ -117,12 +115,13 @@ class ShuffledNegatives(SequenceData):
     source: ShuffledCodes
 
     @classmethod
+    @checked
     def of(
         cls,
         positives: Codes,
         groups: Sequence[str] | np.ndarray | None = None,
         *,
-        ratio: int = 1,
+        ratio: Count = 1,
         seed: int = 0,
     ) -> ShuffledNegatives:
         """Make a data set of base codes (n, length) and ``ratio`` shuffles of each: (1 + ratio) n examples.
@@ -132,8 +131,6 @@ class ShuffledNegatives(SequenceData):
         ValueError
             If the ratio is below 1.
         """
-        if ratio < 1:
-            raise ValueError(f"ShuffledNegatives expects a ratio of 1 or more, got {ratio}")
         count = positives.shape[0]
         numbers = np.repeat(np.arange(1 + ratio), count)
         rows = np.tile(np.arange(count), 1 + ratio)
