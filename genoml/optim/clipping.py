@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
+from genoml.ops.arrays import clip
 from genoml.optim.base import is_weights
 
 
@@ -45,7 +46,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
     """
     if not limit > 0:
         raise ValueError(f"clip_by_value expects limit > 0, got {limit}")
-    return {name: array_namespace(grad).clip(grad, -limit, limit) for name, grad in grads.items()}
+    return {name: clip(grad, -limit, limit) for name, grad in grads.items()}
 
 
 def limit_norms(
