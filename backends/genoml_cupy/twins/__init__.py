@@ -11,6 +11,7 @@ from typing import Any
 
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins.adam import adam_update
+from genoml_cupy.twins.conv import conv1d_vjp
 from genoml_cupy.twins.norm import standardize_vjp
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
@@ -22,6 +23,7 @@ _TWINS = (
     adam_update,
     conv1d_max,
     conv1d_max_grad_w,
+    conv1d_vjp,
     global_max_vjp,
     max_pool1d_vjp,
     random_uniform,
