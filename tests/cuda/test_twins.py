@@ -15,7 +15,7 @@ from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
-from genoml.ops.normalise import rectified_vjp, standardize_vjp
+from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
@@ -224,6 +224,24 @@ def test_standardisation(
     grad = view(cuda, seed + 1, (n, length, size), dtype, grad_layout)
     # with eps = 0.1, so that a row of equals does not make rounding errors large
     assert_vjp_same(cuda, standardize_vjp, (x, (-1,), 0.1), grad, dtype)
+
+
+@SOME
+@given(SMALL, st.integers(1, 60), st.sampled_from([1, 5, 40]), DTYPES, VIEWS, SEEDS)
+def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
+    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, seed: int
+) -> None:
+    x = 10.0 + view(cuda, seed, (n, length + 1, channels), dtype, layout)
+    rows = [view(cuda, seed + k, (4, 1, channels), dtype, "contiguous") for k in range(1, 3)]
+    mean, var, sum_g, sum_gc = rows[0][0, 0, :], rows[1][0, 0, :] ** 2, rows[0][1, 0, :], rows[0][2, 0, :]
+    arguments = (x, mean, var, 0.1, 0.1, n * (length + 1))
+    found, expected = twin_of(cuda, batch_statistics)(*arguments), batch_statistics.standard(*arguments)
+    for got, right in zip(found, expected, strict=True):
+        assert_same(cuda, got, right, dtype)
+    arguments = (sum_g, sum_gc, found[1], mean, n * length)
+    found, expected = twin_of(cuda, statistics_gradient)(*arguments), statistics_gradient.standard(*arguments)
+    for got, right in zip(found, expected, strict=True):
+        assert_same(cuda, got, right, dtype)
 
 
 @SOME

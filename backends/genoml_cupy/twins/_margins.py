@@ -1,7 +1,7 @@
 """Arrays (n, length, channels) whose examples lie in one matrix with rows of zeros between them.
 
-A convolution computes all rows of a batch as one long sequence. Of its ``span - 1`` last rows of each example nothing is
-wanted, so its result is a view with gaps. Its backward pass needs the gradient with zeros in these gaps, and before
+A convolution computes all rows of a batch as one long sequence. Of its ``span - 1`` last rows of each example nothing
+is wanted, so its result is a view with gaps. Its backward pass needs the gradient with zeros in these gaps, and before
 the first example. Whatever makes that gradient can write them in the same pass (``empty_within``); else one kernel adds
 them (``within_zeros``).
 """

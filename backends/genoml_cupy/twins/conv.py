@@ -1,9 +1,10 @@
 """Convolution as products over the memory of x, without windows copied and without a launch a kernel position.
 
-A batch is one matrix of N L rows, C wide. The windows of rows r, r + K, r + 2 K, ... are then a matrix as they lie, K C
-wide: K products, one a phase, are one strided batch. The windows at position l of all examples are a matrix too, of rows
-L C apart: one product a position, for kernels so long that whole phases would mostly compute what straddles two examples.
-A kernel position alone is C wide: dilated kernels add up K products, and each gives its own part of the kernel's gradient.
+A batch is one matrix of N L rows, C wide. The windows of rows r, r + K, r + 2 K, ... are then a matrix as they lie,
+K C wide: K products, one a phase, are one strided batch. The windows at position l of all examples are a matrix too, of
+rows L C apart: one product a position, for kernels so long that whole phases would mostly compute what straddles two
+examples. A kernel position alone is C wide: dilated kernels add up K products, and each gives its own part of the
+kernel's gradient.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _WIDE = 16
 def conv1d_vjp(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     """See genoml.ops.conv1d.conv1d_vjp; covers stride 1."""
     n, length, c = x.shape
-    k, _, f = w.shape
+    k = w.shape[0]
     gap = Reach(k, 1, dilation).span - 1
     if stride != 1 or not covered(x, w) or gap >= length or 2 * n * length >= MOST:
         return NotImplemented

@@ -1,5 +1,8 @@
-"""ReLU with the affine map before it and the pooling after it: one kernel forward; backward one for the sums over
-positions, which two passes make without atomics, and one for the gradient, or both in one."""
+"""ReLU with the affine map before it and the pooling after it.
+
+One kernel forward. Backward two for the sums over positions, without atomics, and one for the gradient, or the first of
+the two writes it as well.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels
-from genoml_cupy.twins._arguments import MOST, SHARES, covered, ints, strides, tiles
+from genoml_cupy.twins._arguments import HEIGHT, MOST, SHARES, WIDTH, covered, ints, strides, tiles
 from genoml_cupy.twins._margins import empty_within, gap_of
 
 
@@ -83,9 +86,9 @@ def add_parts(kernels: Kernels, parts: Array) -> Array:
     if blocks == 1:
         return parts[:, 0]
     sums = kernels.xp.empty((kinds, channels), dtype=parts.dtype)
-    across = -(-channels // 32)
+    across = -(-channels // WIDTH)
     kernels.launch(
-        "rectify", "add_parts", parts.dtype, (kinds * across, 1, 1), (32, 8, 1), parts,
+        "rectify", "add_parts", parts.dtype, (kinds * across, 1, 1), (WIDTH, HEIGHT, 1), parts,
         *ints(kinds, blocks, channels), sums,
     )  # fmt: skip
     return sums
