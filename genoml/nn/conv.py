@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.arguments import Count, Whole
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import (
+    EVALUATION,
+    AffinePullback,
+    Gradient,
+    Grads,
+    Layer,
+    Parameter,
+    Pass,
+    Pullback,
+    expect_shape,
+)
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
@@ -19,9 +28,6 @@ from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Conv1D"]
-
-#: dL/dz (batch, length, out_channels), the bias's gradient (None: no bias), need_x, need_params -> gradients
-CorrelationPullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]
 
 
 class Conv1D(Layer):
@@ -153,7 +159,7 @@ class Conv1D(Layer):
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
-    def correlate(self, x: Array) -> tuple[Array, CorrelationPullback]:
+    def correlate(self, x: Array) -> tuple[Array, AffinePullback]:
         """The correlation (batch, length, out_channels), without bias and activation; and its pullback."""
         rows, w, before = self.inputs(x)
         xp, length = array_namespace(x), x.shape[2]
@@ -172,7 +178,7 @@ class Conv1D(Layer):
         return z, pullback
 
 
-def rectified_pullback(back_rectifier: RectifyPullback, back_conv: CorrelationPullback) -> Pullback:
+def rectified_pullback(back_rectifier: RectifyPullback, back_conv: AffinePullback) -> Pullback:
     """The pullback of max(conv(x, w) + b, 0), pooled or not, from those of ``rectified_vjp`` and ``correlate``."""
 
     def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:

@@ -9,10 +9,21 @@ from array_api_compat import array_namespace
 
 from genoml.arguments import Count, Positive
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import (
+    EVALUATION,
+    AffinePullback,
+    Gradient,
+    Grads,
+    Layer,
+    Parameter,
+    Pass,
+    Pullback,
+    expect_shape,
+)
 from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights
+from genoml.ops.normalise import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Dense", "LearnedDispersion"]
@@ -72,18 +83,38 @@ class Dense(Layer):
         return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp, weights = array_namespace(x), self.weights
-        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
-        y, back = self._activate(x @ weights + self.bias)
+        z, back_product = self.product(x, run)
+        if self.activation == "relu":
+            y, back_rectifier = rectified_vjp(z[None, :, :], self.bias)
+
+            def pullback_rectified(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+                grad_bias, _, into_z = back_rectifier(grad[None, :, :])
+                return back_product(into_z()[0, :, :], grad_bias, need_x, need_params)
+
+            return y[0, :, :], pullback_rectified
+        y, back = self._activate(z + self.bias)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
-            g, grads = back(grad), dict[str, Array]()
-            if need_params:
-                grads = {"weights": dense_grad_weights(x, g, run.part), "bias": xp.sum(g, axis=0)}
-            return (g @ xp.matrix_transpose(weights) if need_x else None), grads
+            # z = x W + b: dL/db = sum_n g
+            g = back(grad)
+            grad_bias = array_namespace(g).sum(g, axis=0) if need_params else None
+            return back_product(g, grad_bias, need_x, need_params)
 
         return y, pullback
+
+    def product(self, x: Array, run: Pass) -> tuple[Array, AffinePullback]:
+        """x W, (batch, out_features), without bias and activation; and its pullback."""
+        xp, weights = array_namespace(x), self.weights
+        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
+
+        def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
+            # linear in each: dL/dW = x^T g, dL/dx = g W^T
+            grads = dict[str, Array]()
+            if need_params:
+                grads = {"weights": dense_grad_weights(x, grad, run.part), "bias": grad_bias}
+            return (grad @ xp.matrix_transpose(weights) if need_x else None), grads
+
+        return x @ weights, pullback
 
 
 class LearnedDispersion(Layer):
