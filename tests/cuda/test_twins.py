@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
-from genoml.ops.adam import adam_update
+from genoml.ops.adam import adam_update_all
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
@@ -245,19 +245,25 @@ def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
 
 
 @SOME
-@given(SMALL, SMALL, SMALL, DTYPES, VIEWS, SEEDS)
+@given(SMALL, SMALL, SMALL, st.integers(1, 60), DTYPES, VIEWS, SEEDS)
 def test_adams_update(
-    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, seed: int
+    cuda: Backend, n: int, length: int, channels: int, parameters: int, dtype: str, layout: str, seed: int
 ) -> None:
-    param, grad, mean, square = (
-        view(cuda, seed + k, (n, length, channels), dtype, layout if k % 2 else "contiguous")
-        for k in range(4)
-    )
-    options = {"kept": 0.99, "beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
-    given_arrays = (param, grad, mean, square * square)
-    found = twin_of(cuda, adam_update)(*given_arrays, **options)
-    for got, expected in zip(found, adam_update.standard(*given_arrays, **options), strict=True):
-        assert_same(cuda, got, expected, dtype)
+    given_arrays: tuple[list[Array], ...] = ([], [], [], [])
+    for at in range(parameters):
+        shape = (n, length, channels if at else 700)  # the first has more than a block's elements
+        for k, arrays in enumerate(given_arrays):
+            array = view(cuda, seed + 4 * at + k, shape, dtype, layout if k % 2 else "contiguous")
+            array = array if at % 3 else array[0, :, :]
+            arrays.append(array * array if k == 3 else array)
+    kept = [1.0 - 0.01 * at for at in range(parameters)]
+    options = {"beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
+    found = twin_of(cuda, adam_update_all)(*given_arrays, kept, **options)
+    expected = adam_update_all.standard(*given_arrays, kept, **options)
+    assert len(found) == parameters
+    for one, other in zip(found, expected, strict=True):
+        for got, right in zip(one, other, strict=True):
+            assert_same(cuda, got, right, dtype)
 
 
 @SOME
@@ -297,7 +303,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
     wide = cuda.asarray(np.ones((2000, 4, 1), np.float32))
     long = cuda.asarray(np.ones((1, (1 << 16) + 1, 4), np.float32))
     double, whole = cuda.asarray(np.ones((2, 6, 3))), cuda.asarray(np.ones((2, 6, 3), np.int32))
-    options = {"kept": 1.0, "beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
+    options = {"beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
     for operation, arguments in (
         (max_pool1d_vjp, (none, 2, 2)), (max_pool1d_vjp, (whole, 2, 2)), (max_pool1d_vjp, (one, 7, 7)),
         (global_max_vjp, (none,)), (rectified_vjp, (none, one[0, 0, :])), (rectified_vjp, (one, double[0, 0, :])),
@@ -308,7 +314,8 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
-    assert twin_of(cuda, adam_update)(one, one, double, one, **options) is NotImplemented
+    for given_arrays in (([one], [one], [double], [one]), ([one, double], *[[one, one]] * 3)):
+        assert twin_of(cuda, adam_update_all)(*given_arrays, [1.0, 1.0], **options) is NotImplemented
 
 
 @pytest.mark.parametrize("kernel_size", [19, 24])
