@@ -1,8 +1,8 @@
 """Objectives of training: the loss, the validation scores, and how outputs become predictions.
 
 An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
-the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objective for counts is in
-``genoml.train.counts_objective``.
+the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objectives for counts
+and for profiles are in ``genoml.train.counts_objective`` and ``profile_objective``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from genoml import losses
 from genoml.arguments import NotNegative, Positive, Share, checked
 from genoml.backend import Array
+from genoml.data import SequenceData
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
 from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
@@ -66,6 +67,24 @@ class Objective:
     def classes(self, targets: np.ndarray) -> np.ndarray | None:
         """The class (n,) of each example; None where targets are no classes of which each example has one."""
         return None
+
+    def numbers(self, outputs: np.ndarray) -> np.ndarray:
+        """Predictions as one number a task, (n, tasks), for tables: of a profile its total."""
+        return self.predictions(outputs)
+
+    def turned(self, outputs: Array) -> Array:
+        """Outputs for the reverse complement as outputs for the sequence; the same unless they have positions."""
+        return outputs
+
+    def turned_control(self, control: np.ndarray) -> np.ndarray:
+        """Control tracks (n, channels, length) as they are along the reverse complement."""
+        raise ValueError(
+            f"{type(self).__name__} knows no strands of control tracks; genoml.train.Profile does"
+        )
+
+    def for_data(self, data: SequenceData) -> Objective:
+        """The objective with what it takes from the training data, such as the weight of a part of the loss."""
+        return self
 
     def contradicts(self, other: Objective) -> bool:
         """Whether outputs trained for this objective mean something else to the other one."""
