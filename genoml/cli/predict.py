@@ -28,7 +28,7 @@ _STANDARD_OUTPUT = Path("-")
     default="-",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="TSV file to write, or - for standard output: name, then one score per output.",
+    help="TSV file to write, or - for standard output: name (its first word), then one score per output.",
 )
 @backend_option
 def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> None:
@@ -44,7 +44,7 @@ def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> N
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
     loaded_run = load_run(run, open_backend(backend_name))
     loaded = loaded_run.read(sequences)
-    table = _table(loaded.names, _columns(loaded_run, loaded_run.outputs(loaded)))
+    table = _table(loaded.ids, _columns(loaded_run, loaded_run.outputs(loaded)))
     if out == _STANDARD_OUTPUT:
         click.echo(table, nl=False)
     else:
@@ -80,5 +80,5 @@ def _table(names: list[str], columns: dict[str, np.ndarray]) -> bytes:
     """The lines of the TSV file; each number with as many digits as tell it from every other of its dtype."""
     lines = ["\t".join(["name", *(name.replace("\t", " ") for name in columns)])]
     for name, *row in zip(names, *columns.values(), strict=True):
-        lines.append("\t".join([name.replace("\t", " "), *map(str, row)]))
+        lines.append("\t".join([name, *map(str, row)]))
     return ("\n".join(lines) + "\n").encode()
