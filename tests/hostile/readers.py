@@ -106,7 +106,6 @@ class Reader:
     read: Read
     sound: bytes
     #: TOML names the key of a value, or the line of what is no TOML
-    lines: bool = True
     share: int = 2
 
 
@@ -145,8 +144,8 @@ def readers() -> dict[str, Reader]:
             lambda path: [read_table_data(path, sequence="seq", classes="kind")], _TABLE.replace(b",", b"\t")
         ),
         "genome": Reader(_store, _FASTA.replace(b"\n\n", b"\n"), share=1),
-        "settings": Reader(lambda path: [read_config(path, {})], settings, lines=False, share=1),
-        "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, lines=False, share=1),
+        "settings": Reader(lambda path: [read_config(path, {})], settings, share=1),
+        "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, share=1),
     }
 
 
@@ -162,6 +161,13 @@ class Tally:
     def __str__(self) -> str:
         return f"{self.files} files, {self.refused} refused with file and line, {self.faulty} at fault"
 
+    def add(self, other: Tally) -> None:
+        """Add what another process found."""
+        self.files += other.files
+        self.refused += other.refused
+        self.faulty += other.faulty
+        self.faults = other.faults | self.faults
+
     def take(self, name: str, reader: Reader, path: Path) -> None:
         """Read one damaged file to its end."""
         self.files += 1
@@ -170,7 +176,7 @@ class Tally:
                 pass
         except FormatError as error:
             names_it = error.path == str(path) and str(path) in str(error) and str(error).isprintable()
-            if names_it and (not reader.lines or (error.line or 0) >= 1):
+            if names_it and (error.line or 0) >= 1:
                 self.refused += 1
             else:
                 self._fault(f"{name}: line {error.line} of {error.path}: {error}", path)
