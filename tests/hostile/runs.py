@@ -32,7 +32,8 @@ class Changes:
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.changes} changes: {self.refused} refused, {self.harmless} of no effect, {len(self.faults)} faults"
+        faults = f"{len(self.faults)} faults"
+        return f"{self.changes} changes: {self.refused} refused, {self.harmless} of no effect, {faults}"
 
     def take(self, words: str, read: Callable[[], Any], expected: Any) -> None:
         """Read a changed file, which must be refused or make no difference."""
