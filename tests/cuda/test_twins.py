@@ -212,6 +212,9 @@ def test_softmax_and_its_gradient(
     grad = view(cuda, seed + 1, (n, length, size), dtype, grad_layout)
     y = twin_of(cuda, softmax)(x)
     assert_same(cuda, y, softmax.standard(x), dtype)
+    with np.errstate(all="ignore"):
+        infinite = x / cuda.asarray(np.resize([0.0, 1.0, 1.0, 0.0, 1.0], size), dtype)
+        assert_same(cuda, twin_of(cuda, softmax)(infinite), softmax.standard(infinite), dtype)
     assert_same(cuda, twin_of(cuda, softmax_gradient)(y, grad), softmax_gradient.standard(y, grad), dtype)
 
 
