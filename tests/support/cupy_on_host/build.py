@@ -22,10 +22,10 @@ FLAGS = "-std=c++17 -O1 -fwrapv -mfma -ffp-contract=fast -w -fPIC"
 RUNTIME, CUBLAS, THRUST = (
     "cupy_backends.cuda.api.runtime", "cupy_backends.cuda.libs.cublas", "cupy.cuda.thrust",
 )  # fmt: skip
-_OF_LIBRARY = "-std=c++17 -O2 -fPIC -shared -w".split()
+_OF_LIBRARY = ["-std=c++17", "-O2", "-fPIC", "-shared", "-w"]
 
 
-class CannotEmulate(RuntimeError):
+class CannotEmulateError(RuntimeError):
     """What the variant cupy-on-host lacks here."""
 
 
@@ -35,9 +35,9 @@ def home() -> Path:
     try:
         wheel = module_file(CUBLAS)
     except ModuleNotFoundError as error:
-        raise CannotEmulate("cupy-on-host needs CuPy's wheel: pip install 'genoml-xp[test-cupy]'") from error
+        raise CannotEmulateError("cupy-on-host needs CuPy's wheel: pip install 'genoml-xp[test-cupy]'") from error
     if not shutil.which("g++"):
-        raise CannotEmulate("cupy-on-host needs g++, which compiles CuPy's kernels for the CPU: install it")
+        raise CannotEmulateError("cupy-on-host needs g++, which compiles CuPy's kernels for the CPU: install it")
     digest = hashlib.sha256(f"{SOURCE} {wheel} {wheel.stat().st_size} {FLAGS} {DEVICE_NAME}".encode())
     for path in sorted(SOURCE.rglob("*.*")):
         digest.update(path.read_bytes())
@@ -47,7 +47,7 @@ def home() -> Path:
     return cache_folder / digest.hexdigest()[:16]
 
 
-def build() -> Path:
+def built() -> Path:
     """Make what is missing of it; the folder."""
     made = home()
     if not (made / "symbols.json").exists():
@@ -71,7 +71,7 @@ def cublas_name() -> str:
 def _compile(*words: str | Path) -> None:
     done = subprocess.run(["g++", *map(str, words)], cwd=SOURCE, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CannotEmulate(f"the emulated GPU does not compile:\n{done.stderr}")
+        raise CannotEmulateError(f"the emulated GPU does not compile:\n{done.stderr}")
 
 
 def _libraries(folder: Path, made: Path) -> None:
@@ -88,8 +88,9 @@ def _libraries(folder: Path, made: Path) -> None:
         "".join(f'extern "C" int {name.decode()}() {{ return 15; }}\n' for name in sorted(missing))
     )
     (folder / "versions").write_text(f"{cublas_name()} {{ *; }};\n")
-    _compile(*_OF_LIBRARY, *defined, "cublas.cpp", folder / "missing.cpp", library,
-             f"-Wl,-soname,{cublas_name()},--version-script={folder / 'versions'}", "-o", folder / cublas_name())  # fmt: skip
+    named = f"-Wl,-soname,{cublas_name()},--version-script={folder / 'versions'}"
+    sources = ("cublas.cpp", folder / "missing.cpp", library)
+    _compile(*_OF_LIBRARY, *defined, *sources, named, "-o", folder / cublas_name())
 
 
 def _symbols(folder: Path) -> dict[str, dict[str, tuple[int, int]]]:

@@ -110,7 +110,7 @@ int cuModuleGetFunction(void** function, void* module, const char* name) {
   *function = made;
   return made->launch ? OK : refuse(NOT_FOUND, "no kernel %s", name);
 }
-// one letter and the bytes of each parameter: p8 f4 i8
+// of each parameter: see described in words.h
 const char* emulated_parameters(void* function) { return ((Function*)function)->parameters(); }
 int cuFuncSetAttribute(void* f, int what, int value) {
   if (what == DYNAMIC_SHARED_BYTES) ((Function*)f)->shared = value;
@@ -178,7 +178,7 @@ int nvrtcCompileProgram(void* of, int count, const char** options) {
   std::ofstream(here + "/kernel.cpp") << made << "\n";
   std::string command = "cd " + here + " && g++ " FLAGS " -shared -I" + home + (barriers ? "/fibres" : "/plain") +
       " -I" SOURCE "/thrust_words" + flags + (barriers ? " -DFIBRES" : "") +
-      (own ? " -fsanitize=undefined -fno-sanitize=vptr" : "") + " -o kernel.so kernel.cpp > log 2>&1";
+      (own ? " -fno-wrapv -fsanitize=undefined" : "") + " -o kernel.so kernel.cpp > log 2>&1";
   int status = std::system(command.c_str());
   program->log = content(here + "/log");
   if (!status) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <limits>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -135,9 +136,12 @@ size_t bytes_of(const Array<T, N, A, B>& array) {
   return bytes;
 }
 
-template <class P> constexpr char letter() {
-  return std::is_pointer_v<P> ? 'p' : std::is_floating_point_v<P> ? 'f' : !std::is_integral_v<P> ? 'a' :
+// as NumPy has it: f4, i8, u1, b1; p before what a pointer points to; a for CuPy's own arrays
+template <class P> std::string described() {
+  if constexpr (std::is_pointer_v<P>) return "p" + described<std::remove_cv_t<std::remove_pointer_t<P>>>();
+  const char kind = std::is_same_v<P, bool> ? 'b' : std::is_floating_point_v<P> ? 'f' : !std::is_integral_v<P> ? 'a' :
     std::is_signed_v<P> ? 'i' : 'u';
+  return kind + std::to_string(sizeof(P));
 }
 
 template <class... P> struct Kernel {
@@ -166,8 +170,8 @@ template <class... P> size_t bytes(void (*function)(P...), void** arguments) {
   return Kernel<P...>{function, arguments}.bytes(std::index_sequence_for<P...>());
 }
 template <class... P> const char* parameters(void (*)(P...)) {
-  static const char text[] = {letter<P>()..., 0};
-  return text;
+  static const std::string text = (std::string() + ... + (described<P>() + " "));
+  return text.c_str();
 }
 
 }  // namespace cuda
