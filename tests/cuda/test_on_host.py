@@ -62,7 +62,9 @@ def of(cuda: Backend, *values: float, dtype: str = "float32") -> Any:
     return cuda.asarray(np.array(values, dtype))
 
 
-def test_undefined_behaviour_is_reported(cuda: Backend, planted: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_undefined_behaviour_is_reported(
+    cuda: Backend, planted: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     planted("overflow", of(cuda, -(2**30), dtype="int32"))
     with pytest.raises(Exception, match="overflow: undefined behaviour"):
         planted("overflow", of(cuda, 1, dtype="int32"))
@@ -136,7 +138,9 @@ def test_numbers_too_small_for_float32_count_as_zero_where_that_is_asked_for() -
 
 
 def test_guarded_a_read_behind_an_array_ends_the_process() -> None:
-    code = ON + """
+    code = (
+        ON
+        + """
 x = cupy_on_host.opened().cupy.zeros(4096, dtype="uint8")
 k = cupy_on_host.opened().cupy.RawKernel(
     'extern "C" __global__ void k(unsigned char* x, int i) { x[0] = x[i]; }', "k")
@@ -145,6 +149,7 @@ k((1,), (1,), (x, np.int32(4095)))
 print("inside", flush=True)
 k((1,), (1,), (x, np.int32(4096)))
 """
+    )
     done = run_python(code, TESTS, GENOML_CUPY_ON_HOST="on,guarded")
     assert (done.stdout, done.returncode) == ("inside\n", -signal.SIGSEGV), done.stderr
 
@@ -174,7 +179,9 @@ def test_pytest_says_so_too() -> None:
     code = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
     root = Path(TESTS).parent
     arguments = ("-q", "-p", "no:cacheprovider", "--backend", "cupy-on-host", "--rootdir", str(root))
-    done = run_python(code, *arguments, str(root / "tests/ops/test_segments.py"), path=root / "tests", PATH=os.devnull)
+    done = run_python(
+        code, *arguments, str(root / "tests/ops/test_segments.py"), path=root / "tests", PATH=os.devnull
+    )
     assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
     assert "cupy-on-host needs g++" in done.stderr + done.stdout
 

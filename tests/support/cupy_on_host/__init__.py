@@ -167,9 +167,9 @@ def trace(path: Path | None) -> None:
 
 def parameters_of(kernel: Any) -> str:
     """The types of a cupy.RawKernel's parameters, as NumPy names them, p before those of arrays: "pf4 i8"."""
-    function = _loaded().emulated_parameters
-    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
-    return function(kernel.kernel.ptr).decode().strip()
+    text = ctypes.create_string_buffer(4096)
+    _loaded().emulated_parameters(ctypes.c_void_p(kernel.kernel.ptr), text)
+    return text.value.decode().strip()
 
 
 def counts() -> dict[str, int]:
