@@ -92,9 +92,9 @@ def test_shared_memory_written_past_its_end_is_an_error(cuda: Backend, planted: 
 
 
 def test_too_many_threads_and_too_much_shared_memory_are_refused(cuda: Backend, planted: Any) -> None:
-    with pytest.raises(Exception, match="overflow: CUDA refuses 2 x 1 x 1 blocks of 1025 x 1 x 1 threads"):
+    with pytest.raises(Exception, match=r"overflow: CUDA refuses 2 x 1 x 1 blocks of 1025 x 1 x 1 threads"):
         planted("overflow", of(cuda, 1, dtype="int32"), threads=1025)
-    with pytest.raises(Exception, match="wide: CUDA refuses .* with 50000 bytes"):
+    with pytest.raises(Exception, match=r"wide: CUDA refuses .* with 50000 bytes"):
         planted("wide", of(cuda, *[0] * 8), shared=50_000)
 
 

@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .binary import address_of, redirect
-from .build import DEVICE_NAME, RUNTIME, THRUST, CannotEmulateError, built, cublas_name
+from .build import DEVICE_NAME, RUNTIME, THRUST, CannotEmulateError, built, cublas_name, kernels
 
 __all__ = ["DEVICE_NAME", "OPTIONS", "CannotEmulateError", "counting", "is_on", "on_import", "option", "parameters_of",
            "start"]  # fmt: skip
@@ -88,7 +88,7 @@ def _install() -> None:
     folder = built()
     # CUB's kernels stand compiled in CuPy's modules, and need a GPU
     os.environ["CUPY_ACCELERATORS"] = ""
-    os.environ["CUPY_CACHE_DIR"] = str(folder / "kernels")
+    os.environ["CUPY_CACHE_DIR"] = str(kernels())
     path = folder / "libcuda.so.1"
     library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     ctypes.CDLL(str(folder / cublas_name()), mode=ctypes.RTLD_GLOBAL)

@@ -33,7 +33,7 @@ class CannotEmulateError(RuntimeError):
 
 @cache
 def home() -> Path:
-    """The folder of this version's library, headers and kernels, under $GENOML_CUPY_ON_HOST_CACHE or ~/.cache."""
+    """The folder of this version's library and headers, in $GENOML_CUPY_ON_HOST_CACHE or ~/.cache."""
     try:
         wheel = module_file(CUBLAS)
     except ModuleNotFoundError as error:
@@ -44,13 +44,23 @@ def home() -> Path:
         raise CannotEmulateError(
             "cupy-on-host needs g++, which compiles CuPy's kernels for the CPU: install it"
         )
-    digest = hashlib.sha256(f"{wheel} {wheel.stat().st_size} {FLAGS} {OWN_FLAGS} {DEVICE_NAME}".encode())
-    for path in sorted(SOURCE.rglob("*.*")):
-        digest.update(path.read_bytes())
-    digest.update(subprocess.run(["g++", "--version"], capture_output=True, check=True).stdout)
     given = os.environ.get("GENOML_CUPY_ON_HOST_CACHE")
-    cache_folder = Path(given) if given else Path.home() / ".cache" / "genoml-cupy-on-host"
-    return cache_folder / digest.hexdigest()[:16]
+    folder = Path(given) if given else Path.home() / ".cache" / "genoml-cupy-on-host"
+    return folder / _digest(f"{wheel} {wheel.stat().st_size} {DEVICE_NAME}", *SOURCE.glob("*.*"))
+
+
+@cache
+def kernels() -> Path:
+    """The folder where CuPy keeps what was compiled: for this compiler, and as kernels are made now."""
+    return home().with_name("kernels-" + _digest("", SOURCE / "driver.cpp", *SOURCE.glob("*.h")))
+
+
+def _digest(words: str, *files: Path) -> str:
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, check=True).stdout
+    digest = hashlib.sha256(f"{words} {FLAGS} {OWN_FLAGS}".encode() + compiler)
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def built() -> Path:
@@ -88,8 +98,8 @@ def _libraries(folder: Path, made: Path) -> None:
     }  # fmt: skip
     defined = [f'-D{name}="{text}"' for name, text in texts.items()] + [f"-DCUDA_VERSION={1000 * major}"]
     library = folder / "libcuda.so.1"
-    _compile(*_OF_LIBRARY, *defined, "runtime.cpp", "driver.cpp", "fibres.cpp", "thrust.cpp", "-ldl", f"-Wl,-soname,{library.name}",
-             "-o", library)  # fmt: skip
+    sources = ("runtime.cpp", "driver.cpp", "fibres.cpp", "thrust.cpp")
+    _compile(*_OF_LIBRARY, *defined, *sources, "-ldl", f"-Wl,-soname,{library.name}", "-o", library)
     # whatever else CuPy's module looks for answers that it is not supported
     functions, text = re.compile(rb"cublas[A-Z]\w+"), (SOURCE / "cublas.cpp").read_bytes()
     missing = {*functions.findall(module_file(CUBLAS).read_bytes())} - {*functions.findall(text)}
