@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update
+from genoml.ops.arrays import sum_rows
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
@@ -204,6 +205,16 @@ def test_a_gradient_that_is_written_with_zeros_around_it_is_not_copied(
 
 
 @SOME
+@given(SMALL, st.integers(512, 1500), st.integers(1, 70), DTYPES, VIEWS, st.booleans(), SEEDS)
+def test_sums_over_rows(
+    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, matrix: bool, seed: int
+) -> None:
+    x = view(cuda, seed, (n, length, channels), dtype, layout)
+    rows = x[0, :, :] if matrix else x
+    assert_same(cuda, twin_of(cuda, sum_rows)(rows), sum_rows.standard(rows), dtype)
+
+
+@SOME
 @given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
 def test_softmax_and_its_gradient(
     cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
@@ -306,6 +317,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (conv1d_max_grad_w, (one, whole[:, 0, :], one[:, 0, :], 1)),
         (softmax, (one, 1)), (softmax, (none,)), (softmax_gradient, (one, double)),
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
+        (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
     assert twin_of(cuda, adam_update)(one, one, double, one, **options) is NotImplemented

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from genoml.ops.activations import softmax, softmax_gradient
-from genoml.ops.arrays import clip, constant_like
+from genoml.ops.arrays import clip, constant_like, sum_rows
 from genoml.ops.conv1d import conv1d_max_grad_w
 from genoml.ops.normalise import standardize_vjp
 from proof.operation_cases import Arrays, OperationCase
@@ -146,6 +147,23 @@ def constant_case() -> OperationCase:
     )
 
 
+def sum_case() -> OperationCase:
+    """The gradient of a bias: rows of a matrix, and of a batch of them."""
+
+    def loop(a: Arrays) -> Arrays:
+        matrix = _rows(a["x"])
+        return {"y": np.array([math.fsum(column) for column in matrix.T])}
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        return {"y": torch.sum(torch.tensor(a["x"]), (0, 1)).numpy()}
+
+    return OperationCase(
+        {"x": RNG.standard_normal((5, 130, 6))}, lambda a: {"y": sum_rows(a["x"])}, loop, by_torch
+    )
+
+
 def row_cases() -> dict[str, OperationCase]:
     """Each by its name."""
     return {
@@ -155,4 +173,5 @@ def row_cases() -> dict[str, OperationCase]:
         "standardize_vjp": standardize_case(),
         "clip": clip_case(),
         "constant_like": constant_case(),
+        "sum_rows": sum_case(),
     }

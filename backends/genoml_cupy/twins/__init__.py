@@ -17,6 +17,7 @@ from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
 from genoml_cupy.twins.scan import conv1d_max, conv1d_max_grad_w
 from genoml_cupy.twins.softmax import softmax, softmax_gradient
+from genoml_cupy.twins.sums import sum_rows
 from genoml_cupy.twins.threefry import random_uniform
 
 _TWINS = (
@@ -33,6 +34,7 @@ _TWINS = (
     softmax_gradient,
     standardize_vjp,
     statistics_gradient,
+    sum_rows,
 )
 
 

@@ -12,6 +12,7 @@ from genoml.nn.attention.positions import Rotary, sinusoids
 from genoml.nn.attention.relative import RelativeBasis, RelativeBias, distance_bases
 from genoml.nn.attention.scores import Attention, AttentionGradient
 from genoml.nn.layer import Grads, Pass, expect_shape
+from genoml.ops.arrays import sum_rows
 
 
 class AttentionLayer(Protocol):
@@ -104,7 +105,7 @@ class Projections:
             if need_params:
                 grads[f"{name}_weights"] = xp.matrix_transpose(self.rows) @ g
             if need_params and self.layer.qkv_bias:
-                grads[f"{name}_bias"] = xp.sum(g, axis=0)
+                grads[f"{name}_bias"] = sum_rows(g)
             if need_x:
                 part = g @ xp.matrix_transpose(self.params[f"{name}_weights"])
                 grad_x = part if grad_x is None else grad_x + part
