@@ -271,4 +271,4 @@ class GRU(Recurrent):
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
-        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)
+        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml.ops.recurrent import gru_scan, lstm_scan
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
@@ -264,6 +265,34 @@ def test_adams_update(
     for one, other in zip(found, expected, strict=True):
         for got, right in zip(one, other, strict=True):
             assert_same(cuda, got, right, dtype)
+
+
+@SOME
+@given(
+    st.sampled_from([(lstm_scan, 4), (gru_scan, 3)]), SMALL, SMALL, SMALL, st.booleans(), st.booleans(), DTYPES, VIEWS,
+    VIEWS, SEEDS,
+)  # fmt: skip
+def test_the_steps_of_a_recurrent_layer(
+    cuda: Backend, kind: tuple[Operation, int], length: int, n: int, size: int, padded: bool, last_alone: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    operation, gates = kind
+    z = view(cuda, seed, (length, n, gates * size), dtype, layout)
+    weights = view(cuda, seed + 1, (1, size, gates * size), dtype, layout)[0, :, :]
+    arguments = [z, weights, view(cuda, seed + 2, (1, 1, size), dtype, layout)[0, 0, :]][: 6 - gates]
+    drawn = np.random.default_rng(seed).integers(0, 2, (n, length)) > 0
+    keep = cuda.asarray(drawn).T[:, :, None] if padded else None
+    states, back = twin_of(cuda, operation)(*arguments, keep)
+    expected, expected_back = operation.standard(*arguments, keep)
+    assert_same(cuda, states, expected, dtype)
+    grad = view(cuda, seed + 3, (n, length, size), dtype, grad_layout)
+    received = [None if last_alone and t < length - 1 else grad[:, t, :] for t in range(length)]
+    (found, found_grads), (right, right_grads) = back(received), expected_back(received)
+    assert_same(cuda, found, right, dtype)
+    assert found_grads.keys() == right_grads.keys()
+    for name, value in right_grads.items():
+        assert_same(cuda, found_grads[name], value, dtype)
+    assert back(received, False)[1] == {}
 
 
 @SOME

@@ -15,6 +15,7 @@ from genoml_cupy.twins.conv import conv1d_vjp
 from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics_gradient
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
+from genoml_cupy.twins.recurrent import gru_scan, lstm_scan
 from genoml_cupy.twins.scan import conv1d_max, conv1d_max_grad_w
 from genoml_cupy.twins.softmax import softmax, softmax_gradient
 from genoml_cupy.twins.threefry import random_uniform
@@ -26,6 +27,8 @@ _TWINS = (
     conv1d_max_grad_w,
     conv1d_vjp,
     global_max_vjp,
+    gru_scan,
+    lstm_scan,
     max_pool1d_vjp,
     random_uniform,
     rectified_vjp,
