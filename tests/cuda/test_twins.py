@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update_all
+from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
@@ -265,6 +266,32 @@ def test_adams_update(
     for one, other in zip(found, expected, strict=True):
         for got, right in zip(one, other, strict=True):
             assert_same(cuda, got, right, dtype)
+
+
+@SOME
+@given(
+    SMALL, SMALL, st.integers(1, 40), SMALL, SMALL, st.sampled_from([1.0, 0.4]), st.booleans(), DTYPES, VIEWS, VIEWS,
+    SEEDS,
+)  # fmt: skip
+def test_plain_attention(
+    cuda: Backend, n: int, heads: int, length: int, size: int, width: int, scale: float, with_weights: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    def split(at: int, features: int, layout: str) -> Array:
+        """As heads are split off, or in memory laid out in an unusual way."""
+        rows = view(cuda, seed + at, (n, length, heads * features), dtype, layout)
+        return cuda.xp.permute_dims(cuda.xp.reshape(rows, (n, length, heads, features)), (0, 2, 1, 3))
+
+    arguments = split(0, size, layout), split(1, size, layout), split(2, width, layout), with_weights
+    y, weights, back = twin_of(cuda, plain_attention_vjp)(*arguments, scale=scale)
+    expected = plain_attention_vjp.standard(*arguments, scale=scale)
+    assert_same(cuda, y, expected[0], dtype)
+    assert (weights is None) == (not with_weights)
+    if with_weights:
+        assert_same(cuda, weights, expected[1], dtype)
+    grad = split(3, width, grad_layout)
+    for got, right in zip(back(grad), expected[2](grad), strict=True):
+        assert_same(cuda, got, right, dtype)
 
 
 @SOME

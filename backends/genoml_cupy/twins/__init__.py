@@ -11,6 +11,7 @@ from typing import Any
 
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins.adam import adam_update_all
+from genoml_cupy.twins.attention import plain_attention_vjp
 from genoml_cupy.twins.conv import conv1d_vjp
 from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics_gradient
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
@@ -30,6 +31,7 @@ _TWINS = (
     gru_scan,
     lstm_scan,
     max_pool1d_vjp,
+    plain_attention_vjp,
     random_uniform,
     rectified_vjp,
     softmax,
