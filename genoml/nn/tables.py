@@ -65,6 +65,8 @@ class ArrayTables:
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"{type(self).__name__} expects dtype 'float32' or 'float64', got {dtype!r}")
         self.seed = seed
         self.path = type(self).__name__
         self.dtype = dtype

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
+from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
 from genoml.parallel import ALONE, Workers
 
@@ -32,22 +34,23 @@ class Optimizer:
 
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: Positive,
         *,
-        weight_decay: float = 0.0,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
-        if not (learning_rate > 0 and weight_decay >= 0):  # so that NaN is refused too
-            raise ValueError(
-                f"{type(self).__name__} expects learning_rate > 0 and weight_decay >= 0, "
-                f"got {learning_rate} and {weight_decay}"
-            )
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.decays = decays or is_weights
         self.steps = 0
         #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it unchanged
         self.state: dict[str, Array] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """The arguments of each optimiser's constructor are checked by their annotations."""
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            checked(cls)
 
     def update(
         self, params: MutableMapping[str, Array], grads: Mapping[str, Array], *, workers: Workers = ALONE

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import NotNegative, Positive, Share
 from genoml.backend import Array
 from genoml.ops.adam import adam_update_all
 from genoml.optim.base import Optimizer
@@ -34,16 +35,14 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Positive = 0.01,
         *,
-        momentum: float = 0.0,
+        momentum: Share = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not 0.0 <= momentum < 1.0:
-            raise ValueError(f"SGD expects 0 <= momentum < 1, got {momentum}")
         if nesterov and momentum == 0.0:
             raise ValueError("SGD expects momentum > 0 with nesterov, got 0")
         self.momentum = momentum
@@ -78,17 +77,15 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Positive = 0.01,
         *,
-        lr_decay: float = 0.0,
-        initial: float = 0.0,
-        eps: float = 1e-10,
-        weight_decay: float = 0.0,
+        lr_decay: NotNegative = 0.0,
+        initial: NotNegative = 0.0,
+        eps: NotNegative = 1e-10,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not (lr_decay >= 0.0 and initial >= 0.0):
-            raise ValueError(f"Adagrad expects lr_decay >= 0 and initial >= 0, got {lr_decay} and {initial}")
         self.lr_decay = lr_decay
         self.initial = initial
         self.eps = eps
@@ -128,18 +125,16 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Positive = 0.01,
         *,
-        rho: float = 0.99,
-        eps: float = 1e-8,
-        momentum: float = 0.0,
+        rho: Share = 0.99,
+        eps: NotNegative = 1e-8,
+        momentum: Share = 0.0,
         centred: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not (0.0 <= rho < 1.0 and 0.0 <= momentum < 1.0):
-            raise ValueError(f"RMSprop expects 0 <= rho < 1 and 0 <= momentum < 1, got {rho} and {momentum}")
         self.rho = rho
         self.eps = eps
         self.momentum = momentum
@@ -183,17 +178,15 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 1e-3,
+        learning_rate: Positive = 1e-3,
         *,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        beta1: Share = 0.9,
+        beta2: Share = 0.999,
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not (0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0):
-            raise ValueError(f"{type(self).__name__} expects 0 <= beta < 1, got {beta1} and {beta2}")
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = eps
