@@ -10,6 +10,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import checked
 from genoml.backend import Array
 from genoml.losses.labels import COUNTS, FINITE, Domain, check_host_labels
 from genoml.losses.negative_binomial import (
@@ -38,6 +39,7 @@ LEAST_MEAN = 1e-8
 _DISPERSIONS = Domain("dispersion >= 0", low=0.0)
 
 
+@checked
 def poisson_loss(
     predictions: Array,
     targets: Any,
@@ -107,6 +109,7 @@ def _terms(
     return terms, (xp.ones_like(z) if log_input else xp.exp(-z))
 
 
+@checked
 def negative_binomial_loss(
     predictions: Array,
     targets: Any,
@@ -167,6 +170,7 @@ def negative_binomial_loss(
     return reduce_loss(terms.entries, terms.log_mean_grad * chain, sample_weight, present, reduction, what)
 
 
+@checked
 def negative_binomial_loss_with_dispersion(
     predictions: Array,
     log_dispersion: Any,
@@ -216,6 +220,7 @@ def _excess_zero(v: Array, n0: Array, x: Array) -> Array:
     return softplus(sign * v) + xp.where(positive, xp.zeros_like(v), n0) - softplus(sign * x)
 
 
+@checked
 def zero_inflated_negative_binomial_loss(
     predictions: Array,
     zero_logits: Any,

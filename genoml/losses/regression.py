@@ -6,6 +6,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Positive, checked
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
 from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
@@ -13,6 +14,7 @@ from genoml.ops.arrays import clip, constant_like
 from genoml.ops.special import square_or_inf
 
 
+@checked
 def mean_squared_error(
     predictions: Array,
     targets: Any,
@@ -57,11 +59,12 @@ def mean_squared_error(
     return reduce_loss(square_or_inf(error), 2.0 * error, sample_weight, present, reduction, what)
 
 
+@checked
 def huber_loss(
     predictions: Array,
     targets: Any,
     *,
-    delta: float = 1.0,
+    delta: Positive = 1.0,
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -84,8 +87,6 @@ def huber_loss(
     """
     what = "huber_loss"
     loss_namespace(predictions, what)
-    if not delta > 0.0:
-        raise ValueError(f"{what} expects delta > 0, got {delta}")
     t, present = labelled(predictions, targets, mask, what, FINITE)
     error = predictions - t
     grads = clip(error, -delta, delta)
@@ -94,6 +95,7 @@ def huber_loss(
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
+@checked
 def pearson_loss(
     predictions: Array,
     targets: Any,

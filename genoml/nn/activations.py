@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
@@ -126,11 +128,13 @@ class GELU(Activation):
     """
 
     def __init__(
-        self, approximate: str = "none", *, dtype: str = "float32", backend: str | Backend | None = None
+        self,
+        approximate: Literal["none", "tanh"] = "none",
+        *,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"GELU expects approximate 'none' or 'tanh', got {approximate!r}")
         self.approximate = approximate
         self.function = "gelu" if approximate == "none" else "gelu_tanh"
 

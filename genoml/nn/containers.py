@@ -109,7 +109,7 @@ class Container(Layer):
         self.layers[0].check_dtype(x)
 
     def _view(self, table: str) -> PathView:
-        return PathView(lambda: {name: getattr(layer, table) for name, layer in self.named_layers.items()})
+        return PathView(lambda: self.named_layers, lambda layer: getattr(layer, table))
 
     def _table(self, name: str) -> Any:
         return self._view(name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Whole
 from genoml.backend import Array, Backend
 from genoml.nn.layer import (
     EVALUATION,
@@ -19,7 +20,7 @@ from genoml.nn.layer import (
     expect_shape,
 )
 from genoml.nn.reach import Correlation
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis, sum_rows
 from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, rectified_vjp
@@ -77,37 +78,26 @@ class Conv1D(Layer):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
+        in_channels: Count,
+        out_channels: Count,
+        kernel_size: Count,
         *,
-        stride: int = 1,
-        padding: str | int = "valid",
-        dilation: int = 1,
-        groups: int = 1,
+        stride: Count = 1,
+        padding: str | Whole = "valid",
+        dilation: Count = 1,
+        groups: Count = 1,
         bias: bool = True,
-        activation: str | None = "relu",
+        activation: ActivationName | None = "relu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        sizes = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "dilation": dilation,
-            "groups": groups,
-        }
-        for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"Conv1D expects {name} >= 1, got {value}")
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv1D expects groups that divide {in_channels} and {out_channels} channels, got {groups}"
             )
-        if padding not in ("valid", "same") and not (isinstance(padding, int) and padding >= 0):
+        if isinstance(padding, str) and padding not in ("valid", "same"):
             raise ValueError(f"Conv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
         self.in_channels = in_channels
         self.out_channels = out_channels

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Positive
 from genoml.backend import Array, Backend
 from genoml.nn.layer import (
     EVALUATION,
@@ -20,7 +21,7 @@ from genoml.nn.layer import (
     expect_shape,
 )
 from genoml.nn.reach import Correlation, sees_everything
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights, sum_rows
 from genoml.ops.normalise import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
@@ -56,17 +57,15 @@ class Dense(Layer):
 
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
-        activation: str | None = None,
+        in_features: Count,
+        out_features: Count,
+        activation: ActivationName | None = None,
         *,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if in_features < 1 or out_features < 1:
-            raise ValueError(f"Dense expects sizes of at least 1, got {in_features} and {out_features}")
         self.in_features, self.out_features = in_features, out_features
         self.activation = activation
         self._activate = activation_vjp(activation)
@@ -150,17 +149,13 @@ class LearnedDispersion(Layer):
 
     def __init__(
         self,
-        tasks: int = 1,
-        dispersion: float = 1.0,
+        tasks: Count = 1,
+        dispersion: Positive = 1.0,
         *,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if tasks < 1:
-            raise ValueError(f"LearnedDispersion expects tasks >= 1, got {tasks}")
-        if not 0.0 < dispersion < math.inf:
-            raise ValueError(f"LearnedDispersion expects a dispersion above 0, got {dispersion}")
         self.tasks, self.dispersion = tasks, dispersion
 
     def initial_params(self) -> Mapping[str, Initializer]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, NotNegative, Probability
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
@@ -55,10 +56,10 @@ class BatchNorm1D(Layer):
 
     def __init__(
         self,
-        channels: int,
+        channels: Count,
         *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
+        momentum: Probability = 0.1,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
@@ -174,15 +175,13 @@ class LayerNorm(Layer):
 
     def __init__(
         self,
-        features: int,
+        features: Count,
         *,
-        eps: float = 1e-5,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if features < 1:
-            raise ValueError(f"LayerNorm expects features >= 1, got {features}")
         self.features, self.eps = features, eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
@@ -244,15 +243,15 @@ class GroupNorm(Layer):
 
     def __init__(
         self,
-        groups: int,
-        channels: int,
+        groups: Count,
+        channels: Count,
         *,
-        eps: float = 1e-5,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if groups < 1 or channels < 1 or channels % groups:
+        if channels % groups:
             raise ValueError(
                 f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
             )

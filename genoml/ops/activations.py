@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -18,6 +18,10 @@ from genoml.ops.arrays import clip, constant_like
 from genoml.ops.dispatch import operation
 from genoml.ops.special import erf
 
+#: activations that layers take by name
+ActivationName: TypeAlias = Literal[
+    "elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softplus", "tanh"
+]
 #: dL/dy -> dL/dz
 ActivationPullback: TypeAlias = Callable[[Array], Array]
 #: z -> y and its pullback

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
-from genoml.ops.adam import adam_update
+from genoml.ops.adam import adam_update_all
 from genoml.ops.arrays import sum_rows
+from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml.ops.recurrent import gru_scan, lstm_scan
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
@@ -256,19 +258,79 @@ def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
 
 
 @SOME
-@given(SMALL, SMALL, SMALL, DTYPES, VIEWS, SEEDS)
+@given(SMALL, SMALL, SMALL, st.integers(1, 60), DTYPES, VIEWS, SEEDS)
 def test_adams_update(
-    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, seed: int
+    cuda: Backend, n: int, length: int, channels: int, parameters: int, dtype: str, layout: str, seed: int
 ) -> None:
-    param, grad, mean, square = (
-        view(cuda, seed + k, (n, length, channels), dtype, layout if k % 2 else "contiguous")
-        for k in range(4)
-    )
-    options = {"kept": 0.99, "beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
-    given_arrays = (param, grad, mean, square * square)
-    found = twin_of(cuda, adam_update)(*given_arrays, **options)
-    for got, expected in zip(found, adam_update.standard(*given_arrays, **options), strict=True):
-        assert_same(cuda, got, expected, dtype)
+    given_arrays: tuple[list[Array], ...] = ([], [], [], [])
+    for at in range(parameters):
+        shape = (n, length, channels if at else 700)  # the first has more than a block's elements
+        for k, arrays in enumerate(given_arrays):
+            array = view(cuda, seed + 4 * at + k, shape, dtype, layout if k % 2 else "contiguous")
+            array = array if at % 3 else array[0, :, :]
+            arrays.append(array * array if k == 3 else array)
+    kept = [1.0 - 0.01 * at for at in range(parameters)]
+    options = {"beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
+    found = twin_of(cuda, adam_update_all)(*given_arrays, kept, **options)
+    expected = adam_update_all.standard(*given_arrays, kept, **options)
+    assert len(found) == parameters
+    for one, other in zip(found, expected, strict=True):
+        for got, right in zip(one, other, strict=True):
+            assert_same(cuda, got, right, dtype)
+
+
+@SOME
+@given(
+    SMALL, SMALL, st.integers(1, 40), SMALL, SMALL, st.sampled_from([1.0, 0.4]), st.booleans(), DTYPES, VIEWS, VIEWS,
+    SEEDS,
+)  # fmt: skip
+def test_plain_attention(
+    cuda: Backend, n: int, heads: int, length: int, size: int, width: int, scale: float, with_weights: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    def split(at: int, features: int, layout: str) -> Array:
+        """As heads are split off, or in memory laid out in an unusual way."""
+        rows = view(cuda, seed + at, (n, length, heads * features), dtype, layout)
+        return cuda.xp.permute_dims(cuda.xp.reshape(rows, (n, length, heads, features)), (0, 2, 1, 3))
+
+    arguments = split(0, size, layout), split(1, size, layout), split(2, width, layout), with_weights
+    y, weights, back = twin_of(cuda, plain_attention_vjp)(*arguments, scale=scale)
+    expected = plain_attention_vjp.standard(*arguments, scale=scale)
+    assert_same(cuda, y, expected[0], dtype)
+    assert (weights is None) == (not with_weights)
+    if with_weights:
+        assert_same(cuda, weights, expected[1], dtype)
+    grad = split(3, width, grad_layout)
+    for got, right in zip(back(grad), expected[2](grad), strict=True):
+        assert_same(cuda, got, right, dtype)
+
+
+@SOME
+@given(
+    st.sampled_from([(lstm_scan, 4), (gru_scan, 3)]), SMALL, SMALL, SMALL, st.booleans(), st.booleans(), DTYPES, VIEWS,
+    VIEWS, SEEDS,
+)  # fmt: skip
+def test_the_steps_of_a_recurrent_layer(
+    cuda: Backend, kind: tuple[Operation, int], length: int, n: int, size: int, padded: bool, last_alone: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    operation, gates = kind
+    z = view(cuda, seed, (length, n, gates * size), dtype, layout)
+    weights = view(cuda, seed + 1, (1, size, gates * size), dtype, layout)[0, :, :]
+    arguments = [z, weights, view(cuda, seed + 2, (1, 1, size), dtype, layout)[0, 0, :]][: 6 - gates]
+    drawn = np.random.default_rng(seed).integers(0, 2, (n, length)) > 0
+    keep = cuda.asarray(drawn).T[:, :, None] if padded else None
+    states, back = twin_of(cuda, operation)(*arguments, keep)
+    expected, expected_back = operation.standard(*arguments, keep)
+    assert_same(cuda, states, expected, dtype)
+    grad = view(cuda, seed + 3, (n, length, size), dtype, grad_layout)
+    received = [None if last_alone and t < length - 1 else grad[:, t, :] for t in range(length)]
+    (found, found_grads), (right, right_grads) = back(received), expected_back(received)
+    assert_same(cuda, found, right, dtype)
+    assert found_grads.keys() == right_grads.keys()
+    for name, value in right_grads.items():
+        assert_same(cuda, found_grads[name], value, dtype)
+    assert back(received, False)[1] == {}
 
 
 @SOME
@@ -308,7 +370,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
     wide = cuda.asarray(np.ones((2000, 4, 1), np.float32))
     long = cuda.asarray(np.ones((1, (1 << 16) + 1, 4), np.float32))
     double, whole = cuda.asarray(np.ones((2, 6, 3))), cuda.asarray(np.ones((2, 6, 3), np.int32))
-    options = {"kept": 1.0, "beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
+    options = {"beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
     for operation, arguments in (
         (max_pool1d_vjp, (none, 2, 2)), (max_pool1d_vjp, (whole, 2, 2)), (max_pool1d_vjp, (one, 7, 7)),
         (global_max_vjp, (none,)), (rectified_vjp, (none, one[0, 0, :])), (rectified_vjp, (one, double[0, 0, :])),
@@ -320,7 +382,8 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
-    assert twin_of(cuda, adam_update)(one, one, double, one, **options) is NotImplemented
+    for given_arrays in (([one], [one], [double], [one]), ([one, double], *[[one, one]] * 3)):
+        assert twin_of(cuda, adam_update_all)(*given_arrays, [1.0, 1.0], **options) is NotImplemented
 
 
 @pytest.mark.parametrize("kernel_size", [19, 24])

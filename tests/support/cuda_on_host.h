@@ -153,6 +153,7 @@ extern "C" int reports_so_far() { return reports; }
 
 using std::exp;
 using std::sqrt;
+using std::tanh;
 
 #define DYNAMIC_SHARED(NAME) unsigned char* NAME = host::shared
 

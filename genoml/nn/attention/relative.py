@@ -14,6 +14,7 @@ from typing import Protocol
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
+from genoml.arguments import Count
 from genoml.backend import Array
 from genoml.ops.arrays import clip, pad_axis
 
@@ -127,7 +128,7 @@ class RelativeBias:
     arXiv:1910.10683, section 2.1, for a number a head in place of a vector.
     """
 
-    def __init__(self, table: Array, length: int) -> None:
+    def __init__(self, table: Array, length: Count) -> None:
         self.table = table
         self.length = length
         self.reach = (table.shape[0] + 1) // 2

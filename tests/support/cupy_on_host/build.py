@@ -22,7 +22,7 @@ FLAGS = "-std=c++17 -O1 -fwrapv -mfma -ffp-contract=fast -w -fPIC"
 RUNTIME, CUBLAS, THRUST = (
     "cupy_backends.cuda.api.runtime", "cupy_backends.cuda.libs.cublas", "cupy.cuda.thrust",
 )  # fmt: skip
-_OF_LIBRARY = "-std=c++17 -O2 -fPIC -shared -w".split()
+_OF_LIBRARY = ["-std=c++17", "-O2", "-fPIC", "-shared", "-w"]
 
 
 class CannotEmulate(RuntimeError):
