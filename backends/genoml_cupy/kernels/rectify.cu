@@ -55,7 +55,7 @@ extern "C" __global__ void rectified_backward(
           int end = window == count - 1 ? length + gap : (window + 1) * size;
           REAL* out = grad_x + ((index_t)gap + (index_t)example * (length + gap)) * channels + channel;
           for (int place = begin; place < end; ++place)
-            out[(index_t)place * channels] = place == first ? g : (REAL)0;
+            out[(index_t)place * channels] = place == first && first >= 0 ? g : (REAL)0;
         }
       }
     }
