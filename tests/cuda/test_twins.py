@@ -15,7 +15,7 @@ from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update_all
 from genoml.ops.arrays import sum_rows
 from genoml.ops.attention import plain_attention_vjp
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
+from genoml.ops.conv1d import conv1d_hits, conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
@@ -217,6 +217,27 @@ def test_sums_over_rows(
 
 
 @SOME
+@given(
+    st.integers(0, 500), SMALL, st.integers(1, 20), st.integers(1, 7), st.integers(-3, 3), DTYPES, VIEWS, SEEDS
+)  # fmt: skip
+def test_the_hits_of_a_scan(
+    cuda: Backend, extra: int, channels: int, filters: int, kernel_size: int, limit: int,
+    dtype: str, layout: str, seed: int,
+) -> None:  # fmt: skip
+    x = view(cuda, seed, (1, kernel_size + extra, channels), dtype, layout, whole=True)
+    w = view(cuda, seed + 1, (kernel_size, channels, filters), dtype, layout, whole=True)
+    limits = view(cuda, seed + 2, (1, 1, filters), dtype, "contiguous", whole=True)[0, 0, :] + limit
+    scores = cuda.to_numpy(conv1d_vjp.standard(x, w)[0])[0]
+    expected = np.flatnonzero(scores >= cuda.to_numpy(limits)).tolist()
+    for most in (1 << 14, 3):
+        count, *found = cuda.to_numpy(twin_of(cuda, conv1d_hits)(x, w, limits, most)).tolist()
+        assert count == len(expected)
+        assert len(found) == most
+        if count <= most:
+            assert sorted(found[:count]) == expected
+
+
+@SOME
 @given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
 def test_softmax_and_its_gradient(
     cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
@@ -379,6 +400,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (conv1d_max_grad_w, (one, whole[:, 0, :], one[:, 0, :], 1)),
         (softmax, (one, 1)), (softmax, (none,)), (softmax_gradient, (one, double)),
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
+        (conv1d_hits, (one[:1, :5, :], one, one[0, 0, :], 9)), (conv1d_hits, (one, one, double, 9)),
         (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name

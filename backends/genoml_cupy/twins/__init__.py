@@ -17,7 +17,7 @@ from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
 from genoml_cupy.twins.recurrent import gru_scan, lstm_scan
-from genoml_cupy.twins.scan import conv1d_max, conv1d_max_grad_w
+from genoml_cupy.twins.scan import conv1d_hits, conv1d_max, conv1d_max_grad_w
 from genoml_cupy.twins.softmax import softmax, softmax_gradient
 from genoml_cupy.twins.sums import sum_rows
 from genoml_cupy.twins.threefry import random_uniform
@@ -25,6 +25,7 @@ from genoml_cupy.twins.threefry import random_uniform
 _TWINS = (
     adam_update_all,
     batch_statistics,
+    conv1d_hits,
     conv1d_max,
     conv1d_max_grad_w,
     conv1d_vjp,
