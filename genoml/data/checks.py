@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from genoml.data.codes import row_slices
+from genoml.data.codes import is_plain, row_slices
 from genoml.data.dataset import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
@@ -16,6 +18,9 @@ from genoml.io.errors import shown
 from genoml.metrics import auroc
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.matched import gc_content
+
+#: checks that ``fit`` makes
+FitCheck: TypeAlias = Literal["copies", "classes"]
 
 #: AUROC from which on one number is said to tell the classes apart
 _APART = 0.75
@@ -55,10 +60,8 @@ class Traits:
         """Traits of a data set, which is read block by block."""
         slices = [*row_slices(data.codes)] or [slice(0)]
         blocks = (np.asarray(data.codes[rows]) for rows in slices)
-        named = np.array([f"example {row}" for row in range(len(data))], object)
-        names = named if data.names is None else data.names
         hashes, length_bp, gc = _measure(blocks, both_strands)
-        return cls(hashes, length_bp, gc, data.targets[:, 0], names)
+        return cls(hashes, length_bp, gc, data.targets[:, 0], _names(data))
 
     @classmethod
     def of_files(
@@ -120,10 +123,7 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
     shared = np.isin(validation.hashes, training.hashes)
     found = {}
     if shared.any():
-        found["copies"] = (
-            f"{_so_many(shared, validation, 'validation sequences')} are copies of training sequences; "
-            "scores in validation are too high"
-        )
+        found["copies"] = _copies(shared, validation.names)
     parts = [(getattr(training, name), getattr(validation, name)) for name in Traits.__dataclass_fields__]
     found |= _check_classes(Traits(*map(np.concatenate, parts)))
     return {name: line for name, line in found.items() if name not in skip}
@@ -147,17 +147,53 @@ def check_evaluated(
     shared = np.isin(sequences.hashes, [] if known is None else known)
     if shared.any():
         found["trained"] = (
-            f"{_so_many(shared, sequences, 'sequences')} were in the data of the training; "
+            f"{_so_many(shared, sequences.names, 'sequences')} were in the data of the training; "
             "the scores say little about new sequences"
         )
     found |= _check_classes(sequences)
     return {name: line for name, line in found.items() if name not in skip}
 
 
-def _so_many(chosen: np.ndarray, sequences: Traits, what: str) -> str:
-    return (
-        f"{chosen.sum()} of {len(chosen)} {what} ({shown(sequences.names[np.argmax(chosen)])} is the first)"
-    )
+def warn_of_leaks(
+    training: SequenceData,
+    validation: SequenceData,
+    classes: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    both_strands: bool,
+    skip: Collection[FitCheck] = (),
+) -> None:
+    """Warn of copies of training sequences in validation data, and of sequences with several ``classes``.
+
+    The first part of the checks of ``check_data``, for targets of any kind. Sequences that are not in memory are not
+    read for it.
+    """
+    parts = training, validation
+    if {"copies", "classes"} <= {*skip} or not all(is_plain(part.codes) for part in parts):
+        return
+    hashes = [sequence_hashes(part.codes, both_strands=both_strands) for part in parts]
+    copied = np.isin(hashes[1], hashes[0])
+    if copied.any() and "copies" not in skip:
+        warnings.warn(_copies(copied, _names(validation)), stacklevel=4)
+    if classes is not None and "classes" not in skip:
+        several = in_several_classes(np.concatenate(hashes), np.concatenate(classes))
+        if several.any():
+            names = np.concatenate([_names(part) for part in parts])
+            warnings.warn(
+                f"{_so_many(several, names, 'sequences')} stand in more than one class", stacklevel=4
+            )
+
+
+def _copies(copied: np.ndarray, names: np.ndarray) -> str:
+    many = _so_many(copied, names, "validation sequences")
+    return f"{many} are copies of training sequences; scores in validation are too high"
+
+
+def _names(data: SequenceData) -> np.ndarray:
+    return np.array([data.name_of(row) for row in range(len(data))], object)
+
+
+def _so_many(chosen: np.ndarray, names: np.ndarray, what: str) -> str:
+    return f"{chosen.sum()} of {len(chosen)} {what} ({shown(names[np.argmax(chosen)])} is the first)"
 
 
 def _check_classes(sequences: Traits) -> dict[str, str]:
@@ -166,7 +202,7 @@ def _check_classes(sequences: Traits) -> dict[str, str]:
     in_both = in_several_classes(sequences.hashes, positive)
     found = {}
     if in_both.any():
-        found["classes"] = f"{_so_many(in_both, sequences, 'sequences')} stand in both classes"
+        found["classes"] = f"{_so_many(in_both, sequences.names, 'sequences')} stand in both classes"
     auroc_of_length = _apart(sequences.length_bp, positive)
     if auroc_of_length:
         of_positives, of_negatives = _medians(sequences.length_bp, positive)
