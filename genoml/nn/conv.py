@@ -21,7 +21,7 @@ from genoml.nn.layer import (
 )
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
-from genoml.ops.arrays import pad_axis
+from genoml.ops.arrays import pad_axis, sum_rows
 from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, rectified_vjp
 from genoml.ops.windows import Reach, same_padding
@@ -155,7 +155,7 @@ class Conv1D(Layer):
             # z = conv(x, w) + b: dL/db sums over positions
             g = back(xp.permute_dims(grad, (0, 2, 1)))
             with_bias = self.has_bias and need_params
-            return back_conv(g, xp.sum(g, axis=(0, 1)) if with_bias else None, need_x, need_params)
+            return back_conv(g, sum_rows(g) if with_bias else None, need_x, need_params)
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 

@@ -22,7 +22,7 @@ from genoml.nn.layer import (
 )
 from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.activations import ActivationName, activation_vjp, applied
-from genoml.ops.arrays import dense_grad_weights
+from genoml.ops.arrays import dense_grad_weights, sum_rows
 from genoml.ops.normalise import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -171,7 +171,7 @@ class LearnedDispersion(Layer):
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # a copy of x, and of one number for all sequences: dL/dx = g[:, :tasks], dL/da = sum_n g[n, tasks:]
-            grads = {"log_dispersion": xp.sum(grad[:, tasks:], axis=0)} if need_params else {}
+            grads = {"log_dispersion": sum_rows(grad[:, tasks:])} if need_params else {}
             return (grad[:, :tasks] if need_x else None), grads
 
         return xp.concat([x, repeated], axis=1), pullback

@@ -27,6 +27,7 @@ from genoml.nn.layer import AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
 from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import sum_rows
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
 from genoml.ops.normalise import rectified_vjp, statistics_gradient
 
@@ -101,7 +102,7 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
             grad_w = conv1d_max_grad_w(rows, positions, g, *shape)
             grads["weights"] = xp.permute_dims(grad_w, (2, 1, 0))
         if need_params and conv.has_bias:
-            grads["bias"] = xp.sum(g, axis=0)
+            grads["bias"] = sum_rows(g)
         if not need_x:
             return None, grads
         full, back_conv = conv1d_vjp(rows, w, conv.stride, conv.dilation)

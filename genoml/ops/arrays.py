@@ -72,6 +72,17 @@ def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int
 
 
 @operation
+def sum_rows(x: Array) -> Array:
+    """Sum over all axes but the last: the gradient of what is added to each row, as a bias is.
+
+    Shapes
+    ------
+    x : (..., C);  result : (C,)
+    """
+    return array_namespace(x).sum(x, axis=tuple(range(x.ndim - 1)))
+
+
+@operation
 def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Array:
     """Gradient of a dense layer's weights: x^T grad = sum_n x[n, i] grad[n, j].
 

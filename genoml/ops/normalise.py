@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import sum_rows
 from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
 from genoml.parallel import WHOLE, Part
@@ -68,8 +69,8 @@ def rectified_vjp(
             own = g if factor is None else g * factor
             return own if slope is None else own - centred * slope - constant
 
-        with_x = None if mean is None else xp.sum(g * centred, axis=(0, 1))
-        return xp.sum(g, axis=(0, 1)), with_x, into_x
+        with_x = None if mean is None else sum_rows(g * centred)
+        return sum_rows(g), with_x, into_x
 
     return y, pullback
 
@@ -110,7 +111,7 @@ def batch_statistics(
     """
     xp = array_namespace(rows)
     flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]))
-    mean = part.whole_sum(xp.sum(flat, axis=0)) / count
+    mean = part.whole_sum(sum_rows(flat)) / count
     var = part.whole_sum(squares_around(flat, mean)) / count
     keep = 1.0 - momentum
     unbiased = var * (count / (count - 1))

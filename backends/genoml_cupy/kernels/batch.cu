@@ -1,9 +1,6 @@
 // Batch normalisation: the statistics of each channel in one read of x and a second pass over the blocks' shares, and
 // what the gradient needs of them. Blocks are 32 channels wide, so that neighbours read neighbours.
 
-#define WIDTH 32
-#define HEIGHT 8
-
 // Number, mean and sum of squared deviations of some values (Welford 1962; put together as Chan et al. 1979): no
 // difference of large sums, so no digits are lost where the mean is far from 0.
 struct Moments {

@@ -7,6 +7,26 @@
 #define TILE 8
 #define THREADS 128
 
+// What a thread's position needs in shared memory: the weights of TILE filters, (taps, TILE), taps = (kernel_size, channels)
+__device__ inline void load_weights(const REAL* w, index_t taps, index_t filters, index_t first_filter, REAL* weights) {
+  for (index_t i = threadIdx.x; i < taps * TILE; i += THREADS) {
+    index_t filter = first_filter + i % TILE;
+    weights[i] = filter < filters ? w[i / TILE * filters + filter] : (REAL)0;
+  }
+}
+
+// The correlation of TILE filters at one position; bases begins with what it reads, (.., channels).
+__device__ inline void correlate(
+    const REAL* bases, const REAL* weights, index_t kernel_size, index_t dilation, index_t channels, REAL* sums) {
+  for (int f = 0; f < TILE; ++f) sums[f] = 0;
+  for (index_t k = 0; k < kernel_size; ++k)
+    for (index_t c = 0; c < channels; ++c) {
+      REAL value = bases[k * dilation * channels + c];
+      const REAL* row_of_weights = weights + (k * channels + c) * TILE;
+      for (int f = 0; f < TILE; ++f) sums[f] += value * row_of_weights[f];
+    }
+}
+
 // Block (n, t): sequence n and filters 8 t .. 8 t + 7. The weights of these filters, and the part of the sequence
 // that 128 neighbouring positions read, lie in shared memory; a thread holds the 8 sums of one position, and the
 // best value of each filter over the positions it has seen.
@@ -23,10 +43,7 @@ extern "C" __global__ void scan_max(
   index_t row = blockIdx.x, first_filter = (index_t)blockIdx.y * TILE;
   int thread = threadIdx.x;
 
-  for (index_t i = thread; i < kernel_size * channels * TILE; i += THREADS) {
-    index_t filter = first_filter + i % TILE;
-    weights[i] = filter < filters ? w[i / TILE * filters + filter] : (REAL)0;
-  }
+  load_weights(w, kernel_size * channels, filters, first_filter, weights);
   REAL best[TILE];
   index_t place[TILE];
   for (int f = 0; f < TILE; ++f) {
@@ -45,13 +62,7 @@ extern "C" __global__ void scan_max(
     index_t position = start + thread;
     if (position < positions) {
       REAL sums[TILE];
-      for (int f = 0; f < TILE; ++f) sums[f] = 0;
-      for (index_t k = 0; k < kernel_size; ++k)
-        for (index_t c = 0; c < channels; ++c) {
-          REAL value = bases[(thread * stride + k * dilation) * channels + c];
-          const REAL* row_of_weights = weights + (k * channels + c) * TILE;
-          for (int f = 0; f < TILE; ++f) sums[f] += value * row_of_weights[f];
-        }
+      correlate(bases + thread * stride * channels, weights, kernel_size, dilation, channels, sums);
       for (int f = 0; f < TILE; ++f)
         if (place[f] < 0 || is_better(sums[f], position, best[f], place[f])) {
           best[f] = sums[f];
@@ -80,18 +91,60 @@ extern "C" __global__ void scan_max(
   }
 }
 
-// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won
+// found[0] = number of places where y[l, f] >= limits[f], found[1 + i] = l filters + f of ``most`` of them, in any order.
+// A block goes through segments of one long sequence (length, channels) with 8 filters; stride and dilation are 1.
+extern "C" __global__ void scan_hits(
+    const REAL* x, index_t stride_l, index_t stride_c, const REAL* w, const REAL* limits, index_t channels,
+    index_t kernel_size, index_t filters, index_t positions, int most, int* found) {
+  DYNAMIC_SHARED(dynamic_shared);
+  REAL* weights = (REAL*)dynamic_shared;                  // (kernel_size, channels, TILE)
+  REAL* bases = weights + kernel_size * channels * TILE;  // (THREADS - 1 + kernel_size, channels)
+  index_t first_filter = (index_t)blockIdx.y * TILE, length = positions + kernel_size - 1;
+  int thread = threadIdx.x, own = filters - first_filter < TILE ? (int)(filters - first_filter) : TILE;
+  load_weights(w, kernel_size * channels, filters, first_filter, weights);
+  for (index_t start = (index_t)blockIdx.x * THREADS; start < positions; start += (index_t)gridDim.x * THREADS) {
+    __syncthreads();  // the segment before has been read
+    for (index_t i = thread; i < (THREADS - 1 + kernel_size) * channels; i += THREADS) {
+      index_t base = start + i / channels;
+      if (base < length) bases[i] = x[base * stride_l + i % channels * stride_c];
+    }
+    __syncthreads();
+    if (start + thread < positions) {
+      REAL sums[TILE];
+      correlate(bases + thread * channels, weights, kernel_size, 1, channels, sums);
+      for (int f = 0; f < own; ++f)
+        if (sums[f] >= limits[first_filter + f]) {
+          int slot = atomicAdd(found, 1);
+          if (slot < most) found[1 + slot] = (int)((start + thread) * filters + first_filter + f);
+        }
+    }
+  }
+}
+
+// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won.
+// Block (f, k): threads share the channels and the sequences; blockDim.y is a power of two.
 extern "C" __global__ void scan_max_grad_w(
     const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const index_t* at, const REAL* grad,
-    index_t grad_n, index_t grad_f, index_t n, index_t channels, index_t kernel_size, index_t filters,
-    index_t stride, index_t dilation, REAL* grad_w) {
-  for (index_t i = FIRST; i < kernel_size * channels * filters; i += STEP) {
-    index_t filter = i % filters, channel = i / filters % channels, k = i / filters / channels;
+    index_t grad_n, index_t grad_f, index_t n, index_t channels, index_t filters, index_t stride, index_t dilation,
+    REAL* grad_w) {
+  __shared__ REAL spare[THREADS];
+  index_t filter = blockIdx.x, k = blockIdx.y;
+  int width = blockDim.x, lane = threadIdx.y, thread = lane * width + threadIdx.x;
+  for (index_t tile = 0; tile < channels; tile += width) {
+    index_t channel = tile + threadIdx.x;
     REAL total = 0;
-    for (index_t row = 0; row < n; ++row) {
-      index_t base = at[row * filters + filter] * stride + k * dilation;
-      total += grad[row * grad_n + filter * grad_f] * x[row * stride_n + base * stride_l + channel * stride_c];
+    if (channel < channels)
+      for (index_t row = lane; row < n; row += blockDim.y) {
+        index_t base = at[row * filters + filter] * stride + k * dilation;
+        total += grad[row * grad_n + filter * grad_f] * x[row * stride_n + base * stride_l + channel * stride_c];
+      }
+    spare[thread] = total;
+    __syncthreads();
+    for (int half = blockDim.y / 2; half > 0; half /= 2) {
+      if (lane < half) spare[thread] += spare[thread + half * width];
+      __syncthreads();
     }
-    grad_w[i] = total;
+    if (lane == 0 && channel < channels) grad_w[(k * channels + channel) * filters + filter] = spare[thread];
+    __syncthreads();
   }
 }
