@@ -215,7 +215,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ambiguous=self.ambiguous,
             threads=self.threads,
             seed=self.seed,
-            no_checks=tuple(name for name in self.no_checks if name in get_args(FitCheck)),
+            no_checks=tuple(name for name in get_args(FitCheck) if name in self.no_checks),
         )
 
 
