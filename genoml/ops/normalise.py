@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.activations import activation_vjp
 from genoml.ops.arrays import sum_rows
 from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
@@ -73,6 +74,35 @@ def rectified_vjp(
         return sum_rows(g), with_x, into_x
 
     return y, pullback
+
+
+def biased_vjp(
+    z: Array, bias: Array | None, activation: str | None
+) -> tuple[Array, Callable[[Array, bool], tuple[Array, Array | None]]]:
+    """y = activation(z + bias), and the pullback: dL/dy and whether db is needed -> dL/dz, and db or None.
+
+    Shapes
+    ------
+    z, y : (N, C) or (N, L, C);  bias : (C,)
+    """
+    if activation != "relu" or bias is None:
+        y, back = activation_vjp(activation)(z if bias is None else z + bias)
+
+        def pullback(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+            # b is added to each row, so db = sum dz
+            g = back(grad)
+            return g, (sum_rows(g) if need_bias and bias is not None else None)
+
+        return y, pullback
+    rows = z[None, :, :] if z.ndim == 2 else z
+    rectified, back_rectifier = rectified_vjp(rows, bias)
+
+    def pullback_rectified(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+        grad_bias, _, into_rows = back_rectifier(grad[None, :, :] if z.ndim == 2 else grad)
+        g = into_rows()
+        return (g[0, :, :] if z.ndim == 2 else g), (grad_bias if need_bias else None)
+
+    return (rectified[0, :, :] if z.ndim == 2 else rectified), pullback_rectified
 
 
 @operation

@@ -11,9 +11,9 @@
 // that 128 neighbouring positions read, lie in shared memory; a thread holds the 8 sums of one position, and the
 // best value of each filter over the positions it has seen.
 extern "C" __global__ void scan_max(
-    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const REAL* w, index_t channels,
-    index_t kernel_size, index_t filters, index_t stride, index_t dilation, index_t positions, REAL* y,
-    index_t* at) {
+    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const REAL* w, index_t w_k, index_t w_c,
+    index_t w_f, index_t channels, index_t kernel_size, index_t filters, index_t stride, index_t dilation,
+    index_t positions, REAL* y, index_t* at) {
   DYNAMIC_SHARED(dynamic_shared);
   __shared__ REAL best_of[THREADS];
   __shared__ index_t place_of[THREADS];
@@ -24,8 +24,8 @@ extern "C" __global__ void scan_max(
   int thread = threadIdx.x;
 
   for (index_t i = thread; i < kernel_size * channels * TILE; i += THREADS) {
-    index_t filter = first_filter + i % TILE;
-    weights[i] = filter < filters ? w[i / TILE * filters + filter] : (REAL)0;
+    index_t filter = first_filter + i % TILE, k = i / TILE / channels, c = i / TILE % channels;
+    weights[i] = filter < filters ? w[k * w_k + c * w_c + filter * w_f] : (REAL)0;
   }
   REAL best[TILE];
   index_t place[TILE];
@@ -80,18 +80,22 @@ extern "C" __global__ void scan_max(
   }
 }
 
-// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won
+// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won. The
+// lanes of a column share the sequences.
 extern "C" __global__ void scan_max_grad_w(
     const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const index_t* at, const REAL* grad,
     index_t grad_n, index_t grad_f, index_t n, index_t channels, index_t kernel_size, index_t filters,
     index_t stride, index_t dilation, REAL* grad_w) {
-  for (index_t i = FIRST; i < kernel_size * channels * filters; i += STEP) {
-    index_t filter = i % filters, channel = i / filters % channels, k = i / filters / channels;
-    REAL total = 0;
-    for (index_t row = 0; row < n; ++row) {
-      index_t base = at[row * filters + filter] * stride + k * dilation;
-      total += grad[row * grad_n + filter * grad_f] * x[row * stride_n + base * stride_l + channel * stride_c];
-    }
-    grad_w[i] = total;
+  index_t size = kernel_size * channels * filters;
+  for (index_t tile = (index_t)blockIdx.x * WIDTH; tile < size; tile += (index_t)gridDim.x * WIDTH) {
+    index_t i = tile + threadIdx.x, filter = i % filters, channel = i / filters % channels, k = i / filters / channels;
+    REAL total = 0, none = 0;
+    if (i < size)
+      for (index_t row = threadIdx.y; row < n; row += HEIGHT) {
+        index_t base = at[row * filters + filter] * stride + k * dilation;
+        total += grad[row * grad_n + filter * grad_f] * x[row * stride_n + base * stride_l + channel * stride_c];
+      }
+    column_sums(&total, &none);
+    if (threadIdx.y == 0 && i < size) grad_w[i] = total;
   }
 }

@@ -7,7 +7,7 @@ from typing import Any
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_cupy.launch import SHARED_BYTES, Kernels
-from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
+from genoml_cupy.twins._arguments import BLOCKS, HEIGHT, WIDTH, covered, indices, strides
 
 #: Filters per thread and threads per block, as in kernels/scan.cu.
 _TILE, _THREADS = 8, 128
@@ -33,7 +33,7 @@ def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
     at = xp.empty((n, filters), dtype="int64")
     grid = n, -(-filters // _TILE), 1
     kernels.launch(
-        "scan", "scan_max", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x), xp.ascontiguousarray(w),
+        "scan", "scan_max", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x), w, *strides(w),
         *indices(channels, kernel_size, filters, stride, dilation, positions), y, at, shared_bytes=dynamic,
     )  # fmt: skip
     return y, at
@@ -56,7 +56,8 @@ def conv1d_max_grad_w(
     filters = grad.shape[1]
     grad_w = xp.empty((kernel_size, channels, filters), dtype=x.dtype)
     kernels.launch(
-        "scan", "scan_max_grad_w", x.dtype, *elementwise(grad_w.size), x, *strides(x),
+        "scan", "scan_max_grad_w", x.dtype, (min(-(-grad_w.size // WIDTH), BLOCKS), 1, 1), (WIDTH, HEIGHT, 1),
+        x, *strides(x),
         xp.ascontiguousarray(positions), grad, *strides(grad),
         *indices(n, channels, kernel_size, filters, stride, dilation), grad_w,
     )  # fmt: skip
