@@ -127,13 +127,14 @@ def batch_statistics(
     eps: float,
     count: int,
     part: Part = WHOLE,
+    shift: Array | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     """Batch normalisation's mean and 1 / sqrt(var + eps) over n and l, and the next running mean and variance.
 
         running' = (1 - momentum) running + momentum batch
 
     ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
-    these may be a part.
+    these may be a part. The running mean is that of rows + shift.
 
     Shapes
     ------
@@ -145,7 +146,7 @@ def batch_statistics(
     var = part.whole_sum(squares_around(flat, mean)) / count
     keep = 1.0 - momentum
     unbiased = var * (count / (count - 1))
-    next_mean = keep * running_mean + momentum * mean
+    next_mean = keep * running_mean + momentum * (mean if shift is None else mean + shift)
     next_var = keep * running_var + momentum * unbiased
     return mean, 1.0 / xp.sqrt(var + eps), next_mean, next_var
 
