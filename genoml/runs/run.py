@@ -20,7 +20,6 @@ from genoml.checkpoint.weights import fits
 from genoml.data.checks import Traits, check_evaluated
 from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
 from genoml.io.errors import FormatWarning
-from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import read_log
@@ -34,6 +33,7 @@ from genoml.runs.score import (
     score_labels,
     trained_of,
 )
+from genoml.runs.tasks import build_network
 from genoml.sequence.codes import letters_of
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import add_scores
@@ -254,8 +254,7 @@ def build_recorded(
         if record.network is not None:
             model = record.network.build(target, most=numbers)
         else:
-            config = record.training
-            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+            model = build_network(record.training, record.task, target)
         if not fits(model, numbers):
             raise ValueError("the network has more numbers than its file of weights")
         model.draw()
