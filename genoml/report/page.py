@@ -102,6 +102,7 @@ def write_report(
     expect_writable(out)
     content: dict[str, Any] = {"title": run.path.resolve().name, "history": run.history()}
     if positives is not None and negatives is not None:
+        run.expect_one_label("a report of positives and negatives")
         labelled, others = run.read_labelled(positives, negatives)
         predictions = run.predict(labelled)
         content |= _of_labels(run, predictions[:, 0], run.predict(others)[:, 0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from glob import glob, has_magic
 from typing import Annotated, Any, Literal, TypeAlias
@@ -35,6 +36,7 @@ _KEYS: dict[Source, frozenset[str]] = {
 }  # fmt: skip
 #: keys that name files
 FILE_KEYS = ("positives", "negatives", "table", "genome", "regions", "avoid", "signal", "targets_table")
+_LOGARITHM = re.compile(r"log\((.+)\)")
 #: words that stand for negatives that are made
 MADE = ("shuffle", "gc")
 
@@ -81,7 +83,9 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     weight: Annotated[str | None, Meta(description="column with the weight of each example")] = None
     offset: Annotated[
         str | None,
-        Meta(description="column with the logarithm of what a count is relative to, such as the depth"),
+        Meta(
+            description="column with the logarithm of what a count is relative to, such as the depth; or log(COLUMN)"
+        ),
     ] = None
     genome: Annotated[str | None, Meta(description="FASTA file of a genome, or its store")] = None
     regions: Annotated[
@@ -125,6 +129,12 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def is_given(self) -> bool:
         """Whether anything but the task is said."""
         return bool(self.given.keys() - {"task"})
+
+    @property
+    def offset_column(self) -> str | None:
+        """The column of the offset, or the one that its logarithm is taken of."""
+        found = _LOGARITHM.fullmatch(self.offset or "")
+        return found[1].strip() if found else self.offset
 
     @property
     def source(self) -> Source:

@@ -111,11 +111,25 @@ def _table(settings: DataSettings, order: Sequence[str] | None) -> SequenceData:
             f"a table expects targets (columns of numbers) or classes (a column of labels), got {got}; "
             "add --targets or --classes"
         )
-    return read_table_data(
+    data = read_table_data(
         str(settings.table), sequence=settings.sequence or ["sequence"], targets=settings.targets,
         classes=settings.classes, group=settings.group, name=settings.name, weight=settings.weight,
-        offset=settings.offset, class_order=order if settings.classes else None,
+        offset=settings.offset_column, class_order=order if settings.classes else None,
     )  # fmt: skip
+    return _with_logarithm(settings, data)
+
+
+def _with_logarithm(settings: DataSettings, data: SequenceData) -> SequenceData:
+    """The data with the logarithm of the offset's column, if that was asked for."""
+    if settings.offset == settings.offset_column:
+        return data
+    values = np.asarray(data.extras["offset"], np.float64)
+    if (values <= 0).any():
+        row = int(np.argmax(values[:, 0] <= 0))
+        raise ValueError(
+            f"offset {settings.offset}: expects numbers above 0, got {values[row, 0]:g} of {data.name_of(row)}"
+        )
+    return replace(data, extras=dict(data.extras) | {"offset": np.log(values).astype(np.float32)})
 
 
 # ------------------------------------------------------------ genomes
@@ -221,7 +235,7 @@ def _with_table(
 ) -> SequenceData:
     _no_negatives(settings, "targets_table")
     path = str(settings.targets_table)
-    others = [each for each in (settings.offset, settings.weight) if each is not None]
+    others = [each for each in (settings.offset_column, settings.weight) if each is not None]
     wanted = settings.targets or [
         name for name in column_names(path, [settings.key]) if name not in (settings.key, *others)
     ]
@@ -237,12 +251,13 @@ def _with_table(
     extras = dict(data.extras)
     if "mask" in extras:
         extras["mask"] = extras["mask"][:, : len(wanted)]
-    if settings.offset is not None:
-        extras["offset"] = parts[settings.offset][:, None]
+    if settings.offset_column is not None:
+        extras["offset"] = parts[settings.offset_column][:, None]
     if settings.weight is not None:
         extras["sample_weight"] = parts[settings.weight]
     kept = np.ascontiguousarray(data.targets[:, : len(wanted)])
-    return replace(data, targets=kept, extras=extras, target_names=tuple(wanted))
+    data = replace(data, targets=kept, extras=extras, target_names=tuple(wanted))
+    return _with_logarithm(settings, data)
 
 
 def _no_negatives(settings: DataSettings, key: str) -> None:

@@ -146,6 +146,13 @@ class Run:
         """
         return outputs_of(self.model, self.record, self.read(sequences))
 
+    def expect_one_label(self, what: str) -> None:
+        """Raise ValueError unless the model tells positives from negatives."""
+        kind, several = type(self.objective).__name__, len(self.record.task.names) > 1
+        if not isinstance(self.objective, BinaryClassification) or several:
+            got = f"one of the task {self.record.task.kind}" if self.record.config else f"one of {kind}"
+            raise ValueError(f"{what} expects a model of one label 0 or 1, got {got}")
+
     def predict_frame(self, frame: Any, *, sequence: str = "sequence") -> Any:
         """Predictions as further columns of a data frame, see ``genoml.train.predict.predict_frame``."""
         return add_scores(frame, sequence, self.predict, self.objective.task_names)
@@ -180,10 +187,7 @@ class Run:
         FormatError, OSError, ValueError
             As ``predict``; and if the model does not give probabilities of one label.
         """
-        if not isinstance(self.objective, BinaryClassification):
-            raise ValueError(
-                f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
-            )
+        self.expect_one_label("evaluate")
         sequences = self.read_labelled(positives, negatives)
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
         traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)

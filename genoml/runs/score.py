@@ -92,14 +92,23 @@ def outputs_of_data(
     ValueError
         For sequences longer than a network of a fixed length reads.
     """
-    trained = trained_of(record)
+    trained, config = trained_of(record), record.config
+    fixed = config is not None and model_spec(config.model).fixed_length
+    if (
+        config is not None
+        and fixed
+        and data.intervals is not None
+        and data.codes.shape[1] != record.length_bp
+    ):
+        raise ValueError(
+            f"windows of {data.codes.shape[1]} bp: this {config.model} was trained on and reads {record.length_bp} bp; "
+            "leave out --window-bp, or train a model that reads any length"
+        )
     options: dict[str, Any] = {"ambiguous": trained.ambiguous, "both_strands": trained.both_strands}
     if as_trained or not isinstance(data.codes, np.ndarray):  # windows of a genome, all of one length
         batch_size = max(1, min(256, _BATCH_BP // data.codes.shape[1]))
         return finite_outputs(model, data.codes, batch_size=batch_size, **options)
     lengths = (data.codes != PAD_CODE).sum(axis=1)
-    config = record.config
-    fixed = config is not None and model_spec(config.model).fixed_length
     if config is not None and fixed and lengths.max() > record.length_bp:
         row = int(np.argmax(lengths))
         raise ValueError(

@@ -177,7 +177,9 @@ def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list
     ValueError
         For targets that the task does not allow, or settings that have no meaning for it.
     """
-    kind = config.data.task or guess_task(data)
+    kind, said = config.data.task or guess_task(data), []
+    if config.data.task is None and kind != "binary":
+        said = [f"task: {kind}, guessed from the targets"]
     check_settings(kind, config)
     known = _present(data)
     for task in np.flatnonzero(~known.any(axis=0)).tolist():
@@ -190,10 +192,12 @@ def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list
             raise ValueError(
                 f"target {_name(data, scale.index(0.0))} is one number in the training part; leave it out"
             )
-        return TaskRecord(kind=kind, names=names, mean=[float(np.mean(c)) for c in columns], scale=scale), []
+        return TaskRecord(
+            kind=kind, names=names, mean=[float(np.mean(c)) for c in columns], scale=scale
+        ), said
     if kind == "counts":
         return _counts(data, known, config, names)
-    return TaskRecord(kind=kind, names=names), []
+    return TaskRecord(kind=kind, names=names), said
 
 
 def _name(data: SequenceData, task: int) -> str:

@@ -60,7 +60,9 @@ class Counts(Objective):
         return 2 if self.distribution == "negative_binomial" and self.dispersion is None else 1
 
     def contradicts(self, other: Objective) -> bool:
-        return not isinstance(other, Counts) or self._parts != other._parts
+        if not isinstance(other, Counts):
+            return True
+        return (self._parts, self.log_rate) != (other._parts, other.log_rate)
 
     def loss(self, outputs: Array, targets: Any, *, offset: Any = None, **extras: Any) -> tuple[Array, Array]:
         xp = array_namespace(outputs)

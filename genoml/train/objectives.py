@@ -243,6 +243,11 @@ class Regression(Objective):
                 f"Regression expects a mean and a scale above 0 a task, got {self.mean} and {self.scale}"
             )
 
+    def contradicts(self, other: Objective) -> bool:
+        if not isinstance(other, Regression):
+            return True
+        return (self.mean, self.scale) != (other.mean, other.scale)
+
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         if self.scale:
             mean, scale = (
