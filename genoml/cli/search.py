@@ -93,7 +93,7 @@ def command(
     if len(labelled) == 1:
         raise click.MissingParameter(param_type="argument", param_hint="'NEGATIVES'")
     data = data_of(options, labelled)
-    files = labelled or ("", "")
+    positives, negatives = labelled or ("", "")
     display = progress_class(quiet, as_json).__name__
     load_optuna()
     backend = open_backend(backend_name)
@@ -101,7 +101,13 @@ def command(
     options["factor"] = factor if halving else None
     options["resume"] = out if resume else None
     record = make_record(
-        *files, ranges_path, data=None if labelled else data, processes=at_once, backend=backend, **options
+        positives,
+        negatives,
+        ranges_path,
+        data=None if labelled else data,
+        processes=at_once,
+        backend=backend,
+        **options,
     )
     search = open_search(out, record, resume=resume)
     lines = _Lines(display, search.record, at_once)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -141,8 +141,10 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
             "scores in validation are too high"
         )
     columns = ("hashes", "length_bp", "gc", "targets", "names")
-    parts = [np.concatenate([getattr(training, name), getattr(validation, name)]) for name in columns]
-    found |= _check_targets(Traits(*parts, kind=training.kind, tasks=training.tasks))
+    both = {
+        name: np.concatenate([getattr(part, name) for part in (training, validation)]) for name in columns
+    }
+    found |= _check_targets(replace(training, **both))
     return {name: line for name, line in found.items() if name not in skip}
 
 
