@@ -86,7 +86,8 @@ def command(
     continue. The folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each
     trial. Needs Optuna (extra search).
     """
-    from genoml.runs.search import load_optuna, make_record, open_search, run_search
+    from genoml.runs.search import make_record, open_search, run_search
+    from genoml.runs.search_journal import load_optuna
 
     if len(labelled) > 2:
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, got {len(labelled)} files")
