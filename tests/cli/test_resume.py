@@ -172,6 +172,7 @@ def test_sigterm_saves_where_training_stands(folder: Path) -> None:
     assert len(list(Path("run/checkpoint").glob("manifest-*.json"))) == 1
 
 
+@pytest.mark.timeout(600)  # many processes, one after the other
 def test_runs_killed_at_random_instants_end_bitwise_equal() -> None:
     # a process of its own, which forks: it must not have the threads of the libraries that other tests load
     done = subprocess.run(
