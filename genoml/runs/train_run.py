@@ -26,7 +26,7 @@ from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded
-from genoml.runs.tasks import TaskRecord, build_network, make_task
+from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import (
     Callback,
     Callbacks,
@@ -123,6 +123,7 @@ def begin_run(
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_network(config, task, backend)
+        begin_at_mean(model, task)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         with RunFolder.begin(out, record, model, hashes) as folder:
