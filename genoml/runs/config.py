@@ -14,8 +14,7 @@ from msgspec import Meta
 from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
 from genoml.data.checks import FitCheck
-from genoml.io.errors import FormatError
-from genoml.io.settings import make_settings, read_toml
+from genoml.io.settings import make_settings, read_toml, settings_error
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
@@ -282,7 +281,7 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
         key = re.split(r"[.\[:]", str(error))[0]
         if path is None or key in changed:
             raise
-        raise FormatError(str(error), path=str(path)) from error
+        raise settings_error(path, error) from error
     return config if not data else msgspec.structs.replace(config, data=config.data.changed(data))
 
 
