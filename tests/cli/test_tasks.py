@@ -493,6 +493,34 @@ def test_a_run_of_an_older_version_is_read_scored_and_predicts(
     assert len(said(capsys, "predict", "run", "pos.fa").splitlines()) == 61
 
 
+def test_examples_without_their_one_value_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [line.split("\t") for line in Path("table.tsv").read_text().splitlines()]
+    for row in rows[1:9]:
+        row[4] = "NA"
+    path = tmp_path / "some.tsv"
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    assert (
+        train(str(tmp_path / "some"), "--table", path, "--sequence", "seq", "--targets", "bound", epochs=1)
+        == 0
+    )
+    record = record_of(str(tmp_path / "some"))
+    assert record["notes"][-1] == "8 of 96 examples have no value of bound, and are left out"
+    assert record["data"]["n_training"] + record["data"]["n_validation"] == 88
+    scores = json.loads(said(capsys, "evaluate", tmp_path / "some", "--table", path, "--json"))
+    assert scores["n_positives"] + scores["n_negatives"] == 88
+
+
+def test_a_page_shows_the_held_out_part_of_two_files_and_of_a_genome(tmp_path: Path) -> None:
+    assert train(str(tmp_path / "pair"), "pos.fa", "neg.fa", epochs=1) == 0
+    assert train(str(tmp_path / "genome"), *GENOME, "a.bed", "--negatives", "none.bed", epochs=1) == 0
+    for run in ("pair", "genome"):
+        page = tmp_path / f"{run}.html"
+        assert run_genoml("report", tmp_path / run, "--held-out", "--top", 1, "--out", page) == 0
+        assert '<section id="probabilities">' in page.read_text()
+
+
 def test_positives_and_negatives_do_not_score_a_run_of_another_task(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
