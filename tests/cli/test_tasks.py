@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.runs import load_run, open_run, reseal
-from support.planted import SMALL_TOML, Halt, run_genoml, write_fasta_pair
+from genoml.runs import begin_run, load_run, open_run, reseal
+from genoml.runs.config import TrainConfig
+from support.planted import SMALL_TOML, Halt, planted_data, run_genoml, write_fasta_pair
 from support.tasks import write_genome, write_signal, write_table
 
 
@@ -519,6 +520,16 @@ def test_a_page_shows_the_held_out_part_of_two_files_and_of_a_genome(tmp_path: P
         page = tmp_path / f"{run}.html"
         assert run_genoml("report", tmp_path / run, "--held-out", "--top", 1, "--out", page) == 0
         assert '<section id="probabilities">' in page.read_text()
+
+
+def test_a_run_that_does_not_know_its_files_asks_for_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin_run(
+        tmp_path / "run", planted_data(), planted_data(seed=1), TrainConfig(model="promoter_cnn", epochs=1)
+    )
+    assert run_genoml("evaluate", tmp_path / "run") == 2
+    assert "its record does not say which data it was trained on; name the data" in capsys.readouterr().err
 
 
 def test_positives_and_negatives_do_not_score_a_run_of_another_task(
