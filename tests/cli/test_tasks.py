@@ -581,3 +581,22 @@ def test_a_line_of_json_has_the_task_and_what_was_said(capsys: pytest.CaptureFix
     first = json.loads(said(capsys, "train", *options, "--json").splitlines()[0])
     assert first["task"] == "regression"
     assert first["notes"] == ["task: regression, guessed from the targets of strength; --task says otherwise"]
+
+
+def test_many_tasks_are_cut_in_text_and_whole_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [line.split("\t") for line in Path("table.tsv").read_text().splitlines()]
+    names = [f"t{i}" for i in range(12)]
+    rng = np.random.default_rng(0)
+    lines = ["\t".join([*rows[0], *names])]
+    lines += ["\t".join([*row, *map(str, rng.poisson(float(row[2]) - 90.0, 12))]) for row in rows[1:]]
+    path = tmp_path / "many.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    options = ("--table", path, "--sequence", "seq", "--targets", ",".join(names), "--task", "counts")
+    assert train(str(tmp_path / "many"), *options, epochs=1) == 0
+    scores = json.loads(said(capsys, "evaluate", tmp_path / "many", "--json"))
+    assert list(scores["tasks"]) == names
+    text = said(capsys, "evaluate", tmp_path / "many").splitlines()
+    assert text[0].split() == ["mean", *names[:10]]
+    assert "10 of 12 shown; --json has all" in text
