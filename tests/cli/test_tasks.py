@@ -264,7 +264,9 @@ def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) ->
     assert run_genoml(*command, "pos.fa", "neg.fa", "--out", "other") == 0
     assert record_of("other")["data"]["positives"] == "pos.fa"
     Path("wrong.toml").write_text("[data]\ntabel = 'x'\n")
-    assert "wrong.toml: data.tabel: unknown key; did you mean table?" in refused_with(capsys, "wrong.toml")
+    assert "wrong.toml, line 2: data.tabel: unknown key; did you mean table?" in refused_with(
+        capsys, "wrong.toml"
+    )
 
 
 def refused_with(capsys: pytest.CaptureFixture[str], config: str) -> str:
