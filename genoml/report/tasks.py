@@ -37,8 +37,11 @@ def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, A
     words = ", ".join(f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None)
     name = "the network" if run.record.config is None else run.record.config.model
     mean = " in the mean" if len(names) > 1 and task.kind != "classes" else ""
+    shown_of = (
+        f" Figures are of the first {MOST_TASKS} of {len(names)} tasks." if len(names) > MOST_TASKS else ""
+    )
     content: dict[str, Any] = {
-        "summary": f"On {where}, {name} reaches {words}{mean}.",
+        "summary": f"On {where}, {name} reaches {words}{mean}." + shown_of * (task.kind != "classes"),
         "metrics": _rows(result, names, shown, name),
         "ranked": False,
     }

@@ -76,6 +76,9 @@ def read_described(
         data = _table(settings, classes) if table else _windows(settings, config, length_bp, classes)
     notes = [str(each.message) for each in caught if "more than one class" not in str(each.message)]
     task, said = settle_task(settings, data)
+    if data.targets.shape[1] == 1 and "mask" in data.extras:
+        data, left_out = _labelled(data)
+        said.append(left_out)
     refuse_unread(settings, data, config)
     files = settings.files()
     sources = {
@@ -84,6 +87,15 @@ def read_described(
         "hashes": {role: file_hash(path) for role, path in files.items()},
     }
     return ReadData(data, task, sources, [*said, *notes])
+
+
+def _labelled(data: SequenceData) -> tuple[SequenceData, str]:
+    """The examples that have a value of their one target, and a line about the others."""
+    present = data.extras["mask"][:, 0] != 0
+    name = f" of {data.target_names[0]}" if data.target_names else ""
+    line = f"{int((~present).sum())} of {len(data)} examples have no value{name}, and are left out"
+    kept = data.take(present)
+    return replace(kept, extras={key: value for key, value in kept.extras.items() if key != "mask"}), line
 
 
 def file_hash(path: str) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
-from genoml.data.checks import TargetKind
+from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import build_model
-from genoml.nn import LearnedDispersion, Sequential
+from genoml.nn import Dense, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
@@ -132,6 +132,17 @@ def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> La
     """The network of the settings with initial weights, with what its task adds."""
     network = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
     return task.finish(network)
+
+
+def begin_at_mean(model: Layer, task: TaskRecord) -> None:
+    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
+    if task.kind not in ("regression", "counts") or not isinstance(model, Sequential):
+        return
+    last = next((layer for layer in reversed(model.layers) if isinstance(layer, Dense)), None)
+    if last is not None:
+        xp = model.backend.xp
+        for name, value in last.params.items():
+            last.params[name] = xp.zeros_like(value)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:

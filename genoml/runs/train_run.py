@@ -16,7 +16,8 @@ import numpy as np
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
-from genoml.data.checks import FitCheck, Traits, check_split
+from genoml.data.checks import FitCheck, check_split
+from genoml.data.traits import Traits
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
@@ -26,7 +27,7 @@ from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded
-from genoml.runs.tasks import TaskRecord, build_network, make_task
+from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import (
     Callback,
     Callbacks,
@@ -88,45 +89,47 @@ def begin_run(
         See ``fit``.
     """
     backend = get_backend(backend)
-    config = config or TrainConfig()
+    record, hashes = _new_record(data, validation, config or TrainConfig(), backend)
+    record.notes = [*notes, *record.notes]
+    record.data = {
+        **_as_text(sources or {}),
+        **record.data,
+        "working_folder": unicode_path(_working_folder(out)),
+    }
+    with _events(Path(out), tensorboard) as events, use_backend(backend):
+        model = build_network(record.training, record.task, backend)
+        begin_at_mean(model, record.task)
+        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
+        callbacks = [each for each in (events, callback) if each is not None]
+        with RunFolder.begin(out, record, model, hashes) as folder:
+            return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def _new_record(
+    data: SequenceData, validation: SequenceData, config: TrainConfig, backend: Backend
+) -> tuple[RunRecord, np.ndarray]:
+    """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
     shuffled = isinstance(data, ShuffledNegatives)
-    n_outputs = data.targets.shape[1]
-    config = config.for_data(
-        data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs
-    )
-    task, chosen = make_task(data, config)
+    length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
+    config = config.for_data(length_bp, shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
-    parts = [
-        Traits.of_data(part, task.targets_are, both_strands=bool(config.reverse_complement))
-        for part in (data, validation)
-    ]
-    found = check_split(*parts, skip=config.no_checks)
-    notes = [*notes, *chosen, *_strands(data.alphabet, config)]
-    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
-    counts = {"n_training": len(data), "n_validation": len(validation)}
+    task, chosen = make_task(data, config)
+    both = bool(config.reverse_complement)
+    parts = [Traits.of_data(part, task.targets_are, both_strands=both) for part in (data, validation)]
     record = RunRecord(
         config=config,
-        length_bp=data.codes.shape[1],
+        length_bp=length_bp,
         alphabet=data.alphabet,
-        data={
-            **_as_text(sources or {}),
-            **counts,
-            "working_folder": unicode_path(_working_folder(out)),
-        },
-        warnings=found,
-        notes=notes,
+        data={"n_training": len(data), "n_validation": len(validation)},
+        warnings=check_split(*parts, skip=config.no_checks),
+        notes=[*chosen, *_strands(data.alphabet, config)],
         task=task,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
     )
-    with _events(Path(out), tensorboard) as events, use_backend(backend):
-        model = build_network(config, task, backend)
-        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
-        callbacks = [each for each in (events, callback) if each is not None]
-        with RunFolder.begin(out, record, model, hashes) as folder:
-            return _train(folder, model, data, validation, display, callbacks, resume=False)
+    return record, np.unique(np.concatenate([part.hashes for part in parts]))
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:
