@@ -95,7 +95,7 @@ def cuda_compile(session):
 
 @nox.session
 def counts(session):
-    """Launches, products, bytes and bounds of a training step of each network; `-- --page` writes them into docs/gpu.md."""
+    """Launches, products and bytes of a step of each network, into docs/gpu.md with `-- --page`; needs no GPU."""
     session.install("-e", ".[test-base,test-cupy]")
     session.run("python", "-m", "tests.counts", *session.posargs)
 
@@ -104,8 +104,8 @@ def counts(session):
 def gpu(session):
     """Check, proof, demo, benchmark and suite on a GPU, recorded in backends/verified; GENOML_CUDA=13 for CUDA 13.
 
-    PyTorch is installed with CUDA, to be timed beside genoml: some gigabytes. `-- --backend numpy --into FOLDER --smoke`
-    runs the same parts on the CPU.
+    PyTorch is installed with CUDA, to be timed beside genoml: some gigabytes. `-- --backend numpy --into FOLDER
+    --smoke` runs the same parts on the CPU.
     """
     words = session.posargs
     named = words[words.index("--backend") + 1] if "--backend" in words else "cupy"

@@ -1,4 +1,4 @@
-"""What CuPy cannot know of kernels given as sources: whether the arguments are of the parameters' types; their bytes."""
+"""What CuPy cannot know of kernels given as sources: whether arguments are of the parameters' types; their bytes."""
 
 from __future__ import annotations
 
