@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 #: bytes of the arrays that kernels were given, each array of a launch once
 given_bytes = 0
 #: may be set to False where the host's time is of interest
@@ -19,27 +21,36 @@ def bytes_of(array: Any) -> int:
     return int(size)
 
 
+class CheckedKernel:
+    """A kernel of CuPy, or what CuPy launches in its place, whose arguments are looked at."""
+
+    def __init__(self, kernel: Any, name: str, expected: str) -> None:
+        self._kernel, self._name, self._expected = kernel, name, expected
+
+    def __call__(self, grid: Any, block: Any, arguments: Sequence[Any], **options: Any) -> None:
+        global given_bytes
+        if checked:
+            arrays = [argument for argument in arguments if hasattr(argument, "__cuda_array_interface__")]
+            given = " ".join(
+                ("" if isinstance(argument, np.generic) else "p") + argument.dtype.str[1:]
+                for argument in arguments
+            )
+            assert given == self._expected, f"{self._name} takes {self._expected}, got {given}"
+            given_bytes += sum(map(bytes_of, arrays))
+        self._kernel(grid, block, arguments, **options)
+
+    @property
+    def kernel(self) -> CheckedKernel:
+        return CheckedKernel(self._kernel.kernel, self._name, self._expected)
+
+
 def check_launches(cupy: Any, parameters_of: Callable[[Any], str]) -> None:
     """From here on arguments of kernels are compared with their parameters, and counted."""
 
     class CheckedModule(cupy.RawModule):  # type: ignore[misc]
-        def get_function(self, name: str) -> Any:
+        def get_function(self, name: str) -> CheckedKernel:
             kernel = super().get_function(name)
-            expected = parameters_of(kernel)
-
-            def launch(grid: Any, block: Any, arguments: Sequence[Any], **options: Any) -> None:
-                global given_bytes
-                if checked:
-                    arrays = [argument for argument in arguments if isinstance(argument, cupy.ndarray)]
-                    given = " ".join(
-                        ("p" if isinstance(argument, cupy.ndarray) else "") + argument.dtype.str[1:]
-                        for argument in arguments
-                    )
-                    assert given == expected, f"{name} takes {expected}, got {given}"
-                    given_bytes += sum(map(bytes_of, arrays))
-                kernel(grid, block, arguments, **options)
-
-            return launch
+            return CheckedKernel(kernel, name, parameters_of(kernel))
 
     if cupy.RawModule.__name__ != CheckedModule.__name__:
         cupy.RawModule = CheckedModule
