@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 #: bytes of the arrays that kernels were given, each array of a launch once
 given_bytes = 0
 #: may be set to False where the host's time is of interest
@@ -23,7 +21,8 @@ def bytes_of(array: Any) -> int:
 
 
 def is_array(argument: Any) -> bool:
-    return not isinstance(argument, np.generic)
+    """Whether it is one of CuPy, and not a number or structure of NumPy."""
+    return hasattr(argument, "data") and not isinstance(argument.data, memoryview)
 
 
 def describe(argument: Any) -> str:
