@@ -26,8 +26,8 @@ def is_array(argument: Any) -> bool:
 
 
 def describe(argument: Any) -> str:
-    """As ``describe`` in words.h does."""
-    return ("p" if is_array(argument) else "") + str(argument.dtype.str[1:])
+    """As ``describe`` in words.h does; a truth value is a byte."""
+    return ("p" if is_array(argument) else "") + str(argument.dtype.str[1:]).replace("b1", "u1")
 
 
 def memory_of(argument: Any) -> int | None:
@@ -70,7 +70,7 @@ def check_launches(cupy: Any, parameters_of: Callable[[Any], str]) -> None:
     class CheckedModule(cupy.RawModule):  # type: ignore[misc]
         def get_function(self, name: str) -> CheckedKernel:
             kernel = super().get_function(name)
-            return CheckedKernel(kernel, name, parameters_of(kernel).split())
+            return CheckedKernel(kernel, name, parameters_of(kernel).replace("b1", "u1").split())
 
     if cupy.RawModule.__name__ != CheckedModule.__name__:
         cupy.RawModule = CheckedModule
