@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -9,9 +10,17 @@ from array_api_compat import array_namespace
 from genoml.arguments import Positive, checked
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
-from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
+from genoml.losses.reduce import (
+    Reduction,
+    entry_weights,
+    labelled,
+    loss_namespace,
+    reduce_loss,
+    reduce_losses,
+    require_axes,
+)
 from genoml.ops.arrays import clip, constant_like
-from genoml.ops.special import square_or_inf
+from genoml.ops.special import squared_error
 
 
 @checked
@@ -55,8 +64,10 @@ def mean_squared_error(
     what = "mean_squared_error"
     loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
-    error = predictions - t
-    return reduce_loss(square_or_inf(error), 2.0 * error, sample_weight, present, reduction, what)
+    if reduction == "mean" and sample_weight is None and present is None:  # each gradient once through memory
+        entries, grads = squared_error(predictions, t, float(max(math.prod(predictions.shape), 1)))
+        return reduce_losses(entries, (), (), None, None, reduction, what)[0], grads
+    return reduce_loss(*squared_error(predictions, t), sample_weight, present, reduction, what)
 
 
 @checked

@@ -132,15 +132,15 @@ class BatchNorm1D(Layer):
 
         With ``shift`` the layer's input is rows + shift, which has the running mean; the mean returned is of rows.
         """
-        running = self.running_mean if shift is None else self.running_mean - shift
         if not run.training:
-            return running, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
-        mean, scale, running, var = batch_statistics(
-            rows, running, self.running_var, self.momentum, self.eps, count, run.part
+            mean = self.running_mean if shift is None else self.running_mean - shift
+            return mean, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
+        running = self.running_mean, self.running_var
+        mean, scale, *following = batch_statistics(
+            rows, *running, self.momentum, self.eps, count, run.part, shift
         )
         if run.part.is_first:
-            self.running_mean = running if shift is None else running + shift
-            self.running_var = var
+            self.running_mean, self.running_var = following
         return mean, scale
 
 

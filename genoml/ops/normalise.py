@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.activations import activation_vjp
 from genoml.ops.arrays import sum_rows
 from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
@@ -75,6 +76,35 @@ def rectified_vjp(
     return y, pullback
 
 
+def biased_vjp(
+    z: Array, bias: Array | None, activation: str | None
+) -> tuple[Array, Callable[[Array, bool], tuple[Array, Array | None]]]:
+    """y = activation(z + bias), and the pullback: dL/dy and whether db is needed -> dL/dz, and db or None.
+
+    Shapes
+    ------
+    z, y : (N, C) or (N, L, C);  bias : (C,)
+    """
+    if activation != "relu" or bias is None:
+        y, back = activation_vjp(activation)(z if bias is None else z + bias)
+
+        def pullback(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+            # b is added to each row, so db = sum dz
+            g = back(grad)
+            return g, (sum_rows(g) if need_bias and bias is not None else None)
+
+        return y, pullback
+    rows = z[None, :, :] if z.ndim == 2 else z
+    rectified, back_rectifier = rectified_vjp(rows, bias)
+
+    def pullback_rectified(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+        grad_bias, _, into_rows = back_rectifier(grad[None, :, :] if z.ndim == 2 else grad)
+        g = into_rows()
+        return (g[0, :, :] if z.ndim == 2 else g), (grad_bias if need_bias else None)
+
+    return (rectified[0, :, :] if z.ndim == 2 else rectified), pullback_rectified
+
+
 @operation
 def squares_around(rows: Array, mean: Array) -> Array:
     """Sum of squared deviations, sum_r (rows[r, c] - mean[c])^2: the numerator of a variance.
@@ -97,13 +127,14 @@ def batch_statistics(
     eps: float,
     count: int,
     part: Part = WHOLE,
+    shift: Array | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     """Batch normalisation's mean and 1 / sqrt(var + eps) over n and l, and the next running mean and variance.
 
         running' = (1 - momentum) running + momentum batch
 
     ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
-    these may be a part.
+    these may be a part. The running mean is that of rows + shift.
 
     Shapes
     ------
@@ -115,7 +146,7 @@ def batch_statistics(
     var = part.whole_sum(squares_around(flat, mean)) / count
     keep = 1.0 - momentum
     unbiased = var * (count / (count - 1))
-    next_mean = keep * running_mean + momentum * mean
+    next_mean = keep * running_mean + momentum * (mean if shift is None else mean + shift)
     next_var = keep * running_var + momentum * unbiased
     return mean, 1.0 / xp.sqrt(var + eps), next_mean, next_var
 

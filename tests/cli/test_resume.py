@@ -19,7 +19,7 @@ import pytest
 
 from genoml.runs import HeldOut, RunFolder, open_run, read_log, read_record, reseal
 from restarts.kills import SETTINGS, outcome
-from support.planted import GENOML, run_genoml, write_fasta_pair
+from support.planted import GENOML, Halt, run_genoml, write_fasta_pair
 from support.subprocesses import process, wait_for
 
 
@@ -29,29 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "small.toml").write_text(SETTINGS)
     write_fasta_pair(tmp_path, 40)
     return tmp_path
-
-
-class Halt:
-    """Ctrl-C at a step of a training in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        from genoml.train import Steps
-
-        step_once = Steps.run
-
-        def run_step(steps: Steps, batch: Any) -> None:
-            step_once(steps, batch)
-            if steps.step == at:
-                raise KeyboardInterrupt
-
-        self._patched = monkeypatch.context()
-        self._patch, self._run_step = self._patched, run_step
-
-    def __enter__(self) -> None:
-        self._patched.__enter__().setattr("genoml.train.Steps.run", self._run_step)
-
-    def __exit__(self, *error: Any) -> None:
-        self._patched.__exit__(*error)
 
 
 def train(run: str, *arguments: object) -> int:
@@ -275,7 +252,7 @@ def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch
     assert train("unbroken") == 0
     stopped_run(monkeypatch)
     command = [*GENOML, "train", "--resume", "run", "--quiet"]
-    options = {"stderr": subprocess.PIPE, "text": True}
+    options: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True}
     with process(command, **options) as first, process(command, **options) as second:
         errors = [each.communicate(timeout=120)[1] for each in (first, second)]
     codes = sorted((first.returncode, second.returncode))
@@ -286,6 +263,22 @@ def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch
         said,
     )
     assert outcome(Path("run")) == outcome(Path("unbroken"))
+
+
+def test_a_pipe_or_link_in_the_place_of_a_runs_lock_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    os.mkfifo("run/in-use.lock")
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "run/in-use.lock: this is a device, pipe or socket; remove it" in capsys.readouterr().err
+    Path("run/in-use.lock").unlink()
+    Path("run/in-use.lock").symlink_to(Path("pos.fa").absolute())
+    before = Path("pos.fa").read_bytes()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "run/in-use.lock: cannot be written (Too many levels of symbolic links)" in capsys.readouterr().err
+    assert Path("pos.fa").read_bytes() == before
 
 
 def test_a_run_that_is_being_written_is_not_taken_up(

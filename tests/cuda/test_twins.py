@@ -246,6 +246,9 @@ def test_softmax_and_its_gradient(
     grad = view(cuda, seed + 1, (n, length, size), dtype, grad_layout)
     y = twin_of(cuda, softmax)(x)
     assert_same(cuda, y, softmax.standard(x), dtype)
+    with np.errstate(all="ignore"):
+        infinite = x / cuda.asarray(np.resize([0.0, 1.0, 1.0, 0.0, 1.0], size), dtype)
+        assert_same(cuda, twin_of(cuda, softmax)(infinite), softmax.standard(infinite), dtype)
     assert_same(cuda, twin_of(cuda, softmax_gradient)(y, grad), softmax_gradient.standard(y, grad), dtype)
 
 
@@ -269,9 +272,10 @@ def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
     rows = [view(cuda, seed + k, (4, 1, channels), dtype, "contiguous") for k in range(1, 3)]
     mean, var, sum_g, sum_gc = rows[0][0, 0, :], rows[1][0, 0, :] ** 2, rows[0][1, 0, :], rows[0][2, 0, :]
     arguments = (x, mean, var, 0.1, 0.1, n * (length + 1))
-    found, expected = twin_of(cuda, batch_statistics)(*arguments), batch_statistics.standard(*arguments)
-    for got, right in zip(found, expected, strict=True):
-        assert_same(cuda, got, right, dtype)
+    for options in ({}, {"shift": sum_g}):
+        found = twin_of(cuda, batch_statistics)(*arguments, **options)
+        for got, right in zip(found, batch_statistics.standard(*arguments, **options), strict=True):
+            assert_same(cuda, got, right, dtype)
     arguments = (sum_g, sum_gc, found[1], mean, n * length)
     found, expected = twin_of(cuda, statistics_gradient)(*arguments), statistics_gradient.standard(*arguments)
     for got, right in zip(found, expected, strict=True):

@@ -8,10 +8,12 @@
 #define THREADS 128
 
 // What a thread's position needs in shared memory: the weights of TILE filters, (taps, TILE), taps = (kernel_size, channels)
-__device__ inline void load_weights(const REAL* w, index_t taps, index_t filters, index_t first_filter, REAL* weights) {
-  for (index_t i = threadIdx.x; i < taps * TILE; i += THREADS) {
-    index_t filter = first_filter + i % TILE;
-    weights[i] = filter < filters ? w[i / TILE * filters + filter] : (REAL)0;
+__device__ inline void load_weights(
+    const REAL* w, index_t w_k, index_t w_c, index_t w_f, index_t kernel_size, index_t channels, index_t filters,
+    index_t first_filter, REAL* weights) {
+  for (index_t i = threadIdx.x; i < kernel_size * channels * TILE; i += THREADS) {
+    index_t filter = first_filter + i % TILE, k = i / TILE / channels, c = i / TILE % channels;
+    weights[i] = filter < filters ? w[k * w_k + c * w_c + filter * w_f] : (REAL)0;
   }
 }
 
@@ -31,9 +33,9 @@ __device__ inline void correlate(
 // that 128 neighbouring positions read, lie in shared memory; a thread holds the 8 sums of one position, and the
 // best value of each filter over the positions it has seen.
 extern "C" __global__ void scan_max(
-    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const REAL* w, index_t channels,
-    index_t kernel_size, index_t filters, index_t stride, index_t dilation, index_t positions, REAL* y,
-    index_t* at) {
+    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const REAL* w, index_t w_k, index_t w_c,
+    index_t w_f, index_t channels, index_t kernel_size, index_t filters, index_t stride, index_t dilation,
+    index_t positions, REAL* y, index_t* at) {
   DYNAMIC_SHARED(dynamic_shared);
   __shared__ REAL best_of[THREADS];
   __shared__ index_t place_of[THREADS];
@@ -43,7 +45,7 @@ extern "C" __global__ void scan_max(
   index_t row = blockIdx.x, first_filter = (index_t)blockIdx.y * TILE;
   int thread = threadIdx.x;
 
-  load_weights(w, kernel_size * channels, filters, first_filter, weights);
+  load_weights(w, w_k, w_c, w_f, kernel_size, channels, filters, first_filter, weights);
   REAL best[TILE];
   index_t place[TILE];
   for (int f = 0; f < TILE; ++f) {
@@ -94,14 +96,14 @@ extern "C" __global__ void scan_max(
 // found[0] = number of places where y[l, f] >= limits[f], found[1 + i] = l filters + f of ``most`` of them, in any order.
 // A block goes through segments of one long sequence (length, channels) with 8 filters; stride and dilation are 1.
 extern "C" __global__ void scan_hits(
-    const REAL* x, index_t stride_l, index_t stride_c, const REAL* w, const REAL* limits, index_t channels,
-    index_t kernel_size, index_t filters, index_t positions, int most, int* found) {
+    const REAL* x, index_t stride_l, index_t stride_c, const REAL* w, index_t w_k, index_t w_c, index_t w_f,
+    const REAL* limits, index_t channels, index_t kernel_size, index_t filters, index_t positions, int most, int* found) {
   DYNAMIC_SHARED(dynamic_shared);
   REAL* weights = (REAL*)dynamic_shared;                  // (kernel_size, channels, TILE)
   REAL* bases = weights + kernel_size * channels * TILE;  // (THREADS - 1 + kernel_size, channels)
   index_t first_filter = (index_t)blockIdx.y * TILE, length = positions + kernel_size - 1;
   int thread = threadIdx.x, own = filters - first_filter < TILE ? (int)(filters - first_filter) : TILE;
-  load_weights(w, kernel_size * channels, filters, first_filter, weights);
+  load_weights(w, w_k, w_c, w_f, kernel_size, channels, filters, first_filter, weights);
   for (index_t start = (index_t)blockIdx.x * THREADS; start < positions; start += (index_t)gridDim.x * THREADS) {
     __syncthreads();  // the segment before has been read
     for (index_t i = thread; i < (THREADS - 1 + kernel_size) * channels; i += THREADS) {
@@ -121,30 +123,22 @@ extern "C" __global__ void scan_hits(
   }
 }
 
-// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won.
-// Block (f, k): threads share the channels and the sequences; blockDim.y is a power of two.
+// dw[k, c, f] = sum_n g[n, f] x[n, at[n, f] stride + k dilation, c]: of each sequence only the window that won. The
+// lanes of a column share the sequences.
 extern "C" __global__ void scan_max_grad_w(
     const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const index_t* at, const REAL* grad,
-    index_t grad_n, index_t grad_f, index_t n, index_t channels, index_t filters, index_t stride, index_t dilation,
-    REAL* grad_w) {
-  __shared__ REAL spare[THREADS];
-  index_t filter = blockIdx.x, k = blockIdx.y;
-  int width = blockDim.x, lane = threadIdx.y, thread = lane * width + threadIdx.x;
-  for (index_t tile = 0; tile < channels; tile += width) {
-    index_t channel = tile + threadIdx.x;
-    REAL total = 0;
-    if (channel < channels)
-      for (index_t row = lane; row < n; row += blockDim.y) {
+    index_t grad_n, index_t grad_f, index_t n, index_t channels, index_t kernel_size, index_t filters,
+    index_t stride, index_t dilation, REAL* grad_w) {
+  index_t size = kernel_size * channels * filters;
+  for (index_t tile = (index_t)blockIdx.x * WIDTH; tile < size; tile += (index_t)gridDim.x * WIDTH) {
+    index_t i = tile + threadIdx.x, filter = i % filters, channel = i / filters % channels, k = i / filters / channels;
+    REAL total = 0, none = 0;
+    if (i < size)
+      for (index_t row = threadIdx.y; row < n; row += HEIGHT) {
         index_t base = at[row * filters + filter] * stride + k * dilation;
         total += grad[row * grad_n + filter * grad_f] * x[row * stride_n + base * stride_l + channel * stride_c];
       }
-    spare[thread] = total;
-    __syncthreads();
-    for (int half = blockDim.y / 2; half > 0; half /= 2) {
-      if (lane < half) spare[thread] += spare[thread + half * width];
-      __syncthreads();
-    }
-    if (lane == 0 && channel < channels) grad_w[(k * channels + channel) * filters + filter] = spare[thread];
-    __syncthreads();
+    column_sums(&total, &none);
+    if (threadIdx.y == 0 && i < size) grad_w[i] = total;
   }
 }

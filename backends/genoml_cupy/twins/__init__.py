@@ -12,7 +12,7 @@ from typing import Any
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins.adam import adam_update_all
 from genoml_cupy.twins.attention import plain_attention_vjp
-from genoml_cupy.twins.conv import conv1d_vjp
+from genoml_cupy.twins.conv import conv1d_vjp, pad_axis
 from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics_gradient
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
@@ -33,6 +33,7 @@ _TWINS = (
     gru_scan,
     lstm_scan,
     max_pool1d_vjp,
+    pad_axis,
     plain_attention_vjp,
     random_uniform,
     rectified_vjp,

@@ -7,14 +7,14 @@ from typing import Any
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_cupy.launch import SHARED_BYTES, Kernels
-from genoml_cupy.twins._arguments import MOST, covered, indices, ints, strides
+from genoml_cupy.twins._arguments import BLOCKS, HEIGHT, MOST, WIDTH, covered, indices, ints, strides
 
 #: Filters per thread and threads per block, as in kernels/scan.cu.
 _TILE, _THREADS = 8, 128
 #: Longest sequence: a block reads a whole sequence, so that for longer ones a matrix product is faster.
 _LONGEST = 1 << 16
-#: Most blocks along the second axis of a grid; and blocks that share a long sequence, each with some of its segments.
-_MOST_BLOCKS, _SEGMENTS = 65535, 512
+#: Blocks that share a long sequence, each with some of its segments.
+_SEGMENTS = 512
 
 
 def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
@@ -35,7 +35,7 @@ def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
     at = xp.empty((n, filters), dtype="int64")
     grid = n, -(-filters // _TILE), 1
     kernels.launch(
-        "scan", "scan_max", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x), xp.ascontiguousarray(w),
+        "scan", "scan_max", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x), w, *strides(w),
         *indices(channels, kernel_size, filters, stride, dilation, positions), y, at, shared_bytes=dynamic,
     )  # fmt: skip
     return y, at
@@ -53,14 +53,15 @@ def conv1d_max_grad_w(
     """See genoml.ops.conv1d.conv1d_max_grad_w."""
     n, _, channels = x.shape
     filters = grad.shape[1]
-    if not covered(x, grad) or str(positions.dtype) != "int64" or kernel_size > _MOST_BLOCKS:
+    if not covered(x, grad) or str(positions.dtype) != "int64":
         return NotImplemented
     xp = kernels.xp
     grad_w = xp.empty((kernel_size, channels, filters), dtype=x.dtype)
-    width = min(1 << (channels - 1).bit_length(), _THREADS)
     kernels.launch(
-        "scan", "scan_max_grad_w", x.dtype, (filters, kernel_size, 1), (width, _THREADS // width, 1), x, *strides(x),
-        xp.ascontiguousarray(positions), grad, *strides(grad), *indices(n, channels, filters, stride, dilation), grad_w,
+        "scan", "scan_max_grad_w", x.dtype, (min(-(-grad_w.size // WIDTH), BLOCKS), 1, 1), (WIDTH, HEIGHT, 1),
+        x, *strides(x),
+        xp.ascontiguousarray(positions), grad, *strides(grad),
+        *indices(n, channels, kernel_size, filters, stride, dilation), grad_w,
     )  # fmt: skip
     return grad_w
 
@@ -79,7 +80,7 @@ def conv1d_hits(kernels: Kernels, x: Array, w: Array, limits: Array, most: int) 
     found = xp.zeros((1 + most,), dtype="int32")
     grid = min(-(-positions // _THREADS), _SEGMENTS), -(-filters // _TILE), 1
     kernels.launch(
-        "scan", "scan_hits", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x)[1:], xp.ascontiguousarray(w),
+        "scan", "scan_hits", x.dtype, grid, (_THREADS, 1, 1), x, *strides(x)[1:], w, *strides(w),
         xp.ascontiguousarray(limits), *indices(channels, kernel_size, filters, positions), *ints(most), found,
         shared_bytes=dynamic,
     )  # fmt: skip

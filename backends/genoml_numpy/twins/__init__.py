@@ -13,6 +13,7 @@ from genoml_numpy.twins.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml_numpy.twins.products import dense_grad_weights
 from genoml_numpy.twins.rectify import rectified_vjp, squares_around
 from genoml_numpy.twins.recurrent import lstm_scan
+from genoml_numpy.twins.softmax import softmax
 from genoml_numpy.twins.threefry import random_uniform
 
 TWINS: dict[str, Callable[..., Any]] = {
@@ -29,5 +30,6 @@ TWINS: dict[str, Callable[..., Any]] = {
     "plain_attention_vjp": plain_attention_vjp,
     "random_uniform": random_uniform,
     "rectified_vjp": rectified_vjp,
+    "softmax": softmax,
     "squares_around": squares_around,
 }

@@ -90,6 +90,7 @@ def _exponentials(head: _Head, top: np.ndarray, rows: slice, columns: slice, out
     scores = np.matmul(head.query[rows], head.key[columns].T, out=out)
     if top.any():
         scores -= top[rows]
+        np.minimum(scores, 0.0, out=scores)  # inf, where a score overflowed
     np.exp(scores, out=scores)
     return scores
 
@@ -100,7 +101,8 @@ def _largest_scores(head: _Head) -> Any:
     if norms[0] * norms[1] <= _SMALL:
         return 0.0
     tiles = (np.max(head.query @ head.key[columns].T, axis=1) for columns in _ranges(len(head.key), _KEYS))
-    return np.maximum.reduce(list(tiles))[:, None]
+    largest = np.finfo(head.query.dtype).max
+    return np.clip(np.maximum.reduce(list(tiles)), -largest, largest)[:, None]
 
 
 def _attend(

@@ -39,6 +39,7 @@ def check_launches(cupy: Any, parameters_of: Callable[[Any], str]) -> None:
                     given_bytes += sum(map(bytes_of, arrays))
                 kernel(grid, block, arguments, **options)
 
+            launch.kernel = launch  # type: ignore[attr-defined]  # the driver's own function
             return launch
 
     if cupy.RawModule.__name__ != CheckedModule.__name__:
