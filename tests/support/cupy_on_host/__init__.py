@@ -154,9 +154,9 @@ def parameters_of(kernel: Any) -> str:
 
 def counts() -> dict[str, int]:
     """What has happened since the process began, by the names in COUNTS."""
-    return dict(
-        zip(COUNTS, (ctypes.c_longlong * len(COUNTS)).in_dll(_loaded(), "emulated_counts"), strict=True)
-    )
+    values = (ctypes.c_longlong * len(COUNTS)).in_dll(_loaded(), "emulated_counts")
+    found = dict(zip(COUNTS, values, strict=True))
+    return found | {"bytes": found["bytes"] + launches.given_bytes}
 
 
 @contextmanager
