@@ -46,7 +46,7 @@ def fused_vjp(layers: Sequence[Layer]) -> tuple[int, FusedVJP] | None:
     affine = first if _is_affine(first) else None
     norm, *rest = layers if affine is None else (*rest, None)
     if type(norm) is BatchNorm1D and rest and type(rest[0]) is ReLU:
-        before = int(affine is not None)
+        before = 0 if affine is None else 1
         if len(rest) > 1 and _does_not_overlap(pool := rest[1]):
             return before + 3, partial(norm_rectifier_vjp, affine, norm, pool)
         return before + 2, partial(norm_rectifier_vjp, affine, norm, None)
