@@ -21,7 +21,7 @@ def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = N
     length, n, width = z.shape
     size = width // 4
     z, weights = xp.ascontiguousarray(z), xp.ascontiguousarray(weights)
-    keep = None if keep is None else xp.ascontiguousarray(keep)
+    keep = None if keep is None else xp.ascontiguousarray(keep).view(xp.uint8)
     gates = xp.empty((length, n, width), dtype=dtype)
     cells, states = (xp.empty((length + 1, n, size), dtype=dtype) for _ in range(2))
     grid_and_block, sizes = elementwise(n * size), ints(n, size)
@@ -60,7 +60,7 @@ def gru_scan(kernels: Kernels, z: Array, weights: Array, bias: Array, keep: Arra
     length, n, width = z.shape
     size = width // 3
     z, weights, bias = (xp.ascontiguousarray(array) for array in (z, weights, bias))
-    keep = None if keep is None else xp.ascontiguousarray(keep)
+    keep = None if keep is None else xp.ascontiguousarray(keep).view(xp.uint8)
     gates = xp.empty((length, n, 4 * size), dtype=dtype)
     states = xp.empty((length + 1, n, size), dtype=dtype)
     product = xp.empty((n, width), dtype=dtype)
