@@ -57,7 +57,7 @@ class Matrix(NamedTuple):
 
 
 class Kernels:
-    """Base of the launchers of kernels on arrays of one library: CuPy, or in tests NumPy with host kernels."""
+    """Base of the launchers of kernels."""
 
     #: the library: functions of the Array API standard that allocate, and ``ascontiguousarray``
     xp: Any

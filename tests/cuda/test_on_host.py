@@ -49,7 +49,9 @@ extern "C" __global__ void wide(REAL* x) {
 def planted(cuda: Backend) -> Callable[..., None]:
     cupy: Any = cuda.xp
     options = (*OPTIONS, "-DREAL=float")
-    module = cuda.cupy.RawModule(code=source("adam").split("// Adam")[0] + PLANTED, options=options)  # type: ignore[attr-defined]
+    # a module of its own in either order: the sanitizer reports a place once
+    code = source("adam").split("// Adam")[0] + PLANTED + f"// turned: {cupy_on_host.option('turned')}"
+    module = cuda.cupy.RawModule(code=code, options=options)  # type: ignore[attr-defined]
 
     def launch(name: str, *arguments: Any, threads: int = 8, shared: int = 0) -> None:
         given = tuple(cupy.asarray(a) if isinstance(a, list) else a for a in arguments)

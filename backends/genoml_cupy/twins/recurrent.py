@@ -41,7 +41,7 @@ def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = N
         for t in reversed(range(length)):
             kernels.launch(
                 "recurrent", "lstm_backward", dtype, *grid_and_block, *_received(received[t], grad_state), gates[t],
-                cells[t], cells[t + 1], *_kept(keep, t, z), *ints(t == length - 1), *sizes, grad_state, grad_cell,
+                cells[t], cells[t + 1], *_kept(keep, t, gates), *ints(t == length - 1), *sizes, grad_state, grad_cell,
                 grad_z[t],
             )  # fmt: skip
             if t:
