@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
+from genoml.ops.arrays import sum_rows
 from genoml.ops.recurrent import recurrent_grad
 from genoml_cupy.launch import Kernels, Matrix
 from genoml_cupy.twins._arguments import MOST, covered, elementwise, ints, strides
@@ -89,7 +90,7 @@ def gru_scan(kernels: Kernels, z: Array, weights: Array, bias: Array, keep: Arra
             return grad_z, {}
         grads = {
             "weights_recurrent": recurrent_grad(states[:-1], shared),
-            "bias_recurrent": xp.sum(shared[:, :, 2 * size :], axis=(0, 1)),
+            "bias_recurrent": sum_rows(shared[:, :, 2 * size :]),
         }
         return grad_z, grads
 
