@@ -29,13 +29,20 @@ def needs_hardware(entry_point):
 
 POINTS = PROJECT["entry-points"]["genoml.backends"]
 ON_HARDWARE = [name for name, point in POINTS.items() if needs_hardware(point)]
-BACKENDS = ["numpy", "strict", *(name for name in POINTS if name not in ("numpy", *ON_HARDWARE))]
+BACKENDS = [
+    "numpy",
+    "strict",
+    "cupy-on-host",
+    *(name for name in POINTS if name not in ("numpy", *ON_HARDWARE)),
+]
 
 
 def extras_of(backend):
     """What to install for a backend's tests; GENOML_CUDA=13 for CUDA 13."""
     if backend == "torch":
         return "test"  # the pinned version of the parity tests
+    if backend == "cupy-on-host":
+        return "test-base,test-cupy"
     extra = f"cuda{os.environ.get('GENOML_CUDA', '12')}" if backend == "cupy" else backend
     return f"test-base,{extra}" if extra in PROJECT["optional-dependencies"] else "test-base"
 
@@ -96,22 +103,29 @@ for name in ON_HARDWARE:
 
 @nox.session(name="cuda-compile")
 def cuda_compile(session):
-    """The CUDA kernels compiled for every generation of GPUs, and run on the CPU; needs no GPU, and g++ or clang++."""
-    install(session, "-e", ".[test-base,cuda12]")  # with CuPy, whose names are looked up in itself
-    session.run("pytest", "--backend", "numpy", "tests/cuda", *session.posargs)
+    """The CUDA kernels compiled for every generation of GPUs, and run on the CPU; needs no GPU, and g++."""
+    install(session, "-e", ".[test-base,test-cupy]")
+    session.run("pytest", "--backend", "cupy-on-host", "tests/cuda", *session.posargs)
+
+
+@nox.session
+def counts(session):
+    """Launches, products and bytes of a step of each network, into docs/gpu.md with `-- --page`; needs no GPU."""
+    install(session, "-e", ".[test-base,test-cupy]")
+    session.run("python", "-m", "tests.counts", *session.posargs)
 
 
 @nox.session
 def gpu(session):
     """Check, proof, demo, benchmark and suite on a GPU, recorded in backends/verified; GENOML_CUDA=13 for CUDA 13.
 
-    PyTorch is installed with CUDA, to be timed beside genoml: some gigabytes. `-- --backend numpy --out FOLDER --smoke`
-    runs the same parts on the CPU.
+    PyTorch is installed with CUDA, to be timed beside genoml: some gigabytes. `-- --backend numpy --into FOLDER
+    --smoke` runs the same parts on the CPU.
     """
     words = session.posargs
     named = words[words.index("--backend") + 1] if "--backend" in words else "cupy"
     toolkit = [f"cupy-cuda{os.environ.get('GENOML_CUDA', '12')}x[ctk]"] if named == "cupy" else []
-    install(session, "-e", f".[{extras_of(named)}]", *toolkit, "torch")
+    install(session, "-e", f".[{extras_of(named)}]", *toolkit, "torch", "pytest-xdist")
     session.run("python", "-m", "tests.gpu", *words)
 
 

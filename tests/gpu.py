@@ -4,7 +4,7 @@ For a machine that has Python, CuPy and PyTorch and no network: ``--wheels`` ins
 it lies here. What the device can do at most, the check of layers and losses, the suite, the proof sheet, the speed,
 the demo and compute-sanitizer are processes of their own, each with a limit of time. What they find goes into
 FOLDER/NAME.json after each, failures too, and what they say into FOLDER/NAME.log. The exit code is 1 if a part
-failed or ran out of time. To rehearse: ``--smoke`` for small sizes, with ``--backend numpy``, or with CuPy on the CPU by
+failed or ran out of time. To rehearse: ``--smoke`` with ``--backend numpy``, or with CuPy on the CPU by
 ``python tests/support/cupy_on_host python -m tests.gpu --smoke --into FOLDER``.
 """
 

@@ -57,7 +57,7 @@ class Matrix(NamedTuple):
 
 
 class Kernels:
-    """Base of the launchers of kernels on arrays of one library: CuPy, or in tests NumPy with host kernels."""
+    """Base of the launchers of kernels."""
 
     #: the library: functions of the Array API standard that allocate, and ``ascontiguousarray``
     xp: Any
@@ -112,15 +112,14 @@ class CudaKernels(Kernels):
         self._linalg, self._cublas = _routines_linalg, cublas
         self._handle = cupy.cuda.device.get_cublas_handle
         self._module = cache(self._compile)
-        self._function = cache(self._find)
+        self._function = cache(self._find)  # a module makes a new object each time it is asked for one
         self._number = cache(_on_host)
 
     def _compile(self, file: str, real: str) -> Any:
         return self.xp.RawModule(code=source(file), options=(*OPTIONS, f"-DREAL={real}"))
 
     def _find(self, file: str, name: str, dtype: Any) -> Callable[..., None]:
-        # the driver's function: it is called at every step, and the object around it looks for it each time
-        kernel: Callable[..., None] = self._module(file, REALS[str(dtype)]).get_function(name).kernel
+        kernel: Callable[..., None] = self._module(file, REALS[str(dtype)]).get_function(name)
         return kernel
 
     def launch(

@@ -24,7 +24,8 @@ def constant_like(x: Array, value: float) -> Array:
 
 @lru_cache(maxsize=4096)
 def _constant(dtype: Any, value: float) -> Array:
-    return cupy.full((), value, dtype=dtype)
+    with cupy.cuda.using_allocator(None):  # what stays must not stand in the middle of the pool's memory
+        return cupy.full((), value, dtype=dtype)
 
 
 def erf(x: Array) -> Array:

@@ -65,9 +65,10 @@ def mean_squared_error(
     loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
     if reduction == "mean" and sample_weight is None and present is None:  # each gradient once through memory
-        entries, grads = squared_error(predictions, t, float(max(math.prod(predictions.shape), 1)))
+        entries, grads = squared_error(predictions, t, max(math.prod(predictions.shape), 1))
         return reduce_losses(entries, (), (), None, None, reduction, what)[0], grads
-    return reduce_loss(*squared_error(predictions, t), sample_weight, present, reduction, what)
+    entries, grads = squared_error(predictions, t)
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
 @checked

@@ -78,7 +78,7 @@ class Dropout(Layer):
         return self._times(x, factor), pullback
 
     def _times(self, x: Array, factor: Array) -> Array:
-        return in_memory_order(x, factor, mul)  # type: ignore[no-any-return]
+        return in_memory_order(x, factor, mul)
 
     def _factor(self, x: Array, step: int, part: Part) -> Array:
         """0 or 1 / (1 - rate) for each value, channels-last in memory as x is."""

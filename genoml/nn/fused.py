@@ -44,18 +44,19 @@ def fused_vjp(layers: Sequence[Layer]) -> tuple[int, FusedVJP] | None:
         if first.activation == "relu" and first.has_bias and _does_not_overlap(pool := rest[0]):
             return 2, partial(conv_pool_vjp, first, pool)
     affine = first if _is_affine(first) else None
-    norm, *rest = layers if affine is None else (*rest, None)
-    if type(norm) is BatchNorm1D and rest and type(rest[0]) is ReLU:
-        before = int(affine is not None)
-        if len(rest) > 1 and _does_not_overlap(pool := rest[1]):
-            return before + 3, partial(norm_rectifier_vjp, affine, norm, pool)
-        return before + 2, partial(norm_rectifier_vjp, affine, norm, None)
+    before = 0 if affine is None else 1
+    row = layers[before : before + 3]
+    if len(row) > 1 and type(row[0]) is BatchNorm1D and type(row[1]) is ReLU:
+        if len(row) > 2 and _does_not_overlap(pool := row[2]):
+            return before + 3, partial(norm_rectifier_vjp, affine, row[0], pool)
+        return before + 2, partial(norm_rectifier_vjp, affine, row[0], None)
     return None
 
 
 def _is_affine(layer: Layer) -> TypeGuard[Conv1D | Dense]:
     """Whether a layer is a convolution or dense layer without activation."""
-    return type(layer) in (Conv1D, Dense) and layer.activation in (None, "linear")
+    exact = type(layer) is Conv1D or type(layer) is Dense
+    return exact and getattr(layer, "activation", None) in (None, "linear")
 
 
 def _does_not_overlap(layer: Layer) -> TypeGuard[MaxPool1D]:

@@ -5,6 +5,7 @@ Codes are sent to the device as uint8, one byte per base, and become (..., 4) ar
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -193,9 +194,15 @@ def one_hot(
     if policy == "error":
         _refuse_ambiguous_array(codes if isinstance(codes, np.ndarray) else target.to_numpy(placed))
     xp = target.xp
-    table = target.asarray(ONE_HOT_TABLES[policy], dtype=dtype)
+    table = _table_on(target, policy, dtype)
     rows = xp.astype(xp.reshape(placed, (-1,)), xp.int32)
     return xp.reshape(xp.take(table, rows, axis=0), (*placed.shape, 4))
+
+
+@lru_cache(maxsize=16)
+def _table_on(backend: Backend, policy: Ambiguous, dtype: str) -> Array:
+    """The rows of the codes, moved once: a training step encodes its batch on the device."""
+    return backend.asarray(ONE_HOT_TABLES[policy], dtype=dtype)
 
 
 def _check_host_codes(codes: np.ndarray) -> None:

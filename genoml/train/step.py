@@ -195,26 +195,27 @@ def _of_batch(examples: Sequence[str]) -> str:
     return f", in the batch of {named}" if examples else ""
 
 
-def _finite(layer: Layer) -> bool:
-    """Whether all parameters and state are finite; reads the device."""
-    arrays = [*layer.params.values(), *layer.state.values()]
-    return all(bool(np.all(np.isfinite(layer.backend.to_numpy(value)))) for value in arrays)
+def first_not_finite(layer: Layer, x: Array, run: Pass = EVALUATION) -> str | None:
+    """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None; one read."""
+    flags: dict[str, Array] = {}
+    _note_finite(layer, x, "", run, flags)
+    backend = layer.backend
+    finite = backend.to_numpy(backend.xp.stack(list(flags.values()))).tolist()
+    return next((name for name, sound in zip(flags, finite, strict=True) if not sound), None)
 
 
-def first_not_finite(layer: Layer, x: Array, path: str = "", run: Pass = EVALUATION) -> str | None:
-    """Path and class of the first layer whose parameters or output for ``x`` are not finite, or None."""
+def _note_finite(layer: Layer, x: Array, path: str, run: Pass, flags: dict[str, Array]) -> Array:
+    """The output for ``x``; whether it, parameters and state are finite is noted for each layer, on the device."""
     # other containers give their layers inputs that cannot be computed here
     if isinstance(layer, Sequential | Parallel):
+        y = x
         for name, child in layer.named_layers.items():
-            below = f"{path}.{name}" if path else name
-            fault = first_not_finite(child, x, below, run)
-            if fault is not None:
-                return fault
+            y = _note_finite(child, x, f"{path}.{name}" if path else name, run, flags)
             if isinstance(layer, Sequential):
-                x, _ = child.vjp(x, run)
-        return None
-    if _finite(layer):
-        y, _ = layer.vjp(x, run)
-        if bool(np.all(np.isfinite(layer.backend.to_numpy(y)))):
-            return None
-    return f"layer {path} ({type(layer).__name__})"
+                x = y
+        return y if isinstance(layer, Sequential) else layer.vjp(x, run)[0]
+    xp = layer.backend.xp
+    y, _ = layer.vjp(x, run)
+    sound = [xp.all(xp.isfinite(value)) for value in (*layer.params.values(), *layer.state.values(), y)]
+    flags[f"layer {path} ({type(layer).__name__})"] = xp.all(xp.stack(sound))
+    return y

@@ -18,6 +18,7 @@ collect_ignore = [] if sys.platform == "linux" else ["test_compile.py"]
 _NEED_CUPY = {
     "test_twins.py": {"cupy", "cupy-on-host"},
     "test_on_host.py": {"cupy-on-host"},
+    "test_launch_budget.py": {"cupy-on-host"},
 }
 
 

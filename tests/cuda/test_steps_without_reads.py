@@ -15,7 +15,7 @@ import pytest
 
 from genoml import nn, train
 from genoml.backend import Backend, use_backend
-from genoml.data import Augmentation, SequenceData
+from genoml.data import Augmentation, ProfileData, SequenceData
 from genoml.models import MODELS, build_model
 from genoml.nn.layer import Layer
 from genoml.optim import AdamW
@@ -26,6 +26,7 @@ from genoml.train import (
     FitOptions,
     MultiClassification,
     Objective,
+    Profile,
     Regression,
     Steps,
     Trainer,
@@ -74,6 +75,9 @@ def data_for(model: Layer, length: int, objective: Objective, n: int = 6) -> Seq
             "zero_inflated": 3,
         }
         targets = rng.poisson(3.0, (n, width // parts[objective.distribution])).astype(np.float32)
+    elif isinstance(objective, Profile):
+        profiles = rng.poisson(2.0, (n, objective.tracks, objective.length_bp)).astype(np.float32)
+        return ProfileData(rng.integers(0, 4, (n, length)).astype(np.uint8), profiles, strands="+-")
     elif isinstance(objective, MultiClassification):
         targets = np.eye(width, dtype=np.float32)[rng.integers(0, width, n)]
     else:
@@ -135,7 +139,8 @@ def test_every_schedule_is_followed_without_a_read(name: str, queued: type[Queue
     run_without_reads(queued, "promoter_cnn", schedule=SCHEDULES[name]())
 
 
-OBJECTIVES: dict[str, tuple[Objective, int]] = {
+#: objectives, and the number of outputs of deepbind; None is bpnet, whose outputs are a profile's
+OBJECTIVES: dict[str, tuple[Objective, int | None]] = {
     "binary": (BinaryClassification(), 2),
     "focal": (BinaryClassification(focal_gamma=2.0), 2),
     "classes": (MultiClassification(label_smoothing=0.1), 3),
@@ -145,13 +150,18 @@ OBJECTIVES: dict[str, tuple[Objective, int]] = {
     "negative binomial": (Counts(), 4),
     "negative binomial, fixed dispersion": (Counts(dispersion=0.5), 2),
     "zero-inflated": (Counts(distribution="zero_inflated"), 3),
+    "profile": (Profile(tracks=2, length_bp=7, count_weight=1.0), None),
 }
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_is_computed_without_a_read(name: str, queued: type[Queued]) -> None:
     objective, outputs = OBJECTIVES[name]
-    run_without_reads(queued, "deepbind", objective=objective, outputs=outputs)
+    if outputs is None:  # profiles in memory cannot be shifted
+        turned = Augmentation(reverse_complement=True)
+        run_without_reads(queued, "bpnet", objective=objective, augmentation=turned)
+    else:
+        run_without_reads(queued, "deepbind", objective=objective, outputs=outputs)
 
 
 def test_every_objective_is_among_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update_all
-from genoml.ops.arrays import sum_rows
+from genoml.ops.arrays import in_memory_order, pad_axis, sum_rows
 from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_hits, conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.recurrent import gru_scan, lstm_scan
+from genoml.ops.special import squared_error
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
@@ -238,6 +240,43 @@ def test_the_hits_of_a_scan(
 
 
 @SOME
+@given(SMALL, st.integers(1, 20), st.sampled_from([1, 5, 40]), SMALL, st.integers(0, 3), DTYPES, VIEWS, SEEDS)
+def test_padding_and_sums_of_branches_keep_the_order_of_the_memory(
+    cuda: Backend,
+    n: int,
+    length: int,
+    channels: int,
+    before: int,
+    after: int,
+    dtype: str,
+    layout: str,
+    seed: int,
+) -> None:
+    x = view(cuda, seed, (n, length, channels), dtype, layout)
+    found = twin_of(cuda, pad_axis)(x, before, after, -1.5)
+    assert_same(cuda, found, pad_axis.standard(x, before, after, -1.5), dtype)
+    turned = cuda.xp.permute_dims(view(cuda, seed, (n, length, channels), dtype, "contiguous"), (0, 2, 1))
+    padded = twin_of(cuda, pad_axis)(turned, before, after, axis=2)
+    assert_same(cuda, padded, pad_axis.standard(turned, before, after, axis=2), dtype)
+    middle = padded[:, :, before : before + length]
+    both = twin_of(cuda, in_memory_order)(turned, middle, operator.add)
+    assert_same(cuda, both, turned + middle, dtype)
+    assert both.transpose(0, 2, 1).flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_squared_errors_to_the_largest(cuda: Backend, dtype: str) -> None:
+    y = cuda.asarray(np.array([0.0, 1.5, -3e38, 1e-30, math.inf, math.nan]), dtype)
+    t = cuda.asarray(np.array([0.0, -2.0, 3e37, 0.0, 1.0, 1.0]), dtype)
+    for divisor in (1.0, 7.0):
+        pairs = zip(
+            twin_of(cuda, squared_error)(y, t, divisor), squared_error.standard(y, t, divisor), strict=True
+        )
+        for got, expected in pairs:
+            np.testing.assert_allclose(cuda.to_numpy(got), cuda.to_numpy(expected), rtol=1e-6)
+
+
+@SOME
 @given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
 def test_softmax_and_its_gradient(
     cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
@@ -408,7 +447,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (conv1d_max_grad_w, (one, whole[:, 0, :], one[:, 0, :], 1)),
         (softmax, (one, 1)), (softmax, (none,)), (softmax_gradient, (one, double)),
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
-        (conv1d_hits, (one[:1, :5, :], one, one[0, 0, :], 9)), (conv1d_hits, (one, one, double, 9)),
+        (conv1d_hits, (one[:1, :1, :], one, one[0, 0, :], 9)), (conv1d_hits, (one, one, double, 9)),
         (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name

@@ -1,14 +1,15 @@
-"""Values from the host, bounds, and padding along an axis."""
+"""Values from the host, constants, bounds, sums, and padding along an axis."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
 from genoml.backend import Backend, get_backend
-from genoml.ops.arrays import array_like, clip, pad_axis
+from genoml.ops.arrays import array_like, clip, constant_like, pad_axis, sum_rows
 from support.backends import ReadOnlyNumpyBackend, StrictBackend
 
 HOST_VALUES = [
@@ -77,6 +78,21 @@ def test_the_reference_decides_whatever_the_default_backend() -> None:
     assert strict.owns(moved)
     assert moved.device == strict.device
     assert get_backend("numpy").owns(array_like([1.0], np.zeros(1, np.float32), "loss"))
+
+
+@pytest.mark.parametrize("value", [0.0, -2.5, 3, math.inf, math.nan])
+def test_a_constant_has_the_dtype_asked_for_each_time(value: float, backend: Backend) -> None:
+    for dtype in ("float32", "int32", "float32") if isinstance(value, int) else ("float32",):
+        found = constant_like(backend.asarray([1], dtype), value)
+        assert (tuple(found.shape), found.dtype) == ((), backend.dtype(dtype))
+        np.testing.assert_array_equal(backend.to_numpy(found), value)
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (2, 700, 5), (0, 4), (2, 3, 4, 5)])
+def test_rows_are_summed_over_all_axes_but_the_last(shape: tuple[int, ...], backend: Backend) -> None:
+    x = np.random.default_rng(0).integers(-9, 10, shape).astype(np.float32)
+    found = backend.to_numpy(sum_rows(backend.asarray(x)))
+    np.testing.assert_array_equal(found, x.reshape(-1, shape[-1]).sum(axis=0))
 
 
 BOUNDS = [(0.0, None), (None, 0.0), (-1.0, 2.5), (None, None)]

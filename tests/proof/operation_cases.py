@@ -247,29 +247,35 @@ def attention() -> OperationCase:
 def cases() -> dict[str, OperationCase]:
     """Every operation, by its name and settings."""
     from proof.row_operations import row_cases
+    from proof.training_operations import training_cases
 
-    return {
-        "adam_update": adam(),
-        "conv1d_vjp": convolution(40, 7),
-        "conv1d_vjp, kernel 1": convolution(12, 1),
-        "conv1d_vjp, strided": convolution(41, 6, stride=3),
-        "conv1d_vjp, dilated": convolution(40, 4, dilation=5),
-        "conv1d_vjp, many channels": convolution(60, 11, channels=48, filters=52),
-        "conv1d_max": scan(30, 6),
-        "max_pool1d_vjp": pooling(lambda x: max_pool1d_vjp(x, 4, 4), 4, 4),
-        "max_pool1d_vjp, overlapping": pooling(lambda x: max_pool1d_vjp(x, 5, 2), 5, 2),
-        "global_max_vjp": pooling(global_max_vjp, 23, 23),
-        "plain_attention_vjp": attention(),
-        "rectified_vjp": rectified(1, normalised=False),
-        "rectified_vjp, pooled": rectified(4, normalised=False),
-        "rectified_vjp, normalised": rectified(1, normalised=True),
-        "rectified_vjp, normalised and pooled": rectified(4, normalised=True),
-        "rectified_vjp, a last window cut off": rectified(4, normalised=True, ceil_mode=True, length=22),
-        "squares_around": squares(),
-        "dense_grad_weights": dense_weights(),
-        "lstm_scan": lstm_steps(),
-        "segment_sum": segments(),
-        "random_uniform": uniform_numbers(),
-        "alignment_scores": alignment(local=False),
-        "alignment_scores, local": alignment(local=True),
-    } | row_cases()
+    return (
+        {
+            "adam_update": adam(),
+            "conv1d_vjp": convolution(40, 7),
+            "conv1d_vjp, kernel 1": convolution(12, 1),
+            "conv1d_vjp, strided": convolution(41, 6, stride=3),
+            "conv1d_vjp, dilated": convolution(40, 4, dilation=5),
+            "conv1d_vjp, many channels": convolution(60, 11, channels=48, filters=52),
+            "conv1d_max": scan(30, 6),
+            "max_pool1d_vjp": pooling(lambda x: max_pool1d_vjp(x, 4, 4), 4, 4),
+            "max_pool1d_vjp, overlapping": pooling(lambda x: max_pool1d_vjp(x, 5, 2), 5, 2),
+            "global_max_vjp": pooling(global_max_vjp, 23, 23),
+            "plain_attention_vjp": attention(),
+            "rectified_vjp": rectified(1, normalised=False),
+            "rectified_vjp, pooled": rectified(4, normalised=False),
+            "rectified_vjp, normalised": rectified(1, normalised=True),
+            "rectified_vjp, normalised and pooled": rectified(4, normalised=True),
+            "rectified_vjp, a last window cut off": rectified(4, normalised=True, ceil_mode=True, length=22),
+            "squares_around": squares(),
+            "dense_grad_weights": dense_weights(),
+            "lstm_scan": lstm_steps(),
+            "segment_sum": segments(),
+            "random_uniform": uniform_numbers(),
+            "alignment_scores": alignment(local=False),
+            "alignment_scores, local": alignment(local=True),
+        }
+        | row_cases()
+        | training_cases()
+        | training_cases()
+    )

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+#: what a process may take: a hundred times what it takes on a quiet machine, and less than a test may
+LIMIT_S = 280
 #: makes the import of a library fail, as it does where it is not installed
 BLOCK = """
 import sys
@@ -66,7 +68,7 @@ def run_python(
         env=inherited | {"PYTHONPATH": os.pathsep.join(places)} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_S,
         check=False,
     )
 

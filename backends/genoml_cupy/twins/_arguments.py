@@ -60,7 +60,8 @@ def tiles(rows: int, columns: int, most: int = BLOCKS) -> tuple[Size, Size]:
 
 def real(dtype: Any, value: float) -> np.generic:
     """A parameter of type REAL."""
-    return _TYPES[dtype.itemsize](value)
+    number: np.generic = _TYPES[dtype.itemsize](value)
+    return number
 
 
 _TYPES: dict[int, Any] = {4: np.float32, 8: np.float64}

@@ -15,7 +15,7 @@ from genoml.backend import Array
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins._arguments import ints, real, strides, tiles
 
-#: matrices whose gaps hold zeros, by identity, as long as they live
+#: matrices whose gaps hold zeros, by identity, each as long as it lives
 _zeros_in_gaps: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
@@ -26,7 +26,8 @@ def gap_of(x: Array) -> int:
     example, row, element = x.strides
     if element != size or row != channels * size or example % row:
         return 0
-    return max(0, min(example // row - length, length))
+    gap: int = max(0, min(example // row - length, length))
+    return gap
 
 
 def empty_within(
@@ -51,11 +52,11 @@ def within_zeros(kernels: Kernels, grad: Array, gap: int) -> Array:
     """The matrix that holds a gradient with zeros in gaps of this size: its own, or a new one."""
     n, length, channels = grad.shape
     rows = gap + n * (length + gap)
-    base = grad if grad.base is None else grad.base
+    base: Any = grad if grad.base is None else grad.base
     if gap == 0:
         if base.size == grad.size and base.flags.c_contiguous and grad.flags.c_contiguous:
             return grad.reshape(rows, channels)
-    elif _zeros_in_gaps.get(id(base)) is base and base.shape == (rows, channels):
+    elif id(base) in _zeros_in_gaps and base.shape == (rows, channels):
         own = _examples(base, n, length, gap)
         if own.strides == grad.strides and kernels.address(own) == kernels.address(grad):
             return base

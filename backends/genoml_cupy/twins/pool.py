@@ -7,25 +7,24 @@ from typing import Any
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels
-from genoml_cupy.twins._arguments import covered, elementwise, indices, strides
+from genoml_cupy.twins._arguments import BLOCKS, MOST, THREADS, covered, elementwise, indices, ints, strides
 
 #: Channels, and parts of the length, of a block of global_max_forward, as in kernels/pool.cu.
 _WIDTH, _SHARES = 32, 8
-_MOST = 1 << 31
+#: Elements that the kernels count as int, with the step to a thread's next one.
+_LARGEST = MOST - THREADS * BLOCKS
 
 
 def max_pool1d_vjp(kernels: Kernels, x: Array, size: int, stride: int, ceil_mode: bool = False) -> Any:
     """See genoml.ops.pool1d.max_pool1d_vjp."""
-    if not covered(x) or x.shape[1] >= _MOST:  # positions are int32
-        return NotImplemented
-    xp = kernels.xp
     n, length, channels = x.shape
     count = Reach(size, stride, partial=ceil_mode).outputs(length)
-    if count < 1:
+    if not covered(x) or count < 1 or max(x.size, size, stride) >= _LARGEST:
         return NotImplemented
+    xp = kernels.xp
     y = xp.empty((n, count, channels), dtype=x.dtype)
     at = xp.empty((n, count, channels), dtype="int32")
-    sizes = indices(n, length, channels, count, size, stride)
+    sizes = ints(n, length, channels, count, size, stride)
     kernels.launch("pool", "max_pool_forward", x.dtype, *elementwise(y.size), x, *strides(x), *sizes, y, at)
 
     def pullback(grad: Array) -> Array:
@@ -41,7 +40,7 @@ def max_pool1d_vjp(kernels: Kernels, x: Array, size: int, stride: int, ceil_mode
 
 def global_max_vjp(kernels: Kernels, x: Array) -> Any:
     """See genoml.ops.pool1d.global_max_vjp."""
-    if not covered(x):
+    if not covered(x) or x.size >= _LARGEST:
         return NotImplemented
     xp = kernels.xp
     n, length, channels = x.shape
@@ -57,7 +56,7 @@ def global_max_vjp(kernels: Kernels, x: Array) -> Any:
         grad_x = xp.empty((n, length, channels), dtype=grad.dtype)
         kernels.launch(
             "pool", "global_max_backward", grad.dtype, *elementwise(grad_x.size),
-            grad, *strides(grad), at, *indices(n, length, channels), grad_x,
+            grad, *strides(grad), at, *ints(n, length, channels), grad_x,
         )  # fmt: skip
         return grad_x
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
+from genoml.ops.arrays import sum_rows
 from genoml.ops.recurrent import recurrent_grad
 from genoml_cupy.launch import Kernels, Matrix
 from genoml_cupy.twins._arguments import MOST, covered, elementwise, ints, strides
@@ -21,7 +22,7 @@ def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = N
     length, n, width = z.shape
     size = width // 4
     z, weights = xp.ascontiguousarray(z), xp.ascontiguousarray(weights)
-    keep = None if keep is None else xp.ascontiguousarray(keep)
+    keep = None if keep is None else xp.ascontiguousarray(keep).view(xp.uint8)
     gates = xp.empty((length, n, width), dtype=dtype)
     cells, states = (xp.empty((length + 1, n, size), dtype=dtype) for _ in range(2))
     grid_and_block, sizes = elementwise(n * size), ints(n, size)
@@ -41,7 +42,7 @@ def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = N
         for t in reversed(range(length)):
             kernels.launch(
                 "recurrent", "lstm_backward", dtype, *grid_and_block, *_received(received[t], grad_state), gates[t],
-                cells[t], cells[t + 1], *_kept(keep, t, z), *ints(t == length - 1), *sizes, grad_state, grad_cell,
+                cells[t], cells[t + 1], *_kept(keep, t, gates), *ints(t == length - 1), *sizes, grad_state, grad_cell,
                 grad_z[t],
             )  # fmt: skip
             if t:
@@ -60,7 +61,7 @@ def gru_scan(kernels: Kernels, z: Array, weights: Array, bias: Array, keep: Arra
     length, n, width = z.shape
     size = width // 3
     z, weights, bias = (xp.ascontiguousarray(array) for array in (z, weights, bias))
-    keep = None if keep is None else xp.ascontiguousarray(keep)
+    keep = None if keep is None else xp.ascontiguousarray(keep).view(xp.uint8)
     gates = xp.empty((length, n, 4 * size), dtype=dtype)
     states = xp.empty((length + 1, n, size), dtype=dtype)
     product = xp.empty((n, width), dtype=dtype)
@@ -89,7 +90,7 @@ def gru_scan(kernels: Kernels, z: Array, weights: Array, bias: Array, keep: Arra
             return grad_z, {}
         grads = {
             "weights_recurrent": recurrent_grad(states[:-1], shared),
-            "bias_recurrent": xp.sum(shared[:, :, 2 * size :], axis=(0, 1)),
+            "bias_recurrent": sum_rows(shared[:, :, 2 * size :]),
         }
         return grad_z, grads
 

@@ -34,8 +34,8 @@ def softmax_gradient(kernels: Kernels, y: Array, grad: Array, axis: int = -1) ->
     if axis not in (-1, y.ndim - 1) or y.shape != grad.shape or not covered(y, grad):
         return NotImplemented
     grad_x = kernels.xp.empty(y.shape, dtype=y.dtype)
-    given = [kernels.xp.ascontiguousarray(array) for array in (y, grad)]
-    softmax_gradient_rows(kernels, *given, grad_x)
+    contiguous = kernels.xp.ascontiguousarray
+    softmax_gradient_rows(kernels, contiguous(y), contiguous(grad), grad_x)
     return grad_x
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from . import launches
 from .binary import address_of, redirect
 from .build import DEVICE_NAME, RUNTIME, THRUST, CannotEmulateError, built, cublas_name, kernels
 
@@ -38,6 +39,7 @@ OPTIONS = {
     "idle": "launches and products are checked and counted, and compute nothing",
     "turned": "the last thread of a block runs first",
 }
+#: of a launch, "bytes" counts each array once; those in structures are whole allocations, which are to be arrays' own
 COUNTS = (
     "launches", "products", "to_device", "to_host", "on_device", "sets", "waits", "allocations", "compiled", "bytes",
     "operations",
@@ -120,30 +122,8 @@ def opened() -> Any:
     backend: Any = get_backend("cupy")
     if option("guarded"):
         backend.cupy.cuda.set_allocator(None)
-    _check_launches(backend.cupy)
+    launches.check_launches(backend.cupy, parameters_of)
     return backend
-
-
-def _check_launches(cupy: Any) -> None:
-    """The arguments of kernels that are given as sources must be of their parameters' types, which CuPy cannot know."""
-
-    class CheckedModule(cupy.RawModule):  # type: ignore[misc]
-        def get_function(self, name: str) -> Any:
-            kernel = super().get_function(name)
-            expected = parameters_of(kernel)
-
-            def launch(grid: Any, block: Any, arguments: Any, **options: Any) -> None:
-                given = " ".join(
-                    ("p" if isinstance(argument, cupy.ndarray) else "") + argument.dtype.str[1:]
-                    for argument in arguments
-                )
-                assert given == expected, f"{name} takes {expected}, got {given}"
-                kernel(grid, block, arguments, **options)
-
-            return launch
-
-    if cupy.RawModule.__name__ != "CheckedModule":
-        cupy.RawModule = CheckedModule
 
 
 @cache
@@ -174,9 +154,9 @@ def parameters_of(kernel: Any) -> str:
 
 def counts() -> dict[str, int]:
     """What has happened since the process began, by the names in COUNTS."""
-    return dict(
-        zip(COUNTS, (ctypes.c_longlong * len(COUNTS)).in_dll(_loaded(), "emulated_counts"), strict=True)
-    )
+    values = (ctypes.c_longlong * len(COUNTS)).in_dll(_loaded(), "emulated_counts")
+    found = dict(zip(COUNTS, values, strict=True))
+    return found | {"bytes": found["bytes"] + launches.given_bytes}
 
 
 @contextmanager

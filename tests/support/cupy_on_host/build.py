@@ -24,7 +24,8 @@ OWN_FLAGS = "-fno-wrapv -fsanitize=undefined"
 RUNTIME, CUBLAS, THRUST = (
     "cupy_backends.cuda.api.runtime", "cupy_backends.cuda.libs.cublas", "cupy.cuda.thrust",
 )  # fmt: skip
-_OF_LIBRARY = ["-std=c++17", "-O2", "-fPIC", "-shared", "-w"]
+#: with the vectors that FLAGS ask for: products are loops
+_OF_LIBRARY = ["-std=c++17", "-O3", "-mavx2", "-mfma", "-fPIC", "-shared", "-w"]
 
 
 class CannotEmulateError(RuntimeError):
@@ -46,7 +47,9 @@ def home() -> Path:
         )
     given = os.environ.get("GENOML_CUPY_ON_HOST_CACHE")
     folder = Path(given) if given else Path.home() / ".cache" / "genoml-cupy-on-host"
-    return folder / _digest(f"{wheel} {wheel.stat().st_size} {DEVICE_NAME}", *SOURCE.glob("*.*"))
+    return folder / _digest(
+        f"{wheel} {wheel.stat().st_size} {DEVICE_NAME} {_OF_LIBRARY}", *SOURCE.glob("*.*")
+    )
 
 
 @cache

@@ -127,9 +127,14 @@ inline long long clock64() { return 0; }
 // ---- what the driver finds in a kernel's library
 namespace cuda {
 
-// bytes that a launch can touch of a parameter: of an array's elements, or of a pointer's whole allocation
-template <class P> size_t bytes_of(const P&) { return 0; }
-template <class T> size_t bytes_of(T* const& at) { return emulated_bytes_behind((const void*)at); }
+// bytes of a parameter's array, as far as that is known here: CuPy's own arrays, and allocations that a structure points to;
+// of pointers see launches.py
+template <class P> size_t bytes_of(const P& value) {
+  size_t bytes = 0;
+  if constexpr (std::is_class_v<P> && sizeof(P) >= sizeof(void*))
+    for (size_t at = 0; at < sizeof(P) / sizeof(void*); ++at) bytes += emulated_bytes_behind(((void* const*)&value)[at]);
+  return bytes;
+}
 template <template <class, int, bool, bool> class Array, class T, int N, bool A, bool B>
 size_t bytes_of(const Array<T, N, A, B>& array) {
   size_t bytes = sizeof(T) * (array.size() != 0);
@@ -138,13 +143,15 @@ size_t bytes_of(const Array<T, N, A, B>& array) {
   return bytes;
 }
 
-// f4, i8, u1, b1 as NumPy has them; pf4 for a pointer to the first; a for CuPy's own arrays
+// f4, i8, u1, b1 as NumPy has them, V48 for a structure of that size; p before what a pointer points to
 template <class P> char* describe(char* text) {
   typedef std::remove_cv_t<std::remove_pointer_t<P>> T;
   if (std::is_pointer_v<P>) *text++ = 'p';
-  *text++ = std::is_same_v<T, bool> ? 'b' : std::is_floating_point_v<T> ? 'f' : !std::is_integral_v<T> ? 'a' :
+  *text++ = std::is_same_v<T, bool> ? 'b' : std::is_floating_point_v<T> ? 'f' : !std::is_integral_v<T> ? 'V' :
     std::is_signed_v<T> ? 'i' : 'u';
-  *text++ = (char)('0' + sizeof(T));
+  size_t unit = 1;
+  while (unit * 10 <= sizeof(T)) unit *= 10;
+  for (; unit; unit /= 10) *text++ = (char)('0' + sizeof(T) / unit % 10);
   *text++ = ' ';
   return text;
 }
