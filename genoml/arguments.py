@@ -51,7 +51,7 @@ def checked(target: _T) -> _T:
         cast(Any, target).__init__ = checked(cast(Any, target).__init__)
         return cast(_T, target)
     function = cast(Callable[..., Any], target)
-    declared = signature(function)
+    names = [each.name for each in signature(function).parameters.values() if each.kind not in _VARIADIC]
     kinds: dict[str, Any] | None = None
 
     @wraps(function)
@@ -59,15 +59,15 @@ def checked(target: _T) -> _T:
         nonlocal kinds
         if kinds is None:
             kinds = _kinds(function)
-        try:
-            bound = declared.bind(*args, **kwargs)
-        except TypeError:
-            return function(*args, **kwargs)  # Python says which argument is missing or unknown
         what = _what(function.__name__, args[:1])
-        for name, value in bound.arguments.items():
+        given = [
+            conform(value, kinds[name], what, name) if name in kinds else value
+            for name, value in zip(names, args, strict=False)
+        ]
+        for name in kwargs:
             if name in kinds:
-                bound.arguments[name] = conform(value, kinds[name], what, name)
-        return function(*bound.args, **bound.kwargs)
+                kwargs[name] = conform(kwargs[name], kinds[name], what, name)
+        return function(*given, *args[len(names) :], **kwargs)
 
     return cast(_T, call)
 
@@ -80,11 +80,12 @@ def _what(name: str, first: tuple[Any, ...]) -> str:
 
 
 def _kinds(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotation of each argument."""
+    """The annotation of each argument that has one which says something."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError, AttributeError):
         return {}
+    hints = {name: kind for name, kind in hints.items() if kind is not Any}
     arguments = signature(function).parameters.values()
     return {
         each.name: hints[each.name] for each in arguments if each.name in hints and each.kind not in _VARIADIC
