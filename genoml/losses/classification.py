@@ -17,6 +17,7 @@ from genoml.losses.reduce import (
     reduce_loss,
 )
 from genoml.ops.activations import log_softmax, sigmoid, softplus
+from genoml.ops.arrays import clip
 from genoml.ops.special import weighted
 
 
@@ -70,7 +71,7 @@ def binary_cross_entropy(
     check_host_labels(class_weight, WEIGHTS, f"{what}: class_weight")
     w0, w1 = class_weight
     eps = xp.finfo(predictions.dtype).eps
-    p = xp.clip(predictions, eps, 1.0 - eps)
+    p = clip(predictions, eps, 1.0 - eps)
     q = 1.0 - p
     entries = -(w1 * t * xp.log(p) + w0 * (1.0 - t) * xp.log(q))
     grads = w0 * (1.0 - t) / q - w1 * t / p

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.arguments import checked
 from genoml.backend import Array
@@ -32,6 +31,7 @@ from genoml.losses.reduce import (
     sum_to_shape,
 )
 from genoml.ops.activations import sigmoid, softplus
+from genoml.ops.arrays import clip
 from genoml.ops.special import exp_or_inf, largest_exponent, weighted
 
 #: Least mean, since log m and 1 / m are infinite at 0.
@@ -88,12 +88,11 @@ def poisson_loss(
         m = exp_or_inf(z)
         grads = m - y
     else:
-        least = xp.full((), LEAST_MEAN, dtype=y.dtype, device=device_of(y))
-        m = xp.maximum(predictions, least)
+        m = clip(predictions, LEAST_MEAN)
         z = xp.log(m)
         grads = 1.0 - y / m
     # m -> inf: m outgrows y log m, so l -> inf; m -> 0: -y log m -> inf, and 0 for y = 0
-    z = xp.clip(z, max=largest_exponent(z))
+    z = clip(z, high=largest_exponent(z))
     entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - weighted(y, z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.arguments import NotNegative, checked
 from genoml.backend import Array
@@ -24,6 +23,7 @@ from genoml.losses.reduce import (
     without_axis,
 )
 from genoml.ops.activations import log_softmax, log_sum_exp
+from genoml.ops.arrays import clip
 from genoml.ops.special import exp_or_inf, largest_exponent, lgamma, square_or_inf, weighted
 
 _AXES = "(batch, ..., length)"
@@ -190,8 +190,7 @@ def poisson_multinomial_loss(
     xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=2, axes=_AXES, axis=-1)
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
-    least = xp.full((), 1e-6, dtype=predictions.dtype, device=device_of(predictions))
-    z = predictions if log_input else xp.log(xp.maximum(predictions, least))
+    z = predictions if log_input else xp.log(clip(predictions, 1e-6))
     log_p = log_softmax(z, -1)
     log_total = log_sum_exp(z, -1)
     n = xp.sum(k, axis=-1)
@@ -202,7 +201,7 @@ def poisson_multinomial_loss(
     if not log_input:
         grads = grads * xp.exp(-z)
     if total_weight:  # S -> inf: S outgrows n log S
-        lower = xp.clip(log_total, max=largest_exponent(z))
+        lower = clip(log_total, high=largest_exponent(z))
         entries = entries + total_weight * (exp_or_inf(log_total) - weighted(n, lower))
         grads = grads + total_weight * (exp_or_inf(z) if log_input else 1.0)
     return reduce_loss(entries / length, grads / length, sample_weight, present, reduction, what, axis=-1)

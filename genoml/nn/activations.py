@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_itself
 from genoml.ops.activations import activation_vjp, log_softmax, softmax, softmax_gradient
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.windows import EVERYTHING, Reach
 
 __all__ = [
@@ -194,7 +194,7 @@ class Exp(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, ceiling = array_namespace(x), self.ceiling
-        y = xp.exp(x) if ceiling is None else xp.exp(xp.clip(x, max=ceiling))
+        y = xp.exp(x if ceiling is None else clip(x, high=ceiling))
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
@@ -202,7 +202,7 @@ class Exp(Layer):
             g = grad * y  # d exp(x) / dx = exp(x)
             if ceiling is None:
                 return g, {}
-            return xp.where(x < ceiling, g, xp.zeros((), dtype=g.dtype, device=device_of(g))), {}
+            return xp.where(x < ceiling, g, constant_like(g, 0.0)), {}
 
         return y, pullback
 

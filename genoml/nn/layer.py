@@ -10,7 +10,7 @@ the same thing for people who work by hand.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Literal, Protocol, Self, TypeAlias
@@ -32,6 +32,8 @@ __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "
 _CHANNELS = re.compile(r"\(batch, (length[^,]*, )?(\d+)[,)]")
 #: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
+#: dL/dz of z, a layer's output without bias and activation; the bias's gradient (None: none); need_x, need_params
+AffinePullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]
 
 
 class Placed(Protocol):

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.dispatch import operation
 from genoml.ops.special import erf
 
@@ -31,21 +31,6 @@ ActivationVJP: TypeAlias = Callable[[Array], tuple[Array, ActivationPullback]]
 LOWEST = -1e30
 #: Beyond this SiLU and GELU and their slopes are their limits, 0 or z and 0 or 1; so 0 times infinity need not arise.
 FAR = 1e9
-
-
-def constant_like(x: Array, value: float) -> Array:
-    """The value as a 0-dimensional array with x's dtype and device."""
-    return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
-
-
-def at_least(x: Array, low: float) -> Array:
-    """max(x, low); one pass, where ``xp.clip`` takes several on NumPy."""
-    return array_namespace(x).maximum(x, constant_like(x, low))
-
-
-def at_most(x: Array, high: float) -> Array:
-    """min(x, high)."""
-    return array_namespace(x).minimum(x, constant_like(x, high))
 
 
 # ---------------------------------------------------------------- element-wise
@@ -69,7 +54,7 @@ def leaky_relu_vjp(z: Array, slope: float = 0.01) -> tuple[Array, ActivationPull
 def elu_vjp(z: Array, alpha: float = 1.0) -> tuple[Array, ActivationPullback]:
     """Exponential linear unit: y = z where z > 0, else alpha (exp(z) - 1); dy/dz = 1 or alpha exp(z)."""
     xp = array_namespace(z)
-    low = xp.clip(z, max=0.0)  # exp must not overflow in the branch that is not taken
+    low = clip(z, high=0.0)  # exp must not overflow in the branch that is not taken
     y = xp.where(z > 0, z, alpha * xp.expm1(low))
     return y, lambda grad: xp.where(z > 0, grad, grad * (alpha * xp.exp(low)))
 
@@ -95,8 +80,8 @@ def tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
 
 def silu_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     """Sigmoid linear unit: y = z s with s = sigmoid(z). ds/dz = s (1 - s), so dy/dz = s + z s (1 - s)."""
-    s, low = sigmoid(z), at_least(z, -FAR)
-    return low * s, lambda grad: grad * (s * (1.0 + at_most(low, FAR) * (1.0 - s)))
+    s, low = sigmoid(z), clip(z, -FAR)
+    return low * s, lambda grad: grad * (s * (1.0 + clip(low, high=FAR) * (1.0 - s)))
 
 
 def softplus(z: Array) -> Array:
@@ -117,11 +102,11 @@ def gelu_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     and dy/dz = P(z) + z p(z).
     """
     xp = array_namespace(z)
-    low = at_least(z, -FAR)
+    low = clip(z, -FAR)
     cumulative = 0.5 * (1.0 + erf(low * math.sqrt(0.5)))
 
     def back(grad: Array) -> Array:
-        near = at_most(low, FAR)
+        near = clip(low, high=FAR)
         density = xp.exp(-0.5 * near * near) * (1.0 / math.sqrt(2.0 * math.pi))
         return grad * (cumulative + near * density)
 
@@ -135,11 +120,11 @@ def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     """
     xp = array_namespace(z)
     scale, cubic = math.sqrt(2.0 / math.pi), 0.044715
-    low = at_least(z, -FAR)
+    low = clip(z, -FAR)
     t = xp.tanh(scale * (z * (1.0 + cubic * (z * z))))
 
     def back(grad: Array) -> Array:
-        near = at_most(low, FAR)
+        near = clip(low, high=FAR)
         slope = scale * (1.0 + 3.0 * cubic * (near * near))
         return grad * (0.5 * (1.0 + t) + 0.5 * near * (1.0 - t * t) * slope)
 
@@ -201,7 +186,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     """
     xp = array_namespace(x)
     largest = xp.finfo(x.dtype).max
-    x = at_most(at_least(x, -largest), largest)
+    x = clip(x, -largest, largest)
     powers = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return powers / xp.sum(powers, axis=axis, keepdims=True)
 
@@ -241,7 +226,7 @@ def _below_highest(x: Array, highest: Array) -> Array:
 
 def allow(scores: Array, allowed: Array | None) -> Array:
     """Attention scores up to -``LOWEST``, with ``LOWEST`` where ``allowed`` (broadcast) is False."""
-    scores = at_most(scores, -LOWEST)
+    scores = clip(scores, high=-LOWEST)
     if allowed is None:
         return scores
     return array_namespace(scores).where(allowed, scores, constant_like(scores, LOWEST))

@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 
 from genoml.arguments import Positive, checked
 from genoml.backend import Array
+from genoml.ops.arrays import clip
 from genoml.optim.base import is_weights
 
 
@@ -44,7 +45,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: Positive) -> dict[str, Arra
     ValueError
         If limit is not positive.
     """
-    return {name: array_namespace(grad).clip(grad, -limit, limit) for name, grad in grads.items()}
+    return {name: clip(grad, -limit, limit) for name, grad in grads.items()}
 
 
 @checked

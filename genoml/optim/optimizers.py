@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from array_api_compat import array_namespace
 
 from genoml.arguments import NotNegative, Positive, Share
 from genoml.backend import Array
-from genoml.ops.adam import adam_update
+from genoml.ops.adam import adam_update_all
 from genoml.optim.base import Optimizer
 from genoml.parallel import Workers
 
@@ -191,21 +191,34 @@ class Adam(Optimizer):
         self.beta2 = beta2
         self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
-        """See the class."""
-        return self.adaptive_step(name, param, grad + decay * param if decay else grad, workers)
+    def step_all(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        """See Optimizer: all at once, unless a subclass has a step of its own."""
+        if type(self).step_one is Adam.step_one:
+            return self._step_together(params, grads, decays, workers)
+        return super().step_all(params, grads, decays, workers)
 
-    def adaptive_step(
-        self, name: str, param: Array, grad: Array, workers: Workers, kept: float = 1.0
-    ) -> Array:
-        """Adam's update; ``kept`` is the fraction of the parameter left by decoupled weight decay."""
+    def _step_together(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        names = list(grads)
+        given = [self.penalised(params[name], grads[name], decays[name]) for name in names]
         # the bias corrections are host numbers, folded into the scalars
-        updated, m, v = adam_update(
-            param,
-            grad,
-            self.slot("mean", name, param),
-            self.slot("square", name, param),
-            kept=kept,
+        stepped = adam_update_all(
+            [params[name] for name in names],
+            [grad for grad, _ in given],
+            [self.slot("mean", name, params[name]) for name in names],
+            [self.slot("square", name, params[name]) for name in names],
+            [kept for _, kept in given],
             beta1=self.beta1,
             beta2=self.beta2,
             rate=self.learning_rate / (1.0 - self.beta1**self.steps),
@@ -213,9 +226,19 @@ class Adam(Optimizer):
             eps=self.eps,
             workers=workers,
         )
-        self.state[f"mean/{name}"] = m
-        self.state[f"square/{name}"] = v
+        for name, (updated, mean, square) in zip(names, stepped, strict=True):
+            self.state[f"mean/{name}"] = mean
+            self.state[f"square/{name}"] = square
+            yield name, updated
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        ((_, updated),) = self._step_together({name: param}, {name: grad}, {name: decay}, workers)
         return updated
+
+    def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
+        """The gradient with what weight decay adds to it, and the fraction of the parameter that decay leaves."""
+        return (grad + decay * param if decay else grad), 1.0
 
 
 class AdamW(Adam):
@@ -226,6 +249,6 @@ class AdamW(Adam):
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
     """
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
-        """See the class."""
-        return self.adaptive_step(name, param, grad, workers, 1.0 - self.learning_rate * decay)
+    def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
+        """See Adam: the decay is decoupled from the gradient."""
+        return grad, 1.0 - self.learning_rate * decay

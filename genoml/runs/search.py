@@ -10,8 +10,7 @@ A search is a folder. Several processes and machines may work in it at the same 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,18 @@ import msgspec
 
 from genoml.backend import Backend
 from genoml.data.files import SHUFFLE, load_sequences
-from genoml.io.processes import lock
-from genoml.runs import RunError
+from genoml.io.processes import lock, open_lock
+from genoml.io.settings import make_settings
+from genoml.runs import DataSettings, RunError, read_source
+from genoml.runs.read_data import file_hash
 from genoml.runs.score import refuse_two_inputs
-from genoml.runs.search_ranges import SearchRecord, planned, read_ranges
+from genoml.runs.search_journal import JOURNAL, create_study, load_optuna, load_study, read_record
+from genoml.runs.search_ranges import SearchRecord, make_ranges, planned, read_ranges
 from genoml.runs.search_table import Result
 from genoml.runs.search_trials import LOCK, Search
 
-JOURNAL = "journal.log"
-#: name of the study in the journal
-_STUDY = "genoml"
+#: seconds within which Ctrl-C is heard
+_WAIT_S = 0.5
 
 
 def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Search:
@@ -57,14 +58,14 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
     if not resume:
         _refuse_existing(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("wb") as file:
+        with open_lock(folder / LOCK) as file:
             lock(file, wait=True)
             _refuse_existing(folder)  # another process may have begun one by now
             (folder / "trials").mkdir()
-            study = optuna.create_study(storage=_storage(folder), study_name=_STUDY, direction="maximize")
+            study = create_study(folder)
     else:
-        study = _load(folder)
-        _refuse_other(folder, _record(study, folder), record)
+        study = load_study(folder)
+        _refuse_other(folder, read_record(study, folder), record)
     study.set_user_attr("search", msgspec.to_builtins(record))
     if record.factor is None:
         study.pruner = optuna.pruners.NopPruner()
@@ -112,11 +113,13 @@ def run_search(
         raise ValueError(f"processes expects at least 1, got {processes}")
     with search.at_work(), ThreadPoolExecutor(processes, "genoml-search") as pool:
         search.retry_failed()
-        workers = [pool.submit(search.work, on_result) for _ in range(processes)]
         try:
-            ended, _ = wait(workers, return_when=FIRST_EXCEPTION)
-            for worker in ended:
-                worker.result()
+            left = {pool.submit(search.work, on_result) for _ in range(processes)}
+            while left:
+                # for short times: Ctrl-C that the system hands to another thread does not wake this one
+                ended, left = wait(left, _WAIT_S, FIRST_EXCEPTION)
+                for worker in ended:
+                    worker.result()
         finally:
             search.stop()
     best = search.write_results()
@@ -134,47 +137,7 @@ def read_search(folder: str | Path) -> SearchRecord:
     RunError
         If it is missing or damaged.
     """
-    return _record(_load(Path(folder)), Path(folder))
-
-
-def load_optuna() -> Any:
-    """Import Optuna, and keep its messages to warnings.
-
-    Raises
-    ------
-    ValueError
-        If it is not installed.
-    """
-    try:
-        import optuna
-    except ImportError as error:
-        raise ValueError("genoml search needs Optuna: pip install 'genoml-xp[search]'") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _storage(folder: Path) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-
-
-def _load(folder: Path) -> Any:
-    optuna = load_optuna()
-    if not (folder / JOURNAL).is_file():
-        raise RunError(f"{folder}: no search to resume, it has no {JOURNAL}; leave out --resume")
-    try:
-        return optuna.load_study(storage=_storage(folder), study_name=_STUDY)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:  # lines that are not a journal's
-        raise RunError(f"{folder / JOURNAL}: damaged, or not of a search ({error})") from error
-
-
-def _record(study: Any, folder: Path) -> SearchRecord:
-    try:
-        return msgspec.convert(study.user_attrs.get("search"), SearchRecord)
-    except msgspec.ValidationError as error:
-        raise RunError(f"{folder / JOURNAL}: damaged or of another version ({error})") from error
+    return read_record(load_study(Path(folder)), Path(folder))
 
 
 def _refuse_other(folder: Path, before: SearchRecord, now: SearchRecord) -> None:
@@ -195,19 +158,22 @@ def make_record(
     negatives: str,
     ranges: Path,
     *,
+    data: Mapping[str, Any] | None = None,
     processes: int,
     backend: Backend,
     resume: Path | None = None,
     **options: Any,
 ) -> SearchRecord:
-    """Make the record of a search over two files, which are read once to find their errors.
+    """Make the record of a search over two files, or other data, which are read once to find their errors.
 
     Parameters
     ----------
     positives, negatives : str
-        Names of FASTA or FASTQ files; the negatives may be the word ``shuffle``.
+        Names of FASTA or FASTQ files; the negatives may be the word ``shuffle``. Empty for other data.
     ranges : Path
         TOML file of ranges.
+    data : mapping, optional
+        Other data, keys of ``DataSettings``; they win over the table ``[data]`` of the ranges.
     processes : int
         Trials at a time, which share the threads of the backend unless the ranges fix them.
     resume : Path, optional
@@ -220,18 +186,36 @@ def make_record(
     FormatError, OSError, ValueError
         For files that cannot be read, or no search to resume.
     """
-    refuse_unread(positives, negatives)
     values = read_ranges(ranges)
+    if not (positives or data or values.get("data")):
+        raise ValueError(
+            "a search expects POSITIVES and NEGATIVES, a table, or a genome with regions; got none"
+        )
+    if positives:
+        refuse_unread(positives, negatives)
+        values.pop("data", None)
+        hashes = file_hashes(positives, negatives)
+    else:
+        values["data"], hashes = _described(values, data or {})
     threads = values.get("threads") if resume is None else read_search(resume).threads
     return SearchRecord(
         positives=positives,
         negatives=negatives,
-        data=file_hashes(positives, negatives),
+        data=hashes,
         ranges=values,
         threads=threads if isinstance(threads, int) else max(1, backend.threads // processes),
         backend=backend.name,
         **options,
     )
+
+
+def _described(values: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The data of a search with their task, read once, and the sha256 of their files."""
+    settings = make_settings(values.get("data", {}), DataSettings, "data").changed(given)
+    ranges = make_ranges({**values, "data": settings.given})
+    read = read_source(settings, ranges.config({key: each.values[0] for key, each in ranges.ranges.items()}))
+    settings = msgspec.structs.replace(settings, task=read.task)
+    return settings.given, read.sources["hashes"]
 
 
 def refuse_unread(positives: str, negatives: str) -> None:
@@ -247,11 +231,6 @@ def refuse_unread(positives: str, negatives: str) -> None:
 def file_hashes(positives: str, negatives: str) -> dict[str, str]:
     """sha256 of both files; for shuffles the word ``shuffle``."""
     return {
-        "positives": _sha256(positives),
-        "negatives": SHUFFLE if negatives == SHUFFLE else _sha256(negatives),
+        "positives": file_hash(positives),
+        "negatives": SHUFFLE if negatives == SHUFFLE else file_hash(negatives),
     }
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

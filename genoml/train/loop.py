@@ -1,8 +1,7 @@
 """The training loop.
 
-Sequences stay on the host as base codes, a byte a base; each batch crosses to the device as codes and becomes
-one-hot there. The loop reads the device once a logging interval: every step where the backend computes at
-once (NumPy), every 16 steps where it queues work (CUDA).
+Sequences stay on the host as base codes; each batch crosses to the device as codes and becomes one-hot there. The loop
+reads the device once a logging interval: every step on NumPy, every 16 steps where work is queued (CUDA).
 """
 
 from __future__ import annotations
@@ -55,6 +54,7 @@ class Trainer:
     ) -> None:
         self.model = model
         self.data, self.validation = data, validation
+        options = replace(options, objective=options.objective.for_data(data))
         self.options, self.callback = options.for_alphabet(data.alphabet), callback
         for part in (data, validation):
             if part is not None:
@@ -204,11 +204,12 @@ class Trainer:
     def validate(self, data: SequenceData) -> dict[str, float]:
         """Loss and scores on held-out data, which are read as ``model.trained`` says."""
         options = self.options
-        outputs = predict_outputs(self.model, data.codes, threads=self.steps.threads).astype(np.float64)
-        loss = options.objective.validation_loss(outputs, data.targets, **data.extras)
+        outputs = predict_outputs(self.model, data, threads=self.steps.threads).astype(np.float64)
+        targets = np.asarray(data.targets)
+        loss = options.objective.validation_loss(outputs, targets, **data.extras)
         if not np.isfinite(loss):
             self.steps.diverged(self.steps.step - 1, "the validation loss")
-        scores = options.objective.scores(outputs, data.targets, **data.extras)
+        scores = options.objective.scores(outputs, targets, **data.extras)
         return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
 
     def _score(self, record: dict[str, float]) -> float:

@@ -1,8 +1,8 @@
 """Objectives of training: the loss, the validation scores, and how outputs become predictions.
 
 An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
-the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objective for counts is in
-``genoml.train.counts_objective``.
+the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objectives for counts
+and for profiles are in ``genoml.train.counts_objective`` and ``profile_objective``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import numpy as np
 from genoml import losses
 from genoml.arguments import NotNegative, Positive, Share, checked
 from genoml.backend import Array
+from genoml.data import SequenceData
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
 from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
+from genoml.ops.arrays import array_like
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,24 @@ class Objective:
     def classes(self, targets: np.ndarray) -> np.ndarray | None:
         """The class (n,) of each example; None where targets are no classes of which each example has one."""
         return None
+
+    def numbers(self, outputs: np.ndarray) -> np.ndarray:
+        """Predictions as one number a task, (n, tasks), for tables: of a profile its total."""
+        return self.predictions(outputs)
+
+    def turned(self, outputs: Array) -> Array:
+        """Outputs for the reverse complement as outputs for the sequence; the same unless they have positions."""
+        return outputs
+
+    def turned_control(self, control: np.ndarray) -> np.ndarray:
+        """Control tracks (n, channels, length) as they are along the reverse complement."""
+        raise ValueError(
+            f"{type(self).__name__} knows no strands of control tracks; genoml.train.Profile does"
+        )
+
+    def for_data(self, data: SequenceData) -> Objective:
+        """The objective with what it takes from the training data, such as the weight of a part of the loss."""
+        return self
 
     def contradicts(self, other: Objective) -> bool:
         """Whether outputs trained for this objective mean something else to the other one."""
@@ -230,8 +250,13 @@ class MultiClassification(Objective):
 class Regression(Objective):
     """Objective for real numbers. Scores: ``pearson`` and ``spearman``.
 
+    With ``mean`` and ``scale`` outputs are compared with standardised targets, (y - mean) / scale, so that tasks of any
+    unit count alike; a prediction is turned back, scale * output + mean.
+
     Attributes
     ----------
+    mean, scale : tuple of float
+        Of each task's targets, on the training data; empty: targets as they are.
     kind : {"squared", "huber"}
         Mean squared error, or Huber's loss, which outliers move less.
     delta : float
@@ -240,10 +265,28 @@ class Regression(Objective):
 
     kind: Literal["squared", "huber"] = "squared"
     delta: Positive = 1.0
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
 
     best: ClassVar[str | None] = "pearson"
 
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.scale) or not all(0.0 < each < np.inf for each in self.scale):
+            raise ValueError(
+                f"Regression expects a mean and a scale above 0 a task, got {self.mean} and {self.scale}"
+            )
+
+    def contradicts(self, other: Objective) -> bool:
+        if not isinstance(other, Regression):
+            return True
+        return (self.mean, self.scale) != (other.mean, other.scale)
+
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        if self.scale:
+            mean, scale = (
+                array_like(np.asarray(each), outputs, "Regression") for each in (self.mean, self.scale)
+            )
+            targets = (array_like(targets, outputs, "Regression: targets") - mean) / scale
         if self.kind == "huber":
             return losses.huber_loss(outputs, targets, delta=self.delta, **extras)
         return losses.mean_squared_error(outputs, targets, **extras)
@@ -251,3 +294,8 @@ class Regression(Objective):
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
         metrics = {"pearson": pearson, "spearman": spearman}
         return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        if not self.scale:
+            return outputs
+        return np.asarray(outputs * np.asarray(self.scale) + np.asarray(self.mean))

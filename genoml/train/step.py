@@ -10,6 +10,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.data import SequenceData
+from genoml.data.dataset import Rows
 from genoml.nn.containers import Parallel, Sequential
 from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.optim import clip_by_norm, limit_norms
@@ -25,13 +26,12 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Batch:
-    """Batch of one step: positions in the data, input, targets and extras."""
+    """Batch of one step: positions in the data, the examples there, and the input that is made of them."""
 
     index: np.ndarray
-    #: one-hot on the device; where the device queues its work, codes on the host, since encoding takes no time
-    input: Array
-    targets: np.ndarray
-    extras: dict[str, np.ndarray]
+    rows: Rows
+    #: the input on the device; None where the device queues its work, since encoding then takes no time
+    input: Array | None
 
 
 class Steps:
@@ -78,17 +78,16 @@ class Steps:
     def batch(self, step: int, index: np.ndarray) -> Batch:
         """Make the batch of a step, augmented by a generator keyed by the step: the same in any thread."""
         rng = host_generator(self.options.seed, "augment", step)
-        codes = self.options.augmentation(self.examples.codes[index], rng)
-        queued = self.model.backend.asynchronous
-        extras = {name: values[index] for name, values in self.examples.extras.items()}
-        return Batch(index, codes if queued else self._encode(codes), self.examples.targets[index], extras)
+        rows = self.examples.batch(index, self.options.augmentation, rng)
+        return Batch(index, rows, None if self.model.backend.asynchronous else self._encode(rows))
 
-    def _encode(self, codes: np.ndarray) -> Array:
-        return encode_batch(codes, self.model.backend, self.model.dtype, self.options.ambiguous)
+    def _encode(self, rows: Rows) -> Array:
+        model = self.model
+        return encode_batch(rows.codes, model.backend, model.dtype, self.options.ambiguous, rows.control)
 
     def input_of(self, batch: Batch) -> Array:
         """The input of a batch on the device."""
-        return self._encode(batch.input) if self.model.backend.asynchronous else batch.input
+        return self._encode(batch.rows) if batch.input is None else batch.input
 
     def run(self, batch: Batch) -> None:
         """Forward, backward, update; the loss stays on the device."""
@@ -96,7 +95,7 @@ class Steps:
         self.newest = Weights.of(model, options.optimizer)
         x = self.input_of(batch)
         outputs, pullback = self.threads.vjp(model, x, Pass(training=True, step=self.step))
-        loss, grad = self.objective.loss(outputs, batch.targets, **batch.extras)
+        loss, grad = self.objective.loss(outputs, batch.rows.targets, **batch.rows.extras)
         _, grads = pullback(grad, need_x=False)
         for penalty in options.penalties:
             value, penalty_grads = penalty(model)

@@ -34,9 +34,16 @@ class _Head(NamedTuple):
 
 
 def plain_attention_vjp(
-    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
+    query: Array,
+    key: Array,
+    value: Array,
+    with_weights: bool = False,
+    *,
+    scale: float = 1.0,
+    workers: Workers = ALONE,
 ) -> Any:
     """See genoml.ops.attention.plain_attention_vjp."""
+    query = query * scale
     n, heads, length, _ = query.shape
     dtype = np.result_type(query, key, value)
     y = np.empty((n, heads, length, value.shape[3]), dtype)
@@ -68,6 +75,7 @@ def plain_attention_vjp(
 
         workers.share_out(backward, n * heads, least)
         d_query, d_key, d_value = results
+        d_query *= scale
         return d_query, d_key, d_value
 
     return y, weights, pullback
