@@ -240,9 +240,7 @@ def _refuse_files(path: Path) -> None:
 
 
 def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
-    """Read the records of a run's epochs, in order, without undefined values.
-
-    A last line that was cut short, by a full disk, is left out.
+    """Records of a run's epochs, in order, without undefined values, and without a last line that was cut short.
 
     Raises
     ------
@@ -253,8 +251,7 @@ def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
     try:
         *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
         for number, line in enumerate(lines, 1):
-            place = f", line {number}"
-            record = msgspec.json.decode(line, type=dict[str, float | None])
+            place, record = f", line {number}", msgspec.json.decode(line, type=dict[str, float | None])
             if record.get("epoch") is None or not record.keys() >= set(LOG_KEYS):
                 raise ValueError("it lacks the epoch, or another of its keys")
             records.append({key: value for key, value in record.items() if value is not None})

@@ -13,7 +13,7 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
-from genoml.data.checks import TargetKind
+from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import build_model
 from genoml.nn import LearnedDispersion, Sequential

@@ -100,7 +100,9 @@ def outcome(run: Path) -> dict[str, object]:
 
 def _content(path: Path) -> bytes:
     """The bytes of a file of weights, settings or hashes; times are in the others, which are compared without."""
-    return b"" if path.name in ("run.json", "log.jsonl", "in-use.lock") or path.is_dir() else path.read_bytes()
+    return (
+        b"" if path.name in ("run.json", "log.jsonl", "in-use.lock") or path.is_dir() else path.read_bytes()
+    )
 
 
 def _untimed(line: dict[str, float]) -> dict[str, float]:
