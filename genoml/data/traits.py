@@ -1,4 +1,4 @@
-"""Properties of the sequences of data that the checks compare."""
+"""Traits of sequences, which the checks of data compare: hash, length, GC content, targets."""
 
 from __future__ import annotations
 
@@ -93,5 +93,5 @@ def _measure(blocks: Iterable[np.ndarray], both_strands: bool) -> list[np.ndarra
 
 
 def names_of(data: SequenceData) -> np.ndarray:
-    """Name of each example (n,), for messages."""
+    """Name of each example, for messages."""
     return np.array([data.name_of(row) for row in range(len(data))], object)

@@ -13,9 +13,8 @@ from typing import Annotated, Any, cast
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
-from msgspec import Meta
 
-from genoml.arguments import Count
+from genoml.arguments import Count, Limits
 from genoml.backend import Array, Backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
@@ -138,7 +137,7 @@ class Bidirectional(Container):
     """
 
     def __init__(
-        self, layer: Annotated[Recurrent, Meta(description="an LSTM or a GRU")], *, seed: int = 0
+        self, layer: Annotated[Recurrent, Limits(description="an LSTM or a GRU")], *, seed: int = 0
     ) -> None:
         other = type(layer)(
             layer.in_features,

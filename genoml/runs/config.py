@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
 from genoml.data.checks import FitCheck
-from genoml.io.settings import make_settings, read_toml, settings_error
+from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml, settings_error
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle

@@ -240,24 +240,24 @@ def _refuse_files(path: Path) -> None:
 
 
 def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
-    """Read the records of a run's epochs, in order, without undefined values.
-
-    A last line that was cut short, by a full disk, is left out.
+    """Records of a run's epochs, in order, without undefined values, and without a last line that was cut short.
 
     Raises
     ------
     RunError
         If the log is missing or damaged.
     """
-    path = Path(path) / LOG
+    path, records, place = Path(path) / LOG, [], ""
     try:
         *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
-        records = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
-        if any(record.get("epoch") is None or not record.keys() >= set(LOG_KEYS) for record in records):
-            raise ValueError("a line lacks the epoch, or another of its keys")
+        for number, line in enumerate(lines, 1):
+            place, record = f", line {number}", msgspec.json.decode(line, type=dict[str, float | None])
+            if record.get("epoch") is None or not record.keys() >= set(LOG_KEYS):
+                raise ValueError("it lacks the epoch, or another of its keys")
+            records.append({key: value for key, value in record.items() if value is not None})
     except DAMAGED as error:
-        raise RunError(f"{path}: not a readable log ({error})") from error
-    return [{key: value for key, value in line.items() if value is not None} for line in records]
+        raise RunError(f"{path}{place}: not a readable log ({error})") from error
+    return records
 
 
 def open_run(path: str | PathLike[str]) -> RunFolder:

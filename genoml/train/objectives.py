@@ -1,8 +1,7 @@
 """Objectives of training: the loss, the validation scores, and how outputs become predictions.
 
-An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
-the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objectives for counts
-and for profiles are in ``genoml.train.counts_objective`` and ``profile_objective``.
+An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes the loss
+on the device in each step, and on the host, in float64, the scores of an epoch. Counts and profiles have own files.
 """
 
 from __future__ import annotations

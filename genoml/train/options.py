@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
-from msgspec import Meta
-
-from genoml.arguments import Count, Positive, Share, Whole, checked, conform
+from genoml.arguments import Count, Limits, Positive, Share, Whole, checked, conform
 from genoml.backend import Array
 from genoml.data import Augmentation, Sampler, SequenceData
 from genoml.data.checks import FitCheck, warn_of_leaks
@@ -53,16 +51,16 @@ class FitOptions:
 
     epochs: Count = 20
     batch_size: Count = 64
-    optimizer: Annotated[Optimizer, Meta(examples=["AdamW(1e-3)"])] = field(
+    optimizer: Annotated[Optimizer, Limits(examples=("AdamW(1e-3)",))] = field(
         default_factory=lambda: AdamW(1e-3)
     )
     schedule: Schedule = field(default_factory=constant)
-    augmentation: Annotated[Augmentation, Meta(examples=["Augmentation()"])] = field(
+    augmentation: Annotated[Augmentation, Limits(examples=("Augmentation()",))] = field(
         default_factory=Augmentation
     )
     #: which examples an epoch sees; all of them once by default
-    sampler: Annotated[Sampler, Meta(examples=["BalancedSampler()"])] = field(default_factory=Sampler)
-    objective: Annotated[Objective, Meta(examples=["Regression()"])] = field(
+    sampler: Annotated[Sampler, Limits(examples=("BalancedSampler()",))] = field(default_factory=Sampler)
+    objective: Annotated[Objective, Limits(examples=("Regression()",))] = field(
         default_factory=BinaryClassification
     )
     #: such as ``partial(information_penalty, strength=1e-3)``
@@ -131,9 +129,9 @@ class History:
 
 def options_for(model: Layer, options: FitOptions | None) -> FitOptions:
     """The options of a training, or the defaults; TypeError if an argument of ``fit`` is of another kind."""
-    conform(model, Annotated[Layer, Meta(examples=["Sequential([...])"])], "fit", "model")
+    conform(model, Annotated[Layer, Limits(examples=("Sequential([...])",))], "fit", "model")
     options = FitOptions() if options is None else options
-    conform(options, Annotated[FitOptions, Meta(examples=["FitOptions(epochs=3)"])], "fit", "options")
+    conform(options, Annotated[FitOptions, Limits(examples=("FitOptions(epochs=3)",))], "fit", "options")
     return options
 
 

@@ -11,6 +11,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml import losses
+from genoml.arguments import checked
 from genoml.backend import Array
 from genoml.data import LazyRows, ProfileData, SequenceData
 from genoml.data.tracks import control_strands, opposite_tracks, strands_of, turn_tracks
@@ -24,6 +25,7 @@ from genoml.train.objectives import Objective
 _COUNT_OF_EQUAL_WEIGHT = 10.0
 
 
+@checked
 @dataclass(frozen=True)
 class Profile(Objective):
     """Objective for profiles of reads, from BPNet's outputs: logits of the positions, and log(1 + counts).

@@ -189,6 +189,20 @@ def test_runs_killed_at_random_instants_end_bitwise_equal() -> None:
     assert "8 ended bitwise equal" in tally
 
 
+def test_changed_runs_races_and_killed_commands_do_no_damage() -> None:
+    counts = ("--files", "0", "--flips", "40", "--cuts", "20", "--pairs", "2", "--kills", "8", "--seed", "2")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hostile", *counts],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 pairs of processes on one run: 0 damaged" in done.stdout
+    assert "8 kills of commands: 0 left a file" in done.stdout
+
+
 class Killed(BaseException):
     """The end of a process, for all that a test in one process can tell."""
 
