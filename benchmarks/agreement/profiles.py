@@ -25,7 +25,7 @@ from genoml.train import FitOptions, Profile, fit
 from genoml.train.predict import encode_batch, predict_outputs
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
-STEPS, BATCH, FILTERS, RATE = 50, 8, 32, 1e-3
+STEPS, BATCH, FILTERS, RATE = 50, 8, 16, 1e-3
 EPOCHS, SEEDS, PROFILE_BP = 40, (0, 1, 2), 150
 
 

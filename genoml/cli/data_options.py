@@ -10,7 +10,7 @@ import click
 from genoml.runs.data_settings import DataSettings, TaskKind
 
 #: options that take several words, up to the next option
-_SEVERAL = ("--positives", "--negatives", "--regions", "--signal")
+_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control")
 
 
 class SeveralWords(click.Command):
@@ -54,6 +54,10 @@ _FILES = [
     click.option(
         "--signal", multiple=True, callback=_list, metavar="FILE...", help="bigWig, one a task (extra bigwig)."
     ),
+    click.option(
+        "--control", multiple=True, callback=_list, metavar="FILE...",
+        help="bigWig of a control, beside --task profile: one, or one a signal.",
+    ),
     click.option("--targets-table", metavar="FILE", help="CSV or TSV with a row for each region."),
 ]  # fmt: skip
 _COLUMNS = [
@@ -63,13 +67,18 @@ _COLUMNS = [
     click.option("--group", metavar="COL", help="Column of groups that stay on one side, such as chromosomes."),
     click.option("--name", metavar="COL", help="Column with a name of each example."),
     click.option("--weight", metavar="COL", help="Column with a weight of each example."),
-    click.option("--offset", metavar="COL", help="Column with the logarithm of what counts are relative to, or log(COL)."),
+    click.option("--offset", metavar="COL", help="Column with the log of what counts are relative to, or log(COL)."),
     click.option("--key", metavar="COL", help="Column of --targets-table with the region's name (name)."),
     click.option(
         "--statistic", type=click.Choice(["mean", "sum", "max"]),
         help="Of the signal in a window (sum for counts, else mean).",
     ),
-    click.option("--window-bp", type=click.IntRange(1), help="Length of windows (that of the regions)."),
+    click.option(
+        "--window-bp", type=click.IntRange(1), help="Length of windows (that of the regions; of profiles 2114)."
+    ),
+    click.option("--strands", metavar="+-", help="Of the signals of profiles: + - for two strands, . for none."),
+    click.option("--profile-bp", type=click.IntRange(1), help="Positions of a profile (what the network has)."),
+    click.option("--bias", metavar="RUN", help="Run of a bias model, beside --task profile (ChromBPNet)."),
 ]  # fmt: skip
 _TASK = click.option(
     "--task",

@@ -13,6 +13,7 @@ from genoml.data.codes import row_slices
 from genoml.data.dataset import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
+from genoml.data.profiles import ProfileData
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
 from genoml.sequence.alphabet import PAD_CODE
@@ -71,8 +72,9 @@ class Traits:
         if data.names is None and data.intervals is not None:
             names = np.array([data.name_of(row) for row in range(len(data))], object)
         hashes, length_bp, gc = _measure(blocks, both_strands)
-        mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape)
-        targets = np.where(mask != 0, data.targets, np.nan)
+        numbers = data.totals if isinstance(data, ProfileData) else data.targets
+        mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), numbers.shape)
+        targets = np.where(mask != 0, numbers, np.nan)
         return cls(hashes, length_bp, gc, targets, names, kind, data.target_names)
 
     @classmethod

@@ -14,7 +14,7 @@ import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
-from genoml.data import SequenceData, ShuffledNegatives
+from genoml.data import ProfileData, SequenceData, ShuffledNegatives
 from genoml.data.checks import Traits, check_split
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
@@ -22,9 +22,10 @@ from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
+from genoml.runs.profiles import expect_bias, profile_config, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
-from genoml.runs.run import Run, build_recorded
+from genoml.runs.run import Run, build_recorded, load_run
 from genoml.runs.tasks import TaskRecord, build_network, make_task
 from genoml.train import (
     Callback,
@@ -88,12 +89,20 @@ def begin_run(
     """
     backend = get_backend(backend)
     config = config or TrainConfig()
+    bias = None
+    if isinstance(data, ProfileData):
+        config = profile_config(config, data)
+        if config.data.bias is not None:
+            bias = load_run(config.data.bias, backend)
+            expect_bias(bias, data)
     shuffled = isinstance(data, ShuffledNegatives)
     n_outputs = data.targets.shape[1]
     config = config.for_data(
         data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs
     )
     task, chosen = make_task(data, config)
+    if bias is not None:
+        task = msgspec.structs.replace(task, bias=bias.record.training.model_options)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
     parts = [
@@ -122,6 +131,8 @@ def begin_run(
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_network(config, task, backend)
+        if bias is not None:
+            put_bias(model, bias)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         with RunFolder.begin(out, record, model, hashes) as folder:

@@ -72,9 +72,10 @@ def predict_outputs(
         If strands or ambiguous letters are asked for otherwise than in training.
     """
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
-    data = sequences if isinstance(sequences, SequenceData) else None
-    control = None if data is None else data.control
-    batches = batches_of(model, sequences if data is None else data.codes)
+    control = None
+    if isinstance(sequences, SequenceData):
+        sequences, control = sequences.codes, sequences.control
+    batches = batches_of(model, sequences)
     if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
     backend, outputs = model.backend, []
