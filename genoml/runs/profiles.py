@@ -40,6 +40,7 @@ def read_profiles(
         raise ValueError(
             "task profile: negatives have no value; add their regions to --regions, or leave them out"
         )
+    _expect_bpnet(config)
     width = settings.window_bp or length_bp or _PUBLISHED_BP
     return profile_data(
         store, regions, list(signal), control=list(control), strands=settings.strands, length_bp=width,
@@ -62,6 +63,11 @@ def _profile_bp(settings: DataSettings, config: TrainConfig, width: int) -> int:
     return width - shortest + 1
 
 
+def _expect_bpnet(config: TrainConfig) -> None:
+    if config.model not in ("bpnet", TrainConfig().model):
+        raise ValueError(f"model: expects bpnet for the task profile, got {config.model}")
+
+
 def profile_config(config: TrainConfig, data: ProfileData) -> TrainConfig:
     """Settings with the network for profiles, and its options that follow from the data.
 
@@ -70,8 +76,7 @@ def profile_config(config: TrainConfig, data: ProfileData) -> TrainConfig:
     ValueError
         If the settings name another network, or other sizes than the data have.
     """
-    if config.model not in ("bpnet", TrainConfig().model):
-        raise ValueError(f"model: expects bpnet for the task profile, got {config.model}")
+    _expect_bpnet(config)
     controls = 0 if data.control is None else data.control.shape[1]
     found = dict(zip(_OF_DATA, (data.targets.shape[1], data.targets.shape[2], controls), strict=True))
     for key, value in found.items():

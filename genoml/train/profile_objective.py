@@ -136,8 +136,8 @@ class Profile(Objective):
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Expected reads of each position, (n, tracks, length)."""
         logits, _ = self._split(outputs)
-        shapes: np.ndarray = np.asarray(softmax(logits, axis=2))
-        return shapes * self.numbers(outputs)[:, :, None]
+        reads: np.ndarray = np.asarray(softmax(logits, axis=2)) * self.numbers(outputs)[:, :, None]
+        return reads
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
         """Expected reads of each track, (n, tracks)."""
