@@ -38,8 +38,8 @@ _STANDARD_OUTPUT = Path("-")
     default="-",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="TSV file to write, or - for standard output: name, then one score per output. With --genome also BED "
-    "(.bed) or bigWig (.bw).",
+    help="TSV file to write, or - for standard output: name (its first word), then one score per output. "
+    "With --genome also BED (.bed) or bigWig (.bw).",
 )
 @click.option("--genome", metavar="FILE", help="FASTA or store of a genome, in place of SEQUENCES.")
 @click.option("--regions", metavar="BED", help="With --genome: windows around these; else along all of it.")
@@ -92,10 +92,14 @@ def command(
             raise click.UsageError("expects one of SEQUENCES, --table and --genome")
         scan_genome(loaded_run, genome, out, regions=regions, step_bp=step_bp, resume=resume)
         return
-    if (sequences is None) == (table is None):
+    if sequences is not None and table is None:
+        loaded = loaded_run.read(sequences)
+    elif table is not None and sequences is None:
+        loaded = _of_table(loaded_run, table, sequence, name)
+    else:
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
-    loaded = loaded_run.read(sequences) if table is None else _of_table(loaded_run, table, sequence, name)
-    content = _table(loaded.names, _columns(loaded_run, loaded_run.outputs(loaded)))
+    names = loaded.ids if table is None else loaded.names
+    content = _table(names, _columns(loaded_run, loaded_run.outputs(loaded)))
     if out == _STANDARD_OUTPUT:
         click.echo(content, nl=False)
     else:
@@ -139,5 +143,5 @@ def _table(names: list[str], columns: dict[str, np.ndarray]) -> bytes:
     """The lines of the TSV file; each number with as many digits as tell it from every other of its dtype."""
     lines = ["\t".join(["name", *(name.replace("\t", " ") for name in columns)])]
     for name, *row in zip(names, *columns.values(), strict=True):
-        lines.append("\t".join([name.replace("\t", " "), *map(str, row)]))
+        lines.append("\t".join([name, *map(str, row)]))
     return ("\n".join(lines) + "\n").encode()

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genoml.arguments import Whole, checked
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.strand import reverse_complement
 
 
+@checked
 @dataclass(frozen=True)
 class Augmentation:
     """Random strand and random offset, on base codes.
@@ -29,11 +31,7 @@ class Augmentation:
     """
 
     reverse_complement: bool | None = None
-    shift_bp: int = 0
-
-    def __post_init__(self) -> None:
-        if self.shift_bp < 0:
-            raise ValueError(f"Augmentation expects shift_bp >= 0, got {self.shift_bp}")
+    shift_bp: Whole = 0
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """An augmented copy of ``codes`` (n, length), uint8."""

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from genoml.arguments import Count, checked
 from genoml.data.codes import CodeRows, Codes, LazyCodes, as_codes, is_plain, row_numbers, take_rows
 from genoml.data.dataset import SequenceData
 from genoml.random import derive_key
@@ -71,12 +72,13 @@ class ShuffledNegatives(SequenceData):
     source: ShuffledCodes
 
     @classmethod
+    @checked
     def of(
         cls,
         positives: Codes,
         groups: Sequence[str] | np.ndarray | None = None,
         *,
-        ratio: int = 1,
+        ratio: Count = 1,
         seed: int = 0,
     ) -> ShuffledNegatives:
         """Make a data set of base codes (n, length) and ``ratio`` shuffles of each: (1 + ratio) n examples.
@@ -86,8 +88,6 @@ class ShuffledNegatives(SequenceData):
         ValueError
             If the ratio is below 1.
         """
-        if ratio < 1:
-            raise ValueError(f"ShuffledNegatives expects a ratio of 1 or more, got {ratio}")
         count = positives.shape[0]
         numbers = np.repeat(np.arange(1 + ratio), count)
         rows = np.tile(np.arange(count), 1 + ratio)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +11,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.losses.labels import PROBABILITIES, WEIGHTS, Domain, check_host_labels, classes, expect_numbers
-from genoml.ops.arrays import array_like
+from genoml.ops.arrays import array_like, constant_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -196,7 +197,7 @@ def reduce_losses(
         raise ValueError(f"{what} expects reduction 'mean', 'sum' or 'none', got {reduction!r}")
     xp = array_namespace(entries)
     weight = entry_weights(entries, sample_weight, what)
-    zero = xp.zeros((), dtype=entries.dtype, device=device_of(entries))
+    zero = constant_like(entries, 0.0)
 
     shown = mask
     if weight is not None:
@@ -214,14 +215,11 @@ def reduce_losses(
     grads = tuple(weigh(grad, axis) for grad, axis in zip(grads, axes, strict=True))
     if reduction == "none":
         return entries, grads
+    if reduction == "mean" and mask is None and (count := math.prod(entries.shape)):
+        return xp.mean(entries), tuple(grad / count for grad in grads)
     total = xp.sum(entries)
-    if reduction == "sum":
+    if reduction == "sum" or mask is None:
         return total, grads
-    if mask is None:
-        count = 1
-        for size in entries.shape:
-            count *= size
-        return total / max(count, 1), tuple(grad / max(count, 1) for grad in grads)
     present = xp.maximum(xp.sum(xp.astype(mask, entries.dtype)), xp.ones_like(total))
     return total / present, tuple(grad / present for grad in grads)
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
+from genoml.arguments import Positive, checked
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
-from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
-from genoml.ops.special import square_or_inf
+from genoml.losses.reduce import (
+    Reduction,
+    entry_weights,
+    labelled,
+    loss_namespace,
+    reduce_loss,
+    reduce_losses,
+    require_axes,
+)
+from genoml.ops.arrays import clip, constant_like
+from genoml.ops.special import squared_error
 
 
+@checked
 def mean_squared_error(
     predictions: Array,
     targets: Any,
@@ -53,15 +64,18 @@ def mean_squared_error(
     what = "mean_squared_error"
     loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
-    error = predictions - t
-    return reduce_loss(square_or_inf(error), 2.0 * error, sample_weight, present, reduction, what)
+    if reduction == "mean" and sample_weight is None and present is None:  # each gradient once through memory
+        entries, grads = squared_error(predictions, t, float(max(math.prod(predictions.shape), 1)))
+        return reduce_losses(entries, (), (), None, None, reduction, what)[0], grads
+    return reduce_loss(*squared_error(predictions, t), sample_weight, present, reduction, what)
 
 
+@checked
 def huber_loss(
     predictions: Array,
     targets: Any,
     *,
-    delta: float = 1.0,
+    delta: Positive = 1.0,
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -83,17 +97,16 @@ def huber_loss(
     Huber (1964), Robust estimation of a location parameter, doi:10.1214/aoms/1177703732.
     """
     what = "huber_loss"
-    xp = loss_namespace(predictions, what)
-    if not delta > 0.0:
-        raise ValueError(f"{what} expects delta > 0, got {delta}")
+    loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
     error = predictions - t
-    grads = xp.clip(error, -delta, delta)
+    grads = clip(error, -delta, delta)
     # with c = clip(d): c (d - c / 2) is d^2 / 2 inside and delta (|d| - delta / 2) outside
     entries = grads * (error - 0.5 * grads)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
+@checked
 def pearson_loss(
     predictions: Array,
     targets: Any,
@@ -132,7 +145,7 @@ def pearson_loss(
     xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=1, axes="(batch, ...)")
     t, present = labelled(predictions, targets, mask, what, FINITE)
-    zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))
+    zero = constant_like(predictions, 0.0)
     weights = entry_weights(predictions, sample_weight, what)
     weight = xp.ones_like(predictions) if weights is None else xp.ones_like(predictions) * weights
     if present is not None:
@@ -140,7 +153,7 @@ def pearson_loss(
     y = xp.where(weight == 0.0, zero, predictions)
     # r does not change with the scale of y: over M it is +-1 where infinite and 0 elsewhere, and A grows as M^2
     infinite = xp.any(xp.isinf(y), axis=0)
-    y = xp.where(infinite, xp.where(xp.isinf(y), xp.sign(y), zero), y)
+    y = xp.where(infinite, xp.where(xp.isinf(y), clip(y, -1.0, 1.0), zero), y)
     a, size_a = _standardised(y, weight)
     b, size_b = _standardised(t, weight)
     flat = xp.logical_or(size_a == 0.0, size_b == 0.0)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from array_api_compat import array_namespace
 from msgspec import Meta
 
+from genoml.arguments import Count, checked
 from genoml.backend import Array
-from genoml.io.settings import Count
 from genoml.nn import (
     BiasFactorised,
     ControlTracks,
@@ -34,6 +34,7 @@ def bpnet_windows(
     return [Reach(kernel_size), *dilated, Reach(profile_kernel_size)]
 
 
+@checked
 def bpnet(
     *,
     tracks: Count = 1,

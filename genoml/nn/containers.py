@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from operator import add
 from typing import Any, Self
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.fused import fused_vjp
+from genoml.nn.fused import FusedPullback, fused_vjp
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
+from genoml.ops.arrays import in_memory_order
 
 __all__ = ["Parallel", "Sequential"]
 
@@ -109,7 +111,7 @@ class Container(Layer):
         self.layers[0].check_dtype(x)
 
     def _view(self, table: str) -> PathView:
-        return PathView(lambda: {name: getattr(layer, table) for name, layer in self.named_layers.items()})
+        return PathView(lambda: self.named_layers, lambda layer: getattr(layer, table))
 
     def _table(self, name: str) -> Any:
         return self._view(name)
@@ -171,7 +173,7 @@ class Sequential(Container):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         given = tuple(x.shape)
-        pullbacks: list[tuple[str, Pullback]] = []
+        pullbacks: list[tuple[list[str], Pullback | FusedPullback]] = []
         names = list(self.named_layers)
         layers = self.layers
         at = 0
@@ -179,7 +181,7 @@ class Sequential(Container):
             while at < len(layers):
                 count, fused = fused_vjp(layers[at:]) or (1, None)
                 x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
-                pullbacks.append((names[at], pullback_layer))
+                pullbacks.append((names[at : at + count], pullback_layer))
                 at += count
         except ValueError as error:
             if built_for := self._built_for(given):
@@ -188,9 +190,10 @@ class Sequential(Container):
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
-            for i, (name, pullback_layer) in reversed(list(enumerate(pullbacks))):
+            for i, (group, pullback_layer) in reversed(list(enumerate(pullbacks))):
                 grad, own = pullback_layer(grad, need_x=need_x or i > 0, need_params=need_params)
-                grads |= {f"{name}.{key}": value for key, value in own.items()}
+                for name, table in zip(group, own if isinstance(own, tuple) else (own,), strict=False):
+                    grads |= {f"{name}.{key}": value for key, value in table.items()}
             return grad, grads
 
         return x, pullback
@@ -240,7 +243,7 @@ class Parallel(Container):
                 branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
                 if branch_x is not None:  # a branch that reads integers has no gradient to give
-                    grad_x = branch_x if grad_x is None else grad_x + branch_x
+                    grad_x = branch_x if grad_x is None else in_memory_order(grad_x, branch_x, add)
             return grad_x, grads
 
         return xp.concat(outputs, axis=1), pullback

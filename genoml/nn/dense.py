@@ -7,11 +7,23 @@ from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Positive
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import (
+    EVALUATION,
+    AffinePullback,
+    Gradient,
+    Grads,
+    Layer,
+    Parameter,
+    Pass,
+    Pullback,
+    expect_shape,
+)
 from genoml.nn.reach import Correlation, sees_everything
-from genoml.ops.activations import activation_vjp, applied
-from genoml.ops.arrays import dense_grad_weights
+from genoml.ops.activations import ActivationName, activation_vjp, applied
+from genoml.ops.arrays import dense_grad_weights, sum_rows
+from genoml.ops.normalise import biased_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Dense", "LearnedDispersion"]
@@ -45,20 +57,18 @@ class Dense(Layer):
 
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
-        activation: str | None = None,
+        in_features: Count,
+        out_features: Count,
+        activation: ActivationName | None = None,
         *,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if in_features < 1 or out_features < 1:
-            raise ValueError(f"Dense expects sizes of at least 1, got {in_features} and {out_features}")
         self.in_features, self.out_features = in_features, out_features
         self.activation = activation
-        self._activate = activation_vjp(activation)
+        activation_vjp(activation)  # an unknown name is an error now
 
     def initial_params(self) -> Mapping[str, Initializer]:
         shape = (self.in_features, self.out_features)
@@ -73,18 +83,27 @@ class Dense(Layer):
         return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp, weights = array_namespace(x), self.weights
-        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
-        y, back = self._activate(x @ weights + self.bias)
+        z, back_product = self.product(x, run)
+        y, back = biased_vjp(z, self.bias, self.activation)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
-            g, grads = back(grad), dict[str, Array]()
-            if need_params:
-                grads = {"weights": dense_grad_weights(x, g, run.part), "bias": xp.sum(g, axis=0)}
-            return (g @ xp.matrix_transpose(weights) if need_x else None), grads
+            return back_product(*back(grad, need_params), need_x, need_params)
 
         return y, pullback
+
+    def product(self, x: Array, run: Pass) -> tuple[Array, AffinePullback]:
+        """x W, (batch, out_features), without bias and activation; and its pullback."""
+        xp, weights = array_namespace(x), self.weights
+        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
+
+        def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
+            # linear in each: dL/dW = x^T g, dL/dx = g W^T
+            grads = dict[str, Array]()
+            if need_params:
+                grads = {"weights": dense_grad_weights(x, grad, run.part), "bias": grad_bias}
+            return (grad @ xp.matrix_transpose(weights) if need_x else None), grads
+
+        return x @ weights, pullback
 
 
 class LearnedDispersion(Layer):
@@ -119,17 +138,13 @@ class LearnedDispersion(Layer):
 
     def __init__(
         self,
-        tasks: int = 1,
-        dispersion: float = 1.0,
+        tasks: Count = 1,
+        dispersion: Positive = 1.0,
         *,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if tasks < 1:
-            raise ValueError(f"LearnedDispersion expects tasks >= 1, got {tasks}")
-        if not 0.0 < dispersion < math.inf:
-            raise ValueError(f"LearnedDispersion expects a dispersion above 0, got {dispersion}")
         self.tasks, self.dispersion = tasks, dispersion
 
     def initial_params(self) -> Mapping[str, Initializer]:
@@ -145,7 +160,7 @@ class LearnedDispersion(Layer):
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # a copy of x, and of one number for all sequences: dL/dx = g[:, :tasks], dL/da = sum_n g[n, tasks:]
-            grads = {"log_dispersion": xp.sum(grad[:, tasks:], axis=0)} if need_params else {}
+            grads = {"log_dispersion": sum_rows(grad[:, tasks:])} if need_params else {}
             return (grad[:, :tasks] if need_x else None), grads
 
         return xp.concat([x, repeated], axis=1), pullback

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, NotNegative, Probability
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
-from genoml.ops.normalise import squares_around, standardize_vjp
-from genoml.parallel import Part
+from genoml.ops.arrays import sum_rows
+from genoml.ops.normalise import batch_statistics, standardize_vjp, statistics_gradient
 from genoml.random import Initializer, constant
 
 __all__ = ["BatchNorm1D", "GroupNorm", "LayerNorm"]
@@ -55,10 +56,10 @@ class BatchNorm1D(Layer):
 
     def __init__(
         self,
-        channels: int,
+        channels: Count,
         *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
+        momentum: Probability = 0.1,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
@@ -98,13 +99,16 @@ class BatchNorm1D(Layer):
             g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(rows.shape))
             if not run.training and not need_params:
                 return (restore(g * factor) if need_x else None), {}
-            sum_g, sum_gc = xp.sum(g, axis=(0, 1)), xp.sum(g * centred, axis=(0, 1))
-            grads = {"gamma": sum_gc * scale, "beta": sum_g} if need_params else {}
+            sum_g, sum_gc = sum_rows(g), sum_rows(g * centred)
+            gamma, through = sum_gc * scale, None
+            if run.training:
+                gamma, *through = statistics_gradient(sum_g, sum_gc, scale, factor, count, run.part)
+            grads = {"gamma": gamma, "beta": sum_g} if need_params else {}
             if not need_x:
                 return None, grads
-            if not run.training:
+            if through is None:
                 return restore(g * factor), grads
-            slope, constant = through_statistics(sum_g, sum_gc, scale, factor, count, run.part)
+            slope, constant = through
             return restore(g * factor - centred * slope - constant), grads
 
         return restore(centred * factor + self.beta), pullback
@@ -121,32 +125,23 @@ class BatchNorm1D(Layer):
             return xp.permute_dims(x, (0, 2, 1)), lambda rows: xp.permute_dims(rows, (0, 2, 1)), count
         return x[None, :, :], lambda rows: rows[0, :, :], count
 
-    def statistics(self, rows: Array, count: int, run: Pass) -> tuple[Array, Array]:
-        """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones."""
-        xp = array_namespace(rows)
+    def statistics(
+        self, rows: Array, count: int, run: Pass, shift: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones.
+
+        With ``shift`` the layer's input is rows + shift, which has the running mean; the mean returned is of rows.
+        """
         if not run.training:
-            return self.running_mean, 1.0 / xp.sqrt(self.running_var + self.eps)
-        flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], self.channels))
-        mean = run.part.whole_sum(xp.sum(flat, axis=0)) / count
-        var = run.part.whole_sum(squares_around(flat, mean)) / count
+            mean = self.running_mean if shift is None else self.running_mean - shift
+            return mean, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
+        running = self.running_mean, self.running_var
+        mean, scale, *following = batch_statistics(
+            rows, *running, self.momentum, self.eps, count, run.part, shift
+        )
         if run.part.is_first:
-            unbiased = var * (count / (count - 1))
-            keep = 1.0 - self.momentum
-            self.running_mean = keep * self.running_mean + self.momentum * mean
-            self.running_var = keep * self.running_var + self.momentum * unbiased
-        return mean, 1.0 / xp.sqrt(var + self.eps)
-
-
-def through_statistics(
-    sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int, part: Part
-) -> tuple[Array, Array]:
-    """(slope, constant) of dx = factor g - slope (x - mean) - constant, for the whole batch's mean and scale.
-
-    xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
-    dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
-    """
-    sum_g, sum_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
-    return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)
+            self.running_mean, self.running_var = following
+        return mean, scale
 
 
 class LayerNorm(Layer):
@@ -180,15 +175,13 @@ class LayerNorm(Layer):
 
     def __init__(
         self,
-        features: int,
+        features: Count,
         *,
-        eps: float = 1e-5,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if features < 1:
-            raise ValueError(f"LayerNorm expects features >= 1, got {features}")
         self.features, self.eps = features, eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
@@ -250,15 +243,15 @@ class GroupNorm(Layer):
 
     def __init__(
         self,
-        groups: int,
-        channels: int,
+        groups: Count,
+        channels: Count,
         *,
-        eps: float = 1e-5,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if groups < 1 or channels < 1 or channels % groups:
+        if channels % groups:
             raise ValueError(
                 f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
             )
@@ -289,7 +282,7 @@ class GroupNorm(Layer):
             # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
             g, grads = xp.permute_dims(grad, (0, 2, 1)), dict[str, Array]()
             if need_params:
-                grads = {"gamma": xp.sum(g * normed, axis=(0, 1)), "beta": xp.sum(g, axis=(0, 1))}
+                grads = {"gamma": sum_rows(g * normed), "beta": sum_rows(g)}
             if not need_x:
                 return None, grads
             grad_rows = xp.reshape(back(xp.reshape(g * gamma, grouped)), (n, length, channels))

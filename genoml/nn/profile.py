@@ -39,9 +39,8 @@ class Frozen(Container):
 
     def _view(self, table: str) -> PathView:
         layer = self["layer"]
-        if table == "state":
-            return PathView(lambda: {"params": layer.params, "state": layer.state})
-        return PathView(dict)
+        tables = {"params": layer.params, "state": layer.state} if table == "state" else {}
+        return PathView(lambda: tables, lambda own: own)
 
     def branches(self, length: int) -> Branches[Layer] | None:
         """The layer."""

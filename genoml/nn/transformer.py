@@ -7,6 +7,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Share
 from genoml.backend import Array, Backend
 from genoml.nn.attention.self_attention import SelfAttention
 from genoml.nn.containers import Container
@@ -15,6 +16,7 @@ from genoml.nn.dropout import Dropout
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
 from genoml.nn.norm import LayerNorm
 from genoml.nn.reach import sees_everything
+from genoml.ops.activations import ActivationName
 
 __all__ = ["MLP", "TransformerBlock"]
 
@@ -44,11 +46,11 @@ class MLP(Container):
 
     def __init__(
         self,
-        features: int,
-        hidden_features: int,
-        out_features: int | None = None,
+        features: Count,
+        hidden_features: Count,
+        out_features: Count | None = None,
         *,
-        activation: str | None = "gelu",
+        activation: ActivationName | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
@@ -132,12 +134,12 @@ class TransformerBlock(Container):
 
     def __init__(
         self,
-        features: int,
-        heads: int = 1,
+        features: Count,
+        heads: Count = 1,
         *,
-        hidden_features: int | None = None,
-        dropout: float = 0.0,
-        activation: str | None = "gelu",
+        hidden_features: Count | None = None,
+        dropout: Share = 0.0,
+        activation: ActivationName | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,

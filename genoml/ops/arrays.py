@@ -1,7 +1,8 @@
-"""Array helpers that the standard lacks: conversion from the host, padding, a batched product, sums by key."""
+"""Array helpers that the standard lacks: conversion from the host, constants, bounds, padding, sums by key."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj, to_device
@@ -38,6 +39,25 @@ def array_like(values: Any, reference: Array, what: str) -> Array:
     return xp.asarray(values, dtype=reference.dtype, device=device_of(reference))
 
 
+@operation
+def constant_like(x: Array, value: float) -> Array:
+    """The value as a 0-dimensional array with x's dtype and device."""
+    return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
+
+
+@operation
+def clip(x: Array, low: float | None = None, high: float | None = None) -> Array:
+    """x within bounds, min(max(x, low), high); None is no bound, and NaN stays NaN.
+
+    The namespace's ``clip`` chooses entries by a mask, for which CuPy waits until the device has counted them.
+    """
+    xp = array_namespace(x)
+    if low is not None:
+        x = xp.maximum(x, constant_like(x, low))
+    return x if high is None else xp.minimum(x, constant_like(x, high))
+
+
+@operation
 def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int = 1) -> Array:
     """x with ``before`` and ``after`` entries of ``value`` added at the ends of one axis (0 or above).
 
@@ -51,6 +71,27 @@ def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int
 
     parts = [*end(before), x, *end(after)]
     return xp.concat(parts, axis=axis) if len(parts) > 1 else x
+
+
+@operation
+def in_memory_order(x: Array, other: Array, operator: Callable[[Array, Array], Array]) -> Array:
+    """operator(x, other) of two arrays of one shape, laid out in memory as x is.
+
+    Arrays (N, C, L) are channels-last in memory, and so are parts of them. NumPy keeps the order of the axes. A library
+    that does not has a twin, lest every layer after a sum copy its input.
+    """
+    return operator(x, other)
+
+
+@operation
+def sum_rows(x: Array) -> Array:
+    """Sum over all axes but the last: the gradient of what is added to each row, as a bias is.
+
+    Shapes
+    ------
+    x : (..., C);  result : (C,)
+    """
+    return array_namespace(x).sum(x, axis=tuple(range(x.ndim - 1)))
 
 
 @operation
@@ -83,7 +124,7 @@ def segment_sum(rows: Array, keys: Array, count: int) -> Array:
     """
     xp, device = array_namespace(rows), device_of(rows)
     total, features = rows.shape
-    zero = xp.zeros((), dtype=rows.dtype, device=device)
+    zero = constant_like(rows, 0.0)
     if total == 0:
         return xp.zeros((count, features), dtype=rows.dtype, device=device)
     order = xp.argsort(keys)
@@ -91,12 +132,12 @@ def segment_sum(rows: Array, keys: Array, count: int) -> Array:
     at = xp.arange(total, dtype=keys.dtype, device=device)
     shift = 1
     while shift < total:  # by index, not by slices: every pass has the same shapes, and compiles once
-        before = xp.clip(at - shift, min=0)
+        before = clip(at - shift, 0)
         same = xp.logical_and(at >= shift, xp.take(keys, before, axis=0) == keys)
         rows = rows + xp.where(same[:, None], xp.take(rows, before, axis=0), zero)
         shift *= 2
     wanted = xp.arange(count, dtype=keys.dtype, device=device)
     ends = xp.astype(xp.searchsorted(keys, wanted, side="right"), keys.dtype) - 1
-    last = xp.clip(ends, min=0)
+    last = clip(ends, 0)
     found = xp.logical_and(ends >= 0, xp.take(keys, last, axis=0) == wanted)
     return xp.where(found[:, None], xp.take(rows, last, axis=0), zero)

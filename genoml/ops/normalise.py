@@ -1,7 +1,7 @@
 """Normalisation: standardising over axes, variances, and scale, shift, ReLU and max pooling in one operation.
 
-The last four are one operation because memory traffic is what takes time: a backend's twin passes over the arrays
-once.
+The last four, and the statistics of a batch, are operations because memory traffic is what takes time: a backend's twin
+passes over the arrays once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import sum_rows
 from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
+from genoml.parallel import WHOLE, Part
 
 #: dL/dy -> sum g, sum g (x - mean) or None, and a function of (factor, slope, constant) that gives dL/dx
 RectifyPullback: TypeAlias = Callable[[Array], tuple[Array, Array | None, Callable[..., Array]]]
@@ -67,10 +70,39 @@ def rectified_vjp(
             own = g if factor is None else g * factor
             return own if slope is None else own - centred * slope - constant
 
-        with_x = None if mean is None else xp.sum(g * centred, axis=(0, 1))
-        return xp.sum(g, axis=(0, 1)), with_x, into_x
+        with_x = None if mean is None else sum_rows(g * centred)
+        return sum_rows(g), with_x, into_x
 
     return y, pullback
+
+
+def biased_vjp(
+    z: Array, bias: Array | None, activation: str | None
+) -> tuple[Array, Callable[[Array, bool], tuple[Array, Array | None]]]:
+    """y = activation(z + bias), and the pullback: dL/dy and whether db is needed -> dL/dz, and db or None.
+
+    Shapes
+    ------
+    z, y : (N, C) or (N, L, C);  bias : (C,)
+    """
+    if activation != "relu" or bias is None:
+        y, back = activation_vjp(activation)(z if bias is None else z + bias)
+
+        def pullback(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+            # b is added to each row, so db = sum dz
+            g = back(grad)
+            return g, (sum_rows(g) if need_bias and bias is not None else None)
+
+        return y, pullback
+    rows = z[None, :, :] if z.ndim == 2 else z
+    rectified, back_rectifier = rectified_vjp(rows, bias)
+
+    def pullback_rectified(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+        grad_bias, _, into_rows = back_rectifier(grad[None, :, :] if z.ndim == 2 else grad)
+        g = into_rows()
+        return (g[0, :, :] if z.ndim == 2 else g), (grad_bias if need_bias else None)
+
+    return (rectified[0, :, :] if z.ndim == 2 else rectified), pullback_rectified
 
 
 @operation
@@ -84,6 +116,58 @@ def squares_around(rows: Array, mean: Array) -> Array:
     xp = array_namespace(rows)
     centred = rows - mean
     return xp.sum(centred * centred, axis=0)
+
+
+@operation
+def batch_statistics(
+    rows: Array,
+    running_mean: Array,
+    running_var: Array,
+    momentum: float,
+    eps: float,
+    count: int,
+    part: Part = WHOLE,
+    shift: Array | None = None,
+) -> tuple[Array, Array, Array, Array]:
+    """Batch normalisation's mean and 1 / sqrt(var + eps) over n and l, and the next running mean and variance.
+
+        running' = (1 - momentum) running + momentum batch
+
+    ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
+    these may be a part. The running mean is that of rows + shift.
+
+    Shapes
+    ------
+    rows : (N, L, C);  all others : (C,)
+    """
+    xp = array_namespace(rows)
+    flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]))
+    mean = part.whole_sum(sum_rows(flat)) / count
+    var = part.whole_sum(squares_around(flat, mean)) / count
+    keep = 1.0 - momentum
+    unbiased = var * (count / (count - 1))
+    next_mean = keep * running_mean + momentum * (mean if shift is None else mean + shift)
+    next_var = keep * running_var + momentum * unbiased
+    return mean, 1.0 / xp.sqrt(var + eps), next_mean, next_var
+
+
+@operation
+def statistics_gradient(
+    sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int, part: Part = WHOLE
+) -> tuple[Array, Array, Array]:
+    """dgamma, and (slope, constant) of dx = factor g - slope (x - mean) - constant, for the batch's mean and scale.
+
+    y = gamma xhat + beta with xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the
+    n rows of the whole batch, and factor = gamma s:
+    dx = (factor / n) (n g - sum g - xhat sum(g xhat)),  dgamma = sum(g xhat) = s sum(g (x - mean)).
+    dgamma is this part's share.
+
+    Shapes
+    ------
+    all arrays : (C,)
+    """
+    whole_g, whole_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
+    return sum_gc * scale, factor * scale * scale * (whole_gc / count), factor * (whole_g / count)
 
 
 @operation

@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
+from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
-from genoml.io.errors import FormatError
-from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml
+from genoml.data.checks import FitCheck
+from genoml.io.settings import make_settings, read_toml, settings_error
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
@@ -250,6 +251,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ambiguous=self.ambiguous,
             threads=self.threads,
             seed=self.seed,
+            no_checks=tuple(name for name in get_args(FitCheck) if name in self.no_checks),
         )
 
 
@@ -281,7 +283,7 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
         key = re.split(r"[.\[:]", str(error))[0]
         if path is None or key in changed:
             raise
-        raise FormatError(str(error), path=str(path)) from error
+        raise settings_error(path, error) from error
     return config if not data else msgspec.structs.replace(config, data=config.data.changed(data))
 
 

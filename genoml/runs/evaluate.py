@@ -93,7 +93,7 @@ def evaluate_data(
     record, task = run.record, run.record.task
     outputs = outputs_of_data(run.model, record, data, as_trained=held_out)
     both = trained_of(record).both_strands
-    known = None if held_out else read_hashes(run.path)
+    known = None if held_out else read_hashes(run.path, record)
     traits = Traits.of_data(data, task.targets_are, both_strands=both)
     warnings = check_evaluated(traits, known, skip=no_checks)
     if task.kind == "binary":
@@ -115,7 +115,8 @@ def evaluate_data(
         result["validation"] = {"model": record.held_out.scores, "baseline": record.held_out.baseline}
     elif record.held_out.baseline:
         result["baseline"] = record.held_out.baseline
-    return without_nan(result | {"warnings": warnings})
+    found: dict[str, Any] = without_nan(result | {"warnings": warnings})
+    return found
 
 
 def _of_a_task(key: str, each: Mapping[str, Mapping[str, float]]) -> bool:

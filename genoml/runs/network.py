@@ -208,7 +208,10 @@ def _checked(record: LayerRecord, most: int) -> dict[str, Any]:
             raise ValueError(f"{record.kind} has no argument {name!r}")
         if isinstance(value, int) and abs(value) > most and name != "seed":
             raise ValueError(f"{record.kind}: {name} expects at most {most}, got {value}")
-        options[name] = msgspec.convert(value, type=types[name])
+        try:
+            options[name] = msgspec.convert(value, type=types[name])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{record.kind}: {name}: {error}") from error
     return options
 
 

@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from genoml.io.errors import FormatError
-from genoml.io.settings import make_settings, read_toml
+from genoml.io.settings import make_settings, read_toml, settings_error
 from genoml.runs.config import TrainConfig, make_config
 from genoml.runs.config_text import toml_value
 from genoml.runs.tasks import SCORES
@@ -136,7 +135,7 @@ def read_ranges(path: Path) -> dict[str, Any]:
     try:
         make_ranges(values)
     except ValueError as error:
-        raise FormatError(str(error), path=str(path)) from error
+        raise settings_error(path, error) from error
     return values
 
 

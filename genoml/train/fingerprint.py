@@ -23,7 +23,7 @@ from genoml.train.options import FitOptions
 #: rows of codes that are read at a time
 _ROWS = 4096
 #: options that change numbers by rounding at most
-_FREE = frozenset({"threads", "prefetch"})
+_FREE = frozenset({"threads", "prefetch", "no_checks"})
 
 
 def describe_options(options: FitOptions) -> dict[str, str]:

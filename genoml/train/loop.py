@@ -120,12 +120,14 @@ class Trainer:
 
     def _run_epochs(self) -> None:
         options = self.options
-        rest = range(self.state.epoch, 0 if self._out_of_patience() else options.epochs)
+        rest = range(
+            self.state.epoch, 0 if self.state.history.stagnates(options.patience) else options.epochs
+        )
         views = ahead(lambda epoch: self.data.for_epoch(epoch, options.seed), rest, min(options.prefetch, 1))
         with closing(views):
             for examples in views:
                 self._end_epoch(self.run_epoch(examples))
-                if self._out_of_patience():
+                if self.state.history.stagnates(options.patience):
                     break
 
     def run_epoch(self, examples: SequenceData) -> dict[str, float]:
@@ -224,12 +226,6 @@ class Trainer:
             loss = record.get("validation_loss", record["loss"])
             schedule.report(self._score(record) if schedule.maximise else loss)
 
-    def _out_of_patience(self) -> bool:
-        patience, history = self.options.patience, self.state.history
-        if patience is None or history.best_epoch is None:
-            return False
-        return len(history.epochs) - history.best_epoch >= patience
-
 
 def fit(
     model: Layer,
@@ -267,7 +263,9 @@ def fit(
 
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
-    loss. Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
+    loss. A warning names validation sequences that are copies of training sequences, and sequences of several classes,
+    if all are in memory; ``FitOptions(no_checks=("copies", "classes"))`` leaves that out. Validation, prediction and
+    explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------
@@ -296,5 +294,7 @@ def fit(
     elif resume:
         raise ValueError("fit expects checkpoints, the folder to resume from, with resume=True, got None")
     done = trainer.state.epoch
+    if held_out is not None and not done:
+        trainer.options.warn_of_leaks(data, held_out)
     with epoch_lines(progress, trainer.callback, options, data.targets, done) as trainer.callback:
         return trainer.run()

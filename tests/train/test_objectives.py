@@ -242,7 +242,10 @@ def test_what_the_loss_does_not_take_is_refused() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Counts("gamma"), "expects distribution poisson, negative_binomial, zero_inflated"),  # type: ignore[arg-type]
+        (
+            lambda: Counts("gamma"),
+            "'negative_binomial' or 'zero_inflated', got 'gamma'",
+        ),  # type: ignore[arg-type]
         (lambda: Counts("poisson", 0.5), "expects no fixed dispersion with 'poisson'"),
         (lambda: Counts().loss(OUTPUTS[:, :1], COUNTS[:, :1]), r"expects 2 outputs a task, got 1 outputs"),
     ],

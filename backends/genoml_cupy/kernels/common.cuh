@@ -18,6 +18,12 @@ typedef long long index_t;
 #define FIRST ((index_t)blockIdx.x * blockDim.x + threadIdx.x)
 #define STEP ((index_t)gridDim.x * blockDim.x)
 
+// the same along the rows and columns of a matrix whose columns are neighbours in memory: a block is 32 columns wide
+#define ROW ((int)(blockIdx.x * blockDim.y + threadIdx.y))
+#define ROW_STEP ((int)(gridDim.x * blockDim.y))
+#define COLUMN ((int)(blockIdx.y * blockDim.x + threadIdx.x))
+#define COLUMN_STEP ((int)(gridDim.y * blockDim.x))
+
 __device__ inline bool is_nan(REAL value) { return value != value; }
 
 // Whether a value at a place comes before the best so far in a search for the maximum: NaN is above all numbers,
@@ -39,4 +45,23 @@ __device__ inline REAL block_sum(REAL value, REAL* spare) {
   REAL total = spare[0];
   __syncthreads();  // spare may be written again
   return total;
+}
+
+// lanes of a block over a matrix, along its columns and along its rows
+#define WIDTH 32
+#define HEIGHT 8
+
+// Sums over a block's rows of two values a thread; the first lane of each column has them.
+__device__ inline void column_sums(REAL* first, REAL* second) {
+  __shared__ REAL spare[2][HEIGHT][WIDTH];
+  int lane = threadIdx.y, column = threadIdx.x;
+  spare[0][lane][column] = *first;
+  spare[1][lane][column] = *second;
+  __syncthreads();
+  if (lane == 0)
+    for (int other = 1; other < HEIGHT; ++other) {
+      *first += spare[0][other][column];
+      *second += spare[1][other][column];
+    }
+  __syncthreads();
 }
