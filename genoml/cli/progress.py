@@ -51,9 +51,8 @@ class JsonProgress(Progress):
             n_training=record.data.get("n_training"),
             n_validation=record.data.get("n_validation"),
             epochs=self.epochs,
-            task=record.task.kind,
-            notes=record.notes,
             warnings=record.warnings,
+            **({"task": record.task.kind, "notes": record.notes} if record.notes else {}),
         )
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:

@@ -275,13 +275,11 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
     if record.status == "finished":
         with RunFolder(path, record).writing() as folder:
             folder.discard_checkpoints()  # of one that was killed before it could
-        raise RunError(
-            f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
-        )
+        what = f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
+        raise RunError(what)
     if record.status == "diverged":
-        raise RunError(
-            f"{path}: its loss was not finite, and would be so again; train anew with other settings"
-        )
+        what = f"{path}: its loss was not finite, and would be so again; train anew with other settings"
+        raise RunError(what)
     if "hashes" not in record.data or not (record.config.data.is_given or "negatives" in record.data):
         raise RunError(f"{path}: its record does not say which files it was trained on; train anew")
     if "name" not in record.backend:

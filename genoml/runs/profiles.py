@@ -12,7 +12,9 @@ from genoml.genome.store import GenomeStore
 from genoml.models import check_options, model_spec
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
+from genoml.runs.tasks import TaskRecord, check_settings
 from genoml.sequence.intervals import Intervals
+from genoml.train import Profile
 
 if TYPE_CHECKING:
     from genoml.nn.layer import Layer
@@ -90,6 +92,20 @@ def profile_config(config: TrainConfig, data: ProfileData) -> TrainConfig:
         model_options=config.model_options | found,
         data=msgspec.structs.replace(config.data, task="profile"),
     )
+
+
+def profile_task(data: ProfileData, config: TrainConfig) -> tuple[TaskRecord, list[str]]:
+    """The task of training data, with the weight of their counts, and a line that says it; as ``make_task``."""
+    check_settings("profile", config)
+    weight = Profile(*data.targets.shape[1:]).for_data(data).count_weight
+    record = TaskRecord(
+        kind="profile",
+        names=list(data.target_names),
+        strands=data.strands,
+        profile_bp=data.targets.shape[2],
+        count_weight=float(weight),
+    )
+    return record, [f"profiles: {data.totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"]
 
 
 def expect_bias(bias: Run, data: ProfileData) -> None:

@@ -33,7 +33,7 @@ from genoml.runs.score import (
     score_labels,
     trained_of,
 )
-from genoml.runs.tasks import build_network
+from genoml.runs.tasks import begin_at_mean, build_network
 from genoml.sequence.codes import letters_of
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import add_scores
@@ -262,6 +262,7 @@ def build_recorded(
         if not fits(model, numbers):
             raise ValueError("the network has more numbers than its file of weights")
         model.draw()
+        begin_at_mean(model, record.task)
     except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model

@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.data import ProfileData, SequenceData
-from genoml.data.checks import TargetKind
+from genoml.data import SequenceData
+from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import bias_factorised, build_model
-from genoml.nn import LearnedDispersion, Sequential
+from genoml.nn import Dense, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
@@ -157,6 +157,17 @@ def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> La
     return task.finish(network)
 
 
+def begin_at_mean(model: Layer, task: TaskRecord) -> None:
+    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
+    if task.kind not in ("regression", "counts") or not isinstance(model, Sequential):
+        return
+    last = next((layer for layer in reversed(model.layers) if isinstance(layer, Dense)), None)
+    if last is not None:
+        xp = model.backend.xp
+        for name, value in last.params.items():
+            last.params[name] = xp.zeros_like(value)
+
+
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:
     """Guess the task from the targets: 0 and 1, one-hot rows, or numbers.
 
@@ -204,14 +215,6 @@ def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list
     if config.data.task is None and kind != "binary":
         said = [f"task: {kind}, guessed from the targets"]
     check_settings(kind, config)
-    if isinstance(data, ProfileData):
-        totals = data.totals
-        weight = Profile(*data.targets.shape[1:]).for_data(data).count_weight
-        record = TaskRecord(
-            kind="profile", names=list(data.target_names), strands=data.strands,
-            profile_bp=data.targets.shape[2], count_weight=float(weight),
-        )  # fmt: skip
-        return record, [f"profiles: {totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"]
     known = _present(data)
     for task in np.flatnonzero(~known.any(axis=0)).tolist():
         raise ValueError(f"target {_name(data, task)} has no value in the training part; leave it out")

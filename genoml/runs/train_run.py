@@ -23,11 +23,11 @@ from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
-from genoml.runs.profiles import expect_bias, profile_config, put_bias
+from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded, load_run
-from genoml.runs.tasks import TaskRecord, build_network, make_task
+from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import (
     Callback,
     Callbacks,
@@ -101,7 +101,10 @@ def begin_run(
     config = config.for_data(
         data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs
     )
-    task, chosen = make_task(data, config)
+    if isinstance(data, ProfileData):
+        task, chosen = profile_task(data, config)
+    else:
+        task, chosen = make_task(data, config)
     if bias is not None:
         task = msgspec.structs.replace(task, bias=bias.record.training.model_options)
     # another number of threads gives other bits, so the record keeps it
@@ -132,6 +135,7 @@ def begin_run(
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_network(config, task, backend)
+        begin_at_mean(model, task)
         if bias is not None:
             put_bias(model, bias)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable

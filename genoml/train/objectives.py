@@ -272,14 +272,12 @@ class Regression(Objective):
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.scale) or not all(0.0 < each < np.inf for each in self.scale):
-            raise ValueError(
-                f"Regression expects a mean and a scale above 0 a task, got {self.mean} and {self.scale}"
-            )
+            got = f"{self.mean} and {self.scale}"
+            raise ValueError(f"Regression expects a mean and a scale above 0 a task, got {got}")
 
     def contradicts(self, other: Objective) -> bool:
-        if not isinstance(other, Regression):
-            return True
-        return (self.mean, self.scale) != (other.mean, other.scale)
+        same = isinstance(other, Regression) and (self.mean, self.scale) == (other.mean, other.scale)
+        return not same
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         if self.scale:
