@@ -161,7 +161,7 @@ def _pair(tracks: int, controls: int, biased: bool, precision: str) -> tuple[Lay
 
     def pair(filters: int, dilated: int) -> tuple[Layer, Any]:
         ours = bpnet(tracks=tracks, filters=filters, dilated_layers=dilated, control_tracks=controls)
-        options = {"n_outputs": tracks, "n_control_tracks": controls, "trimming": 557, "verbose": False}
+        options = {"n_outputs": tracks, "n_control_tracks": controls, "verbose": False}
         theirs = BPNet(n_filters=filters, n_layers=dilated, **options)
         if tracks > 1:
             theirs.linear = torch.nn.Linear(theirs.linear.in_features, tracks)

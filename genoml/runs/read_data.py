@@ -162,8 +162,8 @@ def _windows(
     regions = concat(parts)
     if profiles:
         signal, control = found_files(settings.signal, "signal"), found_files(settings.control, "control")
-        data = read_profiles(settings, config, store, regions, signal, control, length_bp)
-        return replace(data, target_names=_stems(signal))
+        reads = read_profiles(settings, config, store, regions, signal, control, length_bp)
+        return replace(reads, target_names=_stems(signal))
     for key in ("control", "strands", "profile_bp", "bias"):
         if getattr(settings, key):
             raise ValueError(f"data.{key}: has a meaning with task profile only; leave it out")

@@ -74,7 +74,8 @@ def predict_outputs(
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
     control, given = None, cast("Any", sequences)
     if isinstance(given, SequenceData):
-        given, control = given.codes, given.control
+        control = given.control
+        given = given.codes
     batches = batches_of(model, given)
     if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
