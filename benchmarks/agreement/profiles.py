@@ -145,8 +145,8 @@ def _steps(version: str) -> Table:
         [
             "bpnet-lite takes one multinomial and one count over both strands; genoml, as the paper, one a strand. The "
             "second row is bpnet-lite's network with a count for each strand, and its losses a strand.",
-            "In single precision rounding grows from step to step, since Adam divides each gradient by its size: "
-            "bpnet-lite is as far from itself in double precision.",
+            "In single precision rounding grows from step to step, since Adam divides each gradient by its size. The "
+            "last column has what this makes of bpnet-lite alone.",
         ],
     )
 
