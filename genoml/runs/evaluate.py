@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from genoml.data import SequenceData
-from genoml.data.checks import Traits, check_evaluated
+from genoml.data.checks import check_evaluated
+from genoml.data.traits import Traits
 from genoml.runs.folder import RunFolder
 from genoml.runs.from_files import expect_same, read_source, recorded_data
 from genoml.runs.record import RunRecord

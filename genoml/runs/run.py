@@ -17,8 +17,9 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import CheckpointError, load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
-from genoml.data.checks import Traits, check_evaluated
+from genoml.data.checks import check_evaluated
 from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
+from genoml.data.traits import Traits
 from genoml.io.errors import FormatWarning
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig

@@ -16,7 +16,8 @@ import numpy as np
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import ProfileData, SequenceData, ShuffledNegatives
-from genoml.data.checks import FitCheck, Traits, check_split
+from genoml.data.checks import FitCheck, check_split
+from genoml.data.traits import Traits
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
