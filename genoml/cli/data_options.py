@@ -11,7 +11,7 @@ from genoml.cli.options import NegativesPath
 from genoml.runs.data_settings import DataSettings, TaskKind
 
 #: options that take several words, up to the next option
-_SEVERAL = ("--positives", "--negatives", "--regions", "--signal")
+_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control")
 
 
 class SeveralWords(click.Command):
@@ -57,6 +57,10 @@ _FILES = [
     click.option(
         "--signal", type=click.Path(), **_SEVERAL_FILES, help="bigWig, one a task (extra bigwig)."
     ),
+    click.option(
+        "--control", type=click.Path(), **_SEVERAL_FILES,
+        help="bigWig of a control, beside --task profile: one, or one a signal.",
+    ),
     click.option("--targets-table", **_FILE, help="CSV or TSV with a row for each region."),
 ]  # fmt: skip
 _COLUMNS = [
@@ -74,7 +78,12 @@ _COLUMNS = [
         "--statistic", type=click.Choice(["mean", "sum", "max"]),
         help="Of the signal in a window (sum for counts, else mean).",
     ),
-    click.option("--window-bp", type=click.IntRange(1), help="Length of windows (that of the regions)."),
+    click.option(
+        "--window-bp", type=click.IntRange(1), help="Length of windows (that of the regions; of profiles 2114)."
+    ),
+    click.option("--strands", metavar="+-", help="Of the signals of profiles: + - for two strands, . for none."),
+    click.option("--profile-bp", type=click.IntRange(1), help="Positions of a profile (what the network has)."),
+    click.option("--bias", metavar="RUN", help="Run of a bias model, beside --task profile (ChromBPNet)."),
 ]  # fmt: skip
 _TASK = click.option(
     "--task",

@@ -95,9 +95,10 @@ def command(
     further --regions, or numbers from --signal, --targets-table, or --targets, columns of the BED.
 
     --task says what the targets mean: labels 0 and 1, classes, numbers, or counts. Where the targets say it, it is
-    guessed, and a line says so. Part of the sequences is held out to choose the best epoch by (10 %, or
-    validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the command line win
-    over the file of settings.
+    guessed, and a line says so. --task profile learns where the reads of --signal lie along the windows, and how many:
+    BPNet, with --control, and with --bias as ChromBPNet. Part of the sequences is held out to choose the best epoch by
+    (10 %, or validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the command
+    line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to

@@ -12,6 +12,7 @@ from genoml.data.codes import row_slices
 from genoml.data.dataset import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
+from genoml.data.profiles import ProfileData
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.matched import gc_content
 
@@ -58,8 +59,9 @@ class Traits:
         slices = [*row_slices(data.codes)] or [slice(0)]
         blocks = (np.asarray(data.codes[rows]) for rows in slices)
         hashes, length_bp, gc = _measure(blocks, both_strands)
-        mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape)
-        targets = np.where(mask != 0, data.targets, np.nan)
+        numbers = data.totals if isinstance(data, ProfileData) else data.targets
+        mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), numbers.shape)
+        targets = np.where(mask != 0, numbers, np.nan)
         return cls(hashes, length_bp, gc, targets, names_of(data), kind, data.target_names)
 
     @classmethod

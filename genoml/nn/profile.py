@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -191,6 +192,8 @@ class ControlTracks(Container):
         positions = y_profile.shape[1]
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            gp: Any
+            gc: Any
             gp, own_profile = back_profile(grad[:, :positions], need_params=need_params)
             gc, own_counts = back_counts(grad[:, positions:], need_params=need_params)
             # h is in the profile head, and in its mean: dL/dh = gp + gc / length'

@@ -79,13 +79,14 @@ def assess(
     """
     outputs = predict_outputs(
         model,
-        validation.codes,
+        validation,
         both_strands=config.reads_both_strands(data.alphabet),
         ambiguous=config.ambiguous,
         threads=config.threads,
     )
     if task is not None and task.kind != "binary":
-        baseline = ridge_baseline(data, validation, config, task) if config.baseline else {}
+        has_baseline = config.baseline and task.kind != "profile"
+        baseline = ridge_baseline(data, validation, config, task) if has_baseline else {}
         return HeldOut(scores=task_scores(task, outputs, validation), baseline=baseline)
     logits = outputs[:, 0].astype(np.float64)
     targets = validation.targets[:, 0]

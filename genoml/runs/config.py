@@ -211,7 +211,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             If ``model_options`` ask for another number of outputs.
         """
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
-        options = model_spec(self.model).options_for(length_bp, n_outputs) | self.model_options
+        spec = model_spec(self.model)
+        known = {} if self.data.task == "profile" else spec.options_for(length_bp, n_outputs)
+        options = known | self.model_options
         if options.get("n_outputs", n_outputs) != n_outputs:
             raise ValueError(
                 f"model_options.n_outputs: expects {n_outputs}, as many as the data have tasks or classes, got "

@@ -15,7 +15,7 @@ import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
-from genoml.data import SequenceData, ShuffledNegatives
+from genoml.data import ProfileData, SequenceData, ShuffledNegatives
 from genoml.data.checks import FitCheck, check_split
 from genoml.data.traits import Traits
 from genoml.io.errors import unicode_path
@@ -24,9 +24,10 @@ from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
+from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
-from genoml.runs.run import Run, build_recorded
+from genoml.runs.run import Run, build_recorded, load_run
 from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import (
     Callback,
@@ -89,7 +90,14 @@ def begin_run(
         See ``fit``.
     """
     backend = get_backend(backend)
-    record, hashes = _new_record(data, validation, config or TrainConfig(), backend)
+    config = config or TrainConfig()
+    bias = None
+    if isinstance(data, ProfileData):
+        config = profile_config(config, data)
+        if config.data.bias is not None:
+            bias = load_run(config.data.bias, backend)
+            expect_bias(bias, data)
+    record, hashes = _new_record(data, validation, config, backend, bias)
     record.notes = [*notes, *record.notes]
     record.data = {
         **_as_text(sources or {}),
@@ -99,6 +107,8 @@ def begin_run(
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_network(record.training, record.task, backend)
         begin_at_mean(model, record.task)
+        if bias is not None:
+            put_bias(model, bias)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         with RunFolder.begin(out, record, model, hashes) as folder:
@@ -106,15 +116,17 @@ def begin_run(
 
 
 def _new_record(
-    data: SequenceData, validation: SequenceData, config: TrainConfig, backend: Backend
+    data: SequenceData, validation: SequenceData, config: TrainConfig, backend: Backend, bias: Run | None
 ) -> tuple[RunRecord, np.ndarray]:
     """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
     shuffled = isinstance(data, ShuffledNegatives)
     length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
     config = config.for_data(length_bp, shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs)
+    task, chosen = profile_task(data, config) if isinstance(data, ProfileData) else make_task(data, config)
+    if bias is not None:
+        task = msgspec.structs.replace(task, bias=bias.record.training.model_options)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
-    task, chosen = make_task(data, config)
     both = bool(config.reverse_complement)
     parts = [Traits.of_data(part, task.targets_are, both_strands=both) for part in (data, validation)]
     record = RunRecord(

@@ -88,7 +88,7 @@ class Profile(Objective):
         self.check(data.targets, data.extras)
         weight = self.count_weight
         if isinstance(weight, str):
-            weight = float(np.mean(data.totals())) / _COUNT_OF_EQUAL_WEIGHT
+            weight = float(np.mean(data.totals)) / _COUNT_OF_EQUAL_WEIGHT
         return replace(self, strands=data.strands, count_weight=weight)
 
     def check(self, targets: Any, extras: Mapping[str, np.ndarray]) -> None:
@@ -138,7 +138,8 @@ class Profile(Objective):
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Expected reads of each position, (n, tracks, length)."""
         logits, _ = self._split(outputs)
-        return np.asarray(softmax(logits, axis=2)) * self.numbers(outputs)[:, :, None]
+        reads: np.ndarray = np.asarray(softmax(logits, axis=2)) * self.numbers(outputs)[:, :, None]
+        return reads
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
         """Expected reads of each track, (n, tracks)."""
