@@ -104,6 +104,7 @@ def norm_rectifier_vjp(
     norm: BatchNorm1D, pool: MaxPool1D | None, x: Array, run: Pass
 ) -> tuple[Array, Pullback]:
     """Batch normalisation, a ReLU, and a maximum over windows that do not overlap (if there is one)."""
+    run = norm.settled(run)
     rows, restore, count = norm.rows(x, run)
     mean, scale = norm.statistics(rows, count, run)
     xp, factor = array_namespace(x), norm.gamma * scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from types import MappingProxyType
 
 from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
@@ -50,9 +51,16 @@ class Optimizer:
         self.state: dict[str, Array] = {}
 
     def update(
-        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], *, workers: Workers = ALONE
+        self,
+        params: MutableMapping[str, Array],
+        grads: Mapping[str, Array],
+        *,
+        workers: Workers = ALONE,
+        rates: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Make one step: replace every parameter that has a gradient by its next value; ``workers`` may help.
+
+        ``rates`` are multiples of the learning rate, by parameter; 1 for those left out.
 
         Raises
         ------
@@ -66,9 +74,14 @@ class Optimizer:
                 raise KeyError(f"{name!r} has a gradient and is no parameter; parameters: {sorted(params)}")
             self._expect_like(name, params[name], grad)
         self.steps += 1
-        for name, grad in grads.items():
-            decay = self.weight_decay if self.decays(name) else 0.0
-            params[name] = self.step_one(name, params[name], grad, decay, workers)
+        rate = self.learning_rate
+        try:
+            for name, grad in grads.items():
+                decay = self.weight_decay if self.decays(name) else 0.0
+                self.learning_rate = rate * rates.get(name, 1.0)
+                params[name] = self.step_one(name, params[name], grad, decay, workers)
+        finally:
+            self.learning_rate = rate
 
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""

@@ -8,6 +8,7 @@ from genoml.train.options import Callback, Callbacks, FitOptions, History, Penal
 from genoml.train.state import TrainingState
 from genoml.train.step import NotFiniteError, Steps, first_not_finite
 from genoml.train.trained import Trained
+from genoml.train.transfer import Taken, take_weights
 
 __all__ = [
     "ASYNCHRONOUS_INTERVAL",
@@ -24,6 +25,7 @@ __all__ = [
     "Penalty",
     "Regression",
     "Steps",
+    "Taken",
     "TensorBoard",
     "Trained",
     "Trainer",
@@ -31,4 +33,5 @@ __all__ = [
     "first_not_finite",
     "fit",
     "saved_epochs",
+    "take_weights",
 ]

@@ -18,6 +18,7 @@ from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
 from genoml.sequence.encode import Ambiguous
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.transfer import Taken
 
 #: model -> what is added to the loss, and to the gradients of the parameters by path
 Penalty: TypeAlias = Callable[[Layer], tuple[Array, Mapping[str, Array]]]
@@ -61,6 +62,11 @@ class FitOptions:
     max_grad_norm: float | None = None
     #: largest norm of the weights into one output, see ``genoml.optim.limit_norms``
     max_weight_norm: float | None = None
+    #: patterns over paths of parameters that stay as they are, such as ``("conv*",)``; they cost no gradient, and the
+    #: running statistics of a batch normalisation that is frozen whole are used and stay too
+    freeze: tuple[str, ...] = ()
+    #: peak learning rates of their own, by pattern over paths; the schedule applies to them as to the optimiser's
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
     #: decay of the exponential moving average of the weights that is evaluated and kept; 0 = none
     average_decay: float = 0.0
     #: stop after this many epochs without a better validation score; None = never
@@ -98,12 +104,26 @@ class FitOptions:
         if self.ambiguous not in get_args(Ambiguous):
             known = ", ".join(get_args(Ambiguous))
             raise ValueError(f"FitOptions expects ambiguous, one of {known}, got {self.ambiguous!r}")
+        self._expect_patterns()
         if not isinstance(self.penalties, tuple | list):
             got = type(self.penalties).__name__
             raise TypeError(f"FitOptions expects penalties, a tuple of functions, got {got}")
         for call in (self.schedule, *self.penalties):
             if not callable(call):
                 raise TypeError(f"FitOptions expects functions for schedule and penalties, got {call!r}")
+
+    def _expect_patterns(self) -> None:
+        """Raise unless ``freeze`` holds text, and ``learning_rates`` numbers above 0 by text."""
+        freeze, rates = self.freeze, self.learning_rates
+        if not isinstance(freeze, tuple | list) or not all(isinstance(each, str) for each in freeze):
+            raise TypeError(
+                f"FitOptions expects freeze, a tuple of patterns such as ('conv*',), got {freeze!r}"
+            )
+        if not isinstance(rates, Mapping) or not all(isinstance(rate, Real) for rate in rates.values()):
+            raise TypeError(f"FitOptions expects learning_rates, numbers by pattern, got {rates!r}")
+        for pattern, rate in rates.items():
+            if not 0 < float(rate) < inf:
+                raise ValueError(f"FitOptions expects learning_rates[{pattern!r}] > 0, got {rate}")
 
     def for_alphabet(self, alphabet: str) -> FitOptions:
         """The options with the strands settled: one of RNA, both of DNA, unless told otherwise."""
@@ -125,11 +145,14 @@ class History:
         The epoch, from 1, whose weights were kept; None before the end of the first.
     interrupted : bool
         Whether Ctrl-C ended the training early.
+    init : Taken or None
+        What ``fit`` took from ``init``, and what did not fit.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     interrupted: bool = False
+    init: Taken | None = None
 
     @property
     def best(self) -> dict[str, float] | None:
