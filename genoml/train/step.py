@@ -11,6 +11,7 @@ import numpy as np
 from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.nn.containers import Parallel, Sequential
+from genoml.nn.ensemble import Ensemble
 from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.optim.base import is_weights
@@ -101,7 +102,7 @@ class Steps:
         self.newest = Weights.of(model, options.optimizer)
         x = self.input_of(batch)
         outputs, pullback = self.threads.vjp(model, x, self._pass(self.step))
-        loss, grad = self.objective.loss(outputs, batch.targets, **batch.extras)
+        loss, grad = self._loss(outputs, batch)
         _, grads = pullback(grad, need_x=False)
         if self.frozen:
             expect_frozen(model, {path: self.newest.state[path] for path in self._frozen_state})
@@ -124,6 +125,16 @@ class Steps:
             fixed = self.frozen | self._frozen_state
             self.average = self.average.updated(model, options.average_decay, fixed)
         self.step += 1
+
+    def _loss(self, outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """Loss and its gradient; of an ensemble the mean loss of its members, and the gradient of each one's own."""
+        if not isinstance(self.model, Ensemble):
+            return self.objective.loss(outputs, batch.targets, **batch.extras)
+        xp, (n, members, tasks) = self.model.backend.xp, outputs.shape
+        extras = {name: np.repeat(values, members, axis=0) for name, values in batch.extras.items()}
+        targets = np.repeat(batch.targets, members, axis=0)
+        loss, grad = self.objective.loss(xp.reshape(outputs, (n * members, tasks)), targets, **extras)
+        return loss, xp.reshape(grad * float(members), (n, members, tasks))
 
     def _pass(self, step: int) -> Pass:
         return Pass(training=True, step=step, frozen=self.frozen)
