@@ -16,7 +16,9 @@ from support.planted import planted_data
 
 
 def members(count: int = 3) -> list[Layer]:
-    found = [build_model("promoter_cnn", {"filters": 6, "kernel_size": 8}, seed=seed) for seed in range(count)]
+    found = [
+        build_model("promoter_cnn", {"filters": 6, "kernel_size": 8}, seed=seed) for seed in range(count)
+    ]
     for member in found:
         member.draw()  # an ensemble would give it a path and seed of its own
     return found
