@@ -1,5 +1,6 @@
 """Training: ``fit(model, data, validation=..., options=FitOptions(...))``."""
 
+from genoml.train.cell_types_objective import CellTypes
 from genoml.train.checkpoints import Checkpoints, saved_epochs
 from genoml.train.counts_objective import Counts
 from genoml.train.loop import ASYNCHRONOUS_INTERVAL, Trainer, fit
@@ -15,6 +16,7 @@ __all__ = [
     "BinaryClassification",
     "Callback",
     "Callbacks",
+    "CellTypes",
     "Checkpoints",
     "Counts",
     "FitOptions",
