@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from genoml.cli.data_options import SeveralWords, data_of, data_options
 from genoml.cli.options import (
     NegativesPath,
     backend_option,
@@ -17,58 +18,116 @@ from genoml.cli.options import (
     open_backend,
 )
 from genoml.runs import load_run
+from genoml.runs.evaluate import data_of_run, evaluate_data
+from genoml.runs.tasks import LABELS
 
 
 @click.command(
     "evaluate",
+    cls=SeveralWords,
     epilog=examples(
-        "genoml evaluate RUN test_pos.fa test_neg.fa", "genoml evaluate RUN test_pos.fa shuffle --json"
+        "genoml evaluate RUN",
+        "genoml evaluate RUN test_pos.fa test_neg.fa",
+        "genoml evaluate RUN test_pos.fa shuffle --json",
+        "genoml evaluate RUN --table test.tsv --json",
+        "genoml evaluate RUN --regions test.bed",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("positives", type=click.Path())
-@click.argument("negatives", type=NegativesPath())
+@click.argument("labelled", nargs=-1, metavar="[POSITIVES NEGATIVES]", type=NegativesPath())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 @click.option(
     "--intervals", is_flag=True, help="Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples."
 )
-@no_checks_option("trained", "classes", "length", "gc")
+@no_checks_option("trained", "classes", "length", "gc", "missing")
+@data_options()
 @backend_option
 def command(
     run: Path,
-    positives: str,
-    negatives: str,
+    labelled: tuple[str, ...],
     as_json: bool,
     intervals: bool,
     no_checks: list[str] | None,
     backend_name: str | None,
+    **options: Any,
 ) -> None:
     """Score the model in the folder RUN on labelled sequences.
 
     RUN is what `genoml train` made. POSITIVES and NEGATIVES are FASTA or FASTQ files, plain or gzipped; - is
     standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide shuffles of the positives, keyed by the
-    run's seed. Use sequences that the model was not trained on. Predictions are averaged over both
+    run's seed. A run that was trained on a table or on regions of a genome is scored on others with the options that
+    name them; what is left out, such as the columns, is as in training. Without any data RUN is scored on its own
+    held-out part. Use sequences that the model was not trained on. Predictions are averaged over both
     strands, and calibrated if RUN is.
 
     Prints AUROC, AUPR, F1 at probability 0.5; Brier's score and the expected calibration error; and the calls at
-    0.5 and at the threshold that training chose on its validation data. Warns on standard error of sequences that
+    0.5 and at the threshold that training chose on its validation data. For other tasks than one label it prints their
+    scores, a column a task: AUROC and AUPR, accuracy and the confusion of classes, Pearson's and Spearman's
+    correlation, the deviance explained. Warns on standard error of sequences that
     were trained on or stand in both classes, and of classes that length or GC content alone tells apart.
     """
+    if len(labelled) == 1:
+        raise click.MissingParameter(param_type="argument", param_hint="'NEGATIVES'")
+    if len(labelled) > 2:
+        raise click.UsageError(f"expects POSITIVES and NEGATIVES, got {len(labelled)} files")
+    values = data_of(options, labelled)
     loaded = load_run(run, open_backend(backend_name))
-    result = loaded.evaluate(positives, negatives, intervals=intervals, no_checks=no_checks or ())
+    skipped = no_checks or ()
+    if len(labelled) == 2:
+        result = loaded.evaluate(*labelled, intervals=intervals, no_checks=skipped)
+    else:
+        data = data_of_run(loaded, values)
+        result = evaluate_data(loaded, data, held_out=not values, intervals=intervals, no_checks=skipped)
     if not as_json:
         echo_warnings(result["warnings"])
-    click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
+    lines = _lines if loaded.record.task.kind == "binary" else _task_lines
+    click.echo(json.dumps(result) if as_json else "\n".join(lines(result)))
 
 
-_LABELS = {"auroc": "AUROC", "aupr": "AUPR", "f1": "F1", "brier": "Brier", "ece": "ECE"}
+def _task_lines(result: dict[str, Any]) -> list[str]:
+    """Scores of several tasks as lines: a table with a column a task, the confusion of classes, what training had."""
+    tasks = result["tasks"]
+    scores = [key for key in result if key in LABELS]
+    rows = [["", *(["mean"] if len(tasks) > 1 and result["task"] != "classes" else []), *tasks]]
+    if result["task"] == "classes":
+        lines = [f"{LABELS[key]} {_number(result[key])}" for key in scores]
+        rows += [[key, *(_number(each[key]) for each in tasks.values())] for key in ("recall", "precision")]
+        rows += [
+            [f"true {name}, called", *map(str, counts)]
+            for name, counts in zip(result["classes"], result["confusion"], strict=True)
+        ]
+    else:
+        lines = []
+        for key in scores:
+            of_each = [_number(each.get(key)) for each in tasks.values()]
+            rows.append([LABELS[key], *([_number(result[key])] if len(tasks) > 1 else []), *of_each])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *cells in rows:
+        line = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *line]).rstrip())
+    held_out = result.get("validation", {})
+    for who, label in (("model", "model"), ("baseline", "5-mer ridge regression")):
+        if who in held_out:
+            text = ", ".join(
+                f"{LABELS[key]} {_number(held_out[who][key])}" for key in LABELS if key in held_out[who]
+            )
+            lines.append(f"in validation, {label}: {text}")
+    if "baseline" in result:
+        known = [key for key in LABELS if key in result["baseline"]]
+        text = ", ".join(f"{LABELS[key]} {_number(result['baseline'][key])}" for key in known)
+        lines.append(f"5-mer ridge regression: {text}")
+    lines.append(f"{result['n_examples']} examples")
+    return lines
+
+
+_BINARY = ("auroc", "aupr", "f1", "brier", "ece")
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
     """The scores as lines of text."""
     lines = []
-    for name, label in _LABELS.items():
-        line = f"{label:6} {_number(result[name])}"
+    for name in _BINARY:
+        line = f"{LABELS[name]:6} {_number(result[name])}"
         if f"{name}_interval" in result:
             line += "  (95 % from {} to {})".format(*map(_number, result[f"{name}_interval"]))
         lines.append(line)

@@ -8,8 +8,10 @@ import click
 import numpy as np
 
 from genoml.cli.options import backend_option, examples, open_backend
+from genoml.data import NamedSequences
+from genoml.data.files import table_sequences
 from genoml.io.files import write_whole
-from genoml.runs import Run, load_run
+from genoml.runs import DataSettings, Run, load_run
 from genoml.train.predict import score_names
 
 _STANDARD_OUTPUT = Path("-")
@@ -18,11 +20,16 @@ _STANDARD_OUTPUT = Path("-")
 @click.command(
     "predict",
     epilog=examples(
-        "genoml predict RUN sequences.fa > scores.tsv", "genoml predict RUN sequences.fa.gz --out scores.tsv"
+        "genoml predict RUN sequences.fa > scores.tsv",
+        "genoml predict RUN sequences.fa.gz --out scores.tsv",
+        "genoml predict RUN --table data.tsv --sequence seq --name id --out scores.tsv",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("sequences", type=click.Path())
+@click.argument("sequences", required=False, type=click.Path())
+@click.option("--table", metavar="FILE", help="CSV or TSV with a column of sequences, in place of SEQUENCES.")
+@click.option("--sequence", metavar="COL", help="Its column of sequences (as in training, or sequence).")
+@click.option("--name", metavar="COL", help="Its column of names (as in training; without any, row numbers).")
 @click.option(
     "--out",
     default="-",
@@ -31,31 +38,50 @@ _STANDARD_OUTPUT = Path("-")
     help="TSV file to write, or - for standard output: name, then one score per output.",
 )
 @backend_option
-def command(run: Path, sequences: str, out: Path, backend_name: str | None) -> None:
+def command(
+    run: Path,
+    sequences: str | None,
+    table: str | None,
+    sequence: str | None,
+    name: str | None,
+    out: Path,
+    backend_name: str | None,
+) -> None:
     """Write the score that the model in the folder RUN gives each of SEQUENCES, a FASTA or FASTQ file.
 
     RUN is what `genoml train` made; SEQUENCES may be gzipped, and - is standard input. Scores are
     probabilities of the positive class, in the order of the file, averaged over both strands if RUN was
-    trained on both. A sequence shorter than those of the training is padded to their length; a longer one is
-    read whole. Where probabilities are so near 0 or 1 that different sequences get the same, columns of their logits
-    follow, which tell them apart.
+    trained on both; a column a task or class, of a regression values in the unit of its targets, of counts rates,
+    the means of counts whose offset is 0. A sequence shorter than those of the training is padded to their length; a
+    longer one is read whole. Where probabilities are so near 0 or 1 that different sequences get the same, columns of
+    their logits follow, which tell them apart.
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
     loaded_run = load_run(run, open_backend(backend_name))
-    loaded = loaded_run.read(sequences)
-    table = _table(loaded.names, _columns(loaded_run, loaded_run.outputs(loaded)))
+    if (sequences is None) == (table is None):
+        raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
+    loaded = loaded_run.read(sequences) if table is None else _of_table(loaded_run, table, sequence, name)
+    content = _table(loaded.names, _columns(loaded_run, loaded_run.outputs(loaded)))
     if out == _STANDARD_OUTPUT:
-        click.echo(table, nl=False)
+        click.echo(content, nl=False)
     else:
         try:
             with write_whole(out) as file:
-                file.write(table)
+                file.write(content)
         except OSError as error:
             raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
     click.echo(
         f"{len(loaded)} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True
     )
+
+
+def _of_table(run: Run, table: str, sequence: str | None, name: str | None) -> NamedSequences:
+    """The sequences of a table, from the columns that are named, or that the run was trained on."""
+    config = run.record.config
+    known = DataSettings() if config is None else config.data
+    columns = [part.strip() for part in sequence.split(",")] if sequence else known.sequence or ["sequence"]
+    return table_sequences(table, columns, name or known.name)
 
 
 def _columns(run: Run, outputs: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import msgspec
 from genoml.cli.options import echo_warnings
 from genoml.io.errors import printable, unicode_path
 from genoml.runs import Progress, RunFolder, RunRecord
+from genoml.runs.tasks import LABELS
 from genoml.train.progress import EpochLines
 
 
@@ -50,6 +51,8 @@ class JsonProgress(Progress):
             n_training=record.data.get("n_training"),
             n_validation=record.data.get("n_validation"),
             epochs=self.epochs,
+            task=record.task.kind,
+            notes=record.notes,
             warnings=record.warnings,
         )
 
@@ -77,6 +80,8 @@ class TerminalProgress(EpochLines, Progress):
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         tell(self._start_line(folder, resumed), err=True)
+        for note in folder.record.notes:
+            tell(note, err=True)
         echo_warnings(folder.record.warnings)
 
     def _start_line(self, folder: RunFolder, resumed: bool) -> str:
@@ -85,9 +90,9 @@ class TerminalProgress(EpochLines, Progress):
             f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
             f"{record.data.get('n_validation', '?')} to validate; {record.training.model} on {_backend(record)}"
         )
-        if record.alphabet == "RNA":
-            strands = "both strands" if record.settings.reverse_complement else "one strand"
-            line += f"; RNA, {strands}"
+        if record.task.kind != "binary":
+            line += f"; {record.task.kind}, {', '.join(record.task.names[:5])}"
+            line += f" and {len(record.task.names) - 5} more" if len(record.task.names) > 5 else ""
         if not resumed:
             return line
         epochs = f"{self.done} epoch{'' if self.done == 1 else 's'}"
@@ -104,11 +109,15 @@ class TerminalProgress(EpochLines, Progress):
         self.close()
         record = folder.record
         line = f"{record.status} after {self.seconds:.0f} s"
-        if record.best_epoch is not None and "validation_auroc" in record.best:
-            auroc = record.best["validation_auroc"]
-            line += f"; best epoch {record.best_epoch}, AUROC {auroc:.4f} in validation"
-        if record.held_out.baseline:
-            line += f" (6-mer logistic regression {record.held_out.baseline['auroc']:.4f})"
+        score = record.task.score
+        if record.best_epoch is not None and f"validation_{score}" in record.best:
+            best = record.best[f"validation_{score}"]
+            line += f"; best epoch {record.best_epoch}, {LABELS[score]} {best:.4f} in validation"
+        baseline = record.held_out.baseline
+        shared = next((name for name in (score, "pearson") if name in baseline), None)
+        if shared is not None:
+            label = "" if shared == score else f"{LABELS[shared]} "
+            line += f" ({record.task.baseline} {label}{baseline[shared]:.4f})"
         if record.best_epoch is None:
             line += "; no epoch ended, so the weights are those of its last step"
         tell(f"{line}; run folder {folder.path}", err=True)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
+from genoml.cli.data_options import SeveralWords, data_of, data_options
 from genoml.cli.options import NegativesPath, backend_option, examples, open_backend
 from genoml.runs import load_run
+from genoml.runs.evaluate import data_of_run
 
 
 @click.command(
     "report",
+    cls=SeveralWords,
     epilog=examples(
         "genoml report RUN --out report.html",
         "genoml report RUN test_pos.fa test_neg.fa --out report.html",
+        "genoml report RUN --held-out --out report.html",
+        "genoml report RUN --table test.tsv --out report.html",
         "genoml report RUN --sequences new.fa --show chr8:100-200 > report.html",
     ),
 )
@@ -35,6 +41,8 @@ from genoml.runs import load_run
     type=click.Path(),
     help="Sequences to explain, without labels.",
 )
+@click.option("--held-out", is_flag=True, help="On the part of the training's data that was held out.")
+@data_options()
 @click.option("--show", multiple=True, metavar="NAME", help="Explain this sequence; may be repeated.")
 @click.option(
     "--top", default=3, show_default=True, type=click.IntRange(0), help="Explain the highest-scoring ones."
@@ -53,7 +61,9 @@ def command(
     show: tuple[str, ...],
     top: int,
     threshold: float | None,
+    held_out: bool,
     backend_name: str | None,
+    **options: Any,
 ) -> None:
     """Write a page about the run folder RUN: one HTML file, to open anywhere and offline.
 
@@ -61,7 +71,9 @@ def command(
     trained on (or the word `shuffle` for NEGATIVES), also ROC and precision-recall, calibration, the confusion at
     the threshold, the filters as motifs with what they resemble in JASPAR, and the bases that matter in the
     highest-scoring positives, or in those that --show names. --sequences shows the latter two for sequences
-    without labels.
+    without labels. A run of another task, such as a regression on a table, is shown on other data with the options that
+    name them, or on its own with --held-out: predicted against true numbers, the calibration of counts, the confusion
+    of classes.
     """
     from genoml.report import expect_writable, write_report
 
@@ -69,7 +81,10 @@ def command(
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, both or none, got {len(labelled)} file(s)")
     if labelled and unlabelled:
         raise click.UsageError("expects POSITIVES and NEGATIVES, or --sequences, not both")
-    if show and not (labelled or unlabelled):
+    values = data_of(options)
+    if sum(map(bool, (labelled, unlabelled, values, held_out))) > 1:
+        raise click.UsageError("expects one of files, --sequences, options of the data and --held-out")
+    if show and not (labelled or unlabelled or values or held_out):
         raise click.UsageError("--show expects POSITIVES and NEGATIVES, or --sequences")
     if to_output := str(out) == "-":
         if sys.stdout.isatty():
@@ -80,7 +95,11 @@ def command(
         out = Path(folder) / "report.html"
     expect_writable(out)
     loaded = load_run(run, open_backend(backend_name))
-    write_report(loaded, out, *labelled, sequences=unlabelled, show=show, top=top, threshold=threshold)
+    data = data_of_run(loaded, values) if values or held_out else None
+    write_report(
+        loaded, out, *labelled, sequences=unlabelled, data=data, held_out=held_out, show=show, top=top,
+        threshold=threshold,
+    )  # fmt: skip
     if to_output:
         click.echo(out.read_bytes(), nl=False)
     else:

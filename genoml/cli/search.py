@@ -13,8 +13,10 @@ import click
 import msgspec
 from tqdm import tqdm
 
+from genoml.cli.data_options import SeveralWords, data_of, data_options
 from genoml.cli.options import NegativesPath, backend_option, examples, open_backend
 from genoml.cli.progress import progress_class, tell, terminal_options
+from genoml.runs.tasks import LABELS
 
 if TYPE_CHECKING:
     from genoml.runs.search_ranges import SearchRecord
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "search", epilog=examples("genoml search pos.fa neg.fa --ranges ranges.toml --out search --trials 50")
+    "search",
+    cls=SeveralWords,
+    epilog=examples(
+        "genoml search pos.fa neg.fa --ranges ranges.toml --out search --trials 50",
+        "genoml search --table data.tsv --targets dev,hk --ranges ranges.toml --out search",
+    ),
 )
-@click.argument("positives", type=click.Path())
-@click.argument("negatives", type=NegativesPath())
+@click.argument("labelled", nargs=-1, metavar="[POSITIVES NEGATIVES]", type=NegativesPath())
 @click.option(
     "--ranges", "ranges_path", required=True, type=click.Path(path_type=Path),
     help="TOML file of ranges, such as learning_rate = { log_uniform = [1e-3, 1e-1] }.",
@@ -53,11 +59,11 @@ if TYPE_CHECKING:
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes the settings drawn."
 )
 @click.option("--resume", is_flag=True, help="Resume the search in the folder, or take part in it.")
+@data_options(task=True)
 @terminal_options
 @backend_option
 def command(
-    positives: str,
-    negatives: str,
+    labelled: tuple[str, ...],
     ranges_path: Path,
     out: Path,
     halving: bool,
@@ -71,6 +77,9 @@ def command(
 ) -> None:
     """Search for the settings that train POSITIVES against NEGATIVES best, by their validation score.
 
+    Other data, such as a table or regions of a genome, are named by the options of `genoml train`, or by the table
+    [data] of RANGES.
+
     RANGES holds settings of `genoml train`, each a range to draw from or a value for all trials. A search that
     was stopped is resumed by the same command with --resume. While it runs, the same command, here or on
     another machine that has the folder, takes part in it. A trial that fails is recorded, and the others
@@ -79,13 +88,21 @@ def command(
     """
     from genoml.runs.search import load_optuna, make_record, open_search, run_search
 
+    if len(labelled) > 2:
+        raise click.UsageError(f"expects POSITIVES and NEGATIVES, got {len(labelled)} files")
+    if len(labelled) == 1:
+        raise click.MissingParameter(param_type="argument", param_hint="'NEGATIVES'")
+    data = data_of(options, labelled)
+    files = labelled or ("", "")
     display = progress_class(quiet, as_json).__name__
     load_optuna()
     backend = open_backend(backend_name)
     at_once = processes or (backend.threads if backend.name == "numpy" else 1)
     options["factor"] = factor if halving else None
     options["resume"] = out if resume else None
-    record = make_record(positives, negatives, ranges_path, processes=at_once, backend=backend, **options)
+    record = make_record(
+        *files, ranges_path, data=None if labelled else data, processes=at_once, backend=backend, **options
+    )
     search = open_search(out, record, resume=resume)
     lines = _Lines(display, search.record, at_once)
     lines.start(out)
@@ -136,7 +153,8 @@ class _Lines:
         else:
             better = result.score > self.best
             self.best = max(self.best, result.score)
-            line += f"AUROC {result.score:.4f}{' *' if better else '  '}"
+            label = LABELS[self.record.score.removeprefix("validation_")]
+            line += f"{label} {result.score:.4f}{' *' if better else '  '}"
             line += "  stopped early" * (result.status == "pruned")
         # by the pace of this process; others may work too
         left = (time.perf_counter() - self._start) / self._ended * (total - done)
@@ -148,8 +166,9 @@ class _Lines:
     def end(self, results: list[Result], out: Path) -> None:
         columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else 100
         best = results[0]
+        table = terminal_table(results, columns, score=self.record.score)
         line = (
-            f"\n{terminal_table(results, columns)}\n\nbest: trial {best.trial}, run folder {best.run}; all "
+            f"\n{table}\n\nbest: trial {best.trial}, run folder {best.run}; all "
             f"trials in {out / 'trials.tsv'}\ntrain with its settings again: --config {out / 'best.toml'}"
         )
         self._say(
@@ -158,14 +177,16 @@ class _Lines:
         )  # fmt: skip
 
 
-def terminal_table(results: Sequence[Result], columns: int, limit: int = 10) -> str:
+def terminal_table(
+    results: Sequence[Result], columns: int, limit: int = 10, score: str = "validation_auroc"
+) -> str:
     """Table of the best trials for a terminal of this width; settings that do not fit are left out."""
-    from genoml.runs.search_table import SCORE, table_rows
+    from genoml.runs.search_table import table_rows
 
-    head, *rows = table_rows(results[:limit])
+    head, *rows = table_rows(results[:limit], score)
     left_out = ("status", "best_epoch", "seconds", "run", "error")
     shown = [i for i, name in enumerate(head) if name not in left_out]
-    names = {SCORE: "AUROC"}
+    names = {score: LABELS[score.removeprefix("validation_")]}
     table = [
         [names.get(row[i], row[i]).removeprefix("model_options.") for i in shown] for row in (head, *rows)
     ]

@@ -1,4 +1,4 @@
-"""``genoml train``: train a model on two sets of sequences."""
+"""``genoml train``: train a model on files of sequences, a table, or regions of a genome."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from genoml.cli.data_options import SeveralWords, data_of, data_options
 from genoml.cli.options import (
     NegativesPath,
     backend_option,
@@ -17,21 +18,26 @@ from genoml.cli.options import (
 )
 from genoml.cli.progress import progress_class, terminal_options
 from genoml.models import MODELS
-from genoml.runs import open_run, resume_run, train_files
+from genoml.runs import open_run, resume_run, train_data
 from genoml.runs.config import read_config
+from genoml.runs.data_settings import FILE_KEYS
 
 
 @click.command(
     "train",
+    cls=SeveralWords,
     epilog=examples(
         "genoml train pos.fa neg.fa --out run",
         "genoml train peaks.fa shuffle --out run --model deepbind --epochs 10",
         "genoml train pos.fa neg.fa --out run --config settings.toml --backend cupy",
+        "genoml train --table data.tsv --sequence seq --targets dev,hk --out run",
+        "genoml train --genome genome.fa --regions peaks.bed --negatives gc --out run",
+        "genoml train --genome genome.fa --regions a.bed b.bed --window-bp 200 --out run",
         "genoml train --resume run",
     ),
 )
-@click.argument("positives", required=False, type=click.Path())
-@click.argument("negatives", required=False, type=NegativesPath())
+@click.argument("positives_file", metavar="[POSITIVES]", required=False, type=click.Path())
+@click.argument("negatives_file", metavar="[NEGATIVES]", required=False, type=NegativesPath())
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder to make; it must not exist yet.")
 @click.option(
     "--resume",
@@ -63,12 +69,13 @@ from genoml.runs.config import read_config
     is_flag=True,
     help="Also write TensorBoard events, into the run folder (extra tensorboard).",
 )
-@no_checks_option("copies", "classes", "length", "gc")
+@no_checks_option("copies", "classes", "length", "gc", "missing")
+@data_options(task=True)
 @terminal_options
 @backend_option
 def command(
-    positives: str | None,
-    negatives: str | None,
+    positives_file: str | None,
+    negatives_file: str | None,
     out: Path | None,
     resume: Path | None,
     config_path: Path | None,
@@ -78,30 +85,41 @@ def command(
     tensorboard: bool,
     **overrides: Any,
 ) -> None:
-    """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files.
+    """Train a model that tells POSITIVES from NEGATIVES, both FASTA or FASTQ files; or on a table, or on a genome.
 
-    They may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
-    shuffles of the positives, drawn anew for each epoch. Part of the sequences is held out to choose the best
-    epoch by (10 %, or validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the
-    command line win over the file of settings.
+    The two files may be gzipped, and - is standard input. NEGATIVES may be the word `shuffle`: exact dinucleotide
+    shuffles of the positives, drawn anew for each epoch. --positives and --negatives take several files each.
+
+    --table names a table with a column of sequences and --targets, columns of numbers, or --classes, a column of
+    labels. --genome with --regions takes windows around the regions of a BED file, with labels from --negatives, from
+    further --regions, or numbers from --signal, --targets-table, or --targets, columns of the BED.
+
+    --task says what the targets mean: labels 0 and 1, classes, numbers, or counts. Where the targets say it, it is
+    guessed, and a line says so. Part of the sequences is held out to choose the best epoch by (10 %, or
+    validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the command line win
+    over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to
-    the same bits as without the stop; name POSITIVES and NEGATIVES again only if the files have moved.
+    the same bits as without the stop; name the files again only if they have moved.
     """
     options: dict[str, Any] = {"display": progress_class(quiet, as_json), "tensorboard": tensorboard}
+    labelled = tuple(each for each in (positives_file, negatives_file) if each is not None)
+    data = data_of(overrides, labelled)
     if resume is not None:
-        refuse_settings({"out": out, "config": config_path, **overrides})
+        moved = {key: data.pop(key) for key in FILE_KEYS if key in data}
+        refuse_settings({"out": out, "config": config_path, **overrides, **data})
         backend = open_backend(backend_name or open_run(resume).record.backend["name"])
-        resume_run(resume, positives, negatives, backend=backend, **options)
+        resume_run(resume, moved=moved, backend=backend, **options)
         return
-    if positives is None or negatives is None:
-        missing = "POSITIVES" if positives is None else "NEGATIVES"
-        raise click.MissingParameter(param_type="argument", param_hint=f"'{missing}'")
+    config = read_config(config_path, {**overrides, "data": data})
+    if not config.data.given.keys() & {"table", "genome"}:
+        for key in ("positives", "negatives"):
+            if not getattr(config.data, key):
+                raise click.MissingParameter(param_type="argument", param_hint=f"'{key.upper()}'")
     if out is None:
         raise click.MissingParameter(param_type="option", param_hint="'--out'")
-    config = read_config(config_path, overrides)
-    train_files(positives, negatives, out, config, backend=open_backend(backend_name), **options)
+    train_data(out, config, backend=open_backend(backend_name), **options)
 
 
 def refuse_settings(settings: dict[str, Any]) -> None:

@@ -1,10 +1,11 @@
-"""Checks of labelled sequences: copies on both sides, sequences in both classes, length or GC content as the label."""
+"""Checks of data: copies on both sides, sequences in several classes, length or GC content as the label, no values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -13,19 +14,23 @@ from genoml.data.dataset import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
 from genoml.io.errors import shown
-from genoml.metrics import auroc
+from genoml.metrics import auroc, spearman
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.matched import gc_content
 
+#: What targets are: labels 0 and 1, a column a task; one-hot classes; numbers.
+TargetKind: TypeAlias = Literal["labels", "classes", "numbers"]
 #: AUROC from which on one number is said to tell the classes apart
 _APART = 0.75
 #: standard deviations above one half that the AUROC of a random number may reach by chance
 _CHANCE = 3.0
+#: rank correlation with the targets from which on one number is said to tell them
+_CORRELATED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Traits:
-    """Properties of sequences that the checks compare: hash, length, GC content and class.
+    """Properties of sequences that the checks compare: hash, length, GC content and targets.
 
     Attributes
     ----------
@@ -35,10 +40,14 @@ class Traits:
         Length without padding.
     gc : (n,) float64
         GC content; NaN for a sequence without a base.
-    targets : (n,) float
-        1 for positives, 0 for negatives.
+    targets : (n, tasks) float
+        NaN where one is missing; (n,), 1 for positives and 0 for negatives, of two files.
     names : (n,) of str
         Names for messages.
+    kind : {"labels", "classes", "numbers"}
+        What the targets are.
+    tasks : tuple of str
+        Names of the columns of the targets.
     """
 
     hashes: np.ndarray
@@ -46,19 +55,25 @@ class Traits:
     gc: np.ndarray
     targets: np.ndarray
     names: np.ndarray
+    kind: TargetKind = "labels"
+    tasks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     @classmethod
-    def of_data(cls, data: SequenceData, *, both_strands: bool = True) -> Traits:
+    def of_data(cls, data: SequenceData, kind: TargetKind = "labels", *, both_strands: bool = True) -> Traits:
         """Traits of a data set, which is read block by block."""
         slices = [*row_slices(data.codes)] or [slice(0)]
         blocks = (np.asarray(data.codes[rows]) for rows in slices)
         named = np.array([f"example {row}" for row in range(len(data))], object)
         names = named if data.names is None else data.names
+        if data.names is None and data.intervals is not None:
+            names = np.array([data.name_of(row) for row in range(len(data))], object)
         hashes, length_bp, gc = _measure(blocks, both_strands)
-        return cls(hashes, length_bp, gc, data.targets[:, 0], names)
+        mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape)
+        targets = np.where(mask != 0, data.targets, np.nan)
+        return cls(hashes, length_bp, gc, targets, names, kind, data.target_names)
 
     @classmethod
     def of_files(
@@ -107,10 +122,11 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
     Parameters
     ----------
     training, validation : Traits
-        Of targets 0 and 1.
+        Of one kind of targets.
     skip : collection of str
         Checks that are left out: ``copies`` of training sequences in the validation part; the same sequence in both
-        ``classes``; ``length`` or ``gc`` content that alone tells the classes apart.
+        ``classes``, or with several labels; ``length`` or ``gc`` content that alone tells the classes apart, or goes
+        with the numbers; ``missing`` values.
 
     Returns
     -------
@@ -124,8 +140,9 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
             f"{_so_many(shared, validation, 'validation sequences')} are copies of training sequences; "
             "scores in validation are too high"
         )
-    parts = [(getattr(training, name), getattr(validation, name)) for name in Traits.__dataclass_fields__]
-    found |= _check_classes(Traits(*map(np.concatenate, parts)))
+    columns = ("hashes", "length_bp", "gc", "targets", "names")
+    parts = [np.concatenate([getattr(training, name), getattr(validation, name)]) for name in columns]
+    found |= _check_targets(Traits(*parts, kind=training.kind, tasks=training.tasks))
     return {name: line for name, line in found.items() if name not in skip}
 
 
@@ -137,11 +154,11 @@ def check_evaluated(
     Parameters
     ----------
     sequences : Traits
-        Of targets 0 and 1.
+        Of the data.
     known : (m,) uint64, or None
         Hashes of the sequences of training and validation, if they are known.
     skip : collection of str
-        Checks that are left out: ``trained``, for sequences that are known, ``classes``, ``length`` and ``gc``.
+        Checks that are left out: ``trained``, for sequences that are known, and those of ``check_split`` but copies.
     """
     found = {}
     shared = np.isin(sequences.hashes, [] if known is None else known)
@@ -150,7 +167,7 @@ def check_evaluated(
             f"{_so_many(shared, sequences, 'sequences')} were in the data of the training; "
             "the scores say little about new sequences"
         )
-    found |= _check_classes(sequences)
+    found |= _check_targets(sequences)
     return {name: line for name, line in found.items() if name not in skip}
 
 
@@ -160,28 +177,83 @@ def _so_many(chosen: np.ndarray, sequences: Traits, what: str) -> str:
     )
 
 
-def _check_classes(sequences: Traits) -> dict[str, str]:
-    """Warnings of sequences in both classes, and of a length or GC content that tells the classes apart."""
-    positive = sequences.targets == 1
-    in_both = in_several_classes(sequences.hashes, positive)
-    found = {}
-    if in_both.any():
-        found["classes"] = f"{_so_many(in_both, sequences, 'sequences')} stand in both classes"
-    auroc_of_length = _apart(sequences.length_bp, positive)
-    if auroc_of_length:
-        of_positives, of_negatives = _medians(sequences.length_bp, positive)
-        found["length"] = (
-            f"positives are {of_positives:.0f} bp, negatives {of_negatives:.0f} bp in the median: the length alone "
-            f"tells them apart (AUROC {auroc_of_length:.4f})"
+def _check_targets(sequences: Traits) -> dict[str, str]:
+    """Warnings of sequences with several labels, of missing values, and of a length or GC content that tells them."""
+    targets = sequences.targets if sequences.targets.ndim == 2 else sequences.targets[:, None]
+    found = _several_labels(sequences, targets) if sequences.kind != "numbers" else {}
+    missing = np.isnan(targets)
+    if missing.any():
+        of_each = [
+            f"{_task(sequences, task)} {number}" for task, number in enumerate(missing.sum(axis=0)) if number
+        ]
+        more = f" and {len(of_each) - 5} more" if len(of_each) > 5 else ""
+        found["missing"] = (
+            f"{missing.sum()} of {missing.size} values are missing, and are left out: {', '.join(of_each[:5])}{more}"
         )
-    auroc_of_gc = _apart(sequences.gc, positive)
-    if auroc_of_gc:
-        of_positives, of_negatives = _medians(100 * sequences.gc, positive)
-        found["gc"] = (
-            f"positives have {of_positives:.1f} % G and C, negatives {of_negatives:.1f} % in the median: the "
-            f"GC content alone tells them apart (AUROC {auroc_of_gc:.4f})"
-        )
+    apart = _numbers_apart if sequences.kind == "numbers" else _classes_apart
+    for name, values in (("length", sequences.length_bp), ("gc", 100 * sequences.gc)):
+        lines = [
+            (area, task, line)
+            for task in range(targets.shape[1])
+            for area, line in [apart(name, values.astype(np.float64), targets[:, task])]
+            if area
+        ]
+        if lines:
+            _, task, line = max(lines, key=lambda each: (each[0], -each[1]))
+            of = f"{_task(sequences, task)}: " if targets.shape[1] > 1 else ""
+            others = len(lines) - 1
+            more = f"; and so in {others} more task{'s' * (others > 1)}" if others else ""
+            found[name] = of + line + more
     return found
+
+
+def _task(sequences: Traits, task: int) -> str:
+    return shown(sequences.tasks[task]) if sequences.tasks else f"target {task}"
+
+
+def _several_labels(sequences: Traits, targets: np.ndarray) -> dict[str, str]:
+    """Warning of sequences that stand with several labels."""
+    if targets.shape[1] == 1:
+        labels, where = targets[:, 0], "in both classes"
+    elif sequences.kind == "classes":
+        labels, where = targets.argmax(axis=1), "in more than one class"
+    else:
+        _, labels = np.unique(targets, axis=0, return_inverse=True)
+        labels, where = labels.reshape(-1), "with different labels"
+    several = in_several_classes(sequences.hashes, labels)
+    return {"classes": f"{_so_many(several, sequences, 'sequences')} stand {where}"} if several.any() else {}
+
+
+_WORDS = {
+    "length": ("are {:.0f} bp", "{:.0f} bp", "the length alone"),
+    "gc": ("have {:.1f} % G and C", "{:.1f} %", "the GC content alone"),
+}
+
+
+def _classes_apart(name: str, values: np.ndarray, targets: np.ndarray) -> tuple[float, str]:
+    """AUROC of a number that tells positives from negatives, and the line about it; 0 for one that does not."""
+    known = ~np.isnan(targets)
+    values, positive = values[known], targets[known] == 1
+    area = _apart(values, positive)
+    if not area:
+        return 0.0, ""
+    of_positives, of_negatives = _medians(values, positive)
+    have, of, alone = _WORDS[name]
+    return area, (
+        f"positives {have.format(of_positives)}, negatives {of.format(of_negatives)} in the median: {alone} "
+        f"tells them apart (AUROC {area:.4f})"
+    )
+
+
+def _numbers_apart(name: str, values: np.ndarray, targets: np.ndarray) -> tuple[float, str]:
+    """Rank correlation of a number with the targets, and the line about it; 0 for one that does not go with them."""
+    known = ~np.isnan(targets) & ~np.isnan(values)
+    if known.sum() < 3 or np.ptp(values[known]) == 0 or np.ptp(targets[known]) == 0:
+        return 0.0, ""
+    r = float(spearman(values[known], targets[known]))
+    if not abs(r) >= max(_CORRELATED, _CHANCE / sqrt(known.sum() - 1)):
+        return 0.0, ""
+    return abs(r), f"{_WORDS[name][2]} goes with the targets (Spearman's r {r:.4f})"
 
 
 def in_several_classes(hashes: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from genoml.data.columns import Column, read_columns
 from genoml.io import read_sequences
 from genoml.io.errors import first_word
 from genoml.io.files import FilePath
@@ -99,6 +100,25 @@ def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:
     loaded = NamedSequences(str(path), [rec.name for rec in records], [rec.sequence for rec in records])
     check_sequences(loaded, ambiguous)
     return loaded
+
+
+def table_sequences(
+    path: FilePath, columns: Sequence[str] = ("sequence",), name: str | None = None
+) -> NamedSequences:
+    """Read the sequences of a CSV or TSV file, those of several columns joined, with names or numbers from 1.
+
+    Raises
+    ------
+    FormatError, OSError
+        See ``genoml.data.columns.read_columns``.
+    """
+    wanted = [Column(column, "sequence") for column in columns] + [
+        Column(column, "text") for column in columns
+    ]
+    table = read_columns(path, wanted if name is None else [*wanted, Column(name, "text")])
+    letters = ["".join(parts) for parts in zip(*(table.text[column] for column in columns), strict=True)]
+    names = [str(row + 1) for row in range(len(letters))] if name is None else table.text[name]
+    return NamedSequences(table.path, list(names), letters)
 
 
 def check_sequences(sequences: NamedSequences, ambiguous: str = "zero") -> None:

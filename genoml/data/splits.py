@@ -27,7 +27,8 @@ def split_random(
 ) -> tuple[SequenceData, SequenceData]:
     """Hold out a random ``fraction`` of each class, at least one example of each: (rest, held out).
 
-    Classes are those of the first target, so that a rare class is present on both sides. With
+    Classes are those of the first target, or the columns of one-hot targets, so that a rare class is present on both
+    sides. With
     ``by_class=False``, for targets that are not classes, the examples are one class. ``together`` (n,) gives groups
     that are not divided, such as those of ``duplicate_groups``; one larger than what is to be held out is in the rest.
 
@@ -41,7 +42,7 @@ def split_random(
     rng = host_generator(seed, "split")
     _, group = np.unique(np.arange(len(data)) if together is None else together, return_inverse=True)
     side = np.full(len(data), _UNDECIDED)  # of each group
-    labels = data.targets[:, 0] if by_class else np.zeros(len(data))
+    labels = _labels(data.targets) if by_class else np.zeros(len(data))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < 2:
@@ -54,6 +55,13 @@ def split_random(
             raise ValueError(f"split_random: the groups leave all examples of class {label} on one side")
     held = side[group] == _HELD
     return data.take(~held), data.take(held)
+
+
+def _labels(targets: np.ndarray) -> np.ndarray:
+    """The class of each example: its column of one-hot targets, else its first target."""
+    one_hot = targets.shape[1] > 1 and np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()
+    labels: np.ndarray = targets.argmax(axis=1) if one_hot else targets[:, 0]
+    return labels
 
 
 def _hold_out(side: np.ndarray, drawn: np.ndarray, count: int) -> None:

@@ -199,8 +199,6 @@ class CountDiagnosis:
     fit : DispersionFit
     table : tuple of MeanVariance
         Groups of counts, by rising mean.
-    verdict : str
-        Which loss to use, and why.
     """
 
     examples: int
@@ -210,13 +208,32 @@ class CountDiagnosis:
     chi_square_per_df: float
     fit: DispersionFit
     table: tuple[MeanVariance, ...]
-    verdict: str
+
+    @property
+    def likelihood_ratio(self) -> float:
+        """Twice the gain in log likelihood of the negative binomial."""
+        return 2.0 * self.examples * (self.fit.poisson_loss - self.fit.loss)
+
+    @property
+    def overdispersed(self) -> bool:
+        """Whether the counts vary more than a Poisson's."""
+        # the 99.9 % point of half a chi-square with one degree of freedom and half a point mass at 0
+        return self.fit.dispersion > 0.0 and self.likelihood_ratio >= 9.55
+
+    @property
+    def verdict(self) -> str:
+        """Which loss to use, and why."""
+        if not self.overdispersed:
+            return "The counts vary no more than a Poisson's: poisson_loss."
+        return (
+            f"The counts vary more than a Poisson's ({self.chi_square_per_df:.3g} times, likelihood ratio "
+            f"{self.likelihood_ratio:.4g}): negative_binomial_loss with dispersion near {self.fit.dispersion:.3g}."
+        )
 
     def __str__(self) -> str:
         lines = [f"{'counts':>8} {'mean':>12} {'variance':>12} {'Poisson':>12} {'neg. binomial':>14}"]
-        lines += [
-            f"{row[0]:8d} " + "{:12.5g} {:12.5g} {:12.5g} {:14.5g}".format(*row[1:]) for row in self.table
-        ]
+        cells = "{:8d} {:12.5g} {:12.5g} {:12.5g} {:14.5g}"
+        lines += [cells.format(*row) for row in self.table]
         zeros = f"{self.zeros}, expected {self.poisson_zeros:.1f} and {self.negative_binomial_zeros:.1f}"
         losses = f"{self.fit.poisson_loss:.4f} and {self.fit.loss:.4f}"
         lines += [
@@ -241,17 +258,6 @@ def _table(y: np.ndarray, m: np.ndarray, dispersion: float, bins: int) -> tuple[
         expected = poisson + dispersion * float(np.mean(means**2))
         rows.append(MeanVariance(len(index), float(np.mean(y[index])), spread, poisson, expected))
     return tuple(rows)
-
-
-def _verdict(fit: DispersionFit, ratio: float, examples: int) -> str:
-    gain = 2.0 * examples * (fit.poisson_loss - fit.loss)
-    # the 99.9 % point of half a chi-square with one degree of freedom and half a point mass at 0
-    if fit.dispersion == 0.0 or gain < 9.55:
-        return "The counts vary no more than a Poisson's: poisson_loss."
-    return (
-        f"The counts vary more than a Poisson's ({ratio:.3g} times, likelihood ratio {gain:.4g}): "
-        f"negative_binomial_loss with dispersion near {fit.dispersion:.3g}."
-    )
 
 
 def diagnose_counts(counts: Any, means: Any = None, *, offset: Any = None, bins: int = 10) -> CountDiagnosis:
@@ -287,13 +293,5 @@ def diagnose_counts(counts: Any, means: Any = None, *, offset: Any = None, bins:
     log_a = np.full_like(base, math.log(fit.dispersion) if fit.dispersion > 0.0 else -LIMIT)
     no_counts = negative_binomial_terms(np.log(mean), log_a, np.zeros_like(y)).entries
     ratio = float(np.sum((y - poisson_mean) ** 2 / poisson_mean)) / (y.size - int(fitted))
-    return CountDiagnosis(
-        examples=y.size,
-        zeros=int(np.sum(y == 0.0)),
-        poisson_zeros=float(np.sum(np.exp(-poisson_mean))),
-        negative_binomial_zeros=float(np.sum(np.exp(-no_counts))),
-        chi_square_per_df=ratio,
-        fit=fit,
-        table=_table(y, mean, fit.dispersion, bins),
-        verdict=_verdict(fit, ratio, y.size),
-    )
+    zeros = int(np.sum(y == 0.0)), float(np.sum(np.exp(-poisson_mean))), float(np.sum(np.exp(-no_counts)))
+    return CountDiagnosis(y.size, *zeros, ratio, fit, _table(y, mean, fit.dispersion, bins))

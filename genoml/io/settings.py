@@ -122,13 +122,22 @@ def _plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of:
     key = (place + path.rstrip("`")).removeprefix(".")
     unknown = _UNKNOWN.fullmatch(what)
     if unknown:
+        inner = _declared(type, path.rstrip("`"))
         key = f"{key}.{shown(unknown[1])}".removeprefix(".")
-        return f"{key}: unknown key{of}; {_nearest(unknown[1], getattr(type, '__struct_fields__', ()))}"
+        return f"{key}: unknown key{of}; {_nearest(unknown[1], getattr(inner, '__struct_fields__', ()))}"
     if what.startswith("Invalid enum"):
         what += f", expects {' or '.join(_choices(type, key.rpartition('.')[2]))}"
     for words, plain in _WORDS.items():
         what = what.replace(words, plain)
     return f"{key}: {what}" if key else what
+
+
+def _declared(type: Any, path: str) -> Any:
+    """The type of what is at a path of names within a Struct."""
+    for name in filter(None, path.split(".")):
+        declared = {field.name: field.type for field in msgspec.structs.fields(type)}.get(name)
+        type = getattr(declared, "__origin__", declared)
+    return type
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -56,16 +56,21 @@ class ModelSpec:
     min_length_bp : callable
         Options -> the shortest sequence that the network can read.
     options_for : callable
-        Length of the training sequences in bp -> the options with which ``genoml train`` builds the network
-        for one label a sequence, where none are given. Raises ValueError if it has no use for such labels.
+        Length of the training sequences in bp, outputs a sequence (1) -> the options with which ``genoml train``
+        builds the network, where none are given. Raises ValueError if it has no use for labels of sequences.
     fixed_length : bool
         Whether the network reads sequences of its option ``length_bp`` only.
     """
 
     build: Callable[..., Layer]
     min_length_bp: Callable[..., int]
-    options_for: Callable[[int], dict[str, Any]] = lambda length_bp: {}
+    options_for: Callable[..., dict[str, Any]] = lambda length_bp, n_outputs=1: _outputs(n_outputs)
     fixed_length: bool = False
+
+
+def _outputs(n_outputs: int) -> dict[str, Any]:
+    """The option of a network whose default is one output."""
+    return {} if n_outputs == 1 else {"n_outputs": n_outputs}
 
 
 def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Reach]]) -> ModelSpec:
@@ -73,7 +78,7 @@ def _fixed(build: Callable[..., Layer], windows: Callable[..., list[Reach]]) -> 
     return ModelSpec(
         build,
         lambda **options: shortest_length(windows(**options)),
-        lambda length_bp: {"length_bp": length_bp, "n_outputs": 1},
+        lambda length_bp, n_outputs=1: {"length_bp": length_bp, "n_outputs": n_outputs},
         fixed_length=True,
     )
 
@@ -82,7 +87,7 @@ def _shortest_bpnet(profile_length_bp: int = 1000, **options: Any) -> int:
     return shortest_length(bpnet_windows(**options), profile_length_bp)
 
 
-def _no_labels(length_bp: int) -> dict[str, Any]:
+def _no_labels(length_bp: int, n_outputs: int = 1) -> dict[str, Any]:
     raise ValueError(
         "model bpnet predicts a profile along each sequence, and has no use for one label each; train it "
         "from Python, or choose another model"
@@ -103,7 +108,10 @@ MODELS: dict[str, ModelSpec] = {
     "motif_cnn": ModelSpec(
         motif_cnn,
         lambda kernel_size=19, pool_size=8, **_: kernel_size + pool_size - 1,
-        lambda length_bp: {"pool_size": min(max(length_bp // 25, 2), 10)},
+        lambda length_bp, n_outputs=1: {
+            "pool_size": min(max(length_bp // 25, 2), 10),
+            **_outputs(n_outputs),
+        },
     ),
     "site_cnn": _fixed(site_cnn, site_cnn_windows),
     "promoter_cnn": ModelSpec(promoter_cnn, lambda kernel_size=8, **_: kernel_size),

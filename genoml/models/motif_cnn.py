@@ -26,6 +26,7 @@ def motif_cnn(
     second_filters: Count = 64,
     second_kernel_size: Count = 5,
     dropout: tuple[Share, Share, Share] = (0.2, 0.3, 0.5),
+    n_outputs: Count = 1,
     seed: int = 0,
 ) -> Sequential:
     """Motif scan, pooling, a second convolution that combines motifs, global pooling, logistic layer.
@@ -53,11 +54,13 @@ def motif_cnn(
         Width of the filters that combine motifs.
     dropout : three floats
         Rates after the scan, after the second convolution and before the dense layer.
+    n_outputs : int
+        Number of logits a sequence.
 
     Shapes
     ------
     x : (batch, 4, length >= kernel_size + pool_size - 1)
-    y : (batch, 1) logits
+    y : (batch, n_outputs) logits
 
     References
     ----------
@@ -80,7 +83,7 @@ def motif_cnn(
             "combine_dropout": Dropout(dropout[1]),
             "pool": Parallel({"max": GlobalMaxPool1D(), "mean": GlobalAveragePool1D()}),
             "pool_dropout": Dropout(dropout[2]),
-            "dense": Dense(2 * second_filters, 1),
+            "dense": Dense(2 * second_filters, n_outputs),
         },
         seed=seed,
     )

@@ -6,7 +6,9 @@ from genoml.io.settings import Count
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 
 
-def promoter_cnn(*, filters: Count = 32, kernel_size: Count = 8, seed: int = 0) -> Sequential:
+def promoter_cnn(
+    *, filters: Count = 32, kernel_size: Count = 8, n_outputs: Count = 1, seed: int = 0
+) -> Sequential:
     """Convolution, ReLU, global max pooling and a logistic layer.
 
     Each filter scans the sequence for a motif, the pooling finds its best match, and the last layer weighs the matches.
@@ -17,11 +19,13 @@ def promoter_cnn(*, filters: Count = 32, kernel_size: Count = 8, seed: int = 0) 
         Number of motif detectors.
     kernel_size : int
         Width of the motif detectors.
+    n_outputs : int
+        Number of logits a sequence.
 
     Shapes
     ------
     x : (batch, 4, length >= kernel_size)
-    y : (batch, 1) logits
+    y : (batch, n_outputs) logits
 
     References
     ----------
@@ -31,7 +35,7 @@ def promoter_cnn(*, filters: Count = 32, kernel_size: Count = 8, seed: int = 0) 
         {
             "conv": Conv1D(4, filters, kernel_size),
             "pool": GlobalMaxPool1D(),
-            "dense": Dense(filters, 1),
+            "dense": Dense(filters, n_outputs),
         },
         seed=seed,
     )

@@ -1,4 +1,4 @@
-"""Figures: sequence logos, attention maps, and curves of training, ranking and calibration.
+"""Figures: sequence logos, attention maps, predicted numbers, and curves of training, ranking and calibration.
 
 Every function draws on a given Matplotlib ``Axes`` and returns it, so that figures combine; none uses pyplot or the
 global settings. Lines differ in colour and dash, with colours that colour-blind readers can distinguish (Okabe and
@@ -7,10 +7,11 @@ Ito), and are named above the plot.
 Matplotlib is imported when a figure is drawn; ``pip install genoml-xp[plot]`` brings it.
 """
 
-from genoml.plot.classes import confusion, histogram, reliability
+from genoml.plot.classes import class_table, confusion, histogram, reliability
 from genoml.plot.lines import pr, roc, training_curve
 from genoml.plot.logos import contributions, letters, logo
 from genoml.plot.maps import attention_map
+from genoml.plot.numbers import count_calibration, scatter
 from genoml.plot.style import BAND, BASE_COLOURS, GRID, INK, LINES, MUTED, require_matplotlib
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "LINES",
     "MUTED",
     "attention_map",
+    "class_table",
     "confusion",
     "contributions",
+    "count_calibration",
     "histogram",
     "letters",
     "logo",
@@ -30,5 +33,6 @@ __all__ = [
     "reliability",
     "require_matplotlib",
     "roc",
+    "scatter",
     "training_curve",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,56 @@ def confusion(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, threshold
     ax.set(xlabel=f"predicted, threshold {threshold:.3g}", ylabel="true class")
     ax.set_xticks([0.5, 1.5], ["positive", "negative"])
     ax.set_yticks([0.5, 1.5], ["positive", "negative"], rotation=90, va="center")
+    ax.tick_params(length=0)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    return ax
+
+
+def class_table(ax: Axes, counts: ArrayLike, names: Sequence[str]) -> Axes:
+    """Draw the table of true and predicted classes; each cell shows its number, a stronger colour a larger share.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    counts : (classes, classes) array_like
+        Examples of each true class (row) that are called each class (column).
+    names : sequence of str
+        Of the classes.
+
+    Raises
+    ------
+    ValueError
+        If the table is not square, or names are missing.
+    ImportError
+        If Matplotlib is missing.
+    """
+    require_matplotlib()
+    from matplotlib.patches import Rectangle
+
+    table = np.asarray(counts)
+    size = len(names)
+    if table.shape != (size, size):
+        raise ValueError(f"class_table expects counts ({size}, {size}), got {table.shape}")
+    style_axes(ax, grid=False)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    font = NORMAL if size <= 8 else max(3.0, 80.0 / size)
+    for row, column in np.ndindex(size, size):
+        alpha = 0.05 + 0.45 * float(shares[row, column])
+        ax.add_patch(Rectangle((column, row), 1, 1, facecolor=LINES[0][0], linewidth=0, alpha=alpha))
+        ax.text(
+            column + 0.5,
+            row + 0.5,
+            f"{int(table[row, column]):,}",
+            ha="center",
+            va="center",
+            fontsize=font,
+            color=INK,
+        )
+    ax.set(xlim=(0, size), ylim=(size, 0), box_aspect=1, xlabel="predicted class", ylabel="true class")
+    places = np.arange(size) + 0.5
+    ax.set_xticks(places, names, rotation=0 if size <= 4 else 90, parse_math=False)
+    ax.set_yticks(places, names, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[["left", "bottom"]].set_visible(False)
     return ax

@@ -100,6 +100,18 @@ class ReportData:
         Name -> (predictions, targets), host arrays, for the ROC and precision-recall curves.
     probabilities : (predictions, targets), optional
         Of the model, from 0 to 1, for calibration, confusion and how they spread.
+    ranked : bool
+        Whether rows of the metrics are models, of which the best score is marked.
+    numbers : mapping
+        Task -> (predictions, targets), for scatter plots; ``unit`` is added to their axes.
+    unit : str
+        Such as ``", log10 (1 + count)"``.
+    counts : mapping
+        Task -> (predicted means, counts), for their calibration.
+    confusion : (counts, names), optional
+        Of true classes (rows) and predicted ones.
+    predicted : str
+        What the number beside an explained sequence is.
     threshold : float
         From which probability on a sequence is called positive.
     filters : sequence of tuples
@@ -118,6 +130,12 @@ class ReportData:
     history: Sequence[Mapping[str, Any]] = ()
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     probabilities: tuple[ArrayLike, ArrayLike] | None = None
+    ranked: bool = True
+    numbers: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
+    unit: str = ""
+    counts: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
+    confusion: tuple[ArrayLike, Sequence[str]] | None = None
+    predicted: str = "probability"
     threshold: float = 0.5
     filters: Sequence[tuple[FilterMotif, Match | None, Motif | None]] = ()
     sequences: Sequence[SequenceView] = ()

@@ -17,6 +17,7 @@ from genoml.explain.filters import FilterMotif
 from genoml.explain.match import Match, chance_similarity
 from genoml.metrics import aupr, auroc
 from genoml.report.content import AttentionView, SequenceView
+from genoml.runs.tasks import LABELS
 from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["one_figure", "svg_address"]
@@ -27,7 +28,7 @@ _LONGEST_LOGO = 120
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Loss and AUROC of each epoch, where the log has them."""
+    """Loss and score of each epoch, where the log has them."""
 
     def has(key: str) -> bool:
         return any(row.get(key) is not None for row in history)
@@ -40,12 +41,17 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
                 lambda ax: plot.training_curve(ax, history, best="min" if has("validation_loss") else None),
             )
         )
-    if has("validation_auroc"):
-        series = {"validation_auroc": "validation"}
+    score = next(
+        (key for key in ("auroc", "accuracy", "deviance_explained", "pearson") if has(f"validation_{key}")),
+        None,
+    )
+    if score is not None:
+        series = {f"validation_{score}": "validation"}
+        label = LABELS[score]
         figures.append(
             one_figure(
-                f"Validation AUROC over {len(history)} epochs.",
-                lambda ax: plot.training_curve(ax, history, series=series, ylabel="AUROC", best="max"),
+                f"Validation {label} over {len(history)} epochs.",
+                lambda ax: plot.training_curve(ax, history, series=series, ylabel=label, best="max"),
             )
         )
     return figures
@@ -66,6 +72,13 @@ def curve_figures(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> list[dic
         one_figure(roc_alt, lambda ax: plot.roc(ax, curves), height=4.3),
         one_figure(pr_alt, lambda ax: plot.pr(ax, curves), height=4.3),
     ]
+
+
+def number(value: float | None, *, count: bool) -> str:
+    """Text of a score, or of a number of examples."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if count else f"{value:.3f}"
 
 
 def _area(value: float) -> str:
@@ -231,14 +244,16 @@ _RULES = "".join(
 _STYLE = f"<style>@media (prefers-color-scheme: dark){{{_RULES}}}</style>"
 
 
-def one_figure(alt: str, draw: Callable[[Any], Any], *, height: float = 3.2) -> dict[str, str]:
-    """Figure with one axes, half a page wide: its address, and its description in words."""
+def one_figure(
+    alt: str, draw: Callable[[Any], Any], *, height: float = 3.2, title: str = ""
+) -> dict[str, str]:
+    """Figure with one axes, half a page wide: its title, its address, and its description in words."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.4, height), layout="constrained")
     draw(figure.subplots())
-    return {"alt": alt, "image": svg_address(figure)}
+    return {"alt": alt, "image": svg_address(figure), "title": title}
 
 
 def svg_address(figure: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.io.files import write_whole
 from genoml.report.content import ReportData, attention_views, filter_matches, sequence_views
@@ -19,21 +20,23 @@ from genoml.report.figures import (
     attention_card,
     curve_figures,
     filter_card,
+    number,
     probability_figures,
     sequence_card,
     training_figures,
 )
+from genoml.report.tasks import class_figures, number_figures, predicted_what, sequences_of, task_content
 from genoml.runs import Run, RunRecord
 from genoml.runs.run import SequenceSource
+from genoml.runs.score import outputs_of_data
+from genoml.runs.tasks import LABELS
 from genoml.train.predict import score_predictions
 
 __all__ = ["build_report", "expect_writable", "write_report"]
 
 # Headings of the table of metrics; other keys appear as they are.
 _HEADINGS = {
-    "auroc": "AUROC",
-    "aupr": "AUPR",
-    "f1": "F1",
+    "n_examples": "examples",
     "n_positives": "positives",
     "n_negatives": "negatives",
 }
@@ -46,6 +49,8 @@ def write_report(
     negatives: SequenceSource | None = None,
     *,
     sequences: SequenceSource | None = None,
+    data: SequenceData | None = None,
+    held_out: bool = False,
     show: Sequence[str] = (),
     top: int = 3,
     threshold: float | None = None,
@@ -65,6 +70,10 @@ def write_report(
         Labelled sequences that the model was not trained on, as in ``Run.evaluate``; both or none.
     sequences : iterable of str, or path
         Sequences without labels, in their place.
+    data : SequenceData, optional
+        Data with targets of the run's task, in their place; see ``genoml.runs.evaluate.data_of_run``.
+    held_out : bool
+        Whether they are the part that the run held out itself.
     show : sequence of str
         Names of the sequences to explain; by default the ``top`` ones that score highest.
     threshold : float, optional
@@ -85,23 +94,26 @@ def write_report(
     """
     if (positives is None) != (negatives is None):
         raise ValueError("write_report expects positives and negatives, both or none")
-    if positives is not None and sequences is not None:
-        raise ValueError("write_report expects positives and negatives, or sequences, not both")
-    if len(show) and positives is None and sequences is None:
+    if sum(each is not None for each in (positives, sequences, data)) > 1:
+        raise ValueError("write_report expects positives and negatives, or sequences, or data, not both")
+    if len(show) and positives is None and sequences is None and data is None:
         raise ValueError("write_report expects sequences to show")
     out = Path(out)
     expect_writable(out)
     content: dict[str, Any] = {"title": run.path.resolve().name, "history": run.history()}
     if positives is not None and negatives is not None:
+        run.expect_one_label("a report of positives and negatives")
         labelled, others = run.read_labelled(positives, negatives)
         predictions = run.predict(labelled)
         content |= _of_labels(run, predictions[:, 0], run.predict(others)[:, 0])
         content["threshold"] = run.threshold if threshold is None else threshold
         content |= _explained(run, labelled, predictions[:, 0], show, top)
+    elif data is not None:
+        content |= _of_data(run, data, show, top, threshold, held_out=held_out)
     elif sequences is not None:
         unlabelled = run.read(sequences)
         content |= _explained(run, unlabelled, run.predict(unlabelled)[:, 0], show, top)
-    build_report(out, ReportData(**content, details=_details(run.record)))
+    build_report(out, ReportData(**content, predicted=predicted_what(run), details=_details(run.record)))
     return out
 
 
@@ -113,6 +125,22 @@ def expect_writable(out: Path) -> None:
         raise ValueError(f"{out}: is a folder; name a file")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent}: no such folder; make it, or choose another")
+
+
+def _of_data(
+    run: Run, data: SequenceData, show: Sequence[str], top: int, threshold: float | None, *, held_out: bool
+) -> dict[str, Any]:
+    """Parts of a report about data with targets of the run's task."""
+    predictions = run.objective.predictions(outputs_of_data(run.model, run.record, data, as_trained=held_out))
+    if run.record.task.kind == "binary":
+        known = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
+        positive = known & (data.targets[:, 0] == 1)
+        parts = _of_labels(run, predictions[positive, 0], predictions[known & ~positive, 0])
+        parts["threshold"] = run.threshold if threshold is None else threshold
+    else:
+        parts = task_content(run, data, held_out=held_out)
+    some, rows = sequences_of(data)
+    return parts | _explained(run, some, predictions[rows, 0], show, top)
 
 
 def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> dict[str, Any]:
@@ -175,8 +203,8 @@ def _details(record: RunRecord) -> dict[str, str]:
     facts = {
         "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
-        "positives": str(data.get("positives", "")),
-        "negatives": str(data.get("negatives", "")),
+        "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
+        **{key: str(data.get(key, "")) for key in ("positives", "negatives", "table", "genome", "regions")},
         "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate",
         "length": f"{record.length_bp} bp",
         "backend": ", ".join(record.backend.values()),
@@ -218,7 +246,9 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
     source = files("genoml").joinpath("resources", "report.html.j2").read_text(encoding="utf-8")
     page = environment.from_string(source).render(
         content=content,
-        table=_table(content.metrics),
+        table=_table(content.metrics, content.ranked),
+        numbers=number_figures(content),
+        classes=class_figures(content.confusion),
         training=training_figures(content.history),
         curves=curve_figures(content.curves),
         probabilities=probability_figures(content.probabilities, content.threshold),
@@ -230,8 +260,8 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         stream.write(page.encode("utf-8"))
 
 
-def _table(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    """Headings and rows as text, the best of each score marked."""
+def _table(metrics: Mapping[str, Mapping[str, float]], ranked: bool) -> dict[str, Any]:
+    """Headings and rows as text, the best of each score marked where rows are models."""
     keys = list(dict.fromkeys(key for row in metrics.values() for key in row))
     scores = [key for key in keys if not key.startswith("n_")]
     best = {
@@ -246,17 +276,12 @@ def _table(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
             "cells": [
                 {
                     "text": number(row.get(key), count=key not in scores),
-                    "best": len(metrics) > 1 and key in scores and row.get(key) == best[key],
+                    "best": ranked and len(metrics) > 1 and key in scores and row.get(key) == best[key],
                 }
                 for key in keys
             ],
         }
         for name, row in metrics.items()
     ]
-    return {"headings": [_HEADINGS.get(key, key) for key in keys], "rows": rows}
-
-
-def number(value: float | None, *, count: bool) -> str:
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if count else f"{value:.3f}"
+    headings = [_HEADINGS.get(key, LABELS.get(key, key)) for key in keys]
+    return {"headings": headings, "rows": rows, "first": "model" if ranked else "task"}

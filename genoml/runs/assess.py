@@ -20,13 +20,17 @@ from genoml.evaluation.curves import precision_recall_curve
 from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
-from genoml.runs.baseline import KmerBaseline
+from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.runs.config import TrainConfig
+from genoml.runs.task_scores import linear_scores, task_scores
+from genoml.runs.tasks import TaskRecord
 from genoml.train.objectives import BinaryClassification
 from genoml.train.predict import predict_outputs, score_predictions
 
 #: training sequences that the k-mer model learns from, at most, so that it takes a small part of the run
 MOST_FOR_BASELINE = 10_000
+#: values of targets among them, at most
+_MOST_VALUES = 200_000
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,9 +44,11 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         The probability from which on a sequence is called positive, by ``threshold_by``; None where no
         threshold is as it asks.
     scores : dict
-        Of the calibrated probabilities: auroc, aupr, brier, ece, and f1 and mcc at the threshold.
+        Of the calibrated probabilities: auroc, aupr, brier, ece, and f1 and mcc at the threshold; of other tasks than
+        binary those of the objective.
     baseline : dict
-        auroc and aupr of 6-mer logistic regression on the same sequences; empty with baseline = false.
+        auroc and aupr of 6-mer logistic regression on the same sequences, or, for other tasks than binary, the scores
+        of ridge regression on 5-mers; empty with baseline = false.
     """
 
     calibration: Calibration = Calibration()
@@ -51,17 +57,25 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     baseline: dict[str, float] = {}
 
 
-def assess(model: Layer, data: SequenceData, validation: SequenceData, config: TrainConfig) -> HeldOut:
-    """Calibrate a trained model, choose its threshold and score it, all on the validation data.
+def assess(
+    model: Layer,
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig,
+    task: TaskRecord | None = None,
+) -> HeldOut:
+    """Score a trained model on the validation data, and for one label calibrate it and choose its threshold there.
 
     Parameters
     ----------
     model : Layer
-        With the weights of the best epoch; logits of one label.
+        With the weights of the best epoch.
     data, validation : SequenceData
         Training data and held-out data.
     config : TrainConfig
         Settings of the training and of the calibration.
+    task : TaskRecord, optional
+        The task; binary if None.
     """
     outputs = predict_outputs(
         model,
@@ -70,6 +84,9 @@ def assess(model: Layer, data: SequenceData, validation: SequenceData, config: T
         ambiguous=config.ambiguous,
         threads=config.threads,
     )
+    if task is not None and task.kind != "binary":
+        baseline = ridge_baseline(data, validation, config, task) if config.baseline else {}
+        return HeldOut(scores=task_scores(task, outputs, validation), baseline=baseline)
     logits = outputs[:, 0].astype(np.float64)
     targets = validation.targets[:, 0]
     calibration = calibrate(logits, targets, config.calibrate, prior_offset(config, data.targets))
@@ -154,6 +171,30 @@ def score_baseline(
     baseline.fit(data.codes[rows], data.targets[rows])
     scores = score_predictions(baseline.predict(validation.codes), validation.targets[:, 0])
     return {"auroc": scores["auroc"], "aupr": scores["aupr"]}
+
+
+def ridge_baseline(
+    data: SequenceData, validation: SequenceData, config: TrainConfig, task: TaskRecord
+) -> dict[str, float]:
+    """Scores of ridge regression on 5-mers, of labels, classes, numbers or logarithms of relative counts.
+
+    It learns from ``MOST_FOR_BASELINE`` of the training sequences at most, fewer of many tasks. A missing value counts
+    as the mean of its task.
+    """
+    tasks = data.targets.shape[1]
+    most = max(1, min(MOST_FOR_BASELINE, _MOST_VALUES // tasks))
+    rows = np.arange(len(data))
+    if len(data) > most:
+        rows = np.sort(host_generator(config.seed, "baseline").permutation(rows)[:most])
+    part = data.take(rows)
+    values = part.targets.astype(np.float64)
+    if task.kind == "counts":
+        values = np.log1p(values) - part.extras.get("offset", 0.0)
+    known = np.broadcast_to(part.extras.get("mask", np.ones((1, 1))), values.shape) != 0
+    means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    ridge = KmerRidge(both_strands=config.reads_both_strands(data.alphabet), ambiguous=config.ambiguous)
+    predicted = ridge.fit(part.codes, np.where(known, values, means)).predict(validation.codes)
+    return linear_scores(task, predicted, validation)
 
 
 def _some(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -17,15 +17,16 @@ from genoml.io.settings import Count, NotNegative, Positive, Share, make_setting
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
+from genoml.runs.data_settings import DataSettings
 from genoml.train import FitOptions
-from genoml.train.objectives import BinaryClassification
+from genoml.train.objectives import BinaryClassification, Objective
 
 #: beyond it, numbers of float32 overflow
 _Bounded = Annotated[float, Meta(gt=0, le=1e30)]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings of a run, without its data; docs/configuration.md lists the keys.
+    """All settings of a run; docs/configuration.md lists the keys.
 
     The defaults were chosen on validation chromosomes of a Nanog ChIP-seq training set; docs/accuracy.md
     tells how.
@@ -50,6 +51,17 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
+    huber_delta: Annotated[
+        Positive | None,
+        Meta(
+            description="regression: error, in standard deviations of the targets, from which on the loss is "
+            "linear (Huber's); left out: squared error"
+        ),
+    ] = None
+    count_distribution: Annotated[
+        Literal["auto", "poisson", "negative_binomial"],
+        Meta(description="of counts; `auto`: as the counts of the training part ask for"),
+    ] = "auto"
     max_grad_norm: Annotated[
         _Bounded | None, Meta(description="clip the norm of all gradients together; left out: never")
     ] = None
@@ -126,13 +138,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description='precision, or recall, that the threshold must have with such a "threshold_by"'),
     ] = 0.9
     baseline: Annotated[
-        bool, Meta(description="also score 6-mer logistic regression on the validation sequences")
+        bool, Meta(description="also score a linear model of k-mers on the validation sequences")
     ] = True
     no_checks: Annotated[
-        list[Literal["copies", "classes", "length", "gc"]],
+        list[Literal["copies", "classes", "length", "gc", "missing"]],
         Meta(
             description="checks of the sequences to leave out: copies on both sides of the split, the same "
-            "sequence in both classes, classes that length or GC content alone tells apart"
+            "sequence in both classes, classes that length or GC content alone tells apart, missing values"
         ),
     ] = []
     threads: Annotated[
@@ -153,6 +165,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[int, Meta(ge=0, le=2**63 - 1)],
         Meta(description="initial weights, order, augmentation, dropout, shuffles, split"),
     ] = 0
+    data: Annotated[
+        DataSettings, Meta(description="the data, see below; options of the command win over it")
+    ] = DataSettings()
 
     def __post_init__(self) -> None:
         # msgspec checks what it reads; arguments in Python are checked here
@@ -185,18 +200,38 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Whether a model of such sequences reads both strands: not of RNA, unless the settings say otherwise."""
         return alphabet != "RNA" if self.reverse_complement is None else self.reverse_complement
 
-    def for_data(self, length_bp: int, *, shuffled: bool = False, alphabet: str = "DNA") -> TrainConfig:
-        """The configuration with the settings filled in that depend on the sequences."""
+    def for_data(
+        self, length_bp: int, *, shuffled: bool = False, alphabet: str = "DNA", n_outputs: int = 1
+    ) -> TrainConfig:
+        """The configuration with the settings filled in that depend on the sequences, and on the number of tasks.
+
+        Raises
+        ------
+        ValueError
+            If ``model_options`` ask for another number of outputs.
+        """
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
-        options = model_spec(self.model).options_for(length_bp) | self.model_options
+        options = model_spec(self.model).options_for(length_bp, n_outputs) | self.model_options
+        if options.get("n_outputs", n_outputs) != n_outputs:
+            raise ValueError(
+                f"model_options.n_outputs: expects {n_outputs}, as many as the data have tasks or classes, got "
+                f"{options['n_outputs']}; leave it out"
+            )
         shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
         return msgspec.structs.replace(
             self, model_options=options, shift_bp=shift_bp, epochs=epochs,
             reverse_complement=self.reads_both_strands(alphabet),
         )  # fmt: skip
 
-    def fit_options(self, n_examples: int, class_weight: tuple[float, float]) -> FitOptions:
-        """Options of ``fit``, for epochs of ``n_examples`` examples."""
+    def fit_options(
+        self,
+        n_examples: int,
+        class_weight: tuple[float, float] = (1.0, 1.0),
+        objective: Objective | None = None,
+    ) -> FitOptions:
+        """Options of ``fit``, for epochs of ``n_examples`` examples; without an ``objective`` labels 0 and 1."""
+        if objective is None:
+            objective = BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma)
         steps = self.n_epochs * -(-n_examples // self.batch_size)
         return FitOptions(
             epochs=self.n_epochs,
@@ -205,7 +240,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
             sampler=self.sampler,
-            objective=BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma),
+            objective=objective,
             max_grad_norm=self.max_grad_norm,
             max_weight_norm=self.max_weight_norm,
             average_decay=self.average_decay,
@@ -225,6 +260,8 @@ def _types() -> dict[str, Any]:
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
     """Read a configuration from a TOML file, or take the defaults; ``overrides`` that are not None win.
 
+    Of the key ``data`` they are joined with those of the file, see ``DataSettings.changed``.
+
     Raises
     ------
     FormatError
@@ -235,13 +272,15 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
     """
     values = {} if path is None else read_toml(path)
     changed = {key: value for key, value in overrides.items() if value is not None}
+    data = changed.pop("data", None)
     try:
-        return make_config(values | changed)
+        config = make_config(values | changed)
     except ValueError as error:
         key = re.split(r"[.\[:]", str(error))[0]
         if path is None or key in changed:
             raise
         raise FormatError(str(error), path=str(path)) from error
+    return config if not data else msgspec.structs.replace(config, data=config.data.changed(data))
 
 
 def make_config(values: Mapping[str, Any]) -> TrainConfig:

@@ -14,6 +14,7 @@ from msgspec import inspect as types
 
 from genoml.models import MODELS, model_spec, option_struct
 from genoml.runs.config import TrainConfig
+from genoml.runs.data_settings import DataSettings
 
 _ARGUMENT = re.compile(r"(\w+(?:, \w+)*) : ")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -22,17 +23,26 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 def config_text(config: TrainConfig) -> str:
     """TOML of a configuration, which ``read_config`` reads back, with a comment above each key.
 
-    A key that was left out is written as a comment, since TOML has no value for none.
+    A key that was left out is written as a comment, since TOML has no value for none; so are the keys of the data that
+    are at their defaults.
     """
     lines = []
     for field in _fields(TrainConfig):
+        if field.name == "data":
+            continue
         value = getattr(config, field.name)
-        lines.append(f"# {_meaning(field)}")
-        if value is None:
-            lines.append(f"# {field.name} = {expected(field.type)}")
-        else:
-            lines.append(f"{field.name} = {toml_value(value)}")
+        lines += _key_lines(field, None if value is None else toml_value(value))
+    given = config.data.given
+    lines += ["", "[data]"]
+    for field in _fields(DataSettings):
+        lines += _key_lines(field, toml_value(given[field.name]) if field.name in given else None)
     return "\n".join(lines) + "\n"
+
+
+def _key_lines(field: types.Field, value: str | None) -> list[str]:
+    """Lines of a key: its meaning, and its value, or, as a comment, what it takes."""
+    line = f"# {field.name} = {expected(field.type)}" if value is None else f"{field.name} = {value}"
+    return [f"# {_meaning(field)}", line]
 
 
 def options_text(model: str) -> str:
@@ -43,13 +53,13 @@ def options_text(model: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def key_table() -> str:
-    """All keys of a configuration as a Markdown table: type, default, meaning."""
-    defaults = TrainConfig()
+def key_table(settings: type[msgspec.Struct] = TrainConfig) -> str:
+    """All keys of a configuration, or of its data, as a Markdown table: type, default, meaning."""
+    defaults = settings()
     rows = []
-    for field in _fields(TrainConfig):
+    for field in _fields(settings):
         default = getattr(defaults, field.name)
-        shown = "" if default is None else f"`{toml_value(default)}`"
+        shown = "" if default is None or field.name == "data" else f"`{toml_value(default)}`"
         rows.append((f"`{field.name}`", expected(field.type), shown, _meaning(field)))
     return _markdown(("key", "takes", "default", "meaning"), rows)
 

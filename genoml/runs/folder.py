@@ -282,7 +282,7 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
         raise RunError(
             f"{path}: its loss was not finite, and would be so again; train anew with other settings"
         )
-    if not {"positives", "negatives", "hashes"} <= record.data.keys():
+    if "hashes" not in record.data or not (record.config.data.is_given or "negatives" in record.data):
         raise RunError(f"{path}: its record does not say which files it was trained on; train anew")
     if "name" not in record.backend:
         raise RunError(f"{path}: its record does not say which backend it was trained on; train anew")

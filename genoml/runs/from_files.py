@@ -1,26 +1,71 @@
-"""Training from files of sequences, as ``genoml train`` does it."""
+"""Training from files, as ``genoml train`` does it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.data import SequenceData, ShuffledNegatives, split_by_group, split_random
+from genoml.data import SequenceData, ShuffledNegatives
 from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
-from genoml.data.leaks import sequence_hashes
 from genoml.runs.config import TrainConfig
-from genoml.runs.folder import open_run, refuse_existing
+from genoml.runs.data_settings import DataSettings, found_files
+from genoml.runs.folder import RunFolder, open_run, refuse_existing
 from genoml.runs.progress import Progress
+from genoml.runs.read_data import ReadData, read_described
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
+from genoml.runs.split import split_validation
 from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous
 from genoml.sequence.codes import alphabet_of
 from genoml.train import Callback
+
+#: one file, or several
+Files = str | PathLike[str] | Sequence[str]
+
+
+def train_data(
+    out: str | PathLike[str],
+    config: TrainConfig,
+    *,
+    backend: str | Backend | None = None,
+    display: type[Progress] = Progress,
+    callback: Callback | None = None,
+    tensorboard: bool = False,
+) -> Run:
+    """Train a network on the data that ``config.data`` describes, into a new run folder, as ``genoml train`` does.
+
+    Parameters
+    ----------
+    out : path
+        Folder to make; it must not exist yet, or be empty.
+    config : TrainConfig
+        The settings, which also say what is held out for validation.
+    **others
+        See ``begin_run``.
+
+    Raises
+    ------
+    FormatError, OSError, ValueError
+        For files that cannot be read, or not by this model; the message names file and record, or line and column.
+    RunError, NotFiniteError, CheckpointError
+        See ``begin_run``.
+    """
+    refuse_existing(out)
+    read = read_source(config.data, config)
+    config = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, task=read.task))
+    rest, validation = split_validation(read.data, config)
+    config = msgspec.structs.replace(config, data=config.data.for_record())
+    return begin_run(
+        out, rest, validation, config, sources=read.sources, notes=read.notes,
+        backend=backend, display=display, callback=callback, tensorboard=tensorboard,
+    )  # fmt: skip
 
 
 def train_files(
@@ -28,11 +73,7 @@ def train_files(
     negatives: str | PathLike[str],
     out: str | PathLike[str],
     config: TrainConfig | None = None,
-    *,
-    backend: str | Backend | None = None,
-    display: type[Progress] = Progress,
-    callback: Callback | None = None,
-    tensorboard: bool = False,
+    **options: Any,
 ) -> Run:
     """Train a network to separate the sequences of two files, into a new run folder.
 
@@ -41,29 +82,40 @@ def train_files(
     positives, negatives : path
         FASTA or FASTQ, plain or compressed; ``-`` is standard input. The negatives may be the word ``shuffle``:
         exact dinucleotide shuffles of the positives, drawn anew for each epoch.
-    out : path
-        Folder to make; it must not exist yet, or be empty.
-    config : TrainConfig, optional
-        The settings, which also say what is held out for validation.
-    **others
-        See ``begin_run``.
+    out, config, **options
+        See ``train_data``, whose errors it has.
+    """
+    pair = DataSettings(positives=[str(positives)], negatives=[str(negatives)])
+    return train_data(out, msgspec.structs.replace(config or TrainConfig(), data=pair), **options)
+
+
+def read_source(
+    settings: DataSettings,
+    config: TrainConfig,
+    *,
+    length_bp: int | None = None,
+    classes: Sequence[str] | None = None,
+) -> ReadData:
+    """Read the data that settings describe; for a trained network with the length and the classes that it has.
 
     Raises
     ------
     FormatError, OSError, ValueError
-        For files that cannot be read, or not by this model; the message names file and record.
-    RunError, NotFiniteError, CheckpointError
-        See ``begin_run``.
+        For files that cannot be read, or settings that do not go together.
     """
-    config = config or TrainConfig()
-    refuse_existing(out)
-    refuse_two_inputs(positives, negatives)
-    data, sources = read_pair(positives, negatives, config)
-    rest, validation = split_validation(data, config)
-    return begin_run(
-        out, rest, validation, config,
-        backend=backend, sources=sources, display=display, callback=callback, tensorboard=tensorboard,
-    )  # fmt: skip
+    if settings.source != "files":
+        return read_described(settings, config, length_bp=length_bp, classes=classes)
+    if settings.task not in (None, "binary"):
+        raise ValueError(f"positives and negatives are the task binary, got task {settings.task}")
+    if not settings.negatives:
+        raise ValueError("positives expect negatives: files, or the word shuffle")
+    positives, negatives = (found_files(each, "files") for each in (settings.positives, settings.negatives))
+    data, sources = read_pair(_one(positives), _one(negatives), config)
+    return ReadData(data, "binary", sources)
+
+
+def _one(files: list[str]) -> str | list[str]:
+    return files[0] if len(files) == 1 else files
 
 
 def resume_run(
@@ -71,6 +123,7 @@ def resume_run(
     positives: str | PathLike[str] | None = None,
     negatives: str | PathLike[str] | None = None,
     *,
+    moved: Mapping[str, Any] | None = None,
     backend: str | Backend | None = None,
     display: type[Progress] = Progress,
     callback: Callback | None = None,
@@ -84,6 +137,8 @@ def resume_run(
         Its folder.
     positives, negatives : path, optional
         New names of the files that it was begun with, if they have moved.
+    moved : mapping, optional
+        New names of files of other data, by the key of ``DataSettings``.
     **others
         See ``begin_run``; without a ``backend`` it is the one that the run was begun on.
 
@@ -96,37 +151,60 @@ def resume_run(
     """
     folder = open_run(path)
     record = folder.record
-    first = positives or folder.place_of(record.data["positives"])
-    second = negatives or folder.place_of(record.data["negatives"])
-    refuse_two_inputs(first, second)
-    data, sources = read_pair(first, second, record.training)
-    for role, file in (("positives", first), ("negatives", second)):
-        if sources["hashes"][role] != record.data["hashes"].get(role):
-            raise ValueError(
-                f"{file}: has other sequences than {path} was begun with; restore it, or train anew"
-            )
-    rest, validation = split_validation(data, record.training)
+    named = {"positives": positives, "negatives": negatives}
+    given = {key: [str(value)] for key, value in named.items() if value is not None} | dict(moved or {})
+    settings = recorded_data(folder, given)
+    read = read_source(settings, record.training)
+    expect_same(folder, read, settings)
+    rest, validation = split_validation(read.data, record.training)
     return continue_run(
         folder, rest, validation, backend=backend, display=display, callback=callback, tensorboard=tensorboard
     )
 
 
-def read_pair(
-    positives: str | PathLike[str], negatives: str | PathLike[str], config: TrainConfig
-) -> tuple[SequenceData, dict[str, Any]]:
-    """Read labelled sequences from two files, padded to the longest, and describe their sources.
+def recorded_data(folder: RunFolder, given: Mapping[str, Any] | None = None) -> DataSettings:
+    """The data that a run was trained on, its files seen from here, with others in the place of some.
+
+    Raises
+    ------
+    RunError
+        If the record names no file but a device or a pipe that is not replaced.
+    ValueError
+        If a value cannot be.
+    """
+    settings = folder.record.training.data
+    if not settings.is_given:  # two files
+        named = {key: folder.record.data.get(key) for key in ("positives", "negatives")}
+        settings = DataSettings(**{key: [str(name)] for key, name in named.items() if name is not None})
+    values = given or {}
+    kept = settings.changed(dict.fromkeys(values.keys() - {"task"}, None))
+    return kept.with_files(folder.place_of).changed(values)
+
+
+def expect_same(folder: RunFolder, read: ReadData, settings: DataSettings) -> None:
+    """Raise ValueError if files hold other data than a run was begun with."""
+    known = folder.record.data["hashes"]
+    for role, digest in read.sources["hashes"].items():
+        if digest != known.get(role):
+            file = read.sources.get(role, role)
+            what = "sequences" if settings.source == "files" else "data"
+            raise ValueError(
+                f"{file}: has other {what} than {folder.path} was begun with; restore it, or train anew"
+            )
+
+
+def read_pair(positives: Files, negatives: Files, config: TrainConfig) -> tuple[SequenceData, dict[str, Any]]:
+    """Read labelled sequences from two files, or lists of them, padded to the longest, and describe their sources.
 
     Raises
     ------
     ValueError
         If one class has fewer than two sequences, or for bad input; see load_sequences and refuse_short.
     """
+    refuse_two_inputs(positives, negatives)
     shuffled = negatives == SHUFFLE
-    first = load_sequences(positives, config.ambiguous)
-    if shuffled:
-        second = first.shuffled(config.seed)
-    else:
-        second = load_sequences(negatives, config.ambiguous)
+    first = load_files(positives, config.ambiguous)
+    second = first.shuffled(config.seed) if shuffled else load_files(negatives, config.ambiguous)
     length = max(first.longest, second.longest)
     _refuse_unfit((first, second), config.for_data(length, shuffled=shuffled), length)
     codes = [part.codes(length) for part in (first, second)]
@@ -150,6 +228,17 @@ def read_pair(
     return replace(data, names=np.array(names, dtype=object), alphabet=alphabet), sources
 
 
+def load_files(files: Files, ambiguous: str = "zero") -> NamedSequences:
+    """Read one file of sequences or several as one; errors as in ``load_sequences``."""
+    if isinstance(files, str | PathLike):
+        return load_sequences(files, ambiguous)
+    if "-" in files or SHUFFLE in files:
+        raise ValueError(f"{', '.join(files)}: several expect names of files only")
+    parts = [load_sequences(file, ambiguous) for file in files]
+    names = [name for part in parts for name in part.names]
+    return NamedSequences(", ".join(files), names, [letters for part in parts for letters in part.letters])
+
+
 def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainConfig, length_bp: int) -> None:
     for part in parts:
         refuse_short(part, config.model, config.model_options)
@@ -161,36 +250,3 @@ def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainCon
         raise ValueError(
             f"shift_bp = {config.shift_bp} moves sequences of {length_bp} bp out of view; choose less"
         )
-
-
-def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceData, SequenceData]:
-    """Split data into training and validation parts, as the settings say.
-
-    A random split keeps copies of a sequence, on either strand if the model reads both, on one side; unless a class has
-    too few different sequences for that.
-
-    Raises
-    ------
-    ValueError
-        If they name chromosomes that there are not, or that leave one class alone.
-    """
-    if not config.validation_chromosomes:
-        copies = sequence_hashes(data.codes, both_strands=config.reads_both_strands(data.alphabet))
-        try:
-            return split_random(data, config.validation_fraction, config.seed, together=copies)
-        except ValueError:
-            return split_random(data, config.validation_fraction, config.seed)
-    if data.groups is None:
-        raise ValueError(
-            "validation_chromosomes needs headers of the form >chr8:100-300 in both files, and some are not; "
-            "use validation_fraction"
-        )
-    unknown = sorted(set(config.validation_chromosomes) - set(data.groups))
-    if unknown:
-        known = ", ".join(sorted(set(data.groups)))
-        raise ValueError(f"validation_chromosomes: no sequence is on {', '.join(unknown)}; there are {known}")
-    parts = split_by_group(data, config.validation_chromosomes)
-    for part, what in zip(parts, ("for training", "on the validation chromosomes"), strict=True):
-        if len(np.unique(part.targets)) < 2:
-            raise ValueError(f"validation_chromosomes leaves one class only {what}; choose other chromosomes")
-    return parts

@@ -17,6 +17,7 @@ from genoml.runs.assess import HeldOut
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text
 from genoml.runs.network import NetworkSettings
+from genoml.runs.tasks import TaskRecord
 
 RECORD = "run.json"
 WEIGHTS = "weights.safetensors"
@@ -34,6 +35,7 @@ DAMAGED = (ValueError, OSError, RecursionError)
 _DATA_KINDS: dict[str, Any] = {
     "positives": str, "negatives": str, "working_folder": str, "hashes": dict[str, str],
     "n_positives": int, "n_negatives": int, "n_training": int, "n_validation": int, "ambiguous_bases": int,
+    "table": str, "genome": str, "n_examples": int,
 }  # fmt: skip
 
 
@@ -61,6 +63,10 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     data: dict[str, Any] = {}
     #: what the checks of the training data found: a line for each, by the name of the check
     warnings: dict[str, str] = {}
+    #: what was guessed, chosen or left out: a line each
+    notes: list[str] = []
+    #: what the targets mean, and what was learned from those of the training data
+    task: TaskRecord = TaskRecord()
     seed: int = 0
     backend: dict[str, str] = {}
     versions: dict[str, str] = {}

@@ -20,7 +20,6 @@ from genoml.checkpoint.weights import fits
 from genoml.data.checks import Traits, check_evaluated
 from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
 from genoml.io.errors import FormatWarning
-from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import read_log
@@ -34,6 +33,7 @@ from genoml.runs.score import (
     score_labels,
     trained_of,
 )
+from genoml.runs.tasks import build_network
 from genoml.sequence.codes import letters_of
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import add_scores
@@ -146,6 +146,13 @@ class Run:
         """
         return outputs_of(self.model, self.record, self.read(sequences))
 
+    def expect_one_label(self, what: str) -> None:
+        """Raise ValueError unless the model tells positives from negatives."""
+        kind, several = type(self.objective).__name__, len(self.record.task.names) > 1
+        if not isinstance(self.objective, BinaryClassification) or several:
+            got = f"one of the task {self.record.task.kind}" if self.record.config else f"one of {kind}"
+            raise ValueError(f"{what} expects a model of one label 0 or 1, got {got}")
+
     def predict_frame(self, frame: Any, *, sequence: str = "sequence") -> Any:
         """Predictions as further columns of a data frame, see ``genoml.train.predict.predict_frame``."""
         return add_scores(frame, sequence, self.predict, self.objective.task_names)
@@ -180,10 +187,7 @@ class Run:
         FormatError, OSError, ValueError
             As ``predict``; and if the model does not give probabilities of one label.
         """
-        if not isinstance(self.objective, BinaryClassification):
-            raise ValueError(
-                f"evaluate expects a model of one label 0 or 1, got one of {type(self.objective).__name__}"
-            )
+        self.expect_one_label("evaluate")
         sequences = self.read_labelled(positives, negatives)
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
         traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
@@ -254,8 +258,7 @@ def build_recorded(
         if record.network is not None:
             model = record.network.build(target, most=numbers)
         else:
-            config = record.training
-            model = build_model(config.model, config.model_options, seed=config.seed, backend=target)
+            model = build_network(record.training, record.task, target)
         if not fits(model, numbers):
             raise ValueError("the network has more numbers than its file of weights")
         model.draw()

@@ -11,6 +11,7 @@ import numpy as np
 from genoml import metrics
 from genoml.checkpoint import CheckpointError
 from genoml.checkpoint.files import open_tensors
+from genoml.data import SequenceData
 from genoml.data.files import NamedSequences, check_sequences
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
@@ -18,7 +19,8 @@ from genoml.evaluation.thresholds import score_calls
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
 from genoml.runs.record import SEQUENCES, RunError, RunRecord
-from genoml.train.objectives import BinaryClassification, Objective
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.train.objectives import Objective
 from genoml.train.predict import finite_outputs, score_predictions
 from genoml.train.trained import Trained, padded_lengths
 
@@ -32,7 +34,7 @@ def objective_of(record: RunRecord) -> Objective:
     """Objective that turns the model's outputs into predictions, calibrated if the run is."""
     if record.network is not None:
         return record.network.build_objective()
-    return BinaryClassification(calibration=record.held_out.calibration)
+    return record.task.objective(calibration=record.held_out.calibration)
 
 
 def trained_of(record: RunRecord) -> Trained:
@@ -78,6 +80,64 @@ def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np
         order.append(rows)
         parts.append(outputs)
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
+
+
+def outputs_of_data(
+    model: Layer, record: RunRecord, data: SequenceData, *, as_trained: bool = False
+) -> np.ndarray:
+    """Outputs (n, outputs) of a run's model for a data set, padded as ``outputs_of`` pads; or as it is.
+
+    Raises
+    ------
+    ValueError
+        For sequences longer than a network of a fixed length reads.
+    """
+    trained, config = trained_of(record), record.config
+    fixed = config is not None and model_spec(config.model).fixed_length
+    if (
+        config is not None
+        and fixed
+        and data.intervals is not None
+        and data.codes.shape[1] != record.length_bp
+    ):
+        raise ValueError(
+            f"windows of {data.codes.shape[1]} bp: this {config.model} was trained on and reads {record.length_bp} bp; "
+            "leave out --window-bp, or train a model that reads any length"
+        )
+    options: dict[str, Any] = {"ambiguous": trained.ambiguous, "both_strands": trained.both_strands}
+    if as_trained or not isinstance(data.codes, np.ndarray):  # windows of a genome, all of one length
+        batch_size = max(1, min(256, _BATCH_BP // data.codes.shape[1]))
+        return finite_outputs(model, data.codes, batch_size=batch_size, **options)
+    lengths = (data.codes != PAD_CODE).sum(axis=1)
+    if config is not None and fixed and lengths.max() > record.length_bp:
+        row = int(np.argmax(lengths))
+        raise ValueError(
+            f"{data.name_of(row)}: {lengths[row]} bp is longer than the {record.length_bp} bp that this "
+            f"{config.model} was trained on and reads; cut it to them, or train a model that reads any length"
+        )
+    widths = np.full(len(data), record.length_bp) if fixed else padded_lengths(lengths, record.length_bp)
+    outputs: np.ndarray | None = None
+    for length, width in np.unique(np.stack([lengths, widths], axis=1), axis=0).tolist():
+        rows = np.flatnonzero((lengths == length) & (widths == width))
+        found = finite_outputs(
+            model, _repadded(data.codes[rows], length, width), batch_size=max(1, min(256, _BATCH_BP // width)),
+            **options,
+        )  # fmt: skip
+        outputs = np.empty((len(data), found.shape[1]), found.dtype) if outputs is None else outputs
+        outputs[rows] = found
+    if outputs is None:
+        raise ValueError("expects at least one sequence, got none")
+    return outputs
+
+
+def _repadded(codes: np.ndarray, length: int, width: int) -> np.ndarray:
+    """Codes of sequences of one length, which were padded evenly, padded evenly to another width."""
+    first = np.argmax(codes != PAD_CODE, axis=1)
+    index = first[:, None] + np.arange(length)
+    left = (width - length) // 2
+    padded = np.full((len(codes), width), PAD_CODE, np.uint8)
+    padded[:, left : left + length] = np.take_along_axis(codes, index, axis=1)
+    return padded
 
 
 def _widths(record: RunRecord, sequences: NamedSequences) -> np.ndarray:
@@ -165,11 +225,11 @@ def score_labels(
         for name in _RESAMPLED:
             interval = bootstrap(getattr(metrics, name), probabilities, targets)
             result[f"{name}_interval"] = [interval.low, interval.high]
-    return {key: _defined(value) for key, value in result.items()}
+    return {key: without_nan(value) for key, value in result.items()}
 
 
-def _defined(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """The value with None in the place of NaN, which JSON lacks."""
     if isinstance(value, dict):
-        return {key: _defined(part) for key, part in value.items()}
+        return {key: without_nan(part) for key, part in value.items()}
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -10,8 +10,7 @@ A search is a folder. Several processes and machines may work in it at the same 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,11 @@ import msgspec
 from genoml.backend import Backend
 from genoml.data.files import SHUFFLE, load_sequences
 from genoml.io.processes import lock
-from genoml.runs import RunError
+from genoml.io.settings import make_settings
+from genoml.runs import DataSettings, RunError, read_source
+from genoml.runs.read_data import file_hash
 from genoml.runs.score import refuse_two_inputs
-from genoml.runs.search_ranges import SearchRecord, planned, read_ranges
+from genoml.runs.search_ranges import SearchRecord, make_ranges, planned, read_ranges
 from genoml.runs.search_table import Result
 from genoml.runs.search_trials import LOCK, Search
 
@@ -195,19 +196,22 @@ def make_record(
     negatives: str,
     ranges: Path,
     *,
+    data: Mapping[str, Any] | None = None,
     processes: int,
     backend: Backend,
     resume: Path | None = None,
     **options: Any,
 ) -> SearchRecord:
-    """Make the record of a search over two files, which are read once to find their errors.
+    """Make the record of a search over two files, or other data, which are read once to find their errors.
 
     Parameters
     ----------
     positives, negatives : str
-        Names of FASTA or FASTQ files; the negatives may be the word ``shuffle``.
+        Names of FASTA or FASTQ files; the negatives may be the word ``shuffle``. Empty for other data.
     ranges : Path
         TOML file of ranges.
+    data : mapping, optional
+        Other data, keys of ``DataSettings``; they win over the table ``[data]`` of the ranges.
     processes : int
         Trials at a time, which share the threads of the backend unless the ranges fix them.
     resume : Path, optional
@@ -220,18 +224,36 @@ def make_record(
     FormatError, OSError, ValueError
         For files that cannot be read, or no search to resume.
     """
-    refuse_unread(positives, negatives)
     values = read_ranges(ranges)
+    if not (positives or data or values.get("data")):
+        raise ValueError(
+            "a search expects POSITIVES and NEGATIVES, a table, or a genome with regions; got none"
+        )
+    if positives:
+        refuse_unread(positives, negatives)
+        values.pop("data", None)
+        hashes = file_hashes(positives, negatives)
+    else:
+        values["data"], hashes = _described(values, data or {})
     threads = values.get("threads") if resume is None else read_search(resume).threads
     return SearchRecord(
         positives=positives,
         negatives=negatives,
-        data=file_hashes(positives, negatives),
+        data=hashes,
         ranges=values,
         threads=threads if isinstance(threads, int) else max(1, backend.threads // processes),
         backend=backend.name,
         **options,
     )
+
+
+def _described(values: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The data of a search with their task, read once, and the sha256 of their files."""
+    settings = make_settings(values.get("data", {}), DataSettings, "data").changed(given)
+    ranges = make_ranges({**values, "data": settings.given})
+    read = read_source(settings, ranges.config({key: each.values[0] for key, each in ranges.ranges.items()}))
+    settings = msgspec.structs.replace(settings, task=read.task)
+    return settings.given, read.sources["hashes"]
 
 
 def refuse_unread(positives: str, negatives: str) -> None:
@@ -247,11 +269,6 @@ def refuse_unread(positives: str, negatives: str) -> None:
 def file_hashes(positives: str, negatives: str) -> dict[str, str]:
     """sha256 of both files; for shuffles the word ``shuffle``."""
     return {
-        "positives": _sha256(positives),
-        "negatives": SHUFFLE if negatives == SHUFFLE else _sha256(negatives),
+        "positives": file_hash(positives),
+        "negatives": SHUFFLE if negatives == SHUFFLE else file_hash(negatives),
     }
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

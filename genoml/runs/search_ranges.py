@@ -15,6 +15,7 @@ from genoml.io.errors import FormatError
 from genoml.io.settings import make_settings, read_toml
 from genoml.runs.config import TrainConfig, make_config
 from genoml.runs.config_text import toml_value
+from genoml.runs.tasks import SCORES
 
 #: settings that decide what the scores are measured on, which all trials share
 _SHARED = ("seed", "validation_fraction", "validation_chromosomes")
@@ -154,7 +155,7 @@ def make_ranges(values: Mapping[str, Any]) -> Ranges:
             tables = {f"{key}.{name}": part for name, part in value.items() if isinstance(part, Mapping)}
             ranges |= {path: _range(table, path) for path, table in tables.items()}
             fixed[key] = {name: part for name, part in value.items() if not isinstance(part, Mapping)}
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and key != "data":
             ranges[key] = _range(value, key)
         else:
             fixed[key] = value
@@ -190,11 +191,12 @@ def _corners(ranges: Mapping[str, Range]) -> Iterator[dict[str, Any]]:
 class SearchRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Record of a search: data, ranges and options, which decide the result, unlike the number of processes."""
 
-    positives: str
-    negatives: str
-    #: sha256 of both files, or the word shuffle
+    #: two files of sequences; empty: a table or a genome, as ``data`` of the ranges says
+    positives: str = ""
+    negatives: str = ""
+    #: sha256 of the files, or the word shuffle
     data: dict[str, str]
-    #: as the file of ranges had them
+    #: as the file of ranges had them, with the task in ``data``
     ranges: dict[str, Any]
     trials: int
     seed: int = 0
@@ -206,6 +208,11 @@ class SearchRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     threads: int
     backend: str
 
+    @property
+    def score(self) -> str:
+        """Score in validation that trials are compared by."""
+        return f"validation_{SCORES[self.ranges.get('data', {}).get('task', 'binary')]}"
+
 
 def planned(record: SearchRecord) -> Ranges:
     """Ranges of a search with its defaults: the epochs, and no baseline, which is the same for all trials.
@@ -216,7 +223,8 @@ def planned(record: SearchRecord) -> Ranges:
         If the ranges or the numbers of the search cannot be.
     """
     ranges = make_ranges(record.ranges)
-    defaults = {"epochs": 40 if record.negatives == "shuffle" else 20, "baseline": False}
+    negatives = [record.negatives, *record.ranges.get("data", {}).get("negatives", [])]
+    defaults = {"epochs": 40 if "shuffle" in negatives else 20, "baseline": False}
     fixed = {key: value for key, value in defaults.items() if key not in ranges.ranges} | ranges.fixed
     for name, value, least in (
         ("trials", record.trials, 1), ("factor", record.factor or 2, 2), ("min_epochs", record.min_epochs, 1),

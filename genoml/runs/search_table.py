@@ -14,9 +14,8 @@ from genoml.runs.config_text import toml_value
 from genoml.train.objectives import BinaryClassification
 
 TABLE = "trials.tsv"
-#: score of a trial, on held-out training data, never on a test set
+#: score of a trial of one label, on held-out training data, never on a test set
 SCORE = f"validation_{BinaryClassification.best}"
-_FIRST = ("rank", "trial", "status", "epochs", SCORE, "best_epoch", "seconds")
 
 
 class Result(msgspec.Struct, kw_only=True, frozen=True):
@@ -44,10 +43,11 @@ def ranked(results: Iterable[Result], *, halving: bool) -> list[Result]:
     return sorted(results, key=order)
 
 
-def table_rows(results: Sequence[Result]) -> list[list[str]]:
+def table_rows(results: Sequence[Result], score: str = SCORE) -> list[list[str]]:
     """Table as text: a header, and a row for each trial; unknown values are empty."""
+    first = ("rank", "trial", "status", "epochs", score, "best_epoch", "seconds")
     settings = list(dict.fromkeys(key for result in results for key in result.settings))
-    rows = [[*_FIRST, *settings, "run", "error"]]
+    rows = [[*first, *settings, "run", "error"]]
     for rank, result in enumerate(results, 1):
         known = (
             "" if result.score is None else rank,
@@ -63,10 +63,10 @@ def table_rows(results: Sequence[Result]) -> list[list[str]]:
     return rows
 
 
-def write_table(folder: Path, results: Sequence[Result]) -> None:
+def write_table(folder: Path, results: Sequence[Result], score: str = SCORE) -> None:
     """Write ``trials.tsv``."""
     with write_whole(folder / TABLE) as file:
-        for row in table_rows(results):
+        for row in table_rows(results, score):
             file.write("\t".join(row).encode() + b"\n")
 
 

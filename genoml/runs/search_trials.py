@@ -26,7 +26,7 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text
 from genoml.runs.record import sealed_config
 from genoml.runs.search_ranges import Ranges, SearchRecord
-from genoml.runs.search_table import SCORE, Result, ranked, reason_of, write_table
+from genoml.runs.search_table import Result, ranked, reason_of, write_table
 
 BEST = "best.toml"
 #: file whose lock is the search's
@@ -227,10 +227,11 @@ class Search:
                     continue
                 seconds += event["seconds"]
                 trial.set_user_attr("seconds", seconds)
-                if event.get(SCORE) is None:
+                score = event.get(self.record.score)
+                if score is None:
                     continue
                 scored = True
-                trial.report(event[SCORE], int(event["epoch"]))
+                trial.report(score, int(event["epoch"]))
                 if trial.should_prune() and event["epoch"] < config.n_epochs:
                     process.kill()
                     return "pruned", ""
@@ -246,7 +247,8 @@ class Search:
     def _process(self, part: Path, settings: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         """Start ``genoml train``, which ends with this process and until then holds its settings locked."""
         record = self.record
-        command = [sys.executable, "-c", _CHILD, "train", record.positives, record.negatives, "--json"]
+        files = [record.positives, record.negatives] if record.positives else []
+        command = [sys.executable, "-c", _CHILD, "train", *files, "--json"]
         command += ["--out", str(part), "--config", str(settings), "--backend", record.backend]
         environment = os.environ | dict.fromkeys(_THREADS, str(record.threads))
         # in its own session: Ctrl-C reaches this process alone, which then stops the others
@@ -275,7 +277,7 @@ class Search:
     def _write_table(self) -> list[Result]:
         ended = [self._result(trial) for trial in self._newest() if trial.state.is_finished()]
         results = ranked(ended, halving=self.record.factor is not None)
-        write_table(self.folder, results)
+        write_table(self.folder, results, self.record.score)
         return results
 
     def _result(self, trial: Any) -> Result:

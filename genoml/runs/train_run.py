@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from os import PathLike
 from pathlib import Path
@@ -18,7 +18,6 @@ from genoml.data import SequenceData, ShuffledNegatives
 from genoml.data.checks import Traits, check_split
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
-from genoml.models import build_model
 from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
 from genoml.runs.config import TrainConfig
@@ -26,6 +25,7 @@ from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded
+from genoml.runs.tasks import TaskRecord, build_network, make_task
 from genoml.train import (
     Callback,
     Callbacks,
@@ -47,6 +47,7 @@ def begin_run(
     *,
     backend: str | Backend | None = None,
     sources: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
     display: type[Progress] = Progress,
     callback: Callback | None = None,
     tensorboard: bool = False,
@@ -67,6 +68,8 @@ def begin_run(
         Backend to train on; the default backend if None.
     sources : mapping, optional
         Sources of the data, for the record.
+    notes : sequence of str
+        What was guessed or left out when they were read, for the record.
     display : class of Progress
         Display of the progress.
     callback : Callback, optional
@@ -86,13 +89,19 @@ def begin_run(
     backend = get_backend(backend)
     config = config or TrainConfig()
     shuffled = isinstance(data, ShuffledNegatives)
-    config = config.for_data(data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet)
+    n_outputs = data.targets.shape[1]
+    config = config.for_data(
+        data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs
+    )
+    task, chosen = make_task(data, config)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
     parts = [
-        Traits.of_data(part, both_strands=bool(config.reverse_complement)) for part in (data, validation)
+        Traits.of_data(part, task.targets_are, both_strands=bool(config.reverse_complement))
+        for part in (data, validation)
     ]
     found = check_split(*parts, skip=config.no_checks)
+    notes = [*notes, *chosen, *_strands(data.alphabet, config)]
     hashes = np.unique(np.concatenate([part.hashes for part in parts]))
     counts = {"n_training": len(data), "n_validation": len(validation)}
     record = RunRecord(
@@ -105,16 +114,27 @@ def begin_run(
             "working_folder": unicode_path(_working_folder(out)),
         },
         warnings=found,
+        notes=notes,
+        task=task,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
-        model = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
+        model = build_network(config, task, backend)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         with RunFolder.begin(out, record, model, hashes) as folder:
             return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def _strands(alphabet: str, config: TrainConfig) -> list[str]:
+    """A line about RNA, which has one strand."""
+    if alphabet != "RNA":
+        return []
+    if config.reverse_complement:
+        return ["RNA (letter U): both strands are read, as the settings say"]
+    return ["RNA (letter U): one strand is read, by the network and by the baseline"]
 
 
 def _as_text(sources: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +211,8 @@ def _train(
 ) -> Run:
     record, config = folder.record, folder.record.training
     epoch_size = config.sampler.epoch_size(data.targets)
-    options = config.fit_options(epoch_size, _class_weights(config, data))
+    weights = _class_weights(config, record.task, data)
+    options = config.fit_options(epoch_size, objective=record.task.objective(config, class_weight=weights))
     checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
     first = saved_epochs(folder.checkpoints)
     progress = display(config.n_epochs, epoch_size, first=first)
@@ -222,9 +243,12 @@ def _train(
     return Run(folder.path, model, record)
 
 
-def _class_weights(config: TrainConfig, data: SequenceData) -> tuple[float, float]:
+def _class_weights(config: TrainConfig, task: TaskRecord, data: SequenceData) -> tuple[float, ...] | None:
+    """Weight of each class: the inverse of its share, over the number of classes."""
     if config.class_weight == "none":
-        return 1.0, 1.0
+        return None
+    if task.kind == "classes":
+        return tuple((1.0 / (data.targets.shape[1] * data.targets.mean(axis=0))).tolist())
     positive = float(data.targets.mean())
     return 0.5 / (1.0 - positive), 0.5 / positive
 
@@ -239,7 +263,7 @@ def _finish(
     folder.save_weights(model)
     if history.best is not None:
         record.best, record.best_epoch = history.best, history.best_epoch
-    record.held_out = assess(model, data, validation, record.training)
+    record.held_out = assess(model, data, validation, record.training, record.task)
     record.status = "interrupted" if history.interrupted else "finished"
     folder.save_record()  # last: a run that says that it is finished is whole
     if not history.interrupted:

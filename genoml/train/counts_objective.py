@@ -19,7 +19,7 @@ from genoml.train.objectives import Objective
 
 @dataclass(frozen=True)
 class Counts(Objective):
-    """Objective for counts; outputs are logarithms of rates: mean = exp(output + offset).
+    """Objective for counts; outputs are logarithms of rates: mean = exp(output + log_rate + offset).
 
     ``offset``, one of the extras, is the logarithm of what a count is relative to: sequencing depth, or the
     copies of DNA that the RNA was made from. The best epoch is the one with the smallest loss. Scores:
@@ -34,10 +34,13 @@ class Counts(Objective):
         Of the negative binomial; None: learned. The model then gives, behind the log-rates of all tasks, as
         many log-dispersions, for example through ``nn.LearnedDispersion``; if zero-inflated, the zeros' logits
         come between them.
+    log_rate : tuple of float
+        Logarithm of each task's rate on the training data, so that outputs of 0 are that rate; empty: 0.
     """
 
     distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
     dispersion: float | None = None
+    log_rate: tuple[float, ...] = ()
 
     domain: ClassVar[Domain] = COUNTS
     extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask", "offset")
@@ -57,12 +60,16 @@ class Counts(Objective):
         return 2 if self.distribution == "negative_binomial" and self.dispersion is None else 1
 
     def contradicts(self, other: Objective) -> bool:
-        return not isinstance(other, Counts) or self._parts != other._parts
+        if not isinstance(other, Counts):
+            return True
+        return (self._parts, self.log_rate) != (other._parts, other.log_rate)
 
     def loss(self, outputs: Array, targets: Any, *, offset: Any = None, **extras: Any) -> tuple[Array, Array]:
         xp = array_namespace(outputs)
         parts = self._split(outputs)
-        log_mean = parts[0] if offset is None else parts[0] + array_like(offset, outputs, "Counts: offset")
+        log_mean = parts[0]
+        for each in (offset, np.asarray(self.log_rate) if self.log_rate else None):
+            log_mean = log_mean if each is None else log_mean + array_like(each, outputs, "Counts: offset")
         options: dict[str, Any] = {"log_input": True, "full": True, **extras}
         if self.distribution == "poisson":
             return losses.poisson_loss(log_mean, targets, **options)
@@ -99,7 +106,7 @@ class Counts(Objective):
     ) -> dict[str, float]:
         """1 - D / D_0, where D_0 is the deviance of one rate for all examples of a task."""
         dispersion = np.exp(np.clip(parts[1], -LIMIT, LIMIT)) if len(parts) > 1 else self.dispersion or 0.0
-        means = np.exp(np.clip(parts[0] + offset, -LIMIT, LIMIT))
+        means = np.exp(np.clip(parts[0] + self._base + offset, -LIMIT, LIMIT))
         exposures = np.exp(offset)
         packed = np.stack([means, exposures, np.broadcast_to(dispersion, targets.shape)], axis=2)
 
@@ -118,5 +125,9 @@ class Counts(Objective):
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Rates: the mean of a count whose offset is 0."""
-        rates: np.ndarray = np.exp(self._split(outputs)[0])
+        rates: np.ndarray = np.exp(self._split(outputs)[0] + self._base)
         return rates
+
+    @property
+    def _base(self) -> np.ndarray:
+        return np.asarray(self.log_rate if self.log_rate else 0.0)

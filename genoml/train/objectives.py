@@ -20,6 +20,7 @@ from genoml.evaluation.bootstrap import per_task
 from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
+from genoml.ops.arrays import array_like
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,13 @@ class MultiClassification(Objective):
 class Regression(Objective):
     """Objective for real numbers. Scores: ``pearson`` and ``spearman``.
 
+    With ``mean`` and ``scale`` outputs are compared with standardised targets, (y - mean) / scale, so that tasks of any
+    unit count alike; a prediction is turned back, scale * output + mean.
+
     Attributes
     ----------
+    mean, scale : tuple of float
+        Of each task's targets, on the training data; empty: targets as they are.
     kind : {"squared", "huber"}
         Mean squared error, or Huber's loss, which outliers move less.
     delta : float
@@ -226,10 +232,28 @@ class Regression(Objective):
 
     kind: Literal["squared", "huber"] = "squared"
     delta: float = 1.0
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
 
     best: ClassVar[str | None] = "pearson"
 
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.scale) or not all(0.0 < each < np.inf for each in self.scale):
+            raise ValueError(
+                f"Regression expects a mean and a scale above 0 a task, got {self.mean} and {self.scale}"
+            )
+
+    def contradicts(self, other: Objective) -> bool:
+        if not isinstance(other, Regression):
+            return True
+        return (self.mean, self.scale) != (other.mean, other.scale)
+
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
+        if self.scale:
+            mean, scale = (
+                array_like(np.asarray(each), outputs, "Regression") for each in (self.mean, self.scale)
+            )
+            targets = (array_like(targets, outputs, "Regression: targets") - mean) / scale
         if self.kind == "huber":
             return losses.huber_loss(outputs, targets, delta=self.delta, **extras)
         return losses.mean_squared_error(outputs, targets, **extras)
@@ -237,3 +261,8 @@ class Regression(Objective):
     def scores(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> dict[str, float]:
         metrics = {"pearson": pearson, "spearman": spearman}
         return self.scores_of_tasks(metrics, outputs, targets, extras.get("mask"))
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        if not self.scale:
+            return outputs
+        return np.asarray(outputs * np.asarray(self.scale) + np.asarray(self.mean))

@@ -29,6 +29,7 @@ _UNBOUNDED = 1 << 30
 _SCORES = {
     "validation_auroc": "AUROC",
     "validation_accuracy": "accuracy",
+    "validation_deviance_explained": "deviance explained",
     "validation_pearson": "Pearson's r",
 }
 

@@ -13,14 +13,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from genoml.runs import HeldOut, RunFolder, open_run, read_log, read_record, reseal
 from restarts.kills import SETTINGS, outcome
-from support.planted import GENOML, run_genoml, write_fasta_pair
+from support.planted import GENOML, Halt, run_genoml, write_fasta_pair
 
 
 @pytest.fixture
@@ -29,29 +28,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "small.toml").write_text(SETTINGS)
     write_fasta_pair(tmp_path, 40)
     return tmp_path
-
-
-class Halt:
-    """Ctrl-C at a step of a training in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        from genoml.train import Steps
-
-        step_once = Steps.run
-
-        def run_step(steps: Steps, batch: Any) -> None:
-            step_once(steps, batch)
-            if steps.step == at:
-                raise KeyboardInterrupt
-
-        self._patched = monkeypatch.context()
-        self._patch, self._run_step = self._patched, run_step
-
-    def __enter__(self) -> None:
-        self._patched.__enter__().setattr("genoml.train.Steps.run", self._run_step)
-
-    def __exit__(self, *error: Any) -> None:
-        self._patched.__exit__(*error)
 
 
 def train(run: str, *arguments: object) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from genoml.cli import main
 from genoml.data import SequenceData
 from genoml.sequence import base_codes, decode
+from genoml.train import Steps
 
 MOTIF = "TGACTCAT"
 #: a network so small that an epoch takes milliseconds, as a file of settings
@@ -53,3 +55,24 @@ def run_genoml(*arguments: object) -> int:
 
 #: the command in a process of its own
 GENOML = [sys.executable, "-m", "genoml"]
+
+
+class Halt:
+    """Ctrl-C at a step of a training in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        step_once = Steps.run
+
+        def run_step(steps: Steps, batch: Any) -> None:
+            step_once(steps, batch)
+            if steps.step == at:
+                raise KeyboardInterrupt
+
+        self._patched = monkeypatch.context()
+        self._patch, self._run_step = self._patched, run_step
+
+    def __enter__(self) -> None:
+        self._patched.__enter__().setattr("genoml.train.Steps.run", self._run_step)
+
+    def __exit__(self, *error: Any) -> None:
+        self._patched.__exit__(*error)

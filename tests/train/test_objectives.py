@@ -37,7 +37,10 @@ CASES: list[tuple[Objective, int, np.ndarray]] = [
     (MultiClassification((1.0, 3.0), 0.1), 2, np.eye(2)[LABELS[:, 0].astype(int)]),
     (Regression(), 2, OUTPUTS[::-1].copy()),
     (Regression("huber", 0.5), 2, OUTPUTS[::-1].copy()),
+    (Regression(mean=(1.0, -0.5), scale=(2.0, 0.5)), 2, OUTPUTS[::-1].copy()),
     (Counts("poisson"), 2, COUNTS),
+    (Counts("poisson", log_rate=(2.0, -1.0)), 2, COUNTS),
+    (Counts(log_rate=(2.0, -1.0)), 4, COUNTS),
     (Counts(dispersion=0.7), 2, COUNTS),
     (Counts(), 4, COUNTS),
     (Counts("zero_inflated"), 6, COUNTS),
@@ -159,6 +162,33 @@ def test_predictions_are_probabilities_or_rates() -> None:
     np.testing.assert_allclose(MultiClassification().predictions(OUTPUTS), special.softmax(OUTPUTS, axis=1))
     np.testing.assert_allclose(Counts().predictions(OUTPUTS), np.exp(OUTPUTS[:, :1]))
     np.testing.assert_array_equal(Regression().predictions(OUTPUTS), OUTPUTS)
+
+
+def test_standardised_targets_are_turned_back_in_predictions() -> None:
+    plain, scaled = Regression(), Regression(mean=(1.0, -40.0), scale=(2.0, 0.1))
+    targets = scaled.predictions(OUTPUTS)
+    np.testing.assert_allclose(targets, OUTPUTS * [2.0, 0.1] + [1.0, -40.0])
+    assert float(scaled.loss(OUTPUTS, targets)[0]) == pytest.approx(0.0, abs=1e-12)
+    assert scaled.scores(OUTPUTS, targets) == pytest.approx(plain.scores(OUTPUTS, OUTPUTS))
+    assert scaled.contradicts(plain)
+    with pytest.raises(ValueError, match="Regression expects a mean and a scale above 0 a task"):
+        Regression(mean=(0.0,), scale=(0.0,))
+
+
+def test_the_rate_of_the_training_data_is_added_to_the_outputs_of_counts() -> None:
+    rates = np.log([3.0, 0.5])
+    plain, shifted = Counts("poisson"), Counts("poisson", log_rate=tuple(rates))
+    np.testing.assert_allclose(shifted.predictions(OUTPUTS), np.exp(OUTPUTS) * [3.0, 0.5])
+    first, second = (
+        each.loss(values, COUNTS)[0] for each, values in ((shifted, OUTPUTS), (plain, OUTPUTS + rates))
+    )
+    assert float(first) == pytest.approx(float(second))
+    explained = [
+        each.scores(v, COUNTS)["deviance_explained"]
+        for each, v in ((shifted, OUTPUTS), (plain, OUTPUTS + rates))
+    ]
+    assert explained[0] == pytest.approx(explained[1])
+    assert shifted.contradicts(plain)
 
 
 def test_an_offset_multiplies_the_mean_of_counts() -> None:

@@ -1,0 +1,145 @@
+"""Reports of other tasks than one label: scores of each task, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from genoml import plot
+from genoml.data import NamedSequences, SequenceData
+from genoml.metrics import pearson
+from genoml.report.content import ReportData
+from genoml.report.figures import number, one_figure
+from genoml.runs import Run
+from genoml.runs.evaluate import evaluate_data
+from genoml.runs.score import outputs_of_data
+from genoml.runs.tasks import LABELS
+from genoml.sequence import decode
+
+#: tasks with figures of their own, at most
+MOST_TASKS = 4
+#: sequences in which the filters' motifs are looked for, at most
+_MOST_SEQUENCES = 4000
+
+
+def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, Any]:
+    """Summary, scores and figures' data of a run on a data set."""
+    task = run.record.task
+    result = evaluate_data(run, data, held_out=held_out)
+    predictions = run.objective.predictions(outputs_of_data(run.model, run.record, data, as_trained=held_out))
+    names = list(result["tasks"])
+    shown = [key for key in LABELS if key in result]
+    where = "its held-out part" if held_out else f"{len(data):,} examples"
+    words = ", ".join(f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None)
+    name = "the network" if run.record.config is None else run.record.config.model
+    mean = " in the mean" if len(names) > 1 and task.kind != "classes" else ""
+    content: dict[str, Any] = {
+        "summary": f"On {where}, {name} reaches {words}{mean}.",
+        "metrics": _rows(result, names, shown, name),
+        "ranked": False,
+    }
+    if task.kind == "classes":
+        return content | {"confusion": (np.array(result["confusion"]), names)}
+    mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape) != 0
+    pairs = {
+        each: (predictions[mask[:, at], at], data.targets[mask[:, at], at])
+        for at, each in enumerate(names[:MOST_TASKS])
+    }
+    if task.kind == "multilabel":
+        return content | {
+            "curves": {key: pair for key, pair in pairs.items() if len(np.unique(pair[1])) == 2}
+        }
+    if task.kind == "counts":
+        offset = np.broadcast_to(data.extras.get("offset", np.zeros((1, 1))), data.targets.shape)
+        means = {
+            each: (predictions[mask[:, at], at] * np.exp(offset[mask[:, at], at]), pairs[each][1])
+            for at, each in enumerate(pairs)
+        }
+        logs = {each: tuple(np.log10(1.0 + values) for values in pair) for each, pair in means.items()}
+        return content | {"numbers": logs, "unit": ", log10 (1 + count)", "counts": means}
+    return content | {"numbers": pairs}
+
+
+def _rows(
+    result: dict[str, Any], names: list[str], shown: list[str], model: str
+) -> dict[str, dict[str, float]]:
+    """Rows of the table of scores: the mean, and each task."""
+    whole = {key: _number(result[key]) for key in shown}
+    if result["task"] == "classes":
+        return {model: whole | {"n_examples": result["n_examples"]}}
+    if len(names) == 1:
+        return {names[0]: whole | {"n_examples": result["n_examples"]}}
+    of_each = {
+        name: {key: _number(scores.get(key)) for key in shown} for name, scores in result["tasks"].items()
+    }
+    return {"mean": whole} | of_each
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def sequences_of(data: SequenceData) -> tuple[NamedSequences, np.ndarray]:
+    """Some sequences of a data set as letters with names, and their rows; the positives of one label."""
+    rows = np.arange(len(data))
+    if data.targets.shape[1] == 1 and np.isin(data.targets, (0.0, 1.0)).all():
+        rows = np.flatnonzero(data.targets[:, 0] == 1)
+    rows = rows[:: max(1, -(-len(rows) // _MOST_SEQUENCES))]
+    letters = decode(np.asarray(data.codes[rows]), alphabet=data.alphabet)
+    return NamedSequences(
+        "the data", [data.name_of(int(row)).replace(" ", "_") for row in rows], list(letters)
+    ), rows
+
+
+def predicted_what(run: Run) -> str:
+    """What the number beside an explained sequence is, which is of the first task."""
+    task = run.record.task
+    of = f" of {task.names[0]}" if len(task.names) > 1 else ""
+    kind = {"regression": "value", "counts": "rate"}.get(task.kind, "probability")
+    return kind + of
+
+
+# ------------------------------------------------------------ figures
+
+
+def number_figures(content: ReportData) -> list[dict[str, str]]:
+    """Predicted against true numbers of each task, and the calibration of counts."""
+    figures = []
+    for name, (predictions, targets) in content.numbers.items():
+        r = float(pearson(np.asarray(predictions, np.float64), np.asarray(targets, np.float64)))
+        figures.append(
+            one_figure(
+                f"{name}: predicted against true values, Pearson's r {number(r, count=False)}.",
+                lambda ax, p=predictions, t=targets: plot.scatter(ax, p, t, unit=content.unit),
+                height=4.3,
+                title=name,
+            )
+        )
+    for name, (means, counts) in content.counts.items():
+        figures.append(
+            one_figure(
+                f"{name}: mean counts against predicted means, in groups by the predicted mean.",
+                lambda ax, m=means, c=counts: plot.count_calibration(ax, m, c),
+                height=4.3,
+                title=f"{name}, calibration",
+            )
+        )
+    return figures
+
+
+def class_figures(confusion: tuple[ArrayLike, Sequence[str]] | None) -> list[dict[str, str]]:
+    """Table of true and predicted classes."""
+    if confusion is None:
+        return []
+    counts, names = np.asarray(confusion[0]), confusion[1]
+    right = f"{int(np.trace(counts)):,} of {int(counts.sum()):,} examples are called what they are."
+    return [
+        one_figure(
+            f"Confusion of {len(names)} classes; {right}",
+            lambda ax: plot.class_table(ax, counts, names),
+            height=4.3,
+        )
+    ]

@@ -1,0 +1,140 @@
+"""Evaluation of runs on data of any source: their own held-out part, or other files, by the task."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from genoml.data import SequenceData
+from genoml.data.checks import Traits, check_evaluated
+from genoml.runs.folder import RunFolder
+from genoml.runs.from_files import expect_same, read_source, recorded_data
+from genoml.runs.record import RunRecord
+from genoml.runs.run import Run
+from genoml.runs.score import outputs_of_data, read_hashes, score_labels, trained_of, without_nan
+from genoml.runs.split import split_validation
+from genoml.runs.task_scores import by_task, task_scores
+
+
+def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceData:
+    """Read data to score a run on: with other files or columns than it was trained on; or its own held-out part.
+
+    Parameters
+    ----------
+    run : Run
+        A run of ``genoml train``.
+    values : mapping, optional
+        Keys of ``DataSettings`` in the place of the run's; without any the part that was held out.
+
+    Raises
+    ------
+    FormatError, OSError, ValueError
+        For files that cannot be read, or hold other tasks than the run has; if the run's own files have changed.
+    """
+    folder = RunFolder(run.path, run.record)
+    config = run.record.training
+    settings = recorded_data(folder, values)
+    classes = run.record.task.names if run.record.task.kind == "classes" else None
+    read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes)
+    if not values:
+        if "hashes" not in run.record.data:
+            raise ValueError(
+                f"{run.path}: its record does not say which data it was trained on; name the data"
+            )
+        expect_same(folder, read, settings)
+        return split_validation(read.data, config)[1]
+    _expect_tasks(run.record, read.data)
+    return read.data
+
+
+def _expect_tasks(record: RunRecord, data: SequenceData) -> None:
+    """Raise ValueError for data of other tasks than the run's."""
+    expected, got = record.task.names, list(data.target_names)
+    count = max(1, len(expected))
+    if data.targets.shape[1] != count:
+        raise ValueError(
+            f"the run has {count} task(s) ({', '.join(expected)}), and the data have {data.targets.shape[1]} "
+            f"({', '.join(got)})"
+        )
+
+
+def evaluate_data(
+    run: Run,
+    data: SequenceData,
+    *,
+    held_out: bool = False,
+    intervals: bool = False,
+    no_checks: Collection[str] = (),
+) -> dict[str, Any]:
+    """Score a run on a data set, by its task, as ``genoml evaluate`` does.
+
+    Parameters
+    ----------
+    run : Run
+        The trained network.
+    data : SequenceData
+        With targets of the run's task.
+    held_out : bool
+        Whether it is the run's own held-out part, which the training knows.
+    intervals : bool
+        Also bootstrap intervals, of one label 0 or 1.
+    no_checks : collection of str
+        Checks that are left out, see ``genoml.data.checks.check_evaluated``.
+
+    Returns
+    -------
+    dict
+        Of one label 0 or 1 as ``score_labels``. Else ``task``, each score in the mean, ``n_examples``, and ``tasks``:
+        the scores of each by its name; of classes also their ``confusion``, true classes in rows. In all cases
+        ``warnings``, a line for each check that found something.
+    """
+    record, task = run.record, run.record.task
+    outputs = outputs_of_data(run.model, record, data, as_trained=held_out)
+    both = trained_of(record).both_strands
+    known = None if held_out else read_hashes(run.path)
+    traits = Traits.of_data(data, task.targets_are, both_strands=both)
+    warnings = check_evaluated(traits, known, skip=no_checks)
+    if task.kind == "binary":
+        labelled = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
+        probabilities = run.objective.predictions(outputs)[labelled, 0]
+        scores = score_labels(probabilities, data.targets[labelled, 0], record, intervals=intervals)
+        return scores | {"warnings": warnings}
+    scores = task_scores(task, outputs, data)
+    result: dict[str, Any] = {"task": task.kind}
+    names = list(data.target_names) or [str(number) for number in range(data.targets.shape[1])]
+    if task.kind == "classes":
+        result |= scores | _confusion(outputs, data, names)
+    else:
+        each = by_task(scores, task.names if len(task.names) > 1 else [])
+        result |= {key: value for key, value in scores.items() if not _of_a_task(key, each)}
+        result["tasks"] = each or {names[0]: scores}
+    result["n_examples"] = len(data)
+    if record.held_out.baseline and not held_out:
+        result["validation"] = {"model": record.held_out.scores, "baseline": record.held_out.baseline}
+    elif record.held_out.baseline:
+        result["baseline"] = record.held_out.baseline
+    return without_nan(result | {"warnings": warnings})
+
+
+def _of_a_task(key: str, each: Mapping[str, Mapping[str, float]]) -> bool:
+    return any(key == f"{metric}_{name}" for name, scores in each.items() for metric in scores)
+
+
+def _confusion(outputs: np.ndarray, data: SequenceData, names: list[str]) -> dict[str, Any]:
+    """How many of each true class are called what, and the recall and precision of each class."""
+    called = outputs.argmax(axis=1)
+    true = data.targets.argmax(axis=1)
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (true, called), 1)
+    right = np.diag(counts)
+    tasks = {
+        name: {
+            "recall": float(right[at] / counts[at].sum()) if counts[at].any() else None,
+            "precision": float(right[at] / counts[:, at].sum()) if counts[:, at].any() else None,
+            "n": int(counts[at].sum()),
+        }
+        for at, name in enumerate(names)
+    }
+    return {"classes": names, "confusion": counts.tolist(), "tasks": tasks}

@@ -1,0 +1,101 @@
+"""Task of data from files: what was asked for, or what the targets say, and whether the data allow it."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+
+from genoml.data import SequenceData
+from genoml.data.columns import Column, read_columns
+from genoml.models import check_options, model_spec
+from genoml.runs.config import TrainConfig
+from genoml.runs.data_settings import DataSettings, TaskKind
+from genoml.runs.tasks import guess_task
+from genoml.sequence.alphabet import PAD_CODE
+
+
+def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, list[str]]:
+    """The task of data, and a line that says how it was guessed, if it was.
+
+    Raises
+    ------
+    FormatError, ValueError
+        If the targets do not say it, or the task that was asked for does not allow them; the message names file and
+        line of the first.
+    """
+    if settings.task is not None:
+        _expect_task(settings, settings.task, data)
+        return settings.task, []
+    if settings.classes is not None:
+        kind: TaskKind = "classes"
+    else:
+        kind = guess_task(data, columns=True)
+    names = ", ".join(data.target_names[:5]) + (", ..." if len(data.target_names) > 5 else "")
+    of = f" of {names}" if names else ""
+    return kind, [f"task: {kind}, guessed from the targets{of}; --task says otherwise"]
+
+
+def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> None:
+    """Raise ValueError for targets that a task which was asked for does not allow."""
+    if (task == "classes") != (settings.classes is not None):
+        wanted = (
+            "a column of labels, --classes" if task == "classes" else "numbers, --targets and not --classes"
+        )
+        raise ValueError(f"task {task}: expects {wanted}")
+    tasks = data.targets.shape[1]
+    if task == "binary" and tasks != 1:
+        raise ValueError(f"task binary: expects one target, got {tasks}; choose --task multilabel")
+    if task in ("binary", "multilabel"):
+        wrong = ~np.isin(data.targets, (0.0, 1.0))
+        if wrong.any():
+            _refuse(settings, data, wrong, f"0 or 1 with task {task}; --task regression takes any number")
+    if task == "counts":
+        wrong = (data.targets < 0) | (data.targets != np.floor(data.targets))
+        if wrong.any():
+            what = "whole numbers of 0 or more with task counts; is this --task regression?"
+            _refuse(settings, data, wrong, what)
+
+
+def _refuse(settings: DataSettings, data: SequenceData, wrong: np.ndarray, expected: str) -> NoReturn:
+    """Raise an error for the first target that is wrong, with its line in the table it is from."""
+    row, task = (int(each) for each in np.argwhere(wrong)[0])
+    name = data.target_names[task] if data.target_names else str(task)
+    if settings.table is not None:
+        found = read_columns(settings.table, [Column(name, "number")])
+        value = found.numbers[name][row]
+        found.fail(row, name, expected, f"{value:g}")
+    where = f"{settings.targets_table}: " if settings.targets_table else ""
+    raise ValueError(
+        f"{where}target {name} expects {expected}, got {data.targets[row, task]:g} of {data.name_of(row)}"
+    )
+
+
+def refuse_unread(settings: DataSettings, data: SequenceData, config: TrainConfig) -> None:
+    """Raise ValueError for windows or sequences that are shorter than the network reads, or shifted out of view."""
+    shortest = model_spec(config.model).min_length_bp(**check_options(config.model, config.model_options))
+    width = data.codes.shape[1]
+    if settings.genome is not None and width < shortest:
+        raise ValueError(
+            f"windows of {width} bp are shorter than the model reads (at least {shortest} bp); choose a larger "
+            "--window-bp, or a model with a smaller kernel"
+        )
+    if settings.genome is None:
+        lengths = (np.asarray(data.codes) != PAD_CODE).sum(axis=1)
+        if lengths.min() < shortest:
+            row = int(np.argmin(lengths))
+            place = _place(settings, row)
+            raise ValueError(
+                f"{place}: {lengths[row]} bp is shorter than the model reads (at least {shortest} bp); remove it, or "
+                "train a model with a smaller kernel"
+            )
+    if (config.shift_bp or 0) >= width:
+        raise ValueError(
+            f"shift_bp = {config.shift_bp} moves sequences of {width} bp out of view; choose less"
+        )
+
+
+def _place(settings: DataSettings, row: int) -> str:
+    """File and line of a row of the table, for messages."""
+    column = (settings.sequence or ["sequence"])[0]
+    return f"{settings.table}, line {read_columns(str(settings.table), [Column(column, 'text')]).line(row)}"

@@ -1,0 +1,470 @@
+"""``genoml train`` on tables, genomes and several files, by task, and what the other commands make of such runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genoml.runs import load_run, open_run
+from support.planted import SMALL_TOML, Halt, run_genoml, write_fasta_pair
+from support.tasks import write_genome, write_signal, write_table
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tasks")
+    (folder / "small.toml").write_text(SMALL_TOML)
+    write_table(folder)
+    peaks = write_genome(folder)
+    write_signal(folder / "plus.bw", peaks)
+    write_signal(folder / "minus.bw", peaks[::2], height=3.0)
+    write_fasta_pair(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def inside(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+
+
+TABLE = ("--table", "table.tsv", "--sequence", "seq")
+COUNTS = ("--targets-table", "counts.tsv")
+GENOME = ("--genome", "genome.fa", "--regions")
+
+
+def train(out: str, *options: object, epochs: int = 3) -> int:
+    return run_genoml(
+        "train", *options, "--out", out, "--epochs", epochs, "--config", "small.toml", "--quiet"
+    )
+
+
+def record_of(run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(run, "run.json").read_text())
+    return found
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert run_genoml(*arguments) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *options: object) -> str:
+    capsys.readouterr()
+    assert run_genoml("train", *options, "--out", "refused", "--config", "small.toml") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert not Path("refused").exists()
+    return lines[0]
+
+
+def test_a_regression_of_two_columns_is_standardised_and_turned_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = (*TABLE, "--targets", "strength,other", "--name", "id")
+    assert run_genoml("train", *options, "--out", "numbers", "--epochs", 12, "--config", "small.toml") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith("promoter_cnn on numpy; regression, strength, other")
+    assert lines[1] == "task: regression, guessed from the targets of strength, other; --task says otherwise"
+    assert "Pearson's r" in lines[-1]
+    assert "5-mer ridge regression" in lines[-1]
+    record = record_of("numbers")
+    assert (record["task"]["kind"], record["task"]["names"]) == ("regression", ["strength", "other"])
+    assert record["task"]["mean"] == pytest.approx([105.0, -0.105], rel=0.02)
+    assert record["config"]["data"]["table"] == "table.tsv"
+    assert list(record["data"]["hashes"]) == ["table"]
+    assert len(record["data"]["hashes"]["table"]) == 64
+    run = load_run("numbers")
+    predicted = run.predict([*["ACGTTGACTCATTTGACCATTGCAAGTCCA"] * 2])
+    assert 90.0 < predicted[0, 0] < 120.0, "in the unit of the table"
+    assert predicted[0, 1] == pytest.approx(-predicted[0, 0] / 1000, rel=0.1)
+    table = said(capsys, "predict", "numbers", "--table", "table.tsv")
+    head, first, *_ = table.splitlines()
+    assert head.split("\t") == ["name", "score_strength", "score_other"]
+    assert first.startswith("s0\t")
+    scores = json.loads(said(capsys, "evaluate", "numbers", "--json"))
+    assert scores["tasks"]["strength"]["pearson"] == pytest.approx(
+        record["best"]["validation_pearson_strength"], abs=1e-6
+    )
+    assert scores["tasks"]["other"]["mse"] < 1.0 < scores["tasks"]["strength"]["mse"]
+    assert scores["n_examples"] == record["data"]["n_validation"]
+    text = said(capsys, "evaluate", "numbers").splitlines()
+    assert text[0].split() == ["mean", "strength", "other"]
+    assert text[1].startswith("Pearson's r")
+
+
+def test_counts_choose_their_distribution_and_say_which(capsys: pytest.CaptureFixture[str]) -> None:
+    options = (*TABLE, "--targets", "reads", "--offset", "log_depth")
+    message = refused(capsys, *options)
+    assert "say whether they are counts or numbers: --task counts or --task regression" in message
+    assert (
+        run_genoml(
+            "train", *options, "--task", "counts", "--out", "counts", "--epochs", 3, "--config", "small.toml"
+        )
+        == 0
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1].startswith("counts: negative binomial, as advised; The counts vary more than a Poisson's")
+    task = record_of("counts")["task"]
+    assert (task["kind"], task["offset"], task["names"]) == ("counts", "log_depth", ["reads"])
+    run = load_run("counts")
+    assert np.isfinite(run.predict(["ACGTTGACTCATTTGACCATTGCAAGTCCA"])).all()
+    assert "log_dispersion" in " ".join(run.model.params)
+    scores = json.loads(said(capsys, "evaluate", "counts", "--json"))
+    assert {"deviance_explained", "pearson", "spearman"} <= scores.keys()
+    (Path("poisson.toml")).write_text(SMALL_TOML + 'count_distribution = "poisson"\n')
+    assert (
+        run_genoml(
+            "train",
+            *options,
+            "--task",
+            "counts",
+            "--out",
+            "poisson",
+            "--epochs",
+            1,
+            "--config",
+            "poisson.toml",
+            "--quiet",
+        )
+        == 0
+    )
+    assert record_of("poisson")["task"]["distribution"] == "poisson"
+    assert load_run("poisson").predict(["ACGTTGACTCATTTGACCATTGCAAGTCCA"]).shape == (1, 1)
+
+
+def test_classes_have_a_probability_each_and_a_confusion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("kinds", *TABLE, "--classes", "kind", "--name", "id") == 0
+    record = record_of("kinds")
+    assert (record["task"]["kind"], record["task"]["names"]) == ("classes", ["mid", "strong", "weak"])
+    scores = json.loads(said(capsys, "evaluate", "kinds", "--json"))
+    assert np.sum(scores["confusion"]) == scores["n_examples"] == record["data"]["n_validation"]
+    assert scores["accuracy"] == pytest.approx(np.trace(scores["confusion"]) / scores["n_examples"])
+    assert scores["accuracy"] == pytest.approx(record["best"]["validation_accuracy"])
+    rows = said(capsys, "predict", "kinds", "--table", "table.tsv").splitlines()
+    assert rows[0].split("\t") == ["name", "score_mid", "score_strong", "score_weak"]
+    assert sum(map(float, rows[1].split("\t")[1:])) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_labels_of_one_column_are_binary_and_of_two_multilabel(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("one", *TABLE, "--targets", "bound", epochs=12) == 0
+    assert record_of("one")["task"] == {"names": ["bound"]}
+    one = json.loads(said(capsys, "evaluate", "one", "--json"))
+    assert one["auroc"] > 0.9
+    assert one["n_positives"] + one["n_negatives"] == record_of("one")["data"]["n_validation"]
+    assert train("two", *TABLE, "--targets", "bound,free") == 0
+    assert record_of("two")["task"] == {"kind": "multilabel", "names": ["bound", "free"]}
+    two = json.loads(said(capsys, "evaluate", "two", "--json"))
+    assert two["tasks"].keys() == {"bound", "free"}
+    assert two["auroc"] == pytest.approx(np.mean([each["auroc"] for each in two["tasks"].values()]))
+    assert train("kept", *TABLE, "--targets", "bound", "--group", "chrom") == 0
+    assert record_of("kept")["data"]["n_validation"] == 48, "a whole chromosome of each class"
+
+
+def test_regions_of_a_genome_with_drawn_negatives_are_binary(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("peaks", *GENOME, "a.bed", "--negatives", "gc", epochs=8) == 0
+    record = record_of("peaks")
+    assert record["task"] == {}
+    assert list(record["data"]["hashes"]) == ["genome", "regions"]
+    assert record["length_bp"] == 40
+    scores = json.loads(said(capsys, "evaluate", "peaks", "--json"))
+    assert {"auroc", "f1", "at_half"} <= scores.keys()
+    again = json.loads(
+        said(capsys, "evaluate", "peaks", "--regions", "a.bed", "--negatives", "none.bed", "--json")
+    )
+    assert again["n_positives"] > 0
+    assert "trained" in again["warnings"]
+    assert train("shuffled", *GENOME, "a.bed", "--negatives", "shuffle", epochs=1) == 0
+    assert record_of("shuffled")["config"]["epochs"] == 1
+
+
+def test_several_bed_files_are_tasks_of_one_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("both", *GENOME, "a.bed", "b.bed", "--negatives", "none.bed", "--task", "multilabel") == 0
+    record = record_of("both")
+    assert record["task"] == {"kind": "multilabel", "names": ["a", "b"]}
+    assert record["config"]["data"]["regions"] == ["a.bed", "b.bed"]
+    assert list(record["data"]["hashes"]) == ["negatives", "genome", "regions", "regions 2"]
+    table = said(capsys, "evaluate", "both").splitlines()
+    assert table[0].split() == ["mean", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kind", "tasks"),
+    [
+        ("mean", ("--signal", "plus.bw", "minus.bw"), "regression", ["plus", "minus"]),
+        ("sum", ("--signal", "plus.bw", "--task", "counts"), "counts", ["plus"]),
+        ("columns", ("--targets", "score", "--task", "regression"), "regression", ["score"]),
+        ("table", (*COUNTS, "--targets", "reads", "--task", "counts", "--offset", "log_depth"), "counts", ["reads"]),
+        ("all", (*COUNTS, "--key", "name", "--task", "regression"), "regression", ["reads", "other", "log_depth"]),
+    ],
+)  # fmt: skip
+def test_numbers_of_regions_come_from_bigwig_tables_and_columns(
+    capsys: pytest.CaptureFixture[str], name: str, options: tuple[str, ...], kind: str, tasks: list[str]
+) -> None:
+    # the signal's means are not whole numbers, so that their task is guessed
+    extra = ("--window-bp", "50") if kind == "regression" else ()
+    assert train(name, *GENOME, "all.bed", *options, *extra, epochs=2) == 0
+    record = record_of(name)
+    assert (record["task"]["kind"], record["task"]["names"]) == (kind, tasks)
+    scores = json.loads(said(capsys, "evaluate", name, "--json"))
+    assert scores["n_examples"] == record["data"]["n_validation"]
+    assert scores["pearson"] == pytest.approx(record["best"].get("validation_pearson"), abs=1e-6)
+
+
+def test_lists_and_patterns_of_files_are_read_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("parts").mkdir()
+    for name in ("pos", "neg"):
+        lines = Path(f"{name}.fa").read_text().splitlines(keepends=True)
+        Path(f"parts/{name}1.fa").write_text("".join(lines[:40]))
+        Path(f"parts/{name}2.fa").write_text("".join(lines[40:]))
+    assert train("whole", "pos.fa", "neg.fa", epochs=1) == 0
+    listed = ("--positives", "parts/pos1.fa", "parts/pos2.fa", "--negatives", "parts/neg*.fa")
+    assert train("listed", *listed, epochs=1) == 0
+    for file in ("weights.safetensors",):
+        assert Path("whole", file).read_bytes() == Path("listed", file).read_bytes()
+    first, second = record_of("whole")["data"], record_of("listed")["data"]
+    assert second["positives"] == "parts/pos1.fa, parts/pos2.fa"
+    assert first["hashes"] == second["hashes"]
+    assert json.loads(said(capsys, "evaluate", "listed", "--json")) == json.loads(
+        said(capsys, "evaluate", "whole", "--json")
+    )
+    assert "no file matches parts/x*.fa" in refused(capsys, "parts/x*.fa", "neg.fa")
+
+
+def test_rna_is_read_on_one_strand_and_a_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_table(tmp_path, letters="ACGU")
+    options = ("--table", table, "--sequence", "seq", "--targets", "strength")
+    assert (
+        run_genoml("train", *options, "--out", tmp_path / "rna", "--epochs", 1, "--config", "small.toml") == 0
+    )
+    line = "RNA (letter U): one strand is read, by the network and by the baseline"
+    assert line in capsys.readouterr().err.splitlines()
+    record = record_of(str(tmp_path / "rna"))
+    assert record["notes"][-1] == line
+    assert record["config"]["reverse_complement"] is False
+
+
+def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("by_option", *TABLE, "--targets", "strength") == 0
+    data = '\n[data]\ntable = "table.tsv"\nsequence = ["seq"]\ntargets = ["strength"]\n'
+    Path("data.toml").write_text(SMALL_TOML + data)
+    command = ("train", "--config", "data.toml", "--epochs", 3, "--quiet")
+    assert run_genoml(*command, "--out", "by_settings") == 0
+    same = [Path(run, "weights.safetensors").read_bytes() for run in ("by_option", "by_settings")]
+    assert same[0] == same[1]
+    assert run_genoml("train", "--config", "by_option/config.toml", "--out", "again", "--quiet") == 0
+    assert Path("again/weights.safetensors").read_bytes() == same[0]
+    # a source on the command line leaves that of the file out
+    assert run_genoml(*command, "pos.fa", "neg.fa", "--out", "other") == 0
+    assert record_of("other")["data"]["positives"] == "pos.fa"
+    Path("wrong.toml").write_text("[data]\ntabel = 'x'\n")
+    assert "wrong.toml: data.tabel: unknown key; did you mean table?" in refused_with(capsys, "wrong.toml")
+
+
+def refused_with(capsys: pytest.CaptureFixture[str], config: str) -> str:
+    capsys.readouterr()
+    assert run_genoml("train", "--config", config, "--out", "refused") == 2
+    return capsys.readouterr().err
+
+
+def test_a_stopped_run_of_a_table_goes_on_to_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (*TABLE, "--targets", "strength,other")
+    assert train("unbroken", *options) == 0
+    with Halt(monkeypatch, 10):
+        assert train("stopped", *options) == 0
+    assert record_of("stopped")["status"] == "interrupted"
+    assert open_run("stopped").record.task.names == ["strength", "other"]
+    Path("table.tsv").rename("elsewhere.tsv")
+    try:
+        assert run_genoml("train", "--resume", "stopped", "--quiet") == 2
+        assert "table.tsv: no such file (table)" in capsys.readouterr().err
+        assert run_genoml("train", "--resume", "stopped", "--table", "elsewhere.tsv", "--quiet") == 0
+    finally:
+        Path("elsewhere.tsv").rename("table.tsv")
+    for run in ("stopped", "unbroken"):
+        assert record_of(run)["status"] == "finished"
+    same = [Path(run, "weights.safetensors").read_bytes() for run in ("stopped", "unbroken")]
+    assert same[0] == same[1]
+
+
+def test_a_changed_file_is_not_resumed_or_evaluated_as_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small.toml").write_text(SMALL_TOML)
+    write_table(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert train("run", *TABLE, "--targets", "strength", epochs=1) == 0
+    with open("table.tsv", "a") as file:
+        file.write(Path("table.tsv").read_text().splitlines()[1] + "\n")
+    assert run_genoml("evaluate", "run") == 2
+    assert "table.tsv: has other data than run was begun with" in capsys.readouterr().err
+
+
+def test_checks_of_every_task_are_said_and_kept_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small.toml").write_text(SMALL_TOML)
+    monkeypatch.chdir(tmp_path)
+    path = write_table(tmp_path)
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    rows[1][2] = "NA"  # of strength
+    for row in rows[1:]:  # G and C of those that are bound
+        if row[4] == "1":
+            row[1] = row[1].replace("A", "G").replace("T", "C")
+    rows.append([*rows[2][:4], "0", "1", *rows[2][6:]])  # the same sequence with another label
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    assert train("labels", *TABLE, "--targets", "bound,free", epochs=1) == 0
+    warnings = record_of("labels")["warnings"]
+    assert warnings["classes"].endswith("stand with different labels")
+    assert warnings["gc"].startswith("bound: positives have")
+    assert "and so in 1 more task" in warnings["gc"]
+    assert train("numbers", *TABLE, "--targets", "strength,other", epochs=1) == 0
+    warnings = record_of("numbers")["warnings"]
+    assert warnings["missing"] == "1 of 194 values are missing, and are left out: strength 1"
+    assert warnings["gc"].startswith("strength: the GC content alone goes with the targets (Spearman's r 0.")
+    capsys.readouterr()
+    assert (
+        run_genoml(
+            "train",
+            *TABLE,
+            "--targets",
+            "strength",
+            "--no-checks",
+            "gc",
+            "--out",
+            "quiet",
+            "--epochs",
+            1,
+            "--config",
+            "small.toml",
+        )
+        == 0
+    )
+    assert "goes with the targets" not in capsys.readouterr().err
+
+
+# ------------------------------------------------------------ bad input
+
+
+def changed_table(tmp_path: Path, line: int, column: int, value: str) -> Path:
+    path = write_table(tmp_path)
+    rows = [each.split("\t") for each in path.read_text().splitlines()]
+    rows[line - 1][column] = value
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    return path
+
+
+def test_text_among_numbers_is_named_by_file_line_and_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = changed_table(tmp_path, 7, 2, "high")
+    message = refused(capsys, "--table", path, "--sequence", "seq", "--targets", "strength")
+    assert f"{path}, line 7: column 'strength' expects a finite number" in message
+    assert "'high'" in message
+
+
+@pytest.mark.parametrize("value", ["-3", "2.5"])
+def test_counts_that_are_none_are_named_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    path = changed_table(tmp_path, 9, 6, value)
+    message = refused(capsys, "--table", path, "--sequence", "seq", "--targets", "reads", "--task", "counts")
+    assert f"{path}, line 9: column 'reads' expects whole numbers of 0 or more with task counts" in message
+    assert f"regression?, got '{value}'" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("pos.fa", "neg.fa", "--table", "table.tsv"), "pos.fa and --table are given; expects one source"),
+        (("--table", "table.tsv", "--genome", "genome.fa"), "one source of sequences"),
+        (TABLE, "expects targets (columns of numbers) or classes (a column of labels), got neither"),
+        ((*TABLE, "--targets", "strenght"), "expects a column 'strenght' (did you mean 'strength'?)"),
+        ((*TABLE, "--targets", "strength", "--task", "binary"), "line 2: column 'strength' expects 0 or 1 with task"),
+        ((*TABLE, "--targets", "strength", "--task", "classes"), "task classes: expects a column of labels, --classes"),
+        ((*TABLE, "--targets", "bound,free", "--task", "binary"), "choose --task multilabel"),
+        ((*TABLE, "--targets", "strength", "--offset", "log_depth"), "data.offset: has a meaning for the task counts"),
+        ((*TABLE, "--targets", "strength", "--window-bp", "30"), "data.window_bp: has no meaning with table"),
+        (("--table", "none.tsv", "--targets", "x"), "none.tsv: no such file (table); check the path"),
+        (("--genome", "genome.fa"), "a genome expects regions"),
+        ((*GENOME, "a.bed"), "regions alone have no labels: add --negatives gc"),
+        ((*GENOME, "a.bed", "b.bed", "--negatives", "shuffle"), "shuffles have no place in the genome"),
+        ((*GENOME, "a.bed", "--negatives", "gc", "--window-bp", "5"), "windows of 5 bp are shorter than the"),
+        ((*GENOME, "a.bed", "--signal", "other.bw"), "differ from the genome's in size: chr1 (3900 bp, not 4000)"),
+        ((*GENOME, "all.bed", "--signal", "plus.bw", "--classes", "name"), "one place, got signal and classes"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ",
+)  # fmt: skip
+def test_bad_input_gets_one_line(
+    capsys: pytest.CaptureFixture[str], options: tuple[str, ...], message: str
+) -> None:
+    if "other.bw" in options:
+        write_signal(Path("other.bw"), [(f"chr{i}", 100) for i in range(1, 5)], size=3900)
+    assert message in refused(capsys, *options)
+
+
+def test_a_class_that_is_too_small_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = changed_table(tmp_path, 3, 8, "rare")
+    message = refused(capsys, "--table", path, "--sequence", "seq", "--classes", "kind")
+    assert "class rare: training needs at least 2 examples of each class, got 1" in message
+
+
+def test_evaluation_of_other_tasks_or_longer_windows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("tasks", *TABLE, "--targets", "strength,other", epochs=1) == 0
+    capsys.readouterr()
+    assert run_genoml("evaluate", "tasks", "--table", "table.tsv", "--targets", "strength") == 2
+    assert (
+        "the run has 2 task(s) (strength, other), and the data have 1 (strength)" in capsys.readouterr().err
+    )
+
+
+# ------------------------------------------------------------ pages and search
+
+
+@pytest.mark.parametrize(
+    ("options", "section", "alt"),
+    [
+        (("--targets", "strength,other"), "numbers", "strength: predicted against true values"),
+        (("--targets", "reads", "--task", "counts"), "numbers", "reads: mean counts against predicted means"),
+        (("--classes", "kind"), "classes", "Confusion of 3 classes"),
+        (("--targets", "bound,free"), "curves", "ROC curves"),
+    ],
+    ids=["regression", "counts", "classes", "multilabel"],
+)
+def test_the_page_of_each_task_shows_its_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], section: str, alt: str
+) -> None:
+    assert train(str(tmp_path / "run"), *TABLE, *options, epochs=2) == 0
+    page = tmp_path / "page.html"
+    assert run_genoml("report", tmp_path / "run", "--held-out", "--top", 1, "--out", page) == 0
+    text = page.read_text()
+    assert f'<section id="{section}"' in text
+    assert alt in text
+    assert run_genoml("report", tmp_path / "run", "--table", "table.tsv", "--top", 0, "--out", page) == 0
+    assert "On 96 examples, promoter_cnn reaches" in page.read_text()
+
+
+def test_a_search_takes_the_same_options_and_compares_by_the_tasks_score(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    ranges = tmp_path / "ranges.toml"
+    drawn = SMALL_TOML.replace("learning_rate = 0.05", "learning_rate = { uniform = [0.01, 0.1] }")
+    ranges.write_text(f"{drawn}epochs = 2\n")
+    options = (*TABLE, "--targets", "strength", "--ranges", ranges, "--trials", 2, "--processes", 1)
+    assert run_genoml("search", *options, "--out", tmp_path / "search") == 0
+    head, *rows = (tmp_path / "search/trials.tsv").read_text().splitlines()
+    assert head.split("\t")[4] == "validation_pearson"
+    assert [row.split("\t")[2] for row in rows] == ["finished"] * 2
+    assert "Pearson's r" in capsys.readouterr().err
+    best = (tmp_path / "search/best.toml").read_text()
+    assert 'table = "table.tsv"' in best
+    command = ("train", "--config", tmp_path / "search/best.toml")
+    assert run_genoml(*command, "--out", tmp_path / "best", "--quiet") == 0

@@ -1,0 +1,51 @@
+"""The worked commands of the README run as they stand, on a slice of their data."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from support.planted import SMALL_TOML, run_genoml, write_fasta_pair
+from support.tasks import write_genome, write_signal
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = re.findall(r"^\| `genoml (train [^`]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A slice of each table that a command names, and files under the names that stand for one's own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL_TOML)
+    (tmp_path / "examples/data").mkdir(parents=True)
+    for table in re.findall(r"--table (\S+)", "\n".join(COMMANDS)):
+        with gzip.open(ROOT / table, "rt") as whole, gzip.open(tmp_path / table, "wt") as part:
+            lines = whole.readlines()
+            part.writelines([lines[0], *lines[1 :: max(1, len(lines) // 150)]])
+    peaks = write_genome(tmp_path)
+    for old, new in (("genome.fa", "GENOME.fa"), ("a.bed", "PEAKS.bed"), ("b.bed", "OTHERS.bed"), ("all.bed", "REGIONS.bed")):
+        (tmp_path / old).rename(tmp_path / new)
+    (tmp_path / "counts.tsv").rename(tmp_path / "COUNTS.tsv")
+    write_signal(tmp_path / "SIGNAL.bw", peaks)
+    for name, file in zip(("POSITIVES", "NEGATIVES"), write_fasta_pair(tmp_path), strict=True):
+        Path(file).rename(tmp_path / f"{name}.fa")
+    return tmp_path
+
+
+def test_the_readme_has_a_command_for_each_task() -> None:
+    assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_worked_command_trains_scores_and_predicts(
+    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("--epochs", 1, "--config", "small.toml")
+    assert run_genoml(*shlex.split(command), *small) == 0, capsys.readouterr().err
+    assert run_genoml("evaluate", "RUN", "--json") == 0
+    assert run_genoml("predict", "RUN", "POSITIVES.fa") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("chr")
