@@ -16,7 +16,7 @@ from genoml.data import SequenceData
 from genoml.data.checks import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import build_model
-from genoml.nn import LearnedDispersion, Sequential
+from genoml.nn import Ensemble, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
@@ -130,8 +130,13 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> Layer:
     """The network of the settings with initial weights, with what its task adds."""
-    network = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-    return task.finish(network)
+    members = config.members or 1
+    network = build_model(
+        config.network, config.model_options, seed=config.seed, members=members, backend=backend
+    )
+    if not isinstance(network, Ensemble):
+        return task.finish(network)
+    return Ensemble([task.finish(member) for member in network], seed=config.seed)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:

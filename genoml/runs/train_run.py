@@ -20,6 +20,7 @@ from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
+from genoml.runs.begin import begin_again, begin_with, settle_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.progress import Progress, Recorder
@@ -90,6 +91,7 @@ def begin_run(
     config = config or TrainConfig()
     shuffled = isinstance(data, ShuffledNegatives)
     n_outputs = data.targets.shape[1]
+    config, tried, baselines = settle_network(config, data, validation, backend, display.tried)
     config = config.for_data(
         data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs
     )
@@ -115,6 +117,8 @@ def begin_run(
         },
         warnings=found,
         notes=notes,
+        auto=tried,
+        baselines=baselines,
         task=task,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
@@ -122,6 +126,9 @@ def begin_run(
     )
     with _events(Path(out), tensorboard) as events, use_backend(backend):
         model = build_network(config, task, backend)
+        if config.init is not None:
+            record.data["init_weights"], line = begin_with(config.init, model)
+            record.notes.append(line)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         with RunFolder.begin(out, record, model, hashes) as folder:
@@ -177,6 +184,8 @@ def continue_run(
         if read_record(folder.path) != record:
             raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
         model = build_recorded(folder.path, record, backend)
+        if record.training.init is not None and newest_generation(folder.checkpoints) is None:
+            begin_again(folder, model)
         now = {"backend": backend.name, **backend.describe(), **versions(backend)}
         began = {"backend": record.backend["name"], **record.backend, **record.versions}
         record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})

@@ -1,7 +1,7 @@
 """Transfer: weights of another network, parameters that stay as they are, and learning rates of their own.
 
 Parameters are chosen by patterns over their paths, as file names are in a shell: ``"conv*"``, ``"*.bias"``,
-``"tower.[01].*"``.
+``"tower.[01].*"``. Those of an ensemble may leave out the member: ``"conv*"`` is that of each.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.checkpoint import host_weights
+from genoml.nn.ensemble import Ensemble
 from genoml.nn.layer import Layer
 
 #: paths that a line names, at most
@@ -100,7 +101,7 @@ def frozen_parameters(model: Layer, patterns: Sequence[str]) -> frozenset[str]:
         If a pattern matches no parameter, or nothing is left to train.
     """
     paths = list(model.params)
-    frozen = frozenset(path for pattern in patterns for path in _matched(pattern, paths, "freeze"))
+    frozen = frozenset(path for pattern in patterns for path in _matched(model, pattern, "freeze"))
     if frozen and len(frozen) == len(paths):
         raise ValueError(
             f"freeze: {_listed(list(patterns))} matches every parameter, so that none is trained"
@@ -129,9 +130,7 @@ def rates_of(
     """
     found: dict[str, tuple[str, float]] = {}
     for pattern, rate in rates.items():
-        matched = [
-            path for path in _matched(pattern, list(model.params), "learning_rates") if path not in frozen
-        ]
+        matched = [path for path in _matched(model, pattern, "learning_rates") if path not in frozen]
         if not matched:
             raise ValueError(f"learning_rates: every parameter that {pattern!r} matches is frozen")
         for path in matched:
@@ -154,8 +153,13 @@ def expect_frozen(model: Layer, before: Mapping[str, Array]) -> None:
             )
 
 
-def _matched(pattern: str, paths: Sequence[str], option: str) -> list[str]:
-    matched = [path for path in paths if fnmatchcase(path, pattern)]
+def _matched(model: Layer, pattern: str, option: str) -> list[str]:
+    paths, inner = list(model.params), isinstance(model, Ensemble)
+    matched = [
+        path
+        for path in paths
+        if fnmatchcase(path, pattern) or (inner and fnmatchcase(path.partition(".")[2], pattern))
+    ]
     if not matched:
         raise ValueError(f"{option}: {pattern!r} matches no parameter; there are {_listed(paths)}")
     return matched

@@ -9,7 +9,7 @@ import pytest
 from genoml.data import Augmentation, SequenceData
 from genoml.metrics import auroc
 from genoml.models import build_model
-from genoml.nn import BatchNorm1D, Conv1D, Dense, GlobalMaxPool1D, Layer, Sequential
+from genoml.nn import BatchNorm1D, Conv1D, Dense, Ensemble, GlobalMaxPool1D, Layer, Sequential
 from genoml.nn.layer import EVALUATION, Pass, Pullback
 from genoml.optim import SGD, AdamW
 from genoml.optim.schedules import one_cycle
@@ -191,6 +191,19 @@ def test_a_pattern_that_matches_nothing_or_everything_is_an_error() -> None:
         fit(network(), data, options=options(freeze=("*",)))
     with pytest.raises(TypeError, match=r"FitOptions expects freeze, a tuple of patterns"):
         options(freeze="conv*")
+
+
+def test_patterns_of_an_ensemble_may_leave_out_the_member() -> None:
+    model = Ensemble([network(0), network(1)])
+    before = arrays(model)
+    fit(
+        model,
+        planted_data(20),
+        options=options(epochs=1, freeze=("conv*", "1.norm.*"), learning_rates={"head.*": 0.1}),
+    )
+    assert equal(before, arrays(model)) == [
+        "0.conv.weights", "1.conv.weights", "1.norm.gamma", "1.norm.beta", "1.norm.running_mean", "1.norm.running_var",
+    ]  # fmt: skip
 
 
 class Stubborn(Sequential):
