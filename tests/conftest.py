@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from genoml.backend import Backend, use_backend
+from support import cupy_on_host
 from support.backends import default_variants, open_variant, variants
 from support.limited import LIMIT, expect_limits, limit_of, unused_limits
 from support.limits import LimitsError
@@ -24,7 +25,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def selected_variants(config: pytest.Config) -> list[str]:
     chosen = config.getoption("--backend") or default_variants()
-    return variants() if "all" in chosen else list(dict.fromkeys(chosen))
+    if "all" in chosen:  # beside CuPy on a GPU there cannot be CuPy on the CPU
+        return [name for name in variants() if name != "cupy-on-host"]
+    return list(dict.fromkeys(chosen))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """CuPy is put on the CPU before anything imports it."""
+    chosen = selected_variants(config)
+    if "cupy-on-host" in chosen:
+        if "cupy" in chosen:
+            raise pytest.UsageError("--backend: cupy and cupy-on-host are one library; choose one of them")
+        try:
+            cupy_on_host.start()
+        except cupy_on_host.CannotEmulate as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -39,16 +39,15 @@ class CupyBackend(Backend):
 
     @cached_property
     def _twins(self) -> dict[str, Callable[..., Any]]:
-        from genoml_cupy import special
         from genoml_cupy.launch import CudaKernels
+        from genoml_cupy.special import OWN
         from genoml_cupy.twins import twins_on
 
-        own = {"erf": special.erf, "lgamma": special.lgamma, "digamma": special.digamma}
-        return own | twins_on(CudaKernels())
+        return OWN | twins_on(CudaKernels())
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
-        """genoml's own kernels, and the library's special functions."""
+        """genoml's own kernels, and the library's own functions."""
         return self._twins
 
     def owns(self, array: object) -> bool:

@@ -63,7 +63,9 @@ _COLUMNS = [
     click.option("--group", metavar="COL", help="Column of groups that stay on one side, such as chromosomes."),
     click.option("--name", metavar="COL", help="Column with a name of each example."),
     click.option("--weight", metavar="COL", help="Column with a weight of each example."),
-    click.option("--offset", metavar="COL", help="Column with the logarithm of what counts are relative to, or log(COL)."),
+    click.option(
+        "--offset", metavar="COL", help="Column with the log of what counts are relative to; or log(COL)."
+    ),
     click.option("--key", metavar="COL", help="Column of --targets-table with the region's name (name)."),
     click.option(
         "--statistic", type=click.Choice(["mean", "sum", "max"]),

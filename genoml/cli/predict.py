@@ -59,9 +59,12 @@ def command(
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
     loaded_run = load_run(run, open_backend(backend_name))
-    if (sequences is None) == (table is None):
+    if sequences is not None and table is None:
+        loaded = loaded_run.read(sequences)
+    elif table is not None and sequences is None:
+        loaded = _of_table(loaded_run, table, sequence, name)
+    else:
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
-    loaded = loaded_run.read(sequences) if table is None else _of_table(loaded_run, table, sequence, name)
     content = _table(loaded.names, _columns(loaded_run, loaded_run.outputs(loaded)))
     if out == _STANDARD_OUTPUT:
         click.echo(content, nl=False)

@@ -86,14 +86,15 @@ def command(
     continue. The folder holds the table trials.tsv, best.toml (for `genoml train --config`) and the run of each
     trial. Needs Optuna (extra search).
     """
-    from genoml.runs.search import load_optuna, make_record, open_search, run_search
+    from genoml.runs.search import make_record, open_search, run_search
+    from genoml.runs.search_journal import load_optuna
 
     if len(labelled) > 2:
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, got {len(labelled)} files")
     if len(labelled) == 1:
         raise click.MissingParameter(param_type="argument", param_hint="'NEGATIVES'")
     data = data_of(options, labelled)
-    files = labelled or ("", "")
+    positives, negatives = labelled or ("", "")
     display = progress_class(quiet, as_json).__name__
     load_optuna()
     backend = open_backend(backend_name)
@@ -101,7 +102,13 @@ def command(
     options["factor"] = factor if halving else None
     options["resume"] = out if resume else None
     record = make_record(
-        *files, ranges_path, data=None if labelled else data, processes=at_once, backend=backend, **options
+        positives,
+        negatives,
+        ranges_path,
+        data=None if labelled else data,
+        processes=at_once,
+        backend=backend,
+        **options,
     )
     search = open_search(out, record, resume=resume)
     lines = _Lines(display, search.record, at_once)

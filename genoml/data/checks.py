@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.data.codes import row_slices
+from genoml.data.codes import is_plain, row_slices
 from genoml.data.dataset import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
@@ -20,6 +21,9 @@ from genoml.sequence.matched import gc_content
 
 #: What targets are: labels 0 and 1, a column a task; one-hot classes; numbers.
 TargetKind: TypeAlias = Literal["labels", "classes", "numbers"]
+#: checks that ``fit`` makes
+FitCheck: TypeAlias = Literal["copies", "classes"]
+
 #: AUROC from which on one number is said to tell the classes apart
 _APART = 0.75
 #: standard deviations above one half that the AUROC of a random number may reach by chance
@@ -66,14 +70,10 @@ class Traits:
         """Traits of a data set, which is read block by block."""
         slices = [*row_slices(data.codes)] or [slice(0)]
         blocks = (np.asarray(data.codes[rows]) for rows in slices)
-        named = np.array([f"example {row}" for row in range(len(data))], object)
-        names = named if data.names is None else data.names
-        if data.names is None and data.intervals is not None:
-            names = np.array([data.name_of(row) for row in range(len(data))], object)
         hashes, length_bp, gc = _measure(blocks, both_strands)
         mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape)
         targets = np.where(mask != 0, data.targets, np.nan)
-        return cls(hashes, length_bp, gc, targets, names, kind, data.target_names)
+        return cls(hashes, length_bp, gc, targets, _names(data), kind, data.target_names)
 
     @classmethod
     def of_files(
@@ -136,13 +136,12 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
     shared = np.isin(validation.hashes, training.hashes)
     found = {}
     if shared.any():
-        found["copies"] = (
-            f"{_so_many(shared, validation, 'validation sequences')} are copies of training sequences; "
-            "scores in validation are too high"
-        )
+        found["copies"] = _copies(shared, validation.names)
     columns = ("hashes", "length_bp", "gc", "targets", "names")
-    parts = [np.concatenate([getattr(training, name), getattr(validation, name)]) for name in columns]
-    found |= _check_targets(Traits(*parts, kind=training.kind, tasks=training.tasks))
+    both: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in (training, validation)]) for name in columns
+    }
+    found |= _check_targets(replace(training, **both))
     return {name: line for name, line in found.items() if name not in skip}
 
 
@@ -164,17 +163,53 @@ def check_evaluated(
     shared = np.isin(sequences.hashes, [] if known is None else known)
     if shared.any():
         found["trained"] = (
-            f"{_so_many(shared, sequences, 'sequences')} were in the data of the training; "
+            f"{_so_many(shared, sequences.names, 'sequences')} were in the data of the training; "
             "the scores say little about new sequences"
         )
     found |= _check_targets(sequences)
     return {name: line for name, line in found.items() if name not in skip}
 
 
-def _so_many(chosen: np.ndarray, sequences: Traits, what: str) -> str:
-    return (
-        f"{chosen.sum()} of {len(chosen)} {what} ({shown(sequences.names[np.argmax(chosen)])} is the first)"
-    )
+def warn_of_leaks(
+    training: SequenceData,
+    validation: SequenceData,
+    classes: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    both_strands: bool,
+    skip: Collection[FitCheck] = (),
+) -> None:
+    """Warn of copies of training sequences in validation data, and of sequences with several ``classes``.
+
+    The first part of the checks of ``check_data``, for targets of any kind. Sequences that are not in memory are not
+    read for it.
+    """
+    parts = training, validation
+    if {"copies", "classes"} <= {*skip} or not all(is_plain(part.codes) for part in parts):
+        return
+    hashes = [sequence_hashes(part.codes, both_strands=both_strands) for part in parts]
+    copied = np.isin(hashes[1], hashes[0])
+    if copied.any() and "copies" not in skip:
+        warnings.warn(_copies(copied, _names(validation)), stacklevel=4)
+    if classes is not None and "classes" not in skip:
+        several = in_several_classes(np.concatenate(hashes), np.concatenate(classes))
+        if several.any():
+            names = np.concatenate([_names(part) for part in parts])
+            warnings.warn(
+                f"{_so_many(several, names, 'sequences')} stand in more than one class", stacklevel=4
+            )
+
+
+def _copies(copied: np.ndarray, names: np.ndarray) -> str:
+    many = _so_many(copied, names, "validation sequences")
+    return f"{many} are copies of training sequences; scores in validation are too high"
+
+
+def _names(data: SequenceData) -> np.ndarray:
+    return np.array([data.name_of(row) for row in range(len(data))], object)
+
+
+def _so_many(chosen: np.ndarray, names: np.ndarray, what: str) -> str:
+    return f"{chosen.sum()} of {len(chosen)} {what} ({shown(names[np.argmax(chosen)])} is the first)"
 
 
 def _check_targets(sequences: Traits) -> dict[str, str]:
@@ -221,7 +256,11 @@ def _several_labels(sequences: Traits, targets: np.ndarray) -> dict[str, str]:
         _, labels = np.unique(targets, axis=0, return_inverse=True)
         labels, where = labels.reshape(-1), "with different labels"
     several = in_several_classes(sequences.hashes, labels)
-    return {"classes": f"{_so_many(several, sequences, 'sequences')} stand {where}"} if several.any() else {}
+    return (
+        {"classes": f"{_so_many(several, sequences.names, 'sequences')} stand {where}"}
+        if several.any()
+        else {}
+    )
 
 
 _WORDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,25 +33,35 @@ class Codes(Protocol):
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
-class LazyCodes:
-    """Base of codes that are made on demand; a subclass defines ``fetch``.
+class LazyRows:
+    """Base of rows that are made on demand, along the first axis; a subclass defines ``fetch``.
 
     ``numpy.asarray`` makes an array of all of them.
 
     Attributes
     ----------
-    shape : (int, int)
-        Sequences, and bases in each.
+    shape : tuple of int
+        Rows, and the shape of one.
+    dtype : numpy.dtype
+        Of the numbers.
     """
 
-    dtype = np.dtype(np.uint8)
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
 
-    def __init__(self, count: int, length_bp: int) -> None:
-        self.shape = (count, length_bp)
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        """The codes (len(rows), length) of these rows, given as int64 numbers from 0."""
+        """These rows, given as int64 numbers from 0."""
         raise NotImplementedError(f"{type(self).__name__} must define fetch")
+
+    def take(self, index: Any) -> LazyRows:
+        """A view of some rows, in any order, which are still read on demand."""
+        raise NotImplementedError(f"{type(self).__name__} must define take")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -66,10 +77,21 @@ class LazyCodes:
             raise ValueError(
                 f"{type(self).__name__} has no array that could be shared; expects copy=None or True"
             )
-        codes = np.empty(self.shape, np.uint8)
+        every = np.empty(self.shape, self.dtype)
         for rows in row_slices(self):
-            codes[rows] = self[rows]
-        return codes if dtype is None else codes.astype(dtype)
+            every[rows] = self[rows]
+        return every if dtype is None else every.astype(dtype)
+
+
+class LazyCodes(LazyRows):
+    """Base of codes that are made on demand; a subclass defines ``fetch``, which gives (len(rows), length) uint8."""
+
+    def __init__(self, count: int, length_bp: int) -> None:
+        super().__init__((count, length_bp), np.uint8)
+
+    def take(self, index: Any) -> LazyCodes:
+        """A view of some rows, in any order, which are still read on demand."""
+        return CodeRows(self, index)
 
 
 class CodeRows(LazyCodes):
@@ -91,6 +113,10 @@ class CodeRows(LazyCodes):
         count = codes.shape[0]  # zarr has no len()
         self.rows = np.arange(count) if rows is None else row_numbers(rows, count)
         super().__init__(len(self.rows), codes.shape[1])
+
+    def take(self, index: Any) -> CodeRows:
+        """A view of some of the rows, of the same codes."""
+        return CodeRows(self.codes, self.rows[row_numbers(index, len(self))])
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
         wanted = self.rows[rows]
@@ -132,18 +158,16 @@ def as_codes(codes: Codes) -> Codes:
     return codes if isinstance(codes, np.ndarray | LazyCodes) else CodeRows(codes)
 
 
-def is_plain(codes: Codes) -> bool:
-    """Whether codes are an array in memory, not on disk or made on demand."""
-    return type(codes) is np.ndarray
+def is_plain(rows: Any) -> bool:
+    """Whether rows are an array in memory, not on disk or made on demand."""
+    return type(rows) is np.ndarray
 
 
-def take_rows(codes: Codes, index: np.ndarray) -> Codes:
+def take_rows(rows: Any, index: np.ndarray) -> Any:
     """Some rows: a copy of an array in memory; otherwise a view that reads them on demand."""
-    if is_plain(codes):
-        return codes[index]  # type: ignore[no-any-return]
-    if isinstance(codes, CodeRows):
-        return CodeRows(codes.codes, codes.rows[row_numbers(index, len(codes))])
-    return CodeRows(codes, index)
+    if is_plain(rows):
+        return rows[index]
+    return rows.take(index) if isinstance(rows, LazyRows) else CodeRows(rows, index)
 
 
 def join_codes(parts: Sequence[Codes]) -> Codes:
@@ -152,9 +176,9 @@ def join_codes(parts: Sequence[Codes]) -> Codes:
     return np.concatenate(arrays) if len(arrays) == len(parts) else JoinedCodes(parts)
 
 
-def row_slices(codes: Codes) -> Iterator[slice]:
-    """Slices that cover all rows, with a few million bases each, to bound memory."""
-    step = max(1, _BLOCK_BASES // max(1, codes.shape[1]))
+def row_slices(codes: Codes | LazyRows) -> Iterator[slice]:
+    """Slices that cover all rows, with a few million bases or numbers each, to bound memory."""
+    step = max(1, _BLOCK_BASES // max(1, prod(codes.shape[1:])))
     return (slice(first, min(first + step, len(codes))) for first in range(0, len(codes), step))
 
 

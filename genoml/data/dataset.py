@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
-from genoml.data.codes import Codes, as_codes, join_codes, row_numbers, take_rows
+from genoml.data.augment import Augmentation
+from genoml.data.codes import Codes, LazyRows, as_codes, join_codes, row_numbers, take_rows
 from genoml.sequence.codes import alphabet_of, holds_letters, list_sequences
 from genoml.sequence.encode import base_codes
 from genoml.sequence.intervals import Intervals
+
+
+class Rows(NamedTuple):
+    """Some examples as arrays: codes (n, length), targets, extras, and the control tracks if there are any."""
+
+    codes: np.ndarray
+    targets: np.ndarray
+    extras: dict[str, np.ndarray]
+    control: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class SequenceData:
         Place of each example in a genome; for a shuffle, that of the shuffled sequence.
     target_names : tuple of str
         Name of each column of the targets: tasks, or classes. Empty if unknown.
+    control : (n, channels, length), or None
+        Further input of the network beside the bases, such as control tracks: an array, or rows read on demand.
     alphabet : {"DNA", "RNA"}
         Letters of the sequences. RNA has one strand, so models of it are trained and read on one by default.
 
@@ -50,6 +62,7 @@ class SequenceData:
     names: np.ndarray | None = None
     intervals: Intervals | None = None
     target_names: tuple[str, ...] = ()
+    control: Any = None
     alphabet: Literal["DNA", "RNA"] = "DNA"
 
     def __post_init__(self) -> None:
@@ -57,7 +70,7 @@ class SequenceData:
             batch = list_sequences(self.codes)
             object.__setattr__(self, "codes", base_codes(batch, pad="both"))
             object.__setattr__(self, "alphabet", alphabet_of(batch))
-        if not isinstance(self.targets, np.ndarray) or self.targets.dtype.kind not in "biuf":
+        if not isinstance(self.targets, np.ndarray | LazyRows) or self.targets.dtype.kind not in "biuf":
             got = str(getattr(self.targets, "dtype", type(self.targets).__name__))
             raise TypeError(
                 f"SequenceData expects targets as an array of numbers, got {got}; use np.array(targets, np.float32)"
@@ -70,14 +83,12 @@ class SequenceData:
         for text in ("groups", "names"):
             if isinstance(getattr(self, text), list | tuple):
                 object.__setattr__(self, text, np.array(getattr(self, text), dtype=object))
-        if self.targets.ndim != 2 or len(self.targets) != len(self.codes):
-            raise ValueError(
-                f"SequenceData expects targets ({len(self.codes)}, tasks), got {self.targets.shape}"
-            )
+        self.check_targets()
         per_example = {
             "groups": self.groups,
             "names": self.names,
             "intervals": self.intervals,
+            "control": self.control,
             **self.extras,
         }
         for name, values in per_example.items():
@@ -87,6 +98,14 @@ class SequenceData:
         if self.target_names and len(self.target_names) != self.targets.shape[1]:
             raise ValueError(
                 f"SequenceData expects {self.targets.shape[1]} target_names, got {len(self.target_names)}"
+            )
+
+    def check_targets(self) -> None:
+        """Raise ValueError unless targets are (n, tasks); a data set with other targets overrides this."""
+        if self.targets.ndim != 2 or len(self.targets) != len(self.codes):
+            hint = "; genoml.data.ProfileData has profiles" if self.targets.ndim == 3 else ""
+            raise ValueError(
+                f"SequenceData expects targets ({len(self.codes)}, tasks), got {self.targets.shape}{hint}"
             )
 
     def __len__(self) -> int:
@@ -107,12 +126,20 @@ class SequenceData:
         return replace(
             self,
             codes=take_rows(self.codes, index),
-            targets=self.targets[index],
+            targets=take_rows(self.targets, index),
             groups=None if self.groups is None else self.groups[index],
             extras={name: values[index] for name, values in self.extras.items()},
             names=None if self.names is None else self.names[index],
             intervals=None if self.intervals is None else self.intervals[index],
+            control=None if self.control is None else take_rows(self.control, index),
         )
+
+    def batch(self, index: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> Rows:
+        """The examples at these positions as arrays, augmented."""
+        if self.control is not None:
+            raise ValueError("SequenceData turns no control tracks; genoml.data.ProfileData does")
+        codes = augmentation(self.codes[index], rng)
+        return Rows(codes, self.targets[index], {name: v[index] for name, v in self.extras.items()})
 
     def for_epoch(self, epoch: int, seed: int) -> Self:
         """The data of one epoch; a data set that draws new examples each epoch overrides this."""

@@ -6,17 +6,17 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.data.augment import ShuffledNegatives
-from genoml.data.codes import LazyCodes
+from genoml.data.codes import LazyCodes, row_numbers
 from genoml.data.dataset import SequenceData
+from genoml.data.shuffled import ShuffledNegatives
 from genoml.data.targets import column_targets, masked
 from genoml.genome.opening import open_genome
 from genoml.genome.store import Edges, GenomeStore
-from genoml.genome.windows import base_composition, centre, sample_windows
+from genoml.genome.windows import base_composition, centre, sample_windows, shifted
 from genoml.io.bed import bed_intervals
 from genoml.io.files import FilePath
 from genoml.sequence.intervals import Intervals, concat
@@ -62,8 +62,17 @@ class GenomeCodes(LazyCodes):
         super().__init__(len(intervals), int(lengths[0]))
 
     def fetch(self, rows: np.ndarray) -> np.ndarray:
-        codes: np.ndarray = self.store.fetch(self.intervals[rows], edges="pad")
+        return self.fetch_shifted(rows, 0)
+
+    def fetch_shifted(self, rows: np.ndarray, offsets: np.ndarray | int) -> np.ndarray:
+        """The codes of these rows' windows, each moved by its offset towards the end of the chromosome."""
+        codes: np.ndarray = self.store.fetch(shifted(self.intervals[rows], offsets), edges="pad")
         return codes if len(rows) else codes.reshape(0, self.shape[1])
+
+    def take(self, index: Any) -> LazyCodes:
+        """Some of the windows, whose bases are still fetched on demand."""
+        rows = row_numbers(index, len(self))
+        return GenomeCodes(self.store, self.intervals[rows]) if len(rows) else super().take(rows)
 
 
 def genome_data(
@@ -128,10 +137,10 @@ def genome_data(
         windows of the peaks' GC content.
     """
     store = genome if isinstance(genome, GenomeStore) else open_genome(genome)
-    regions = _regions(peaks, store.sizes)
-    windows, kept = _windows(store, regions, length_bp, edges, _called(peaks, "peaks"))
+    regions = regions_of(peaks, store.sizes)
+    windows, kept = windows_around(store, regions, length_bp, edges, called(peaks, "peaks"))
     if not len(windows):
-        raise ValueError(f"genome_data expects at least one window, got none of {_called(peaks, 'peaks')}")
+        raise ValueError(f"genome_data expects at least one window, got none of {called(peaks, 'peaks')}")
     if not callable(targets) and targets is not None and negatives is not None:
         raise ValueError(
             "targets of the peaks leave negatives without; expects negatives=None, or a function"
@@ -144,13 +153,13 @@ def genome_data(
         return _with_shuffles(store, windows, ratio, seed)
     parts = [windows]
     if isinstance(negatives, str) and negatives == "gc":
-        occupied = [regions, windows] if avoid is None else [regions, windows, _regions(avoid)]
+        occupied = [regions, windows] if avoid is None else [regions, windows, regions_of(avoid)]
         excluded = concat([Intervals.from_codes(s.names, s.codes, s.start, s.end) for s in occupied])
         parts.append(matched_windows(store, windows, excluded, ratio, max_ambiguous, seed))
     elif negatives is not None:
-        negative_regions = _regions(negatives, store.sizes)
-        called = _called(negatives, "negatives")
-        negative_windows, _ = _windows(store, negative_regions, length_bp, edges, called)
+        negative_regions = regions_of(negatives, store.sizes)
+        words = called(negatives, "negatives")
+        negative_windows, _ = windows_around(store, negative_regions, length_bp, edges, words)
         parts.append(negative_windows)
     return _assembled(store, parts, targets, kept, len(regions))
 
@@ -183,17 +192,18 @@ def _assembled(
     )
 
 
-def _regions(given: Regions, sizes: Mapping[str, int] | None = None) -> Intervals:
+def regions_of(given: Regions, sizes: Mapping[str, int] | None = None) -> Intervals:
     """The given intervals, or those of a file, checked against the sizes of the genome if these are given."""
     return given if isinstance(given, Intervals) else concat(bed_intervals(given, sizes=sizes))
 
 
-def _called(given: Regions, what: str) -> str:
+def called(given: Regions, what: str) -> str:
+    """The name of a file of regions, or what the regions are, for messages."""
     return what if isinstance(given, Intervals) else os.fspath(given)
 
 
-def _windows(
-    store: GenomeStore, regions: Intervals, length_bp: int, edges: Edges, called: str
+def windows_around(
+    store: GenomeStore, regions: Intervals, length_bp: int, edges: Edges, words: str
 ) -> tuple[Intervals, np.ndarray]:
     """Windows of one length around the summits or middles, and the rows of their regions."""
     if edges not in ("error", "drop", "pad"):
@@ -206,14 +216,14 @@ def _windows(
     if outside.any() and edges != "drop":
         row = int(np.argmax(outside))
         raise ValueError(
-            f"{called}: {int(outside.sum())} of {len(windows)} windows of {length_bp} bp reach past an end of their "
+            f"{words}: {int(outside.sum())} of {len(windows)} windows of {length_bp} bp reach past an end of their "
             f"chromosome; the first is {windows.place(row)} around row {row}, on {sizes[row]} bp; "
             "expects edges='drop' to leave them out"
             + (", or 'pad' to pad them" if edges == "error" else ": no base of it is on the chromosome")
         )
     if outside.any():
         warnings.warn(
-            f"{called}: {int(outside.sum())} of {len(windows)} windows of {length_bp} bp reach past an end of their "
+            f"{words}: {int(outside.sum())} of {len(windows)} windows of {length_bp} bp reach past an end of their "
             "chromosome and are left out",
             UserWarning,
             stacklevel=3,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genoml.arguments import Positive, checked
 from genoml.random import host_generator
 
 
@@ -75,6 +76,7 @@ class BalancedSampler(Sampler):
         return 0.5 if len(np.unique(targets[:, 0])) == 2 else super().share_of_positives(targets)
 
 
+@checked
 @dataclass(frozen=True)
 class NegativeSampler(Sampler):
     """All positives, and new negatives for each epoch.
@@ -89,11 +91,7 @@ class NegativeSampler(Sampler):
         Negatives for each positive, above 0.
     """
 
-    ratio: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.ratio < np.inf:
-            raise ValueError(f"NegativeSampler expects a ratio above 0, got {self.ratio}")
+    ratio: Positive = 1.0
 
     def epoch_size(self, targets: np.ndarray) -> int:
         positives = int(np.sum(_binary("NegativeSampler", targets)))
@@ -114,6 +112,7 @@ class NegativeSampler(Sampler):
         return max(1, round(self.ratio * positives))
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class WeightedSampler(Sampler):
     """Draw each example in proportion to its weight.

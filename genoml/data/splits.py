@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
+from msgspec import Meta
 
+from genoml.arguments import checked
 from genoml.data.dataset import SequenceData
 from genoml.data.missing import check_present
 from genoml.random import host_generator
@@ -17,9 +19,10 @@ _UNDECIDED, _REST, _HELD = 0, 1, 2
 FoldsBy: TypeAlias = Literal["random", "class", "group"]
 
 
+@checked
 def split_random(
     data: SequenceData,
-    fraction: float,
+    fraction: Annotated[float, Meta(gt=0, lt=1)],
     seed: int,
     *,
     by_class: bool = True,
@@ -37,8 +40,10 @@ def split_random(
     ValueError
         If the fraction is not between 0 and 1, a class has fewer than two examples, or its groups leave it on one side.
     """
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"split_random expects 0 < fraction < 1, got {fraction}")
+    if together is not None and len(together) != len(data):
+        raise ValueError(
+            f"split_random expects together, a group for each of {len(data)} examples, got {len(together)}"
+        )
     rng = host_generator(seed, "split")
     _, group = np.unique(np.arange(len(data)) if together is None else together, return_inverse=True)
     side = np.full(len(data), _UNDECIDED)  # of each group
@@ -77,6 +82,7 @@ def _hold_out(side: np.ndarray, drawn: np.ndarray, count: int) -> None:
         missing -= size if size <= missing else 0
 
 
+@checked
 def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceData, SequenceData]:
     """Hold out all examples of the named groups: (rest, held out).
 
@@ -92,6 +98,7 @@ def split_by_group(data: SequenceData, groups: Iterable[str]) -> tuple[SequenceD
     return data.take(~held), data.take(held)
 
 
+@checked
 def split_three_ways(
     data: SequenceData, *, validation: Iterable[str], test: Iterable[str]
 ) -> tuple[SequenceData, SequenceData, SequenceData]:
@@ -113,8 +120,9 @@ def split_three_ways(
     return data.take(parts[0]), data.take(parts[1]), data.take(parts[2])
 
 
+@checked
 def k_folds(
-    data: SequenceData, k: int, seed: int = 0, *, by: FoldsBy = "random"
+    data: SequenceData, k: Annotated[int, Meta(ge=2)], seed: int = 0, *, by: FoldsBy = "random"
 ) -> Iterator[tuple[SequenceData, SequenceData]]:
     """Yield (rest, held out) for each of ``k`` folds; every example is held out once.
 
@@ -134,10 +142,6 @@ def k_folds(
     ValueError
         If there are fewer examples, examples of a class, or groups than folds.
     """
-    if k < 2:
-        raise ValueError(f"k_folds expects k >= 2, got {k}")
-    if by not in ("random", "class", "group"):
-        raise ValueError(f"k_folds expects by 'random', 'class' or 'group', got {by!r}")
     rng = host_generator(seed, "folds", k)
     fold = _folds_of_groups(data, k, rng) if by == "group" else _folds(data, k, rng, by == "class")
     return ((data.take(fold != number), data.take(fold == number)) for number in range(k))

@@ -117,8 +117,13 @@ def jitter(intervals: Intervals, max_bp: int, *, seed: int = 0) -> Intervals:
     if not 0 <= max_bp <= MAX_COORDINATE_BP:
         raise ValueError(f"max_bp expects 0 to 2^40, got {max_bp}")
     rng = host_generator(seed, "jitter")
-    shift = rng.integers(-max_bp, max_bp, size=len(intervals), endpoint=True)
-    return intervals.moved(np.arange(len(intervals)), intervals.start + shift, intervals.end + shift)
+    return shifted(intervals, rng.integers(-max_bp, max_bp, size=len(intervals), endpoint=True))
+
+
+def shifted(intervals: Intervals, offsets_bp: np.ndarray | int) -> Intervals:
+    """Intervals moved by these numbers of bp towards the end of the chromosome."""
+    every = np.arange(len(intervals))
+    return intervals.moved(every, intervals.start + offsets_bp, intervals.end + offsets_bp)
 
 
 def _check_length(length_bp: int) -> None:

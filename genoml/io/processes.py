@@ -6,13 +6,14 @@ import errno
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-from genoml.io.errors import printable
+from genoml.io.errors import FormatError, printable
 
 #: bytes of a lock file that are read for a message
 _MOST_HOLDER = 200
@@ -20,6 +21,10 @@ _MOST_HOLDER = 200
 _NAMED_WITHIN_S = 1.0
 #: signals that end a command as Ctrl-C does, where the system has them
 _ENDING = ("SIGTERM", "SIGHUP")
+#: do not follow a link, and do not wait for the other end of a pipe
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
+    _LOCK_FLAGS |= getattr(os, _name, 0)
 #: errors of a lock that another holds
 _HELD = (errno.EACCES, errno.EAGAIN)
 
@@ -45,6 +50,23 @@ def lock(file: IO[Any], *, wait: bool) -> bool | None:
     except OSError as error:
         return False if error.errno in _HELD else None
     return True
+
+
+def open_lock(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a file that is made for a lock.
+
+    Raises
+    ------
+    FormatError
+        If something other than a file has its name, as in a folder of someone else: opening a pipe would wait for ever.
+    OSError
+        If it cannot be made, or is a link.
+    """
+    handle = os.open(path, _LOCK_FLAGS, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FormatError("this is a device, pipe or socket", path=os.fspath(path), fix="remove it")
+    return open(handle, "r+b")
 
 
 @contextmanager
@@ -84,7 +106,7 @@ def _lock_file(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> IO
     """The lock file, open and locked."""
     deadline = time.monotonic() + _NAMED_WITHIN_S
     while True:
-        file = open(path, "a+b")  # noqa: SIM115 - closed by the caller, or below
+        file = open_lock(path)
         try:
             if lock(file, wait=False) is False:
                 file.seek(0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from genoml.arguments import NotNegative, Probability, Share, checked
 from genoml.backend import Array
 from genoml.losses.labels import PROBABILITIES, WEIGHTS, check_host_labels
 from genoml.losses.reduce import (
@@ -17,9 +17,11 @@ from genoml.losses.reduce import (
     reduce_loss,
 )
 from genoml.ops.activations import log_softmax, sigmoid, softplus
+from genoml.ops.arrays import clip
 from genoml.ops.special import weighted
 
 
+@checked
 def binary_cross_entropy(
     predictions: Array,
     targets: Any,
@@ -69,13 +71,14 @@ def binary_cross_entropy(
     check_host_labels(class_weight, WEIGHTS, f"{what}: class_weight")
     w0, w1 = class_weight
     eps = xp.finfo(predictions.dtype).eps
-    p = xp.clip(predictions, eps, 1.0 - eps)
+    p = clip(predictions, eps, 1.0 - eps)
     q = 1.0 - p
     entries = -(w1 * t * xp.log(p) + w0 * (1.0 - t) * xp.log(q))
     grads = w0 * (1.0 - t) / q - w1 * t / p
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
+@checked
 def binary_cross_entropy_with_logits(
     predictions: Array,
     targets: Any,
@@ -104,12 +107,13 @@ def binary_cross_entropy_with_logits(
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
+@checked
 def focal_loss(
     predictions: Array,
     targets: Any,
     *,
-    alpha: float | None = 0.25,
-    gamma: float = 2.0,
+    alpha: Probability | None = 0.25,
+    gamma: NotNegative = 2.0,
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -143,9 +147,6 @@ def focal_loss(
     what = "focal_loss"
     z = predictions
     xp = loss_namespace(predictions, what)
-    if alpha is not None and not 0.0 <= alpha <= 1.0:
-        raise ValueError(f"{what} expects 0 <= alpha <= 1 or None, got {alpha}")
-    _require_gamma(gamma, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
     weight, other = (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
     up = softplus(z)  # -log(1 - p)
@@ -163,16 +164,12 @@ def focal_loss(
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
-def _require_gamma(gamma: float, what: str) -> None:
-    if not 0.0 <= gamma < math.inf:
-        raise ValueError(f"{what} expects gamma >= 0, got {gamma}")
-
-
+@checked
 def softmax_cross_entropy(
     predictions: Array,
     targets: Any,
     *,
-    label_smoothing: float = 0.0,
+    label_smoothing: Share = 0.0,
     class_weight: Sequence[float] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
@@ -215,8 +212,6 @@ def softmax_cross_entropy(
     """
     what = "softmax_cross_entropy"
     xp = loss_namespace(predictions, what)
-    if not 0.0 <= label_smoothing < 1.0:
-        raise ValueError(f"{what} expects 0 <= label_smoothing < 1, got {label_smoothing}")
     t, present = class_targets(predictions, targets, mask, what)
     if label_smoothing:
         t = (1.0 - label_smoothing) * t + label_smoothing / predictions.shape[1]
@@ -231,11 +226,12 @@ def softmax_cross_entropy(
     return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=1)
 
 
+@checked
 def focal_loss_multiclass(
     predictions: Array,
     targets: Any,
     *,
-    gamma: float = 2.0,
+    gamma: NotNegative = 2.0,
     class_weight: Sequence[float] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
@@ -255,7 +251,6 @@ def focal_loss_multiclass(
     """
     what = "focal_loss_multiclass"
     xp = loss_namespace(predictions, what)
-    _require_gamma(gamma, what)
     t, present = class_targets(predictions, targets, mask, what)
     weights = class_weights(predictions, class_weight, what)
     if weights is not None:

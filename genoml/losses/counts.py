@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
+from genoml.arguments import checked
 from genoml.backend import Array
 from genoml.losses.labels import COUNTS, FINITE, Domain, check_host_labels
 from genoml.losses.negative_binomial import (
@@ -31,6 +31,7 @@ from genoml.losses.reduce import (
     sum_to_shape,
 )
 from genoml.ops.activations import sigmoid, softplus
+from genoml.ops.arrays import clip
 from genoml.ops.special import exp_or_inf, largest_exponent, weighted
 
 #: Least mean, since log m and 1 / m are infinite at 0.
@@ -38,6 +39,7 @@ LEAST_MEAN = 1e-8
 _DISPERSIONS = Domain("dispersion >= 0", low=0.0)
 
 
+@checked
 def poisson_loss(
     predictions: Array,
     targets: Any,
@@ -86,12 +88,11 @@ def poisson_loss(
         m = exp_or_inf(z)
         grads = m - y
     else:
-        least = xp.full((), LEAST_MEAN, dtype=y.dtype, device=device_of(y))
-        m = xp.maximum(predictions, least)
+        m = clip(predictions, LEAST_MEAN)
         z = xp.log(m)
         grads = 1.0 - y / m
     # m -> inf: m outgrows y log m, so l -> inf; m -> 0: -y log m -> inf, and 0 for y = 0
-    z = xp.clip(z, max=largest_exponent(z))
+    z = clip(z, high=largest_exponent(z))
     entries = half_poisson_deviance(y, m, z) + count_constant(y) if full else m - weighted(y, z)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
@@ -108,6 +109,7 @@ def _terms(
     return terms, (xp.ones_like(z) if log_input else xp.exp(-z))
 
 
+@checked
 def negative_binomial_loss(
     predictions: Array,
     targets: Any,
@@ -168,6 +170,7 @@ def negative_binomial_loss(
     return reduce_loss(terms.entries, terms.log_mean_grad * chain, sample_weight, present, reduction, what)
 
 
+@checked
 def negative_binomial_loss_with_dispersion(
     predictions: Array,
     log_dispersion: Any,
@@ -217,6 +220,7 @@ def _excess_zero(v: Array, n0: Array, x: Array) -> Array:
     return softplus(sign * v) + xp.where(positive, xp.zeros_like(v), n0) - softplus(sign * x)
 
 
+@checked
 def zero_inflated_negative_binomial_loss(
     predictions: Array,
     zero_logits: Any,

@@ -25,9 +25,9 @@ import math
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.special import binet, digamma_excess, lgamma, weighted
 
 #: Sizes and means are clipped to exp(-LIMIT) .. exp(LIMIT), where nothing overflows in single precision.
@@ -79,8 +79,8 @@ def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) ->
     clipped to +-LARGEST, so that it is finite at any mean.
     """
     xp = array_namespace(log_mean)
-    z = xp.clip(log_mean, -LIMIT, LIMIT)
-    log_a = xp.clip(log_dispersion, -LIMIT, LIMIT)
+    z = clip(log_mean, -LIMIT, LIMIT)
+    log_a = clip(log_dispersion, -LIMIT, LIMIT)
     r = xp.exp(-log_a)
     m = xp.exp(z)
     total = r + m
@@ -97,7 +97,7 @@ def negative_binomial_terms(log_mean: Array, log_dispersion: Array, y: Array) ->
     entries = first + second + count_constant(y) + rest + change.entries
     # d/dr gives log((r+y)/(r+m)) - (y-m)/(r+m) + excess(y+r) - excess(r), times r, as digamma = log + excess
     slope = -first + r * (digamma_excess(count) - digamma_excess(r))
-    slope = xp.clip(slope + change.log_dispersion_grad, -LARGEST, LARGEST)
+    slope = clip(slope + change.log_dispersion_grad, -LARGEST, LARGEST)
     inside = xp.astype(xp.abs(log_dispersion) <= LIMIT, slope.dtype)
     lead = xp.where(log_mean == z, lead, change.log_mean_grad)
     return Terms(entries, lead, slope * inside)
@@ -111,7 +111,7 @@ def _beyond(log_mean: Array, z: Array, log_a: Array, r: Array, y: Array) -> Term
     plus one. The limits: l -> inf with slope r for m -> inf; l -> inf with slope -y, or 0 for y = 0, for m -> 0.
     """
     xp = array_namespace(log_mean)
-    infinite = xp.full((), math.inf, dtype=z.dtype, device=device_of(z))
+    infinite = constant_like(z, math.inf)
     small, small_from = (xp.exp(-xp.abs(at + log_a)) for at in (log_mean, z))
     share, share_from = small / (1.0 + small), small_from / (1.0 + small_from)  # sigmoid(-|u|)
     curve = xp.log1p(small) - xp.log1p(small_from)
@@ -128,9 +128,7 @@ def _beyond(log_mean: Array, z: Array, log_a: Array, r: Array, y: Array) -> Term
 
 def log_of(values: Array, floor: float) -> Array:
     """log(max(values, floor))."""
-    xp = array_namespace(values)
-    least = xp.full((), floor, dtype=values.dtype, device=device_of(values))
-    return xp.log(xp.maximum(values, least))
+    return array_namespace(values).log(clip(values, floor))
 
 
 def without_constant(entries: Array, y: Array) -> Array:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
+from genoml.arguments import NotNegative, checked
 from genoml.backend import Array
 from genoml.losses.labels import COUNTS
 from genoml.losses.reduce import (
@@ -23,11 +23,13 @@ from genoml.losses.reduce import (
     without_axis,
 )
 from genoml.ops.activations import log_softmax, log_sum_exp
+from genoml.ops.arrays import clip
 from genoml.ops.special import exp_or_inf, largest_exponent, lgamma, square_or_inf, weighted
 
 _AXES = "(batch, ..., length)"
 
 
+@checked
 def multinomial_loss(
     predictions: Array,
     targets: Any,
@@ -88,12 +90,13 @@ def _multinomial(z: Array, k: Array, full: bool) -> tuple[Array, Array]:
     return entries, xp.expand_dims(n, axis=-1) * xp.exp(log_p) - k
 
 
+@checked
 def multinomial_profile_loss(
     predictions: Array,
     log_counts: Array,
     targets: Any,
     *,
-    counts_weight: float = 1.0,
+    counts_weight: NotNegative = 1.0,
     full: bool = True,
     sample_weight: Any = None,
     mask: Any = None,
@@ -129,8 +132,6 @@ def multinomial_profile_loss(
     what = "multinomial_profile_loss"
     xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=2, axes=_AXES, axis=-1)
-    if not counts_weight >= 0.0:
-        raise ValueError(f"{what} expects counts_weight >= 0, got {counts_weight}")
     c = match_shape(log_counts, predictions, without_axis(predictions, -1), what, kind="log_counts")
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
     entries, grads = _multinomial(predictions, k, full)
@@ -143,11 +144,12 @@ def multinomial_profile_loss(
     return loss, (grad, xp.reshape(grad_c, tuple(log_counts.shape)))
 
 
+@checked
 def poisson_multinomial_loss(
     predictions: Array,
     targets: Any,
     *,
-    total_weight: float = 1.0,
+    total_weight: NotNegative = 1.0,
     log_input: bool = False,
     sample_weight: Any = None,
     mask: Any = None,
@@ -187,11 +189,8 @@ def poisson_multinomial_loss(
     what = "poisson_multinomial_loss"
     xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=2, axes=_AXES, axis=-1)
-    if not total_weight >= 0.0:
-        raise ValueError(f"{what} expects total_weight >= 0, got {total_weight}")
     k, present = labelled(predictions, targets, mask, what, COUNTS, axis=-1)
-    least = xp.full((), 1e-6, dtype=predictions.dtype, device=device_of(predictions))
-    z = predictions if log_input else xp.log(xp.maximum(predictions, least))
+    z = predictions if log_input else xp.log(clip(predictions, 1e-6))
     log_p = log_softmax(z, -1)
     log_total = log_sum_exp(z, -1)
     n = xp.sum(k, axis=-1)
@@ -202,7 +201,7 @@ def poisson_multinomial_loss(
     if not log_input:
         grads = grads * xp.exp(-z)
     if total_weight:  # S -> inf: S outgrows n log S
-        lower = xp.clip(log_total, max=largest_exponent(z))
+        lower = clip(log_total, high=largest_exponent(z))
         entries = entries + total_weight * (exp_or_inf(log_total) - weighted(n, lower))
         grads = grads + total_weight * (exp_or_inf(z) if log_input else 1.0)
     return reduce_loss(entries / length, grads / length, sample_weight, present, reduction, what, axis=-1)

@@ -10,7 +10,7 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.losses.labels import PROBABILITIES, WEIGHTS, Domain, check_host_labels, classes, expect_numbers
-from genoml.ops.arrays import array_like
+from genoml.ops.arrays import array_like, constant_like
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -196,7 +196,7 @@ def reduce_losses(
         raise ValueError(f"{what} expects reduction 'mean', 'sum' or 'none', got {reduction!r}")
     xp = array_namespace(entries)
     weight = entry_weights(entries, sample_weight, what)
-    zero = xp.zeros((), dtype=entries.dtype, device=device_of(entries))
+    zero = constant_like(entries, 0.0)
 
     shown = mask
     if weight is not None:

@@ -6,14 +6,16 @@ from math import inf, log
 from typing import Any
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
+from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
 from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.special import square_or_inf
 
 
+@checked
 def mean_squared_error(
     predictions: Array,
     targets: Any,
@@ -58,11 +60,12 @@ def mean_squared_error(
     return reduce_loss(square_or_inf(error), 2.0 * error, sample_weight, present, reduction, what)
 
 
+@checked
 def huber_loss(
     predictions: Array,
     targets: Any,
     *,
-    delta: float = 1.0,
+    delta: Positive = 1.0,
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -84,17 +87,16 @@ def huber_loss(
     Huber (1964), Robust estimation of a location parameter, doi:10.1214/aoms/1177703732.
     """
     what = "huber_loss"
-    xp = loss_namespace(predictions, what)
-    if not delta > 0.0:
-        raise ValueError(f"{what} expects delta > 0, got {delta}")
+    loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
     error = predictions - t
-    grads = xp.clip(error, -delta, delta)
+    grads = clip(error, -delta, delta)
     # with c = clip(d): c (d - c / 2) is d^2 / 2 inside and delta (|d| - delta / 2) outside
     entries = grads * (error - 0.5 * grads)
     return reduce_loss(entries, grads, sample_weight, present, reduction, what)
 
 
+@checked
 def pearson_loss(
     predictions: Array,
     targets: Any,
@@ -133,7 +135,7 @@ def pearson_loss(
     xp = loss_namespace(predictions, what)
     require_axes(predictions, what, low=1, axes="(batch, ...)")
     t, present = labelled(predictions, targets, mask, what, FINITE)
-    zero = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions))
+    zero = constant_like(predictions, 0.0)
     weights = entry_weights(predictions, sample_weight, what)
     weight = xp.ones_like(predictions) if weights is None else xp.ones_like(predictions) * weights
     if present is not None:
@@ -141,7 +143,7 @@ def pearson_loss(
     y = xp.where(weight == 0.0, zero, predictions)
     # r does not change with the scale of y: over M it is +-1 where infinite and 0 elsewhere, and A grows as M^2
     infinite = xp.any(xp.isinf(y), axis=0)
-    y = xp.where(infinite, xp.where(xp.isinf(y), xp.sign(y), zero), y)
+    y = xp.where(infinite, xp.where(xp.isinf(y), clip(y, -1.0, 1.0), zero), y)
     a, size_a = _standardised(y, weight)
     b, size_b = _standardised(t, weight)
     flat = xp.logical_or(size_a == 0.0, size_b == 0.0)
@@ -176,12 +178,13 @@ def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
     return centred / root, xp.where(flat, xp.zeros_like(total), scale * root)
 
 
+@checked
 def cosine_log_loss(
     predictions: Array,
     targets: Any,
     *,
-    multiplier: float = 1000.0,
-    cosine_weight: float = 1.0,
+    multiplier: Positive = 1000.0,
+    cosine_weight: NotNegative = 1.0,
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -224,13 +227,9 @@ def cosine_log_loss(
     """
     what = "cosine_log_loss"
     xp = loss_namespace(predictions, what)
-    if not 0.0 < multiplier < inf or not 0.0 <= cosine_weight < inf:
-        raise ValueError(
-            f"{what} expects multiplier > 0 and cosine_weight >= 0, got {multiplier} and {cosine_weight}"
-        )
     require_axes(predictions, what, low=2, axes="(batch, tasks)", axis=1)
     t, present = labelled(predictions, targets, mask, what, FINITE, axis=1)
-    zero, size = xp.zeros((), dtype=predictions.dtype, device=device_of(predictions)), xp.abs(predictions)
+    zero, size = constant_like(predictions, 0.0), xp.abs(predictions)
     u, length = _unit_rows(predictions)
     v, _ = _unit_rows(t)
     cosine = xp.sum(u * v, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
 """Metrics of predictions, exact with tied scores and computed on the device of the predictions.
 
-Every function takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns an array on the same
-device, 0-d unless said otherwise: nothing is read back to the host. For several columns, such as tasks,
+Every function but those of profiles takes two arrays of N values, as ``(N,)`` or ``(N, 1)``, and returns an array on
+the same device, 0-d unless said otherwise: nothing is read back to the host. For several columns, such as tasks,
 ``genoml.evaluation.per_task(metric, predictions, targets, mask)`` gives one number a column. An undefined metric is
 NaN, without a warning: AUROC with one class, AUPR without a positive, the correlation of a constant, anything computed
 from a NaN. Confidence intervals are in :mod:`genoml.evaluation.bootstrap`.
@@ -20,6 +20,7 @@ resamples. One call then gives the metric of every resample of a bootstrap, with
 
 from genoml.metrics.calls import confusion_matrix, matthews_correlation
 from genoml.metrics.correlation import negative_binomial_deviance, pearson, poisson_deviance, spearman
+from genoml.metrics.profiles import jensen_shannon_distance, profile_pearson
 from genoml.metrics.ranking import aupr, auroc, f1_score
 
 __all__ = [
@@ -27,9 +28,11 @@ __all__ = [
     "auroc",
     "confusion_matrix",
     "f1_score",
+    "jensen_shannon_distance",
     "matthews_correlation",
     "negative_binomial_deviance",
     "pearson",
     "poisson_deviance",
+    "profile_pearson",
     "spearman",
 ]

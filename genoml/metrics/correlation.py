@@ -18,7 +18,7 @@ from genoml.metrics.arrays import (
     running,
     widest_float,
 )
-from genoml.ops.arrays import array_like
+from genoml.ops.arrays import array_like, clip
 
 
 def pearson(x: Array, y: Array, *, counts: Array | None = None) -> Array:
@@ -129,7 +129,7 @@ def _correlation(xp: Any, x: Array, y: Array, counts: Array, valid: Array) -> Ar
     """Correlation of centred arrays, sum x y / sqrt(sum x^2 sum y^2), clipped to [-1, 1]."""
     weighted_x = counts * x
     spread = xp.sqrt(xp.sum(weighted_x * x, axis=-1)) * xp.sqrt(xp.sum(counts * y * y, axis=-1))
-    return xp.clip(ratio(xp, xp.sum(weighted_x * y, axis=-1), spread, valid), -1.0, 1.0)
+    return clip(ratio(xp, xp.sum(weighted_x * y, axis=-1), spread, valid), -1.0, 1.0)
 
 
 def poisson_deviance(predictions: Array, targets: Array) -> Array:

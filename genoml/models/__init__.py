@@ -20,7 +20,7 @@ from genoml.io.errors import shown
 from genoml.io.settings import make_settings
 from genoml.models.attention_cnn import attention_cnn, attention_cnn_windows
 from genoml.models.basset import basset, basset_windows
-from genoml.models.bpnet import bpnet, bpnet_windows, join_profile, split_profile
+from genoml.models.bpnet import bias_factorised, bpnet, bpnet_windows, join_profile, split_profile
 from genoml.models.danq import danq, danq_windows
 from genoml.models.deepbind import deepbind
 from genoml.models.deepromoter import deepromoter, deepromoter_windows
@@ -36,6 +36,7 @@ from genoml.ops.windows import Reach, shortest_length
 __all__ = [
     "MODELS",
     "ModelSpec",
+    "bias_factorised",
     "build_model",
     "check_options",
     "join_profile",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,
@@ -29,6 +29,7 @@ def attention_cnn_windows(kernel_size: int = 15, pool_size: int = 8, **_: Any) -
     return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
+@checked
 def attention_cnn(
     *,
     n_outputs: Count = 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, ReLU, Sequential
 from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, positions_left
@@ -18,6 +18,7 @@ def basset_windows(
     return [window for kernel, size in pairs for window in (Reach(kernel), Reach(size, size, partial=True))]
 
 
+@checked
 def basset(
     *,
     length_bp: Count = 600,

@@ -7,14 +7,17 @@ from typing import Annotated, Any
 from array_api_compat import array_namespace
 from msgspec import Meta
 
+from genoml.arguments import Count, checked
 from genoml.backend import Array
-from genoml.io.settings import Count
 from genoml.nn import (
+    BiasFactorised,
+    ControlTracks,
     Conv1D,
     CroppedResidual,
     CropTo,
     Dense,
     Flatten,
+    Frozen,
     GlobalAveragePool1D,
     Parallel,
     Sequential,
@@ -31,6 +34,7 @@ def bpnet_windows(
     return [Reach(kernel_size), *dilated, Reach(profile_kernel_size)]
 
 
+@checked
 def bpnet(
     *,
     tracks: Count = 1,
@@ -39,8 +43,9 @@ def bpnet(
     kernel_size: Count = 21,
     dilated_layers: Annotated[int, Meta(ge=1, le=64)] = 8,
     profile_kernel_size: Count = 75,
+    control_tracks: Annotated[int, Meta(ge=0)] = 0,
     seed: int = 0,
-) -> Sequential:
+) -> Sequential | ControlTracks:
     """A wide convolution, dilated residual convolutions, and two heads: the profile's shape and its total.
 
         conv 4 -> 64 x 21, ReLU                                              2114 -> 2094 positions
@@ -71,10 +76,12 @@ def bpnet(
         Number of dilated convolutions, with dilation 2, 4, 8, ...
     profile_kernel_size : int
         Kernel width of the profile head.
+    control_tracks : int
+        Control tracks that both heads read too, behind the bases of the input, see ``nn.ControlTracks``.
 
     Shapes
     ------
-    x : (batch, 4, length >= profile_length_bp + 1114 with these defaults)
+    x : (batch, 4, length >= profile_length_bp + 1114 with these defaults), or (batch, 4 + control_tracks, length)
     y : (batch, tracks * (profile_length_bp + 1))
 
     References
@@ -82,17 +89,19 @@ def bpnet(
     Avsec et al. (2021), Base-resolution models of transcription-factor binding reveal soft motif syntax,
     doi:10.1038/s41588-021-00782-6. Sizes and cropping are those that its authors' later ChromBPNet takes
     (Pampari et al. 2024, doi:10.1101/2024.12.25.630221): 2114 bp to 1000, eight dilated layers, widths 21 and
-    75; the paper has 1000 bp to 1000 with padding, nine layers, widths 25 and 25. Deviations: there is no
-    control track.
+    75; the paper has 1000 bp to 1000 with padding, nine layers, widths 25 and 25.
     """
     layers: dict[str, Layer] = {"conv": Conv1D(4, filters, kernel_size)}
     for i in range(1, dilated_layers + 1):
         layers[f"dilated{i}"] = CroppedResidual({"conv": Conv1D(filters, filters, 3, dilation=2**i)})
     profile = {
-        "conv": Conv1D(filters, tracks, profile_kernel_size, activation=None),
+        "conv": Conv1D(filters + control_tracks, tracks, profile_kernel_size, activation=None),
         "crop": CropTo(profile_length_bp),
         "flatten": Flatten(),
     }
+    if control_tracks:
+        heads = {"profile": Sequential(profile), "counts": Dense(filters + 1, tracks)}
+        return ControlTracks({"body": Sequential(layers), **heads}, control_tracks, seed=seed)
     counts = {"mean": GlobalAveragePool1D(), "dense": Dense(filters, tracks)}
     layers["heads"] = Parallel({"profile": Sequential(profile), "counts": Sequential(counts)})
     return Sequential(layers, seed=seed)
@@ -137,3 +146,16 @@ def join_profile(profile: Array, log_counts: Array) -> Array:
     xp = array_namespace(profile)
     batch, tracks, length = profile.shape
     return xp.concat([xp.reshape(profile, (batch, tracks * length)), log_counts], axis=1)
+
+
+def bias_factorised(network: Layer, bias: Layer, tracks: int = 1) -> BiasFactorised:
+    """ChromBPNet: a network, and a bias model that is trained already and stays as it is.
+
+    Parameters
+    ----------
+    network, bias : Layer
+        Such as two of ``bpnet``, of one backend; the bias model of fewer filters and layers.
+    tracks : int
+        Profiles of each.
+    """
+    return BiasFactorised({"network": network, "bias": Frozen(bias)}, tracks, seed=network.seed)

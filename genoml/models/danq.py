@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import LSTM, Bidirectional, Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential, Transpose
 from genoml.ops.windows import Reach, positions_left
 
@@ -14,6 +14,7 @@ def danq_windows(kernel_size: int = 26, pool_size: int = 13, **_: Any) -> list[R
     return [Reach(kernel_size), Reach(pool_size, pool_size)]
 
 
+@checked
 def danq(
     *,
     length_bp: Count = 1000,

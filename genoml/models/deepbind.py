@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import Conv1D, Dense, Dropout, GlobalAveragePool1D, GlobalMaxPool1D, Parallel, Sequential
 from genoml.nn.layer import Layer
 
 
+@checked
 def deepbind(
     *,
     n_outputs: Count = 1,

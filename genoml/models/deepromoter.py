@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import (
     LSTM,
     Bidirectional,
@@ -26,6 +26,7 @@ def deepromoter_windows(pool_size: int = 6, **_: Any) -> list[Reach]:
     return [Reach(pool_size, pool_size)]
 
 
+@checked
 def deepromoter(
     *,
     length_bp: Count = 300,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential
 from genoml.ops.windows import Reach, positions_left
 
@@ -15,6 +15,7 @@ def deepsea_windows(kernel_size: int = 8, pool_size: int = 4, **_: Any) -> list[
     return [conv, Reach(pool_size, pool_size), conv, Reach(pool_size, pool_size), conv]
 
 
+@checked
 def deepsea(
     *,
     length_bp: Count = 1000,

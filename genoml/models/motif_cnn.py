@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share, checked
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,
@@ -18,6 +18,7 @@ from genoml.nn import (
 )
 
 
+@checked
 def motif_cnn(
     *,
     filters: Count = 128,

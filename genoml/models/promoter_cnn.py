@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from genoml.io.settings import Count
+from genoml.arguments import Count, checked
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 
 
+@checked
 def promoter_cnn(
     *, filters: Count = 32, kernel_size: Count = 8, n_outputs: Count = 1, seed: int = 0
 ) -> Sequential:

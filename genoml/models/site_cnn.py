@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.io.settings import Count, Share
+from genoml.arguments import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, Parallel, ReLU, Sequential
 from genoml.ops.windows import Reach, positions_left
 

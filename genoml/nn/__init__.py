@@ -25,6 +25,7 @@ from genoml.nn.motif import *
 from genoml.nn.norm import *
 from genoml.nn.penalties import *
 from genoml.nn.pooling import *
+from genoml.nn.profile import *
 from genoml.nn.recurrent import *
 from genoml.nn.residual import *
 from genoml.nn.shape import *

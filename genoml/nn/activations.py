@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_itself
 from genoml.ops.activations import activation_vjp, log_softmax, softmax, softmax_gradient
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.windows import EVERYTHING, Reach
 
 __all__ = [
@@ -126,11 +128,13 @@ class GELU(Activation):
     """
 
     def __init__(
-        self, approximate: str = "none", *, dtype: str = "float32", backend: str | Backend | None = None
+        self,
+        approximate: Literal["none", "tanh"] = "none",
+        *,
+        dtype: str = "float32",
+        backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"GELU expects approximate 'none' or 'tanh', got {approximate!r}")
         self.approximate = approximate
         self.function = "gelu" if approximate == "none" else "gelu_tanh"
 
@@ -190,7 +194,7 @@ class Exp(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, ceiling = array_namespace(x), self.ceiling
-        y = xp.exp(x) if ceiling is None else xp.exp(xp.clip(x, max=ceiling))
+        y = xp.exp(x if ceiling is None else clip(x, high=ceiling))
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             if not need_x:
@@ -198,7 +202,7 @@ class Exp(Layer):
             g = grad * y  # d exp(x) / dx = exp(x)
             if ceiling is None:
                 return g, {}
-            return xp.where(x < ceiling, g, xp.zeros((), dtype=g.dtype, device=device_of(g))), {}
+            return xp.where(x < ceiling, g, constant_like(g, 0.0)), {}
 
         return y, pullback
 

@@ -9,15 +9,15 @@ from typing import Any, Self, TypeAlias
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.fused import fused_vjp
+from genoml.nn.fused import FusedPullback, fused_vjp
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
 
 __all__ = ["Parallel", "Sequential"]
 
-#: a child's name, whether it learns, and its pullback
-Pulled: TypeAlias = tuple[str, bool, Pullback]
+#: names of a child, or of those that are computed as one; whether they learn; and their pullback
+Pulled: TypeAlias = tuple[Sequence[str], bool, Pullback | FusedPullback]
 
 
 class Container(Layer):
@@ -124,7 +124,7 @@ class Container(Layer):
         self.layers[0].check_dtype(x)
 
     def _view(self, table: str) -> PathView:
-        return PathView(lambda: {name: getattr(layer, table) for name, layer in self.named_layers.items()})
+        return PathView(lambda: self.named_layers, lambda layer: getattr(layer, table))
 
     def _table(self, name: str) -> Any:
         return self._view(name)
@@ -166,11 +166,12 @@ def pull_row(row: Sequence[Pulled], grad: Array, need_x: bool, need_params: bool
     grads: dict[str, Array] = {}
     # below it, nobody reads a gradient but dL/dx
     lowest = next((i for i, (_, learns, _) in enumerate(row) if learns), len(row))
-    for i, (name, learns, back) in reversed(list(enumerate(row))):
+    for i, (names, learns, back) in reversed(list(enumerate(row))):
         if i < lowest and not need_x:
             return None, grads
         grad, own = back(grad, need_x=need_x or i > lowest, need_params=need_params and learns)
-        grads |= {f"{name}.{key}": value for key, value in own.items()}
+        for name, table in zip(names, own if isinstance(own, tuple) else (own,), strict=False):
+            grads |= {f"{name}.{key}": value for key, value in table.items()}
     return grad, grads
 
 
@@ -207,9 +208,12 @@ class Sequential(Container):
         try:
             while at < len(layers):
                 count, fused = fused_vjp(layers[at:]) or (1, None)
+                group = layers[at : at + count]
+                if run.frozen and sum(bool(layer.params) for layer in group) > 1:
+                    count, fused = 1, None  # each of them may be frozen or not
                 own_run = self.run_of(names[at], run)
                 x, pullback_layer = layers[at].vjp(x, own_run) if fused is None else fused(x, own_run)
-                pullbacks.append((names[at], self.learns(names[at], run), pullback_layer))
+                pullbacks.append((names[at : at + count], self.learns(names[at], run), pullback_layer))
                 at += count
         except ValueError as error:
             if built_for := self._built_for(given):

@@ -7,11 +7,23 @@ from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Positive
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
+from genoml.nn.layer import (
+    EVALUATION,
+    AffinePullback,
+    Gradient,
+    Grads,
+    Layer,
+    Parameter,
+    Pass,
+    Pullback,
+    expect_shape,
+)
 from genoml.nn.reach import Correlation, sees_everything
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights
+from genoml.ops.normalise import rectified_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Dense", "LearnedDispersion"]
@@ -45,17 +57,15 @@ class Dense(Layer):
 
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
-        activation: str | None = None,
+        in_features: Count,
+        out_features: Count,
+        activation: ActivationName | None = None,
         *,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if in_features < 1 or out_features < 1:
-            raise ValueError(f"Dense expects sizes of at least 1, got {in_features} and {out_features}")
         self.in_features, self.out_features = in_features, out_features
         self.activation = activation
         self._activate = activation_vjp(activation)
@@ -73,18 +83,38 @@ class Dense(Layer):
         return Correlation(self.weights[None, :, :], self.bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp, weights = array_namespace(x), self.weights
-        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
-        y, back = self._activate(x @ weights + self.bias)
+        z, back_product = self.product(x, run)
+        if self.activation == "relu":
+            y, back_rectifier = rectified_vjp(z[None, :, :], self.bias)
+
+            def pullback_rectified(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+                grad_bias, _, into_z = back_rectifier(grad[None, :, :])
+                return back_product(into_z()[0, :, :], grad_bias, need_x, need_params)
+
+            return y[0, :, :], pullback_rectified
+        y, back = self._activate(z + self.bias)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # z = x W + b is linear in each: dL/dW = x^T g, dL/db = sum_n g, dL/dx = g W^T
-            g, grads = back(grad), dict[str, Array]()
-            if need_params:
-                grads = {"weights": dense_grad_weights(x, g, run.part), "bias": xp.sum(g, axis=0)}
-            return (g @ xp.matrix_transpose(weights) if need_x else None), grads
+            # z = x W + b: dL/db = sum_n g
+            g = back(grad)
+            grad_bias = array_namespace(g).sum(g, axis=0) if need_params else None
+            return back_product(g, grad_bias, need_x, need_params)
 
         return y, pullback
+
+    def product(self, x: Array, run: Pass) -> tuple[Array, AffinePullback]:
+        """x W, (batch, out_features), without bias and activation; and its pullback."""
+        xp, weights = array_namespace(x), self.weights
+        expect_shape(self, x, x.ndim == 2 and x.shape[1] == self.in_features, f"(batch, {self.in_features})")
+
+        def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
+            # linear in each: dL/dW = x^T g, dL/dx = g W^T
+            grads = dict[str, Array]()
+            if need_params:
+                grads = {"weights": dense_grad_weights(x, grad, run.part), "bias": grad_bias}
+            return (grad @ xp.matrix_transpose(weights) if need_x else None), grads
+
+        return x @ weights, pullback
 
 
 class LearnedDispersion(Layer):
@@ -119,17 +149,13 @@ class LearnedDispersion(Layer):
 
     def __init__(
         self,
-        tasks: int = 1,
-        dispersion: float = 1.0,
+        tasks: Count = 1,
+        dispersion: Positive = 1.0,
         *,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if tasks < 1:
-            raise ValueError(f"LearnedDispersion expects tasks >= 1, got {tasks}")
-        if not 0.0 < dispersion < math.inf:
-            raise ValueError(f"LearnedDispersion expects a dispersion above 0, got {dispersion}")
         self.tasks, self.dispersion = tasks, dispersion
 
     def initial_params(self) -> Mapping[str, Initializer]:

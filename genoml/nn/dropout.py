@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Share
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape, layer_label
 from genoml.ops.threefry import random_uniform
@@ -45,15 +46,13 @@ class Dropout(Layer):
 
     def __init__(
         self,
-        rate: float,
+        rate: Share,
         *,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"{type(self).__name__} expects 0 <= rate < 1, got {rate}")
         self.rate = rate
 
     def reach(self, length: int) -> Reach:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, layer_label
 from genoml.nn.reach import sees_everything
@@ -52,16 +53,14 @@ class Embedding(Layer):
 
     def __init__(
         self,
-        vocabulary: int,
-        features: int,
+        vocabulary: Count,
+        features: Count,
         *,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if vocabulary < 1 or features < 1:
-            raise ValueError(f"Embedding expects sizes >= 1, got {vocabulary} and {features}")
         self.vocabulary, self.features = vocabulary, features
 
     def initial_params(self) -> Mapping[str, Initializer]:

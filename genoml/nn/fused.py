@@ -4,6 +4,7 @@
     Conv1D with ReLU, MaxPool1D     windows that do not overlap
     BatchNorm1D, ReLU, MaxPool1D    windows that do not overlap
     BatchNorm1D, ReLU
+    Conv1D or Dense, and one of the last two     without activation; the normalisation takes its bias away again
 
 The arrays between such layers are the largest of a network, and reading and writing them takes most of the time; fused,
 a backend needs one pass over them (genoml/ops/conv1d.py, genoml/ops/normalise.py). Sequential fuses wherever these
@@ -14,38 +15,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.activations import ReLU
 from genoml.nn.conv import Conv1D, rectified_pullback
-from genoml.nn.layer import Grads, Layer, Pass, Pullback
-from genoml.nn.norm import BatchNorm1D, through_statistics
+from genoml.nn.dense import Dense
+from genoml.nn.layer import AffinePullback, Grads, Layer, Pass, Pullback
+from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
 from genoml.ops.activations import activation_vjp
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
-from genoml.ops.normalise import rectified_vjp
+from genoml.ops.normalise import rectified_vjp, statistics_gradient
 
-#: (x, run) -> y and its pullback, whose gradients are those of the first layer's parameters
-FusedVJP: TypeAlias = Callable[[Array, Pass], tuple[Array, Pullback]]
+#: as a layer's, with the parameters' gradients of the first layer, or of the first few, each in a dict of its own
+FusedPullback: TypeAlias = Callable[..., tuple[Array | None, dict[str, Array] | tuple[dict[str, Array], ...]]]
+#: (x, run) -> y and its pullback
+FusedVJP: TypeAlias = Callable[[Array, Pass], tuple[Array, Pullback | FusedPullback]]
 
 
 def fused_vjp(layers: Sequence[Layer]) -> tuple[int, FusedVJP] | None:
     """The number of first layers that can be fused, and their function; None if they cannot be fused."""
-    kinds = [type(layer) for layer in layers[:3]]
-    first = layers[0]
-    if type(first) is Conv1D and len(kinds) > 1:
-        if kinds[1] is GlobalMaxPool1D and _keeps_order(first):
+    first, rest = layers[0], layers[1:]
+    if type(first) is Conv1D and rest:
+        if type(rest[0]) is GlobalMaxPool1D and _keeps_order(first):
             return 2, partial(conv_maximum_vjp, first)
-        if first.activation == "relu" and first.has_bias and _does_not_overlap(pool := layers[1]):
+        if first.activation == "relu" and first.has_bias and _does_not_overlap(pool := rest[0]):
             return 2, partial(conv_pool_vjp, first, pool)
-    if type(first) is BatchNorm1D and kinds[1:2] == [ReLU]:
-        if len(kinds) > 2 and _does_not_overlap(pool := layers[2]):
-            return 3, partial(norm_rectifier_vjp, first, pool)
-        return 2, partial(norm_rectifier_vjp, first, None)
+    affine = first if _is_affine(first) else None
+    norm, *rest = layers if affine is None else (*rest, None)
+    if type(norm) is BatchNorm1D and rest and type(rest[0]) is ReLU:
+        before = int(affine is not None)
+        if len(rest) > 1 and _does_not_overlap(pool := rest[1]):
+            return before + 3, partial(norm_rectifier_vjp, affine, norm, pool)
+        return before + 2, partial(norm_rectifier_vjp, affine, norm, None)
     return None
+
+
+def _is_affine(layer: Layer) -> TypeGuard[Conv1D | Dense]:
+    """Whether a layer is a convolution or dense layer without activation."""
+    return type(layer) in (Conv1D, Dense) and layer.activation in (None, "linear")
 
 
 def _does_not_overlap(layer: Layer) -> TypeGuard[MaxPool1D]:
@@ -101,27 +112,47 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
 
 
 def norm_rectifier_vjp(
-    norm: BatchNorm1D, pool: MaxPool1D | None, x: Array, run: Pass
-) -> tuple[Array, Pullback]:
-    """Batch normalisation, a ReLU, and a maximum over windows that do not overlap (if there is one)."""
+    affine: Conv1D | Dense | None, norm: BatchNorm1D, pool: MaxPool1D | None, x: Array, run: Pass
+) -> tuple[Array, FusedPullback]:
+    """Batch normalisation, a ReLU, and a maximum over windows that do not overlap (if there is one).
+
+    The bias of an affine layer before them is never added: it moves the running mean alone, since x - mean is the same
+    without it.
+    """
     run = norm.settled(run)
-    rows, restore, count = norm.rows(x, run)
-    mean, scale = norm.statistics(rows, count, run)
+    z, back_affine = (x, None) if affine is None else affine_vjp(affine, x, run)
+    shift = affine.bias if affine is not None and "bias" in affine.params else None
+    rows, restore, count = norm.rows(z, run)
+    mean, scale = norm.statistics(rows, count, run, shift)
     xp, factor = array_namespace(x), norm.gamma * scale
     if pool is not None:
-        pool.check(x)
+        pool.check(z)
     windows = (1, False) if pool is None else (pool.pool_size, pool.ceil_mode)
     y, back = rectified_vjp(rows, norm.beta, *windows, mean=mean, scale=factor)
 
-    def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-        g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(y.shape))
-        sum_g, sum_gc, into_x = back(g)
-        grads = {"gamma": sum_gc * scale, "beta": sum_g} if need_params else {}
-        if not need_x:
-            return None, grads
-        if not run.training:
-            return restore(into_x(factor)), grads
-        through = through_statistics(sum_g, sum_gc, scale, factor, count, run.part)
-        return restore(into_x(factor, *through)), grads
+    def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> tuple[Array | None, Any]:
+        g = xp.reshape(grad if z.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(y.shape))
+        sum_g, sum_gc, into_z = back(g)
+        through: list[Array] = []
+        if run.training:
+            gamma, *through = statistics_gradient(sum_g, sum_gc, scale, factor, count, run.part)
+        else:
+            gamma = sum_gc * scale
+        grads = {"gamma": gamma, "beta": sum_g} if need_params else {}
+        if back_affine is None:
+            return (restore(into_z(factor, *through)) if need_x else None), grads
+        # dL/db = sum dL/dz, which is 0 where the batch's own mean is taken away
+        grad_bias = None if shift is None else xp.zeros_like(shift) if run.training else sum_g * factor
+        grad_x, own = back_affine(restore(into_z(factor, *through)), grad_bias, need_x, need_params)
+        return grad_x, (own, grads)
 
     return restore(y), pullback
+
+
+def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, AffinePullback]:
+    """The output of a layer without activation, and without its bias; and the pullback."""
+    if isinstance(layer, Dense):
+        return layer.product(x, run)
+    xp = array_namespace(x)
+    z, back = layer.correlate(x)
+    return xp.permute_dims(z, (0, 2, 1)), lambda grad, *rest: back(xp.permute_dims(grad, (0, 2, 1)), *rest)

@@ -10,13 +10,14 @@ the same thing for people who work by hand.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import checked
 from genoml.backend import Array, Backend
 from genoml.nn.reach import Branches, Correlation
 from genoml.nn.summary import ModelSummary, describe_tree, summarise_model
@@ -31,6 +32,8 @@ __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "
 _CHANNELS = re.compile(r"\(batch, (length[^,]*, )?(\d+)[,)]")
 #: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
+#: dL/dz of z, a layer's output without bias and activation; the bias's gradient (None: none); need_x, need_params
+AffinePullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]
 
 
 class Placed(Protocol):
@@ -112,6 +115,7 @@ class Layer(ArrayTables):
     to keep weights, use ``genoml.checkpoint.save_weights``.
     """
 
+    @checked
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:
@@ -158,8 +162,10 @@ class Layer(ArrayTables):
         return None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A class with its own ``vjp`` does not inherit these: they describe its base, and may be wrong for it."""
+        """Arguments are checked; a class with its own ``vjp`` inherits no description of its base, wrong for it."""
         super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            checked(cls)
         if "vjp" in cls.__dict__:
             for name in ("readout", "reach", "branches", "correlation"):
                 if name not in cls.__dict__:

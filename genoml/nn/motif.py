@@ -9,10 +9,11 @@ from typing import Any, Self
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
-from genoml.ops.activations import ActivationPullback, activation_vjp, log_softmax, softmax
+from genoml.ops.activations import ActivationName, ActivationPullback, activation_vjp, log_softmax, softmax
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml.random import Drawn, Initializer, constant, normal
@@ -79,20 +80,18 @@ class MotifLayer(Layer):
 
     def __init__(
         self,
-        n_motifs: int,
-        width: int,
+        n_motifs: Count,
+        width: Count,
         *,
         both_strands: bool = True,
         background: Sequence[float] = UNIFORM,
         threshold: float | None = None,
-        activation: str | None = None,
+        activation: ActivationName | None = None,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if n_motifs < 1 or width < 1:
-            raise ValueError(f"MotifLayer expects n_motifs >= 1 and width >= 1, got {n_motifs} and {width}")
         if len(background) != 4 or min(background) <= 0 or abs(math.fsum(background) - 1.0) > 1e-6:
             raise ValueError(
                 f"MotifLayer expects a background of 4 probabilities above 0 that sum to 1, got {background}"

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, NotNegative, Probability
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
-from genoml.ops.normalise import squares_around, standardize_vjp
-from genoml.parallel import Part
+from genoml.ops.normalise import batch_statistics, standardize_vjp, statistics_gradient
 from genoml.random import Initializer, constant
 
 __all__ = ["BatchNorm1D", "GroupNorm", "LayerNorm"]
@@ -56,10 +56,10 @@ class BatchNorm1D(Layer):
 
     def __init__(
         self,
-        channels: int,
+        channels: Count,
         *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
+        momentum: Probability = 0.1,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
@@ -101,12 +101,15 @@ class BatchNorm1D(Layer):
             if not run.training and not need_params:
                 return (restore(g * factor) if need_x else None), {}
             sum_g, sum_gc = xp.sum(g, axis=(0, 1)), xp.sum(g * centred, axis=(0, 1))
-            grads = {"gamma": sum_gc * scale, "beta": sum_g} if need_params else {}
+            gamma, through = sum_gc * scale, None
+            if run.training:
+                gamma, *through = statistics_gradient(sum_g, sum_gc, scale, factor, count, run.part)
+            grads = {"gamma": gamma, "beta": sum_g} if need_params else {}
             if not need_x:
                 return None, grads
-            if not run.training:
+            if through is None:
                 return restore(g * factor), grads
-            slope, constant = through_statistics(sum_g, sum_gc, scale, factor, count, run.part)
+            slope, constant = through
             return restore(g * factor - centred * slope - constant), grads
 
         return restore(centred * factor + self.beta), pullback
@@ -127,32 +130,23 @@ class BatchNorm1D(Layer):
             return xp.permute_dims(x, (0, 2, 1)), lambda rows: xp.permute_dims(rows, (0, 2, 1)), count
         return x[None, :, :], lambda rows: rows[0, :, :], count
 
-    def statistics(self, rows: Array, count: int, run: Pass) -> tuple[Array, Array]:
-        """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones."""
-        xp = array_namespace(rows)
+    def statistics(
+        self, rows: Array, count: int, run: Pass, shift: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones.
+
+        With ``shift`` the layer's input is rows + shift, which has the running mean; the mean returned is of rows.
+        """
+        running = self.running_mean if shift is None else self.running_mean - shift
         if not run.training:
-            return self.running_mean, 1.0 / xp.sqrt(self.running_var + self.eps)
-        flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], self.channels))
-        mean = run.part.whole_sum(xp.sum(flat, axis=0)) / count
-        var = run.part.whole_sum(squares_around(flat, mean)) / count
+            return running, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
+        mean, scale, running, var = batch_statistics(
+            rows, running, self.running_var, self.momentum, self.eps, count, run.part
+        )
         if run.part.is_first:
-            unbiased = var * (count / (count - 1))
-            keep = 1.0 - self.momentum
-            self.running_mean = keep * self.running_mean + self.momentum * mean
-            self.running_var = keep * self.running_var + self.momentum * unbiased
-        return mean, 1.0 / xp.sqrt(var + self.eps)
-
-
-def through_statistics(
-    sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int, part: Part
-) -> tuple[Array, Array]:
-    """(slope, constant) of dx = factor g - slope (x - mean) - constant, for the whole batch's mean and scale.
-
-    xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the rows
-    dx = (gamma s / n) (n g - sum g - xhat sum(g xhat)); dgamma = sum(g xhat), dbeta = sum g.
-    """
-    sum_g, sum_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
-    return factor * scale * scale * (sum_gc / count), factor * (sum_g / count)
+            self.running_mean = running if shift is None else running + shift
+            self.running_var = var
+        return mean, scale
 
 
 class LayerNorm(Layer):
@@ -186,15 +180,13 @@ class LayerNorm(Layer):
 
     def __init__(
         self,
-        features: int,
+        features: Count,
         *,
-        eps: float = 1e-5,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if features < 1:
-            raise ValueError(f"LayerNorm expects features >= 1, got {features}")
         self.features, self.eps = features, eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
@@ -254,15 +246,15 @@ class GroupNorm(Layer):
 
     def __init__(
         self,
-        groups: int,
-        channels: int,
+        groups: Count,
+        channels: Count,
         *,
-        eps: float = 1e-5,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if groups < 1 or channels < 1 or channels % groups:
+        if channels % groups:
             raise ValueError(
                 f"GroupNorm expects groups that divide the channels, got {groups} and {channels}"
             )

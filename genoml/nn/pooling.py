@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
@@ -46,8 +47,8 @@ class MaxPool1D(Layer):
 
     def __init__(
         self,
-        pool_size: int,
-        stride: int | None = None,
+        pool_size: Count,
+        stride: Count | None = None,
         *,
         ceil_mode: bool = False,
         dtype: str = "float32",
@@ -56,8 +57,6 @@ class MaxPool1D(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.pool_size, self.stride = pool_size, pool_size if stride is None else stride
         self.ceil_mode = ceil_mode
-        if self.pool_size < 1 or self.stride < 1:
-            raise ValueError(f"MaxPool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
     def check(self, x: Array) -> None:
         """Raise ValueError unless x is long enough."""
@@ -108,16 +107,14 @@ class AveragePool1D(Layer):
 
     def __init__(
         self,
-        pool_size: int,
-        stride: int | None = None,
+        pool_size: Count,
+        stride: Count | None = None,
         *,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.pool_size, self.stride = pool_size, pool_size if stride is None else stride
-        if self.pool_size < 1 or self.stride < 1:
-            raise ValueError(f"AveragePool1D expects sizes >= 1, got {self.pool_size} and {self.stride}")
 
     def reach(self, length: int) -> Reach:
         """An output sees a window of ``pool_size`` positions."""
@@ -233,16 +230,14 @@ class AttentionPool1D(Layer):
 
     def __init__(
         self,
-        channels: int,
-        pool_size: int = 2,
+        channels: Count,
+        pool_size: Count = 2,
         *,
         per_channel: bool = True,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if channels < 1 or pool_size < 1:
-            raise ValueError(f"AttentionPool1D expects sizes >= 1, got {channels} and {pool_size}")
         self.channels = channels
         self.pool_size = pool_size
         self.per_channel = per_channel

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
+from msgspec import Meta
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
@@ -35,8 +37,8 @@ class Recurrent(Layer):
 
     def __init__(
         self,
-        in_features: int,
-        hidden: int,
+        in_features: Count,
+        hidden: Count,
         *,
         return_sequences: bool = True,
         seed: int = 0,
@@ -44,9 +46,6 @@ class Recurrent(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        for name, value in (("in_features", in_features), ("hidden", hidden)):
-            if value < 1:
-                raise ValueError(f"{type(self).__name__} expects {name} >= 1, got {value}")
         self.in_features = in_features
         self.hidden = hidden
         self.return_sequences = return_sequences
@@ -137,8 +136,9 @@ class Bidirectional(Container):
     Schuster and Paliwal (1997), Bidirectional recurrent neural networks, doi:10.1109/78.650093.
     """
 
-    def __init__(self, layer: Recurrent, *, seed: int = 0) -> None:
-        self._expect_layer("forward", layer)
+    def __init__(
+        self, layer: Annotated[Recurrent, Meta(description="an LSTM or a GRU")], *, seed: int = 0
+    ) -> None:
         other = type(layer)(
             layer.in_features,
             layer.hidden,

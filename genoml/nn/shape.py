@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
@@ -91,10 +92,10 @@ class CropTo(Layer):
         If a sequence is shorter than ``length``.
     """
 
-    def __init__(self, length: int, *, dtype: str = "float32", backend: str | Backend | None = None) -> None:
+    def __init__(
+        self, length: Count, *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if length < 1:
-            raise ValueError(f"CropTo expects length >= 1, got {length}")
         self.length = length
 
     def reach(self, length: int) -> Reach:

@@ -67,8 +67,6 @@ class StrandSymmetric(Container):
     """
 
     def __init__(self, model: Layer, combine: Literal["mean", "max"] = "mean", *, seed: int = 0) -> None:
-        if combine not in ("mean", "max"):
-            raise ValueError(f"StrandSymmetric expects combine 'mean' or 'max', got {combine!r}")
         super().__init__({"model": model}, seed=seed)
         self.combine = combine
 

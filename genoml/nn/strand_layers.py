@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, NotNegative, Probability, Whole
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
-from genoml.ops.activations import activation_vjp, applied
+from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pool1d import global_max_vjp
@@ -64,22 +65,19 @@ class RCConv1D(Layer):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
+        in_channels: Count,
+        out_channels: Count,
+        kernel_size: Count,
         *,
-        padding: str | int = "valid",
-        dilation: int = 1,
-        activation: str | None = "relu",
+        padding: str | Whole = "valid",
+        dilation: Count = 1,
+        activation: ActivationName | None = "relu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if in_channels < 1 or kernel_size < 1 or dilation < 1:
-            sizes = (in_channels, kernel_size, dilation)
-            raise ValueError(f"RCConv1D expects in_channels, kernel_size and dilation >= 1, got {sizes}")
-        if out_channels < 2 or out_channels % 2:
+        if out_channels % 2:
             raise ValueError(f"RCConv1D expects an even number of out_channels, got {out_channels}")
         if padding == "same":
             if kernel_size % 2 == 0:
@@ -87,7 +85,7 @@ class RCConv1D(Layer):
             padding, _ = same_padding(kernel_size * dilation, kernel_size, dilation=dilation)
         elif padding == "valid":
             padding = 0
-        if not isinstance(padding, int) or padding < 0:
+        if isinstance(padding, str):
             raise ValueError(f"RCConv1D expects padding 'valid', 'same' or an int >= 0, got {padding!r}")
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -183,14 +181,14 @@ class RCBatchNorm1D(BatchNorm1D):
 
     def __init__(
         self,
-        channels: int,
+        channels: Count,
         *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
+        momentum: Probability = 0.1,
+        eps: NotNegative = 1e-5,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
-        if channels < 2 or channels % 2:
+        if channels % 2:
             raise ValueError(f"RCBatchNorm1D expects an even number of channels, got {channels}")
         super().__init__(channels // 2, momentum=momentum, eps=eps, dtype=dtype, backend=backend)
 
@@ -252,8 +250,6 @@ class RCGlobalPool1D(Layer):
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
-        if mode not in ("max", "mean"):
-            raise ValueError(f"RCGlobalPool1D expects mode 'max' or 'mean', got {mode!r}")
         self.mode = self.readout = mode
 
     reach = sees_everything

@@ -129,13 +129,18 @@ def summarise_model(model: Described, length: int | Sequence[int]) -> ModelSumma
     x = _zeros(model, length)
     model.backend.check(x, type(model).__name__)
     model.vjp(x)
-    own = [layer for _, _, layer in layers if not layer.children]
-    counted = {id(layer): _count(layer.params) for layer in own}
+    own = [(path, layer) for path, _, layer in layers if not layer.children]
+    trained = set(model.params)
+    counted, state = dict[int, int](), dict[int, int]()
+    for path, layer in own:
+        prefix = f"{path}." if path else ""
+        fixed = {name: value for name, value in layer.params.items() if prefix + name not in trained}
+        counted[id(layer)] = _count(layer.params) - _count(fixed)
+        state[id(layer)] = _count(layer.state) + _count(fixed)
     rows = [
         SummaryRow(path, depth, describe(layer), outputs.get(id(layer)), counted.get(id(layer), 0))
         for path, depth, layer in layers
     ]
-    state = {id(layer): _count(layer.state) for layer in own}
     return ModelSummary(tuple(x.shape[1:]), tuple(rows), sum(counted.values()), sum(state.values()))
 
 

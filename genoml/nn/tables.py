@@ -65,6 +65,8 @@ class ArrayTables:
     def __init__(
         self, *, seed: int = 0, dtype: str = "float32", backend: str | Backend | None = None
     ) -> None:
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"{type(self).__name__} expects dtype 'float32' or 'float64', got {dtype!r}")
         self.seed = seed
         self.path = type(self).__name__
         self.dtype = dtype
@@ -197,14 +199,25 @@ class PathView(MutableMapping[str, Array]):
     from a pickle, is a plain dict, which keeps the present values, as ``copy.deepcopy(model.params)`` is meant to.
     """
 
-    def __init__(self, tables: Callable[[], Mapping[str, MutableMapping[str, Array]]]) -> None:
-        self._tables = tables
+    def __init__(
+        self,
+        layers: Callable[[], Mapping[str, Any]],
+        table: Callable[[Any], MutableMapping[str, Array]],
+    ) -> None:
+        self._layers, self._table = layers, table
 
     def _find(self, path: str) -> tuple[MutableMapping[str, Array], str]:
-        for prefix, table in self._tables().items():
-            if path.startswith(prefix + ".") and path[len(prefix) + 1 :] in table:
-                return table, path[len(prefix) + 1 :]
+        layers = self._layers()
+        at = path.find(".")
+        while at >= 0:  # a layer's name may have dots too
+            prefix, name = path[:at], path[at + 1 :]
+            if prefix in layers and name in (table := self._table(layers[prefix])):
+                return table, name
+            at = path.find(".", at + 1)
         raise KeyError(path)
+
+    def _tables(self) -> dict[str, MutableMapping[str, Array]]:
+        return {name: self._table(layer) for name, layer in self._layers().items()}
 
     def __getitem__(self, path: str) -> Array:
         table, name = self._find(path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Count, Share
 from genoml.backend import Array, Backend
 from genoml.nn.attention.self_attention import SelfAttention
 from genoml.nn.containers import Container, pull_row
@@ -15,6 +16,7 @@ from genoml.nn.dropout import Dropout
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
 from genoml.nn.norm import LayerNorm
 from genoml.nn.reach import sees_everything
+from genoml.ops.activations import ActivationName
 
 __all__ = ["MLP", "TransformerBlock"]
 
@@ -44,11 +46,11 @@ class MLP(Container):
 
     def __init__(
         self,
-        features: int,
-        hidden_features: int,
-        out_features: int | None = None,
+        features: Count,
+        hidden_features: Count,
+        out_features: Count | None = None,
         *,
-        activation: str | None = "gelu",
+        activation: ActivationName | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
@@ -77,8 +79,8 @@ class MLP(Container):
         hidden, back_hidden = self["hidden"].vjp(rows, self.run_of("hidden", run))
         y, back_output = self["output"].vjp(hidden, self.run_of("output", run))
         row = [
-            ("hidden", self.learns("hidden", run), back_hidden),
-            ("output", self.learns("output", run), back_output),
+            (["hidden"], self.learns("hidden", run), back_hidden),
+            (["output"], self.learns("output", run), back_output),
         ]
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -132,12 +134,12 @@ class TransformerBlock(Container):
 
     def __init__(
         self,
-        features: int,
-        heads: int = 1,
+        features: Count,
+        heads: Count = 1,
         *,
-        hidden_features: int | None = None,
-        dropout: float = 0.0,
-        activation: str | None = "gelu",
+        hidden_features: Count | None = None,
+        dropout: Share = 0.0,
+        activation: ActivationName | None = "gelu",
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
@@ -187,7 +189,7 @@ class TransformerBlock(Container):
         h, pullbacks = x, []
         for name in names:
             h, back = self[name].vjp(h, self.run_of(name, run))
-            pullbacks.append((name, self.learns(name, run), back))
+            pullbacks.append(([name], self.learns(name, run), back))
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g, grads = pull_row(pullbacks, grad, need_x, need_params)

@@ -9,15 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.dispatch import operation
 from genoml.ops.special import erf
 
+#: activations that layers take by name
+ActivationName: TypeAlias = Literal[
+    "elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softplus", "tanh"
+]
 #: dL/dy -> dL/dz
 ActivationPullback: TypeAlias = Callable[[Array], Array]
 #: z -> y and its pullback
@@ -25,11 +29,6 @@ ActivationVJP: TypeAlias = Callable[[Array], tuple[Array, ActivationPullback]]
 
 #: The score of a key that attention may not see. It is finite, so that no inf - inf arises.
 LOWEST = -1e30
-
-
-def constant_like(x: Array, value: float) -> Array:
-    """The value as a 0-dimensional array with x's dtype and device."""
-    return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
 
 
 # ---------------------------------------------------------------- element-wise
@@ -53,7 +52,7 @@ def leaky_relu_vjp(z: Array, slope: float = 0.01) -> tuple[Array, ActivationPull
 def elu_vjp(z: Array, alpha: float = 1.0) -> tuple[Array, ActivationPullback]:
     """Exponential linear unit: y = z where z > 0, else alpha (exp(z) - 1); dy/dz = 1 or alpha exp(z)."""
     xp = array_namespace(z)
-    low = xp.clip(z, max=0.0)  # exp must not overflow in the branch that is not taken
+    low = clip(z, high=0.0)  # exp must not overflow in the branch that is not taken
     y = xp.where(z > 0, z, alpha * xp.expm1(low))
     return y, lambda grad: xp.where(z > 0, grad, grad * (alpha * xp.exp(low)))
 

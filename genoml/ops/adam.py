@@ -1,4 +1,4 @@
-"""Adam's update of one parameter array."""
+"""Adam's update of one parameter array, and of many at once."""
 
 from __future__ import annotations
 
@@ -37,3 +37,22 @@ def adam_update(
     v = beta2 * square + (1.0 - beta2) * (grad * grad)
     start = param if kept == 1.0 else kept * param
     return start - rate * (m / (xp.sqrt(v) / correction + eps)), m, v
+
+
+@operation
+def adam_update_all(
+    params: list[Array],
+    grads: list[Array],
+    means: list[Array],
+    squares: list[Array],
+    kept: list[float],
+    *,
+    workers: Workers = ALONE,
+    **rates: float,
+) -> list[tuple[Array, Array, Array]]:
+    """``adam_update`` of several parameters, which on a GPU is one kernel.
+
+    ``kept`` holds a number a parameter. ``rates`` are beta1, beta2, rate, correction and eps, the same for all.
+    """
+    arrays = zip(params, grads, means, squares, kept, strict=True)
+    return [adam_update(*own, kept=part, workers=workers, **rates) for *own, part in arrays]

@@ -1,4 +1,4 @@
-"""Array helpers that the standard lacks: conversion from the host, padding, a batched product, sums by key."""
+"""Array helpers that the standard lacks: conversion from the host, constants, bounds, padding, sums by key."""
 
 from __future__ import annotations
 
@@ -36,6 +36,24 @@ def array_like(values: Any, reference: Array, what: str) -> Array:
         moved, there = xp.astype(home.asarray(values), reference.dtype, copy=False), device_of(reference)
         return moved if device_of(moved) == there else to_device(moved, there)
     return xp.asarray(values, dtype=reference.dtype, device=device_of(reference))
+
+
+@operation
+def constant_like(x: Array, value: float) -> Array:
+    """The value as a 0-dimensional array with x's dtype and device."""
+    return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
+
+
+@operation
+def clip(x: Array, low: float | None = None, high: float | None = None) -> Array:
+    """x within bounds, min(max(x, low), high); None is no bound, and NaN stays NaN.
+
+    The namespace's ``clip`` chooses entries by a mask, for which CuPy waits until the device has counted them.
+    """
+    xp = array_namespace(x)
+    if low is not None:
+        x = xp.maximum(x, constant_like(x, low))
+    return x if high is None else xp.minimum(x, constant_like(x, high))
 
 
 def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int = 1) -> Array:
@@ -83,7 +101,7 @@ def segment_sum(rows: Array, keys: Array, count: int) -> Array:
     """
     xp, device = array_namespace(rows), device_of(rows)
     total, features = rows.shape
-    zero = xp.zeros((), dtype=rows.dtype, device=device)
+    zero = constant_like(rows, 0.0)
     if total == 0:
         return xp.zeros((count, features), dtype=rows.dtype, device=device)
     order = xp.argsort(keys)
@@ -91,12 +109,12 @@ def segment_sum(rows: Array, keys: Array, count: int) -> Array:
     at = xp.arange(total, dtype=keys.dtype, device=device)
     shift = 1
     while shift < total:  # by index, not by slices: every pass has the same shapes, and compiles once
-        before = xp.clip(at - shift, min=0)
+        before = clip(at - shift, 0)
         same = xp.logical_and(at >= shift, xp.take(keys, before, axis=0) == keys)
         rows = rows + xp.where(same[:, None], xp.take(rows, before, axis=0), zero)
         shift *= 2
     wanted = xp.arange(count, dtype=keys.dtype, device=device)
     ends = xp.astype(xp.searchsorted(keys, wanted, side="right"), keys.dtype) - 1
-    last = xp.clip(ends, min=0)
+    last = clip(ends, 0)
     found = xp.logical_and(ends >= 0, xp.take(keys, last, axis=0) == wanted)
     return xp.where(found[:, None], xp.take(rows, last, axis=0), zero)

@@ -21,8 +21,8 @@ class Operation:
         self.name = standard.__name__
         wraps(standard)(self)
 
-    def __call__(self, x: Array, *args: Any, **options: Any) -> Any:
-        backend = backend_of(x)
+    def __call__(self, x: Array | list[Array], *args: Any, **options: Any) -> Any:
+        backend = backend_of(x[0] if isinstance(x, list) and x else x)
         twin = None if backend is None else backend.twins.get(self.name)
         if twin is not None:
             result = twin(x, *args, **options)

@@ -1,7 +1,7 @@
 """Normalisation: standardising over axes, variances, and scale, shift, ReLU and max pooling in one operation.
 
-The last four are one operation because memory traffic is what takes time: a backend's twin passes over the arrays
-once.
+The last four, and the statistics of a batch, are operations because memory traffic is what takes time: a backend's twin
+passes over the arrays once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
+from genoml.parallel import WHOLE, Part
 
 #: dL/dy -> sum g, sum g (x - mean) or None, and a function of (factor, slope, constant) that gives dL/dx
 RectifyPullback: TypeAlias = Callable[[Array], tuple[Array, Array | None, Callable[..., Array]]]
@@ -84,6 +85,57 @@ def squares_around(rows: Array, mean: Array) -> Array:
     xp = array_namespace(rows)
     centred = rows - mean
     return xp.sum(centred * centred, axis=0)
+
+
+@operation
+def batch_statistics(
+    rows: Array,
+    running_mean: Array,
+    running_var: Array,
+    momentum: float,
+    eps: float,
+    count: int,
+    part: Part = WHOLE,
+) -> tuple[Array, Array, Array, Array]:
+    """Batch normalisation's mean and 1 / sqrt(var + eps) over n and l, and the next running mean and variance.
+
+        running' = (1 - momentum) running + momentum batch
+
+    ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
+    these may be a part.
+
+    Shapes
+    ------
+    rows : (N, L, C);  all others : (C,)
+    """
+    xp = array_namespace(rows)
+    flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]))
+    mean = part.whole_sum(xp.sum(flat, axis=0)) / count
+    var = part.whole_sum(squares_around(flat, mean)) / count
+    keep = 1.0 - momentum
+    unbiased = var * (count / (count - 1))
+    next_mean = keep * running_mean + momentum * mean
+    next_var = keep * running_var + momentum * unbiased
+    return mean, 1.0 / xp.sqrt(var + eps), next_mean, next_var
+
+
+@operation
+def statistics_gradient(
+    sum_g: Array, sum_gc: Array, scale: Array, factor: Array, count: int, part: Part = WHOLE
+) -> tuple[Array, Array, Array]:
+    """dgamma, and (slope, constant) of dx = factor g - slope (x - mean) - constant, for the batch's mean and scale.
+
+    y = gamma xhat + beta with xhat = (x - mean) s, where mean and s depend on every x, which gives with sums over the
+    n rows of the whole batch, and factor = gamma s:
+    dx = (factor / n) (n g - sum g - xhat sum(g xhat)),  dgamma = sum(g xhat) = s sum(g (x - mean)).
+    dgamma is this part's share.
+
+    Shapes
+    ------
+    all arrays : (C,)
+    """
+    whole_g, whole_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
+    return sum_gc * scale, factor * scale * scale * (whole_gc / count), factor * (whole_g / count)
 
 
 @operation

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.dispatch import operation
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
@@ -77,14 +77,13 @@ def _series_from(x: Array) -> int:
 
 def _not_negative(x: Array, values: Array) -> Array:
     xp = array_namespace(x)
-    return xp.where(x >= 0, values, xp.full((), math.nan, dtype=x.dtype, device=device_of(x)))
+    return xp.where(x >= 0, values, constant_like(x, math.nan))
 
 
 def weighted(weight: Array, values: Array) -> Array:
     """weight * values with 0 * inf = 0: a term of weight 0 is absent, as in 0 log 0 = lim p log p = 0 for p -> 0."""
     xp = array_namespace(values)
-    zero = xp.zeros((), dtype=values.dtype, device=device_of(values))
-    return weight * xp.where(weight == 0.0, zero, values)
+    return weight * xp.where(weight == 0.0, constant_like(values, 0.0), values)
 
 
 def largest_exponent(x: Array) -> float:
@@ -97,16 +96,16 @@ def largest_exponent(x: Array) -> float:
 def exp_or_inf(x: Array) -> Array:
     """exp(x), infinite beyond the dtype's range, without NumPy's warning of an overflow."""
     xp = array_namespace(x)
-    top = xp.full((), largest_exponent(x), dtype=x.dtype, device=device_of(x))
-    infinite = xp.full((), math.inf, dtype=x.dtype, device=device_of(x))
+    top = constant_like(x, largest_exponent(x))
+    infinite = constant_like(x, math.inf)
     return xp.where(x > top, infinite, xp.exp(xp.minimum(x, top)))
 
 
 def square_or_inf(x: Array) -> Array:
     """x^2, infinite beyond the dtype's range, without NumPy's warning of an overflow."""
     xp, limits = array_namespace(x), array_namespace(x).finfo(x.dtype)
-    root = xp.full((), math.sqrt(limits.max) * (1.0 - 2.0 * limits.eps), dtype=x.dtype, device=device_of(x))
-    infinite = xp.full((), math.inf, dtype=x.dtype, device=device_of(x))
+    root = constant_like(x, math.sqrt(limits.max) * (1.0 - 2.0 * limits.eps))
+    infinite = constant_like(x, math.inf)
     size = xp.abs(x)
     inside = xp.minimum(size, root)
     return xp.where(size > root, infinite, inside * inside)
@@ -120,11 +119,10 @@ def erf(x: Array) -> Array:
     """
     xp = array_namespace(x)
     size = xp.abs(x)
-    one = xp.ones((), dtype=x.dtype, device=device_of(x))
-    inner, outer = xp.minimum(size, one), xp.clip(size, 1.0, 30.0)
+    inner, outer = clip(size, high=1.0), clip(size, 1.0, 30.0)
     near = inner * _polynomial(2.0 * inner * inner - 1.0, _ERF_NEAR)
     far = 1.0 - xp.exp(-outer * outer) * _polynomial((outer - 4.0) / (outer + 2.0), _ERFC_FAR)
-    return xp.sign(x) * xp.where(size <= 1.0, near, far)
+    return xp.copysign(xp.where(size <= 1.0, near, far), x)
 
 
 @operation
@@ -146,7 +144,7 @@ def lgamma(x: Array) -> Array:
     product = factor
     for k in range(1, start):
         product = product * (factor + k)
-    infinite = xp.full((), math.inf, dtype=x.dtype, device=device_of(x))
+    infinite = constant_like(x, math.inf)
     # NumPy would warn of the log of a product that is 0
     positive = xp.where(product > 0.0, product, xp.ones_like(product))
     values = xp.where(small, stirling - xp.log(positive), stirling)
@@ -172,7 +170,7 @@ def digamma(x: Array) -> Array:
     for k in range(1, start):
         total = total + 1.0 / (safe + k)
     values = xp.where(small, series - total, series)
-    infinite = xp.full((), -math.inf, dtype=x.dtype, device=device_of(x))
+    infinite = constant_like(x, -math.inf)
     return _not_negative(x, xp.where(factor == 0.0, infinite, values))
 
 

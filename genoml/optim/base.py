@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType
+from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
+from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
 from genoml.parallel import ALONE, Workers
 
@@ -33,22 +35,23 @@ class Optimizer:
 
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: Positive,
         *,
-        weight_decay: float = 0.0,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
-        if not (learning_rate > 0 and weight_decay >= 0):  # so that NaN is refused too
-            raise ValueError(
-                f"{type(self).__name__} expects learning_rate > 0 and weight_decay >= 0, "
-                f"got {learning_rate} and {weight_decay}"
-            )
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.decays = decays or is_weights
         self.steps = 0
         #: "<slot>/<parameter>" -> array; flat, so that a checkpoint can hold it unchanged
         self.state: dict[str, Array] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """The arguments of each optimiser's constructor are checked by their annotations."""
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            checked(cls)
 
     def update(
         self,
@@ -69,17 +72,25 @@ class Optimizer:
         ValueError, TypeError
             If a gradient does not have its parameter's shape and device, array library and dtype.
         """
+        own: dict[str, Array] = {}
         for name, grad in grads.items():
-            if name not in params:
-                raise KeyError(f"{name!r} has a gradient and is no parameter; parameters: {sorted(params)}")
-            self._expect_like(name, params[name], grad)
+            try:
+                own[name] = params[name]
+            except KeyError:
+                known = sorted(params)
+                raise KeyError(f"{name!r} has a gradient and is no parameter; parameters: {known}") from None
+            self._expect_like(name, own[name], grad)
         self.steps += 1
+        decays = {name: self.weight_decay if self.decays(name) else 0.0 for name in grads}
+        groups: dict[float, dict[str, Array]] = {}
+        for name, grad in grads.items():
+            groups.setdefault(rates.get(name, 1.0), {})[name] = grad
         rate = self.learning_rate
         try:
-            for name, grad in grads.items():
-                decay = self.weight_decay if self.decays(name) else 0.0
-                self.learning_rate = rate * rates.get(name, 1.0)
-                params[name] = self.step_one(name, params[name], grad, decay, workers)
+            for multiple, some in groups.items():
+                self.learning_rate = rate * multiple
+                for name, value in self.step_all(own, some, decays, workers):
+                    params[name] = value
         finally:
             self.learning_rate = rate
 
@@ -104,6 +115,17 @@ class Optimizer:
             raise ValueError(
                 f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
             )
+
+    def step_all(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        """The next value of each parameter that has a gradient, one after another."""
+        for name, grad in grads.items():
+            yield name, self.step_one(name, params[name], grad, decays[name], workers)
 
     def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
         """The next value of one parameter; subclasses define it."""

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, MutableMapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import Positive, checked
 from genoml.backend import Array
+from genoml.ops.arrays import clip
 from genoml.optim.base import is_weights
 
 
-def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str, Array], Array]:
+@checked
+def clip_by_norm(grads: Mapping[str, Array], max_norm: Positive) -> tuple[dict[str, Array], Array]:
     """Scale all gradients by min(1, max_norm / norm), norm = sqrt(sum of all squares).
 
     Returns the scaled gradients and the norm before scaling, a 0-d array on the device.
@@ -26,8 +29,6 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str,
     """
     if not grads:
         raise ValueError("clip_by_norm expects at least one gradient, got none")
-    if not max_norm > 0:
-        raise ValueError(f"clip_by_norm expects max_norm > 0, got {max_norm}")
     xp = array_namespace(*grads.values())
     squares = [xp.sum(grad * grad) for grad in grads.values()]
     norm = xp.sqrt(xp.sum(xp.stack(squares)))
@@ -35,7 +36,8 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> tuple[dict[str,
     return {name: grad * scale for name, grad in grads.items()}, norm
 
 
-def clip_by_value(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
+@checked
+def clip_by_value(grads: Mapping[str, Array], limit: Positive) -> dict[str, Array]:
     """Clip each number of each gradient to [-limit, limit]. This changes the gradient's direction.
 
     Raises
@@ -43,14 +45,13 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> dict[str, Array]:
     ValueError
         If limit is not positive.
     """
-    if not limit > 0:
-        raise ValueError(f"clip_by_value expects limit > 0, got {limit}")
-    return {name: array_namespace(grad).clip(grad, -limit, limit) for name, grad in grads.items()}
+    return {name: clip(grad, -limit, limit) for name, grad in grads.items()}
 
 
+@checked
 def limit_norms(
     params: MutableMapping[str, Array],
-    max_norm: float,
+    max_norm: Positive,
     *,
     applies: Callable[[str], bool] | None = None,
 ) -> None:
@@ -80,8 +81,6 @@ def limit_norms(
     Srivastava et al. (2014), Dropout, https://jmlr.org/papers/v15/srivastava14a.html, section 5.1; Kelley
     et al. (2016), Basset, doi:10.1101/gr.200535.115.
     """
-    if not max_norm > 0:
-        raise ValueError(f"limit_norms expects max_norm > 0, got {max_norm}")
     chosen = applies or is_weights
     for name in [name for name in params if chosen(name)]:
         weights = params[name]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from array_api_compat import array_namespace
 
+from genoml.arguments import NotNegative, Positive, Share
 from genoml.backend import Array
-from genoml.ops.adam import adam_update
+from genoml.ops.adam import adam_update_all
 from genoml.optim.base import Optimizer
 from genoml.parallel import Workers
 
@@ -34,16 +35,14 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Positive = 0.01,
         *,
-        momentum: float = 0.0,
+        momentum: Share = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not 0.0 <= momentum < 1.0:
-            raise ValueError(f"SGD expects 0 <= momentum < 1, got {momentum}")
         if nesterov and momentum == 0.0:
             raise ValueError("SGD expects momentum > 0 with nesterov, got 0")
         self.momentum = momentum
@@ -78,17 +77,15 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Positive = 0.01,
         *,
-        lr_decay: float = 0.0,
-        initial: float = 0.0,
-        eps: float = 1e-10,
-        weight_decay: float = 0.0,
+        lr_decay: NotNegative = 0.0,
+        initial: NotNegative = 0.0,
+        eps: NotNegative = 1e-10,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not (lr_decay >= 0.0 and initial >= 0.0):
-            raise ValueError(f"Adagrad expects lr_decay >= 0 and initial >= 0, got {lr_decay} and {initial}")
         self.lr_decay = lr_decay
         self.initial = initial
         self.eps = eps
@@ -128,18 +125,16 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Positive = 0.01,
         *,
-        rho: float = 0.99,
-        eps: float = 1e-8,
-        momentum: float = 0.0,
+        rho: Share = 0.99,
+        eps: NotNegative = 1e-8,
+        momentum: Share = 0.0,
         centred: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not (0.0 <= rho < 1.0 and 0.0 <= momentum < 1.0):
-            raise ValueError(f"RMSprop expects 0 <= rho < 1 and 0 <= momentum < 1, got {rho} and {momentum}")
         self.rho = rho
         self.eps = eps
         self.momentum = momentum
@@ -183,36 +178,47 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 1e-3,
+        learning_rate: Positive = 1e-3,
         *,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        beta1: Share = 0.9,
+        beta2: Share = 0.999,
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 0.0,
         decays: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, decays=decays)
-        if not (0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0):
-            raise ValueError(f"{type(self).__name__} expects 0 <= beta < 1, got {beta1} and {beta2}")
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
-        """See the class."""
-        return self.adaptive_step(name, param, grad + decay * param if decay else grad, workers)
+    def step_all(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        """See Optimizer: all at once, unless a subclass has a step of its own."""
+        if type(self).step_one is Adam.step_one:
+            return self._step_together(params, grads, decays, workers)
+        return super().step_all(params, grads, decays, workers)
 
-    def adaptive_step(
-        self, name: str, param: Array, grad: Array, workers: Workers, kept: float = 1.0
-    ) -> Array:
-        """Adam's update; ``kept`` is the fraction of the parameter left by decoupled weight decay."""
+    def _step_together(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        names = list(grads)
+        given = [self.penalised(params[name], grads[name], decays[name]) for name in names]
         # the bias corrections are host numbers, folded into the scalars
-        updated, m, v = adam_update(
-            param,
-            grad,
-            self.slot("mean", name, param),
-            self.slot("square", name, param),
-            kept=kept,
+        stepped = adam_update_all(
+            [params[name] for name in names],
+            [grad for grad, _ in given],
+            [self.slot("mean", name, params[name]) for name in names],
+            [self.slot("square", name, params[name]) for name in names],
+            [kept for _, kept in given],
             beta1=self.beta1,
             beta2=self.beta2,
             rate=self.learning_rate / (1.0 - self.beta1**self.steps),
@@ -220,9 +226,19 @@ class Adam(Optimizer):
             eps=self.eps,
             workers=workers,
         )
-        self.state[f"mean/{name}"] = m
-        self.state[f"square/{name}"] = v
+        for name, (updated, mean, square) in zip(names, stepped, strict=True):
+            self.state[f"mean/{name}"] = mean
+            self.state[f"square/{name}"] = square
+            yield name, updated
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See the class."""
+        ((_, updated),) = self._step_together({name: param}, {name: grad}, {name: decay}, workers)
         return updated
+
+    def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
+        """The gradient with what weight decay adds to it, and the fraction of the parameter that decay leaves."""
+        return (grad + decay * param if decay else grad), 1.0
 
 
 class AdamW(Adam):
@@ -233,6 +249,6 @@ class AdamW(Adam):
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
     """
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
-        """See the class."""
-        return self.adaptive_step(name, param, grad, workers, 1.0 - self.learning_rate * decay)
+    def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
+        """See Adam: the decay is decoupled from the gradient."""
+        return grad, 1.0 - self.learning_rate * decay

@@ -8,7 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta
+
+from genoml.arguments import Count, NotNegative, Probability, Share, Whole, checked
 
 __all__ = ["ReduceOnPlateau", "Schedule", "constant", "cosine", "one_cycle", "step_decay", "warm_up"]
 
@@ -26,7 +30,10 @@ def constant_factor(step: int) -> float:
     return 1.0
 
 
-def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: float = 1e-3) -> Schedule:
+@checked
+def one_cycle(
+    total: Count, *, warmup: Share = 0.1, start: NotNegative = 0.04, end: NotNegative = 1e-3
+) -> Schedule:
     """One-cycle: a linear rise from ``start`` to 1 in the first ``warmup`` of steps, then half a cosine to ``end``.
 
     Raises
@@ -39,8 +46,6 @@ def one_cycle(total: int, *, warmup: float = 0.1, start: float = 0.04, end: floa
     Smith and Topin (2018), Super-convergence, arXiv:1708.07120; cosine: Loshchilov and Hutter (2017),
     SGDR, arXiv:1608.03983, eq. 5.
     """
-    if total < 1 or not 0.0 <= warmup < 1.0:
-        raise ValueError(f"one_cycle expects total >= 1 and 0 <= warmup < 1, got {total} and {warmup}")
     rise = int(warmup * total)
     return partial(one_cycle_factor, rise=rise, total=total, start=start, end=end)
 
@@ -52,7 +57,8 @@ def one_cycle_factor(step: int, *, rise: int, total: int, start: float, end: flo
     return cosine_factor(step - rise, total=max(total - rise, 1), end=end)
 
 
-def step_decay(every: int, factor: float = 0.1) -> Schedule:
+@checked
+def step_decay(every: Count, factor: Annotated[float, Meta(gt=0, le=1)] = 0.1) -> Schedule:
     """Step decay: factor^floor(step / every).
 
     Raises
@@ -60,8 +66,6 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     ValueError
         If every < 1 or factor is outside (0, 1].
     """
-    if every < 1 or not 0.0 < factor <= 1.0:
-        raise ValueError(f"step_decay expects every >= 1 and 0 < factor <= 1, got {every} and {factor}")
     return partial(step_decay_factor, every=every, factor=factor)
 
 
@@ -70,7 +74,8 @@ def step_decay_factor(step: int, *, every: int, factor: float) -> float:
     return factor ** (step // every)
 
 
-def cosine(total: int, *, end: float = 0.0) -> Schedule:
+@checked
+def cosine(total: Count, *, end: Probability = 0.0) -> Schedule:
     """Cosine decay from 1 at step 0 to ``end`` at step ``total``, and ``end`` after that.
 
     Raises
@@ -82,8 +87,6 @@ def cosine(total: int, *, end: float = 0.0) -> Schedule:
     ----------
     Loshchilov and Hutter (2017), SGDR, arXiv:1608.03983, eq. 5, without restarts.
     """
-    if total < 1 or not 0.0 <= end <= 1.0:
-        raise ValueError(f"cosine expects total >= 1 and 0 <= end <= 1, got {total} and {end}")
     return partial(cosine_factor, total=total, end=end)
 
 
@@ -92,7 +95,8 @@ def cosine_factor(step: int, *, total: int, end: float) -> float:
     return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / total, 1.0)))
 
 
-def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> Schedule:
+@checked
+def warm_up(steps: Whole, then: Schedule | None = None, *, start: Probability = 0.0) -> Schedule:
     """Warm-up: a linear rise from ``start`` to 1 over the first ``steps``, then another schedule from its step 0.
 
     Step k of the rise has the factor start + (1 - start) (k + 1) / (steps + 1), so that the first step is not zero.
@@ -115,8 +119,6 @@ def warm_up(steps: int, then: Schedule | None = None, *, start: float = 0.0) -> 
     ----------
     Goyal et al. (2017), Accurate, large minibatch SGD, arXiv:1706.02677, section 2.2.
     """
-    if steps < 0 or not 0.0 <= start <= 1.0:
-        raise ValueError(f"warm_up expects steps >= 0 and 0 <= start <= 1, got {steps} and {start}")
     return partial(warm_up_factor, steps=steps, then=constant() if then is None else then, start=start)
 
 
@@ -127,6 +129,7 @@ def warm_up_factor(step: int, *, steps: int, then: Schedule, start: float) -> fl
     return then(step - steps)
 
 
+@checked
 class ReduceOnPlateau:
     """Reduce the rate when a score stops improving; ``report`` the score once an epoch.
 
@@ -157,23 +160,14 @@ class ReduceOnPlateau:
 
     def __init__(
         self,
-        factor: float = 0.1,
+        factor: Annotated[float, Meta(gt=0, lt=1)] = 0.1,
         *,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        cooldown: int = 0,
-        least: float = 0.0,
+        patience: Whole = 10,
+        threshold: NotNegative = 1e-4,
+        cooldown: Whole = 0,
+        least: Probability = 0.0,
         maximise: bool = False,
     ) -> None:
-        if not 0.0 < factor < 1.0 or patience < 0 or cooldown < 0:
-            raise ValueError(
-                "ReduceOnPlateau expects 0 < factor < 1, patience >= 0 and cooldown >= 0, "
-                f"got {factor}, {patience} and {cooldown}"
-            )
-        if not (threshold >= 0.0 and 0.0 <= least <= 1.0):
-            raise ValueError(
-                f"ReduceOnPlateau expects threshold >= 0 and 0 <= least <= 1, got {threshold} and {least}"
-            )
         self.factor = factor
         self.patience = patience
         self.threshold = threshold

@@ -88,14 +88,10 @@ def _marginals(ax: Axes, x: np.ndarray, y: np.ndarray, limits: tuple[Any, Any]) 
     """Histograms of both numbers, above and at the right of the axes."""
     above = ax.inset_axes((0.0, 1.02, 1.0, 0.13))
     beside = ax.inset_axes((1.02, 0.0, 0.13, 1.0))
-    for panel, values, limit, orientation in (
-        (above, x, limits[0], "vertical"),
-        (beside, y, limits[1], "horizontal"),
-    ):
-        counts, edges = np.histogram(values, _CELLS, limit)
-        panel.stairs(
-            counts, edges, fill=True, color=LINES[0][0], alpha=0.35, linewidth=0, orientation=orientation
-        )
+    style: dict[str, Any] = {"fill": True, "color": LINES[0][0], "alpha": 0.35, "linewidth": 0}
+    above.stairs(*np.histogram(x, _CELLS, limits[0]), **style)
+    beside.stairs(*np.histogram(y, _CELLS, limits[1]), orientation="horizontal", **style)
+    for panel in (above, beside):
         panel.set_axis_off()
     above.set(xlim=limits[0], ylim=(0, None))
     beside.set(ylim=limits[1], xlim=(0, None))

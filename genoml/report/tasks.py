@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,23 +111,13 @@ def number_figures(content: ReportData) -> list[dict[str, str]]:
     figures = []
     for name, (predictions, targets) in content.numbers.items():
         r = float(pearson(np.asarray(predictions, np.float64), np.asarray(targets, np.float64)))
-        figures.append(
-            one_figure(
-                f"{name}: predicted against true values, Pearson's r {number(r, count=False)}.",
-                lambda ax, p=predictions, t=targets: plot.scatter(ax, p, t, unit=content.unit),
-                height=4.3,
-                title=name,
-            )
-        )
+        alt = f"{name}: predicted against true values, Pearson's r {number(r, count=False)}."
+        draw = partial(plot.scatter, predictions=predictions, targets=targets, unit=content.unit)
+        figures.append(one_figure(alt, draw, height=4.3, title=name))
     for name, (means, counts) in content.counts.items():
-        figures.append(
-            one_figure(
-                f"{name}: mean counts against predicted means, in groups by the predicted mean.",
-                lambda ax, m=means, c=counts: plot.count_calibration(ax, m, c),
-                height=4.3,
-                title=f"{name}, calibration",
-            )
-        )
+        alt = f"{name}: mean counts against predicted means, in groups by the predicted mean."
+        draw = partial(plot.count_calibration, means=means, counts=counts)
+        figures.append(one_figure(alt, draw, height=4.3, title=f"{name}, calibration"))
     return figures
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import sqrt
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
+from genoml.data.checks import FitCheck
 from genoml.data.codes import row_slices
 from genoml.metrics import auroc
 from genoml.models import build_model
@@ -146,7 +148,8 @@ def _try_both(
         epochs = max(1, settings.n_epochs // 3)
         settings = msgspec.structs.replace(settings, epochs=epochs)
         model = build_model(name, settings.model_options, seed=config.seed, backend=backend)
-        options = settings.fit_options(config.sampler.epoch_size(data.targets), (1.0, 1.0))
+        options = settings.fit_options(config.sampler.epoch_size(data.targets))
+        options = replace(options, no_checks=get_args(FitCheck))  # of the training itself
         history = fit(model, data, validation=validation, options=options, progress=None)
         if history.interrupted:
             raise KeyboardInterrupt

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
+from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
-from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings
+from genoml.data.checks import FitCheck
+from genoml.io.settings import make_settings
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
@@ -284,6 +286,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ambiguous=self.ambiguous,
             threads=self.threads,
             seed=self.seed,
+            no_checks=tuple(name for name in get_args(FitCheck) if name in self.no_checks),
         )
 
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from genoml.arguments import Count
 from genoml.io.errors import unicode_path
-from genoml.io.settings import Count, make_settings
+from genoml.io.settings import make_settings
 
 #: Meaning of the targets, and with it the objective, the scores and the figures.
 TaskKind: TypeAlias = Literal["binary", "multilabel", "classes", "regression", "counts"]

@@ -115,7 +115,8 @@ def evaluate_data(
         result["validation"] = {"model": record.held_out.scores, "baseline": record.held_out.baseline}
     elif record.held_out.baseline:
         result["baseline"] = record.held_out.baseline
-    return without_nan(result | {"warnings": warnings})
+    found: dict[str, Any] = without_nan(result | {"warnings": warnings})
+    return found
 
 
 def _of_a_task(key: str, each: Mapping[str, Mapping[str, float]]) -> bool:

@@ -1,6 +1,6 @@
 """Files of a run folder: everything that prediction needs, and the record of the training.
 
-- run.json: settings, data, encoding, versions, seed, result, and hashes of itself and of the weights
+- run.json: settings, data, encoding, versions, seed, result, and hashes of itself and of the next two
 - weights.safetensors: the weights of the best epoch
 - sequences.safetensors: hashes of the sequences that it was trained on
 - log.jsonl: one record an epoch
@@ -113,8 +113,10 @@ class RunFolder:
             if self.record.config is not None:
                 self.save_config()
             if hashes is not None:
+                content = pack_tensors({"hashes": hashes}, {})
+                self.record.sequences = sha256(content).hexdigest()
                 with _written(self.path / SEQUENCES), write_whole(self.path / SEQUENCES) as file:
-                    file.write(pack_tensors({"hashes": hashes}, {}))
+                    file.write(content)
             self.save_weights(model)
             self.save_record()
         except BaseException:

@@ -174,8 +174,9 @@ def recorded_data(folder: RunFolder, given: Mapping[str, Any] | None = None) -> 
     """
     settings = folder.record.training.data
     if not settings.is_given:  # two files
-        named = {key: folder.record.data.get(key) for key in ("positives", "negatives")}
-        settings = DataSettings(**{key: [str(name)] for key, name in named.items() if name is not None})
+        files = [folder.record.data.get(key) for key in ("positives", "negatives")]
+        first, second = ([] if name is None else [str(name)] for name in files)
+        settings = DataSettings(positives=first, negatives=second)
     values = given or {}
     kept = settings.changed(dict.fromkeys(values.keys() - {"task"}, None))
     return kept.with_files(folder.place_of).changed(values)

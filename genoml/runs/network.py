@@ -19,7 +19,15 @@ from genoml import nn
 from genoml.backend import Backend, use_backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import Layer
-from genoml.train import BinaryClassification, CellTypes, Counts, MultiClassification, Objective, Regression
+from genoml.train import (
+    BinaryClassification,
+    CellTypes,
+    Counts,
+    MultiClassification,
+    Objective,
+    Profile,
+    Regression,
+)
 
 #: classes that a description may name
 _LAYERS: dict[str, type[Layer]] = {
@@ -28,7 +36,8 @@ _LAYERS: dict[str, type[Layer]] = {
     if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
 }
 _OBJECTIVES: dict[str, type[Objective]] = {
-    kind.__name__: kind for kind in (BinaryClassification, MultiClassification, Regression, Counts, CellTypes)
+    kind.__name__: kind
+    for kind in (BinaryClassification, MultiClassification, Regression, Counts, Profile, CellTypes)
 }
 #: arguments that are layers
 _HOLDERS = ("layers", "layer", "model")
@@ -208,7 +217,10 @@ def _checked(record: LayerRecord, most: int) -> dict[str, Any]:
             raise ValueError(f"{record.kind} has no argument {name!r}")
         if isinstance(value, int) and abs(value) > most and name != "seed":
             raise ValueError(f"{record.kind}: {name} expects at most {most}, got {value}")
-        options[name] = msgspec.convert(value, type=types[name])
+        try:
+            options[name] = msgspec.convert(value, type=types[name])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{record.kind}: {name}: {error}") from error
     return options
 
 

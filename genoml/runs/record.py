@@ -1,15 +1,15 @@
-"""Record of a run, ``run.json``, which is sealed: it holds a hash of itself and of the weights it belongs to."""
+"""Record of a run, ``run.json``, which is sealed: it holds hashes of itself, the weights and the training sequences."""
 
 from __future__ import annotations
 
-from hashlib import sha256
+from hashlib import file_digest
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from genoml.checkpoint.files import read_plain, seal_json, unseal_json
+from genoml.checkpoint.files import open_plain, read_plain, seal_json, unseal_json
 from genoml.io.errors import printable
 from genoml.io.files import write_whole
 from genoml.io.settings import make_settings, seal_toml
@@ -79,6 +79,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     held_out: HeldOut = HeldOut()
     #: sha256 of the file of weights; of more than one while a new one takes the place of another
     weights: list[str] = []
+    #: sha256 of the file of hashes of the training sequences; empty without one
+    sequences: str = ""
     #: what differed each time it was resumed: backend, device, versions
     resumed: list[dict[str, str]] = []
 
@@ -168,7 +170,8 @@ def reseal(path: str | PathLike[str]) -> RunRecord:
         values = msgspec.json.decode(read_plain(path / RECORD, _MOST_RECORD), type=dict[str, Any])
         values.pop("seal", None)
         record = msgspec.convert(values, RunRecord)
-        record.weights = [sha256((path / WEIGHTS).read_bytes()).hexdigest()]
+        record.weights = [_sha256(path / WEIGHTS)]
+        record.sequences = _sha256(path / SEQUENCES) if (path / SEQUENCES).exists() else ""
     except DAMAGED as error:
         raise RunError(f"{path}: cannot be sealed ({error})") from error
     if record.config is not None:
@@ -177,3 +180,8 @@ def reseal(path: str | PathLike[str]) -> RunRecord:
     with write_whole(path / RECORD) as file:
         file.write(sealed_record(record))
     return record
+
+
+def _sha256(path: Path) -> str:
+    with open_plain(path) as (file, _):
+        return file_digest(file, "sha256").hexdigest()

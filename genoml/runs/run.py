@@ -192,7 +192,7 @@ class Run:
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
         traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
         result = score_labels(scores, traits.targets, self.record, intervals=intervals)
-        result["warnings"] = check_evaluated(traits, read_hashes(self.path), skip=no_checks)
+        result["warnings"] = check_evaluated(traits, read_hashes(self.path, self.record), skip=no_checks)
         return result
 
 

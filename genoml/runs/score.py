@@ -28,6 +28,7 @@ from genoml.train.trained import Trained, padded_lengths
 _BATCH_BP = 1 << 18
 #: metrics with bootstrap intervals
 _RESAMPLED = ("auroc", "aupr")
+_WITHOUT_HASHES = "remove it to go without the check of trained sequences"
 
 
 def objective_of(record: RunRecord) -> Objective:
@@ -180,22 +181,25 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
         )
 
 
-def read_hashes(path: str | PathLike[str]) -> np.ndarray | None:
+def read_hashes(path: str | PathLike[str], record: RunRecord) -> np.ndarray | None:
     """Read the hashes of the sequences that a run was trained on; None of a run without them.
 
     Raises
     ------
     RunError
-        If their file is damaged.
+        If their file is damaged, or not the one that the record of the run knows.
     """
     path = Path(path) / SEQUENCES
     if not path.exists():
         return None
     try:
         with open_tensors(path) as file:
-            hashes = file.read()[0]["hashes"]
+            arrays, digest = file.read()
+        hashes = arrays["hashes"]
     except (CheckpointError, KeyError) as error:
-        raise RunError(f"{path}: damaged; remove it to go without the check of trained sequences") from error
+        raise RunError(f"{path}: damaged; {_WITHOUT_HASHES}") from error
+    if digest != record.sequences:
+        raise RunError(f"{path}: has changed since the training; {_WITHOUT_HASHES}")
     return hashes
 
 

@@ -19,18 +19,18 @@ import msgspec
 
 from genoml.backend import Backend
 from genoml.data.files import SHUFFLE, load_sequences
-from genoml.io.processes import lock
+from genoml.io.processes import lock, open_lock
 from genoml.io.settings import make_settings
 from genoml.runs import DataSettings, RunError, read_source
 from genoml.runs.read_data import file_hash
 from genoml.runs.score import refuse_two_inputs
+from genoml.runs.search_journal import JOURNAL, create_study, load_optuna, load_study, read_record
 from genoml.runs.search_ranges import SearchRecord, make_ranges, planned, read_ranges
 from genoml.runs.search_table import Result
 from genoml.runs.search_trials import LOCK, Search
 
-JOURNAL = "journal.log"
-#: name of the study in the journal
-_STUDY = "genoml"
+#: seconds within which Ctrl-C is heard
+_WAIT_S = 0.5
 
 
 def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Search:
@@ -58,14 +58,14 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
     if not resume:
         _refuse_existing(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("wb") as file:
+        with open_lock(folder / LOCK) as file:
             lock(file, wait=True)
             _refuse_existing(folder)  # another process may have begun one by now
             (folder / "trials").mkdir()
-            study = optuna.create_study(storage=_storage(folder), study_name=_STUDY, direction="maximize")
+            study = create_study(folder)
     else:
-        study = _load(folder)
-        _refuse_other(folder, _record(study, folder), record)
+        study = load_study(folder)
+        _refuse_other(folder, read_record(study, folder), record)
     study.set_user_attr("search", msgspec.to_builtins(record))
     if record.factor is None:
         study.pruner = optuna.pruners.NopPruner()
@@ -113,11 +113,13 @@ def run_search(
         raise ValueError(f"processes expects at least 1, got {processes}")
     with search.at_work(), ThreadPoolExecutor(processes, "genoml-search") as pool:
         search.retry_failed()
-        workers = [pool.submit(search.work, on_result) for _ in range(processes)]
         try:
-            ended, _ = wait(workers, return_when=FIRST_EXCEPTION)
-            for worker in ended:
-                worker.result()
+            left = {pool.submit(search.work, on_result) for _ in range(processes)}
+            while left:
+                # for short times: Ctrl-C that the system hands to another thread does not wake this one
+                ended, left = wait(left, _WAIT_S, FIRST_EXCEPTION)
+                for worker in ended:
+                    worker.result()
         finally:
             search.stop()
     best = search.write_results()
@@ -135,47 +137,7 @@ def read_search(folder: str | Path) -> SearchRecord:
     RunError
         If it is missing or damaged.
     """
-    return _record(_load(Path(folder)), Path(folder))
-
-
-def load_optuna() -> Any:
-    """Import Optuna, and keep its messages to warnings.
-
-    Raises
-    ------
-    ValueError
-        If it is not installed.
-    """
-    try:
-        import optuna
-    except ImportError as error:
-        raise ValueError("genoml search needs Optuna: pip install 'genoml-xp[search]'") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _storage(folder: Path) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-
-
-def _load(folder: Path) -> Any:
-    optuna = load_optuna()
-    if not (folder / JOURNAL).is_file():
-        raise RunError(f"{folder}: no search to resume, it has no {JOURNAL}; leave out --resume")
-    try:
-        return optuna.load_study(storage=_storage(folder), study_name=_STUDY)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:  # lines that are not a journal's
-        raise RunError(f"{folder / JOURNAL}: damaged, or not of a search ({error})") from error
-
-
-def _record(study: Any, folder: Path) -> SearchRecord:
-    try:
-        return msgspec.convert(study.user_attrs.get("search"), SearchRecord)
-    except msgspec.ValidationError as error:
-        raise RunError(f"{folder / JOURNAL}: damaged or of another version ({error})") from error
+    return read_record(load_study(Path(folder)), Path(folder))
 
 
 def _refuse_other(folder: Path, before: SearchRecord, now: SearchRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from typing import IO, Any
 import msgspec
 
 from genoml.io.files import write_whole
-from genoml.io.processes import lock
+from genoml.io.processes import lock, open_lock
 from genoml.random import host_generator
 from genoml.runs import read_record
 from genoml.runs.config import TrainConfig
@@ -31,10 +32,10 @@ from genoml.runs.search_table import Result, ranked, reason_of, write_table
 BEST = "best.toml"
 #: file whose lock is the search's
 LOCK = "in-use.lock"
+#: name of a process at work
+_PROCESS = re.compile(r"[^/\\\0]+-\d+-[0-9a-f]{8}")
 #: variables from which the array libraries take their number of threads
 _THREADS = ("GENOML_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
 #: ``genoml`` in a process that ends with the one that began it, whose end closes the pipe to its standard input
 _CHILD = """
 import os, threading
@@ -80,7 +81,7 @@ class Search:
         path = self.folder / "at-work" / self._name
         path.parent.mkdir(exist_ok=True)
         try:
-            with path.open("wb") as file:
+            with path.open("xb") as file:
                 lock(file, wait=False)
                 yield
         finally:
@@ -171,12 +172,11 @@ class Search:
         rmtree(self._part(trial), ignore_errors=True)
         self.study.enqueue_trial(trial.params, user_attrs={"trial": trial.user_attrs["trial"]})
 
-    def _is_at_work(self, name: str | None) -> bool:
-        try:
-            with (self.folder / "at-work" / str(name)).open("r+b") as file:
+    def _is_at_work(self, name: object) -> bool:
+        if _PROCESS.fullmatch(str(name)):  # a journal of someone else may name any file
+            with suppress(FileNotFoundError), (self.folder / "at-work" / str(name)).open("r+b") as file:
                 return not lock(file, wait=False)
-        except FileNotFoundError:
-            return False
+        return False
 
     def _place(self, number: int) -> Path:
         return self.folder / "trials" / f"{number:03d}"
@@ -270,7 +270,7 @@ class Search:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock of the search against other threads, processes and machines."""
-        with self._mutex, (self.folder / LOCK).open("wb") as file:
+        with self._mutex, open_lock(self.folder / LOCK) as file:
             lock(file, wait=True)
             yield
 

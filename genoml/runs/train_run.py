@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import SequenceData, ShuffledNegatives
-from genoml.data.checks import Traits, check_split
+from genoml.data.checks import FitCheck, Traits, check_split
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
@@ -222,6 +223,7 @@ def _train(
     epoch_size = config.sampler.epoch_size(data.targets)
     weights = _class_weights(config, record.task, data)
     options = config.fit_options(epoch_size, objective=record.task.objective(config, class_weight=weights))
+    options = replace(options, no_checks=get_args(FitCheck))  # the record has what they find
     checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
     first = saved_epochs(folder.checkpoints)
     progress = display(config.n_epochs, epoch_size, first=first)

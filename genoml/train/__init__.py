@@ -6,6 +6,7 @@ from genoml.train.counts_objective import Counts
 from genoml.train.loop import ASYNCHRONOUS_INTERVAL, Trainer, fit
 from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from genoml.train.options import Callback, Callbacks, FitOptions, History, Penalty, TensorBoard
+from genoml.train.profile_objective import Profile
 from genoml.train.state import TrainingState
 from genoml.train.step import NotFiniteError, Steps, first_not_finite
 from genoml.train.trained import Trained
@@ -25,6 +26,7 @@ __all__ = [
     "NotFiniteError",
     "Objective",
     "Penalty",
+    "Profile",
     "Regression",
     "Steps",
     "Taken",

@@ -9,6 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from genoml import losses
+from genoml.arguments import NotNegative, checked
 from genoml.backend import Array
 from genoml.losses.labels import COUNTS, Domain
 from genoml.losses.negative_binomial import LIMIT
@@ -17,6 +18,7 @@ from genoml.ops.arrays import array_like
 from genoml.train.objectives import Objective
 
 
+@checked
 @dataclass(frozen=True)
 class Counts(Objective):
     """Objective for counts; outputs are logarithms of rates: mean = exp(output + log_rate + offset).
@@ -39,16 +41,13 @@ class Counts(Objective):
     """
 
     distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
-    dispersion: float | None = None
+    dispersion: NotNegative | None = None
     log_rate: tuple[float, ...] = ()
 
     domain: ClassVar[Domain] = COUNTS
     extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask", "offset")
 
     def __post_init__(self) -> None:
-        known = ("poisson", "negative_binomial", "zero_inflated")
-        if self.distribution not in known:
-            raise ValueError(f"Counts expects distribution {', '.join(known)}, got {self.distribution!r}")
         if self.dispersion is not None and self.distribution != "negative_binomial":
             raise ValueError(f"Counts expects no fixed dispersion with {self.distribution!r}")
 

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Backend
-from genoml.data import SequenceData
+from genoml.data import LazyRows, SequenceData
+from genoml.data.codes import row_slices
 from genoml.train.options import FitOptions
 
 #: rows of codes that are read at a time
 _ROWS = 4096
 #: options that change numbers by rounding at most
-_FREE = frozenset({"threads", "prefetch"})
+_FREE = frozenset({"threads", "prefetch", "no_checks"})
 
 
 def describe_options(options: FitOptions) -> dict[str, str]:
@@ -80,14 +81,18 @@ def hash_data(data: SequenceData | None) -> str:
     for start in range(0, len(data), _ROWS):
         digest.update(data.codes[start : start + _ROWS].tobytes())
     arrays = {"targets": data.targets, **{f"extras.{name}": value for name, value in data.extras.items()}}
+    if data.control is not None:
+        arrays["control"] = data.control
     for name in sorted(arrays):
-        digest.update(f" {name} {_digest_array(np.asarray(arrays[name]))}".encode())
+        digest.update(f" {name} {_digest_array(arrays[name])}".encode())
     return digest.hexdigest()
 
 
-def _digest_array(value: np.ndarray) -> str:
+def _digest_array(value: np.ndarray | LazyRows) -> str:
     digest = hashlib.blake2b(f"{value.dtype} {value.shape} ".encode(), digest_size=16)
-    digest.update(value.tobytes())
+    lazy = isinstance(value, LazyRows)
+    for rows in row_slices(value) if lazy else [...]:
+        digest.update(np.asarray(value[rows]).tobytes())
     return digest.hexdigest()
 
 

@@ -1,8 +1,7 @@
 """The training loop.
 
-Sequences stay on the host as base codes, a byte a base; each batch crosses to the device as codes and becomes
-one-hot there. The loop reads the device once a logging interval: every step where the backend computes at
-once (NumPy), every 16 steps where it queues work (CUDA).
+Sequences stay on the host as base codes; each batch crosses to the device as codes and becomes one-hot there. The loop
+reads the device once a logging interval: every step on NumPy, every 16 steps where work is queued (CUDA).
 """
 
 from __future__ import annotations
@@ -56,6 +55,7 @@ class Trainer:
     ) -> None:
         self.model = model
         self.data, self.validation = data, validation
+        options = replace(options, objective=options.objective.for_data(data))
         self.options, self.callback = options.for_alphabet(data.alphabet), callback
         for part in (data, validation):
             if part is not None:
@@ -121,12 +121,14 @@ class Trainer:
 
     def _run_epochs(self) -> None:
         options = self.options
-        rest = range(self.state.epoch, 0 if self._out_of_patience() else options.epochs)
+        rest = range(
+            self.state.epoch, 0 if self.state.history.stagnates(options.patience) else options.epochs
+        )
         views = ahead(lambda epoch: self.data.for_epoch(epoch, options.seed), rest, min(options.prefetch, 1))
         with closing(views):
             for examples in views:
                 self._end_epoch(self.run_epoch(examples))
-                if self._out_of_patience():
+                if self.state.history.stagnates(options.patience):
                     break
 
     def run_epoch(self, examples: SequenceData) -> dict[str, float]:
@@ -198,11 +200,12 @@ class Trainer:
     def validate(self, data: SequenceData) -> dict[str, float]:
         """Loss and scores on held-out data, which are read as ``model.trained`` says."""
         options = self.options
-        outputs = predict_outputs(self.model, data.codes, threads=self.steps.threads).astype(np.float64)
-        loss = options.objective.validation_loss(outputs, data.targets, **data.extras)
+        outputs = predict_outputs(self.model, data, threads=self.steps.threads).astype(np.float64)
+        targets = np.asarray(data.targets)
+        loss = options.objective.validation_loss(outputs, targets, **data.extras)
         if not np.isfinite(loss):
             self.steps.diverged(self.steps.step - 1, "the validation loss")
-        scores = options.objective.scores(outputs, data.targets, **data.extras)
+        scores = options.objective.scores(outputs, targets, **data.extras)
         return {"validation_loss": loss} | {f"validation_{name}": value for name, value in scores.items()}
 
     def _score(self, record: dict[str, float]) -> float:
@@ -218,12 +221,6 @@ class Trainer:
         if isinstance(schedule, ReduceOnPlateau):
             loss = record.get("validation_loss", record["loss"])
             schedule.report(self._score(record) if schedule.maximise else loss)
-
-    def _out_of_patience(self) -> bool:
-        patience, history = self.options.patience, self.state.history
-        if patience is None or history.best_epoch is None:
-            return False
-        return len(history.epochs) - history.best_epoch >= patience
 
 
 def fit(
@@ -251,8 +248,7 @@ def fit(
     options : FitOptions
         Options of the training. Strands: both of DNA, one of RNA (letter U), unless the augmentation says otherwise.
     callback : Callback or function, optional
-        Called after every logging interval and epoch, a function with each epoch's record; after an epoch the model
-        holds the weights that were evaluated.
+        Called after every logging interval and epoch, a function with each epoch's record, of whose weights the model is.
     progress : "auto", True, False or None
         Whether standard error gets a line an epoch, and a bar: in a terminal and in a notebook; always; never.
     checkpoints : Checkpoints or path, optional
@@ -265,7 +261,9 @@ def fit(
 
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
-    loss. Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
+    loss. A warning names validation sequences that are copies of training sequences, and sequences of several classes,
+    if all are in memory; ``FitOptions(no_checks=("copies", "classes"))`` leaves that out. Validation, prediction and
+    explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------
@@ -296,5 +294,7 @@ def fit(
     elif resume:
         raise ValueError("fit expects checkpoints, the folder to resume from, with resume=True, got None")
     done = trainer.state.epoch
+    if held_out is not None and not done:
+        trainer.options.warn_of_leaks(data, held_out)
     with epoch_lines(progress, trainer.callback, options, data.targets, done, taken) as trainer.callback:
         return replace(trainer.run(), init=taken)

@@ -1,8 +1,8 @@
 """Objectives of training: the loss, the validation scores, and how outputs become predictions.
 
 An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
-the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objective for counts is in
-``genoml.train.counts_objective``.
+the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objectives for counts
+and for profiles are in ``genoml.train.counts_objective`` and ``profile_objective``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from genoml import losses
+from genoml.arguments import NotNegative, Positive, Share, checked
 from genoml.backend import Array
+from genoml.data import SequenceData
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
 from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
@@ -63,6 +65,28 @@ class Objective:
         """log(p / (1 - p)) of predictions p that are probabilities, which tells those near 0 or 1 apart; or None."""
         return None
 
+    def classes(self, targets: np.ndarray) -> np.ndarray | None:
+        """The class (n,) of each example; None where targets are no classes of which each example has one."""
+        return None
+
+    def numbers(self, outputs: np.ndarray) -> np.ndarray:
+        """Predictions as one number a task, (n, tasks), for tables: of a profile its total."""
+        return self.predictions(outputs)
+
+    def turned(self, outputs: Array) -> Array:
+        """Outputs for the reverse complement as outputs for the sequence; the same unless they have positions."""
+        return outputs
+
+    def turned_control(self, control: np.ndarray) -> np.ndarray:
+        """Control tracks (n, channels, length) as they are along the reverse complement."""
+        raise ValueError(
+            f"{type(self).__name__} knows no strands of control tracks; genoml.train.Profile does"
+        )
+
+    def for_data(self, data: SequenceData) -> Objective:
+        """The objective with what it takes from the training data, such as the weight of a part of the loss."""
+        return self
+
     def contradicts(self, other: Objective) -> bool:
         """Whether outputs trained for this objective mean something else to the other one."""
         return type(self) is not type(other)
@@ -104,6 +128,7 @@ def _aupr_of_both(outputs: np.ndarray, targets: np.ndarray) -> float:
     return float(aupr(outputs, targets)) if (targets == 0).any() else np.nan
 
 
+@checked
 @dataclass(frozen=True)
 class BinaryClassification(Objective):
     """Objective for independent labels 0 or 1, from logits.
@@ -124,8 +149,8 @@ class BinaryClassification(Objective):
     """
 
     class_weight: tuple[float, float] = (1.0, 1.0)
-    label_smoothing: float = 0.0
-    focal_gamma: float = 0.0
+    label_smoothing: Share = 0.0
+    focal_gamma: NotNegative = 0.0
     calibration: Calibration | None = None
 
     domain: ClassVar[Domain] = PROBABILITIES
@@ -146,6 +171,9 @@ class BinaryClassification(Objective):
         )
         return total * loss, total * grad
 
+    def classes(self, targets: np.ndarray) -> np.ndarray | None:
+        return targets[:, 0] if targets.shape[1] == 1 else None
+
     def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
         return float(losses.binary_cross_entropy_with_logits(outputs, targets, **extras)[0])
 
@@ -160,6 +188,7 @@ class BinaryClassification(Objective):
         return outputs if self.calibration is None else np.asarray(self.calibration(outputs))
 
 
+@checked
 @dataclass(frozen=True)
 class MultiClassification(Objective):
     """Objective for one of several classes, from one logit a class; targets are (n, classes), one-hot or probabilities.
@@ -176,7 +205,7 @@ class MultiClassification(Objective):
     """
 
     class_weight: tuple[float, ...] | None = None
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
 
     domain: ClassVar[Domain] = PROBABILITIES
     best: ClassVar[str | None] = "accuracy"
@@ -189,6 +218,9 @@ class MultiClassification(Objective):
             label_smoothing=self.label_smoothing,
             **extras,
         )
+
+    def classes(self, targets: np.ndarray) -> np.ndarray:
+        return np.asarray(targets.argmax(axis=1))
 
     def validation_loss(self, outputs: np.ndarray, targets: np.ndarray, **extras: Any) -> float:
         return float(losses.softmax_cross_entropy(outputs, targets, **extras)[0])
@@ -213,6 +245,7 @@ class MultiClassification(Objective):
         return np.asarray(outputs - np.stack(others, axis=1))
 
 
+@checked
 @dataclass(frozen=True)
 class Regression(Objective):
     """Objective for real numbers. Scores: ``pearson`` and ``spearman``.
@@ -231,7 +264,7 @@ class Regression(Objective):
     """
 
     kind: Literal["squared", "huber"] = "squared"
-    delta: float = 1.0
+    delta: Positive = 1.0
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
 

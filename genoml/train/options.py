@@ -6,13 +6,15 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
-from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
+from msgspec import Meta
+
+from genoml.arguments import Count, Positive, Share, Whole, checked, conform
 from genoml.backend import Array
-from genoml.data import Augmentation, Sampler
+from genoml.data import Augmentation, Sampler, SequenceData
+from genoml.data.checks import FitCheck, warn_of_leaks
 from genoml.nn.layer import Layer
 from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
@@ -35,6 +37,7 @@ class Callback(Protocol):
         """An epoch has ended; ``improved`` if the model's validation score is the best so far."""
 
 
+@checked
 @dataclass
 class FitOptions:
     """Options of training.
@@ -49,81 +52,54 @@ class FitOptions:
         For an option of another kind, or out of range.
     """
 
-    epochs: int = 20
-    batch_size: int = 64
-    optimizer: Optimizer = field(default_factory=lambda: AdamW(1e-3))
+    epochs: Count = 20
+    batch_size: Count = 64
+    optimizer: Annotated[Optimizer, Meta(examples=["AdamW(1e-3)"])] = field(
+        default_factory=lambda: AdamW(1e-3)
+    )
     schedule: Schedule = field(default_factory=constant)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Annotated[Augmentation, Meta(examples=["Augmentation()"])] = field(
+        default_factory=Augmentation
+    )
     #: which examples an epoch sees; all of them once by default
-    sampler: Sampler = field(default_factory=Sampler)
-    objective: Objective = field(default_factory=BinaryClassification)
+    sampler: Annotated[Sampler, Meta(examples=["BalancedSampler()"])] = field(default_factory=Sampler)
+    objective: Annotated[Objective, Meta(examples=["Regression()"])] = field(
+        default_factory=BinaryClassification
+    )
     #: such as ``partial(information_penalty, strength=1e-3)``
     penalties: tuple[Penalty, ...] = ()
-    max_grad_norm: float | None = None
+    max_grad_norm: Positive | None = None
     #: largest norm of the weights into one output, see ``genoml.optim.limit_norms``
-    max_weight_norm: float | None = None
+    max_weight_norm: Positive | None = None
     #: patterns over paths of parameters that stay as they are, such as ``("conv*",)``; they cost no gradient, and the
     #: running statistics of a batch normalisation that is frozen whole are used and stay too
     freeze: tuple[str, ...] = ()
     #: peak learning rates of their own, by pattern over paths; the schedule applies to them as to the optimiser's
     learning_rates: Mapping[str, float] = field(default_factory=dict)
     #: decay of the exponential moving average of the weights that is evaluated and kept; 0 = none
-    average_decay: float = 0.0
+    average_decay: Share = 0.0
     #: stop after this many epochs without a better validation score; None = never
-    patience: int | None = None
-    ambiguous: str = "zero"
+    patience: Count | None = None
+    ambiguous: Ambiguous = "zero"
     #: threads that share out each batch; None = the backend's own number (all cores on NumPy)
-    threads: int | None = None
+    threads: Count | None = None
     #: batches that are made ahead in a thread while one is trained on; changes no number
-    prefetch: int = 2
-    seed: int = 0
+    prefetch: Whole = 2
+    seed: Whole = 0
+    #: checks of validation data to leave out: ``copies`` of training sequences; a sequence in several ``classes``
+    no_checks: tuple[FitCheck, ...] = ()
 
     def __post_init__(self) -> None:
-        expect_kind("FitOptions", "optimizer", self.optimizer, Optimizer, "AdamW(1e-3)")
-        expect_kind("FitOptions", "augmentation", self.augmentation, Augmentation, "Augmentation()")
-        expect_kind("FitOptions", "sampler", self.sampler, Sampler, "BalancedSampler()")
-        expect_kind("FitOptions", "objective", self.objective, Objective, "Regression()")
-        for name in ("epochs", "batch_size", "patience", "threads", "prefetch", "seed"):
-            value, least = getattr(self, name), 0 if name in ("prefetch", "seed") else 1
-            if value is None and name in ("patience", "threads"):
-                continue
-            if not isinstance(value, Integral):
-                raise TypeError(f"FitOptions expects {name}, a whole number, got {value!r}")
-            if value < least:
-                raise ValueError(f"FitOptions expects {name} >= {least}, got {value}")
-        for name, low, high in (
-            ("average_decay", 0, 1),
-            ("max_grad_norm", 0, inf),
-            ("max_weight_norm", 0, inf),
-        ):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Real):
-                raise TypeError(f"FitOptions expects {name}, a number, got {value!r}")
-            if value is not None and not low <= float(value) < high:
-                raise ValueError(f"FitOptions expects {low} <= {name} < {high}, got {value}")
-        if self.ambiguous not in get_args(Ambiguous):
-            known = ", ".join(get_args(Ambiguous))
-            raise ValueError(f"FitOptions expects ambiguous, one of {known}, got {self.ambiguous!r}")
-        self._expect_patterns()
-        if not isinstance(self.penalties, tuple | list):
-            got = type(self.penalties).__name__
-            raise TypeError(f"FitOptions expects penalties, a tuple of functions, got {got}")
-        for call in (self.schedule, *self.penalties):
-            if not callable(call):
-                raise TypeError(f"FitOptions expects functions for schedule and penalties, got {call!r}")
+        for pattern, rate in self.learning_rates.items():
+            conform(rate, Positive, "FitOptions", f"learning_rates[{pattern!r}]")
 
-    def _expect_patterns(self) -> None:
-        """Raise unless ``freeze`` holds text, and ``learning_rates`` numbers above 0 by text."""
-        freeze, rates = self.freeze, self.learning_rates
-        if not isinstance(freeze, tuple | list) or not all(isinstance(each, str) for each in freeze):
-            raise TypeError(
-                f"FitOptions expects freeze, a tuple of patterns such as ('conv*',), got {freeze!r}"
-            )
-        if not isinstance(rates, Mapping) or not all(isinstance(rate, Real) for rate in rates.values()):
-            raise TypeError(f"FitOptions expects learning_rates, numbers by pattern, got {rates!r}")
-        for pattern, rate in rates.items():
-            if not 0 < float(rate) < inf:
-                raise ValueError(f"FitOptions expects learning_rates[{pattern!r}] > 0, got {rate}")
+    def warn_of_leaks(self, data: SequenceData, validation: SequenceData) -> None:
+        """Warn of what ``data.checks.warn_of_leaks`` finds, on the strands and with the classes of the training."""
+        first, second = (self.objective.classes(part.targets) for part in (data, validation))
+        masked = "mask" in data.extras or "mask" in validation.extras
+        classes = None if first is None or second is None or masked else (first, second)
+        both_strands = self.augmentation.reverse_complement is not False
+        warn_of_leaks(data, validation, classes, both_strands=both_strands, skip=self.no_checks)
 
     def for_alphabet(self, alphabet: str) -> FitOptions:
         """The options with the strands settled: one of RNA, both of DNA, unless told otherwise."""
@@ -159,22 +135,18 @@ class History:
         """Record of the best epoch."""
         return None if self.best_epoch is None else self.epochs[self.best_epoch - 1]
 
-
-def expect_kind(function: str, name: str, value: object, kind: type, example: str) -> None:
-    """Raise TypeError, with an example of what to write, unless an argument is of its kind."""
-    if isinstance(value, kind):
-        return
-    got = repr(value) if isinstance(value, str) else type(value).__name__
-    if isinstance(value, type):
-        got = f"the class {value.__name__}"
-    raise TypeError(f"{function} expects {name} of kind {kind.__name__}, such as {example}, got {got}")
+    def stagnates(self, patience: int | None) -> bool:
+        """Whether so many epochs have passed since the best; None: never."""
+        if patience is None or self.best_epoch is None:
+            return False
+        return len(self.epochs) - self.best_epoch >= patience
 
 
 def options_for(model: Layer, options: FitOptions | None) -> FitOptions:
     """The options of a training, or the defaults; TypeError if an argument of ``fit`` is of another kind."""
-    expect_kind("fit", "model", model, Layer, "Sequential([...])")
+    conform(model, Annotated[Layer, Meta(examples=["Sequential([...])"])], "fit", "model")
     options = FitOptions() if options is None else options
-    expect_kind("fit", "options", options, FitOptions, "FitOptions(epochs=3)")
+    conform(options, Annotated[FitOptions, Meta(examples=["FitOptions(epochs=3)"])], "fit", "options")
     return options
 
 

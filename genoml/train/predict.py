@@ -19,9 +19,17 @@ from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.trained import batches_of, reading_of
 
 
-def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str) -> Array:
-    """Base codes (n, length) -> one-hot (n, 4, length) on the device, channels-last in memory."""
+def encode_batch(
+    codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str, control: np.ndarray | None = None
+) -> Array:
+    """Base codes (n, length) -> one-hot (n, 4, length) on the device, channels-last in memory.
+
+    Control tracks (n, channels, length) are further channels behind the bases.
+    """
     encoded = one_hot(codes, ambiguous=ambiguous, dtype=dtype, backend=backend)
+    if control is not None:
+        tracks = backend.asarray(np.ascontiguousarray(control.transpose(0, 2, 1)), dtype=dtype)
+        encoded = backend.xp.concat([encoded, tracks], axis=2)
     return backend.xp.permute_dims(encoded, (0, 2, 1))
 
 
@@ -30,7 +38,7 @@ def encode_batch(codes: np.ndarray, backend: Backend, dtype: str, ambiguous: str
 
 def predict_outputs(
     model: Layer,
-    sequences: Sequences | Codes,
+    sequences: Sequences | Codes | SequenceData,
     *,
     batch_size: int = 256,
     both_strands: bool | None = None,
@@ -48,7 +56,8 @@ def predict_outputs(
         A model. What is left out below is as ``model.trained`` says, or, if ``fit`` has not trained it, both strands
         and ``"zero"``.
     sequences : str, list of str or bytes, array of letters, column of a data frame, or uint8 codes (n, length)
-        Letters that are shorter than the training sequences are padded to their length; codes are read as they are.
+        Letters that are shorter than the training sequences are padded to their length; codes are read as they are. Or
+        a data set, for a network that reads its control tracks too; without them they are 0.
 
     Raises
     ------
@@ -63,30 +72,33 @@ def predict_outputs(
         If strands or ambiguous letters are asked for otherwise than in training.
     """
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
-    batches = batches_of(model, sequences)
+    data = sequences if isinstance(sequences, SequenceData) else None
+    control = None if data is None else data.control
+    batches = batches_of(model, sequences if data is None else data.codes)
     if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
     backend, outputs = model.backend, []
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
     with backend.computing(), nullcontext() if shared is threads else shared:
-        for part in (
-            codes[start : start + batch_size]
+        for part, rows in (
+            (codes[start : start + batch_size], slice(start, start + batch_size))
             for _, codes in batches
             for start in range(0, len(codes), batch_size)
         ):
-            logits, _ = shared.vjp(
-                model, encode_batch(part, backend, model.dtype, read.ambiguous), EVALUATION
-            )
+            tracks = None if control is None else control[rows]
+            x = encode_batch(part, backend, model.dtype, read.ambiguous, tracks)
+            logits, _ = shared.vjp(model, x, EVALUATION)
             if read.both_strands:
-                reverse = encode_batch(reverse_complement(part), backend, model.dtype, read.ambiguous)
-                other, _ = shared.vjp(model, reverse, EVALUATION)
-                logits = (logits + other) * 0.5
+                turned = None if tracks is None else read.objective.turned_control(tracks)
+                x = encode_batch(reverse_complement(part), backend, model.dtype, read.ambiguous, turned)
+                other, _ = shared.vjp(model, x, EVALUATION)
+                logits = (logits + read.objective.turned(other)) * 0.5
             outputs.append(backend.to_numpy(logits))
     order = np.argsort(np.concatenate([rows for rows, _ in batches]))
     return np.concatenate(outputs)[order]
 
 
-def finite_outputs(model: Layer, sequences: Sequences | Codes, **options: Any) -> np.ndarray:
+def finite_outputs(model: Layer, sequences: Sequences | Codes | SequenceData, **options: Any) -> np.ndarray:
     """Outputs as ``predict_outputs`` gives them; ValueError where the model gives a NaN."""
     with np.errstate(all="ignore"):
         outputs = predict_outputs(model, sequences, **options)
@@ -100,7 +112,11 @@ def finite_outputs(model: Layer, sequences: Sequences | Codes, **options: Any) -
 
 
 def predict(
-    model: Layer, sequences: Sequences | Codes, *, objective: Objective | None = None, **options: Any
+    model: Layer,
+    sequences: Sequences | Codes | SequenceData,
+    *,
+    objective: Objective | None = None,
+    **options: Any,
 ) -> np.ndarray:
     """Predictions (n, tasks) for sequences: probabilities, values or rates, as the model was trained for.
 
@@ -207,14 +223,14 @@ def evaluate(
     given = SequenceData.of(data)
     wanted = reading_of(model, objective=objective).objective
     wanted.check(given.targets, given.extras)
-    outputs = finite_outputs(model, given.codes, **options)
+    outputs = finite_outputs(model, given, **options)
     tasks = wanted.predictions(outputs).shape[1]
     if tasks != given.targets.shape[1]:
         raise ValueError(f"the model predicts {tasks} tasks, and the data have {given.targets.shape[1]}")
     if isinstance(wanted, BinaryClassification) and tasks == 1:
         known = np.reshape(given.extras.get("mask", np.ones(len(given))), len(given)) != 0
         return score_predictions(wanted.predictions(outputs)[known, 0], given.targets[known, 0])
-    scores = wanted.scores(outputs.astype(np.float64), given.targets, **given.extras)
+    scores = wanted.scores(outputs.astype(np.float64), np.asarray(given.targets), **given.extras)
     return {**scores, "n_examples": len(given)}
 
 

@@ -72,16 +72,14 @@ class Average:
     weights: Weights
     steps: int = 0
 
-    def updated(self, model: Layer, decay: float, frozen: frozenset[str] = frozenset()) -> Average:
-        """The average after one more step, which led to the model's weights; frozen ones keep their bits."""
+    def updated(self, model: Layer, decay: float) -> Average:
+        """The average after one more step, which led to the model's weights."""
         steps = self.steps + 1
         d = min(decay, (1.0 + steps) / (10.0 + steps))
 
         def mixed(old: Mapping[str, Array], new: Mapping[str, Array]) -> dict[str, Array]:
-            return {
-                name: value if name in frozen else d * old[name] + (1.0 - d) * value
-                for name, value in new.items()
-            }
+            # in this form what is frozen stays as it is, to the last bit
+            return {name: old[name] + (1.0 - d) * (value - old[name]) for name, value in new.items()}
 
         params = mixed(self.weights.params, model.params)
         state = mixed(self.weights.state, model.state)

@@ -10,6 +10,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.data import SequenceData
+from genoml.data.dataset import Rows
 from genoml.nn.containers import Parallel, Sequential
 from genoml.nn.ensemble import Ensemble
 from genoml.nn.layer import EVALUATION, Layer, Pass
@@ -28,13 +29,12 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Batch:
-    """Batch of one step: positions in the data, input, targets and extras."""
+    """Batch of one step: positions in the data, the examples there, and the input that is made of them."""
 
     index: np.ndarray
-    #: one-hot on the device; where the device queues its work, codes on the host, since encoding takes no time
-    input: Array
-    targets: np.ndarray
-    extras: dict[str, np.ndarray]
+    rows: Rows
+    #: the input on the device; None where the device queues its work, since encoding then takes no time
+    input: Array | None
 
 
 class Steps:
@@ -84,17 +84,16 @@ class Steps:
     def batch(self, step: int, index: np.ndarray) -> Batch:
         """Make the batch of a step, augmented by a generator keyed by the step: the same in any thread."""
         rng = host_generator(self.options.seed, "augment", step)
-        codes = self.options.augmentation(self.examples.codes[index], rng)
-        queued = self.model.backend.asynchronous
-        extras = {name: values[index] for name, values in self.examples.extras.items()}
-        return Batch(index, codes if queued else self._encode(codes), self.examples.targets[index], extras)
+        rows = self.examples.batch(index, self.options.augmentation, rng)
+        return Batch(index, rows, None if self.model.backend.asynchronous else self._encode(rows))
 
-    def _encode(self, codes: np.ndarray) -> Array:
-        return encode_batch(codes, self.model.backend, self.model.dtype, self.options.ambiguous)
+    def _encode(self, rows: Rows) -> Array:
+        model = self.model
+        return encode_batch(rows.codes, model.backend, model.dtype, self.options.ambiguous, rows.control)
 
     def input_of(self, batch: Batch) -> Array:
         """The input of a batch on the device."""
-        return self._encode(batch.input) if self.model.backend.asynchronous else batch.input
+        return self._encode(batch.rows) if batch.input is None else batch.input
 
     def run(self, batch: Batch) -> None:
         """Forward, backward, update; the loss stays on the device."""
@@ -122,17 +121,16 @@ class Steps:
                 applies=lambda path: is_weights(path) and path not in self.frozen,
             )  # fmt: skip
         if self.average is not None:
-            fixed = self.frozen | self._frozen_state
-            self.average = self.average.updated(model, options.average_decay, fixed)
+            self.average = self.average.updated(model, options.average_decay)
         self.step += 1
 
     def _loss(self, outputs: Array, batch: Batch) -> tuple[Array, Array]:
         """Loss and its gradient; of an ensemble the mean loss of its members, and the gradient of each one's own."""
         if not isinstance(self.model, Ensemble):
-            return self.objective.loss(outputs, batch.targets, **batch.extras)
+            return self.objective.loss(outputs, batch.rows.targets, **batch.rows.extras)
         xp, (n, members, tasks) = self.model.backend.xp, outputs.shape
-        extras = {name: np.repeat(values, members, axis=0) for name, values in batch.extras.items()}
-        targets = np.repeat(batch.targets, members, axis=0)
+        extras = {name: np.repeat(values, members, axis=0) for name, values in batch.rows.extras.items()}
+        targets = np.repeat(batch.rows.targets, members, axis=0)
         loss, grad = self.objective.loss(xp.reshape(outputs, (n * members, tasks)), targets, **extras)
         return loss, xp.reshape(grad * float(members), (n, members, tasks))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.planted import GENOML, run_genoml, write_fasta_pair
-from support.subprocesses import hearing_ctrl_c
+from support.subprocesses import hearing_ctrl_c, process, wait_for
 
 SETTINGS = """
 model_options = { filters = 8, kernel_size = 8, second_filters = 8 }
@@ -34,19 +34,13 @@ def train_until(
     command = [*GENOML, "train", "pos.fa", "neg.fa", "--out", "run", "--config", "settings.toml"]
     with (
         hearing_ctrl_c(),
-        subprocess.Popen(
-            command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process,
+        process(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as training,
     ):
-        deadline = time.monotonic() + 60
-        while not ready(folder / "run"):
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(lambda: ready(folder / "run"), training)
         time.sleep(0.15)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+        training.send_signal(number)
+        out, err = training.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, training.returncode, out, err)
 
 
 def started(run: Path) -> bool:
@@ -129,19 +123,15 @@ def test_a_signal_ends_a_command_and_leaves_no_file(tmp_path: Path, number: sign
     command = [*GENOML, "revcomp", "-", "--out", "out.fa"]
     with (
         hearing_ctrl_c(),
-        subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        process(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as reading,
     ):
-        assert process.stdin is not None
-        process.stdin.write(b">a\nACGT\n" * 100_000)
-        process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("out.fa.*.tmp")):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
+        assert reading.stdin is not None
+        reading.stdin.write(b">a\nACGT\n" * 100_000)
+        reading.stdin.flush()
+        wait_for(lambda: list(tmp_path.glob("out.fa.*.tmp")), reading)
+        reading.send_signal(number)
+        _, err = reading.communicate(timeout=60)
+    assert reading.returncode == (130 if number == signal.SIGINT else -number)
     assert err.strip() == b"genoml: stopped"
     assert list(tmp_path.iterdir()) == []
 

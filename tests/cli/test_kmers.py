@@ -13,6 +13,7 @@ from genoml.cli import kmers
 from genoml.io import records as record_batches
 from genoml.sequence import KmerCounter, canonical_columns, kmer_names
 from support.planted import GENOML, run_genoml
+from support.subprocesses import process
 
 FOLDER = Path(__file__).parents[1] / "data" / "kmers"
 SLICES = FOLDER / "phix_slices.fa"
@@ -127,12 +128,12 @@ def test_bad_input_is_one_line_and_leaves_no_file(tmp_path, capsys, content, mes
 
 
 def test_a_reader_who_goes_away_ends_it_quietly():
-    with subprocess.Popen(
+    with process(
         [*GENOML, "kmers", str(SLICES), "-k", "9"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == b"kmer\tcount\n"
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait() == 1
+    ) as writing:
+        assert writing.stdout is not None
+        assert writing.stderr is not None
+        assert writing.stdout.readline() == b"kmer\tcount\n"
+        writing.stdout.close()
+        assert writing.stderr.read() == b""
+        assert writing.wait() == 1

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ import pytest
 from genoml.runs import HeldOut, RunFolder, open_run, read_log, read_record, reseal
 from restarts.kills import SETTINGS, outcome
 from support.planted import GENOML, Halt, run_genoml, write_fasta_pair
+from support.subprocesses import process, wait_for
 
 
 @pytest.fixture
@@ -161,13 +161,11 @@ def test_sigterm_saves_where_training_stands(folder: Path) -> None:
     assert train("unbroken") == 0
     (folder / "small.toml").write_text(SETTINGS.replace("epochs = 4", "epochs = 4000"))
     command = [*GENOML, "train", "pos.fa", "neg.fa", "--config", "small.toml", "--out", "run"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not Path("run/checkpoint").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGTERM, err
+    with process(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as training:
+        wait_for(Path("run/checkpoint").exists, training)
+        training.send_signal(signal.SIGTERM)
+        _, err = training.communicate(timeout=60)
+    assert training.returncode == -signal.SIGTERM, err
     assert "interrupted after" in err
     assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
     assert len(list(Path("run/checkpoint").glob("manifest-*.json"))) == 1
@@ -253,9 +251,10 @@ def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch
     assert train("unbroken") == 0
     stopped_run(monkeypatch)
     command = [*GENOML, "train", "--resume", "run", "--quiet"]
-    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
-    codes = sorted(process.returncode for process in both)
+    options = {"stderr": subprocess.PIPE, "text": True}
+    with process(command, **options) as first, process(command, **options) as second:
+        errors = [each.communicate(timeout=120)[1] for each in (first, second)]
+    codes = sorted((first.returncode, second.returncode))
     assert codes == [0, 2], errors
     (said,) = filter(None, errors)
     assert re.fullmatch(

@@ -10,6 +10,7 @@ import pytest
 from genoml.io import read_fasta, read_fastq
 from genoml.sequence import reverse_complement
 from support.planted import GENOML, run_genoml
+from support.subprocesses import process
 
 
 def test_fasta_gives_fasta_with_names_and_case_kept(tmp_path, capfd):
@@ -61,12 +62,12 @@ def test_bad_input_is_one_line_and_leaves_no_file(tmp_path, capsys, content, mes
 
 def test_a_reader_who_goes_away_ends_it_quietly(tmp_path):
     (tmp_path / "a.fa").write_text((">a\n" + "ACGT" * 20 + "\n") * 20000)
-    with subprocess.Popen(
+    with process(
         [*GENOML, "revcomp", str(tmp_path / "a.fa")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == b">a\n"
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait() == 1
+    ) as writing:
+        assert writing.stdout is not None
+        assert writing.stderr is not None
+        assert writing.stdout.readline() == b">a\n"
+        writing.stdout.close()
+        assert writing.stderr.read() == b""
+        assert writing.wait() == 1

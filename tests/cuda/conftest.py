@@ -1,36 +1,54 @@
-"""The kernels on the CPU, in either order of their threads, and on a GPU where ``--backend cupy`` asks for it."""
+"""CuPy on a GPU, where ``--backend cupy`` asks for it; with ``cupy-on-host`` on the CPU, in either order of threads."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from genoml.backend import Backend, use_backend
+from support import cupy_on_host
 from support.backends import open_variant
-from support.cuda_on_host import CudaOnHostBackend
 
-#: NVRTC's wheel and the fibres are of Linux, where CuPy runs too
-collect_ignore = [] if sys.platform == "linux" else ["test_compile.py", "test_on_host.py", "test_twins.py"]
+#: NVRTC's wheel and CuPy are of Linux
+collect_ignore = [] if sys.platform == "linux" else ["test_compile.py"]
+#: what needs CuPy, by the variants that it runs on
+_NEED_CUPY = {
+    "test_twins.py": {"cupy", "cupy-on-host"},
+    "test_on_host.py": {"cupy-on-host"},
+}
+
+
+def _chosen(config: pytest.Config) -> set[str]:
+    chosen = set(config.getoption("--backend") or ())
+    return chosen | {"cupy"} if "all" in chosen else chosen
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    needed = _NEED_CUPY.get(collection_path.name)
+    return True if needed and not needed & _chosen(config) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cuda" in metafunc.fixturenames:
-        places = [pytest.param("host", id="on-host"), pytest.param("turned", id="on-host-last-thread-first")]
-        if {"cupy", "all"} & set(metafunc.config.getoption("--backend") or ()):
-            places = [pytest.param("cupy", marks=pytest.mark.backend)]
-        metafunc.parametrize("cuda", places, indirect=True, scope="session")
+        on_host = "cupy-on-host" in _chosen(metafunc.config)
+        places = ["cupy-on-host", "last-thread-first"] if on_host else ["cupy"]
+        marked = [pytest.param(place, marks=pytest.mark.backend) for place in places]
+        metafunc.parametrize("cuda", marked, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def cuda(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """A backend that runs the kernels, as the default one while a test asks for it."""
-    if request.param == "cupy":
-        with open_variant("cupy") as backend:
-            yield backend
-    else:
-        yield CudaOnHostBackend(turned=request.param == "turned")
+    """The backend cupy, as the default one while a test asks for it."""
+    turned = request.param == "last-thread-first"
+    with open_variant("cupy-on-host" if turned else request.param) as backend:
+        if turned:
+            cupy_on_host.option("turned", True)
+        yield backend
+        if turned:
+            cupy_on_host.option("turned", False)
 
 
 @pytest.fixture(autouse=True)

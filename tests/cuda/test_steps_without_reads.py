@@ -1,7 +1,8 @@
 """A training step reads nothing from the device: every network, optimiser, schedule and objective.
 
 On array-api-strict, whose arrays lie on a device that is not the host, queued as on a GPU, every way to read one
-raises; the loop may read once in sixteen steps, and after the last.
+raises. With ``--backend cupy-on-host`` it is CuPy itself, and what it waits for and copies is counted. The loop may
+read once in sixteen steps, and after the last.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from genoml import nn, train
-from genoml.backend import use_backend
+from genoml.backend import Backend, use_backend
 from genoml.data import Augmentation, SequenceData
 from genoml.models import MODELS, build_model
 from genoml.nn.layer import Layer
@@ -29,6 +30,7 @@ from genoml.train import (
     Steps,
     Trainer,
 )
+from genoml_cupy import CupyBackend
 from support.backends import StrictBackend
 from support.guard import no_host_read
 from support.models import SMALL, small_length_bp
@@ -36,18 +38,30 @@ from support.optimizers import OPTIMIZERS
 from support.schedules import SCHEDULES
 
 
-class QueuedBackend(StrictBackend):
-    """Strict on another device, where operations count as queued; it counts what is read."""
+class Queued(Backend):
+    """A backend whose operations are queued; it counts what is read."""
 
     asynchronous = True
-
-    def __init__(self) -> None:
-        super().__init__("device1")
-        self.reads = 0
+    reads = 0
 
     def to_numpy(self, array: Any) -> np.ndarray:
         self.reads += 1
         return super().to_numpy(array)
+
+
+class QueuedStrict(Queued, StrictBackend):
+    """Strict on another device."""
+
+
+class QueuedCupy(Queued, CupyBackend):
+    """CuPy on the CPU."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "queued" in metafunc.fixturenames:
+        on_cupy = "cupy-on-host" in (metafunc.config.getoption("--backend") or ())
+        cupy = pytest.param(QueuedCupy, marks=pytest.mark.backend, id="cupy-on-host")
+        metafunc.parametrize("queued", [cupy if on_cupy else pytest.param(QueuedStrict, id="strict")])
 
 
 def data_for(model: Layer, length: int, objective: Objective, n: int = 6) -> SequenceData:
@@ -73,10 +87,15 @@ def _zeros(model: Layer, length: int) -> Any:
 
 
 def run_without_reads(
-    name: str, steps: int = 2, objective: Objective | None = None, outputs: int | None = None, **options: Any
+    queued: type[Queued],
+    name: str,
+    steps: int = 2,
+    objective: Objective | None = None,
+    outputs: int | None = None,
+    **options: Any,
 ) -> Steps:
     """Some training steps with everything refused that reads the device."""
-    backend = QueuedBackend()
+    backend = queued()
     with use_backend(backend):
         own = {key: value for key, value in SMALL[name].items() if key != "dropout"}  # with its dropout
         model = build_model(name, own | ({} if outputs is None else {"n_outputs": outputs}), backend=backend)
@@ -102,18 +121,18 @@ def run_without_reads(
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_step_of_every_network_reads_nothing(name: str) -> None:
-    run_without_reads(name)
+def test_a_step_of_every_network_reads_nothing(name: str, queued: type[Queued]) -> None:
+    run_without_reads(queued, name)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_update_of_every_optimiser_reads_nothing(name: str) -> None:
-    run_without_reads("promoter_cnn", optimizer=OPTIMIZERS[name].make())
+def test_an_update_of_every_optimiser_reads_nothing(name: str, queued: type[Queued]) -> None:
+    run_without_reads(queued, "promoter_cnn", optimizer=OPTIMIZERS[name].make())
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_schedule_is_followed_without_a_read(name: str) -> None:
-    run_without_reads("promoter_cnn", schedule=SCHEDULES[name]())
+def test_every_schedule_is_followed_without_a_read(name: str, queued: type[Queued]) -> None:
+    run_without_reads(queued, "promoter_cnn", schedule=SCHEDULES[name]())
 
 
 OBJECTIVES: dict[str, tuple[Objective, int]] = {
@@ -130,9 +149,9 @@ OBJECTIVES: dict[str, tuple[Objective, int]] = {
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_every_objective_is_computed_without_a_read(name: str) -> None:
+def test_every_objective_is_computed_without_a_read(name: str, queued: type[Queued]) -> None:
     objective, outputs = OBJECTIVES[name]
-    run_without_reads("deepbind", objective=objective, outputs=outputs)
+    run_without_reads(queued, "deepbind", objective=objective, outputs=outputs)
 
 
 def test_every_objective_is_among_them() -> None:
@@ -141,26 +160,31 @@ def test_every_objective_is_among_them() -> None:
     assert known == {type(objective) for objective, _ in OBJECTIVES.values()}
 
 
-def test_a_penalty_reads_nothing() -> None:
+def test_a_penalty_reads_nothing(queued: type[Queued]) -> None:
     def shrink(model: Layer) -> tuple[Any, dict[str, Any]]:
         weights, xp = model.params["conv.weights"], model.backend.xp
         return xp.sum(weights * weights), {"conv.weights": 2.0 * weights}
 
-    run_without_reads("promoter_cnn", penalties=(shrink,))
+    run_without_reads(queued, "promoter_cnn", penalties=(shrink,))
 
 
-def test_an_epoch_reads_the_device_once_in_sixteen_steps_and_after_the_last() -> None:
-    backend = QueuedBackend()
+@pytest.mark.parametrize("name", ["motif_cnn", "promoter_cnn"])
+def test_an_epoch_reads_the_device_once_in_sixteen_steps_and_after_the_last(
+    name: str, queued: type[Queued]
+) -> None:
+    backend = queued()
     with use_backend(backend):
-        model = build_model("promoter_cnn", SMALL["promoter_cnn"], backend=backend)
+        model = build_model(name, SMALL[name], backend=backend)
         n = 2 * ASYNCHRONOUS_INTERVAL + 3
         rng = np.random.default_rng(0)
         data = SequenceData(
-            rng.integers(0, 4, (n, 12)).astype(np.uint8), rng.integers(0, 2, (n, 1)).astype(np.float32)
+            rng.integers(0, 4, (n, small_length_bp(name))).astype(np.uint8),
+            rng.integers(0, 2, (n, 1)).astype(np.float32),
         )
         trainer = Trainer(model, data, None, FitOptions(batch_size=1, epochs=1, threads=1))
         reads: list[int] = []
         trainer.steps.read_losses = partial(_noting, trainer.steps.read_losses, reads, trainer)  # type: ignore[method-assign]
+        trainer.steps.run = partial(_guarded, trainer.steps.run, backend)  # type: ignore[method-assign]
         trainer.run()
     assert reads == [ASYNCHRONOUS_INTERVAL, 2 * ASYNCHRONOUS_INTERVAL, n]
 
@@ -170,10 +194,17 @@ def _noting(read: Any, reads: list[int], trainer: Trainer) -> list[float]:
     return read()  # type: ignore[no-any-return]
 
 
-def test_the_guard_sees_a_read() -> None:
-    backend = QueuedBackend()
+def _guarded(step: Any, backend: Backend, batch: Any) -> None:
+    with no_host_read(backend):
+        step(batch)
+
+
+def test_the_guard_sees_a_read(queued: type[Queued]) -> None:
+    backend = queued()
     x = backend.asarray(np.ones(3, np.float32))
+    on_cupy = (lambda: backend.xp.clip(x, 0.0, 1.0), lambda: x[x > 0.0])
     for read in (
+        *(on_cupy if backend.name == "cupy" else ()),
         lambda: float(backend.xp.sum(x)),
         lambda: bool(backend.xp.any(x > 0)),
         lambda: backend.to_numpy(x),
@@ -190,7 +221,7 @@ def test_the_guard_sees_a_read() -> None:
 )
 def test_a_convolution_multiplies_matrices_alone(layer: nn.Conv1D, monkeypatch: pytest.MonkeyPatch) -> None:
     """CuPy copies the operands of a batched product, and TF32 reaches products of two matrices only."""
-    backend, seen = QueuedBackend(), set()
+    backend, seen = QueuedStrict(), set()
     kind = type(backend.xp.empty(0))
     plain = kind.__matmul__
     monkeypatch.setattr(kind, "__matmul__", lambda a, b: seen.add((a.ndim, b.ndim)) or plain(a, b))

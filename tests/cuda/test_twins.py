@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
-from genoml.ops.adam import adam_update
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w
+from genoml.ops.adam import adam_update_all
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
-from genoml.ops.normalise import rectified_vjp, standardize_vjp
+from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
@@ -159,6 +159,51 @@ def test_the_maximum_of_a_scan_and_the_gradient_of_its_kernels(
 
 
 @SOME
+@given(
+    SMALL, st.integers(0, 30), st.sampled_from([1, 4, 17]), st.sampled_from([1, 3, 40]), st.integers(1, 7),
+    st.integers(1, 3), DTYPES, VIEWS, VIEWS, SEEDS,
+)  # fmt: skip
+def test_a_convolution_as_products(
+    cuda: Backend, n: int, extra: int, channels: int, filters: int, kernel_size: int, dilation: int,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    length = (kernel_size - 1) * dilation + 1 + extra
+    x = view(cuda, seed, (n, length, channels), dtype, layout)
+    w = view(cuda, seed + 1, (kernel_size, channels, filters), dtype, layout)
+    y, pullback = twin_of(cuda, conv1d_vjp)(x, w, 1, dilation)
+    expected, expected_pullback = conv1d_vjp.standard(x, w, 1, dilation)
+    assert_same(cuda, y, expected, dtype)
+    grad = view(cuda, seed + 2, tuple(y.shape), dtype, grad_layout)
+    for got, right in zip(pullback(grad), expected_pullback(grad), strict=True):
+        assert_same(cuda, got, right, dtype)
+    assert pullback(grad, False, True)[0] is None
+    assert pullback(grad, True, False)[1] is None
+
+
+@SOME
+@given(SMALL, st.integers(0, 20), SMALL, st.integers(1, 5), st.integers(1, 4), st.booleans(), DTYPES, SEEDS)
+def test_a_gradient_that_is_written_with_zeros_around_it_is_not_copied(
+    cuda: Backend, n: int, extra: int, filters: int, kernel_size: int, size: int, ceil_mode: bool, dtype: str,
+    seed: int,
+) -> None:  # fmt: skip
+    length = kernel_size + max(extra, size)
+    x = view(cuda, seed, (n, length, 4), dtype, "contiguous")
+    w = view(cuda, seed + 1, (kernel_size, 4, filters), dtype, "contiguous")
+    bias = view(cuda, seed + 2, (1, 1, filters), dtype, "contiguous")[0, 0, :]
+    found, expected = [], []
+    for each, results in ((lambda o: twin_of(cuda, o), found), (lambda o: o.standard, expected)):
+        z, back_conv = each(conv1d_vjp)(x, w)
+        y, back = each(rectified_vjp)(z, bias, size, ceil_mode, mean=2.0 * bias, scale=bias)
+        grad = view(cuda, seed + 3, tuple(y.shape), dtype, "contiguous")
+        into_x = back(grad)[2]
+        for arguments in ((bias,), (bias, bias, bias)):
+            grad_z = into_x(*arguments)
+            results += [y, grad_z, *back_conv(grad_z)]
+    for got, right in zip(found, expected, strict=True):
+        assert_same(cuda, got, right, dtype)
+
+
+@SOME
 @given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
 def test_softmax_and_its_gradient(
     cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
@@ -182,19 +227,43 @@ def test_standardisation(
 
 
 @SOME
-@given(SMALL, SMALL, SMALL, DTYPES, VIEWS, SEEDS)
-def test_adams_update(
+@given(SMALL, st.integers(1, 60), st.sampled_from([1, 5, 40]), DTYPES, VIEWS, SEEDS)
+def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
     cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, seed: int
 ) -> None:
-    param, grad, mean, square = (
-        view(cuda, seed + k, (n, length, channels), dtype, layout if k % 2 else "contiguous")
-        for k in range(4)
-    )
-    options = {"kept": 0.99, "beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
-    given_arrays = (param, grad, mean, square * square)
-    found = twin_of(cuda, adam_update)(*given_arrays, **options)
-    for got, expected in zip(found, adam_update.standard(*given_arrays, **options), strict=True):
-        assert_same(cuda, got, expected, dtype)
+    x = 10.0 + view(cuda, seed, (n, length + 1, channels), dtype, layout)
+    rows = [view(cuda, seed + k, (4, 1, channels), dtype, "contiguous") for k in range(1, 3)]
+    mean, var, sum_g, sum_gc = rows[0][0, 0, :], rows[1][0, 0, :] ** 2, rows[0][1, 0, :], rows[0][2, 0, :]
+    arguments = (x, mean, var, 0.1, 0.1, n * (length + 1))
+    found, expected = twin_of(cuda, batch_statistics)(*arguments), batch_statistics.standard(*arguments)
+    for got, right in zip(found, expected, strict=True):
+        assert_same(cuda, got, right, dtype)
+    arguments = (sum_g, sum_gc, found[1], mean, n * length)
+    found, expected = twin_of(cuda, statistics_gradient)(*arguments), statistics_gradient.standard(*arguments)
+    for got, right in zip(found, expected, strict=True):
+        assert_same(cuda, got, right, dtype)
+
+
+@SOME
+@given(SMALL, SMALL, SMALL, st.integers(1, 60), DTYPES, VIEWS, SEEDS)
+def test_adams_update(
+    cuda: Backend, n: int, length: int, channels: int, parameters: int, dtype: str, layout: str, seed: int
+) -> None:
+    given_arrays: tuple[list[Array], ...] = ([], [], [], [])
+    for at in range(parameters):
+        shape = (n, length, channels if at else 700)  # the first has more than a block's elements
+        for k, arrays in enumerate(given_arrays):
+            array = view(cuda, seed + 4 * at + k, shape, dtype, layout if k % 2 else "contiguous")
+            array = array if at % 3 else array[0, :, :]
+            arrays.append(array * array if k == 3 else array)
+    kept = [1.0 - 0.01 * at for at in range(parameters)]
+    options = {"beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
+    found = twin_of(cuda, adam_update_all)(*given_arrays, kept, **options)
+    expected = adam_update_all.standard(*given_arrays, kept, **options)
+    assert len(found) == parameters
+    for one, other in zip(found, expected, strict=True):
+        for got, right in zip(one, other, strict=True):
+            assert_same(cuda, got, right, dtype)
 
 
 @SOME
@@ -234,7 +303,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
     wide = cuda.asarray(np.ones((2000, 4, 1), np.float32))
     long = cuda.asarray(np.ones((1, (1 << 16) + 1, 4), np.float32))
     double, whole = cuda.asarray(np.ones((2, 6, 3))), cuda.asarray(np.ones((2, 6, 3), np.int32))
-    options = {"kept": 1.0, "beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
+    options = {"beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
     for operation, arguments in (
         (max_pool1d_vjp, (none, 2, 2)), (max_pool1d_vjp, (whole, 2, 2)), (max_pool1d_vjp, (one, 7, 7)),
         (global_max_vjp, (none,)), (rectified_vjp, (none, one[0, 0, :])), (rectified_vjp, (one, double[0, 0, :])),
@@ -245,7 +314,8 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
-    assert twin_of(cuda, adam_update)(one, one, double, one, **options) is NotImplemented
+    for given_arrays in (([one], [one], [double], [one]), ([one, double], *[[one, one]] * 3)):
+        assert twin_of(cuda, adam_update_all)(*given_arrays, [1.0, 1.0], **options) is NotImplemented
 
 
 @pytest.mark.parametrize("kernel_size", [19, 24])

@@ -206,7 +206,7 @@ def test_what_does_not_fit_together_is_refused(store: GenomeStore) -> None:
         genome_data(store, PEAKS, length_bp=4, targets="name")
     with pytest.raises(ValueError, match=r"got inf at \(1, 0\)"):
         genome_data(store, PEAKS, length_bp=4, targets=np.array([0, np.inf, 0, 0]))
-    with pytest.raises(ValueError, match="a ratio of 1 or more, got 0"):
+    with pytest.raises(ValueError, match=r"ShuffledNegatives\.of expects ratio >= 1, got 0"):
         genome_data(store, PEAKS, length_bp=4, negatives="shuffle", ratio=0)
     with pytest.raises(ValueError, match="one length, got 4 to 5 bp"):
         GenomeCodes(store, Intervals("chr1", [0, 0], [4, 5]))

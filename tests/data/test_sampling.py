@@ -113,8 +113,8 @@ def test_weights_of_any_size_are_taken() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: NegativeSampler(0.0), "expects a ratio above 0, got 0.0"),
-        (lambda: NegativeSampler(np.inf), "expects a ratio above 0, got inf"),
+        (lambda: NegativeSampler(0.0), "NegativeSampler expects ratio > 0, got 0.0"),
+        (lambda: NegativeSampler(np.inf), "NegativeSampler expects ratio > 0 and finite, got inf"),
         (lambda: NegativeSampler().batches(labels(0, 4), 2, 0, 0), "both classes, got 0 positives of 4"),
         (lambda: BalancedSampler().batches(labels(3, 0), 2, 0, 0), "both classes, got 3 positives of 3"),
         (lambda: NegativeSampler().batches(np.full((4, 1), 0.5), 2, 0, 0), "one target of 0 or 1"),

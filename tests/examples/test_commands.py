@@ -27,7 +27,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             lines = whole.readlines()
             part.writelines([lines[0], *lines[1 :: max(1, len(lines) // 150)]])
     peaks = write_genome(tmp_path)
-    for old, new in (("genome.fa", "GENOME.fa"), ("a.bed", "PEAKS.bed"), ("b.bed", "OTHERS.bed"), ("all.bed", "REGIONS.bed")):
+    for old, new in (
+        ("genome.fa", "GENOME.fa"),
+        ("a.bed", "PEAKS.bed"),
+        ("b.bed", "OTHERS.bed"),
+        ("all.bed", "REGIONS.bed"),
+    ):
         (tmp_path / old).rename(tmp_path / new)
     (tmp_path / "counts.tsv").rename(tmp_path / "COUNTS.tsv")
     write_signal(tmp_path / "SIGNAL.bw", peaks)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from genoml.io.processes import InUseError, lock, locked, signals_as_ctrl_c
+from support.subprocesses import process
 
 HOLD = """
 import sys
@@ -23,9 +24,8 @@ with locked(sys.argv[1], "it"):
 
 def test_a_lock_is_for_one_process_says_who_holds_it_and_goes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         who = f"process {other.pid} on {socket.gethostname()}"

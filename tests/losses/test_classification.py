@@ -95,8 +95,8 @@ def test_a_missing_class_may_be_any_number(backend: Backend) -> None:
 @pytest.mark.parametrize(
     ("loss", "options", "message"),
     [
-        (focal_loss, {"alpha": 1.5}, "focal_loss expects 0 <= alpha <= 1 or None, got 1.5"),
-        (focal_loss, {"alpha": float("nan")}, "alpha <= 1 or None, got nan"),
+        (focal_loss, {"alpha": 1.5}, "focal_loss expects 0 <= alpha <= 1, got 1.5"),
+        (focal_loss, {"alpha": float("nan")}, "alpha <= 1, got nan"),
         (focal_loss, {"gamma": -1.0}, "focal_loss expects gamma >= 0, got -1.0"),
         (focal_loss_multiclass, {"gamma": -1.0}, "focal_loss_multiclass expects gamma >= 0"),
         (softmax_cross_entropy, {"label_smoothing": 1.0}, "0 <= label_smoothing < 1, got 1.0"),

@@ -120,9 +120,8 @@ def test_cosine_ignores_the_height_of_a_row_and_logarithms_do_not() -> None:
     assert np.all(np.asarray(grad) < 0)
 
 
-@pytest.mark.parametrize(
-    ("options", "got"), [({"multiplier": 0.0}, "0.0 and 1.0"), ({"cosine_weight": -1.0}, "1000.0 and -1.0")]
-)
-def test_bad_options_of_the_cosine_loss_are_refused(options: dict[str, float], got: str) -> None:
-    with pytest.raises(ValueError, match=f"expects multiplier > 0 and cosine_weight >= 0, got {got}"):
+@pytest.mark.parametrize("options", [{"multiplier": 0.0}, {"cosine_weight": -1.0}])
+def test_bad_options_of_the_cosine_loss_are_refused(options: dict[str, float]) -> None:
+    name, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=f"cosine_log_loss expects {name} >=? 0, got {value}"):
         cosine_log_loss(np.ones((2, 3)), np.ones((2, 3)), **options)  # type: ignore[arg-type]

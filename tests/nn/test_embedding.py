@@ -32,7 +32,7 @@ def test_floats_are_refused(backend: Backend) -> None:
 
 
 def test_sizes_below_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="expects sizes >= 1, got 0 and 3"):
+    with pytest.raises(ValueError, match="expects vocabulary >= 1, got 0"):
         nn.Embedding(0, 3)
 
 

@@ -32,11 +32,33 @@ FUSED: dict[str, tuple[int, Make]] = {
         3,
         lambda **o: [nn.BatchNorm1D(3, **o), nn.ReLU(**o), nn.MaxPool1D(4, ceil_mode=True, **o)],
     ),
+    "convolution, normalisation and rectifier": (
+        3,
+        lambda **o: [nn.Conv1D(3, 5, 4, activation=None, **o), nn.BatchNorm1D(5, **o), nn.ReLU(**o)],
+    ),
+    "convolution without bias, normalisation, rectifier and pool": (
+        4,
+        lambda **o: [
+            nn.Conv1D(3, 5, 4, padding="same", bias=False, activation=None, **o),
+            nn.BatchNorm1D(5, **o),
+            nn.ReLU(**o),
+            nn.MaxPool1D(3, **o),
+        ],
+    ),
+    "dense, normalisation and rectifier": (
+        3,
+        lambda **o: [nn.Dense(3, 5, **o), nn.BatchNorm1D(5, **o), nn.ReLU(**o)],
+    ),
 }
 APART: dict[str, Make] = {
     "overlapping windows": lambda **o: [nn.Conv1D(3, 5, 4, **o), nn.MaxPool1D(3, 2, **o)],
     "another activation": lambda **o: [nn.Conv1D(3, 5, 4, activation="gelu", **o), nn.MaxPool1D(3, **o)],
     "no bias": lambda **o: [nn.Conv1D(3, 5, 4, bias=False, **o), nn.MaxPool1D(3, **o)],
+    "an activation before the normalisation": lambda **o: [
+        nn.Dense(3, 5, "relu", **o),
+        nn.BatchNorm1D(5, **o),
+        nn.ReLU(**o),
+    ],
     "another rectifier": lambda **o: [nn.BatchNorm1D(3, **o), nn.LeakyReLU(**o)],
     "normalisation alone": lambda **o: [nn.BatchNorm1D(3, **o), nn.MaxPool1D(3, **o)],
 }
@@ -78,7 +100,8 @@ def test_layers_computed_as_one_equal_the_single_layers(name: str, training: boo
     dtype = "float64" if has_float64(backend) else "float32"
     limit = 1e-11 if dtype == "float64" else 2e-4
     rng = np.random.default_rng(1)
-    x = backend.asarray(rng.standard_normal((4, 3, 19)), dtype)
+    shape = (4, 3) if name.startswith("dense") else (4, 3, 19)
+    x = backend.asarray(rng.standard_normal(shape), dtype)
     together, apart = network(make, backend, dtype), network(make, backend, dtype)
     found = fused_vjp(together.layers)
     assert found is not None

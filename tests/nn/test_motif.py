@@ -204,7 +204,7 @@ def test_ctcf_is_recovered_from_its_peaks() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: MotifLayer(0, 5), "n_motifs >= 1 and width >= 1, got 0 and 5"),
+        (lambda: MotifLayer(0, 5), "MotifLayer expects n_motifs >= 1, got 0"),
         (lambda: MotifLayer(2, 5, background=(0.5, 0.5, 0.0, 0.0)), "4 probabilities above 0 that sum to 1"),
         (lambda: MotifLayer(2, 5, background=(0.5, 0.5)), "got (0.5, 0.5)"),
         (lambda: MotifLayer.from_motifs([]), "at least one motif"),

@@ -242,7 +242,7 @@ def test_one_pullback_serves_the_weights_it_was_made_with(backend: Backend) -> N
     [
         (lambda: nn.LSTM(0, 4), ValueError, "LSTM expects in_features >= 1, got 0"),
         (lambda: nn.GRU(3, 0), ValueError, "GRU expects hidden >= 1, got 0"),
-        (lambda: nn.Bidirectional(nn.Dense(3, 4)), TypeError, "expects an LSTM or a GRU, got Dense"),  # type: ignore[arg-type]
+        (lambda: nn.Bidirectional(nn.Dense(3, 4)), TypeError, "expects layer, an LSTM or a GRU, got Dense"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_arguments_are_refused(make: Callable[[], Any], error: type[Exception], message: str) -> None:

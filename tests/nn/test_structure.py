@@ -71,7 +71,7 @@ def test_groups_are_convolutions_side_by_side(backend: Backend) -> None:
         (lambda x: nn.Conv1D(4, 6, 3, groups=3), "groups that divide 4 and 6 channels, got 3"),
         (lambda x: nn.Conv1D(4, 6, 3, groups=0), "expects groups >= 1, got 0"),
         (lambda x: nn.CropTo(0), "CropTo expects length >= 1, got 0"),
-        (lambda x: nn.AveragePool1D(0), "AveragePool1D expects sizes >= 1"),
+        (lambda x: nn.AveragePool1D(0), "AveragePool1D expects pool_size >= 1, got 0"),
         (lambda x: nn.SpatialDropout1D(1.0), "SpatialDropout1D expects 0 <= rate < 1, got 1.0"),
         (lambda x: nn.SpatialDropout1D(0.5)(x, training=True), "SpatialDropout1D expects a step number"),
         (lambda x: nn.Residual(nn.Conv1D(4, 4, 3))(x), r"x's shape \(2, 4, 9\), got \(2, 4, 7\)"),

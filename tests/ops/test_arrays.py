@@ -1,4 +1,4 @@
-"""Values from the host, and padding along an axis."""
+"""Values from the host, bounds, and padding along an axis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend, get_backend
-from genoml.ops.arrays import array_like, pad_axis
+from genoml.ops.arrays import array_like, clip, pad_axis
 from support.backends import ReadOnlyNumpyBackend, StrictBackend
 
 HOST_VALUES = [
@@ -77,6 +77,30 @@ def test_the_reference_decides_whatever_the_default_backend() -> None:
     assert strict.owns(moved)
     assert moved.device == strict.device
     assert get_backend("numpy").owns(array_like([1.0], np.zeros(1, np.float32), "loss"))
+
+
+BOUNDS = [(0.0, None), (None, 0.0), (-1.0, 2.5), (None, None)]
+
+
+@pytest.mark.parametrize(("low", "high"), BOUNDS)
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_bounds_hold_and_the_dtype_stays(
+    dtype: str, low: float | None, high: float | None, backend: Backend
+) -> None:
+    x = np.array([-7, -2, -1, 0, 1, 2, 7], dtype)
+    if dtype == "int32":
+        low, high = (None if bound is None else int(bound) for bound in (low, high))
+    found = clip(backend.asarray(x), low, high)
+    assert found.dtype == backend.dtype(dtype)
+    expected = x if low is high is None else np.clip(x, low, high)
+    np.testing.assert_array_equal(backend.to_numpy(found), expected)
+
+
+def test_within_bounds_nan_stays_and_infinities_become_the_bounds(backend: Backend) -> None:
+    x = np.array([[np.nan, -np.inf, np.inf], [0.5, np.nan, -3.0]], np.float32)
+    found = backend.to_numpy(clip(backend.asarray(x), -2.0, 1.0))
+    np.testing.assert_array_equal(found, np.array([[np.nan, -2.0, 1.0], [0.5, np.nan, -2.0]], np.float32))
+    assert tuple(clip(backend.asarray(x[:0]), 0.0).shape) == (0, 3)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -62,16 +62,16 @@ def test_scores_to_maximise_cooldown_and_the_least_factor() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: step_decay(0), "every >= 1 and 0 < factor <= 1, got 0 and 0.1"),
-        (lambda: step_decay(2, 0.0), "0 < factor <= 1, got 2 and 0.0"),
+        (lambda: step_decay(0), "step_decay expects every >= 1, got 0"),
+        (lambda: step_decay(2, 0.0), "step_decay expects 0 < factor <= 1, got 0.0"),
         (lambda: cosine(0), "cosine expects total >= 1"),
-        (lambda: cosine(3, end=math.nan), "0 <= end <= 1, got 3 and nan"),
+        (lambda: cosine(3, end=math.nan), "cosine expects 0 <= end <= 1, got nan"),
         (lambda: warm_up(-1), "warm_up expects steps >= 0"),
-        (lambda: warm_up(3, start=2.0), "0 <= start <= 1, got 3 and 2.0"),
-        (lambda: ReduceOnPlateau(1.0), "0 < factor < 1, patience >= 0 and cooldown >= 0, got 1.0, 10 and 0"),
-        (lambda: ReduceOnPlateau(patience=-1), "got 0.1, -1 and 0"),
-        (lambda: ReduceOnPlateau(threshold=math.nan), "threshold >= 0 and 0 <= least <= 1, got nan and 0.0"),
-        (lambda: ReduceOnPlateau(least=2.0), "got 0.0001 and 2.0"),
+        (lambda: warm_up(3, start=2.0), "warm_up expects 0 <= start <= 1, got 2.0"),
+        (lambda: ReduceOnPlateau(1.0), "ReduceOnPlateau expects 0 < factor < 1, got 1.0"),
+        (lambda: ReduceOnPlateau(patience=-1), "ReduceOnPlateau expects patience >= 0, got -1"),
+        (lambda: ReduceOnPlateau(threshold=math.nan), "ReduceOnPlateau expects threshold >= 0, got nan"),
+        (lambda: ReduceOnPlateau(least=2.0), "ReduceOnPlateau expects 0 <= least <= 1, got 2.0"),
     ],
 )
 def test_bad_settings_are_refused(make: Callable[[], Any], message: str) -> None:

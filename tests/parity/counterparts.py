@@ -14,6 +14,7 @@ from genoml import nn
 from genoml.nn.layer import Pass
 from parity import counterparts_motif as motif
 from parity.counterparts_attention import ATTENTION
+from parity.counterparts_profile import PROFILE
 from parity.counterparts_recurrent import RECURRENT
 
 ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -152,6 +153,7 @@ COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]]
     nn.CroppedResidual: cropped_residual,
     **ATTENTION,
     **RECURRENT,
+    **PROFILE,
 }
 
 #: layers that PyTorch has no functions for, with the reason

@@ -1,4 +1,4 @@
-"""Operations along the rows of a matrix, and the gradient of a scan, each with a plain loop and PyTorch beside it."""
+"""Operations along rows and on entries, and the gradient of a scan, each with a plain loop and PyTorch beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from genoml.ops.activations import softmax, softmax_gradient
+from genoml.ops.arrays import clip, constant_like
 from genoml.ops.conv1d import conv1d_max_grad_w
 from genoml.ops.normalise import standardize_vjp
 from proof.operation_cases import Arrays, OperationCase
@@ -120,6 +121,31 @@ def window_gradient_case() -> OperationCase:
     )
 
 
+def clip_case() -> OperationCase:
+    """Entries within two bounds, and at them."""
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        return {"y": torch.clamp(torch.tensor(a["x"]), -0.75, 0.5).numpy()}
+
+    return OperationCase(
+        {"x": np.array([*RNG.standard_normal(20), -0.75, 0.5, np.inf])},
+        lambda a: {"y": clip(a["x"], -0.75, 0.5)},
+        lambda a: {"y": np.array([min(max(value, -0.75), 0.5) for value in a["x"]])},
+        by_torch,
+    )
+
+
+def constant_case() -> OperationCase:
+    """One number, of an array's dtype."""
+    return OperationCase(
+        {"x": RNG.standard_normal(3)},
+        lambda a: {"y": constant_like(a["x"], 0.75)},
+        lambda a: {"y": np.array(0.75)},
+    )
+
+
 def row_cases() -> dict[str, OperationCase]:
     """Each by its name."""
     return {
@@ -127,4 +153,6 @@ def row_cases() -> dict[str, OperationCase]:
         "softmax": softmax_case(),
         "softmax_gradient": softmax_gradient_case(),
         "standardize_vjp": standardize_case(),
+        "clip": clip_case(),
+        "constant_like": constant_case(),
     }

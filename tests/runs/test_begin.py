@@ -90,7 +90,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_with_the_same_
     assert len(same(tmp_path / "whole", tmp_path / "stopped")) == len(weights(tmp_path / "whole"))
     shutil.rmtree(tmp_path / "first")
     train_files(*pair, tmp_path / "first", TrainConfig(**SMALL, seed=1))
-    with pytest.raises(RunError, match="first: has other weights than .*other was begun with; train anew"):
+    with pytest.raises(RunError, match=r"first: has other weights than .*other was begun with; train anew"):
         resume_run(tmp_path / "other")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from genoml.data import refuse_leaks
-from genoml.runs import RunError, begin_run, load_run, read_record, train_files
+from genoml.runs import RunError, begin_run, load_run, read_record, reseal, train_files
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import make_config
 from genoml.runs.from_files import read_pair, split_validation
@@ -151,10 +152,16 @@ def test_evaluation_says_how_many_sequences_were_trained_on(capsys: pytest.Captu
     assert run.evaluate(*pair)["warnings"]["trained"].startswith(
         "40 of 40 sequences (chr1:1-41 is the first)"
     )
-    Path("run/sequences.safetensors").write_bytes(b"cut")
+    hashes = Path("run/sequences.safetensors")
+    hashes.write_bytes(bytes([*(before := hashes.read_bytes())[:-1], before[-1] ^ 1]))
+    with pytest.raises(RunError, match=r"sequences\.safetensors: has changed since the training; remove it"):
+        run.evaluate(*pair)
+    assert reseal("run").sequences == sha256(hashes.read_bytes()).hexdigest()
+    assert load_run("run").evaluate(*pair)["warnings"].keys() == {"trained"}
+    hashes.write_bytes(b"cut")
     with pytest.raises(RunError, match=r"sequences\.safetensors: damaged; remove it"):
         run.evaluate(*pair)
-    Path("run/sequences.safetensors").unlink()
+    hashes.unlink()
     assert run.evaluate(*pair)["warnings"] == {}
 
 

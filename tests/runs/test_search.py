@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import textwrap
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from genoml.cli.search import terminal_table
 from genoml.runs import RunError, read_record
 from genoml.runs import search as search_module
 from genoml.runs.search import file_hashes, open_search, read_search, run_search
+from genoml.runs.search_journal import load_study
 from genoml.runs.search_ranges import SearchRecord
 from genoml.runs.search_table import Result, ranked, write_table
 from support.planted import GENOML, run_genoml, write_fasta_pair
-from support.subprocesses import BLOCK, hearing_ctrl_c, output_of, run_python
+from support.subprocesses import BLOCK, hearing_ctrl_c, output_of, process, run_python, wait_for
 
 RANGES = """
 model = "promoter_cnn"
@@ -190,7 +192,7 @@ def trainings(folder: str) -> list[int]:
 
 def test_a_search_that_was_killed_goes_on_where_it_was(pair: tuple[str, str]) -> None:
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
-    with subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as killed:
+    with process([*GENOML, *arguments], stderr=subprocess.PIPE) as killed:
         wait_for(lambda: list(Path("out").glob("trials/002.try1/weights.safetensors")), killed)
         killed.send_signal(signal.SIGKILL)
     before = Path("out/trials/001/weights.safetensors").stat()
@@ -263,7 +265,7 @@ def test_a_search_that_goes_on_tries_what_it_would_have_tried(pair: tuple[str, s
 
 def test_another_process_takes_part_in_a_search(pair: tuple[str, str]) -> None:
     arguments = search_command(pair, "out", "--trials", 3, "--processes", 1, "--quiet", "--sampler", "random")
-    with subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as first:
+    with process([*GENOML, *arguments], stderr=subprocess.PIPE) as first:
         wait_for(lambda: list(Path("out").glob("trials/001.toml")), first)
         found = run_search(open_search("out", record_of(pair, RANGES, 3, sampler="random"), resume=True))
         assert first.wait(timeout=60) == 0
@@ -280,7 +282,7 @@ def test_another_process_takes_part_in_a_search(pair: tuple[str, str]) -> None:
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) -> None:
     Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 100000"))
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
-    with hearing_ctrl_c(), subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as stopped:
+    with hearing_ctrl_c(), process([*GENOML, *arguments], stderr=subprocess.PIPE) as stopped:
         wait_for(lambda: trainings("out"), stopped)
         stopped.send_signal(signal.SIGINT)
         _, said = stopped.communicate(timeout=60)
@@ -290,6 +292,83 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) 
     assert states("out") == ["FAIL", "WAITING"]
     assert not [path for path in Path("out/trials").iterdir() if path.is_dir()]
     assert not trainings("out")
+
+
+def test_ctrl_c_that_reaches_another_thread_of_the_search_ends_it_too(
+    pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = open_search("out", record_of(pair, RANGES, 2), resume=False)
+
+    def work(_: object) -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # does not wake the thread that waits
+        wait_for(lambda: search._stopping)
+
+    monkeypatch.setattr(search, "work", work)
+    with hearing_ctrl_c(), pytest.raises(KeyboardInterrupt):
+        run_search(search)
+
+
+def test_a_process_killed_while_it_writes_the_journal_blocks_nobody(pair: tuple[str, str]) -> None:
+    open_search("out", record_of(pair, RANGES, 2), resume=False)
+    code = """
+        from pathlib import Path
+        from genoml.runs.search_journal import load_study
+        study = load_study(Path("out"))
+        study._storage._backend._lock.acquire()
+        print("held", flush=True)
+        input()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+    study = load_study(Path("out"))
+    assert study.ask().number == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["in-use.lock", "journal.log", "trials"]
+
+
+@pytest.mark.parametrize("name", ["at-work/x-1-01234567", "trials/001.toml", "trials.tsv", "in-use.lock"])
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_search_with_anything_but_files_and_folders_is_not_opened(
+    pair: tuple[str, str], name: str, kind: str
+) -> None:
+    record = record_of(pair, RANGES, 2)
+    open_search("out", record, resume=False)
+    place = Path("out", name)
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(Path("pos.fa").absolute())
+    with pytest.raises(RunError, match=f"out/{name}: is a link, device or pipe; expects a file"):
+        open_search("out", record, resume=True)
+
+
+def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(pair: tuple[str, str]) -> None:
+    Path("out").mkdir()
+    os.mkfifo("out/in-use.lock")
+    with pytest.raises(ValueError, match=r"out/in-use\.lock: this is a device, pipe or socket; remove it"):
+        open_search("out", record_of(pair, RANGES, 2), resume=False)
+
+
+def test_names_in_a_journal_reach_no_other_file(pair: tuple[str, str]) -> None:
+    record = record_of(pair, RANGES, 2)
+    search = open_search("out", record, resume=False)
+    os.mkfifo("pipe")
+    Path("out/at-work").mkdir()
+    for name in ("../../pipe", "../../pos.fa", "a/b-1-01234567", 7, None, [1]):
+        trial = search.ask()
+        trial.set_user_attr("process", name)
+    search = open_search("out", record, resume=True)
+    with search.at_work():
+        assert search.ask().user_attrs["trial"] == 1
+    assert "RUNNING" not in states("out")
+    search.study.ask().set_user_attr("trial", "../../pos")
+    with pytest.raises(
+        RunError, match=r"journal\.log: damaged, or not of a search \(a trial has the number '\.\./\.\./pos'"
+    ):
+        open_search("out", record, resume=True)
 
 
 def test_the_table_leaves_to_the_file_what_finds_no_place(pair: tuple[str, str]) -> None:
@@ -323,19 +402,11 @@ def test_the_best_come_first_and_failures_last() -> None:
     assert [own.trial for own in ranked(results, halving=False)] == [2, 4, 5, 1, 3]
 
 
-def wait_for(seen: Any, process: subprocess.Popen[bytes] | None = None) -> None:
-    deadline = time.monotonic() + 60
-    while not seen():
-        assert process is None or process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_training_ends_with_the_process_that_began_it(pair: tuple[str, str]) -> None:
     # more epochs than the test waits for
     Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 100000"))
     arguments = search_command(pair, "out", "--trials", 1, "--processes", 1, "--quiet")
-    with subprocess.Popen([*GENOML, *arguments], stderr=subprocess.PIPE) as killed:
+    with process([*GENOML, *arguments], stderr=subprocess.PIPE) as killed:
         wait_for(lambda: list(Path("out").glob("trials/001.try0/weights.safetensors")), killed)
         assert trainings("out")
         killed.send_signal(signal.SIGKILL)

@@ -13,6 +13,7 @@ import numpy as np
 from genoml.backend import Array, Backend, backend_entry_points, get_backend
 from genoml.testing import has_float64
 from genoml_numpy import NumpyBackend, compiled_twins
+from support import cupy_on_host
 from support.limits import Suite, limits_file, read_suite
 
 __all__ = [
@@ -98,6 +99,7 @@ OWN_VARIANTS = {
     "strict-device1": None,
     "strict-nofloat64": None,
     "strictest": None,
+    "cupy-on-host": "cupy",
 }
 
 
@@ -150,6 +152,9 @@ def open_variant(name: str) -> Iterator[Backend]:
             boolean_indexing=False, data_dependent_shapes=False, enabled_extensions=()
         ):
             yield backend
+    elif name == "cupy-on-host":
+        cupy_on_host.start()
+        yield cupy_on_host.opened()
     else:
         yield get_backend(name)
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -93,12 +94,15 @@ inline int launch(const unsigned* grid, const unsigned* block, std::size_t given
   return 0;
 }
 
-// one letter a parameter, as in NumPy's dtype.kind and itemsize: p for a pointer, else f4, f8, i4, i8, u4
+// a parameter as NumPy's dtype.kind and itemsize: p8 for a pointer, else f4, f8, i4, i8, u4, or V and its size
 template <class T>
 void describe(char* text) {
-  const char kind = std::is_pointer_v<T> ? 'p' : std::is_floating_point_v<T> ? 'f' : std::is_signed_v<T> ? 'i' : 'u';
-  const char words[] = {kind, (char)('0' + sizeof(T)), ' ', 0};
-  std::strcat(text, words);
+  const char kind = std::is_class_v<T>            ? 'V'
+                    : std::is_pointer_v<T>        ? 'p'
+                    : std::is_floating_point_v<T> ? 'f'
+                    : std::is_signed_v<T>         ? 'i'
+                                                  : 'u';
+  std::strcat(text, (kind + std::to_string(sizeof(T)) + " ").c_str());
 }
 
 template <class... P>

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from genoml_cupy.launch import REALS, Kernels, Size, source
+from genoml_cupy.launch import REALS, Kernels, Matrix, Size, source
 from genoml_cupy.twins import twins_on
 from genoml_numpy import NumpyBackend
 
@@ -95,6 +96,19 @@ def _letter(argument: Any) -> str:
     return "p8" if isinstance(argument, np.ndarray) else f"{argument.dtype.kind}{argument.dtype.itemsize}"
 
 
+def _memory(matrix: Matrix, i: int, rows: int, columns: int) -> np.ndarray:
+    """The i-th matrix of a batch where it lies; an error where cuBLAS would refuse it."""
+    assert matrix.leading >= max(columns, 1), f"rows of {columns} that are {matrix.leading} apart"
+    array = matrix.array
+    size = array.itemsize
+    start = array.ctypes.data + (matrix.offset + i * matrix.step) * size
+    if matrix.addresses is not None:
+        start = int(matrix.addresses[i])
+    kind = ctypes.c_float if size == 4 else ctypes.c_double
+    first = np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(kind)), (1,))
+    return as_strided(first, (rows, columns), (matrix.leading * size, size))
+
+
 class HostKernels(Kernels):
     """Launches on the CPU; with ``turned`` the last thread of a block runs first."""
 
@@ -143,6 +157,32 @@ class HostKernels(Kernels):
         assert status != 2, f"{name}: writes behind its {shared_bytes} bytes of shared memory"
         assert library.reports_so_far() == before, f"{name}: undefined behaviour, see standard error"
         self.launched.append(name)
+
+    def address(self, array: np.ndarray) -> int:
+        """See Kernels.address."""
+        return array.ctypes.data
+
+    def product(
+        self,
+        m: int,
+        n: int,
+        k: int,
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        *,
+        batch: int = 1,
+        alpha: float = 1.0,
+        beta: float = 0.0,
+    ) -> None:
+        """See Kernels.product."""
+        for i in range(batch):
+            left = _memory(a, i, k, m).T if a.turned else _memory(a, i, m, k)
+            right = _memory(b, i, n, k).T if b.turned else _memory(b, i, k, n)
+            out = _memory(c, i, m, n)
+            kept = beta * out if beta else 0.0
+            out[...] = alpha * (left @ right) + kept
+        self.launched.append("product")
 
 
 class CudaOnHostBackend(NumpyBackend):

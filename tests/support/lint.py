@@ -9,6 +9,8 @@ method     no array methods or attributes but ``.shape``, ``.dtype`` and ``.ndim
 host       no ``float()``, ``int()``, ``bool()`` but of host values, and no array as a condition. Host values
            are literals, parameters annotated int, float, bool or str, ``.shape``, ``.ndim``, ``len()``,
            ``math.*``, and arithmetic on those
+wait       no function for which CuPy waits until the device is done: ``clip`` and ``sign`` of array-api-compat choose
+           entries by masks, and the size of ``nonzero`` and ``unique_...`` depends on the values
 creation   every array made from nothing or from host values has ``dtype=`` and ``device=``
 einsum     is not in the standard
 
@@ -36,6 +38,15 @@ LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "scipy"}
 CREATION = {"zeros", "ones", "empty", "full", "arange", "asarray", "eye", "linspace"}
 #: functions of a namespace whose result lies on the host
 HOST_FUNCTIONS = {"isdtype", "can_cast", "finfo", "iinfo", "result_type", "__array_namespace_info__"}
+#: functions for which CuPy waits, and what to write instead
+WAITS = {
+    "clip": "genoml.ops.arrays.clip",
+    "sign": "copysign, or genoml.ops.arrays.clip of whole numbers",
+    "nonzero": "where, with an output of the input's size",
+} | dict.fromkeys(
+    ("unique_all", "unique_counts", "unique_inverse", "unique_values"),
+    "sort, with an output of the input's size",
+)
 HOST_TYPES = {"int", "float", "bool", "str"}
 _METHOD_NAMES = """
 all any argmax argmin argpartition argsort astype block_until_ready byteswap choose clip compress
@@ -174,6 +185,8 @@ class Linter(ast.NodeVisitor):
             for label, names in _namespaces().items():
                 if path not in names and not (path.startswith("__") and path != "__array_namespace_info__"):
                     self.fault(node, "name", f"xp.{path} is not in {label}")
+            if path in WAITS:
+                self.fault(node, "wait", f"CuPy waits for xp.{path}; use {WAITS[path]}")
             if path.split(".")[-1] in ("einsum", "einsum_path"):
                 self.fault(node, "einsum", f"xp.{path}")
         elif node.attr in ATTRIBUTES and _root(node) not in {"self", *self.modules}:

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 #: makes the import of a library fail, as it does where it is not installed
 BLOCK = """
@@ -20,6 +22,26 @@ class Absent:
             raise ModuleNotFoundError("No module named " + repr(name), name=name)
 sys.meta_path.insert(0, Absent())
 """
+
+
+@contextmanager
+def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A process in a group of its own, which the end of the block kills, whatever happened in it."""
+    with subprocess.Popen(command, process_group=0, **options) as started:
+        try:
+            yield started
+        finally:
+            with suppress(ProcessLookupError):  # all of the group have ended
+                os.killpg(started.pid, signal.SIGKILL)
+
+
+def wait_for(seen: Callable[[], object], started: subprocess.Popen[Any] | None = None) -> None:
+    """Wait until something is seen, as long as the process lives; at most a minute."""
+    deadline = time.monotonic() + 60
+    while not seen():
+        assert started is None or started.poll() is None, started.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from support.subprocesses import process
+
 
 def in_terminal(command: Sequence[str], columns: int, **environment: str) -> str:
     """All that a command writes to a terminal; a failure of it is one of the test's."""
@@ -20,9 +22,9 @@ def in_terminal(command: Sequence[str], columns: int, **environment: str) -> str
     inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
     # every step is drawn, so that what is seen does not depend on the speed of the machine
     settings = {"TERM": "xterm", "TQDM_MININTERVAL": "0"} | environment
-    with subprocess.Popen(
+    with process(
         command, stdin=subprocess.DEVNULL, stderr=terminal, stdout=terminal, env=inherited | settings
-    ) as process:
+    ) as drawing:
         os.close(terminal)
         shown = b""
         try:
@@ -30,9 +32,10 @@ def in_terminal(command: Sequence[str], columns: int, **environment: str) -> str
                 shown += block
         except OSError:  # the terminal is gone with the process
             pass
+        drawing.wait(timeout=60)
     os.close(screen)
-    if process.returncode:
-        pytest.fail(f"exit code {process.returncode}: {shown.decode()}")
+    if drawing.returncode:
+        pytest.fail(f"exit code {drawing.returncode}: {shown.decode()}")
     return shown.decode()
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from genoml.backend import Array, Backend
-from genoml.data import Augmentation, SequenceData, split_by_group, split_random
+from genoml.data import Augmentation, CodeRows, SequenceData, split_by_group, split_random
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.models import build_model
@@ -16,6 +17,7 @@ from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
 from genoml.optim import SGD, AdamW
 from genoml.optim.schedules import one_cycle
 from genoml.parallel import Workers
+from genoml.sequence import reverse_complement
 from genoml.train import (
     ASYNCHRONOUS_INTERVAL,
     FitOptions,
@@ -25,7 +27,7 @@ from genoml.train import (
     first_not_finite,
     fit,
 )
-from genoml.train.objectives import BinaryClassification
+from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from genoml.train.predict import predict_outputs
 from genoml.train.step import Batch
 from genoml_numpy import NumpyBackend
@@ -43,7 +45,8 @@ def small_model(seed: int = 0, backend: str | Backend | None = None) -> Layer:
 
 
 def small_options(**changes: Any) -> FitOptions:
-    return FitOptions(**{"epochs": 4, "batch_size": 16, "optimizer": AdamW(0.03)} | changes)
+    given = {"epochs": 4, "batch_size": 16, "optimizer": AdamW(0.03), "no_checks": ("copies",)}
+    return FitOptions(**given | changes)
 
 
 def weights(model: Layer) -> dict[str, np.ndarray]:
@@ -451,3 +454,55 @@ def test_training_runs_on_every_backend_with_the_same_result(backend: Backend) -
         fit(model, data, validation=data, options=small_options(optimizer=SGD(0.1), **options))
     for path, value in weights(found).items():
         np.testing.assert_allclose(value, weights(expected)[path], atol=1e-4)
+
+
+@pytest.mark.parametrize("both_strands", [True, False])
+def test_validation_sequences_that_stand_in_the_training_data_are_named_once(both_strands: bool) -> None:
+    rest, held = split_random(planted_data(12), 0.25, 0)
+    copies = np.concatenate([held.codes, rest.codes[:2], reverse_complement(rest.codes[2:4])])
+    held = SequenceData(copies, np.concatenate([held.targets, rest.targets[:4]]))
+    options = small_options(epochs=2, no_checks=(), augmentation=Augmentation(both_strands))
+    words = "4 of 10" if both_strands else "2 of 10"
+    with pytest.warns(UserWarning, match=words) as warned:
+        fit(small_model(), rest, validation=held, options=options)
+    (line,) = [str(each.message) for each in warned]
+    assert line == (
+        f"{words} validation sequences (example 6 is the first) are copies of training sequences; "
+        "scores in validation are too high"
+    )
+    assert warned[0].filename == __file__
+    fit(small_model(), rest, validation=held, options=replace(options, no_checks=("copies",)))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_sequence_with_two_classes_is_named(several: bool) -> None:
+    rest, held = split_random(planted_data(12), 0.25, 0)
+    codes = np.concatenate([rest.codes, held.codes[:1]])
+    targets = np.concatenate([rest.targets, 1 - held.targets[:1]])
+    model: Any = small_model()
+    objective: Objective = BinaryClassification()
+    if several:
+        model["dense"] = Dense(6, 2, seed=1)
+        objective = MultiClassification()
+        targets, held = (
+            np.hstack([targets, 1 - targets]),
+            replace(held, targets=np.hstack([held.targets, 1 - held.targets])),
+        )
+    options = small_options(epochs=1, objective=objective, no_checks=("copies",))
+    with pytest.warns(
+        UserWarning, match=r"^2 of 25 sequences \(example 18 is the first\) stand in more than one"
+    ):
+        fit(model, SequenceData(codes, targets), validation=held, options=options)
+    options = replace(options, no_checks=("copies", "classes"))
+    fit(model, SequenceData(codes, targets), validation=held, options=options)
+
+
+def test_what_is_not_in_memory_or_has_no_classes_is_not_read_for_the_checks() -> None:
+    data = planted_data(12)
+    options = small_options(epochs=1, no_checks=())
+    on_disk = SequenceData(CodeRows(data.codes), data.targets)
+    fit(small_model(), data, validation=on_disk, options=options)
+    numbers = replace(data, targets=np.arange(24, dtype=np.float32)[:, None])
+    twice = replace(data.take(np.zeros(2, int)), targets=np.ones((2, 1), np.float32))
+    options = replace(options, objective=Regression(), no_checks=("copies",))
+    fit(small_model(), numbers, validation=twice, options=options)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import special, stats
+from scipy.spatial import distance
 
 from genoml import losses
 from genoml.backend import Backend
 from genoml.evaluation import Calibration
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
-from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Regression
+from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Profile, Regression
 
 RNG = np.random.default_rng(3)
 OUTPUTS = RNG.standard_normal((8, 2))
@@ -44,6 +45,8 @@ CASES: list[tuple[Objective, int, np.ndarray]] = [
     (Counts(dispersion=0.7), 2, COUNTS),
     (Counts(), 4, COUNTS),
     (Counts("zero_inflated"), 6, COUNTS),
+    (Profile(2, 5, count_weight=0.7), 12, RNG.poisson(2.0, (8, 2, 5)).astype(np.float32)),
+    (Profile(1, 4, count_weight=0.0), 5, RNG.poisson(2.0, (8, 1, 4)).astype(np.float32)),
 ]
 
 
@@ -239,7 +242,10 @@ def test_what_the_loss_does_not_take_is_refused() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Counts("gamma"), "expects distribution poisson, negative_binomial, zero_inflated"),  # type: ignore[arg-type]
+        (
+            lambda: Counts("gamma"),
+            "'negative_binomial' or 'zero_inflated', got 'gamma'",
+        ),  # type: ignore[arg-type]
         (lambda: Counts("poisson", 0.5), "expects no fixed dispersion with 'poisson'"),
         (lambda: Counts().loss(OUTPUTS[:, :1], COUNTS[:, :1]), r"expects 2 outputs a task, got 1 outputs"),
     ],
@@ -247,3 +253,75 @@ def test_what_the_loss_does_not_take_is_refused() -> None:
 def test_settings_that_cannot_be_are_refused(make: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+PROFILES = RNG.poisson(2.0, (6, 2, 9)).astype(np.float32)
+PROFILE = Profile(2, 9, count_weight=0.7, strands="+-")
+
+
+def test_the_profile_objective_is_its_formula() -> None:
+    values = np.random.default_rng(2).standard_normal((6, 20))
+    logits, log_counts = values[:, :18].reshape(6, 2, 9), values[:, 18:]
+    shares = special.softmax(logits, axis=2)
+    expected = np.mean(
+        [
+            -stats.multinomial.logpmf(PROFILES[n, t], PROFILES[n, t].sum(), shares[n, t])
+            + 0.7 * (log_counts[n, t] - np.log1p(PROFILES[n, t].sum())) ** 2
+            for n in range(6)
+            for t in range(2)
+        ]
+    )
+    assert float(PROFILE.loss(values, PROFILES)[0]) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(PROFILE.numbers(values), np.maximum(np.exp(log_counts) - 1, 0))
+    np.testing.assert_allclose(PROFILE.predictions(values).sum(axis=2), PROFILE.numbers(values))
+
+
+def test_the_scores_of_profiles_are_those_of_scipy() -> None:
+    values = np.random.default_rng(2).standard_normal((6, 20))
+    counts = PROFILES.astype(np.float64)
+    counts[3, 1] = 0.0  # without reads: no shape
+    logits, log_counts = values[:, :18].reshape(6, 2, 9), values[:, 18:]
+    there = [(n, t) for n in range(6) for t in range(2) if (n, t) != (3, 1)]
+    scores = PROFILE.scores(values, counts)
+
+    def mean(metric: Any) -> float:
+        of_track = [np.mean([metric(n, t) for n, t in there if t == track]) for track in (0, 1)]
+        return float(np.mean(of_track))
+
+    shares = special.softmax(logits, axis=2)
+    assert scores["profile_jsd"] == pytest.approx(
+        mean(lambda n, t: distance.jensenshannon(shares[n, t], counts[n, t]))
+    )
+    assert scores["mean_profile_jsd"] == pytest.approx(
+        mean(lambda n, t: distance.jensenshannon(counts[:, t].mean(axis=0), counts[n, t]))
+    )
+    assert scores["profile_pearson"] == pytest.approx(
+        mean(lambda n, t: stats.pearsonr(shares[n, t], counts[n, t])[0])
+    )
+    totals = np.log1p(counts.sum(axis=2))
+    assert scores["counts_pearson_1"] == pytest.approx(stats.pearsonr(log_counts[:, 1], totals[:, 1])[0])
+    assert scores["counts_spearman"] == pytest.approx(
+        np.mean([stats.spearmanr(log_counts[:, t], totals[:, t])[0] for t in (0, 1)])
+    )
+
+
+def test_profiles_that_do_not_fit_the_objective_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Profile expects targets \(n, 2, 9\), got \(6, 2, 8\)"):
+        PROFILE.check(PROFILES[:, :, :8], {})
+    with pytest.raises(
+        ValueError, match=r"Profile: targets expects counts >= 0, got -1 at position \(0, 0, 0\)"
+    ):
+        PROFILE.check(np.where(PROFILES[0, 0, 0] == PROFILES, -1.0, PROFILES), {})
+    with pytest.raises(ValueError, match=r"2 tracks of 9 bp\) expects outputs \(batch, 20\), got \(6, 19\)"):
+        PROFILE.loss(np.zeros((6, 19)), PROFILES)
+    for wrong in ({"tracks": 0}, {"count_weight": -1.0}, {"count_weight": "much"}, {"strands": "+"}):
+        with pytest.raises(ValueError, match=r"Profile expects|strands"):
+            Profile(**wrong)  # type: ignore[arg-type]
+
+
+def test_outputs_of_the_other_strand_are_turned_back(backend: Backend) -> None:
+    values = np.arange(40.0).reshape(2, 20).astype(np.float32)
+    turned = backend.to_numpy(PROFILE.turned(backend.asarray(values)))
+    np.testing.assert_array_equal(turned[:, :9], values[:, 17:8:-1])
+    np.testing.assert_array_equal(turned[:, 18:], values[:, [19, 18]])
+    np.testing.assert_array_equal(backend.to_numpy(PROFILE.turned(backend.asarray(turned))), values)

@@ -18,6 +18,12 @@ typedef long long index_t;
 #define FIRST ((index_t)blockIdx.x * blockDim.x + threadIdx.x)
 #define STEP ((index_t)gridDim.x * blockDim.x)
 
+// the same along the rows and columns of a matrix whose columns are neighbours in memory: a block is 32 columns wide
+#define ROW ((int)(blockIdx.x * blockDim.y + threadIdx.y))
+#define ROW_STEP ((int)(gridDim.x * blockDim.y))
+#define COLUMN ((int)(blockIdx.y * blockDim.x + threadIdx.x))
+#define COLUMN_STEP ((int)(gridDim.y * blockDim.x))
+
 __device__ inline bool is_nan(REAL value) { return value != value; }
 
 // Whether a value at a place comes before the best so far in a search for the maximum: NaN is above all numbers,

@@ -1,4 +1,4 @@
-// Max pooling over windows and over whole sequences, and a rectifier with what stands around it. x is (n, length, channels) with any strides.
+// Max pooling over windows and over whole sequences. x is (n, length, channels) with any strides.
 
 // y[n, w, c] = max_k x[n, w stride + k, c], and the position of the first that has it (-1 beside a NaN, which
 // takes no gradient); the last window may be cut off by the sequence's end.
@@ -13,33 +13,6 @@ extern "C" __global__ void max_pool_forward(
     index_t first = begin;
     for (index_t place = begin + 1; place < end; ++place) {
       REAL value = values[place * stride_l];
-      if (is_nan(value)) bad = value;
-      if (value > best) {
-        best = value;
-        first = place;
-      }
-    }
-    y[i] = is_nan(bad) ? bad : best;
-    at[i] = is_nan(bad) ? -1 : (int)first;
-  }
-}
-
-// y[n, w, c] = max(0, max_k z[n, w size + k, c]) with z = (x - mean) scale + shift, and the position of the first
-// largest z, or -1 where y takes no gradient: where it is 0 or NaN. Without affine, z = x + shift.
-extern "C" __global__ void rectified_forward(
-    const REAL* x, index_t stride_n, index_t stride_l, index_t stride_c, const REAL* mean, const REAL* scale,
-    const REAL* shift, index_t affine, index_t n, index_t length, index_t channels, index_t count, index_t size,
-    REAL* y, int* at) {
-  for (index_t i = FIRST; i < n * count * channels; i += STEP) {
-    index_t channel = i % channels, window = i / channels % count, row = i / channels / count;
-    index_t begin = window * size, end = begin + size < length ? begin + size : length;
-    const REAL* values = x + row * stride_n + channel * stride_c;
-    REAL best = 0, bad = 0;
-    index_t first = -1;
-    for (index_t place = begin; place < end; ++place) {
-      REAL value = values[place * stride_l];
-      if (affine) value = (value - mean[channel]) * scale[channel];
-      value += shift[channel];
       if (is_nan(value)) bad = value;
       if (value > best) {
         best = value;

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from genoml_cupy.launch import Kernels
-from genoml_cupy.twins.adam import adam_update
-from genoml_cupy.twins.norm import standardize_vjp
+from genoml_cupy.twins.adam import adam_update_all
+from genoml_cupy.twins.conv import conv1d_vjp
+from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics_gradient
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
 from genoml_cupy.twins.scan import conv1d_max, conv1d_max_grad_w
@@ -19,9 +20,11 @@ from genoml_cupy.twins.softmax import softmax, softmax_gradient
 from genoml_cupy.twins.threefry import random_uniform
 
 _TWINS = (
-    adam_update,
+    adam_update_all,
+    batch_statistics,
     conv1d_max,
     conv1d_max_grad_w,
+    conv1d_vjp,
     global_max_vjp,
     max_pool1d_vjp,
     random_uniform,
@@ -29,6 +32,7 @@ _TWINS = (
     softmax,
     softmax_gradient,
     standardize_vjp,
+    statistics_gradient,
 )
 
 

@@ -12,17 +12,28 @@ from genoml_cupy.launch import REALS, Size
 
 #: Threads per block of elementwise kernels, and the most blocks; each thread loops over the rest.
 THREADS, BLOCKS = 256, 1 << 16
+#: Columns and rows of a block of kernels over matrices, as in kernels/rectify.cu, and the most blocks of a sum.
+WIDTH, HEIGHT, SHARES = 32, 8, 1024
+#: What counts rows as int must stay below this.
+MOST = 1 << 31
 
 
 def covered(*arrays: Array) -> bool:
     """Whether the kernels cover these arrays: one floating-point dtype, and at least one value each."""
-    dtypes = {str(array.dtype) for array in arrays}
-    return len(dtypes) == 1 and dtypes <= set(REALS) and all(array.size for array in arrays)
+    dtype = arrays[0].dtype
+    if dtype.kind != "f" or str(dtype) not in REALS:
+        return False
+    return all(array.dtype == dtype and array.size for array in arrays)
 
 
 def indices(*values: int) -> tuple[np.int64, ...]:
     """Parameters of type index_t."""
     return tuple(map(np.int64, values))
+
+
+def ints(*values: int) -> tuple[np.int32, ...]:
+    """Parameters of type int."""
+    return tuple(map(np.int32, values))
 
 
 def strides(array: Array) -> tuple[np.int64, ...]:
@@ -40,10 +51,19 @@ def rowwise(rows: int, threads: int) -> tuple[Size, Size]:
     return (min(rows, BLOCKS), 1, 1), (threads, 1, 1)
 
 
+def tiles(rows: int, columns: int, most: int = BLOCKS) -> tuple[Size, Size]:
+    """Grid and block for a loop over a matrix, with about ``most`` blocks at the most."""
+    across = min(-(-columns // WIDTH), BLOCKS - 1)
+    down = min(-(-rows // HEIGHT), max(1, most // across))
+    return (down, across, 1), (WIDTH, HEIGHT, 1)
+
+
 def real(dtype: Any, value: float) -> np.generic:
     """A parameter of type REAL."""
-    number: np.generic = np.dtype(str(dtype)).type(value)
-    return number
+    return _TYPES[dtype.itemsize](value)
+
+
+_TYPES: dict[int, Any] = {4: np.float32, 8: np.float64}
 
 
 def rows_of(array: Array) -> tuple[int, int]:

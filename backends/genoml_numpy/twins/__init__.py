@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genoml_numpy.twins.adam import adam_update
+from genoml_numpy.twins.arrays import clip, constant_like
 from genoml_numpy.twins.attention import plain_attention_vjp
 from genoml_numpy.twins.conv1d import conv1d_vjp
 from genoml_numpy.twins.conv1d_max import conv1d_max
@@ -15,6 +16,8 @@ from genoml_numpy.twins.threefry import random_uniform
 
 TWINS: dict[str, Callable[..., Any]] = {
     "adam_update": adam_update,
+    "clip": clip,
+    "constant_like": constant_like,
     "conv1d_max": conv1d_max,
     "conv1d_vjp": conv1d_vjp,
     "dense_grad_weights": dense_grad_weights,

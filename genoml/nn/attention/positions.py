@@ -7,6 +7,7 @@ import math
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
@@ -59,7 +60,7 @@ class Rotary:
     Su et al. (2021), RoFormer: enhanced transformer with rotary position embedding, arXiv:2104.09864, eq. 34.
     """
 
-    def __init__(self, like: Array, length: int, size: int) -> None:
+    def __init__(self, like: Array, length: Count, size: int) -> None:
         xp, turn = array_namespace(like), angles(like, length, size // 2)
         self.cosine, self.sine = xp.cos(turn), xp.sin(turn)
 

@@ -14,8 +14,9 @@ from typing import Protocol
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
+from genoml.arguments import Count
 from genoml.backend import Array
-from genoml.ops.arrays import pad_axis
+from genoml.ops.arrays import clip, pad_axis
 
 #: the shortest half-life of the exponential bases, in positions
 SHORTEST_HALF_LIFE = 3.0
@@ -127,7 +128,7 @@ class RelativeBias:
     arXiv:1910.10683, section 2.1, for a number a head in place of a vector.
     """
 
-    def __init__(self, table: Array, length: int) -> None:
+    def __init__(self, table: Array, length: Count) -> None:
         self.table = table
         self.length = length
         self.reach = (table.shape[0] + 1) // 2
@@ -139,7 +140,7 @@ class RelativeBias:
         heads = self.table.shape[1]
         first, count = tile.first_distance, tile.distances
         distance = xp.arange(first, first + count, dtype=xp.int32, device=device_of(self.table))
-        by_distance = xp.take(self.table, xp.clip(distance, 1 - reach, reach - 1) + (reach - 1), axis=0)
+        by_distance = xp.take(self.table, clip(distance, 1 - reach, reach - 1) + (reach - 1), axis=0)
         queries, keys = tile.q_stop - tile.q_start, tile.k_stop - tile.k_start
         rows = xp.broadcast_to(xp.matrix_transpose(by_distance)[:, None, :], (heads, queries, count))
         return skew(rows, keys)
@@ -210,11 +211,11 @@ def distance_bases(like: Array, length: int, reach: int, bases: int) -> Array:
     shape = (mean / deviation) * (mean / deviation)
     # density(x) / density(mode) = exp((shape - 1) (log r - r + 1)) with r = x / mode
     ratio = away / ((shape - 1.0) * (deviation * deviation) / mean)
-    tiny = xp.clip(ratio, min=1e-30)
+    tiny = clip(ratio, 1e-30)
     gamma = xp.exp((shape - 1.0) * (xp.log(tiny) - tiny + 1.0))
 
-    even = xp.concat([exponential, central, gamma], axis=1)
-    return xp.concat([even, even * xp.sign(distance)[:, None]], axis=1)
+    even, sign = xp.concat([exponential, central, gamma], axis=1), clip(distance, -1.0, 1.0)
+    return xp.concat([even, even * sign[:, None]], axis=1)
 
 
 class RelativeBasis:

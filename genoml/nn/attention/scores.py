@@ -22,7 +22,8 @@ from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.nn.attention.relative import ScoreTerm, Tile
-from genoml.ops.activations import allow, constant_like, masked_softmax, nonzero, softmax_gradient
+from genoml.ops.activations import allow, masked_softmax, nonzero, softmax_gradient
+from genoml.ops.arrays import constant_like
 from genoml.ops.attention import plain_attention_vjp
 from genoml.parallel import ALONE, Workers
 

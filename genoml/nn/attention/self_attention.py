@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from array_api_compat import array_namespace
+from msgspec import Meta
 
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.attention.projections import Projections, join_heads, split_heads
 from genoml.nn.attention.scores import AttendPullback, attend_blocks, attend_whole, attention_weights
@@ -15,8 +17,6 @@ from genoml.nn.reach import sees_everything
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["SelfAttention"]
-
-POSITIONS = (None, "sinusoidal", "rotary", "relative", "relative_basis")
 
 
 class SelfAttention(Layer):
@@ -101,34 +101,34 @@ class SelfAttention(Layer):
 
     def __init__(
         self,
-        features: int,
-        heads: int = 1,
+        features: Count,
+        heads: Count = 1,
         *,
-        key_size: int | None = None,
-        value_size: int | None = None,
-        out_features: int | None = None,
+        key_size: Count | None = None,
+        value_size: Count | None = None,
+        out_features: Count | None = None,
         causal: bool = False,
-        position: str | None = None,
-        max_length: int = 512,
-        bases: int = 16,
+        position: Literal["sinusoidal", "rotary", "relative", "relative_basis"] | None = None,
+        max_length: Annotated[int, Meta(ge=2)] = 512,
+        bases: Count = 16,
         qkv_bias: bool = False,
-        block_size: int | None = None,
+        block_size: Count | None = None,
         seed: int = 0,
         dtype: str = "float32",
         backend: str | Backend | None = None,
     ) -> None:
         super().__init__(seed=seed, dtype=dtype, backend=backend)
-        if (key_size is None or value_size is None) and heads >= 1 and features % heads:
+        if (key_size is None or value_size is None) and features % heads:
             raise ValueError(
                 f"SelfAttention expects heads that divide the features, or key_size and value_size; got "
                 f"{features} features and {heads} heads"
             )
         self.features, self.heads = features, heads
-        self.key_size = features // max(heads, 1) if key_size is None else key_size
-        self.value_size = features // max(heads, 1) if value_size is None else value_size
+        self.key_size = features // heads if key_size is None else key_size
+        self.value_size = features // heads if value_size is None else value_size
         self.out_features = features if out_features is None else out_features
         self.causal = causal
-        self.position = position
+        self.position: str | None = position
         self.qkv_bias = qkv_bias
         self.max_length = max_length
         self.bases = bases
@@ -136,17 +136,6 @@ class SelfAttention(Layer):
         self._check_options()
 
     def _check_options(self) -> None:
-        sizes = {
-            name: getattr(self, name)
-            for name in ("features", "heads", "key_size", "value_size", "out_features", "bases", "block_size")
-        }
-        for name, size in sizes.items():
-            if size is not None and size < 1:
-                raise ValueError(f"SelfAttention expects {name} >= 1, got {size}")
-        if self.max_length < 2:
-            raise ValueError(f"SelfAttention expects max_length >= 2, got {self.max_length}")
-        if self.position not in POSITIONS:
-            raise ValueError(f"SelfAttention expects a position of {POSITIONS}, got {self.position!r}")
         if self.position == "rotary" and self.key_size % 2:
             raise ValueError(f"SelfAttention expects an even key_size for 'rotary', got {self.key_size}")
 

@@ -297,9 +297,16 @@ def test_heads_need_not_divide_the_features_when_sizes_are_given() -> None:
     assert layer(np.zeros((2, 3, 5), np.float32)).shape == (2, 3, 7)
 
 
-@pytest.mark.parametrize(("groups", "channels"), [(0, 4), (3, 4), (2, 0)])
-def test_groups_that_do_not_divide_the_channels_are_refused(groups: int, channels: int) -> None:
-    with pytest.raises(ValueError, match=f"divide the channels, got {groups} and {channels}"):
+@pytest.mark.parametrize(
+    ("groups", "channels", "words"),
+    [
+        (0, 4, "groups >= 1, got 0"),
+        (3, 4, "groups that divide the channels, got 3 and 4"),
+        (2, 0, "channels >= 1, got 0"),
+    ],
+)
+def test_groups_that_do_not_divide_the_channels_are_refused(groups: int, channels: int, words: str) -> None:
+    with pytest.raises(ValueError, match=f"GroupNorm expects {words}"):
         nn.GroupNorm(groups, channels)
 
 

@@ -1,0 +1,162 @@
+"""CuPy itself without a GPU: its wheel, unchanged, on an emulated GPU whose device is the CPU.
+
+CuPy gives CUDA C++ sources to NVRTC and what comes back to the driver. ``source/driver.cpp`` is both: g++ compiles the
+sources with ``words.h``, which gives it CUDA's words, and a launch runs them, in fibres where threads wait for one
+another. The CUDA runtime and Thrust stand inside CuPy's modules, whose functions are made to jump into
+``runtime.cpp`` and ``thrust.cpp``; cuBLAS is ``cublas.cpp``. So CuPy's promotion, indexing, kernels, pools and errors
+are its own, and so is everything of genoml_cupy. What a GPU refuses or leaves undefined is an error, and
+launches, copies and waits are counted.
+
+``pytest --backend cupy-on-host``, and ``python tests/support/cupy_on_host COMMAND ...`` for any other command. The
+environment variable GENOML_CUPY_ON_HOST holds words: ``on``, and the options named in OPTIONS.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from .binary import address_of, redirect
+from .build import DEVICE_NAME, RUNTIME, THRUST, CannotEmulate, build, cublas_name, home
+
+__all__ = ["DEVICE_NAME", "OPTIONS", "CannotEmulate", "counting", "is_on", "on_import", "option", "parameters_of",
+           "start"]  # fmt: skip
+
+SWITCH = "GENOML_CUPY_ON_HOST"
+#: by the words of the switch
+OPTIONS = {
+    "denormals": "float32 results and operands below 1.2e-38 count as 0, as CuPy asks NVRTC for",
+    "guarded": "each array is an allocation of its own, before memory that may not be touched",
+    "idle": "launches and products are checked and counted, and compute nothing",
+    "turned": "the last thread of a block runs first",
+}
+COUNTS = (
+    "launches", "products", "to_device", "to_host", "on_device", "sets", "waits", "allocations", "compiled", "bytes",
+    "operations",
+)  # fmt: skip
+
+
+class _Finder:
+    """At the first import of CuPy, the emulated GPU is put in place."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.partition(".")[0] in ("cupy", "cupy_backends"):
+            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            _install()
+
+
+def start() -> None:
+    """From here on CuPy runs on the CPU, in this process and in those that it starts; builds what that needs.
+
+    Raises
+    ------
+    CannotEmulate
+        If CuPy or g++ is missing, or CuPy has been imported already.
+    """
+    if is_on():
+        return
+    if "cupy" in sys.modules:
+        raise CannotEmulate("CuPy has been imported before cupy-on-host: start it earlier")
+    build()
+    own = Path(__file__).with_name("process")
+    os.environ.setdefault(SWITCH, "on")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(own), os.environ.get("PYTHONPATH"))))
+    on_import()
+
+
+def on_import() -> None:
+    """Wait for the import of CuPy."""
+    sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+
+
+def is_on() -> bool:
+    """Whether CuPy runs on the CPU in this process, or would."""
+    return _library is not None or any(type(finder).__name__ == "_Finder" for finder in sys.meta_path)
+
+
+_library: ctypes.CDLL | None = None
+
+
+def _install() -> None:
+    global _library
+    folder = build()
+    # CUB's kernels stand compiled in CuPy's modules, and need a GPU
+    os.environ["CUPY_ACCELERATORS"] = ""
+    os.environ["CUPY_CACHE_DIR"] = str(folder / "kernels")
+    path = folder / "libcuda.so.1"
+    library = _library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    ctypes.CDLL(str(folder / cublas_name()), mode=ctypes.RTLD_GLOBAL)
+    words = os.environ.get(SWITCH, "").split(",")
+    for name in OPTIONS:
+        option(name, name in words)
+    from cuda import pathfinder
+
+    loaded = SimpleNamespace(
+        abs_path=str(path), _handle_uint=library._handle, was_already_loaded_from_elsewhere=False
+    )
+    pathfinder.load_nvidia_dynamic_lib = lambda name: loaded
+    pathfinder.find_nvidia_header_directory = lambda name: str(folder)
+    symbols = json.loads((folder / "symbols.json").read_text())
+    base = address_of(library, "emulated_trace") - symbols["own"]["emulated_trace"][0]
+    own = {name: base + address for name, (address, _) in symbols["own"].items()}
+    runtime = [name for name in symbols[RUNTIME] if name.startswith("cuda")]
+    redirect(
+        RUNTIME, symbols[RUNTIME], {name: own.get(name, own["emulated_not_supported"]) for name in runtime}
+    )
+    sorts = [name for name in symbols[THRUST] if name in own]
+    redirect(THRUST, symbols[THRUST], {name: own[name] for name in sorts})
+
+
+def opened() -> Any:
+    """The backend cupy, whose device is the CPU."""
+    from genoml.backend import get_backend
+
+    backend: Any = get_backend("cupy")
+    if ctypes.c_int.in_dll(_loaded(), "option_guarded").value:
+        backend.cupy.cuda.set_allocator(None)
+    return backend
+
+
+def _loaded() -> ctypes.CDLL:
+    if _library is None:
+        raise CannotEmulate("cupy-on-host is not in use: import cupy after it was started")
+    return _library
+
+
+def option(name: str, wanted: bool) -> None:
+    """Set one of OPTIONS."""
+    ctypes.c_int.in_dll(_loaded(), f"option_{name}").value = int(wanted)
+
+
+def trace(path: Path | None) -> None:
+    """Write a line for each launch, product, copy and wait to a file, or stop that."""
+    _loaded().emulated_trace(None if path is None else os.fsencode(path))
+
+
+def parameters_of(kernel: Any) -> str:
+    """A letter for each parameter of a cupy.RawKernel: p, f, i, u, and a for CuPy's own arrays."""
+    function = _loaded().emulated_parameters
+    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+    return function(kernel.kernel.ptr).decode()
+
+
+def counts() -> dict[str, int]:
+    """What has happened since the process began, by the names in COUNTS."""
+    return dict(
+        zip(COUNTS, (ctypes.c_longlong * len(COUNTS)).in_dll(_loaded(), "emulated_counts"), strict=True)
+    )
+
+
+@contextmanager
+def counting() -> Iterator[dict[str, int]]:
+    """What happens within; the dict is filled at the end."""
+    before, found = counts(), {}
+    yield found
+    found.update({name: after - before[name] for name, after in counts().items()})

@@ -1,0 +1,26 @@
+// What the parts of the emulated GPU share.
+#pragma once
+#include <cstddef>
+#include <mutex>
+#include <string>
+
+typedef long long Long;
+
+// in the order of COUNTS in __init__.py
+enum Count {
+  LAUNCHES, PRODUCTS, TO_DEVICE, TO_HOST, ON_DEVICE, SETS, WAITS, ALLOCATIONS, COMPILED, BYTES, OPERATIONS, COUNTS
+};
+
+extern "C" {
+extern Long emulated_counts[COUNTS];
+// 0 or 1, set from Python at any time: see OPTIONS in __init__.py
+extern int option_denormals, option_guarded, option_idle, option_turned;
+// bytes from `at` to the end of its allocation; 0 if it is none of the device's
+size_t emulated_bytes_behind(const void* at);
+}
+
+// one line into the trace, if there is one
+void trace(const char* format, ...) __attribute__((format(printf, 1, 2)));
+// what the driver's next error says
+int refuse(int status, const char* format, ...) __attribute__((format(printf, 2, 3)));
+extern std::mutex emulated_lock;

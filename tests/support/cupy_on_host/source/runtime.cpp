@@ -1,0 +1,206 @@
+// The CUDA runtime: the device's memory is the host's, and a copy or a wait is done when its call returns.
+#include <sys/mman.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "gpu.h"
+
+typedef int Status;
+typedef void* Handle;
+enum { OK = 0, INVALID_VALUE = 1, NO_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, NOT_SUPPORTED = 801 };
+// of an H200
+constexpr size_t MEMORY = 140ull << 30, PAGE = 4096, ALIGNED = 512;
+
+// the part of cudaDeviceProp that CUDA 12 and 13 have alike
+struct Properties {
+  char name[288];
+  size_t memory, shared_memory;
+  int registers, warp_size;
+  size_t pitch;
+  int threads, block[3], grid[3];
+  size_t constant_memory;
+  int major, minor;
+  char rest[600];
+};
+struct PointerAttributes { int type, device; void *device_pointer, *host_pointer; };
+
+Long emulated_counts[COUNTS];
+int option_denormals, option_guarded, option_idle, option_turned;
+std::mutex emulated_lock;
+static FILE* trace_file;
+static char last_refusal[2048] = "emulated GPU";
+
+void trace(const char* format, ...) {
+  if (!trace_file) return;
+  va_list words;
+  va_start(words, format);
+  std::vfprintf(trace_file, format, words);
+  va_end(words);
+}
+
+int refuse(int status, const char* format, ...) {
+  va_list words;
+  va_start(words, format);
+  std::vsnprintf(last_refusal, sizeof last_refusal, format, words);
+  va_end(words);
+  return status;
+}
+
+namespace {
+
+struct Block { size_t size, whole; bool guarded; };
+std::map<char*, Block> blocks;
+
+bool hidden() {
+  const char* seen = getenv("CUDA_VISIBLE_DEVICES");
+  return seen && !std::strcmp(seen, "-1");
+}
+
+void moved(void* to, const void* from, size_t size, bool waits) {
+  bool to_device = emulated_bytes_behind(to), from_device = emulated_bytes_behind(from);
+  Count kind = to_device == from_device ? ON_DEVICE : to_device ? TO_DEVICE : TO_HOST;
+  const char* names[] = {"to device", "to host", "on device"};
+  ++emulated_counts[kind];
+  if (kind == ON_DEVICE) emulated_counts[BYTES] += 2 * size;
+  if (kind == TO_HOST && waits) ++emulated_counts[WAITS];
+  trace("copy %s %zu\n", names[kind - TO_DEVICE], size);
+  std::memmove(to, from, size);
+}
+
+void set(void* at, int value, size_t size) {
+  ++emulated_counts[SETS];
+  emulated_counts[BYTES] += size;
+  trace("set %zu\n", size);
+  std::memset(at, value, size);
+}
+
+int waited(const char* what) {
+  ++emulated_counts[WAITS];
+  trace("wait %s\n", what);
+  return OK;
+}
+
+Handle handle() { return std::malloc(8); }
+
+}  // namespace
+
+extern "C" {
+size_t emulated_bytes_behind(const void* at) {
+  auto found = blocks.upper_bound((char*)at);
+  if (found == blocks.begin()) return 0;
+  --found;
+  char* end = found->first + found->second.size + (found->second.size == 0);
+  return (char*)at < end ? end - (char*)at : 0;
+}
+void emulated_trace(const char* path) {
+  if (trace_file) std::fclose(trace_file);
+  trace_file = path && *path ? std::fopen(path, "w") : nullptr;
+}
+const char* emulated_refusal() { return last_refusal; }
+
+const char* cudaGetErrorName(Status status) {
+  static char text[32];
+  std::snprintf(text, sizeof text, "cudaError%d", status);
+  return text;
+}
+const char* cudaGetErrorString(Status status) {
+  if (status == NO_DEVICE) return "no CUDA-capable device is detected";
+  return status == NO_MEMORY ? "out of memory" : cudaGetErrorName(status);
+}
+Status cudaGetLastError() { return OK; }
+Status cudaDriverGetVersion(int* version) { *version = CUDA_VERSION; return OK; }
+Status cudaRuntimeGetVersion(int* version) { *version = CUDA_VERSION; return OK; }
+Status cudaGetDevice(int* device) { *device = 0; return hidden() ? NO_DEVICE : OK; }
+Status cudaSetDevice(int device) { return device == 0 ? OK : INVALID_DEVICE; }
+Status cudaGetDeviceCount(int* count) { *count = !hidden(); return hidden() ? NO_DEVICE : OK; }
+Status cudaDeviceSynchronize() { return waited("device"); }
+Status cudaDeviceGetAttribute(int* value, int attribute, int) {  // by cudaDeviceAttr, of an H200
+  static const std::map<int, int> known = {{1, 1024}, {8, 49152}, {10, 32}, {16, 132}, {75, 9}, {97, 232448}};
+  auto found = known.find(attribute);
+  *value = found == known.end() ? 0 : found->second;
+  return OK;
+}
+Status cudaGetDeviceProperties(Properties* of, int) {
+  std::memset(of, 0, sizeof *of);
+  std::strcpy(of->name, DEVICE_NAME);
+  of->memory = MEMORY;
+  of->shared_memory = 49152;
+  of->registers = of->constant_memory = 65536;
+  of->warp_size = 32;
+  of->threads = of->block[0] = of->block[1] = 1024;
+  of->block[2] = 64;
+  of->grid[0] = 2147483647;
+  of->grid[1] = of->grid[2] = 65535;
+  of->major = 9;
+  return OK;
+}
+Status cudaGetDeviceProperties_v2(Properties* of, int device) { return cudaGetDeviceProperties(of, device); }
+Status emulated_not_supported() { return NOT_SUPPORTED; }
+
+// new memory is full of NaN; guarded, an unreadable page follows it
+Status cudaMalloc(void** at, size_t size) {
+  std::lock_guard<std::mutex> hold(emulated_lock);
+  ++emulated_counts[ALLOCATIONS];
+  if (size > MEMORY) return NO_MEMORY;
+  bool guarded = option_guarded;
+  size_t unit = guarded ? PAGE : ALIGNED, whole = (size + unit - 1) / unit * unit;
+  if (guarded) {
+    char* base = (char*)mmap(nullptr, whole + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) return NO_MEMORY;
+    mprotect(base + whole, PAGE, PROT_NONE);
+    *at = base + whole - (size + 15) / 16 * 16;
+  } else {
+    *at = std::aligned_alloc(ALIGNED, whole ? whole : ALIGNED);
+    if (!*at) return NO_MEMORY;
+  }
+  std::memset(*at, 0xFF, size < (1 << 20) ? size : 1 << 20);
+  blocks[(char*)*at] = {size, whole, guarded};
+  return OK;
+}
+Status cudaFree(void* at) {
+  if (!at) return OK;
+  std::lock_guard<std::mutex> hold(emulated_lock);
+  auto found = blocks.find((char*)at);
+  if (found == blocks.end()) return INVALID_VALUE;
+  Block block = found->second;
+  blocks.erase(found);
+  if (block.guarded) munmap((char*)at + (block.size + 15) / 16 * 16 - block.whole, block.whole + PAGE);
+  else std::free(at);
+  return OK;
+}
+Status cudaHostAlloc(void** at, size_t size, unsigned) { *at = std::malloc(size ? size : 1); return OK; }
+Status cudaFreeHost(void* at) { std::free(at); return OK; }
+Status cudaMemGetInfo(size_t* unused, size_t* total) {
+  *total = *unused = MEMORY;
+  for (auto& block : blocks) *unused -= block.second.size;
+  return OK;
+}
+Status cudaMemcpy(void* to, const void* from, size_t size, int) { moved(to, from, size, true); return OK; }
+Status cudaMemcpyAsync(void* to, const void* from, size_t size, int, Handle) { moved(to, from, size, false); return OK; }
+Status cudaMemset(void* at, int value, size_t size) { set(at, value, size); return OK; }
+Status cudaMemsetAsync(void* at, int value, size_t size, Handle) { set(at, value, size); return OK; }
+Status cudaPointerGetAttributes(PointerAttributes* of, const void* at) {
+  *of = {emulated_bytes_behind(at) ? 2 : 0, 0, (void*)at, nullptr};
+  return OK;
+}
+
+Status cudaStreamCreate(Handle* stream) { *stream = handle(); return OK; }
+Status cudaStreamCreateWithFlags(Handle* stream, unsigned) { *stream = handle(); return OK; }
+Status cudaStreamCreateWithPriority(Handle* stream, unsigned, int) { *stream = handle(); return OK; }
+Status cudaStreamDestroy(Handle stream) { std::free(stream); return OK; }
+Status cudaStreamSynchronize(Handle) { return waited("stream"); }
+Status cudaStreamQuery(Handle) { return OK; }
+Status cudaStreamWaitEvent(Handle, Handle, unsigned) { return OK; }
+Status cudaStreamIsCapturing(Handle, int* status) { *status = 0; return OK; }
+Status cudaEventCreate(Handle* event) { *event = handle(); return OK; }
+Status cudaEventCreateWithFlags(Handle* event, unsigned) { *event = handle(); return OK; }
+Status cudaEventDestroy(Handle event) { std::free(event); return OK; }
+Status cudaEventRecord(Handle, Handle) { return OK; }
+Status cudaEventQuery(Handle) { return OK; }
+Status cudaEventSynchronize(Handle) { return waited("event"); }
+Status cudaEventElapsedTime(float* ms, Handle, Handle) { *ms = 1; return OK; }
+}
