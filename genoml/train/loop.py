@@ -248,7 +248,7 @@ def fit(
     options : FitOptions
         Options of the training. Strands: both of DNA, one of RNA (letter U), unless the augmentation says otherwise.
     callback : Callback or function, optional
-        Called after every logging interval and epoch, a function with each epoch's record, of whose weights the model is.
+        Called after every logging interval and epoch, a function with each epoch's record and weights.
     progress : "auto", True, False or None
         Whether standard error gets a line an epoch, and a bar: in a terminal and in a notebook; always; never.
     checkpoints : Checkpoints or path, optional

@@ -245,7 +245,7 @@ def test_bad_learning_rates_are_refused() -> None:
         fit(network(), data, options=options(learning_rates={"head*": 0.1, "*.bias": 0.2}))
     with pytest.raises(ValueError, match=r"FitOptions expects learning_rates\['head\*'\] > 0, got 0"):
         options(learning_rates={"head*": 0})
-    with pytest.raises(TypeError, match=r"FitOptions expects learning_rates, numbers by pattern"):
+    with pytest.raises(TypeError, match=r"FitOptions expects learning_rates, a dict, got list"):
         options(learning_rates=[0.1])
 
 
