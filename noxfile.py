@@ -1,6 +1,7 @@
 """The list of commands: `nox -l` names them, `nox -s NAME` runs one in an environment of its own."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 ROOT = Path(__file__).parent
+CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: the suite's own variants, by the name of their session; every other backend is one variant, of its own name
 VARIANTS = {
@@ -38,9 +40,22 @@ def extras_of(backend):
     return f"test-base,{extra}" if extra in PROJECT["optional-dependencies"] else "test-base"
 
 
+def install(session, *wanted):
+    """Install with the versions of tests/constraints.txt.
+
+    PyTorch, if it is wanted, comes from the index TORCH_INDEX where that is set: it alone, without its dependencies,
+    so that no other package can come from there.
+    """
+    index = os.environ.get("TORCH_INDEX")
+    if index and any(re.search(r"[\[,]test[\],]", each) for each in wanted):
+        (torch,) = re.findall(r"^torch==.*", CONSTRAINTS.read_text(), re.MULTILINE)
+        session.install("--no-deps", "--index-url", index, torch)
+    session.install("-c", str(CONSTRAINTS), *wanted)
+
+
 def run_suite(session, backend):
     """All tests on NumPy; on the others those that run on a backend. PyTorch adds the parity tests."""
-    session.install("-e", f".[{extras_of(backend)}]")
+    install(session, "-e", f".[{extras_of(backend)}]")
     flags = [flag for variant in VARIANTS.get(backend, [backend]) for flag in ("--backend", variant)]
     if backend != "numpy":
         flags += ["-m", "backend or parity"]
@@ -50,7 +65,7 @@ def run_suite(session, backend):
 @nox.session(tags=["check"])
 def lint(session):
     """Style, the storeys of the rooms, and the Array API rules of the portable modules."""
-    session.install("-e", ".[lint,test-base]")
+    install(session, "-e", ".[lint,test-base]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
@@ -60,7 +75,7 @@ def lint(session):
 @nox.session(tags=["check"])
 def types(session):
     """mypy --strict over genoml and the backends."""
-    session.install("-e", ".[lint]")
+    install(session, "-e", ".[lint]")
     session.run("mypy")
 
 
@@ -82,7 +97,7 @@ for name in ON_HARDWARE:
 @nox.session(name="cuda-compile")
 def cuda_compile(session):
     """The CUDA kernels compiled for every generation of GPUs, and run on the CPU; needs no GPU, and g++ or clang++."""
-    session.install("-e", ".[test-base,cuda12]")  # with CuPy, whose names are looked up in itself
+    install(session, "-e", ".[test-base,cuda12]")  # with CuPy, whose names are looked up in itself
     session.run("pytest", "--backend", "numpy", "tests/cuda", *session.posargs)
 
 
@@ -96,7 +111,7 @@ def gpu(session):
     words = session.posargs
     named = words[words.index("--backend") + 1] if "--backend" in words else "cupy"
     toolkit = [f"cupy-cuda{os.environ.get('GENOML_CUDA', '12')}x[ctk]"] if named == "cupy" else []
-    session.install("-e", f".[{extras_of(named)}]", *toolkit, "torch")
+    install(session, "-e", f".[{extras_of(named)}]", *toolkit, "torch")
     session.run("python", "-m", "tests.gpu", *words)
 
 
@@ -105,21 +120,21 @@ def proof(session):
     """Write docs/proof.md; `-- --check` holds genoml to it, `-- --backend cupy` measures a backend's hardware."""
     words = session.posargs
     named = words[words.index("--backend") + 1] if "--backend" in words else "torch"
-    session.install("-e", f".[{extras_of(named)}]")
+    install(session, "-e", f".[{extras_of(named)}]")
     session.run("python", "-m", "tests.proof", *words)
 
 
 @nox.session(python=PYTHONS, name="pythons")
 def pythons(session):
     """The NumPy and array-api-strict variants on every supported Python."""
-    session.install("-e", ".[test-base]")
+    install(session, "-e", ".[test-base]")
     session.run("pytest", "--backend", "numpy", "--backend", "strict-device1", *session.posargs)
 
 
 @nox.session
 def restarts(session):
     """50 trainings killed at random instants and resumed, 10 fresh processes; `-- --kills 500` for more."""
-    session.install("-e", ".[test-base]")
+    install(session, "-e", ".[test-base]")
     session.run("python", "-m", "tests.restarts", *session.posargs)
 
 
@@ -133,7 +148,7 @@ def demo(session):
 @nox.session
 def bench(session):
     """Speed, memory and size beside PyTorch and JAX, into docs/performance.md; `-- --smoke` keeps nothing."""
-    session.install("-e", ".[test]")
+    install(session, "-e", ".[test]")
     session.run("python", "-m", "benchmarks.speed", *session.posargs)
 
 
@@ -142,3 +157,15 @@ def build(session):
     """Wheel and source distribution."""
     session.install("build")
     session.run("python", "-m", "build", "--outdir", "dist")
+
+
+@nox.session(python=PYTHONS[0])
+def constraints(session):
+    """Write tests/constraints.txt: the newest versions that `.[dev]` allows on the oldest Python."""
+    session.install("-e", ".[dev]")
+    freeze = ["freeze", "--all", "--exclude", "pip", "--exclude-editable"]
+    found = session.run("python", "-m", "pip", *freeze, silent=True).splitlines()
+    first = CONSTRAINTS.read_text().splitlines()[0]
+    # without the mark of a build for the CPU
+    versions = [line.split("+")[0] for line in found if "==" in line]
+    CONSTRAINTS.write_text("\n".join([first, *versions]) + "\n")

@@ -1,20 +1,23 @@
 """Speed on an accelerator, beside PyTorch on the same one in the same process.
 
-    python -m benchmarks.gpu --backend cupy --out speed.json [--seconds 150] [--smoke]
+    python -m benchmarks.gpu --backend cupy --out speed.json [--seconds 150] [--compiled] [--smoke]
 
-Training step and inference of every row of benchmarks/speed, batch 64 to 4096, with TF32 off in both and on in both
-where the device has it; a scan of genome codes with the 879 motifs of JASPAR; and what the device can do at most: a
-matrix product, and a copy. Each time is the median of rounds, a round being as many runs as fill 20 ms between two
-waits for the device; the sides take turns. PyTorch runs eagerly, on CUDA where there is some, else on the CPU, and is
-left out where it is not installed. Rows that the time does not suffice for are named as not run.
+Training step and inference of every row of benchmarks/speed, batch 64 and 1,024, with TF32 off in both and on in both
+where the device has it, and with ``--compiled`` beside PyTorch's compiler; what the device can do at most: a matrix
+product, and a copy; and, if time is left, a scan of genome codes with the 879 motifs of JASPAR. Each time is the
+median of rounds, a round being as many runs as fill 20 ms between two waits for the device; the sides take turns.
+PyTorch runs on CUDA where there is some, else on the CPU, and is left out where it is not installed. The file is
+written anew after every row; rows that the time does not suffice for are named as not run.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,15 +30,17 @@ from benchmarks.speed.rows import Row, promoter, rows
 from genoml import losses
 from genoml.backend import Array, Backend, get_backend, use_backend
 from genoml.io import jaspar_motifs
+from genoml.io.files import write_whole
 from genoml.nn import Pass
 from genoml.optim import AdamW
 from genoml.sequence import PWM, MotifScanner
 
-BATCHES = (64, 256, 1024, 4096)
+BATCHES = (64, 1024)
 #: rounds of a timing, and what a round takes
 ROUNDS, ROUND_S = 7, 0.02
 
 Work = Callable[[], object]
+Write = Callable[[dict[str, Any]], None]
 
 
 def repeated(work: Work, wait: Work, times: int) -> float:
@@ -83,15 +88,16 @@ class Ours:
 
 
 class Torch:
-    """PyTorch, eager."""
+    """PyTorch, eager or compiled."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, compiled: bool = False) -> None:
         import torch
 
         from benchmarks.speed.torch_side import build
 
         self.torch, device = torch, "cuda" if torch.cuda.is_available() else "cpu"
-        self.module = build(row).to(device)
+        module = build(row).to(device)
+        self.module = torch.compile(module) if compiled else module
         self.x = torch.tensor(np.ascontiguousarray(row.inputs()), device=device)
         self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=1e-3, weight_decay=0.01)
         self.targets = torch.zeros_like(self.infer())
@@ -133,11 +139,11 @@ def set_tf32(backend: Backend, wanted: bool) -> None:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = wanted
 
 
-def measure_row(row: Row, backend: Backend, rounds: int) -> dict[str, Any]:
+def measure_row(row: Row, backend: Backend, rounds: int, compiled: bool) -> dict[str, Any]:
     """Times of a step and of an inference on both sides, in ms; or the reason why there are none."""
     try:
         ours = Ours(row, backend)
-        theirs = Torch(row) if torch_device() is not None else None
+        theirs = Torch(row, compiled) if torch_device() is not None else None
         found: dict[str, Any] = {}
         for what in ("step", "infer"):
             sides: dict[str, tuple[Work, Work]] = {"genoml_ms": (getattr(ours, what), backend.synchronize)}
@@ -147,6 +153,17 @@ def measure_row(row: Row, backend: Backend, rounds: int) -> dict[str, Any]:
         return found
     except (MemoryError, RuntimeError) as error:  # CuPy's and PyTorch's own errors of memory are among them
         return {"not_run": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+
+
+def free_memory() -> None:
+    """Give back what the pools of both sides keep for later."""
+    gc.collect()
+    for name, free in (
+        ("cupy", lambda cupy: cupy.get_default_memory_pool().free_all_blocks()),
+        ("torch", lambda torch: torch.cuda.empty_cache()),
+    ):
+        if name in sys.modules:
+            free(sys.modules[name])
 
 
 def sizes(smoke: bool) -> Iterator[Row]:
@@ -190,24 +207,37 @@ def scan_genome(backend: Backend, length_bp: int, motifs: int, copied: float) ->
     }  # fmt: skip
 
 
-def measure(backend: Backend, *, seconds: float, smoke: bool) -> dict[str, Any]:
-    """Everything, as far as the time goes."""
-    end, rounds = time.monotonic() + seconds, 1 if smoke else ROUNDS
+def passes(backend: Backend, compiled: bool) -> list[tuple[str, float]]:
+    """What the rows are measured in, each with the share of the time at whose end it stops."""
+    tf32, more = hasattr(backend, "tf32"), compiled and torch_device() is not None
+    found = [("float32", 0.4 if tf32 and more else 0.6 if tf32 or more else 1.0)]
+    found += [("tf32", 0.6 if more else 1.0)] if tf32 else []
+    return [*found, ("compiled", 1.0)] if more else found
+
+
+def measure(backend: Backend, *, seconds: float, smoke: bool, compiled: bool, write: Write) -> dict[str, Any]:
+    """Everything, as far as the time goes; ``write`` gets the result as it grows."""
+    begun, rounds = time.monotonic(), 1 if smoke else ROUNDS
     result: dict[str, Any] = {"backend": backend.name, **backend.describe(), "torch": torch_device()}
-    for tf32 in (False, True) if hasattr(backend, "tf32") else (False,):
-        set_tf32(backend, tf32)
-        part: dict[str, Any] = {"ceilings": ceilings(backend, 64 if smoke else 8192, rounds), "rows": {}}
-        result["tf32" if tf32 else "float32"] = part
-        share = end if tf32 or not hasattr(backend, "tf32") else end - 0.4 * seconds
+    for name, share in passes(backend, compiled):
+        set_tf32(backend, name == "tf32")
+        part: dict[str, Any] = {"rows": {}}
+        if name != "compiled":
+            part["ceilings"] = ceilings(backend, 64 if smoke else 8192, rounds)
+        result[name] = part
         for row in sizes(smoke):
-            late = time.monotonic() > share
-            part["rows"][row.name] = {"not_run": "time"} if late else measure_row(row, backend, rounds)
-            print(f"{'TF32' if tf32 else 'float32'}  {line_of(row.name, part['rows'][row.name])}", flush=True)
+            late = time.monotonic() > begun + share * seconds
+            figures = {"not_run": "time"} if late else measure_row(row, backend, rounds, name == "compiled")
+            part["rows"][row.name] = figures
+            write(result)
+            free_memory()
+            print(f"{name:8}  {line_of(row.name, figures)}", flush=True)
     set_tf32(backend, False)
-    copied = result["float32"]["ceilings"]["gigabytes_per_s"]
-    result["scan"] = scan_genome(
-        backend, 20_000 if smoke else 100_000_000, 5 if smoke else len(jaspar_motifs()), copied
-    )
+    if time.monotonic() < begun + seconds:
+        copied = result["float32"]["ceilings"]["gigabytes_per_s"]
+        length_bp, motifs = (20_000, 5) if smoke else (100_000_000, len(jaspar_motifs()))
+        result["scan"] = scan_genome(backend, length_bp, motifs, copied)
+        write(result)
     return result
 
 
@@ -226,15 +256,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
     parser.add_argument("--backend", default="cupy")
     parser.add_argument("--out", type=Path, help="JSON file to write")
-    parser.add_argument("--seconds", type=float, default=150.0, help="for the rows; the scan comes on top")
+    parser.add_argument("--seconds", type=float, default=150.0, help="for the rows; a scan follows")
+    parser.add_argument("--ceilings", action="store_true", help="only what the device can do at most")
+    parser.add_argument("--compiled", action="store_true", help="also beside PyTorch's compiler")
     parser.add_argument("--smoke", action="store_true", help="only see that it runs")
     options = parser.parse_args()
     backend = get_backend(options.backend)
+
+    def write(result: dict[str, Any]) -> None:
+        if options.out is not None:
+            with write_whole(options.out) as stream:
+                stream.write((json.dumps(result, indent=1) + "\n").encode())
+
     with use_backend(backend):
-        result = measure(backend, seconds=options.seconds, smoke=options.smoke)
-    if options.out is not None:
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["scan"]))
+        if options.ceilings:
+            found = ceilings(backend, 64 if options.smoke else 8192, 1 if options.smoke else ROUNDS)
+            write(found)
+            print(json.dumps(found))
+        else:
+            measure(
+                backend, seconds=options.seconds, smoke=options.smoke, compiled=options.compiled, write=write
+            )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("--backend: cupy and cupy-on-host are one library; choose one of them")
         try:
             cupy_on_host.start()
-        except cupy_on_host.CannotEmulate as error:
+        except cupy_on_host.CannotEmulateError as error:
             raise pytest.UsageError(str(error)) from error
 
 

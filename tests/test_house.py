@@ -8,6 +8,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "genoml"
 #: modules of genoml that are no room
@@ -76,3 +79,42 @@ def test_imports_keep_to_the_storeys() -> None:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
     checked = subprocess.run([*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_package_that_the_tests_need_has_one_version_that_is_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = (ROOT / "tests" / "constraints.txt").read_text().splitlines()
+    versions = {
+        canonicalize_name(name): version for name, version in (each.split("==") for each in lines[1:])
+    }
+    assert len(versions) == len(lines) - 1
+    needed = list(map(Requirement, project["dependencies"]))
+    for extra in (seen := ["dev"]):
+        for each in map(Requirement, extras[extra]):
+            if each.name == project["name"]:
+                seen += sorted(each.extras - set(seen))
+            else:
+                needed.append(each)
+    assert {"test", "lint", "search"} < set(seen)
+    for each in needed:
+        assert each.specifier.contains(versions[canonicalize_name(each.name)]), each
+
+
+def test_actions_are_named_by_the_hash_of_their_commit() -> None:
+    used = re.findall(r"uses: (.*)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}  # v[\d.]+", each)] == []
+
+
+def test_no_index_stands_beside_the_registry() -> None:
+    """Of two indexes pip takes the higher version, so that whoever can write to one replaces the other's packages."""
+    places = [
+        ".ci/run",
+        ".github/workflows/ci.yml",
+        "noxfile.py",
+        "pyproject.toml",
+        "README.md",
+        "CONTRIBUTING.md",
+    ]
+    assert [place for place in places if re.search(r"(?i)extra.index", (ROOT / place).read_text())] == []

@@ -156,26 +156,24 @@ class CudaKernels(Kernels):
         """See Kernels.product."""
         # cuBLAS counts along columns: its c^T = b^T a^T is the same memory
         dtype = c.array.dtype
-        cublas, factor, rest = self._cublas, self._number(dtype, alpha), self._number(dtype, beta)
-        head = (self._handle(), int(b.turned), int(a.turned), n, m, k, factor.ctypes.data)
+        cublas, (_, factor), (_, rest) = self._cublas, self._number(dtype, alpha), self._number(dtype, beta)
+        head = (self._handle(), int(b.turned), int(a.turned), n, m, k, factor)
         if a.addresses is not None:
             multiply = cublas.sgemmBatched if dtype.itemsize == 4 else cublas.dgemmBatched
             where = [int(matrix.addresses.data.ptr) for matrix in (b, a, c)]  # type: ignore[union-attr]
             rounded = dtype.itemsize == 4 and self._tf32()
             if rounded:  # these take no compute type: the handle's mode has it
                 cublas.setMathMode(head[0], _TF32_MODE)
-            multiply(
-                *head, where[0], b.leading, where[1], a.leading, rest.ctypes.data, where[2], c.leading, batch
-            )
+            multiply(*head, where[0], b.leading, where[1], a.leading, rest, where[2], c.leading, batch)
             if rounded:
                 cublas.setMathMode(head[0], cublas.CUBLAS_DEFAULT_MATH)
             return
         size = dtype.itemsize
         kind = 0 if size == 4 else 1  # CUDA_R_32F, CUDA_R_64F
-        at = [int(matrix.array.data.ptr) + size * matrix.offset for matrix in (b, a, c)]
         cublas.gemmStridedBatchedEx(
-            *head, at[0], kind, b.leading, b.step, at[1], kind, a.leading, a.step, rest.ctypes.data,
-            at[2], kind, c.leading, c.step, batch, self._compute_type(size), -1,
+            *head, b.array.data.ptr + size * b.offset, kind, b.leading, b.step,
+            a.array.data.ptr + size * a.offset, kind, a.leading, a.step, rest,
+            c.array.data.ptr + size * c.offset, kind, c.leading, c.step, batch, self._compute_type(size), -1,
         )  # fmt: skip
 
     def _compute_type(self, size: int) -> int:
@@ -189,6 +187,7 @@ class CudaKernels(Kernels):
         return bool(linalg.get_compute_type("float32") == linalg.COMPUTE_TYPE_TF32)
 
 
-def _on_host(dtype: Any, value: float) -> np.ndarray:
-    """A factor of a product, which cuBLAS reads from the host."""
-    return np.array(value, dtype=dtype)
+def _on_host(dtype: Any, value: float) -> tuple[np.ndarray, int]:
+    """A factor of a product, which cuBLAS reads from the host, and its address."""
+    factor = np.array(value, dtype=dtype)
+    return factor, factor.ctypes.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -42,4 +43,27 @@ def digamma(x: Array) -> Array:
     return values.astype(x.dtype, copy=False)
 
 
-OWN = {function.__name__: function for function in (clip, constant_like, digamma, erf, lgamma)}
+def in_memory_order(x: Array, other: Array, operator: Callable[[Array, Array], Array]) -> Array:
+    """See genoml.ops.arrays.in_memory_order: on views whose memory runs along the last axis."""
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return operator(x.transpose(order), other.transpose(order)).transpose(back)
+
+
+def squared_error(predictions: Array, targets: Array, divisor: float = 1.0) -> tuple[Array, Array]:
+    """See genoml.ops.special.squared_error."""
+    square, slope = _squared_error(predictions, targets, divisor)
+    return square, slope
+
+
+# the square of a large number is infinite here, as it should be
+_squared_error = cupy.ElementwiseKernel(
+    "T prediction, T target, T divisor",
+    "T square, T slope",
+    "T error = prediction - target; square = error * error; slope = 2 * error / divisor",
+    "squared_error",
+)
+
+
+_FUNCTIONS = (clip, constant_like, digamma, erf, in_memory_order, lgamma, squared_error)
+OWN = {function.__name__: function for function in _FUNCTIONS}

@@ -124,7 +124,7 @@ def _sparse_rows(request: _Request, records: Iterable[FastaRecord]) -> Iterator[
         with errors_in_batch(request.path, batch):
             rows = sparse_kmers([record.sequence for record in batch], request.k, canonical=request.canonical)
         for record, row in zip(batch, rows, strict=True):
-            name = _cell(record.name) + b"\t"
+            name = record.id.encode() + b"\t"
             lines = _lines(request, row.codes, row.counts, row.k, row.total)
             yield b"".join(name + line for line in lines.splitlines(keepends=True))
 
@@ -142,17 +142,13 @@ def _dense_rows(request: _Request, records: Iterable[FastaRecord], width: int) -
             letters = [record.sequence for record in batch]
             counts = kmer_counts(letters, request.k, canonical=request.canonical)[:, columns]
         for record, row in zip(batch, counts, strict=True):
-            yield b"\t".join([_cell(record.name), *_numbers(request, row, int(row.sum()))]) + b"\n"
+            yield b"\t".join([record.id.encode(), *_numbers(request, row, int(row.sum()))]) + b"\n"
 
 
 def _columns(k: int, canonical: bool) -> np.ndarray:
     from genoml.sequence import canonical_columns
 
     return canonical_columns(k) if canonical else np.arange(4**k)
-
-
-def _cell(name: str) -> bytes:
-    return name.replace("\t", " ").encode()
 
 
 def _numbers(request: _Request, counts: np.ndarray, total: int) -> list[bytes]:

@@ -35,7 +35,7 @@ _STANDARD_OUTPUT = Path("-")
     default="-",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="TSV file to write, or - for standard output: name, then one score per output.",
+    help="TSV file to write, or - for standard output: name (its first word), then one score per output.",
 )
 @backend_option
 def command(
@@ -65,7 +65,8 @@ def command(
         loaded = _of_table(loaded_run, table, sequence, name)
     else:
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
-    content = _table(loaded.names, _columns(loaded_run, loaded_run.outputs(loaded)))
+    names = loaded.ids if table is None else loaded.names
+    content = _table(names, _columns(loaded_run, loaded_run.outputs(loaded)))
     if out == _STANDARD_OUTPUT:
         click.echo(content, nl=False)
     else:
@@ -109,5 +110,5 @@ def _table(names: list[str], columns: dict[str, np.ndarray]) -> bytes:
     """The lines of the TSV file; each number with as many digits as tell it from every other of its dtype."""
     lines = ["\t".join(["name", *(name.replace("\t", " ") for name in columns)])]
     for name, *row in zip(names, *columns.values(), strict=True):
-        lines.append("\t".join([name.replace("\t", " "), *map(str, row)]))
+        lines.append("\t".join([name, *map(str, row)]))
     return ("\n".join(lines) + "\n").encode()

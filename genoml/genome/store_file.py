@@ -31,6 +31,7 @@ from genoml.genome.checksums import BlockChecksums, count_blocks
 from genoml.genome.fasta_codes import Piece, fasta_codes
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath, Source, write_whole
+from genoml.io.processes import locked
 
 MAGIC = b"\x89GMLS\r\n\x1a"
 #: 1 had a SHA-256 of each chromosome in place of checksums, and less about its source.
@@ -178,6 +179,8 @@ def build_store(fasta: FilePath, path: FilePath) -> None:
     ------
     FormatError
         For FASTA that is not sound; see read_fasta. Names that occur twice are refused too.
+    InUseError
+        If another process is writing the store; a ValueError.
     ValueError
         If ``path`` ends in ``.gz`` or ``.zst``, or is the FASTA file.
     OSError
@@ -192,8 +195,8 @@ def build_store(fasta: FilePath, path: FilePath) -> None:
     if os.path.realpath(fasta) == os.path.realpath(path):
         raise ValueError(f"{path}: a genome store expects another name than its FASTA file")
     source = Source(fasta)
-    before = source_file(fasta, path)
-    with write_whole(path) as stream:
+    with locked(f"{os.path.realpath(path)}.lock", path), write_whole(path) as stream:
+        before = source_file(fasta, path)
         stream.write(HEAD)
         chromosomes = _written(fasta_codes(source), stream)
         if time.time_ns() - before.ctime_ns < _TICK_NS:

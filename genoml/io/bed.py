@@ -8,8 +8,9 @@ References
 ----------
 The Browser Extensible Data (BED) format, version 1.0 (GA4GH, 2022), https://samtools.github.io/hts-specs/.
 narrowPeak and broadPeak: https://genome.ucsc.edu/FAQ/FAQformat.html#format12 and #format13. Deviations: a score is any
-finite number, since peak callers write more than 1000; ``.`` stands for a score, signal, p, q, summit or thick part
-that is not there; fields are separated by tabs alone; chromosome names have any printable characters but blanks.
+finite number, since peak callers write more than 1000; ``.`` stands for a score, signal, p, q, summit, thick part or
+blocks that are not there; fields are separated by tabs alone; chromosome names have any printable characters but
+blanks.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def read_bed(
     -------
     Intervals
         In the file's order; with the columns that the file has: ``name``, ``score`` (NaN for ``.``),
-        ``thick_start``, ``thick_end``, ``rgb``, ``block_count``, ``block_sizes``, ``block_starts``.
+        ``thick_start``, ``thick_end``, ``rgb``, ``block_count`` (0 for ``.``), ``block_sizes``, ``block_starts``.
 
     Raises
     ------
@@ -215,6 +216,8 @@ def _texts(intervals: Intervals, name: str) -> list[str]:
         return list(map(str, intervals.columns.get(column, intervals.start).tolist()))
     column, default = _FIELDS[name]
     values = intervals.columns[column].tolist() if column in intervals.columns else [default] * len(intervals)
+    if name == "blockCount":
+        return [str(value) if value else "." for value in values]
     return list(map(_text, values))
 
 

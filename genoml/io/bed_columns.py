@@ -137,10 +137,9 @@ def _further(table: Table, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarr
         good = {text: _is_colour(text) for text in set(columns["rgb"])}
         table.require(np.array([good[text] for text in columns["rgb"]]), 8, "0, . or R,G,B of 0 to 255 each")
     if "blockCount" in present:
-        columns["block_count"] = table.integers(9, _MAX_POSITION)
-        columns["block_sizes"], columns["block_starts"] = check_blocks(
-            table, columns["block_count"], end - start
-        )
+        count = table.integers(9, _MAX_POSITION, dot=True)
+        columns["block_count"] = np.maximum(count, 0)
+        columns["block_sizes"], columns["block_starts"] = check_blocks(table, count, end - start)
     return strand, columns
 
 
@@ -180,12 +179,13 @@ def check_blocks(table: Table, count: np.ndarray, length: np.ndarray) -> tuple[n
     """Check columns 11 and 12 (blockSizes, blockStarts) of a table.
 
     Each has ``count`` numbers, separated by commas; a comma may follow the last. The first block starts with
-    the interval, the last ends with it, and each begins at or after the end of the one before.
+    the interval, the last ends with it, and each begins at or after the end of the one before. All three columns
+    are ``.`` where no blocks are known.
 
     Parameters
     ----------
     count, length : numpy.ndarray
-        (rows,) int64: the number of blocks, and the interval's length in bp.
+        (rows,) int64: the number of blocks, -1 for ``.``; and the interval's length in bp.
 
     Returns
     -------
@@ -197,9 +197,15 @@ def check_blocks(table: Table, count: np.ndarray, length: np.ndarray) -> tuple[n
     FormatError
         Naming the line, if they do not.
     """
-    table.require(count > 0, 9, "1 block or more")
-    size = _numbers(table, 10, count)
-    start = _numbers(table, 11, count)
+    table.require(count != 0, 9, "1 block or more")
+    known = count > 0
+    sizes, starts = (np.array(table.text(column), dtype=object) for column in (10, 11))
+    for column, texts in ((10, sizes), (11, starts)):
+        table.require(known | (texts == "."), column, "., as blockCount")
+    # where none are known, one block in their place
+    count = np.where(known, count, 1)
+    size = _numbers(table, 10, np.where(known, sizes, "1"), count)
+    start = _numbers(table, 11, np.where(known, starts, "0"), count)
     row = np.repeat(np.arange(len(table)), count)
     stop = np.cumsum(count)
     table.require(_all_of(size > 0, row, len(table)), 10, "blocks of 1 bp or more")
@@ -208,13 +214,13 @@ def check_blocks(table: Table, count: np.ndarray, length: np.ndarray) -> tuple[n
     in_order[1:] = (row[1:] != row[:-1]) | (start[1:] >= start[:-1] + size[:-1])
     table.require(_all_of(in_order, row, len(table)), 11, "blocks in order that do not overlap")
     ends = start[stop - 1] + size[stop - 1]
-    table.require(ends == length, 11, "a last block that ends with the interval")
-    return np.array(table.text(10), dtype=object), np.array(table.text(11), dtype=object)
+    table.require(~known | (ends == length), 11, "a last block that ends with the interval")
+    return sizes, starts
 
 
-def _numbers(table: Table, column: int, count: np.ndarray) -> np.ndarray:
+def _numbers(table: Table, column: int, texts: np.ndarray, count: np.ndarray) -> np.ndarray:
     """The numbers of a list column, all rows end to end."""
-    fields = [text.removesuffix(",") for text in table.text(column)]
+    fields = [text.removesuffix(",") for text in texts]
     good = np.array([_are_numbers(text) for text in fields], dtype=bool)
     table.require(good, column, "whole numbers in digits, separated by commas")
     n_numbers = np.array([text.count(",") + 1 for text in fields], dtype=np.int64)

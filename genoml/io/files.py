@@ -266,10 +266,13 @@ def _sweep(target: str) -> None:
     names: list[str] = []
     with suppress(OSError):
         names = os.listdir(folder)
-    for found in filter(left.fullmatch, names):
-        with suppress(OSError), open(os.path.join(folder, found), "rb") as file:
-            if lock(file, wait=False):
-                os.unlink(file.name)
+    for place in (os.path.join(folder, found) for found in filter(left.fullmatch, names)):
+        with suppress(OSError):
+            if not stat.S_ISREG(os.lstat(place).st_mode):  # opening a pipe would wait
+                continue
+            with open(place, "rb") as file:
+                if lock(file, wait=False):
+                    os.unlink(place)
 
 
 def _sync_folder(folder: str) -> None:

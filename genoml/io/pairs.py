@@ -11,7 +11,7 @@ from genoml.io.errors import FormatError
 from genoml.io.fastq import FastqRecord, read_fastq
 from genoml.io.fastq_parser import MAX_READ_BP
 from genoml.io.files import FilePath, Source
-from genoml.io.records import line_of_header
+from genoml.io.records import line_of_record
 
 _MATE = re.compile(r"^(?P<id>\S+?)(?:/(?P<old>[12]))?(?:\s+(?P<new>[12]):[YN]:\d+:\S*)?(?:\s.*)?$")
 
@@ -69,7 +69,7 @@ def _pairs(
                 f"pair {number} has the names {first.id!r} and {last.id!r}"
                 + ("" if files[0] == files[1] else f", the second in {files[1]}"),
                 path=files[0],
-                line=line_of_header(files[0], first.name),
+                line=line_of_record(files[0], 2 * number - 1 if files[0] == files[1] else number),
                 record=first.id,
                 fix="expects equal names, up to /1 and /2, with the first read first",
             )
@@ -81,7 +81,7 @@ def _refuse_unequal(left: FastqRecord, number: int, second_ended: bool, files: l
         raise FormatError(
             "the last read has no second one",
             path=files[0],
-            line=line_of_header(files[0], left.name),
+            line=line_of_record(files[0], 2 * number - 1),
             record=left.id,
             fix="expects an even number of interleaved reads",
         )

@@ -62,7 +62,11 @@ def open_lock(path: str | os.PathLike[str]) -> IO[bytes]:
     OSError
         If it cannot be made, or is a link.
     """
-    handle = os.open(path, _LOCK_FLAGS, 0o666)
+    try:
+        handle = os.open(path, _LOCK_FLAGS, 0o666)
+    except FileNotFoundError:
+        folder = os.path.dirname(path)
+        raise FileNotFoundError(f"{folder}: no such directory to write {os.fspath(path)} in") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise FormatError("this is a device, pipe or socket", path=os.fspath(path), fix="remove it")

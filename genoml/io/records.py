@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import TypeAlias
 
 from genoml.io.errors import FormatError, check_letters
@@ -96,23 +96,46 @@ def errors_in(path: FilePath, record: Record) -> Iterator[None]:
     except ValueError as error:
         what = str(error).replace("sequence 0", "the sequence")
         place = "standard input" if path == "-" else str(path)
-        raise FormatError(
-            what, path=place, line=line_of_header(path, record.name), record=record.id
-        ) from error
+        number = _number_of(path, record)
+        line = line_of_record(path, number) if number else None
+        raise FormatError(what, path=place, line=line, record=record.id) from error
 
 
-def line_of_header(path: FilePath, name: str) -> int | None:
-    """Number of the line that is a record's header, found anew; None for a stream, or if several are."""
+def line_of_record(path: FilePath, number: int) -> int | None:
+    """Line of the header of a record, by its number from 1, found anew; None for a stream, which cannot be reread."""
     if not os.path.isfile(path):
         return None
-    header = name.encode()
     with Source(path).open() as stream:
-        found = [
-            number
-            for number, line in enumerate(stream, 1)
-            if line[:1] in b">@" and line[1:].strip() == header
-        ]
-    return found[0] if len(found) == 1 else None
+        return next(islice(_header_lines(stream), number - 1, None), None)
+
+
+def _header_lines(stream: Iterable[bytes]) -> Iterator[int]:
+    """Line of each header of FASTA or FASTQ that is sound so far."""
+    letters = missing = 0
+    part = "header"  # then the sequence and, of FASTQ, the qualities
+    for number, line in enumerate(stream, 1):
+        text = line.rstrip(b"\r\n")
+        if part == "qualities":
+            missing -= len(text)
+            part = "qualities" if missing > 0 else "header"
+        elif text.startswith(b">") or (part == "header" and text.strip()):
+            yield number
+            letters, part = 0, "sequence"
+        elif part == "sequence" and text.startswith(b"+"):
+            missing, part = letters, "qualities"
+        elif part == "sequence":
+            letters += len(text.strip())
+
+
+def _number_of(path: FilePath, record: Record) -> int:
+    """Number of the first record with this name and sequence, found anew; 0 in a stream."""
+    if not os.path.isfile(path):
+        return 0
+    wanted = record.name, record.sequence
+    found = (
+        number for number, each in enumerate(read_records(path), 1) if (each.name, each.sequence) == wanted
+    )
+    return next(found, 0)
 
 
 def record_batches(

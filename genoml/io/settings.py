@@ -69,18 +69,32 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     if len(content) > _LARGEST:
-        raise FormatError("expects settings of at most 64 KiB, got more", path=str(path))
+        line = 1 + content.count(b"\n")
+        raise FormatError("expects settings of at most 64 KiB, got more", path=str(path), line=line)
     _refuse_changed(content, path)
-    if _DOTTED.search(content):
-        raise FormatError("not valid TOML (nested too deep)", path=str(path))
+    if dotted := _DOTTED.search(content):
+        line = 1 + content.count(b"\n", 0, dotted.start())
+        raise FormatError("not valid TOML (nested too deep)", path=str(path), line=line)
     try:
         return msgspec.toml.decode(content, type=dict[str, Any])
     except (ValueError, RecursionError) as error:
         # also tables or lists within each other by the thousand, and numbers of thousands of digits
         place = _AT_LINE.search(str(error))
-        line = int(place[1]) if place and place[1] else None
+        line = int(place[1]) if place and place[1] else 1 + content.count(b"\n")
         why = "nested too deep" if isinstance(error, RecursionError) else _AT_LINE.sub("", str(error))
         raise FormatError(f"not valid TOML ({shown(why)})", path=str(path), line=line) from error
+
+
+def settings_error(path: Path, error: ValueError) -> FormatError:
+    """The FormatError for a message that begins with a key's path, with the first line that has the key."""
+    words = re.split(r"[.\[\]:]+", str(error).split(": ")[0])
+    lines = path.read_text("utf-8", "replace").split("\n")
+    for word in filter(None, reversed(words)):
+        key = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
+        found = [number for number, line in enumerate(lines, 1) if key.search(line.split("#")[0])]
+        if found:
+            return FormatError(str(error), path=str(path), line=found[0])
+    return FormatError(str(error), path=str(path), line=1)
 
 
 def make_settings(values: Any, type: type[_T], place: str = "", of: str = "") -> _T:

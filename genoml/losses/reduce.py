@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -214,14 +215,11 @@ def reduce_losses(
     grads = tuple(weigh(grad, axis) for grad, axis in zip(grads, axes, strict=True))
     if reduction == "none":
         return entries, grads
+    if reduction == "mean" and mask is None and (count := math.prod(entries.shape)):
+        return xp.mean(entries), tuple(grad / count for grad in grads)
     total = xp.sum(entries)
-    if reduction == "sum":
+    if reduction == "sum" or mask is None:
         return total, grads
-    if mask is None:
-        count = 1
-        for size in entries.shape:
-            count *= size
-        return total / max(count, 1), tuple(grad / max(count, 1) for grad in grads)
     present = xp.maximum(xp.sum(xp.astype(mask, entries.dtype)), xp.ones_like(total))
     return total / present, tuple(grad / present for grad in grads)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, log
+import math
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -10,9 +10,17 @@ from array_api_compat import array_namespace
 from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
-from genoml.losses.reduce import Reduction, entry_weights, labelled, loss_namespace, reduce_loss, require_axes
+from genoml.losses.reduce import (
+    Reduction,
+    entry_weights,
+    labelled,
+    loss_namespace,
+    reduce_loss,
+    reduce_losses,
+    require_axes,
+)
 from genoml.ops.arrays import clip, constant_like
-from genoml.ops.special import square_or_inf
+from genoml.ops.special import square_or_inf, squared_error
 
 
 @checked
@@ -56,8 +64,10 @@ def mean_squared_error(
     what = "mean_squared_error"
     loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, FINITE)
-    error = predictions - t
-    return reduce_loss(square_or_inf(error), 2.0 * error, sample_weight, present, reduction, what)
+    if reduction == "mean" and sample_weight is None and present is None:  # each gradient once through memory
+        entries, grads = squared_error(predictions, t, float(max(math.prod(predictions.shape), 1)))
+        return reduce_losses(entries, (), (), None, None, reduction, what)[0], grads
+    return reduce_loss(*squared_error(predictions, t), sample_weight, present, reduction, what)
 
 
 @checked
@@ -252,7 +262,7 @@ def _signed_log(values: Array, multiplier: float) -> Array:
     # for large v log(m v), since log1p(m v) could leave the range
     large = size > 1e6 * least
     small = xp.log1p(multiplier * xp.where(large, xp.zeros_like(size), size))
-    return xp.sign(values) * xp.where(large, xp.log(size + least) + log(multiplier), small)
+    return xp.sign(values) * xp.where(large, xp.log(size + least) + math.log(multiplier), small)
 
 
 def _unit_rows(values: Array) -> tuple[Array, Array]:
@@ -265,5 +275,5 @@ def _unit_rows(values: Array) -> tuple[Array, Array]:
     widest = xp.max(xp.abs(values), axis=1, keepdims=True)
     scaled = values / xp.where(widest > 0.0, widest, xp.ones_like(widest))
     root = xp.sqrt(xp.sum(scaled * scaled, axis=1, keepdims=True))
-    length = xp.where(endless, xp.full_like(widest, inf), widest * root)
+    length = xp.where(endless, xp.full_like(widest, math.inf), widest * root)
     return scaled / xp.where(root > 0.0, root, xp.ones_like(root)), length

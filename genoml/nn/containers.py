@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from operator import add
 from typing import Any, Self, TypeAlias
 
 from array_api_compat import array_namespace
@@ -13,6 +14,7 @@ from genoml.nn.fused import FusedPullback, fused_vjp
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
+from genoml.ops.arrays import in_memory_order
 
 __all__ = ["Parallel", "Sequential"]
 
@@ -275,7 +277,7 @@ class Parallel(Container):
                 branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params and learns)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
                 if branch_x is not None:  # a branch that reads integers has no gradient to give
-                    grad_x = branch_x if grad_x is None else grad_x + branch_x
+                    grad_x = branch_x if grad_x is None else in_memory_order(grad_x, branch_x, add)
             return grad_x, grads
 
         return xp.concat(outputs, axis=1), pullback

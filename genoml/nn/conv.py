@@ -23,7 +23,7 @@ from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import grouped_conv1d_vjp
-from genoml.ops.normalise import RectifyPullback, rectified_vjp
+from genoml.ops.normalise import RectifyPullback, biased_vjp
 from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -107,7 +107,7 @@ class Conv1D(Layer):
         self.dilation = dilation
         self.groups = groups
         self.has_bias, self.activation = bias, activation
-        self._activate = activation_vjp(activation)
+        activation_vjp(activation)  # an unknown name is an error now
 
     def initial_params(self) -> Mapping[str, Initializer]:
         shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
@@ -146,16 +146,11 @@ class Conv1D(Layer):
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
         z, back_conv = self.correlate(x)
-        if self.activation == "relu" and self.has_bias:
-            y, back_rectifier = rectified_vjp(z, self.bias)
-            return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)
-        y, back = self._activate(z + self.bias if self.has_bias else z)
+        y, back = biased_vjp(z, self.bias if self.has_bias else None, self.activation)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # z = conv(x, w) + b: dL/db sums over positions
-            g = back(xp.permute_dims(grad, (0, 2, 1)))
-            with_bias = self.has_bias and need_params
-            return back_conv(g, xp.sum(g, axis=(0, 1)) if with_bias else None, need_x, need_params)
+            g, grad_bias = back(xp.permute_dims(grad, (0, 2, 1)), need_params)
+            return back_conv(g, grad_bias, need_x, need_params)
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 

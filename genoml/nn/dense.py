@@ -22,8 +22,8 @@ from genoml.nn.layer import (
 )
 from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.activations import ActivationName, activation_vjp, applied
-from genoml.ops.arrays import dense_grad_weights
-from genoml.ops.normalise import rectified_vjp
+from genoml.ops.arrays import dense_grad_weights, sum_rows
+from genoml.ops.normalise import biased_vjp
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Dense", "LearnedDispersion"]
@@ -68,7 +68,7 @@ class Dense(Layer):
         super().__init__(seed=seed, dtype=dtype, backend=backend)
         self.in_features, self.out_features = in_features, out_features
         self.activation = activation
-        self._activate = activation_vjp(activation)
+        activation_vjp(activation)  # an unknown name is an error now
 
     def initial_params(self) -> Mapping[str, Initializer]:
         shape = (self.in_features, self.out_features)
@@ -84,21 +84,10 @@ class Dense(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         z, back_product = self.product(x, run)
-        if self.activation == "relu":
-            y, back_rectifier = rectified_vjp(z[None, :, :], self.bias)
-
-            def pullback_rectified(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-                grad_bias, _, into_z = back_rectifier(grad[None, :, :])
-                return back_product(into_z()[0, :, :], grad_bias, need_x, need_params)
-
-            return y[0, :, :], pullback_rectified
-        y, back = self._activate(z + self.bias)
+        y, back = biased_vjp(z, self.bias, self.activation)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # z = x W + b: dL/db = sum_n g
-            g = back(grad)
-            grad_bias = array_namespace(g).sum(g, axis=0) if need_params else None
-            return back_product(g, grad_bias, need_x, need_params)
+            return back_product(*back(grad, need_params), need_x, need_params)
 
         return y, pullback
 
@@ -171,7 +160,7 @@ class LearnedDispersion(Layer):
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # a copy of x, and of one number for all sequences: dL/dx = g[:, :tasks], dL/da = sum_n g[n, tasks:]
-            grads = {"log_dispersion": xp.sum(grad[:, tasks:], axis=0)} if need_params else {}
+            grads = {"log_dispersion": sum_rows(grad[:, tasks:])} if need_params else {}
             return (grad[:, :tasks] if need_x else None), grads
 
         return xp.concat([x, repeated], axis=1), pullback

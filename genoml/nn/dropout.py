@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 from array_api_compat import array_namespace
 
 from genoml.arguments import Share
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape, layer_label
+from genoml.ops.arrays import in_memory_order
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from genoml.parallel import Part
@@ -70,9 +73,12 @@ class Dropout(Layer):
         factor = self._factor(x, run.step, run.part)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            return (grad * factor if need_x else None), {}  # y is linear in x
+            return (self._times(grad, factor) if need_x else None), {}  # y is linear in x
 
-        return x * factor, pullback
+        return self._times(x, factor), pullback
+
+    def _times(self, x: Array, factor: Array) -> Array:
+        return in_memory_order(x, factor, mul)  # type: ignore[no-any-return]
 
     def _factor(self, x: Array, step: int, part: Part) -> Array:
         """0 or 1 / (1 - rate) for each value, channels-last in memory as x is."""

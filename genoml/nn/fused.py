@@ -26,9 +26,8 @@ from genoml.nn.dense import Dense
 from genoml.nn.layer import AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
-from genoml.ops.activations import activation_vjp
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
-from genoml.ops.normalise import rectified_vjp, statistics_gradient
+from genoml.ops.normalise import biased_vjp, rectified_vjp, statistics_gradient
 
 #: as a layer's, with the parameters' gradients of the first layer, or of the first few, each in a dict of its own
 FusedPullback: TypeAlias = Callable[..., tuple[Array | None, dict[str, Array] | tuple[dict[str, Array], ...]]]
@@ -92,16 +91,16 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
     length = x.shape[2]
     shape = (conv.kernel_size, conv.stride, conv.dilation)
     best, positions = conv1d_max(rows, w, conv.stride, conv.dilation)
-    y, back = activation_vjp(conv.activation)(best + conv.bias if conv.has_bias else best)
+    y, back = biased_vjp(best, conv.bias if conv.has_bias else None, conv.activation)
 
     def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
         # y = act(z[l*]) with l* = argmax z: dL/dw[k, c] = sum_n g x[l* s + k d, c], dL/db = sum_n g
-        g, grads = back(grad), dict[str, Array]()
+        (g, grad_bias), grads = back(grad, need_params), dict[str, Array]()
         if need_params:
             grad_w = conv1d_max_grad_w(rows, positions, g, *shape)
             grads["weights"] = xp.permute_dims(grad_w, (2, 1, 0))
-        if need_params and conv.has_bias:
-            grads["bias"] = xp.sum(g, axis=0)
+        if grad_bias is not None:
+            grads["bias"] = grad_bias
         if not need_x:
             return None, grads
         full, back_conv = conv1d_vjp(rows, w, conv.stride, conv.dilation)

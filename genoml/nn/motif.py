@@ -14,6 +14,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, ActivationPullback, activation_vjp, log_softmax, softmax
+from genoml.ops.arrays import sum_rows
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml.random import Drawn, Initializer, constant, normal
@@ -234,9 +235,7 @@ class MotifLayer(Layer):
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grads = (
-                {"threshold": -xp.sum(g, axis=(0, 1))} if self._threshold is not None and need_params else {}
-            )
+            grads = {"threshold": -sum_rows(g)} if self._threshold is not None and need_params else {}
             if self.both_strands:
                 # max gives g to the larger score, to s+ where they are equal
                 zero, first = xp.zeros((), dtype=g.dtype, device=device_of(g)), forward >= reverse

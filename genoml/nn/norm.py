@@ -11,6 +11,7 @@ from genoml.arguments import Count, NotNegative, Probability
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
+from genoml.ops.arrays import sum_rows
 from genoml.ops.normalise import batch_statistics, standardize_vjp, statistics_gradient
 from genoml.random import Initializer, constant
 
@@ -100,7 +101,7 @@ class BatchNorm1D(Layer):
             g = xp.reshape(grad if x.ndim == 2 else xp.permute_dims(grad, (0, 2, 1)), tuple(rows.shape))
             if not run.training and not need_params:
                 return (restore(g * factor) if need_x else None), {}
-            sum_g, sum_gc = xp.sum(g, axis=(0, 1)), xp.sum(g * centred, axis=(0, 1))
+            sum_g, sum_gc = sum_rows(g), sum_rows(g * centred)
             gamma, through = sum_gc * scale, None
             if run.training:
                 gamma, *through = statistics_gradient(sum_g, sum_gc, scale, factor, count, run.part)
@@ -137,15 +138,15 @@ class BatchNorm1D(Layer):
 
         With ``shift`` the layer's input is rows + shift, which has the running mean; the mean returned is of rows.
         """
-        running = self.running_mean if shift is None else self.running_mean - shift
         if not run.training:
-            return running, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
-        mean, scale, running, var = batch_statistics(
-            rows, running, self.running_var, self.momentum, self.eps, count, run.part
+            mean = self.running_mean if shift is None else self.running_mean - shift
+            return mean, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
+        running = self.running_mean, self.running_var
+        mean, scale, *following = batch_statistics(
+            rows, *running, self.momentum, self.eps, count, run.part, shift
         )
         if run.part.is_first:
-            self.running_mean = running if shift is None else running + shift
-            self.running_var = var
+            self.running_mean, self.running_var = following
         return mean, scale
 
 
@@ -283,7 +284,7 @@ class GroupNorm(Layer):
             # y = gamma xhat + beta: dgamma = sum(g xhat), dbeta = sum g, dxhat = gamma g
             g, grads = xp.permute_dims(grad, (0, 2, 1)), dict[str, Array]()
             if need_params:
-                grads = {"gamma": xp.sum(g * normed, axis=(0, 1)), "beta": xp.sum(g, axis=(0, 1))}
+                grads = {"gamma": sum_rows(g * normed), "beta": sum_rows(g)}
             if not need_x:
                 return None, grads
             grad_rows = xp.reshape(back(xp.reshape(g * gamma, grouped)), (n, length, channels))

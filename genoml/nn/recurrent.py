@@ -20,6 +20,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
+from genoml.ops.arrays import sum_rows
 from genoml.ops.recurrent import ScanPullback, gru_scan, lstm_scan
 from genoml.random import Drawn, Initializer, constant, glorot_normal
 
@@ -93,7 +94,7 @@ class Recurrent(Layer):
             grad_z, grads = back(received, need_params)
             flat = xp.reshape(grad_z, (length * batch, width))
             if need_params:
-                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": xp.sum(flat, axis=0)}
+                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": sum_rows(flat)}
             if not need_x:
                 return None, grads
             grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
@@ -277,4 +278,4 @@ class GRU(Recurrent):
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
-        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)
+        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]

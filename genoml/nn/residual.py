@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import add
 
 from genoml.backend import Array
 from genoml.nn.containers import Sequential
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.reach import Branches, reach_in_row
 from genoml.nn.shape import CropTo
+from genoml.ops.arrays import in_memory_order
 from genoml.ops.windows import EVERYTHING
 
 __all__ = ["CroppedResidual", "Residual"]
@@ -50,9 +52,9 @@ class Residual(Sequential):
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = x + f(x): dL/dx = g + (df/dx)^T g
             grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
-            return (None if grad_x is None else grad + grad_x), grads
+            return (None if grad_x is None else in_memory_order(grad_x, grad, add)), grads
 
-        return x + y, pullback
+        return in_memory_order(x, y, add), pullback
 
 
 class CroppedResidual(Sequential):
@@ -98,6 +100,8 @@ class CroppedResidual(Sequential):
             # y = crop(x) + f(x): dL/dx = crop^T g + (df/dx)^T g
             grad_x, grads = pullback_layers(grad, need_x=need_x, need_params=need_params)
             shortcut, _ = pullback_crop(grad, need_x=need_x)
-            return (None if grad_x is None or shortcut is None else shortcut + grad_x), grads
+            if grad_x is None or shortcut is None:
+                return None, grads
+            return in_memory_order(grad_x, shortcut, add), grads
 
-        return middle + y, pullback
+        return in_memory_order(y, middle, add), pullback

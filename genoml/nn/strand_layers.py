@@ -13,7 +13,7 @@ from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass,
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
 from genoml.ops.activations import ActivationName, activation_vjp, applied
-from genoml.ops.arrays import pad_axis
+from genoml.ops.arrays import pad_axis, sum_rows
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pool1d import global_max_vjp
 from genoml.ops.windows import Reach, same_padding
@@ -132,7 +132,7 @@ class RCConv1D(Layer):
             grads = dict[str, Array]()
             if grad_w is not None:
                 folded = grad_w[:, :, :half] + xp.flip(grad_w[:, :, half:], axis=(0, 1, 2))
-                grad_b = xp.sum(g, axis=(0, 1))
+                grad_b = sum_rows(g)
                 grads = {
                     "weights": xp.permute_dims(folded, (2, 1, 0)),
                     "bias": grad_b[:half] + xp.flip(grad_b[half:], axis=0),

@@ -27,8 +27,10 @@ ActivationPullback: TypeAlias = Callable[[Array], Array]
 #: z -> y and its pullback
 ActivationVJP: TypeAlias = Callable[[Array], tuple[Array, ActivationPullback]]
 
-#: The score of a key that attention may not see. It is finite, so that no inf - inf arises.
+#: The score of a key that attention may not see, and the bound of all scores. It is finite: no inf - inf arises.
 LOWEST = -1e30
+#: Beyond this SiLU and GELU and their slopes are their limits, 0 or z and 0 or 1; so 0 times infinity need not arise.
+FAR = 1e9
 
 
 # ---------------------------------------------------------------- element-wise
@@ -78,8 +80,8 @@ def tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
 
 def silu_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     """Sigmoid linear unit: y = z s with s = sigmoid(z). ds/dz = s (1 - s), so dy/dz = s + z s (1 - s)."""
-    s = sigmoid(z)
-    return z * s, lambda grad: grad * (s * (1.0 + z * (1.0 - s)))
+    s, low = sigmoid(z), clip(z, -FAR)
+    return low * s, lambda grad: grad * (s * (1.0 + clip(low, high=FAR) * (1.0 - s)))
 
 
 def softplus(z: Array) -> Array:
@@ -100,13 +102,15 @@ def gelu_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     and dy/dz = P(z) + z p(z).
     """
     xp = array_namespace(z)
-    cumulative = 0.5 * (1.0 + erf(z * math.sqrt(0.5)))
+    low = clip(z, -FAR)
+    cumulative = 0.5 * (1.0 + erf(low * math.sqrt(0.5)))
 
     def back(grad: Array) -> Array:
-        density = xp.exp(-0.5 * z * z) * (1.0 / math.sqrt(2.0 * math.pi))
-        return grad * (cumulative + z * density)
+        near = clip(low, high=FAR)
+        density = xp.exp(-0.5 * near * near) * (1.0 / math.sqrt(2.0 * math.pi))
+        return grad * (cumulative + near * density)
 
-    return z * cumulative, back
+    return low * cumulative, back
 
 
 def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
@@ -116,13 +120,15 @@ def gelu_tanh_vjp(z: Array) -> tuple[Array, ActivationPullback]:
     """
     xp = array_namespace(z)
     scale, cubic = math.sqrt(2.0 / math.pi), 0.044715
+    low = clip(z, -FAR)
     t = xp.tanh(scale * (z * (1.0 + cubic * (z * z))))
 
     def back(grad: Array) -> Array:
-        slope = scale * (1.0 + 3.0 * cubic * (z * z))
-        return grad * (0.5 * (1.0 + t) + 0.5 * z * (1.0 - t * t) * slope)
+        near = clip(low, high=FAR)
+        slope = scale * (1.0 + 3.0 * cubic * (near * near))
+        return grad * (0.5 * (1.0 + t) + 0.5 * near * (1.0 - t * t) * slope)
 
-    return 0.5 * z * (1.0 + t), back
+    return 0.5 * low * (1.0 + t), back
 
 
 def linear_vjp(z: Array) -> tuple[Array, ActivationPullback]:
@@ -173,8 +179,14 @@ def applied(name: str | None) -> Callable[[Array], Array] | None:
 
 @operation
 def softmax(x: Array, axis: int = -1) -> Array:
-    """Softmax along an axis: y_i = exp(x_i) / sum_j exp(x_j). The maximum is subtracted first, against overflow."""
+    """Softmax along an axis: y_i = exp(x_i) / sum_j exp(x_j). The maximum is subtracted first, against overflow.
+
+    Infinite entries are bounded by the largest number, which gives their limits: equal shares of those that are +inf,
+    and of all if all are -inf.
+    """
     xp = array_namespace(x)
+    largest = xp.finfo(x.dtype).max
+    x = clip(x, -largest, largest)
     powers = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return powers / xp.sum(powers, axis=axis, keepdims=True)
 
@@ -213,7 +225,8 @@ def _below_highest(x: Array, highest: Array) -> Array:
 
 
 def allow(scores: Array, allowed: Array | None) -> Array:
-    """Attention scores, with ``LOWEST`` where ``allowed`` (broadcast) is False."""
+    """Attention scores up to -``LOWEST``, with ``LOWEST`` where ``allowed`` (broadcast) is False."""
+    scores = clip(scores, high=-LOWEST)
     if allowed is None:
         return scores
     return array_namespace(scores).where(allowed, scores, constant_like(scores, LOWEST))

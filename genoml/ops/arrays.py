@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj, to_device
@@ -56,6 +57,7 @@ def clip(x: Array, low: float | None = None, high: float | None = None) -> Array
     return x if high is None else xp.minimum(x, constant_like(x, high))
 
 
+@operation
 def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int = 1) -> Array:
     """x with ``before`` and ``after`` entries of ``value`` added at the ends of one axis (0 or above).
 
@@ -69,6 +71,27 @@ def pad_axis(x: Array, before: int, after: int, value: float = 0.0, *, axis: int
 
     parts = [*end(before), x, *end(after)]
     return xp.concat(parts, axis=axis) if len(parts) > 1 else x
+
+
+@operation
+def in_memory_order(x: Array, other: Array, operator: Callable[[Array, Array], Array]) -> Array:
+    """operator(x, other) of two arrays of one shape, laid out in memory as x is.
+
+    Arrays (N, C, L) are channels-last in memory, and so are parts of them. NumPy keeps the order of the axes. A library
+    that does not has a twin, lest every layer after a sum copy its input.
+    """
+    return operator(x, other)
+
+
+@operation
+def sum_rows(x: Array) -> Array:
+    """Sum over all axes but the last: the gradient of what is added to each row, as a bias is.
+
+    Shapes
+    ------
+    x : (..., C);  result : (C,)
+    """
+    return array_namespace(x).sum(x, axis=tuple(range(x.ndim - 1)))
 
 
 @operation

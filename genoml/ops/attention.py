@@ -18,9 +18,15 @@ PlainPullback: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 
 @operation
 def plain_attention_vjp(
-    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
+    query: Array,
+    key: Array,
+    value: Array,
+    with_weights: bool = False,
+    *,
+    scale: float = 1.0,
+    workers: Workers = ALONE,
 ) -> tuple[Array, Array | None, PlainPullback]:
-    """Plain attention: y = W v with W = softmax(q k^T) over the keys. Returns y, W (or None) and the pullback of y.
+    """Plain attention: y = W v with W = softmax(scale q k^T) over the keys. Returns y, W (or None), the pullback of y.
 
     Parameters
     ----------
@@ -35,12 +41,14 @@ def plain_attention_vjp(
     W : (batch, heads, length, length)
     """
     xp = array_namespace(query)
-    weights = softmax(query @ xp.matrix_transpose(key), axis=-1)
+    scaled = query * scale
+    weights = softmax(scaled @ xp.matrix_transpose(key), axis=-1)
 
     def pullback(grad: Array) -> tuple[Array, Array, Array]:
-        # y = W v, W = softmax(S), S = q k^T: dv = W^T g, dW = g v^T, dS = W (dW - sum(dW W)), dq = dS k, dk = dS^T q
+        # y = W v, W = softmax(S), S = s q k^T, s the scale:
+        # dv = W^T g, dW = g v^T, dS = W (dW - sum(dW W)), dq = s dS k, dk = s dS^T q
         grad_scores = softmax_gradient(weights, grad @ xp.matrix_transpose(value), axis=-1)
         transposed = xp.matrix_transpose(grad_scores)
-        return grad_scores @ key, transposed @ query, xp.matrix_transpose(weights) @ grad
+        return (grad_scores @ key) * scale, transposed @ scaled, xp.matrix_transpose(weights) @ grad
 
     return weights @ value, (weights if with_weights else None), pullback

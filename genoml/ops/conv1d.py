@@ -233,6 +233,29 @@ def conv1d_max_grad_w(
     return xp.permute_dims(xp.reshape(total, (f, kernel_size, c)), (1, 2, 0))
 
 
+@operation
+def conv1d_hits(x: Array, w: Array, limits: Array, most: int) -> Array:
+    """Hits of a motif scan: where the correlation along one long sequence reaches its filter's limit.
+
+        y[l, f] = sum_{k, c} w[k, c, f] x[0, l + k, c] >= limits[f]
+
+    The result is the number of hits, then their places l F + f in any order, then what has no meaning. Of more than
+    ``most`` hits only some are there, and the result has no more entries than that number.
+
+    Shapes
+    ------
+    x : (1, L, C);  w : (K, C, F);  limits : (F,);  result : (1 + m,) of integers
+    """
+    xp = array_namespace(x)
+    y, _ = conv1d_vjp(x, w)
+    reached = xp.reshape(xp.astype(y[0, :, :] >= limits, xp.int32), (-1,))
+    up_to = xp.cumulative_sum(reached, dtype=xp.int32)
+    wanted = xp.arange(1, 1 + min(most, reached.shape[0]), dtype=xp.int32, device=device_of(x))
+    # the first place where the running number of hits is i is that of the i-th; a hit that is not there has the size
+    places = xp.astype(xp.searchsorted(up_to, wanted), xp.int32)
+    return xp.concat([up_to[-1:], places])
+
+
 def spread_to_positions(positions: Array, grad: Array, count: int) -> Array:
     """The gradient with respect to y, (N, count, F): g at the positions of the maxima, 0 elsewhere."""
     xp, device = array_namespace(grad), device_of(grad)

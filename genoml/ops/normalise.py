@@ -13,6 +13,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.activations import activation_vjp
+from genoml.ops.arrays import sum_rows
 from genoml.ops.dispatch import operation
 from genoml.ops.pool1d import max_pool1d_vjp
 from genoml.parallel import WHOLE, Part
@@ -68,10 +70,39 @@ def rectified_vjp(
             own = g if factor is None else g * factor
             return own if slope is None else own - centred * slope - constant
 
-        with_x = None if mean is None else xp.sum(g * centred, axis=(0, 1))
-        return xp.sum(g, axis=(0, 1)), with_x, into_x
+        with_x = None if mean is None else sum_rows(g * centred)
+        return sum_rows(g), with_x, into_x
 
     return y, pullback
+
+
+def biased_vjp(
+    z: Array, bias: Array | None, activation: str | None
+) -> tuple[Array, Callable[[Array, bool], tuple[Array, Array | None]]]:
+    """y = activation(z + bias), and the pullback: dL/dy and whether db is needed -> dL/dz, and db or None.
+
+    Shapes
+    ------
+    z, y : (N, C) or (N, L, C);  bias : (C,)
+    """
+    if activation != "relu" or bias is None:
+        y, back = activation_vjp(activation)(z if bias is None else z + bias)
+
+        def pullback(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+            # b is added to each row, so db = sum dz
+            g = back(grad)
+            return g, (sum_rows(g) if need_bias and bias is not None else None)
+
+        return y, pullback
+    rows = z[None, :, :] if z.ndim == 2 else z
+    rectified, back_rectifier = rectified_vjp(rows, bias)
+
+    def pullback_rectified(grad: Array, need_bias: bool) -> tuple[Array, Array | None]:
+        grad_bias, _, into_rows = back_rectifier(grad[None, :, :] if z.ndim == 2 else grad)
+        g = into_rows()
+        return (g[0, :, :] if z.ndim == 2 else g), (grad_bias if need_bias else None)
+
+    return (rectified[0, :, :] if z.ndim == 2 else rectified), pullback_rectified
 
 
 @operation
@@ -96,13 +127,14 @@ def batch_statistics(
     eps: float,
     count: int,
     part: Part = WHOLE,
+    shift: Array | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     """Batch normalisation's mean and 1 / sqrt(var + eps) over n and l, and the next running mean and variance.
 
         running' = (1 - momentum) running + momentum batch
 
     ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
-    these may be a part.
+    these may be a part. The running mean is that of rows + shift.
 
     Shapes
     ------
@@ -110,11 +142,11 @@ def batch_statistics(
     """
     xp = array_namespace(rows)
     flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]))
-    mean = part.whole_sum(xp.sum(flat, axis=0)) / count
+    mean = part.whole_sum(sum_rows(flat)) / count
     var = part.whole_sum(squares_around(flat, mean)) / count
     keep = 1.0 - momentum
     unbiased = var * (count / (count - 1))
-    next_mean = keep * running_mean + momentum * mean
+    next_mean = keep * running_mean + momentum * (mean if shift is None else mean + shift)
     next_var = keep * running_var + momentum * unbiased
     return mean, 1.0 / xp.sqrt(var + eps), next_mean, next_var
 

@@ -125,6 +125,7 @@ def _lstm_back(
 # ---------------------------------------------------------------- GRU
 
 
+@operation
 def gru_scan(z: Array, weights: Array, bias: Array, keep: Array | None = None) -> tuple[Array, ScanPullback]:
     """Run the steps of a GRU, given z, the inputs' part of its gates.
 

@@ -97,7 +97,7 @@ class Optimizer:
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""
         same = type(grad) is type(param) and grad.dtype == param.dtype and grad.shape == param.shape
-        if same and device_of(grad) == device_of(param):
+        if same and grad.device == param.device:
             return
         expects = f"{type(self).__name__} expects a gradient"
         if not is_array_api_obj(grad) or array_namespace(grad) is not array_namespace(param):

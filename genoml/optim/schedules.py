@@ -46,7 +46,7 @@ def one_cycle(
     Smith and Topin (2018), Super-convergence, arXiv:1708.07120; cosine: Loshchilov and Hutter (2017),
     SGDR, arXiv:1608.03983, eq. 5.
     """
-    rise = int(warmup * total)
+    rise = math.floor(warmup * total)
     return partial(one_cycle_factor, rise=rise, total=total, start=start, end=end)
 
 

@@ -8,13 +8,18 @@ the heads of one long sequence.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from threading import BrokenBarrierError
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakSet
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -22,6 +27,10 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 
 T = TypeVar("T")
+#: seconds within which Ctrl-C is heard that the system has handed to another thread
+_WAIT_S = 0.5
+#: message to a part that waits for one that has failed
+_ABORTED = object()
 
 
 def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
@@ -30,20 +39,67 @@ def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
+class Shares(Generic[T]):
+    """Work that was handed out to threads, and what became of it.
+
+    Ctrl-C may come at any moment in the thread that waits. It takes no lock here that it could leave locked.
+    """
+
+    def __init__(self) -> None:
+        self._begun = 0
+        self._ended: dict[int, tuple[T | None, BaseException | None]] = {}
+        self._news: SimpleQueue[None] = SimpleQueue()
+
+    def begin(self, pool: Executor, work: Callable[..., T], *arguments: Any) -> None:
+        """Begin ``work(*arguments)`` in another thread."""
+        # NumPy's error handling and the default backend are part of the caller's context
+        pool.submit(copy_context().run, self._run, self._begun, work, *arguments)
+        self._begun += 1  # only now: what was not handed out is not waited for
+
+    def _run(self, index: int, work: Callable[..., T], *arguments: Any) -> None:
+        try:
+            self._ended[index] = work(*arguments), None
+        except BaseException as error:
+            self._ended[index] = None, error
+        self._news.put(None)
+
+    def wait(self) -> None:
+        """Wait until all that was begun has ended."""
+        while not all(index in self._ended for index in range(self._begun)):
+            with suppress(Empty):
+                self._news.get(timeout=_WAIT_S)
+
+    def results(self) -> tuple[list[T], list[BaseException]]:
+        """The results in the order in which they were begun, without those of errors; and the errors."""
+        ended = [self._ended[index] for index in range(self._begun)]
+        errors = [error for _, error in ended if error is not None]
+        return [cast(T, result) for result, error in ended if error is None], errors
+
+
 class Workers:
     """Idle threads, which take shares of work that can be divided.
 
     Parameters
     ----------
-    pool : Executor, optional
-        Where the threads are; None for no threads.
     count : int
-        How many of them may be used, beside the caller's own.
+        How many they are, beside the caller's own.
     """
 
-    def __init__(self, pool: Executor | None = None, count: int = 0) -> None:
-        self._pool, self._count = pool, count
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+        self._renew()
+        _ALIVE.add(self)
+
+    def _renew(self) -> None:
+        self.pool = ThreadPoolExecutor(self.count, "genoml") if self.count else None
         self._taken = threading.Lock()
+        #: held while parts of a batch are handed out: they wait for one another, so they stand together in the queue
+        self.queueing = threading.Lock()
+
+    def close(self) -> None:
+        """End the threads, once they have done their work."""
+        if self.pool is not None:
+            self.pool.shutdown()
 
     def share_out(self, work: Callable[[int, int], object], count: int, least: int = 1) -> None:
         """Run ``work(start, stop)`` for ranges that cover 0 to count, side by side.
@@ -51,44 +107,67 @@ class Workers:
         The ranges must not depend on each other. Each has at least ``least`` of the count, unless it is the only
         one. While the threads are taken, by work that shares out its own for instance, the caller does all of it.
         """
-        pieces = max(1, min(self._count + 1, count // max(least, 1)))
-        if self._pool is None or pieces == 1 or not self._taken.acquire(blocking=False):
+        pieces = max(1, min(self.count + 1, count // max(least, 1)))
+        if self.pool is None or pieces == 1 or not self._taken.acquire(blocking=False):
             work(0, count)
             return
+        shares = Shares[object]()
         try:
             own, *rest = even_ranges(count, pieces)
-            # NumPy's error handling and the default backend are part of the caller's context
-            others = [self._pool.submit(copy_context().run, work, a, b) for a, b in rest]
             try:
+                for start, stop in rest:
+                    shares.begin(self.pool, work, start, stop)
                 work(*own)
             finally:
-                wait(others)
+                shares.wait()
         finally:
             self._taken.release()
-        for future in others:
-            future.result()
+        for error in shares.results()[1]:
+            raise error
 
+
+#: all workers: a forked process has none of its parent's threads, and locks may be held by them
+_ALIVE: WeakSet[Workers] = WeakSet()
+
+
+def _renew_after_fork() -> None:
+    for workers in list(_ALIVE):
+        workers._renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_after_fork)
 
 #: no threads: the caller does everything
 ALONE = Workers()
 
 
 class Meeting:
-    """Exchange of arrays between the threads of one batch; every thread must take part in every exchange."""
+    """Exchange of arrays between the threads of one batch; every thread must take part in every exchange.
+
+    Each part has a queue from each other one. Their values come in order, so that a part that is ahead overwrites
+    nothing, and Ctrl-C leaves nothing locked.
+    """
 
     def __init__(self, parts: int) -> None:
         self.parts = parts
-        self._barrier = threading.Barrier(parts)
-        self._slots: list[object] = [None] * parts
+        self._queues = [[SimpleQueue[object]() for _ in range(parts)] for _ in range(parts)]
         self._zeros: list[Array] = []
 
     def gather(self, index: int, value: T) -> list[T]:
         """The values of all parts, in the parts' order."""
-        self._slots[index] = value
-        self._barrier.wait()
-        found: list[T] = list(self._slots)  # type: ignore[arg-type]
-        self._barrier.wait()  # no part may write its next value before all have read this one
-        return found
+        for other in range(self.parts):
+            if other != index:
+                self._queues[other][index].put(value)
+        return [value if other == index else self._receive(index, other) for other in range(self.parts)]
+
+    def _receive(self, index: int, other: int) -> Any:
+        queue = self._queues[index][other]
+        value = queue.get()
+        if value is _ABORTED:
+            queue.put(_ABORTED)  # for the next exchange
+            raise BrokenBarrierError
+        return value
 
     def sum(self, index: int, value: Array) -> Array:
         """The sum of the parts' values, added in the same order every time."""
@@ -110,7 +189,9 @@ class Meeting:
 
     def abort(self) -> None:
         """Release the waiting parts with a threading.BrokenBarrierError, because a part has failed."""
-        self._barrier.abort()
+        for queues in self._queues:
+            for queue in queues:
+                queue.put(_ABORTED)
 
 
 @dataclass(frozen=True)

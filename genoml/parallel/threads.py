@@ -9,8 +9,6 @@ statistics are summed over the parts, and dropout draws each example's own numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import copy_context
 from dataclasses import replace
 from math import prod
 from threading import BrokenBarrierError
@@ -20,7 +18,7 @@ from typing import Any, Protocol, Self, TypeVar
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.parallel.parts import ALONE, Meeting, Part, Workers, even_ranges
+from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges
 
 T = TypeVar("T")
 
@@ -65,10 +63,9 @@ class Threads:
         self.count = count
         self.least_input = least_input
         self.least_work = least_work
-        self._prepared: Model | None = None
-        self._parameters = 0
-        self._pool = ThreadPoolExecutor(count - 1, "genoml") if count > 1 else None
-        self.workers = ALONE if self._pool is None else Workers(self._pool, count - 1)
+        #: the last model and the number of its parameters
+        self._prepared: tuple[Model | None, int] = None, 0
+        self.workers = Workers(count - 1) if count > 1 else ALONE
 
     def __enter__(self) -> Self:
         return self
@@ -76,17 +73,17 @@ class Threads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        self.workers.close()
 
     def parts_of(self, model: Model, x: Array) -> int:
         """The number of parts in which a batch is computed: the same for the same model and shape."""
-        if self._prepared is not model:
-            model.draw()  # must not happen in two threads at once
-            self._parameters = sum(prod(value.shape) for value in model.params.values())
-            self._prepared = model
+        prepared, parameters = self._prepared
+        if prepared is not model:
+            model.draw()  # before the parts, which would draw one each
+            parameters = sum(prod(value.shape) for value in model.params.values())
+            self._prepared = model, parameters
         size: int = prod(x.shape)
-        worth = min(size // self.least_input, size * max(self._parameters, 1) // self.least_work)
+        worth = min(size // self.least_input, size * max(parameters, 1) // self.least_work)
         return max(1, min(self.count, int(x.shape[0]), worth))
 
     def vjp(self, model: Model, x: Array, run: Any) -> tuple[Array, Any]:
@@ -128,7 +125,6 @@ class Threads:
 
     def _each(self, work: Callable[[Part], T], parts: Sequence[Part], meeting: Meeting) -> list[T]:
         """Results of the work on every part, the first in this thread; waits for all parts even if one fails."""
-        assert self._pool is not None
 
         def run(part: Part) -> T:
             try:
@@ -137,22 +133,22 @@ class Threads:
                 meeting.abort()
                 raise
 
-        # NumPy's error handling and the default backend are part of this thread's context
-        others = [self._pool.submit(copy_context().run, run, part) for part in parts[1:]]
-        errors, found = list[BaseException](), list[T]()
+        pool, others = self.workers.pool, Shares[T]()
+        assert pool is not None
+        errors, own = list[BaseException](), list[T]()
         try:
-            found.append(run(parts[0]))
-            wait(others)
-        except BaseException as error:  # Ctrl-C too, which may come while this thread waits
+            with self.workers.queueing:
+                for part in parts[1:]:
+                    others.begin(pool, run, part)
+            own.append(run(parts[0]))
+            others.wait()
+        except BaseException as error:  # Ctrl-C too, at any moment; or a thread that cannot be started
             errors.append(error)
             meeting.abort()
-            wait(others)
-        for future in others:
-            if (failed := future.exception()) is not None:
-                errors.append(failed)
-            else:
-                found.append(future.result())
+            others.wait()
+        found, failed = others.results()
+        errors += failed
         if errors:
             # a broken barrier is only the consequence of another part's error
             raise next((e for e in errors if not isinstance(e, BrokenBarrierError)), errors[0])
-        return found
+        return own + found

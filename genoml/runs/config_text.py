@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
-from genoml.io.errors import FormatError
-from genoml.io.settings import make_settings, read_toml
+from genoml.io.settings import make_settings, read_toml, settings_error
 from genoml.models import MODELS, model_spec, option_struct
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
@@ -45,7 +44,7 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
         key = re.split(r"[.\[:]", str(error))[0]
         if path is None or key in changed:
             raise
-        raise FormatError(str(error), path=str(path)) from error
+        raise settings_error(path, error) from error
     return config if not data else msgspec.structs.replace(config, data=config.data.changed(data))
 
 

@@ -93,7 +93,7 @@ def evaluate_data(
     record, task = run.record, run.record.task
     outputs = outputs_of_data(run.model, record, data, as_trained=held_out)
     both = trained_of(record).both_strands
-    known = None if held_out else read_hashes(run.path)
+    known = None if held_out else read_hashes(run.path, record)
     traits = Traits.of_data(data, task.targets_are, both_strands=both)
     warnings = check_evaluated(traits, known, skip=no_checks)
     if task.kind == "binary":

@@ -115,8 +115,7 @@ class RunFolder:
             if hashes is not None:
                 content = pack_tensors({"hashes": hashes}, {})
                 self.record.sequences = sha256(content).hexdigest()
-                with _written(self.path / SEQUENCES), write_whole(self.path / SEQUENCES) as file:
-                    file.write(content)
+                self._write(SEQUENCES, content)
             self.save_weights(model)
             self.save_record()
         except BaseException:
@@ -140,16 +139,17 @@ class RunFolder:
                 stack.callback(setattr, self, "_writing", False)
             yield self
 
+    def _write(self, name: str, content: bytes) -> None:
+        with _written(self.path / name), write_whole(self.path / name) as file:
+            file.write(content)
+
     def save_record(self) -> None:
         """Write ``run.json``, sealed."""
-        content = sealed_record(self.record)
-        with _written(self.path / RECORD), write_whole(self.path / RECORD) as file:
-            file.write(content)
+        self._write(RECORD, sealed_record(self.record))
 
     def save_config(self) -> None:
         """Write ``config.toml``."""
-        with _written(self.path / CONFIG), write_whole(self.path / CONFIG) as file:
-            file.write(sealed_config(self.record.training))
+        self._write(CONFIG, sealed_config(self.record.training))
 
     def save_weights(self, model: Layer) -> None:
         """Write the weights, after the record that knows them and those before them."""
@@ -158,8 +158,7 @@ class RunFolder:
         if self.record.weights and digest not in self.record.weights:
             self.record.weights = [digest, *self.record.weights]
             self.save_record()
-        with _written(self.path / WEIGHTS), write_whole(self.path / WEIGHTS) as file:
-            file.write(content)
+        self._write(WEIGHTS, content)
         self.record.weights = [digest]
 
     def log(self, record: dict[str, float]) -> None:
@@ -190,8 +189,7 @@ class RunFolder:
 
     def begin_log(self) -> None:
         """Empty the log; a resumed training writes all its epochs again."""
-        with _written(self.path / LOG), write_whole(self.path / LOG):
-            pass
+        self._write(LOG, b"")
 
     def discard_checkpoints(self) -> None:
         """Remove the training's state: the run is finished."""

@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from genoml.io.errors import FormatError
-from genoml.io.settings import make_settings, read_toml
+from genoml.io.settings import make_settings, read_toml, settings_error
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import make_config, toml_value
 from genoml.runs.tasks import SCORES
@@ -138,7 +137,7 @@ def read_ranges(path: Path) -> dict[str, Any]:
     try:
         make_ranges(values)
     except ValueError as error:
-        raise FormatError(str(error), path=str(path)) from error
+        raise settings_error(path, error) from error
     return values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -56,13 +57,23 @@ class NewestWriter(Generic[T]):
 
     def __init__(self, write: Callable[[T], None]) -> None:
         self._write = write
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._pool = ThreadPoolExecutor(1, "genoml-writer")
         self._lock = threading.Lock()
         self._waiting: list[T] = []
         self._running: Future[None] | None = None
 
+    def _leave_parent(self) -> None:
+        """Begin anew in a forked process: it has no thread that writes what its parent queued."""
+        if self._process != os.getpid():
+            self._begin()
+
     def submit(self, thing: T) -> None:
         """Queue an item, in the place of any that still waits."""
+        self._leave_parent()
         with self._lock:
             self._waiting = [thing]
             if self._running is not None and not self._running.done():
@@ -83,6 +94,7 @@ class NewestWriter(Generic[T]):
 
     def finish(self) -> None:
         """Wait until everything queued is written."""
+        self._leave_parent()
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
@@ -90,4 +102,5 @@ class NewestWriter(Generic[T]):
 
     def close(self) -> None:
         """End the thread once it is done."""
+        self._leave_parent()
         self._pool.shutdown()

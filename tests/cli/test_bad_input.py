@@ -135,8 +135,8 @@ def test_options_that_cannot_be(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("lerning_rate = 1", "bad.toml: lerning_rate: unknown key; did you mean learning_rate?"),
-        ('epochs = "3"', "bad.toml: epochs: expects a whole number, got text"),
+        ("lerning_rate = 1", "bad.toml, line 1: lerning_rate: unknown key; did you mean learning_rate?"),
+        ('epochs = "3"', "bad.toml, line 1: epochs: expects a whole number, got text"),
         (
             "model_options = { filters = 0 }",
             "model_options.filters: expects a whole number >= 1",

@@ -38,7 +38,7 @@ def test_a_file_is_checked_and_printed_with_what_it_leaves_out(
     path.write_text("\n[model_options]\nfilter = 7\n")
     assert run_genoml("config", path) == 2
     assert capsys.readouterr().err == (
-        f"genoml: error: {path}: model_options.filter: unknown key of model motif_cnn; did you mean "
+        f"genoml: error: {path}, line 3: model_options.filter: unknown key of model motif_cnn; did you mean "
         "filters?\n"
     )
 

@@ -57,22 +57,22 @@ def test_records_have_rows_of_their_own(capfd, tmp_path, monkeypatch):
     (tmp_path / "a.fq").write_text("@a first\tone\nAACNu\n+\nIIIII\n@b\n\n+\n\n@c\nggg\n+\nIII\n")
     assert table(capfd, tmp_path / "a.fq", "-k", 1, "--per-sequence") == [
         ["name", "A", "C", "G", "T"],
-        ["a first one", "2", "1", "0", "1"],
+        ["a", "2", "1", "0", "1"],
         ["b", "0", "0", "0", "0"],
         ["c", "0", "0", "3", "0"],
     ]
     monkeypatch.setattr(kmers, "_BLOCK", 4)
     assert table(capfd, tmp_path / "a.fq", "-k", 1, "--per-sequence", "--canonical", "--frequencies") == [
         ["name", "A", "C"],
-        ["a first one", "0.75", "0.25"],
+        ["a", "0.75", "0.25"],
         ["b", "0", "0"],
         ["c", "0", "1"],
     ]
     assert table(capfd, tmp_path / "a.fq", "-k", 1, "--per-sequence", "--sparse", "--frequencies") == [
         ["name", "kmer", "frequency"],
-        ["a first one", "A", "0.5"],
-        ["a first one", "C", "0.25"],
-        ["a first one", "T", "0.25"],
+        ["a", "A", "0.5"],
+        ["a", "C", "0.25"],
+        ["a", "T", "0.25"],
         ["c", "G", "1"],
     ]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 from pathlib import Path
 
@@ -61,12 +62,39 @@ def test_the_motif_raises_the_score(trained: Path, tmp_path: Path) -> None:
     assert with_motif > without
 
 
-def test_names_are_whole_headers_and_stay_in_their_column(trained: Path, tmp_path: Path) -> None:
+def test_names_are_the_first_words_of_headers(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "in.fa").write_text(">a b\tc\nACGTACGTACGT\n>a b\tc\nACGTACGTACGT\n>é\nACGTACGTACGT\n")
     assert run_genoml("predict", trained / "run", tmp_path / "in.fa", "--out", tmp_path / "out.tsv") == 0
     rows = [row.split("\t") for row in (tmp_path / "out.tsv").read_text(encoding="utf-8").splitlines()]
     assert [len(row) for row in rows] == [2, 2, 2, 2]
-    assert [row[0] for row in rows] == ["name", "a b c", "a b c", "é"]
+    assert [row[0] for row in rows] == ["name", "a", "a", "é"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict run in.fa", "kmers in.fa -k 2 --per-sequence", "kmers in.fa -k 2 --per-sequence --sparse",
+        "orfs in.fa --min-length 12 --format tsv", "orfs in.fa --min-length 12 --format gff3",
+        "align in.fa in.fa --format tsv", "scan in.fa --motifs m.meme --p-value 1", "shuffle in.fa", "translate in.fa",
+        "revcomp in.fa",
+    ],
+)  # fmt: skip
+def test_the_first_word_of_a_header_is_the_name_for_every_command(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.fa").write_text(">s1\tsecond third\nATGACGTACGTTTAA\n")
+    Path("m.meme").write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF m\n"
+        "letter-probability matrix: alength= 4 w= 2 nsites= 9 E= 0\n0.7 0.1 0.1 0.1\n0.1 0.7 0.1 0.1\n"
+    )
+    assert run_genoml(*command.replace("run", str(trained / "run")).split(), "--out", "out") == 0
+    rows = [line for line in Path("out").read_text().splitlines() if "s1" in line]
+    assert rows
+    for row in rows:
+        first, *others = re.split(r"[\t ]", row.removeprefix(">"))
+        assert first in ("s1", "s1_shuffle1", "##sequence-region")  # of GFF3
+        assert row.startswith(">") or not {"second", "third"} & set(others)
 
 
 def test_gzip_fastq_standard_input_and_output_give_the_same_table(trained: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,7 +252,7 @@ def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch
     assert train("unbroken") == 0
     stopped_run(monkeypatch)
     command = [*GENOML, "train", "--resume", "run", "--quiet"]
-    options = {"stderr": subprocess.PIPE, "text": True}
+    options: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True}
     with process(command, **options) as first, process(command, **options) as second:
         errors = [each.communicate(timeout=120)[1] for each in (first, second)]
     codes = sorted((first.returncode, second.returncode))
@@ -262,6 +263,22 @@ def test_of_two_processes_that_resume_one_run_one_does(folder: Path, monkeypatch
         said,
     )
     assert outcome(Path("run")) == outcome(Path("unbroken"))
+
+
+def test_a_pipe_or_link_in_the_place_of_a_runs_lock_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(monkeypatch)
+    os.mkfifo("run/in-use.lock")
+    capsys.readouterr()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "run/in-use.lock: this is a device, pipe or socket; remove it" in capsys.readouterr().err
+    Path("run/in-use.lock").unlink()
+    Path("run/in-use.lock").symlink_to(Path("pos.fa").absolute())
+    before = Path("pos.fa").read_bytes()
+    assert run_genoml("train", "--resume", "run") == 2
+    assert "run/in-use.lock: cannot be written (Too many levels of symbolic links)" in capsys.readouterr().err
+    assert Path("pos.fa").read_bytes() == before
 
 
 def test_a_run_that_is_being_written_is_not_taken_up(

@@ -9,8 +9,7 @@ import pytest
 
 from genoml_cupy import launch
 from genoml_cupy.launch import OPTIONS, REALS, source
-from support.cuda_on_host import kernel_files, kernels_in
-from support.nvrtc import ARCHITECTURES, CompileError, compile_cubin
+from support.nvrtc import ARCHITECTURES, CompileError, compile_cubin, kernel_files, kernels_in
 
 ROOT = Path(__file__).resolve().parents[2]
 #: double precision is for checks of gradients: compiled for one generation, and for the host

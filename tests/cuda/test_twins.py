@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update_all
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
+from genoml.ops.arrays import sum_rows
+from genoml.ops.attention import plain_attention_vjp
+from genoml.ops.conv1d import conv1d_hits, conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
 from genoml.ops.normalise import batch_statistics, rectified_vjp, standardize_vjp, statistics_gradient
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
+from genoml.ops.recurrent import gru_scan, lstm_scan
 from genoml.ops.threefry import random_uniform
 from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
@@ -204,6 +207,37 @@ def test_a_gradient_that_is_written_with_zeros_around_it_is_not_copied(
 
 
 @SOME
+@given(SMALL, st.integers(512, 1500), st.integers(1, 70), DTYPES, VIEWS, st.booleans(), SEEDS)
+def test_sums_over_rows(
+    cuda: Backend, n: int, length: int, channels: int, dtype: str, layout: str, matrix: bool, seed: int
+) -> None:
+    x = view(cuda, seed, (n, length, channels), dtype, layout)
+    rows = x[0, :, :] if matrix else x
+    assert_same(cuda, twin_of(cuda, sum_rows)(rows), sum_rows.standard(rows), dtype)
+
+
+@SOME
+@given(
+    st.integers(0, 500), SMALL, st.integers(1, 20), st.integers(1, 7), st.integers(-3, 3), DTYPES, VIEWS, SEEDS
+)  # fmt: skip
+def test_the_hits_of_a_scan(
+    cuda: Backend, extra: int, channels: int, filters: int, kernel_size: int, limit: int,
+    dtype: str, layout: str, seed: int,
+) -> None:  # fmt: skip
+    x = view(cuda, seed, (1, kernel_size + extra, channels), dtype, layout, whole=True)
+    w = view(cuda, seed + 1, (kernel_size, channels, filters), dtype, layout, whole=True)
+    limits = view(cuda, seed + 2, (1, 1, filters), dtype, "contiguous", whole=True)[0, 0, :] + limit
+    scores = cuda.to_numpy(conv1d_vjp.standard(x, w)[0])[0]
+    expected = np.flatnonzero(scores >= cuda.to_numpy(limits)).tolist()
+    for most in (1 << 14, 3):
+        count, *found = cuda.to_numpy(twin_of(cuda, conv1d_hits)(x, w, limits, most)).tolist()
+        assert count == len(expected)
+        assert len(found) == most
+        if count <= most:
+            assert sorted(found[:count]) == expected
+
+
+@SOME
 @given(SMALL, SMALL, st.integers(1, 300), DTYPES, VIEWS, VIEWS, SEEDS)
 def test_softmax_and_its_gradient(
     cuda: Backend, n: int, length: int, size: int, dtype: str, layout: str, grad_layout: str, seed: int
@@ -212,6 +246,9 @@ def test_softmax_and_its_gradient(
     grad = view(cuda, seed + 1, (n, length, size), dtype, grad_layout)
     y = twin_of(cuda, softmax)(x)
     assert_same(cuda, y, softmax.standard(x), dtype)
+    with np.errstate(all="ignore"):
+        infinite = x / cuda.asarray(np.resize([0.0, 1.0, 1.0, 0.0, 1.0], size), dtype)
+        assert_same(cuda, twin_of(cuda, softmax)(infinite), softmax.standard(infinite), dtype)
     assert_same(cuda, twin_of(cuda, softmax_gradient)(y, grad), softmax_gradient.standard(y, grad), dtype)
 
 
@@ -235,9 +272,10 @@ def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
     rows = [view(cuda, seed + k, (4, 1, channels), dtype, "contiguous") for k in range(1, 3)]
     mean, var, sum_g, sum_gc = rows[0][0, 0, :], rows[1][0, 0, :] ** 2, rows[0][1, 0, :], rows[0][2, 0, :]
     arguments = (x, mean, var, 0.1, 0.1, n * (length + 1))
-    found, expected = twin_of(cuda, batch_statistics)(*arguments), batch_statistics.standard(*arguments)
-    for got, right in zip(found, expected, strict=True):
-        assert_same(cuda, got, right, dtype)
+    for options in ({}, {"shift": sum_g}):
+        found = twin_of(cuda, batch_statistics)(*arguments, **options)
+        for got, right in zip(found, batch_statistics.standard(*arguments, **options), strict=True):
+            assert_same(cuda, got, right, dtype)
     arguments = (sum_g, sum_gc, found[1], mean, n * length)
     found, expected = twin_of(cuda, statistics_gradient)(*arguments), statistics_gradient.standard(*arguments)
     for got, right in zip(found, expected, strict=True):
@@ -267,6 +305,60 @@ def test_adams_update(
 
 
 @SOME
+@given(
+    SMALL, SMALL, st.integers(1, 40), SMALL, SMALL, st.sampled_from([1.0, 0.4]), st.booleans(), DTYPES, VIEWS, VIEWS,
+    SEEDS,
+)  # fmt: skip
+def test_plain_attention(
+    cuda: Backend, n: int, heads: int, length: int, size: int, width: int, scale: float, with_weights: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    def split(at: int, features: int, layout: str) -> Array:
+        """As heads are split off, or in memory laid out in an unusual way."""
+        rows = view(cuda, seed + at, (n, length, heads * features), dtype, layout)
+        return cuda.xp.permute_dims(cuda.xp.reshape(rows, (n, length, heads, features)), (0, 2, 1, 3))
+
+    arguments = split(0, size, layout), split(1, size, layout), split(2, width, layout), with_weights
+    y, weights, back = twin_of(cuda, plain_attention_vjp)(*arguments, scale=scale)
+    expected = plain_attention_vjp.standard(*arguments, scale=scale)
+    assert_same(cuda, y, expected[0], dtype)
+    assert (weights is None) == (not with_weights)
+    if with_weights:
+        assert_same(cuda, weights, expected[1], dtype)
+    grad = split(3, width, grad_layout)
+    for got, right in zip(back(grad), expected[2](grad), strict=True):
+        assert_same(cuda, got, right, dtype)
+
+
+@SOME
+@given(
+    st.sampled_from([(lstm_scan, 4), (gru_scan, 3)]), SMALL, SMALL, SMALL, st.booleans(), st.booleans(), DTYPES, VIEWS,
+    VIEWS, SEEDS,
+)  # fmt: skip
+def test_the_steps_of_a_recurrent_layer(
+    cuda: Backend, kind: tuple[Operation, int], length: int, n: int, size: int, padded: bool, last_alone: bool,
+    dtype: str, layout: str, grad_layout: str, seed: int,
+) -> None:  # fmt: skip
+    operation, gates = kind
+    z = view(cuda, seed, (length, n, gates * size), dtype, layout)
+    weights = view(cuda, seed + 1, (1, size, gates * size), dtype, layout)[0, :, :]
+    arguments = [z, weights, view(cuda, seed + 2, (1, 1, size), dtype, layout)[0, 0, :]][: 6 - gates]
+    drawn = np.random.default_rng(seed).integers(0, 2, (n, length)) > 0
+    keep = cuda.asarray(drawn).T[:, :, None] if padded else None
+    states, back = twin_of(cuda, operation)(*arguments, keep)
+    expected, expected_back = operation.standard(*arguments, keep)
+    assert_same(cuda, states, expected, dtype)
+    grad = view(cuda, seed + 3, (n, length, size), dtype, grad_layout)
+    received = [None if last_alone and t < length - 1 else grad[:, t, :] for t in range(length)]
+    (found, found_grads), (right, right_grads) = back(received), expected_back(received)
+    assert_same(cuda, found, right, dtype)
+    assert found_grads.keys() == right_grads.keys()
+    for name, value in right_grads.items():
+        assert_same(cuda, found_grads[name], value, dtype)
+    assert back(received, False)[1] == {}
+
+
+@SOME
 @given(st.integers(0, 700), st.integers(0, 2**31), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_random_numbers_to_the_last_bit(cuda: Backend, count: int, start: int, step: int, word: int) -> None:
     like = cuda.asarray(np.zeros(1, np.float32))
@@ -285,16 +377,20 @@ def test_values_that_are_not_finite(cuda: Backend, place: int, value: float) -> 
     host[1, place, 1] = value
     if place == 5:
         host[1, 8, 1] = value
-    x, w = cuda.asarray(host), cuda.asarray(np.ones((1, 3, 2), np.float32))
-    for operation, arguments, shape in (
-        (max_pool1d_vjp, (x, 3, 2), (2, 5, 3)), (max_pool1d_vjp, (x, 4, 4, True), (2, 3, 3)),
-        (global_max_vjp, (x,), (2, 3)),
+    x, kernels = cuda.asarray(host), np.ones((1, 3, 2), np.float32)
+    # the standard versions run on NumPy here: of several NaN, CuPy's own argmax takes any
+    for operation, options, shape in (
+        (max_pool1d_vjp, (3, 2), (2, 5, 3)), (max_pool1d_vjp, (4, 4, True), (2, 3, 3)),
+        (global_max_vjp, (), (2, 3)),
     ):  # fmt: skip
-        assert_vjp_same(cuda, operation, arguments, cuda.asarray(np.ones(shape, np.float32)), "float32")
-    with np.errstate(invalid="ignore"):  # NumPy's warnings of the standard version
-        pairs = list(zip(twin_of(cuda, conv1d_max)(x, w), conv1d_max.standard(x, w), strict=True))
-        assert_same(cuda, twin_of(cuda, softmax)(x), softmax.standard(x), "float32")
-    for got, expected in pairs:
+        (y, pullback), grad = twin_of(cuda, operation)(x, *options), np.ones(shape, np.float32)
+        expected, expected_pullback = operation.standard(host, *options)
+        assert_same(cuda, y, expected, "float32")
+        assert_same(cuda, pullback(cuda.asarray(grad)), expected_pullback(grad), "float32")
+    assert_same(cuda, twin_of(cuda, softmax)(x), softmax.standard(x), "float32")
+    with np.errstate(invalid="ignore"):
+        wanted = conv1d_max.standard(host, kernels)
+    for got, expected in zip(twin_of(cuda, conv1d_max)(x, cuda.asarray(kernels)), wanted, strict=True):
         assert_same(cuda, got, expected, "float32")
 
 
@@ -312,6 +408,8 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (conv1d_max_grad_w, (one, whole[:, 0, :], one[:, 0, :], 1)),
         (softmax, (one, 1)), (softmax, (none,)), (softmax_gradient, (one, double)),
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
+        (conv1d_hits, (one[:1, :5, :], one, one[0, 0, :], 9)), (conv1d_hits, (one, one, double, 9)),
+        (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
     for given_arrays in (([one], [one], [double], [one]), ([one, double], *[[one, one]] * 3)):

@@ -228,6 +228,27 @@ def test_a_dot_stands_for_what_there_is_none_of(tmp_path):
     assert bed.columns["thick_end"].tolist() == [2, 4]
 
 
+def test_a_dot_stands_for_blocks_that_are_not_known(tmp_path):
+    line = b"chr1\t2\t10\tp\t0\t.\t2\t2\t."
+    content = line + b"\t.\t.\t.\n" + line + b"\t2\t1,2,\t0,6,\n" + line + b"\t.\t.\t.\n"
+    found = read_bed(written(tmp_path, content))
+    assert found.columns["block_count"].tolist() == [0, 2, 0]
+    assert found.columns["block_sizes"].tolist() == [".", "1,2,", "."]
+    assert found.columns["block_starts"].tolist() == [".", "0,6,", "."]
+    write_bed(tmp_path / "again.bed", found)
+    assert (tmp_path / "again.bed").read_bytes() == content
+    for blocks, message in (
+        (b"\t.\t8\t.\n", r"column 11 \(blockSizes\) expects \., as blockCount, got '8'"),
+        (b"\t.\t.\t0\n", r"column 12 \(blockStarts\) expects \., as blockCount, got '0'"),
+        (b"\t1\t8\t.\n", r"column 12 \(blockStarts\) expects whole numbers in digits"),
+        (b"\t1\t.\t0\n", r"column 11 \(blockSizes\) expects whole numbers in digits"),
+        (b"\t0\t.\t.\n", r"column 10 \(blockCount\) expects 1 block or more"),
+    ):
+        refused(written(tmp_path, content + line + blocks), message, 4)
+    points = b"chr1\t2\t2\tp\t0\t.\t2\t2\t.\t.\t.\t.\n"
+    assert len(read_bed(written(tmp_path, content + points), zero_length="drop")) == 3
+
+
 def test_narrowpeak_with_another_number_of_columns_is_refused(tmp_path):
     refused(written(tmp_path, BED12), r"has 12 column\(s\); expects 10 columns", 1, read=read_narrowpeak)
 

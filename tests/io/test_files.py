@@ -277,6 +277,12 @@ def test_a_replaced_file_keeps_its_mode(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_a_pipe_with_the_name_of_a_temporary_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.fa.0123abcd.tmp")
+    write_fasta(tmp_path / "a.fa", [("a", "ACGT")])
+    assert (tmp_path / "a.fa").read_text() == ">a\nACGT\n"
+
+
 def test_what_a_killed_process_left_goes_with_the_next_write_and_what_is_written_stays(tmp_path):
     stale, other = tmp_path / "a.fa.0123abcd.tmp", tmp_path / "b.fa.0123abcd.tmp"
     stale.write_text("half")

@@ -83,3 +83,14 @@ def test_reads_out_of_step_are_refused_by_both_names(tmp_path):
 def test_standard_input_is_not_both_files():
     with pytest.raises(ValueError, match=r"both reads of a pair cannot come from standard input"):
         read_pairs("-", "-")
+
+
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_names_that_are_no_pair_are_refused_with_the_line_also_if_others_have_the_name(tmp_path, interleaved):
+    first, second = "@a\nAC\nGT\n+\n@@>>\n@a\nAC\n+\nII\n", "@a\nAC\n+\nII\n@b\nAC\n+\nII\n"
+    (tmp_path / "1.fq").write_text(first + (second if interleaved else ""))
+    (tmp_path / "2.fq").write_text(second)
+    others = [] if interleaved else [tmp_path / "2.fq"]
+    with pytest.raises(FormatError, match="pair 2 has the names 'a' and 'b'") as raised:
+        list(read_pairs(tmp_path / "1.fq", *others))
+    assert raised.value.line == (10 if interleaved else 6)

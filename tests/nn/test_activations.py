@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import special
 
 from genoml import nn
 from genoml.backend import Backend
 from genoml.ops.activations import ACTIVATIONS, activation_vjp
+from support.backends import has_float64
 
 BOUNDED = ["elu", "gelu", "gelu_tanh", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
 
@@ -66,3 +68,43 @@ def test_an_activation_by_name_is_the_layer_behind(
 def test_gelu_knows_two_forms() -> None:
     with pytest.raises(ValueError, match="GELU expects approximate 'none' or 'tanh', got 'erf'"):
         nn.GELU("erf")
+
+
+#: limits of y and dy/dx at -inf and at +inf
+LIMITS = {
+    "elu": (-1.0, 0.0, np.inf, 1.0),
+    "gelu": (0.0, 0.0, np.inf, 1.0),
+    "gelu_tanh": (0.0, 0.0, np.inf, 1.0),
+    "leaky_relu": (-np.inf, 0.01, np.inf, 1.0),
+    "linear": (-np.inf, 1.0, np.inf, 1.0),
+    "relu": (0.0, 0.0, np.inf, 1.0),
+    "sigmoid": (0.0, 0.0, 1.0, 0.0),
+    "silu": (0.0, 0.0, np.inf, 1.0),
+    "softplus": (0.0, 0.0, np.inf, 1.0),
+    "tanh": (-1.0, 0.0, 1.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", LIMITS)
+def test_infinite_inputs_have_the_limits_of_value_and_slope(name: str, dtype: str, backend: Backend) -> None:
+    if dtype == "float64" and not has_float64(backend):
+        dtype = "float32"
+    with np.errstate(all="ignore"):
+        for size in (1e8, 1e30, float(np.finfo(dtype).max), np.inf):
+            y, back = activation_vjp(name)(backend.asarray([-size, size], dtype))
+            found = backend.to_numpy(y), backend.to_numpy(back(backend.asarray([1.0, 1.0], dtype)))
+            low, low_slope, high, high_slope = LIMITS[name]
+            values = [size * np.sign(low) * (low_slope or 1) if np.isinf(low) else low, min(high, size)]
+            np.testing.assert_allclose(found[0], np.array(values, dtype), rtol=1e-6)
+            np.testing.assert_allclose(found[1], [low_slope, high_slope], rtol=1e-6)
+    assert set(LIMITS) == set(ACTIVATIONS) | {"linear"}
+
+
+def test_values_near_zero_are_those_without_the_bounds(backend: Backend) -> None:
+    z = np.linspace(-30.0, 30.0, 601)
+    x = backend.asarray(z, "float32")
+    normal = special.ndtr(z)
+    for name, expected in (("silu", z * special.expit(z)), ("gelu", z * normal)):
+        found = backend.to_numpy(activation_vjp(name)(x)[0])
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,15 @@ def test_large_scores_do_not_overflow() -> None:
     query, key, value, grad = arrays(6, np.float32)
     y, _, pullback = TWIN(1e3 * query, key, value)
     assert all(np.isfinite(array).all() for array in (y, *pullback(grad)))
+
+
+@pytest.mark.parametrize("attend", [TWIN, plain_attention_vjp.standard], ids=["twin", "standard"])
+def test_a_score_that_overflows_takes_all_of_the_attention(attend: Any) -> None:
+    query, key = np.full((2, 1, 1, 3, 1), 1e25, np.float32)
+    key[0, 0, :, 0] = 1.0, 1e25, -1e25
+    value = np.arange(3, dtype=np.float32)[None, None, :, None]
+    with np.errstate(all="ignore"):
+        y, _, pullback = attend(query, key, value)
+        gradients = pullback(np.ones_like(y))
+    np.testing.assert_array_equal(y, np.ones((1, 1, 3, 1)))
+    assert all(np.isfinite(gradient).all() for gradient in gradients)

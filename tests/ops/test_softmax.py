@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from scipy import special
 
+from genoml import nn
 from genoml.backend import Backend
-from genoml.ops.activations import log_softmax, log_sum_exp, masked_softmax, sigmoid, softmax, softplus
+from genoml.ops.activations import (
+    log_softmax,
+    log_sum_exp,
+    masked_softmax,
+    sigmoid,
+    softmax,
+    softmax_gradient,
+    softplus,
+)
 
 X = np.random.default_rng(5).standard_normal((3, 4, 5)).astype(np.float32)
 FUNCTIONS = [
@@ -54,3 +63,53 @@ def test_a_masked_softmax_is_the_softmax_of_the_allowed_entries(backend: Backend
 def test_a_masked_softmax_gives_zeros_where_nothing_is_allowed(backend: Backend) -> None:
     nothing = backend.asarray(np.zeros(5, bool))
     np.testing.assert_array_equal(backend.to_numpy(masked_softmax(backend.asarray(X), nothing)), 0.0)
+
+
+INFINITE = np.array(
+    [
+        [np.inf, 0.0, 1.0, -np.inf],
+        [np.inf, 1.0, np.inf, 3.0],
+        [-np.inf, -np.inf, -np.inf, -np.inf],
+        [-np.inf, 2.0, 2.0, 1e30],
+        [np.inf, np.inf, np.inf, np.inf],
+        [-1e30, -np.inf, -np.inf, -np.inf],
+    ]
+)
+SHARES = np.array(
+    [[1, 0, 0, 0], [0.5, 0, 0.5, 0], [0.25] * 4, [0, 0, 0, 1], [0.25] * 4, [1, 0, 0, 0]], np.float64
+)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_infinite_entries_have_the_limits_of_softmax_and_of_its_logarithm(
+    axis: int, backend: Backend
+) -> None:
+    x = backend.asarray(INFINITE if axis == 1 else INFINITE.T, "float32")
+    expected = SHARES if axis == 1 else SHARES.T
+    with np.errstate(all="ignore"):
+        y = softmax(x, axis)
+        np.testing.assert_array_equal(backend.to_numpy(y), expected)
+        np.testing.assert_array_equal(backend.to_numpy(softmax.standard(x, axis)), expected)
+        np.testing.assert_allclose(np.exp(backend.to_numpy(log_softmax(x, axis))), expected, rtol=1e-6)
+        for layer in (nn.Softmax(axis), nn.LogSoftmax(axis)):
+            layer(x)
+            gradient = backend.to_numpy(
+                layer.backward(backend.asarray(np.arange(24.0).reshape(x.shape), "float32"))
+            )
+            assert np.isfinite(gradient).all()
+    slope = backend.to_numpy(softmax_gradient(y, backend.asarray(np.ones(x.shape), "float32"), axis))
+    np.testing.assert_allclose(slope, 0.0, atol=1e-6)
+
+
+def test_a_score_that_overflows_takes_all_of_the_attention(backend: Backend) -> None:
+    allowed = backend.asarray(np.array([True, True, True, False]))
+    with np.errstate(all="ignore"):
+        found = backend.to_numpy(masked_softmax(backend.asarray(INFINITE[:2], "float32"), allowed))
+    np.testing.assert_array_equal(found, SHARES[:2])
+
+
+def test_nan_stays_nan(backend: Backend) -> None:
+    x = backend.asarray([[np.nan, 1.0], [0.0, 0.0]], "float32")
+    found = backend.to_numpy(softmax(x))
+    assert np.isnan(found[0]).all()
+    np.testing.assert_array_equal(found[1], 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,18 @@ import pytest
 
 from genoml import nn
 from genoml.backend import Array, Backend
+from genoml.explain import saliency
 from genoml.nn.layer import Grads, Layer, Pullback
 from genoml.optim import AdamW
 from genoml.parallel import ALONE, Meeting, Part, Threads, even_ranges
+from genoml.parallel.parts import Shares
 from genoml.train import FitOptions, fit
 from genoml.train.predict import predict_outputs
 from genoml_numpy import NumpyBackend
 from genoml_numpy.twins import products
 from support.models import SMALL, small_input, small_model
 from support.planted import planted_data
+from support.subprocesses import output_of
 
 
 def run(model: Layer, x: Array, threads: int) -> dict[str, np.ndarray]:
@@ -275,3 +279,129 @@ def test_an_update_of_adam_is_the_same_on_any_number_of_threads() -> None:
         found.append(params["weights"])
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
+
+
+class Interrupted(BaseException):
+    """What may come at any moment, as Ctrl-C does."""
+
+
+@pytest.mark.parametrize("begun", [0, 1])
+def test_an_exception_while_parts_are_handed_out_leaves_nobody_waiting(
+    begun: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = nn.Sequential([nn.Dense(3, 3), nn.BatchNorm1D(3)])
+    begin, seen = Shares.begin, list[int]()
+
+    def interrupted(shares: Any, *arguments: Any) -> None:
+        if len(seen) == begun:
+            raise Interrupted
+        seen.append(1)
+        begin(shares, *arguments)
+
+    before = threading.active_count()
+    with Threads(4, least_input=1, least_work=1) as shared:
+        with monkeypatch.context() as patch:
+            patch.setattr(Shares, "begin", interrupted)
+            with pytest.raises(Interrupted):
+                shared.vjp(model, np.ones((8, 3), np.float32), nn.Pass(training=True))
+            seen.clear()
+            with pytest.raises(Interrupted):
+                shared.workers.share_out(lambda *_: None, 8)
+        # and the threads are free again
+        shared.vjp(model, np.ones((8, 3), np.float32), nn.Pass(training=True))
+        found: list[tuple[int, int]] = []
+        shared.workers.share_out(lambda *each: found.append(each), 8)
+    assert len(found) == 4
+    assert threading.active_count() == before
+
+
+def test_parts_cannot_be_handed_out_once_the_threads_have_ended() -> None:
+    model = nn.Sequential([nn.Dense(3, 3), nn.BatchNorm1D(3)])
+    with Threads(3, least_input=1, least_work=1) as shared:
+        pass
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        shared.vjp(model, np.ones((8, 3), np.float32), nn.Pass(training=True))
+
+
+def in_eight_threads(work: Any) -> list[Any]:
+    """What the work gives in each of eight threads that begin it together."""
+    together = threading.Barrier(8)
+
+    def begin() -> Any:
+        together.wait(60)
+        return work()
+
+    with ThreadPoolExecutor(8) as pool:
+        return [each.result(timeout=120) for each in [pool.submit(begin) for _ in range(8)]]
+
+
+@pytest.mark.parametrize("name", ["motif_cnn", "danq", "attention_cnn"])
+def test_one_model_gives_eight_threads_at_once_the_same_numbers(name: str) -> None:
+    x, codes = small_input(name, batch=6).astype(np.float32), planted_data(40, 30).codes
+
+    def work(model: Layer) -> list[np.ndarray]:
+        y, pullback = model.vjp(x)
+        grad_x, grads = pullback(np.ones_like(y))
+        predicted = predict_outputs(model, codes, threads=2)
+        return [model(x), y, grad_x, *grads.values(), predicted, *saliency(model, codes)]
+
+    expected = work(small_model(name, "numpy", "float32"))
+    fresh = small_model(name, "numpy", "float32")  # whose parameters are drawn by all of them
+    for found in in_eight_threads(lambda: work(fresh)):
+        for value, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(value, other)
+
+
+def test_eight_threads_share_one_pool_of_threads() -> None:
+    place = {"dtype": "float64"}
+    model = nn.Sequential(
+        [nn.Dense(700, 500, **place), nn.BatchNorm1D(500, **place), nn.Dense(500, 2, **place)]
+    )
+    x = np.random.default_rng(0).standard_normal((9, 700))
+    with Threads(3, least_input=1, least_work=1) as shared:
+
+        def work() -> list[np.ndarray]:
+            y, pullback = shared.vjp(model, x, nn.Pass(training=True))
+            shared.workers.share_out(lambda *_: None, 8)
+            return [y, *pullback(np.ones_like(y))[1].values()]
+
+        expected = work()
+        for found in in_eight_threads(lambda: [work() for _ in range(5)][-1]):
+            for value, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(value, other)
+
+
+def test_a_forked_process_begins_threads_of_its_own() -> None:
+    code = """
+        import os, threading
+        import numpy as np
+        from genoml import nn
+        from genoml.parallel import Threads
+
+        model = nn.Sequential([nn.Dense(3, 3), nn.BatchNorm1D(3)])
+        x = np.arange(24, dtype=np.float32).reshape(8, 3)
+        with Threads(3, least_input=1, least_work=1) as shared:
+            def work():
+                y, pullback = shared.vjp(model, x, nn.Pass(training=True))
+                found = []
+                shared.workers.share_out(lambda a, b: found.append(b - a), 9)
+                assert len(found) == 3
+                return y.tobytes() + pullback(np.ones_like(y))[1]["0.weights"].tobytes()
+
+            expected = work()
+            held = shared.workers._taken, shared.workers.queueing
+            with held[0], held[1]:  # as another thread may at that moment
+                child = os.fork()
+            if not child:
+                with model.backend.computing():
+                    same = work() == expected
+                shared.__exit__(None, None, None)
+                os._exit(0 if same else 3)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), work() == expected)
+        with Threads(2) as other:
+            other.workers.share_out(lambda a, b: None, 2)
+            if not (child := os.fork()):
+                raise SystemExit(4)  # through the end of the block, and of Python
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert output_of(code) == "0 True\n4"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of
 
 from genoml.ops.activations import softmax, softmax_gradient
-from genoml.ops.arrays import clip, constant_like
-from genoml.ops.conv1d import conv1d_max_grad_w
+from genoml.ops.arrays import clip, constant_like, sum_rows
+from genoml.ops.conv1d import conv1d_hits, conv1d_max_grad_w
 from genoml.ops.normalise import standardize_vjp
 from proof.operation_cases import Arrays, OperationCase
 
@@ -146,6 +149,48 @@ def constant_case() -> OperationCase:
     )
 
 
+def sum_case() -> OperationCase:
+    """The gradient of a bias: rows of a matrix, and of a batch of them."""
+
+    def loop(a: Arrays) -> Arrays:
+        matrix = _rows(a["x"])
+        return {"y": np.array([math.fsum(column) for column in matrix.T])}
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        return {"y": torch.sum(torch.tensor(a["x"]), (0, 1)).numpy()}
+
+    return OperationCase(
+        {"x": RNG.standard_normal((5, 130, 6))}, lambda a: {"y": sum_rows(a["x"])}, loop, by_torch
+    )
+
+
+def hits_case() -> OperationCase:
+    """A long sequence's windows that reach a limit, as zeros and ones, whatever their order."""
+    inputs = {
+        "x": RNG.standard_normal((1, 90, 4)),
+        "w": RNG.standard_normal((6, 4, 5)),
+        "limits": np.array([1.0, 2.0, 3.0, 30.0, -30.0]),
+    }
+
+    def run(a: Arrays) -> Arrays:
+        found = conv1d_hits(a["x"], a["w"], a["limits"], 1000)
+        xp, device = array_namespace(found), device_of(found)
+        order = xp.arange(found.shape[0] - 1, dtype=found.dtype, device=device)
+        every = xp.arange(85 * 5, dtype=found.dtype, device=device)
+        held = xp.logical_and(found[1:, None] == every, (order < found[0])[:, None])
+        return {"y": xp.sum(xp.astype(held, xp.int32), axis=0)}
+
+    def loop(a: Arrays) -> Arrays:
+        scores = np.array(
+            [[np.sum(a["x"][0, at : at + 6] * a["w"][:, :, f]) for f in range(5)] for at in range(85)]
+        )
+        return {"y": (scores >= a["limits"]).reshape(-1).astype(int)}
+
+    return OperationCase(inputs, run, loop)
+
+
 def row_cases() -> dict[str, OperationCase]:
     """Each by its name."""
     return {
@@ -155,4 +200,6 @@ def row_cases() -> dict[str, OperationCase]:
         "standardize_vjp": standardize_case(),
         "clip": clip_case(),
         "constant_like": constant_case(),
+        "sum_rows": sum_case(),
+        "conv1d_hits": hits_case(),
     }

@@ -113,7 +113,8 @@ def test_a_key_of_the_command_line_is_not_blamed_on_the_file(tmp_path: Path) -> 
         read_config(path, {"epochs": 0})
     # the file's options are those of the model that is chosen on the command line
     with pytest.raises(
-        FormatError, match=r"settings\.toml: model_options\.second_filters: unknown key of model deepbind"
+        FormatError,
+        match=r"settings\.toml, line 1: model_options\.second_filters: unknown key of model deepbind",
     ):
         read_config(path, {"model": "deepbind"})
 
@@ -129,7 +130,7 @@ def test_settings_made_in_python_are_checked_as_those_of_a_file() -> None:
 def test_damaged_files_of_settings_are_refused_by_name_or_read(tmp_path: Path) -> None:
     sound = config_text(TrainConfig(model_options={"dropout": [0.1, 0.2, 0.3]})).encode()
     damaged = list(mutations(sound, 110, seed=0))
-    assert refusals(lambda path: [read_config(path, {})], tmp_path, damaged, has_lines=False) > 40
+    assert refusals(lambda path: [read_config(path, {})], tmp_path, damaged) > 40
 
 
 @pytest.mark.parametrize(

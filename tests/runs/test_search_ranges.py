@@ -186,7 +186,7 @@ def test_ranges_that_cannot_be_are_refused_with_the_keys_path(
 
 def test_damaged_ranges_are_refused_by_name_or_read(tmp_path: Path) -> None:
     damaged = mutations(SOUND.encode(), 88, seed=1)
-    assert refusals(lambda path: [read_ranges(path)], tmp_path, damaged, has_lines=False) > 40
+    assert refusals(lambda path: [read_ranges(path)], tmp_path, damaged) > 40
 
 
 def test_ranges_from_python_are_checked_alike() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,20 @@ from pathlib import Path
 ARCHITECTURES = (70, 80, 90, 100)
 #: what NVRTC 12 says of Volta, whatever the source
 _OLD = "nvrtc: warning: Architectures prior to"
+
+
+#: the sources of genoml_cupy
+KERNELS = Path(str(importlib.util.find_spec("genoml_cupy").origin)).parent / "kernels"  # type: ignore[union-attr]
+
+
+def kernel_files() -> list[str]:
+    """Every kernel file, by name."""
+    return sorted(path.stem for path in KERNELS.glob("*.cu"))
+
+
+def kernels_in(text: str) -> list[str]:
+    """The kernels that a source defines."""
+    return re.findall(r"__global__\s+void\s+(\w+)\s*\(", text)
 
 
 class CompileError(ValueError):

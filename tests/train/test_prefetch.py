@@ -17,6 +17,7 @@ from genoml.optim import AdamW
 from genoml.train import FitOptions, fit
 from genoml.train.background import ahead
 from support.planted import planted_data
+from support.subprocesses import output_of
 
 
 def threads_ahead() -> list[str]:
@@ -105,3 +106,35 @@ def test_training_gives_the_same_bits_however_far_ahead_batches_are_made(data: S
         found = trained(data, prefetch=depth)
         assert all(np.array_equal(expected[name], found[name]) for name in expected)
     assert not threads_ahead()
+
+
+def test_a_forked_process_does_not_wait_for_what_its_parent_writes() -> None:
+    code = """
+        import os, threading
+        from genoml.train.background import NewestWriter
+
+        begun, free = threading.Event(), threading.Event()
+
+        def write(what):
+            print(what, flush=True)
+            begun.set()
+            free.wait()
+
+        writer = NewestWriter(write)
+        writer.submit("first")
+        begun.wait()
+        with writer._lock:  # as the thread may hold it
+            child = os.fork()
+        if not child:
+            free.set()
+            writer.finish()
+            writer.submit("of the child")
+            writer.finish()
+            writer.close()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        free.set()
+        writer.finish()
+        writer.close()
+    """
+    assert output_of(code).split("\n") == ["first", "of the child"]

@@ -1,9 +1,6 @@
 // Batch normalisation: the statistics of each channel in one read of x and a second pass over the blocks' shares, and
 // what the gradient needs of them. Blocks are 32 channels wide, so that neighbours read neighbours.
 
-#define WIDTH 32
-#define HEIGHT 8
-
 // Number, mean and sum of squared deviations of some values (Welford 1962; put together as Chan et al. 1979): no
 // difference of large sums, so no digits are lost where the mean is far from 0.
 struct Moments {
@@ -58,10 +55,10 @@ extern "C" __global__ void moments(
 }
 
 // results[0 .. 3] = mean, 1 / sqrt(var + eps), and the next running mean and variance:
-// running' = (1 - momentum) running + momentum batch, with the unbiased variance
+// running' = (1 - momentum) running + momentum batch, with the unbiased variance, and the mean of x + shift
 extern "C" __global__ void batch_statistics(
-    const REAL* parts, int blocks, int channels, const REAL* running_mean, const REAL* running_var, REAL momentum,
-    REAL eps, REAL* results) {
+    const REAL* parts, int blocks, int channels, const REAL* running_mean, const REAL* running_var, const REAL* shift,
+    int shifted, REAL momentum, REAL eps, REAL* results) {
   int channel = COLUMN;
   Moments own = {0, 0, 0};
   if (channel < channels)
@@ -75,7 +72,8 @@ extern "C" __global__ void batch_statistics(
   if (threadIdx.y == 0 && channel < channels) {
     results[channel] = own.mean;
     results[channels + channel] = (REAL)1 / sqrt(own.squares / own.count + eps);
-    results[2 * channels + channel] = ((REAL)1 - momentum) * running_mean[channel] + momentum * own.mean;
+    results[2 * channels + channel] =
+        ((REAL)1 - momentum) * running_mean[channel] + momentum * (own.mean + (shifted ? shift[channel] : (REAL)0));
     results[3 * channels + channel] =
         ((REAL)1 - momentum) * running_var[channel] + momentum * (own.squares / (own.count - 1));
   }

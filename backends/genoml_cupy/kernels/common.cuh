@@ -46,3 +46,22 @@ __device__ inline REAL block_sum(REAL value, REAL* spare) {
   __syncthreads();  // spare may be written again
   return total;
 }
+
+// lanes of a block over a matrix, along its columns and along its rows
+#define WIDTH 32
+#define HEIGHT 8
+
+// Sums over a block's rows of two values a thread; the first lane of each column has them.
+__device__ inline void column_sums(REAL* first, REAL* second) {
+  __shared__ REAL spare[2][HEIGHT][WIDTH];
+  int lane = threadIdx.y, column = threadIdx.x;
+  spare[0][lane][column] = *first;
+  spare[1][lane][column] = *second;
+  __syncthreads();
+  if (lane == 0)
+    for (int other = 1; other < HEIGHT; ++other) {
+      *first += spare[0][other][column];
+      *second += spare[1][other][column];
+    }
+  __syncthreads();
+}

@@ -1,10 +1,6 @@
 // A rectifier with the affine map before it and the pooling after it, and its gradient with the sums over positions
 // that a bias or a normalisation needs.
 
-// lanes of a block along the channels, and along the rows
-#define WIDTH 32
-#define HEIGHT 8
-
 // y[n, w, c] = max(0, max_k z[n, w size + k, c]) with z = (x - mean) scale + shift, and the position of the first
 // largest z, or -1 where y takes no gradient: where it is 0 or NaN. Without affine, z = x + shift.
 extern "C" __global__ void rectified_forward(
@@ -34,21 +30,6 @@ extern "C" __global__ void rectified_forward(
   }
 }
 
-// Sums over a block's rows of two values a thread; the first lane of each column has them.
-__device__ inline void column_sums(REAL* first, REAL* second) {
-  __shared__ REAL spare[2][HEIGHT][WIDTH];
-  int lane = threadIdx.y, column = threadIdx.x;
-  spare[0][lane][column] = *first;
-  spare[1][lane][column] = *second;
-  __syncthreads();
-  if (lane == 0)
-    for (int other = 1; other < HEIGHT; ++other) {
-      *first += spare[0][other][column];
-      *second += spare[1][other][column];
-    }
-  __syncthreads();
-}
-
 // g[n, w, c] is grad where a position at has it. Of the rows of each block: parts[0] = sum g, parts[1] = sum g (x - mean)
 // at that position (affine). Without affine it also writes dx, with zeros beside g, behind each example (gap rows) and
 // before the first.
@@ -74,7 +55,7 @@ extern "C" __global__ void rectified_backward(
           int end = window == count - 1 ? length + gap : (window + 1) * size;
           REAL* out = grad_x + ((index_t)gap + (index_t)example * (length + gap)) * channels + channel;
           for (int place = begin; place < end; ++place)
-            out[(index_t)place * channels] = place == first ? g : (REAL)0;
+            out[(index_t)place * channels] = place == first && first >= 0 ? g : (REAL)0;
         }
       }
     }
@@ -83,19 +64,6 @@ extern "C" __global__ void rectified_backward(
       parts[(index_t)blockIdx.x * channels + channel] = sum;
       if (affine) parts[((index_t)gridDim.x + blockIdx.x) * channels + channel] = along;
     }
-  }
-}
-
-// sums[s, c] = sum over the blocks of parts[s, block, c]
-extern "C" __global__ void add_parts(const REAL* parts, int kinds, int blocks, int channels, REAL* sums) {
-  for (int i = blockIdx.x; i < kinds * ((channels + WIDTH - 1) / WIDTH); i += gridDim.x) {
-    int kind = i % kinds, channel = i / kinds * WIDTH + threadIdx.x;
-    REAL sum = 0, none = 0;
-    if (channel < channels)
-      for (int block = threadIdx.y; block < blocks; block += HEIGHT)
-        sum += parts[((index_t)kind * blocks + block) * channels + channel];
-    column_sums(&sum, &none);
-    if (threadIdx.y == 0 && channel < channels) sums[kind * channels + channel] = sum;
   }
 }
 

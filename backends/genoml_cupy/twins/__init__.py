@@ -11,28 +11,37 @@ from typing import Any
 
 from genoml_cupy.launch import Kernels
 from genoml_cupy.twins.adam import adam_update_all
-from genoml_cupy.twins.conv import conv1d_vjp
+from genoml_cupy.twins.attention import plain_attention_vjp
+from genoml_cupy.twins.conv import conv1d_vjp, pad_axis
 from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics_gradient
 from genoml_cupy.twins.pool import global_max_vjp, max_pool1d_vjp
 from genoml_cupy.twins.rectify import rectified_vjp
-from genoml_cupy.twins.scan import conv1d_max, conv1d_max_grad_w
+from genoml_cupy.twins.recurrent import gru_scan, lstm_scan
+from genoml_cupy.twins.scan import conv1d_hits, conv1d_max, conv1d_max_grad_w
 from genoml_cupy.twins.softmax import softmax, softmax_gradient
+from genoml_cupy.twins.sums import sum_rows
 from genoml_cupy.twins.threefry import random_uniform
 
 _TWINS = (
     adam_update_all,
     batch_statistics,
+    conv1d_hits,
     conv1d_max,
     conv1d_max_grad_w,
     conv1d_vjp,
     global_max_vjp,
+    gru_scan,
+    lstm_scan,
     max_pool1d_vjp,
+    pad_axis,
+    plain_attention_vjp,
     random_uniform,
     rectified_vjp,
     softmax,
     softmax_gradient,
     standardize_vjp,
     statistics_gradient,
+    sum_rows,
 )
 
 

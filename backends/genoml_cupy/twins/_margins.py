@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from genoml.backend import Array
 from genoml_cupy.launch import Kernels
-from genoml_cupy.twins._arguments import ints, strides, tiles
+from genoml_cupy.twins._arguments import ints, real, strides, tiles
 
 #: matrices whose gaps hold zeros, by identity, as long as they live
 _zeros_in_gaps: WeakValueDictionary[int, Any] = WeakValueDictionary()
@@ -62,6 +62,6 @@ def within_zeros(kernels: Kernels, grad: Array, gap: int) -> Array:
     matrix, _ = empty_within(kernels, n, length, channels, gap, grad.dtype)
     kernels.launch(
         "conv", "pad_rows", grad.dtype, *tiles(rows, channels), grad, *strides(grad),
-        *ints(n, length, channels, gap), matrix,
+        *ints(n, length, channels, gap, 0, length + gap), real(grad.dtype, 0.0), matrix,
     )  # fmt: skip
     return matrix

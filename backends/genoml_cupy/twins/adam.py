@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,12 @@ from genoml_cupy.twins._arguments import MOST, THREADS, covered, real
 #: Parameters of a launch, and elements of a block, as in kernels/adam.cu.
 _MOST, _CHUNK = 48, 2048
 _POINTERS = ("param", "grad", "mean", "square")
+_AXES = ("inner", "innermost", "outer_step", "inner_step", "innermost_step")
 #: The structure of kernels/adam.cu.
 _PARAMETERS = np.dtype(
     [(name, np.uint64, _MOST) for name in _POINTERS]
     + [("start", np.int64, _MOST), ("kept", np.float64, _MOST)]
-    + [
-        (name, np.int32, _MOST)
-        for name in ("size", "inner", "innermost", "outer_step", "inner_step", "innermost_step", "chunks")
-    ]
+    + [(name, np.int32, _MOST) for name in ("size", *_AXES, "chunks")]
 )
 
 
@@ -72,27 +71,25 @@ def _launch(
         [xp.ascontiguousarray(mean) for mean in means],
         [xp.ascontiguousarray(square) for square in squares],
     ]
+    sizes = [param.size for param in params]
+    starts = [0, *accumulate(sizes)]
+    chunks = [-(-size // _CHUNK) for size in sizes]
+    columns: dict[str, list[Any]] = {
+        name: [kernels.address(array) for array in arrays]
+        for name, arrays in zip(_POINTERS, held, strict=True)
+    }
+    columns |= {"start": starts[:-1], "kept": kept, "size": sizes, "chunks": chunks}
+    axes = [_three_axes(grad) for grad in held[1]]
+    columns |= dict(zip(_AXES, map(list, zip(*axes, strict=True)), strict=True))
     table = np.zeros((), _PARAMETERS)
-    for name, arrays in zip(_POINTERS, held, strict=True):
-        table[name][:count] = [kernels.address(array) for array in arrays]
-    sizes = np.array([param.size for param in params], np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    chunks = -(-sizes // _CHUNK)
-    table["start"][:count], table["kept"][:count] = starts[:-1], kept
-    table["size"][:count], table["chunks"][:count] = sizes, chunks
-    table["inner"], table["innermost"] = 1, 1
-    for i, grad in enumerate(held[1]):
-        shape = (1, 1, 1, *grad.shape)[-3:]
-        steps = (0, 0, 0, *(stride // dtype.itemsize for stride in grad.strides))[-3:]
-        table["inner"][i], table["innermost"][i] = shape[1] * shape[2], shape[2]
-        for name, step in zip(("outer_step", "inner_step", "innermost_step"), steps, strict=True):
-            table[name][i] = step
-    flat = [xp.empty((int(starts[-1]),), dtype=dtype) for _ in range(3)]
+    for name, column in columns.items():
+        table[name][:count] = column
+    flat = [xp.empty((starts[-1],), dtype=dtype) for _ in range(3)]
     kernels.launch(
         "adam",
         "adam_update_all",
         dtype,
-        (int(chunks.sum()), 1, 1),
+        (sum(chunks), 1, 1),
         (THREADS, 1, 1),
         table[()],
         *scalars,
@@ -100,5 +97,13 @@ def _launch(
     )
     return [
         tuple(whole[start:stop].reshape(param.shape) for whole in flat)
-        for param, start, stop in zip(params, starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+        for param, start, stop in zip(params, starts[:-1], starts[1:], strict=True)
     ]
+
+
+def _three_axes(grad: Array) -> tuple[int, ...]:
+    """Elements of the last two axes and of the last, and the strides of three, in elements."""
+    size = grad.dtype.itemsize
+    _, inner, innermost = (1, 1, 1, *grad.shape)[-3:]
+    outer_step, inner_step, innermost_step = (0, 0, 0, *grad.strides)[-3:]
+    return inner * innermost, innermost, outer_step // size, inner_step // size, innermost_step // size

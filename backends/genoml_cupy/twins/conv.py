@@ -14,7 +14,7 @@ from typing import Any
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels, Matrix
-from genoml_cupy.twins._arguments import MOST, covered
+from genoml_cupy.twins._arguments import MOST, covered, ints, real, strides, tiles
 from genoml_cupy.twins._margins import within_zeros
 
 #: Narrowest x whose kernel's gradient is made a kernel position at a time; below it a product would be too thin.
@@ -45,6 +45,25 @@ def conv1d_vjp(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
         return grad_x.reshape(n, length, c), grad_w
 
     return y, pullback
+
+
+def pad_axis(
+    kernels: Kernels, x: Array, before: int, after: int, value: float = 0.0, *, axis: int = 1
+) -> Any:
+    """See genoml.ops.arrays.pad_axis; covers the length of (N, L, C), or of (N, C, L) in the memory of the former."""
+    if x.ndim != 3 or axis not in (1, 2) or not before + after or not covered(x):
+        return NotImplemented
+    rows = x if axis == 1 else x.transpose(0, 2, 1)
+    n, count, channels = rows.shape
+    length = before + count + after
+    if 2 * n * length >= MOST or (axis == 2 and rows.strides[2] != x.dtype.itemsize):
+        return NotImplemented
+    out = kernels.xp.empty((n, length, channels), dtype=x.dtype)
+    kernels.launch(
+        "conv", "pad_rows", x.dtype, *tiles(n * length, channels), rows, *strides(rows),
+        *ints(n, count, channels, 0, before, length), real(x.dtype, value), out,
+    )  # fmt: skip
+    return out if axis == 1 else out.transpose(0, 2, 1)
 
 
 def _correlate(kernels: Kernels, rows: Array, w: Array, n: int, length: int, dilation: int) -> Array:

@@ -61,10 +61,12 @@ def batch_statistics(
     eps: float,
     count: int,
     part: Part = WHOLE,
+    shift: Array | None = None,
 ) -> Any:
     """See genoml.ops.normalise.batch_statistics; covers a batch that is not in parts."""
     n, length, channels = rows.shape
-    if part.meeting is not None or not covered(rows, running_mean, running_var) or 2 * n * length >= MOST:
+    given = [running_mean, running_var] + ([running_mean] if shift is None else [shift])
+    if part.meeting is not None or not covered(rows, *given) or 2 * n * length >= MOST:
         return NotImplemented
     xp, dtype = kernels.xp, rows.dtype
     grid, block = tiles(n * length, channels, SHARES)
@@ -75,7 +77,7 @@ def batch_statistics(
     results = xp.empty((4, channels), dtype=dtype)
     kernels.launch(
         "batch", "batch_statistics", dtype, (1, -(-channels // WIDTH), 1), block, parts, *ints(grid[0], channels),
-        xp.ascontiguousarray(running_mean), xp.ascontiguousarray(running_var), real(dtype, momentum), real(dtype, eps),
+        *map(xp.ascontiguousarray, given), *ints(shift is not None), real(dtype, momentum), real(dtype, eps),
         results,
     )  # fmt: skip
     return tuple(results)

@@ -12,8 +12,9 @@ from typing import Any
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_cupy.launch import Kernels
-from genoml_cupy.twins._arguments import HEIGHT, MOST, SHARES, WIDTH, covered, ints, strides, tiles
+from genoml_cupy.twins._arguments import MOST, SHARES, covered, ints, strides, tiles
 from genoml_cupy.twins._margins import empty_within, gap_of
+from genoml_cupy.twins.sums import add_parts
 
 
 def rectified_vjp(
@@ -78,17 +79,3 @@ def rectified_vjp(
         return sums[0], (sums[1] if affine else None), into_x
 
     return y, pullback
-
-
-def add_parts(kernels: Kernels, parts: Array) -> Array:
-    """The second pass of sums over positions: the sum of the blocks' shares, (kinds, blocks, channels)."""
-    kinds, blocks, channels = parts.shape
-    if blocks == 1:
-        return parts[:, 0]
-    sums = kernels.xp.empty((kinds, channels), dtype=parts.dtype)
-    across = -(-channels // WIDTH)
-    kernels.launch(
-        "rectify", "add_parts", parts.dtype, (kinds * across, 1, 1), (WIDTH, HEIGHT, 1), parts,
-        *ints(kinds, blocks, channels), sums,
-    )  # fmt: skip
-    return sums

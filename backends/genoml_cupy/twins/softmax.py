@@ -17,12 +17,16 @@ def softmax(kernels: Kernels, x: Array, axis: int = -1) -> Any:
     if axis not in (-1, x.ndim - 1) or not covered(x):
         return NotImplemented
     y = kernels.xp.empty(x.shape, dtype=x.dtype)
-    rows, size = rows_of(x)
-    given = kernels.xp.ascontiguousarray(x)
-    kernels.launch(
-        "softmax", "softmax_forward", x.dtype, *rowwise(rows, _THREADS), given, *indices(rows, size), y
-    )
+    softmax_rows(kernels, kernels.xp.ascontiguousarray(x), y)
     return y
+
+
+def softmax_rows(kernels: Kernels, x: Array, y: Array) -> None:
+    """Softmax of contiguous rows x into y, which may be x."""
+    rows, size = rows_of(x)
+    kernels.launch(
+        "softmax", "softmax_forward", x.dtype, *rowwise(rows, _THREADS), x, *indices(rows, size), y
+    )
 
 
 def softmax_gradient(kernels: Kernels, y: Array, grad: Array, axis: int = -1) -> Any:
@@ -30,9 +34,21 @@ def softmax_gradient(kernels: Kernels, y: Array, grad: Array, axis: int = -1) ->
     if axis not in (-1, y.ndim - 1) or y.shape != grad.shape or not covered(y, grad):
         return NotImplemented
     grad_x = kernels.xp.empty(y.shape, dtype=y.dtype)
-    rows, size = rows_of(y)
     given = [kernels.xp.ascontiguousarray(array) for array in (y, grad)]
-    kernels.launch(
-        "softmax", "softmax_backward", y.dtype, *rowwise(rows, _THREADS), *given, *indices(rows, size), grad_x
-    )
+    softmax_gradient_rows(kernels, *given, grad_x)
     return grad_x
+
+
+def softmax_gradient_rows(kernels: Kernels, y: Array, grad: Array, grad_x: Array) -> None:
+    """Gradient of softmax from contiguous rows y and grad into grad_x, which may be grad."""
+    rows, size = rows_of(y)
+    kernels.launch(
+        "softmax",
+        "softmax_backward",
+        y.dtype,
+        *rowwise(rows, _THREADS),
+        y,
+        grad,
+        *indices(rows, size),
+        grad_x,
+    )

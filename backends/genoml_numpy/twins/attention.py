@@ -34,9 +34,16 @@ class _Head(NamedTuple):
 
 
 def plain_attention_vjp(
-    query: Array, key: Array, value: Array, with_weights: bool = False, *, workers: Workers = ALONE
+    query: Array,
+    key: Array,
+    value: Array,
+    with_weights: bool = False,
+    *,
+    scale: float = 1.0,
+    workers: Workers = ALONE,
 ) -> Any:
     """See genoml.ops.attention.plain_attention_vjp."""
+    query = query * scale
     n, heads, length, _ = query.shape
     dtype = np.result_type(query, key, value)
     y = np.empty((n, heads, length, value.shape[3]), dtype)
@@ -68,6 +75,7 @@ def plain_attention_vjp(
 
         workers.share_out(backward, n * heads, least)
         d_query, d_key, d_value = results
+        d_query *= scale
         return d_query, d_key, d_value
 
     return y, weights, pullback
@@ -82,6 +90,7 @@ def _exponentials(head: _Head, top: np.ndarray, rows: slice, columns: slice, out
     scores = np.matmul(head.query[rows], head.key[columns].T, out=out)
     if top.any():
         scores -= top[rows]
+        np.minimum(scores, 0.0, out=scores)  # inf, where a score overflowed
     np.exp(scores, out=scores)
     return scores
 
@@ -92,7 +101,8 @@ def _largest_scores(head: _Head) -> Any:
     if norms[0] * norms[1] <= _SMALL:
         return 0.0
     tiles = (np.max(head.query @ head.key[columns].T, axis=1) for columns in _ranges(len(head.key), _KEYS))
-    return np.maximum.reduce(list(tiles))[:, None]
+    largest = np.finfo(head.query.dtype).max
+    return np.clip(np.maximum.reduce(list(tiles)), -largest, largest)[:, None]
 
 
 def _attend(

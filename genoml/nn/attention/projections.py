@@ -12,6 +12,10 @@ from genoml.nn.attention.positions import Rotary, sinusoids
 from genoml.nn.attention.relative import RelativeBasis, RelativeBias, distance_bases
 from genoml.nn.attention.scores import Attention, AttentionGradient
 from genoml.nn.layer import Grads, Pass, expect_shape
+from genoml.ops.arrays import sum_rows
+
+#: positions that add a term to the scores
+_WITH_TERM = ("relative", "relative_basis")
 
 
 class AttentionLayer(Protocol):
@@ -26,6 +30,7 @@ class AttentionLayer(Protocol):
     max_length: int
     bases: int
     qkv_bias: bool
+    block_size: int | None
 
     @property
     def params(self) -> Mapping[str, Array]: ...
@@ -59,7 +64,11 @@ class Projections:
         encoded = x + sinusoids(x, length, features) if layer.position == "sinusoidal" else x
         self.rows = xp.reshape(encoded, (n * length, features))
         query, key, value = (self._project(name) for name in ("query", "key", "value"))
-        query = query * self.scale
+        real = run.real_steps(layer, x)
+        # of plain attention the product itself has the scale, which saves two passes over the queries
+        ruled = real is not None or layer.causal or layer.position in _WITH_TERM
+        self.plain = not ruled and layer.block_size is None
+        query = query if self.plain else query * self.scale
         self.rotary = Rotary(x, length, layer.key_size) if layer.position == "rotary" else None
         if self.rotary is not None:
             query, key = self.rotary.rotate(query), self.rotary.rotate(key)
@@ -70,7 +79,8 @@ class Projections:
         elif layer.position == "relative_basis":
             term = self._basis_term(query, length)
             query = query + self.params["content_bias"][:, None, :]
-        self.attention = Attention(query, key, value, term, layer.causal, run.real_steps(layer, x))
+        scale = self.scale if self.plain else 1.0
+        self.attention = Attention(query, key, value, term, layer.causal, real, scale)
 
     def _project(self, name: str) -> Array:
         rows = self.rows @ self.params[f"{name}_weights"]
@@ -99,12 +109,13 @@ class Projections:
         if self.rotary is not None:
             query, key = self.rotary.rotate_back(query), self.rotary.rotate_back(key)
         grad_x = None
-        for name, grad in (("query", query * self.scale), ("key", key), ("value", pulled.value)):
+        query = query if self.plain else query * self.scale
+        for name, grad in (("query", query), ("key", key), ("value", pulled.value)):
             g = join_heads(grad)
             if need_params:
                 grads[f"{name}_weights"] = xp.matrix_transpose(self.rows) @ g
             if need_params and self.layer.qkv_bias:
-                grads[f"{name}_bias"] = xp.sum(g, axis=0)
+                grads[f"{name}_bias"] = sum_rows(g)
             if need_x:
                 part = g @ xp.matrix_transpose(self.params[f"{name}_weights"])
                 grad_x = part if grad_x is None else grad_x + part

@@ -42,6 +42,8 @@ class Attention:
         Whether a query sees itself and the keys before it only.
     real : (batch, length) of booleans, or None
         The keys that may be seen; all if None.
+    scale : float
+        Of query . key, where the attention is plain; any other has it in its queries.
     """
 
     query: Array
@@ -50,6 +52,7 @@ class Attention:
     term: ScoreTerm | None
     causal: bool
     real: Array | None
+    scale: float = 1.0
 
     @property
     def length(self) -> int:
@@ -70,6 +73,7 @@ class Attention:
         key = self.key[:, :, tile.k_start : tile.k_stop, :]
         query = self.query[:, :, tile.q_start : tile.q_stop, :]
         scores = query @ array_namespace(key).matrix_transpose(key)
+        scores = scores if self.scale == 1.0 else scores * self.scale
         return scores if self.term is None else scores + self.term.scores(tile)
 
     def allowed(self, tile: Tile) -> Array | None:
@@ -139,7 +143,8 @@ def _attend_plainly(
     a: Attention, with_weights: bool, workers: Workers
 ) -> tuple[Array, Array | None, AttendPullback]:
     """Attention without mask and position term: an operation of which a backend may have its own version."""
-    y, weights, back = plain_attention_vjp(a.query, a.key, a.value, with_weights, workers=workers)
+    given = a.query, a.key, a.value, with_weights
+    y, weights, back = plain_attention_vjp(*given, scale=a.scale, workers=workers)
 
     def pullback(grad: Array) -> AttentionGradient:
         query, key, value = back(grad)

@@ -14,6 +14,7 @@ from genoml.nn.attention.projections import Projections, join_heads, split_heads
 from genoml.nn.attention.scores import AttendPullback, attend_blocks, attend_whole, attention_weights
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
 from genoml.nn.reach import sees_everything
+from genoml.ops.arrays import sum_rows
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["SelfAttention"]
@@ -210,7 +211,7 @@ class SelfAttention(Layer):
             if not need_params:
                 return grad_x, {}
             grads["output_weights"] = xp.matrix_transpose(rows) @ g
-            grads["output_bias"] = xp.sum(g, axis=0)
+            grads["output_bias"] = sum_rows(g)
             return grad_x, grads
 
         return y, pullback

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend, get_backend
-from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.conv1d import conv1d_hits
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import FlatCodes, Sequences, flat_codes
 from genoml.sequence.encode import one_hot
@@ -22,6 +21,8 @@ __all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
 
 #: Windows per block of a scan: few enough for a CPU's cache; more on a device, which needs larger work.
 _BLOCK, _DEVICE_BLOCK = 2**14, 2**18
+#: Candidates of a group of motifs that are read from a device at once; of a block with more, each half alone.
+_MOST_READ = 2**14
 #: Blocks that threads compute before the first of them is returned.
 _BLOCKS_AHEAD = 16
 #: Candidates scored again at a time; it bounds memory where nearly every window is a candidate.
@@ -202,13 +203,31 @@ class MotifScanner:
         """The windows of a block that may be hits: their starts, and their rows of the bank."""
         # R, as half A and half G, scores at least as much as the worse of the two
         x = one_hot(codes[None, :], ambiguous="iupac", backend=self.backend)
-        places, filters = [], []
-        for group in self._groups:
-            mask = self.backend.to_numpy(_passing(x, group, codes.size - self._bank.tables.shape[1] + 1))
-            place, column = np.divmod(np.flatnonzero(mask), mask.shape[1])
-            places.append(place)
-            filters.append(group.filters[column])
+        found = list(self._found(x, codes.size - self._bank.tables.shape[1] + 1, self._groups))
+        places, filters = zip(*found, strict=True)
         return np.concatenate(places), np.concatenate(filters)
+
+    def _found(
+        self, x: Array, n_windows: int, groups: Sequence[DeviceGroup]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Starts and rows of the bank of each group's candidates: one read of the device, of bounded size."""
+        queued = [
+            conv1d_hits(
+                x[:, : n_windows + group.kernel.shape[0] - 1, :], group.kernel, group.limits, _MOST_READ
+            )
+            for group in groups
+        ]
+        sizes = [found.shape[0] for found in queued]
+        read = self.backend.to_numpy(self.backend.xp.concat(queued)).astype(np.int64)
+        for group, found in zip(groups, np.split(read, np.cumsum(sizes[:-1])), strict=True):
+            count, half = int(found[0]), n_windows // 2
+            if count < found.size:
+                place, column = np.divmod(found[1 : 1 + count], group.filters.size)
+                yield place, group.filters[column]
+                continue
+            for first, after in ((0, half), (half, n_windows)):
+                for place, filters in self._found(x[:, first:, :], after - first, [group]):
+                    yield place + first, filters
 
     def _hits(
         self, codes: np.ndarray, places: np.ndarray, filters: np.ndarray, begin: int, starts: np.ndarray
@@ -232,13 +251,6 @@ class MotifScanner:
 _STRANDS = np.array(["+", "-"])
 _WHOLE, _REAL = np.zeros(0, dtype=np.int64), np.zeros(0)
 _NO_HITS = MotifHits(_WHOLE, _WHOLE, _WHOLE, _WHOLE, _STRANDS[:0], _REAL, _REAL)
-
-
-def _passing(x: Array, group: DeviceGroup, n_windows: int) -> Array:
-    """Whether each window reaches the limit of each filter: (1, length, 4) -> (n_windows, filters) bool."""
-    xp = array_namespace(x)
-    scores, _ = conv1d_vjp(x, group.kernel)
-    return xp.greater_equal(scores[0, :n_windows, :], group.limits)
 
 
 def as_batch(sequence: Any) -> tuple[bool, FlatCodes]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -57,6 +60,32 @@ def test_hits_scores_and_p_values_are_those_of_the_host_on_every_backend(backend
     assert found.motif.size > 20
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_where_nearly_every_window_is_a_candidate_none_is_lost(backend: Backend) -> None:
+    bank = [random_pwm(seed, width) for seed, width in enumerate((7, 6, 7) * 11)]
+    letters = random_letters(5, 400)
+    found = MotifScanner(bank, threshold=-100.0).scan(letters)
+    assert found.motif.size == 2 * sum(len(letters) - pwm.width + 1 for pwm in bank) > 2**14
+    expected = MotifScanner(bank, threshold=-100.0, backend="numpy").scan(letters)
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_block_is_one_read_of_bounded_size(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = [PWM.from_motif(motif) for motif in jaspar_motifs()[:70]]
+    scanner, read = MotifScanner(bank), []
+    plain = backend.to_numpy
+
+    def noted(array: Any) -> np.ndarray:
+        read.append(math.prod(array.shape))
+        return plain(array)
+
+    monkeypatch.setattr(backend, "to_numpy", noted)
+    scanner.scan(random_letters(6, 3000))
+    (size,) = read
+    groups = math.ceil(2 * len(bank) / 64)
+    assert groups < size <= groups * (1 + 2**14) < 3000 * 2 * len(bank)
 
 
 # ------------------------------------------------------------ what is found

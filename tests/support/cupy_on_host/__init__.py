@@ -19,14 +19,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from .binary import address_of, redirect
-from .build import DEVICE_NAME, RUNTIME, THRUST, CannotEmulate, build, cublas_name, home
+from .build import DEVICE_NAME, RUNTIME, THRUST, CannotEmulateError, built, cublas_name, kernels
 
-__all__ = ["DEVICE_NAME", "OPTIONS", "CannotEmulate", "counting", "is_on", "on_import", "option", "parameters_of",
+__all__ = ["DEVICE_NAME", "OPTIONS", "CannotEmulateError", "counting", "is_on", "on_import", "option", "parameters_of",
            "start"]  # fmt: skip
 
 SWITCH = "GENOML_CUPY_ON_HOST"
@@ -46,9 +47,11 @@ COUNTS = (
 class _Finder:
     """At the first import of CuPy, the emulated GPU is put in place."""
 
+    installed = False
+
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name.partition(".")[0] in ("cupy", "cupy_backends"):
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+        if not self.installed and name.partition(".")[0] in ("cupy", "cupy_backends"):
+            self.installed = True
             _install()
 
 
@@ -57,14 +60,14 @@ def start() -> None:
 
     Raises
     ------
-    CannotEmulate
+    CannotEmulateError
         If CuPy or g++ is missing, or CuPy has been imported already.
     """
+    built()
     if is_on():
         return
     if "cupy" in sys.modules:
-        raise CannotEmulate("CuPy has been imported before cupy-on-host: start it earlier")
-    build()
+        raise CannotEmulateError("CuPy has been imported before cupy-on-host: start it earlier")
     own = Path(__file__).with_name("process")
     os.environ.setdefault(SWITCH, "on")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(own), os.environ.get("PYTHONPATH"))))
@@ -77,25 +80,21 @@ def on_import() -> None:
 
 
 def is_on() -> bool:
-    """Whether CuPy runs on the CPU in this process, or would."""
-    return _library is not None or any(type(finder).__name__ == "_Finder" for finder in sys.meta_path)
-
-
-_library: ctypes.CDLL | None = None
+    """Whether CuPy runs on the CPU in this process, or would; sitecustomize.py has a copy of this module."""
+    return any(type(finder).__name__ == _Finder.__name__ for finder in sys.meta_path)
 
 
 def _install() -> None:
-    global _library
-    folder = build()
+    folder = built()
     # CUB's kernels stand compiled in CuPy's modules, and need a GPU
     os.environ["CUPY_ACCELERATORS"] = ""
-    os.environ["CUPY_CACHE_DIR"] = str(folder / "kernels")
+    os.environ["CUPY_CACHE_DIR"] = str(kernels())
     path = folder / "libcuda.so.1"
-    library = _library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     ctypes.CDLL(str(folder / cublas_name()), mode=ctypes.RTLD_GLOBAL)
     words = os.environ.get(SWITCH, "").split(",")
     for name in OPTIONS:
-        option(name, name in words)
+        ctypes.c_int.in_dll(library, f"option_{name}").value = int(name in words)
     from cuda import pathfinder
 
     loaded = SimpleNamespace(
@@ -115,24 +114,50 @@ def _install() -> None:
 
 
 def opened() -> Any:
-    """The backend cupy, whose device is the CPU."""
+    """The backend cupy, whose device is the CPU; launches of genoml's kernels are checked."""
     from genoml.backend import get_backend
 
     backend: Any = get_backend("cupy")
-    if ctypes.c_int.in_dll(_loaded(), "option_guarded").value:
+    if option("guarded"):
         backend.cupy.cuda.set_allocator(None)
+    _check_launches(backend.cupy)
     return backend
 
 
+def _check_launches(cupy: Any) -> None:
+    """The arguments of kernels that are given as sources must be of their parameters' types, which CuPy cannot know."""
+
+    class CheckedModule(cupy.RawModule):  # type: ignore[misc]
+        def get_function(self, name: str) -> Any:
+            kernel = super().get_function(name)
+            expected = parameters_of(kernel)
+
+            def launch(grid: Any, block: Any, arguments: Any, **options: Any) -> None:
+                given = " ".join(
+                    ("p" if isinstance(argument, cupy.ndarray) else "") + argument.dtype.str[1:]
+                    for argument in arguments
+                )
+                assert given == expected, f"{name} takes {expected}, got {given}"
+                kernel(grid, block, arguments, **options)
+
+            return launch
+
+    if cupy.RawModule.__name__ != "CheckedModule":
+        cupy.RawModule = CheckedModule
+
+
+@cache
 def _loaded() -> ctypes.CDLL:
-    if _library is None:
-        raise CannotEmulate("cupy-on-host is not in use: import cupy after it was started")
-    return _library
+    if not (is_on() and "cupy" in sys.modules):
+        raise CannotEmulateError("cupy-on-host is not in use: start it, then import CuPy")
+    return ctypes.CDLL(str(built() / "libcuda.so.1"))  # once a process, however often it is opened
 
 
-def option(name: str, wanted: bool) -> None:
-    """Set one of OPTIONS."""
-    ctypes.c_int.in_dll(_loaded(), f"option_{name}").value = int(wanted)
+def option(name: str, wanted: bool | None = None) -> bool:
+    """One of OPTIONS, after setting it where that is wanted."""
+    value = ctypes.c_int.in_dll(_loaded(), f"option_{name}")
+    value.value = value.value if wanted is None else int(wanted)
+    return bool(value.value)
 
 
 def trace(path: Path | None) -> None:
@@ -141,10 +166,10 @@ def trace(path: Path | None) -> None:
 
 
 def parameters_of(kernel: Any) -> str:
-    """A letter for each parameter of a cupy.RawKernel: p, f, i, u, and a for CuPy's own arrays."""
-    function = _loaded().emulated_parameters
-    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
-    return function(kernel.kernel.ptr).decode()
+    """The types of a cupy.RawKernel's parameters, as NumPy names them, p before those of arrays: "pf4 i8"."""
+    text = ctypes.create_string_buffer(4096)
+    _loaded().emulated_parameters(ctypes.c_void_p(kernel.kernel.ptr), text)
+    return text.value.decode().strip()
 
 
 def counts() -> dict[str, int]:

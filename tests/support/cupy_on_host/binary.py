@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import mmap
 import struct
 from collections.abc import Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 _SYMBOLS, _FUNCTION = 2, 2  # SHT_SYMTAB, STT_FUNC
@@ -19,7 +19,7 @@ _JUMP_BYTES = 12
 def module_file(module: str) -> Path:
     """The file of a compiled module, which is not imported for it."""
     top, *rest = module.split(".")
-    spec = importlib.util.find_spec(top)
+    spec = PathFinder.find_spec(top)  # not through the finders, one of which waits for CuPy
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"no package {top}", name=top)
     folder = Path(spec.submodule_search_locations[0]).joinpath(*rest[:-1])

@@ -26,7 +26,7 @@ struct Function {
   std::string name;
   int (*launch)(const unsigned*, const unsigned*, size_t, void**);
   size_t (*bytes)(void**);
-  const char* (*parameters)();
+  void (*parameters)(char*);
   size_t shared = 48 * 1024;
 };
 struct Program { std::string source, log, made; };
@@ -110,8 +110,8 @@ int cuModuleGetFunction(void** function, void* module, const char* name) {
   *function = made;
   return made->launch ? OK : refuse(NOT_FOUND, "no kernel %s", name);
 }
-// one letter and the bytes of each parameter: p8 f4 i8
-const char* emulated_parameters(void* function) { return ((Function*)function)->parameters(); }
+// of each parameter: see describe in words.h
+void emulated_parameters(void* function, char* text) { ((Function*)function)->parameters(text); }
 int cuFuncSetAttribute(void* f, int what, int value) {
   if (what == DYNAMIC_SHARED_BYTES) ((Function*)f)->shared = value;
   return OK;
@@ -167,18 +167,17 @@ int nvrtcCompileProgram(void* of, int count, const char** options) {
   bool barriers = has(text, "__sync") || has(text, "__shfl");
   // CuPy's elementwise kernels go on in steps of the whole grid: one thread does all
   bool alone = !barriers && has(text, "CUPY_FOR") && !has(text, "return");
-  std::string made = has(text, "cupy/carray.cuh") ? "#include \"all.h\"\n" : "#include \"words.h\"\n";
-  made += text;
-  for (auto& name : kernels_in(text))
-    made += "\nEXPORT(" + name + (barriers ? ", 1" : ", 0") + (alone ? ", 1)" : ", 0)");
+  std::string flags = flags_of(text, count, options);
+  bool own = has(flags, "-DREAL=");  // genoml's kernels; CuPy's rely on what GPUs do beyond what CUDA promises
+  std::string made = std::string("#include \"") + (own ? "own.h" : "all.h") + "\"\n" + text;
+  std::string way = std::string(", ") + "01"[barriers] + ", " + "01"[alone] + ", " + "01"[own];
+  for (auto& name : kernels_in(text)) made += "\nEXPORT(" + name + way + ")";
   char folder[] = P_tmpdir "/on-host-XXXXXX";
   if (!mkdtemp(folder)) return NVRTC_FAILED;
-  std::string here = folder, home = HOME, flags = flags_of(text, count, options);
-  bool own = has(flags, "-DREAL=");  // genoml's kernels; CuPy's rely on what CUDA defines
+  std::string here = folder;
   std::ofstream(here + "/kernel.cpp") << made << "\n";
-  std::string command = "cd " + here + " && g++ " FLAGS " -shared -I" + home + (barriers ? "/fibres" : "/plain") +
-      " -I" SOURCE "/thrust_words" + flags + (barriers ? " -DFIBRES" : "") +
-      (own ? " -fsanitize=undefined -fno-sanitize=vptr" : "") + " -o kernel.so kernel.cpp > log 2>&1";
+  std::string command = "cd " + here + " && exec g++ " FLAGS " -shared -I" HOME " -I" HOME "/thrust_words" +
+      flags + (own ? " " OWN_FLAGS : "") + " -o kernel.so kernel.cpp > log 2>&1";
   int status = std::system(command.c_str());
   program->log = content(here + "/log");
   if (!status) {
@@ -186,7 +185,8 @@ int nvrtcCompileProgram(void* of, int count, const char** options) {
     Long size = library.size();
     program->made = MAGIC + std::string((char*)&size, 8) + library;
   }
-  if (std::system(("rm -rf " + here).c_str())) return NVRTC_FAILED;
+  for (const char* file : {"/log", "/kernel.cpp", "/kernel.so"}) unlink((here + file).c_str());
+  rmdir(folder);
   return status ? NVRTC_FAILED : OK;
 }
 int nvrtcGetPTXSize(void*, size_t* size) { *size = 9; return OK; }

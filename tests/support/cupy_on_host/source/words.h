@@ -13,6 +13,8 @@
 
 #include "fibres.h"
 
+extern "C" size_t emulated_bytes_behind(const void* at);
+
 #define __global__
 #define __device__
 #define __host__
@@ -24,36 +26,37 @@
 #define __align__(BYTES) alignas(BYTES)
 #define __launch_bounds__(...)
 #define __CUDA_ARCH__ 900
-#ifdef FIBRES
-#define threadIdx (cuda::running->index)
-#else
 #define threadIdx (cuda::thread_index)
-#endif
 #define blockIdx (cuda::block_index)
 #define blockDim (cuda::block_size)
 #define gridDim (cuda::grid_size)
 #define warpSize 32
 #define DYNAMIC_SHARED(NAME) unsigned char* NAME = cuda::dynamic_shared
 
-inline void __syncthreads() { cuda::wait(cuda::of_block, cuda::begun); }
-inline void __syncwarp(unsigned = ~0u) {
-  unsigned warp = cuda::rank() / 32;
-  cuda::wait(cuda::of_warp[warp], cuda::live_in_warp[warp]);
-}
+inline void __syncthreads() { cuda::wait_for_block(); }
+inline void __syncwarp(unsigned = ~0u) { cuda::wait_for_warp(); }
 inline void __threadfence() {}
 inline void __threadfence_block() {}
-inline int cuda_lane() { return cuda::rank() & 31; }
-template <class T> T __shfl_sync(unsigned, T v, int from, int = 32) { return cuda::value_of_lane(v, from & 31); }
-template <class T> T __shfl_xor_sync(unsigned, T v, int mask, int = 32) {
-  return cuda::value_of_lane(v, cuda_lane() ^ mask);
+// what another lane of the warp holds
+template <class T> T cuda_of_lane(T value, int lane) {
+  unsigned own = cuda::rank();
+  std::memcpy(&cuda::slots[own], &value, sizeof value);
+  cuda::wait_for_warp();
+  T found;
+  std::memcpy(&found, &cuda::slots[own / 32 * 32 + lane], sizeof found);
+  cuda::wait_for_warp();
+  return found;
 }
+inline int cuda_lane() { return cuda::rank() & 31; }
+template <class T> T __shfl_sync(unsigned, T v, int from, int = 32) { return cuda_of_lane(v, from & 31); }
+template <class T> T __shfl_xor_sync(unsigned, T v, int mask, int = 32) { return cuda_of_lane(v, cuda_lane() ^ mask); }
 template <class T> T __shfl_up_sync(unsigned, T v, unsigned by, int = 32) {
   int lane = cuda_lane(), from = lane - (int)by;
-  return cuda::value_of_lane(v, from >= 0 ? from : lane);
+  return cuda_of_lane(v, from >= 0 ? from : lane);
 }
 template <class T> T __shfl_down_sync(unsigned, T v, unsigned by, int = 32) {
   int lane = cuda_lane(), from = lane + (int)by;
-  return cuda::value_of_lane(v, from < 32 ? from : lane);
+  return cuda_of_lane(v, from < 32 ? from : lane);
 }
 
 // ---- bits
@@ -135,9 +138,15 @@ size_t bytes_of(const Array<T, N, A, B>& array) {
   return bytes;
 }
 
-template <class P> constexpr char letter() {
-  return std::is_pointer_v<P> ? 'p' : std::is_floating_point_v<P> ? 'f' : !std::is_integral_v<P> ? 'a' :
-    std::is_signed_v<P> ? 'i' : 'u';
+// f4, i8, u1, b1 as NumPy has them; pf4 for a pointer to the first; a for CuPy's own arrays
+template <class P> char* describe(char* text) {
+  typedef std::remove_cv_t<std::remove_pointer_t<P>> T;
+  if (std::is_pointer_v<P>) *text++ = 'p';
+  *text++ = std::is_same_v<T, bool> ? 'b' : std::is_floating_point_v<T> ? 'f' : !std::is_integral_v<T> ? 'a' :
+    std::is_signed_v<T> ? 'i' : 'u';
+  *text++ = (char)('0' + sizeof(T));
+  *text++ = ' ';
+  return text;
 }
 
 template <class... P> struct Kernel {
@@ -154,27 +163,23 @@ template <class... P> struct Kernel {
 };
 
 template <class... P>
-int launch(void (*function)(P...), const unsigned* grid, const unsigned* block, size_t shared, void** arguments,
-           bool barriers, bool alone) {
+int launch(void (*function)(P...), const unsigned* grid, const unsigned* block, size_t shared, void** arguments, Way way) {
   Kernel<P...> kernel{function, arguments};
-  body = Kernel<P...>::run;
-  body_argument = &kernel;
-  const unsigned one[] = {1, 1, 1};
-  return run_grid(alone ? one : grid, alone ? one : block, shared, barriers);
+  return run_grid(Kernel<P...>::run, &kernel, grid, block, shared, way);
 }
 template <class... P> size_t bytes(void (*function)(P...), void** arguments) {
   return Kernel<P...>{function, arguments}.bytes(std::index_sequence_for<P...>());
 }
-template <class... P> const char* parameters(void (*)(P...)) {
-  static const char text[] = {letter<P>()..., 0};
-  return text;
+template <class... P> void parameters(void (*)(P...), char* text) {
+  ((text = describe<P>(text)), ...);
+  *text = 0;
 }
 
 }  // namespace cuda
 
-#define EXPORT(NAME, BARRIERS, ALONE) \
+#define EXPORT(NAME, ...) \
   extern "C" int launch_##NAME(const unsigned* grid, const unsigned* block, size_t shared, void** arguments) { \
-    return cuda::launch(NAME, grid, block, shared, arguments, BARRIERS, ALONE); \
+    return cuda::launch(NAME, grid, block, shared, arguments, {__VA_ARGS__}); \
   } \
   extern "C" size_t bytes_##NAME(void** arguments) { return cuda::bytes(NAME, arguments); } \
-  extern "C" const char* parameters_##NAME() { return cuda::parameters(NAME); }
+  extern "C" void parameters_##NAME(char* text) { cuda::parameters(NAME, text); }
