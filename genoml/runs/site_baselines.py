@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from genoml.backend import Backend, get_backend
+from genoml.backend import Array, Backend, get_backend
 from genoml.data.codes import Codes
 from genoml.nn.dense import Dense
 from genoml.ops.activations import sigmoid
@@ -52,7 +52,7 @@ class LogisticBaseline:
         train_logistic(self.layer, self._standardised(x), targets, self.l2 / len(x), self.steps)
         return self
 
-    def _standardised(self, x: np.ndarray) -> np.ndarray:
+    def _standardised(self, x: np.ndarray) -> Array:
         scaled = (x - self._mean) * self._scale
         return self.backend.asarray(scaled.astype(np.float32))
 
@@ -62,20 +62,19 @@ class LogisticBaseline:
         return np.asarray(sigmoid(self.backend.to_numpy(logits)))[:, 0]
 
 
-def composition_baseline(**options: object) -> LogisticBaseline:
+def composition_baseline() -> LogisticBaseline:
     """Logistic regression on length, GC content, and their squares: what no network should be needed for."""
-    return LogisticBaseline(_composition, **{"l2": 0.01, "steps": 300} | options)  # type: ignore[arg-type]
+    return LogisticBaseline(_composition, l2=0.01, steps=300)
 
 
 def positional_baseline(
-    both_strands: bool = False, ambiguous: str = "zero", **options: object
+    both_strands: bool = False, ambiguous: str = "zero", *, l2: float = 30.0
 ) -> LogisticBaseline:
     """Logistic regression on the base at each position, for sequences of one length.
 
     With ``both_strands`` a sequence and its reverse complement have the same features, the sum of both one-hot arrays.
     """
-    features = partial(_positions, both_strands=both_strands, ambiguous=ambiguous)
-    return LogisticBaseline(features, **{"l2": 30.0} | options)  # type: ignore[arg-type]
+    return LogisticBaseline(partial(_positions, both_strands=both_strands, ambiguous=ambiguous), l2=l2)
 
 
 def _composition(codes: np.ndarray) -> np.ndarray:
@@ -85,7 +84,7 @@ def _composition(codes: np.ndarray) -> np.ndarray:
 
 
 def _positions(codes: np.ndarray, both_strands: bool, ambiguous: str) -> np.ndarray:
-    found: np.ndarray = np.asarray(one_hot(codes, ambiguous=ambiguous, backend="numpy"))  # type: ignore[arg-type]
+    found: np.ndarray = np.asarray(one_hot(codes, ambiguous=ambiguous, backend="numpy"))
     if both_strands:
-        found = found + np.asarray(one_hot(reverse_complement(codes), ambiguous=ambiguous, backend="numpy"))  # type: ignore[arg-type]
+        found = found + np.asarray(one_hot(reverse_complement(codes), ambiguous=ambiguous, backend="numpy"))
     return np.reshape(found, (len(codes), 4 * codes.shape[1]))

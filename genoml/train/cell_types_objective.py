@@ -54,4 +54,5 @@ class CellTypes(Objective):
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Values of 0 or more."""
-        return np.logaddexp(0.0, outputs)
+        values: np.ndarray = np.logaddexp(0.0, outputs)
+        return values
