@@ -13,7 +13,6 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.data.checks import FitCheck
-from genoml.data.codes import row_slices
 from genoml.metrics import auroc
 from genoml.models import build_model
 from genoml.runs.assess import MOST_FOR_BASELINE, some_examples
@@ -102,7 +101,16 @@ def choose_network(
         members = 1 if len(data) > _SMALL else 2 if tried and chosen == "motif_cnn" else 3
         if members > 1:
             say(f"auto: {members} members from different initial weights, whose outputs are averaged")
-    return msgspec.structs.replace(config, model=chosen, reverse_complement=strands, members=members), scores
+    shift_bp = _shift(config, chosen, data) if tried else config.shift_bp
+    return msgspec.structs.replace(
+        config, model=chosen, reverse_complement=strands, members=members, shift_bp=shift_bp
+    ), scores
+
+
+def _shift(config: TrainConfig, network: str, data: SequenceData) -> int | None:
+    """Random shift of sites that k-mers find as well as positions do: their place is not exact to the base."""
+    vague = config.shift_bp is None and network == "site_cnn"
+    return data.codes.shape[1] // 20 if vague else config.shift_bp
 
 
 def baseline_scores(data: SequenceData, validation: SequenceData, config: TrainConfig) -> dict[str, float]:
@@ -116,18 +124,13 @@ def baseline_scores(data: SequenceData, validation: SequenceData, config: TrainC
     }
     if both:
         baselines[ONE_STRAND] = KmerBaseline(both_strands=False, ambiguous=ambiguous)
-    if codes.shape[1] <= _LONGEST_BP and not (_is_padded(data) or _is_padded(validation)):
-        baselines[POSITIONS] = positional_baseline(bool(config.reverse_complement), ambiguous)
     held = validation.codes[np.arange(len(validation))]
+    if codes.shape[1] <= _LONGEST_BP and not any((part == PAD_CODE).any() for part in (codes, held)):
+        baselines[POSITIONS] = positional_baseline(bool(config.reverse_complement), ambiguous)
     found = {name: each.fit(codes, targets).predict(held) for name, each in baselines.items()}
     return {
         name: float(auroc(np.asarray(p, np.float64), validation.targets[:, 0])) for name, p in found.items()
     }
-
-
-def _is_padded(data: SequenceData) -> bool:
-    """Whether a sequence is shorter than others."""
-    return any(bool(np.any(np.asarray(data.codes[rows]) == PAD_CODE)) for rows in row_slices(data.codes))
 
 
 def _try_both(
@@ -143,7 +146,8 @@ def _try_both(
         ("motif_cnn", config.reverse_complement),
         ("site_cnn", config.reverse_complement or False),
     ):
-        settings = msgspec.structs.replace(config, model=name, reverse_complement=strands)
+        shift_bp = _shift(config, name, data)
+        settings = msgspec.structs.replace(config, model=name, reverse_complement=strands, shift_bp=shift_bp)
         settings = settings.for_data(data.codes.shape[1], alphabet=data.alphabet)
         epochs = max(1, settings.n_epochs // 3)
         settings = msgspec.structs.replace(settings, epochs=epochs)
