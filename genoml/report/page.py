@@ -193,7 +193,7 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
 
 
 def _model_name(record: RunRecord) -> str:
-    return "the network" if record.config is None else record.config.model
+    return "the network" if record.config is None else record.config.title
 
 
 def _details(record: RunRecord) -> dict[str, str]:

@@ -36,7 +36,7 @@ def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, A
     shown = [key for key in LABELS if key in result]
     where = "its held-out part" if held_out else f"{len(data):,} examples"
     words = ", ".join(f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None)
-    name = "the network" if run.record.config is None else run.record.config.model
+    name = "the network" if run.record.config is None else run.record.config.title
     mean = " in the mean" if len(names) > 1 and task.kind != "classes" else ""
     shown_of = (
         f" Figures are of the first {MOST_TASKS} of {len(names)} tasks." if len(names) > MOST_TASKS else ""

@@ -26,7 +26,7 @@ from genoml.checkpoint.files import NotPlainError, open_plain, pack_tensors, rea
 from genoml.io.files import write_whole
 from genoml.io.processes import locked
 from genoml.nn.layer import Layer
-from genoml.runs.config import read_config
+from genoml.runs.config_text import read_config
 from genoml.runs.record import (
     CONFIG,
     DAMAGED,

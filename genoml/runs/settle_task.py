@@ -78,7 +78,7 @@ def _refuse(settings: DataSettings, data: SequenceData, wrong: np.ndarray, expec
 
 def refuse_unread(settings: DataSettings, data: SequenceData, config: TrainConfig) -> None:
     """Raise ValueError for windows or sequences that are shorter than the network reads, or shifted out of view."""
-    shortest = model_spec(config.model).min_length_bp(**check_options(config.model, config.model_options))
+    shortest = model_spec(config.network).min_length_bp(**check_options(config.network, config.model_options))
     width = data.codes.shape[1]
     if settings.genome is not None and width < shortest:
         raise ValueError(

@@ -16,7 +16,7 @@ from genoml.data import SequenceData
 from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import bias_factorised, build_model
-from genoml.nn import Dense, LearnedDispersion, Sequential
+from genoml.nn import Dense, Ensemble, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
@@ -153,19 +153,24 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> Layer:
     """The network of the settings with initial weights, with what its task adds."""
-    network = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-    return task.finish(network)
+    members = config.members or 1
+    network = build_model(
+        config.network, config.model_options, seed=config.seed, members=members, backend=backend
+    )
+    if not isinstance(network, Ensemble):
+        return task.finish(network)
+    return Ensemble([task.finish(member) for member in network], seed=config.seed)
 
 
 def begin_at_mean(model: Layer, task: TaskRecord) -> None:
     """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
-    if task.kind not in ("regression", "counts") or not isinstance(model, Sequential):
+    if task.kind not in ("regression", "counts"):
         return
-    last = next((layer for layer in reversed(model.layers) if isinstance(layer, Dense)), None)
-    if last is not None:
-        xp = model.backend.xp
-        for name, value in last.params.items():
-            last.params[name] = xp.zeros_like(value)
+    for member in model if isinstance(model, Ensemble) else [model]:
+        layers = reversed(member.layers) if isinstance(member, Sequential) else ()
+        last = next((layer for layer in layers if isinstance(layer, Dense)), None)
+        for name, value in last.params.items() if last is not None else ():
+            last.params[name] = model.backend.xp.zeros_like(value)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:

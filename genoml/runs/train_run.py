@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from os import PathLike
@@ -22,6 +22,7 @@ from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
+from genoml.runs.begin import begin_again, begin_with, settle_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
@@ -97,7 +98,7 @@ def begin_run(
         if config.data.bias is not None:
             bias = load_run(config.data.bias, backend)
             expect_bias(bias, data)
-    record, hashes = _new_record(data, validation, config, backend, bias)
+    record, hashes = _new_record(data, validation, config, backend, bias, display.tried)
     record.notes = [*notes, *record.notes]
     record.data = {
         **_as_text(sources or {}),
@@ -109,6 +110,9 @@ def begin_run(
         begin_at_mean(model, record.task)
         if bias is not None:
             put_bias(model, bias)
+        if (init := record.training.init) is not None:
+            record.data["init_weights"], line = begin_with(init, model)
+            record.notes.append(line)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         with RunFolder.begin(out, record, model, hashes) as folder:
@@ -116,11 +120,17 @@ def begin_run(
 
 
 def _new_record(
-    data: SequenceData, validation: SequenceData, config: TrainConfig, backend: Backend, bias: Run | None
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig,
+    backend: Backend,
+    bias: Run | None,
+    tell: Callable[[str], None],
 ) -> tuple[RunRecord, np.ndarray]:
     """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
     shuffled = isinstance(data, ShuffledNegatives)
     length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
+    config, tried, baselines = settle_network(config, data, validation, backend, tell)
     config = config.for_data(length_bp, shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs)
     task, chosen = profile_task(data, config) if isinstance(data, ProfileData) else make_task(data, config)
     if bias is not None:
@@ -136,6 +146,8 @@ def _new_record(
         data={"n_training": len(data), "n_validation": len(validation)},
         warnings=check_split(*parts, skip=config.no_checks),
         notes=[*chosen, *_strands(data.alphabet, config)],
+        auto=tried,
+        baselines=baselines,
         task=task,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
@@ -193,6 +205,8 @@ def continue_run(
         if read_record(folder.path) != record:
             raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
         model = build_recorded(folder.path, record, backend)
+        if record.training.init is not None and newest_generation(folder.checkpoints) is None:
+            begin_again(folder, model)
         now = {"backend": backend.name, **backend.describe(), **versions(backend)}
         began = {"backend": record.backend["name"], **record.backend, **record.versions}
         record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})

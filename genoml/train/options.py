@@ -18,6 +18,7 @@ from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
 from genoml.sequence.encode import Ambiguous
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.transfer import Taken
 
 #: model -> what is added to the loss, and to the gradients of the parameters by path
 Penalty: TypeAlias = Callable[[Layer], tuple[Array, Mapping[str, Array]]]
@@ -68,6 +69,11 @@ class FitOptions:
     max_grad_norm: Positive | None = None
     #: largest norm of the weights into one output, see ``genoml.optim.limit_norms``
     max_weight_norm: Positive | None = None
+    #: patterns over paths of parameters that stay as they are, such as ``("conv*",)``; they cost no gradient, and the
+    #: running statistics of a batch normalisation that is frozen whole are used and stay too
+    freeze: tuple[str, ...] = ()
+    #: peak learning rates of their own, by pattern over paths; the schedule applies to them as to the optimiser's
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
     #: decay of the exponential moving average of the weights that is evaluated and kept; 0 = none
     average_decay: Share = 0.0
     #: stop after this many epochs without a better validation score; None = never
@@ -80,6 +86,10 @@ class FitOptions:
     seed: Whole = 0
     #: checks of validation data to leave out: ``copies`` of training sequences; a sequence in several ``classes``
     no_checks: tuple[FitCheck, ...] = ()
+
+    def __post_init__(self) -> None:
+        for pattern, rate in self.learning_rates.items():
+            conform(rate, Positive, "FitOptions", f"learning_rates[{pattern!r}]")
 
     def warn_of_leaks(self, data: SequenceData, validation: SequenceData) -> None:
         """Warn of what ``data.checks.warn_of_leaks`` finds, on the strands and with the classes of the training."""
@@ -109,11 +119,14 @@ class History:
         The epoch, from 1, whose weights were kept; None before the end of the first.
     interrupted : bool
         Whether Ctrl-C ended the training early.
+    init : Taken or None
+        What ``fit`` took from ``init``, and what did not fit.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     interrupted: bool = False
+    init: Taken | None = None
 
     @property
     def best(self) -> dict[str, float] | None:

@@ -65,7 +65,9 @@ def test_every_example_has_a_quick_form(path: Path) -> None:
     assert '"--quick"' in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["own_layer", "promoter_counts", "seed_promoter", "train_motif_cnn"])
+@pytest.mark.parametrize(
+    "name", ["cell_types", "own_layer", "promoter_counts", "seed_promoter", "train_motif_cnn"]
+)
 def test_the_quick_form_of_an_example_runs(name: str) -> None:
     assert run(f"examples/{name}.py", "--quick")
 

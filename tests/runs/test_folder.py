@@ -25,7 +25,8 @@ from genoml.runs import (
     refuse_existing,
     reseal,
 )
-from genoml.runs.config import TrainConfig, read_config
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import read_config
 from genoml.train.fingerprint import versions
 
 CONFIG = TrainConfig(model="promoter_cnn", model_options={"filters": 3})
