@@ -51,8 +51,8 @@ def specificity(values: np.ndarray) -> np.ndarray:
     """
     index = np.nan_to_num(gini(values))
     total = np.asarray(values, np.float64).sum(axis=1, keepdims=True)
-    share: np.ndarray = np.asarray(values, np.float64) / np.where(total > 0, total, 1.0)
-    return share * index[:, None]
+    found: np.ndarray = np.asarray(values, np.float64) / np.where(total > 0, total, 1.0) * index[:, None]
+    return found
 
 
 def _pearson_of_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
