@@ -50,7 +50,7 @@ def jensen_shannon_distance(predictions: Array, targets: Array) -> Array:
     ratios = [xp.where(share > 0, share / safe, xp.ones_like(share)) for share in (p, q)]
     terms = p * xp.log(ratios[0]) + q * xp.log(ratios[1])
     divergence = 0.5 * xp.sum(terms, axis=-1)
-    return nan_unless(xp, p_known & q_known, xp.sqrt(clip(divergence, low=0.0)))
+    return nan_unless(xp, p_known & q_known, xp.sqrt(clip(divergence, 0.0)))
 
 
 def profile_pearson(predictions: Array, targets: Array) -> Array:

@@ -168,9 +168,9 @@ def begin_at_mean(model: Layer, task: TaskRecord) -> None:
         return
     for member in model if isinstance(model, Ensemble) else [model]:
         layers = reversed(member.layers) if isinstance(member, Sequential) else ()
-        last = next((layer for layer in layers if isinstance(layer, Dense)), None)
-        for name, value in last.params.items() if last is not None else ():
-            last.params[name] = model.backend.xp.zeros_like(value)
+        for last in [layer for layer in layers if isinstance(layer, Dense)][:1]:
+            for name, value in last.params.items():
+                last.params[name] = model.backend.xp.zeros_like(value)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:
