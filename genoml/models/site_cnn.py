@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.arguments import Count, Share
+from genoml.arguments import checked
+from genoml.io.settings import Count, Share
 from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Flatten, MaxPool1D, Parallel, ReLU, Sequential
 from genoml.ops.windows import Reach, positions_left
 
 
+@checked
 def site_cnn_windows(pool_size: int = 2, **_: Any) -> list[Reach]:
     """Windows of its pooling; the convolutions are padded and keep the length."""
     return [Reach(pool_size, pool_size)]
 
 
+@checked
 def site_cnn(
     *,
     length_bp: Count = 60,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -196,7 +195,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         # msgspec checks what it reads; arguments in Python are checked here
-        for key, declared in _types().items():
+        for key, declared in ((field.name, field.type) for field in msgspec.structs.fields(type(self))):
             value = make_settings(getattr(self, key), declared, key)
             msgspec.structs.force_setattr(self, key, value)
         if self.model == "auto" and self.model_options:
@@ -294,9 +293,3 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             seed=self.seed,
             no_checks=tuple(name for name in get_args(FitCheck) if name in self.no_checks),
         )
-
-
-@cache
-def _types() -> dict[str, Any]:
-    """Type of each key of a configuration."""
-    return {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}

@@ -16,7 +16,7 @@ from genoml.data import SequenceData
 from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import bias_factorised, build_model
-from genoml.nn import Dense, Ensemble, LearnedDispersion, Sequential
+from genoml.nn import Ensemble, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
@@ -160,17 +160,6 @@ def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> La
     if not isinstance(network, Ensemble):
         return task.finish(network)
     return Ensemble([task.finish(member) for member in network], seed=config.seed)
-
-
-def begin_at_mean(model: Layer, task: TaskRecord) -> None:
-    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
-    if task.kind not in ("regression", "counts"):
-        return
-    for member in model if isinstance(model, Ensemble) else [model]:
-        layers = reversed(member.layers) if isinstance(member, Sequential) else ()
-        for last in [layer for layer in layers if isinstance(layer, Dense)][:1]:
-            for name, value in last.params.items():
-                last.params[name] = model.backend.xp.zeros_like(value)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:
