@@ -9,14 +9,13 @@ import msgspec
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
-from genoml.nn import Dense, Ensemble, Sequential
 from genoml.nn.layer import Layer
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import RunFolder
 from genoml.runs.record import RECORD, RunError, read_record
 from genoml.runs.run import load_run
-from genoml.runs.tasks import TaskRecord, guess_task
+from genoml.runs.tasks import guess_task
 from genoml.train import take_weights
 
 #: options of a network that belong to its data
@@ -90,14 +89,3 @@ def begin_again(folder: RunFolder, model: Layer) -> None:
     digest, _ = begin_with(place, model)
     if digest != folder.record.data.get("init_weights"):
         raise RunError(f"{place}: has other weights than {folder.path} was begun with; train anew")
-
-
-def begin_at_mean(model: Layer, task: TaskRecord) -> None:
-    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
-    if task.kind not in ("regression", "counts"):
-        return
-    for member in model if isinstance(model, Ensemble) else [model]:
-        layers = reversed(member.layers) if isinstance(member, Sequential) else ()
-        for last in [layer for layer in layers if isinstance(layer, Dense)][:1]:
-            for name, value in last.params.items():
-                last.params[name] = model.backend.xp.zeros_like(value)

@@ -16,7 +16,7 @@ from genoml.data import SequenceData
 from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
 from genoml.models import bias_factorised, build_model
-from genoml.nn import Ensemble, LearnedDispersion, Sequential
+from genoml.nn import Dense, Ensemble, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
@@ -122,10 +122,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return MultiClassification(weights, smoothing, task_names=names)
         if self.kind == "regression":
             delta = None if config is None else config.huber_delta
-            return Regression(
-                "squared" if delta is None else "huber", delta or 1.0, tuple(self.mean), tuple(self.scale),
-                task_names=names,
-            )  # fmt: skip
+            kind: Literal["squared", "huber"] = "squared" if delta is None else "huber"
+            return Regression(kind, delta or 1.0, tuple(self.mean), tuple(self.scale), task_names=names)
         if self.kind == "profile":
             tracks = len(self.strands)
             return Profile(tracks, self.profile_bp, self.count_weight, self.strands, task_names=names)
@@ -138,9 +136,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def finish(self, network: Layer) -> Layer:
         """The network with what the task adds: the learned dispersions of counts, the bias model of profiles."""
         if self.bias:
-            return bias_factorised(
-                network, build_model("bpnet", self.bias, backend=network.backend), len(self.strands)
-            )
+            bias = build_model("bpnet", self.bias, backend=network.backend)
+            return bias_factorised(network, bias, len(self.strands))
         if self.kind != "counts" or self.distribution == "poisson":
             return network
         if not isinstance(network, Sequential):
@@ -153,13 +150,22 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> Layer:
     """The network of the settings with initial weights, with what its task adds."""
-    members = config.members or 1
-    network = build_model(
-        config.network, config.model_options, seed=config.seed, members=members, backend=backend
-    )
+    asked: dict[str, Any] = {"seed": config.seed, "members": config.members or 1, "backend": backend}
+    network = build_model(config.network, config.model_options, **asked)
     if not isinstance(network, Ensemble):
         return task.finish(network)
     return Ensemble([task.finish(member) for member in network], seed=config.seed)
+
+
+def begin_at_mean(model: Layer, task: TaskRecord) -> None:
+    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
+    if task.kind not in ("regression", "counts"):
+        return
+    for member in model if isinstance(model, Ensemble) else [model]:
+        layers = reversed(member.layers) if isinstance(member, Sequential) else ()
+        for last in [layer for layer in layers if isinstance(layer, Dense)][:1]:
+            for name, value in last.params.items():
+                last.params[name] = model.backend.xp.zeros_like(value)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:

@@ -22,14 +22,14 @@ from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
-from genoml.runs.begin import begin_again, begin_at_mean, begin_with, settle_network
+from genoml.runs.begin import begin_again, begin_with, settle_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded, load_run
-from genoml.runs.tasks import TaskRecord, build_network, make_task
+from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import (
     Callback,
     Callbacks,
