@@ -263,7 +263,7 @@ def _signed_log(values: Array, multiplier: float) -> Array:
     # for large v log(m v), since log1p(m v) could leave the range
     large = size > 1e6 * least
     small = xp.log1p(multiplier * xp.where(large, xp.zeros_like(size), size))
-    return xp.sign(values) * xp.where(large, xp.log(size + least) + math.log(multiplier), small)
+    return xp.copysign(xp.where(large, xp.log(size + least) + math.log(multiplier), small), values)
 
 
 def _unit_rows(values: Array) -> tuple[Array, Array]:
@@ -271,7 +271,7 @@ def _unit_rows(values: Array) -> tuple[Array, Array]:
     xp = array_namespace(values)
     infinite = xp.isinf(values)
     endless = xp.any(infinite, axis=1, keepdims=True)
-    values = xp.where(endless, xp.where(infinite, xp.sign(values), xp.zeros_like(values)), values)
+    values = xp.where(endless, xp.where(infinite, clip(values, -1.0, 1.0), xp.zeros_like(values)), values)
     # divided by the largest first: squares of small or large numbers leave the range of float32
     widest = xp.max(xp.abs(values), axis=1, keepdims=True)
     scaled = values / xp.where(widest > 0.0, widest, xp.ones_like(widest))
