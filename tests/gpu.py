@@ -200,8 +200,10 @@ def facts_of(backend: str) -> dict[str, str]:
     return found
 
 
-def measure(backend: str, into: Path, *, seconds: float, smoke: bool, folder: Path) -> dict[str, Any]:
-    """Every part, written as it comes; the proof's figures stand where docs/proof.md reads them."""
+def measure(
+    backend: str, into: Path, *, seconds: float, smoke: bool, only: list[str], folder: Path
+) -> dict[str, Any]:
+    """Every part, or those named, written as it comes; the proof's figures stand where docs/proof.md reads them."""
     end, facts = time.monotonic() + seconds, facts_of(backend)
     made_on = f"Python {platform.python_version()}, numpy {facts.pop('numpy')}, {platform.platform()}"
     result: dict[str, Any] = {"backend": backend, **facts, "made_on": made_on}
@@ -211,7 +213,7 @@ def measure(backend: str, into: Path, *, seconds: float, smoke: bool, folder: Pa
         raise SystemExit(2)
     into.mkdir(parents=True, exist_ok=True)
     with (into / f"{backend}.log").open("w+b") as log:
-        for part in parts(backend, folder, smoke):
+        for part in (part for part in parts(backend, folder, smoke) if not only or part.name in only):
             left = max(end - time.monotonic(), 1.0)
             found = run(part, left if smoke else min(part.limit_s, left), log)
             if part.name == "proof":
@@ -241,6 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--wheels", type=Path, help="folder of wheels to use besides what is installed")
     parser.add_argument("--seconds", type=float, default=LIMIT_S, help="limit of the whole [575]")
     parser.add_argument("--smoke", action="store_true", help="only see that every part runs")
+    parser.add_argument("--only", action="append", default=[], help="a part by its name; may be repeated")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -248,7 +251,14 @@ def main(arguments: list[str] | None = None) -> int:
             install(options.wheels.resolve(), folder / "site")
         os.environ.setdefault("CUPY_NVRTC_USE_PCH", "1")  # NVRTC compiles CuPy's headers once
         into = options.into.resolve()
-        result = measure(options.backend, into, seconds=options.seconds, smoke=options.smoke, folder=folder)
+        result = measure(
+            options.backend,
+            into,
+            seconds=options.seconds,
+            smoke=options.smoke,
+            only=options.only,
+            folder=folder,
+        )
     wrong = [name for name, part in result.items() if isinstance(part, dict) and part.get("ok") is False]
     print(f"failed: {', '.join(wrong)}" if wrong else "all is well")
     return 1 if wrong else 0

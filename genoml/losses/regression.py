@@ -271,9 +271,7 @@ def _unit_rows(values: Array) -> tuple[Array, Array]:
     xp = array_namespace(values)
     infinite = xp.isinf(values)
     endless = xp.any(infinite, axis=1, keepdims=True)
-    values = xp.where(
-        endless, xp.where(infinite, xp.copysign(xp.ones_like(values), values), xp.zeros_like(values)), values
-    )
+    values = xp.where(endless, xp.where(infinite, clip(values, -1.0, 1.0), xp.zeros_like(values)), values)
     # divided by the largest first: squares of small or large numbers leave the range of float32
     widest = xp.max(xp.abs(values), axis=1, keepdims=True)
     scaled = values / xp.where(widest > 0.0, widest, xp.ones_like(widest))

@@ -211,7 +211,7 @@ class Sequential(Container):
             while at < len(layers):
                 count, fused = fused_vjp(layers[at:]) or (1, None)
                 group = layers[at : at + count]
-                if run.frozen and len([layer for layer in group if layer.params]) > 1:
+                if run.frozen and sum(len(layer.params) > 0 for layer in group) > 1:
                     count, fused = 1, None  # each of them may be frozen or not
                 own_run = self.run_of(names[at], run)
                 x, pullback_layer = layers[at].vjp(x, own_run) if fused is None else fused(x, own_run)

@@ -39,7 +39,7 @@ OPTIONS = {
     "idle": "launches and products are checked and counted, and compute nothing",
     "turned": "the last thread of a block runs first",
 }
-#: of a launch, "bytes" counts each array once; those in structures are whole allocations, which are to be arrays' own
+#: of a launch, "bytes" counts each array once
 COUNTS = (
     "launches", "products", "to_device", "to_host", "on_device", "sets", "waits", "allocations", "compiled", "bytes",
     "operations",

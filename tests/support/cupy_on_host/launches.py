@@ -12,12 +12,23 @@ given_bytes = 0
 checked = True
 
 
-def bytes_of(array: Any) -> int:
-    """Of its elements, an axis that is only repeated being one."""
-    size = array.itemsize if array.size else 0
-    for length, stride in zip(array.shape, array.strides, strict=True):
+def bytes_of(argument: Any, itemsize: int) -> int:
+    """Of an array's elements, an axis that is only repeated being one; of a structure see ``bytes_of_table``."""
+    if not is_array(argument):
+        return bytes_of_table(argument, itemsize)
+    size = argument.itemsize if argument.size else 0
+    for length, stride in zip(argument.shape, argument.strides, strict=True):
         size *= length if stride else 1
     return int(size)
+
+
+def bytes_of_table(argument: Any, itemsize: int) -> int:
+    """A structure with a field ``size`` has addresses, as uint64, of arrays of as many elements."""
+    fields = argument.dtype.fields or {}
+    if "size" not in fields:
+        return 0
+    addresses = sum(kind.base == "uint64" for kind, _ in fields.values())
+    return int(addresses * argument["size"].sum() * itemsize)
 
 
 def is_array(argument: Any) -> bool:
@@ -55,8 +66,9 @@ class CheckedKernel:
                 for at in others
             )
             assert well, f"{self._name} takes {' '.join(self._expected)}, got {' '.join(given)}"
+            items = [argument.itemsize for argument in filter(is_array, arguments)]
             read = [argument for at, argument in enumerate(arguments) if at not in others]
-            given_bytes += sum(map(bytes_of, filter(is_array, read)))
+            given_bytes += sum(bytes_of(argument, items[0]) for argument in read)
         self._kernel(grid, block, arguments, **options)
 
     @property

@@ -15,8 +15,6 @@ extern "C" {
 extern Long emulated_counts[COUNTS];
 // 0 or 1, set from Python at any time: see OPTIONS in __init__.py
 extern int option_denormals, option_guarded, option_idle, option_turned;
-// bytes from `at` to the end of its allocation; 0 if it is none of the device's
-size_t emulated_bytes_behind(const void* at);
 }
 
 // one line into the trace, if there is one

@@ -55,13 +55,20 @@ namespace {
 struct Block { size_t size, whole; bool guarded; };
 std::map<char*, Block> blocks;
 
+bool on_device(const void* at) {
+  auto found = blocks.upper_bound((char*)at);
+  if (found == blocks.begin()) return false;
+  --found;
+  return (char*)at < found->first + found->second.size + (found->second.size == 0);
+}
+
 bool hidden() {
   const char* seen = getenv("CUDA_VISIBLE_DEVICES");
   return seen && !std::strcmp(seen, "-1");
 }
 
 void moved(void* to, const void* from, size_t size, bool waits) {
-  bool to_device = emulated_bytes_behind(to), from_device = emulated_bytes_behind(from);
+  bool to_device = on_device(to), from_device = on_device(from);
   Count kind = to_device == from_device ? ON_DEVICE : to_device ? TO_DEVICE : TO_HOST;
   const char* names[] = {"to device", "to host", "on device"};
   ++emulated_counts[kind];
@@ -90,13 +97,6 @@ Handle handle() { return std::malloc(8); }
 }  // namespace
 
 extern "C" {
-size_t emulated_bytes_behind(const void* at) {
-  auto found = blocks.upper_bound((char*)at);
-  if (found == blocks.begin()) return 0;
-  --found;
-  char* end = found->first + found->second.size + (found->second.size == 0);
-  return (char*)at < end ? end - (char*)at : 0;
-}
 void emulated_trace(const char* path) {
   if (trace_file) std::fclose(trace_file);
   trace_file = path && *path ? std::fopen(path, "w") : nullptr;
@@ -185,7 +185,7 @@ Status cudaMemcpyAsync(void* to, const void* from, size_t size, int, Handle) { m
 Status cudaMemset(void* at, int value, size_t size) { set(at, value, size); return OK; }
 Status cudaMemsetAsync(void* at, int value, size_t size, Handle) { set(at, value, size); return OK; }
 Status cudaPointerGetAttributes(PointerAttributes* of, const void* at) {
-  *of = {emulated_bytes_behind(at) ? 2 : 0, 0, (void*)at, nullptr};
+  *of = {on_device(at) ? 2 : 0, 0, (void*)at, nullptr};
   return OK;
 }
 

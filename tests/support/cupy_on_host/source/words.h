@@ -13,8 +13,6 @@
 
 #include "fibres.h"
 
-extern "C" size_t emulated_bytes_behind(const void* at);
-
 #define __global__
 #define __device__
 #define __host__
@@ -127,14 +125,8 @@ inline long long clock64() { return 0; }
 // ---- what the driver finds in a kernel's library
 namespace cuda {
 
-// bytes of a parameter's array, as far as that is known here: CuPy's own arrays, and allocations that a structure points to;
-// of pointers see launches.py
-template <class P> size_t bytes_of(const P& value) {
-  size_t bytes = 0;
-  if constexpr (std::is_class_v<P> && sizeof(P) >= sizeof(void*))
-    for (size_t at = 0; at < sizeof(P) / sizeof(void*); ++at) bytes += emulated_bytes_behind(((void* const*)&value)[at]);
-  return bytes;
-}
+// bytes of one of CuPy's own arrays; for pointers and structures see launches.py
+template <class P> size_t bytes_of(const P&) { return 0; }
 template <template <class, int, bool, bool> class Array, class T, int N, bool A, bool B>
 size_t bytes_of(const Array<T, N, A, B>& array) {
   size_t bytes = sizeof(T) * (array.size() != 0);
