@@ -153,6 +153,13 @@ def restarts(session):
 
 
 @nox.session
+def hostile(session):
+    """Damaged files of every format, changed runs, races, killed commands; `-- --files 500000` for more."""
+    session.install("-e", ".[test-base]")
+    session.run("python", "-m", "tests.hostile", *session.posargs)
+
+
+@nox.session
 def demo(session):
     """The main job, as a user runs it."""
     session.install(".[report]")

@@ -13,6 +13,7 @@ from pkgutil import iter_modules as _iter_modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what the functions below find, for those who read types
+    from genoml import arguments as arguments
     from genoml import backend as backend
     from genoml import checkpoint as checkpoint
     from genoml import cli as cli

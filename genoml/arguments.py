@@ -10,26 +10,49 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from dataclasses import dataclass
+from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
-from msgspec import Meta
 
 _T = TypeVar("_T")
 
-#: kinds of numbers in arguments and settings; the largest number is the largest finite one
-Count = Annotated[int, Meta(ge=1)]
-Whole = Annotated[int, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
-NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
+
+@dataclass(frozen=True)
+class Limits:
+    """The range of a number, or the words for a kind, in an annotation: ``Annotated[int, Limits(ge=2)]``.
+
+    Attributes
+    ----------
+    ge, gt, le, lt : float or None
+        Bounds, as in ``msgspec.Meta``, which is taken too.
+    description : str or None
+        What an argument of the kind is, for messages.
+    examples : sequence of str
+        What to write.
+    """
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    description: str | None = None
+    examples: tuple[str, ...] = ()
+
+
+#: kinds of numbers; the largest number is the largest finite one
+Count = Annotated[int, Limits(ge=1)]
+Whole = Annotated[int, Limits(ge=0)]
+Positive = Annotated[float, Limits(gt=0, le=sys.float_info.max)]
+NotNegative = Annotated[float, Limits(ge=0, le=sys.float_info.max)]
 #: from 0 to below 1
-Share = Annotated[float, Meta(ge=0, lt=1)]
+Share = Annotated[float, Limits(ge=0, lt=1)]
 #: from 0 to 1
-Probability = Annotated[float, Meta(ge=0, le=1)]
+Probability = Annotated[float, Limits(ge=0, le=1)]
 
 _WORDS: dict[Any, str] = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
 _LISTS = (Sequence, Iterable, list, tuple, set, frozenset, np.ndarray)
@@ -51,7 +74,7 @@ def checked(target: _T) -> _T:
         cast(Any, target).__init__ = checked(cast(Any, target).__init__)
         return cast(_T, target)
     function = cast(Callable[..., Any], target)
-    declared = signature(function)
+    names = [each.name for each in signature(function).parameters.values() if each.kind not in _VARIADIC]
     kinds: dict[str, Any] | None = None
 
     @wraps(function)
@@ -59,15 +82,15 @@ def checked(target: _T) -> _T:
         nonlocal kinds
         if kinds is None:
             kinds = _kinds(function)
-        try:
-            bound = declared.bind(*args, **kwargs)
-        except TypeError:
-            return function(*args, **kwargs)  # Python says which argument is missing or unknown
         what = _what(function.__name__, args[:1])
-        for name, value in bound.arguments.items():
+        given = [
+            conform(value, kinds[name], what, name) if name in kinds else value
+            for name, value in zip(names, args, strict=False)
+        ]
+        for name in kwargs:
             if name in kinds:
-                bound.arguments[name] = conform(value, kinds[name], what, name)
-        return function(*bound.args, **bound.kwargs)
+                kwargs[name] = conform(kwargs[name], kinds[name], what, name)
+        return function(*given, *args[len(names) :], **kwargs)
 
     return cast(_T, call)
 
@@ -80,21 +103,28 @@ def _what(name: str, first: tuple[Any, ...]) -> str:
 
 
 def _kinds(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotation of each argument."""
+    """The annotation of each argument that has one which says something."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError, AttributeError):
         return {}
+    hints = {name: kind for name, kind in hints.items() if kind is not Any}
     arguments = signature(function).parameters.values()
     return {
         each.name: hints[each.name] for each in arguments if each.name in hints and each.kind not in _VARIADIC
     }
 
 
+@cache
+def _parts(kind: Any) -> tuple[Any, Limits | None, Any]:
+    """An annotation without its range, the range, and what it is an instance of, such as Union."""
+    base, limits = get_args(kind)[:2] if get_origin(kind) is Annotated else (kind, None)
+    return base, limits, get_origin(base)
+
+
 def conform(value: Any, kind: Any, what: str, name: str) -> Any:
     """The value of an argument, a number as Python's; TypeError or ValueError if it is not as annotated."""
-    base, limits = get_args(kind)[:2] if get_origin(kind) is Annotated else (kind, None)
-    origin = get_origin(base)
+    base, limits, origin = _parts(kind)
     if origin in (Union, UnionType):
         return _conform_to_one(value, get_args(base), kind, what, name)
     if origin is Literal and isinstance(value, str | np.str_):
@@ -166,7 +196,7 @@ def _is_kind(value: Any, kind: Any) -> bool:
     return True
 
 
-def _in_range(value: Any, limits: Meta | None, what: str, name: str) -> Any:
+def _in_range(value: Any, limits: Limits | None, what: str, name: str) -> Any:
     """A number as Python's, in its range."""
     number = int(value) if isinstance(value, Integral) else float(value)
     if math.isnan(number):
@@ -180,7 +210,7 @@ def _in_range(value: Any, limits: Meta | None, what: str, name: str) -> Any:
     return number
 
 
-def _range_words(limits: Meta | None, name: str) -> str:
+def _range_words(limits: Limits | None, name: str) -> str:
     """The range of a number: ``kernel_size >= 1``, ``0 <= rate < 1``."""
     if limits is None:
         return f"{name}, a number"

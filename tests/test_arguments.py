@@ -12,10 +12,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
-from msgspec import Meta
 
 from genoml import nn, optim
-from genoml.arguments import Count, checked
+from genoml.arguments import Count, Limits, checked
 from genoml.data import Augmentation, NegativeSampler, k_folds, split_by_group, split_random, split_three_ways
 from genoml.models import MODELS
 from genoml.nn import Layer
@@ -43,8 +42,8 @@ def _layers() -> dict[str, Callable[..., Any]]:
         for layer in _within(case.make()):
             kind = type(layer)
             settings = dict(layer.settings())
-            if isinstance(layer, nn.Bidirectional):
-                settings["layer"] = layer.layers[0]
+            if "layer" in inspect.signature(kind).parameters:
+                settings["layer"] = next(iter(layer.children.values()))
             elif "layers" in inspect.signature(kind).parameters:
                 settings["layers"] = layer.children
             elif "model" in inspect.signature(kind).parameters:
@@ -103,7 +102,7 @@ def _members(kind: Any) -> list[Any]:
 def _least(kind: Any) -> float | None:
     """The lower bound of the numbers that an annotation allows."""
     if get_origin(kind) is Annotated:
-        meta: Meta = get_args(kind)[1]
+        meta: Limits = get_args(kind)[1]
         return meta.ge if meta.ge is not None else meta.gt
     parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
     return next((least for part in parts if (least := _least(part)) is not None), None)

@@ -34,8 +34,8 @@ def random_sequences(count: int, length: int, seed: int = 3) -> list[str]:
     return decode(np.random.default_rng(seed).integers(0, 4, (count, length), dtype=np.uint8))
 
 
-def random_data(count: int = 16, length: int = 60) -> SequenceData:
-    rng = np.random.default_rng(5)
+def random_data(count: int = 16, length: int = 60, *, seed: int = 5) -> SequenceData:
+    rng = np.random.default_rng(seed)
     codes = rng.integers(0, 4, (count, length), dtype=np.uint8)
     return SequenceData(codes, rng.integers(0, 2, (count, 1)).astype(np.float32))
 
@@ -55,7 +55,7 @@ def for_training() -> Names:
         "weights": ones[:, 0],
         "present": ones,
         "examples": random_data(24, 40),
-        "held_out": random_data(24, 40),
+        "held_out": random_data(24, 40, seed=6),
     }
 
 
@@ -96,7 +96,7 @@ def for_restarts() -> Names:
     return {
         "model": Sequential([Flatten(), Dense(240, 1)]),
         "data": data,
-        "held_out": data,
+        "held_out": random_data(40, seed=6),
         "options": options,
     }
 

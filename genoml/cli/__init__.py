@@ -32,6 +32,7 @@ _COMMANDS = {
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
     "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
+    "tile": "Write windows of one length along a genome, as BED.",
     "train": "Train a model on two sets of sequences.",
     "translate": "Translate sequences into protein.",
 }

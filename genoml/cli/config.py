@@ -8,7 +8,7 @@ import click
 
 from genoml.cli.options import examples, model_completion
 from genoml.models import MODELS
-from genoml.runs.config import read_config
+from genoml.runs.config_text import read_config
 
 
 @click.command(
@@ -32,4 +32,4 @@ def command(file: Path | None, model: str | None) -> None:
     from genoml.runs.config_text import config_text, options_text
 
     config = read_config(file, {"model": model})
-    click.echo(config_text(config) + "\n" + options_text(config.model), nl=False)
+    click.echo(config_text(config) + "\n" + options_text(config.network), nl=False)

@@ -7,10 +7,11 @@ from typing import Any, get_args
 
 import click
 
+from genoml.cli.options import NegativesPath
 from genoml.runs.data_settings import DataSettings, TaskKind
 
 #: options that take several words, up to the next option
-_SEVERAL = ("--positives", "--negatives", "--regions", "--signal")
+_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control")
 
 
 class SeveralWords(click.Command):
@@ -39,22 +40,28 @@ def _list(context: click.Context, option: click.Parameter, given: tuple[str, ...
     return list(given) or None
 
 
+_SEVERAL_FILES: dict[str, Any] = {"multiple": True, "callback": _list, "metavar": "FILE..."}
+_FILE: dict[str, Any] = {"metavar": "FILE", "type": click.Path()}
 _FILES = [
-    click.option("--positives", multiple=True, callback=_list, metavar="FILE...", help="FASTA of the positives."),
+    click.option("--positives", type=click.Path(), **_SEVERAL_FILES, help="FASTA of the positives."),
     click.option(
-        "--negatives", multiple=True, callback=_list, metavar="FILE...|shuffle|gc",
+        "--negatives", type=NegativesPath(), **_SEVERAL_FILES | {"metavar": "FILE...|shuffle|gc"},
         help="FASTA, or BED with --regions, or made: shuffle; with a genome gc.",
     ),
-    click.option("--table", metavar="FILE", help="CSV or TSV with a column of sequences."),
-    click.option("--genome", metavar="FILE", help="FASTA of a genome, for --regions."),
+    click.option("--table", **_FILE, help="CSV or TSV with a column of sequences."),
+    click.option("--genome", **_FILE, help="FASTA of a genome, for --regions."),
     click.option(
-        "--regions", multiple=True, callback=_list, metavar="FILE...",
+        "--regions", type=click.Path(), **_SEVERAL_FILES,
         help="BED or narrowPeak; several are tasks of one network.",
     ),
     click.option(
-        "--signal", multiple=True, callback=_list, metavar="FILE...", help="bigWig, one a task (extra bigwig)."
+        "--signal", type=click.Path(), **_SEVERAL_FILES, help="bigWig, one a task (extra bigwig)."
     ),
-    click.option("--targets-table", metavar="FILE", help="CSV or TSV with a row for each region."),
+    click.option(
+        "--control", type=click.Path(), **_SEVERAL_FILES,
+        help="bigWig of a control, beside --task profile: one, or one a signal.",
+    ),
+    click.option("--targets-table", **_FILE, help="CSV or TSV with a row for each region."),
 ]  # fmt: skip
 _COLUMNS = [
     click.option("--sequence", metavar="COL", callback=_columns, help="Column of the sequences (sequence)."),
@@ -71,7 +78,12 @@ _COLUMNS = [
         "--statistic", type=click.Choice(["mean", "sum", "max"]),
         help="Of the signal in a window (sum for counts, else mean).",
     ),
-    click.option("--window-bp", type=click.IntRange(1), help="Length of windows (that of the regions)."),
+    click.option(
+        "--window-bp", type=click.IntRange(1), help="Length of windows (that of the regions; of profiles 2114)."
+    ),
+    click.option("--strands", metavar="+-", help="Of the signals of profiles: + - for two strands, . for none."),
+    click.option("--profile-bp", type=click.IntRange(1), help="Positions of a profile (what the network has)."),
+    click.option("--bias", metavar="RUN", help="Run of a bias model, beside --task profile (ChromBPNet)."),
 ]  # fmt: skip
 _TASK = click.option(
     "--task",

@@ -84,39 +84,50 @@ def command(
     click.echo(json.dumps(result) if as_json else "\n".join(lines(result)))
 
 
+#: tasks that have a column each, at most
+_MOST_COLUMNS = 10
+
+
 def _task_lines(result: dict[str, Any]) -> list[str]:
     """Scores of several tasks as lines: a table with a column a task, the confusion of classes, what training had."""
-    tasks = result["tasks"]
-    scores = [key for key in result if key in LABELS]
-    rows = [["", *(["mean"] if len(tasks) > 1 and result["task"] != "classes" else []), *tasks]]
+    tasks = dict(list(result["tasks"].items())[:_MOST_COLUMNS])
+    scores = [key for key in LABELS if key in result]
     if result["task"] == "classes":
         lines = [f"{LABELS[key]} {_number(result[key])}" for key in scores]
-        rows += [[key, *(_number(each[key]) for each in tasks.values())] for key in ("recall", "precision")]
-        rows += [
-            [f"true {name}, called", *map(str, counts)]
-            for name, counts in zip(result["classes"], result["confusion"], strict=True)
-        ]
+        rows = [[key, *(_number(each[key]) for each in tasks.values())] for key in ("recall", "precision")]
+        if len(tasks) == len(result["tasks"]):
+            counts = zip(result["classes"], result["confusion"], strict=True)
+            rows += [[f"true {name}, called", *map(str, row)] for name, row in counts]
+        lines += _table([["", *tasks], *rows])
     else:
-        lines = []
+        mean = ["mean"] if len(tasks) > 1 else []
+        rows = [["", *mean, *tasks]]
         for key in scores:
             of_each = [_number(each.get(key)) for each in tasks.values()]
-            rows.append([LABELS[key], *([_number(result[key])] if len(tasks) > 1 else []), *of_each])
+            rows.append([LABELS[key], *([_number(result[key])] if mean else []), *of_each])
+        lines = _table(rows)
+    if len(tasks) < len(result["tasks"]):
+        lines.append(f"{len(tasks)} of {len(result['tasks'])} shown; --json has all")
+    held_out = result.get("validation", {})
+    for label, found in (
+        ("in validation, model", held_out.get("model")),
+        ("in validation, 5-mer ridge regression", held_out.get("baseline")),
+        ("5-mer ridge regression", result.get("baseline")),
+    ):
+        if found:
+            known = [f"{LABELS[key]} {_number(found[key])}" for key in LABELS if key in found]
+            lines.append(f"{label}: {', '.join(known)}")
+    lines.append(f"{result['n_examples']} examples")
+    return lines
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Rows of cells as lines, the first column at the left and the others at the right of their place."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
     for first, *cells in rows:
         line = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
         lines.append("  ".join([first.ljust(widths[0]), *line]).rstrip())
-    held_out = result.get("validation", {})
-    for who, label in (("model", "model"), ("baseline", "5-mer ridge regression")):
-        if who in held_out:
-            text = ", ".join(
-                f"{LABELS[key]} {_number(held_out[who][key])}" for key in LABELS if key in held_out[who]
-            )
-            lines.append(f"in validation, {label}: {text}")
-    if "baseline" in result:
-        known = [key for key in LABELS if key in result["baseline"]]
-        text = ", ".join(f"{LABELS[key]} {_number(result['baseline'][key])}" for key in known)
-        lines.append(f"5-mer ridge regression: {text}")
-    lines.append(f"{result['n_examples']} examples")
     return lines
 
 

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from genoml.cli.options import backend_option, examples, open_backend
+from genoml.cli.tile import scan_genome
 from genoml.data import NamedSequences
 from genoml.data.files import table_sequences
 from genoml.io.files import write_whole
@@ -23,6 +24,8 @@ _STANDARD_OUTPUT = Path("-")
         "genoml predict RUN sequences.fa > scores.tsv",
         "genoml predict RUN sequences.fa.gz --out scores.tsv",
         "genoml predict RUN --table data.tsv --sequence seq --name id --out scores.tsv",
+        "genoml predict RUN --genome genome.fa --regions peaks.bed --out scores.bed",
+        "genoml predict RUN --genome genome.fa --step 100 --out scores.bw --resume",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -35,7 +38,22 @@ _STANDARD_OUTPUT = Path("-")
     default="-",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="TSV file to write, or - for standard output: name (its first word), then one score per output.",
+    help="TSV file to write, or - for standard output: name (its first word), then one score per output. "
+    "With --genome also BED (.bed) or bigWig (.bw).",
+)
+@click.option("--genome", metavar="FILE", help="FASTA or store of a genome, in place of SEQUENCES.")
+@click.option("--regions", metavar="BED", help="With --genome: windows around these; else along all of it.")
+@click.option(
+    "--step",
+    "step_bp",
+    type=click.IntRange(min=1),
+    metavar="BP",
+    help="With --genome: distance of windows (their length; that of a profile).",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="With --genome: go on where an interrupted prediction stopped, to the same bytes.",
 )
 @backend_option
 def command(
@@ -45,6 +63,10 @@ def command(
     sequence: str | None,
     name: str | None,
     out: Path,
+    genome: str | None,
+    regions: str | None,
+    step_bp: int | None,
+    resume: bool,
     backend_name: str | None,
 ) -> None:
     """Write the score that the model in the folder RUN gives each of SEQUENCES, a FASTA or FASTQ file.
@@ -55,10 +77,21 @@ def command(
     the means of counts whose offset is 0. A sequence shorter than those of the training is padded to their length; a
     longer one is read whole. Where probabilities are so near 0 or 1 that different sequences get the same, columns of
     their logits follow, which tell them apart.
+
+    With --genome windows of the training's length are scored, centred on the regions or along the genome, block by
+    block: a table of scores by name, BED, or bigWig, as --out ends. Of profiles the table has the expected reads of
+    each track, and bigWig those at each base.
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
     loaded_run = load_run(run, open_backend(backend_name))
+    if genome is None and (regions is not None or step_bp is not None or resume):
+        raise click.UsageError("--regions, --step and --resume have a meaning with --genome only")
+    if genome is not None:
+        if sequences is not None or table is not None:
+            raise click.UsageError("expects one of SEQUENCES, --table and --genome")
+        scan_genome(loaded_run, genome, out, regions=regions, step_bp=step_bp, resume=resume)
+        return
     if sequences is not None and table is None:
         loaded = loaded_run.read(sequences)
     elif table is not None and sequences is None:
@@ -90,7 +123,7 @@ def _of_table(run: Run, table: str, sequence: str | None, name: str | None) -> N
 
 def _columns(run: Run, outputs: np.ndarray) -> dict[str, np.ndarray]:
     """Scores by the name of their column, and logits where the scores of different outputs are the same."""
-    scores = run.objective.predictions(outputs).astype(outputs.dtype)
+    scores = run.objective.numbers(outputs).astype(outputs.dtype)
     logits = run.objective.logits(outputs)
     names = score_names(scores.shape[1], run.objective.task_names)
     columns = dict(zip(names, scores.T, strict=True))

@@ -40,6 +40,10 @@ def tell(line: str | bytes, *, err: bool) -> None:
 class JsonProgress(Progress):
     """JSON on standard output, one object per line, whose ``event`` is start, epoch or end."""
 
+    @classmethod
+    def tried(cls, line: str) -> None:
+        tell(msgspec.json.encode({"event": "auto", "line": line}), err=False)
+
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         record = folder.record
         self._say(
@@ -51,9 +55,8 @@ class JsonProgress(Progress):
             n_training=record.data.get("n_training"),
             n_validation=record.data.get("n_validation"),
             epochs=self.epochs,
-            task=record.task.kind,
-            notes=record.notes,
             warnings=record.warnings,
+            **({"task": record.task.kind, "notes": record.notes} if record.notes else {}),
         )
 
     def epoch(self, record: dict[str, Any], improved: bool) -> None:
@@ -78,6 +81,10 @@ class JsonProgress(Progress):
 class TerminalProgress(EpochLines, Progress):
     """Lines on standard error, one for each validation; on a terminal also a bar for the current epoch."""
 
+    @classmethod
+    def tried(cls, line: str) -> None:
+        tell(line, err=True)
+
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         tell(self._start_line(folder, resumed), err=True)
         for note in folder.record.notes:
@@ -88,7 +95,7 @@ class TerminalProgress(EpochLines, Progress):
         record = folder.record
         line = (
             f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
-            f"{record.data.get('n_validation', '?')} to validate; {record.training.model} on {_backend(record)}"
+            f"{record.data.get('n_validation', '?')} to validate; {record.training.title} on {_backend(record)}"
         )
         if record.task.kind != "binary":
             line += f"; {record.task.kind}, {', '.join(record.task.names[:5])}"
@@ -118,6 +125,9 @@ class TerminalProgress(EpochLines, Progress):
         if shared is not None:
             label = "" if shared == score else f"{LABELS[shared]} "
             line += f" ({record.task.baseline} {label}{baseline[shared]:.4f})"
+        ahead = max(record.baselines, key=lambda name: record.baselines[name], default="")
+        if ahead and record.baselines[ahead] > record.held_out.scores.get("auroc", 1.0):
+            line += f"; behind a baseline, {ahead}, {record.baselines[ahead]:.4f}"
         if record.best_epoch is None:
             line += "; no epoch ended, so the weights are those of its last step"
         tell(f"{line}; run folder {folder.path}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from genoml.cli.options import (
 from genoml.cli.progress import progress_class, terminal_options
 from genoml.models import MODELS
 from genoml.runs import open_run, resume_run, train_data
-from genoml.runs.config import read_config
+from genoml.runs.config_text import read_config
 from genoml.runs.data_settings import FILE_KEYS
 
 
@@ -49,7 +50,32 @@ from genoml.runs.data_settings import FILE_KEYS
     "--model",
     metavar="NAME",
     shell_complete=model_completion,
-    help=f"Network, motif_cnn by default: {', '.join(MODELS)}.",
+    help="Network; by default `auto`, chosen on the validation sequences by baselines and short trials. "
+    f"There are {', '.join(MODELS)}.",
+)
+@click.option(
+    "--members",
+    type=click.IntRange(1, 100),
+    help="Networks from different initial weights whose outputs are averaged, as one run.",
+)
+@click.option(
+    "--init",
+    metavar="RUN",
+    help="Begin with the weights of another run, as far as they fit; lists what does not.",
+)
+@click.option(
+    "--freeze",
+    multiple=True,
+    metavar="PATTERN",
+    callback=lambda _context, _option, values: list(values) or None,
+    help="Leave parameters as they are: a pattern over their paths such as 'scan*'. May be repeated.",
+)
+@click.option(
+    "--learning-rates",
+    multiple=True,
+    metavar="PATTERN=RATE",
+    callback=lambda _context, _option, values: rates_by_pattern(values) or None,
+    help="Learning rate of parameters, such as 'dense*=0.02'. May be repeated.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the training sequences (20; 40 with shuffles)."
@@ -95,9 +121,10 @@ def command(
     further --regions, or numbers from --signal, --targets-table, or --targets, columns of the BED.
 
     --task says what the targets mean: labels 0 and 1, classes, numbers, or counts. Where the targets say it, it is
-    guessed, and a line says so. Part of the sequences is held out to choose the best epoch by (10 %, or
-    validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the command line win
-    over the file of settings.
+    guessed, and a line says so. --task profile learns where the reads of --signal lie along the windows, and how many:
+    BPNet, with --control, and with --bias as ChromBPNet. Part of the sequences is held out to choose the best epoch by
+    (10 %, or validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the command
+    line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to
@@ -120,6 +147,22 @@ def command(
     if out is None:
         raise click.MissingParameter(param_type="option", param_hint="'--out'")
     train_data(out, config, backend=open_backend(backend_name), **options)
+
+
+def rates_by_pattern(values: Sequence[str]) -> dict[str, float]:
+    """Learning rates by pattern, from texts such as ``dense*=0.02``; BadParameter for other ones."""
+    found = {}
+    for text in values:
+        pattern, _, rate = text.rpartition("=")
+        try:
+            found[pattern] = float(rate)
+        except ValueError:
+            pattern = ""
+        if not pattern:
+            raise click.BadParameter(
+                f"--learning-rates expects PATTERN=RATE such as 'dense*=0.02', got {text!r}"
+            )
+    return found
 
 
 def refuse_settings(settings: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Data sets for training: sequences as base codes with labels and groups, splits, batches, augmentation."""
 
 from genoml.data.augment import Augmentation
+from genoml.data.cell_types import cell_type_data
 from genoml.data.checks import check_data
 from genoml.data.codes import CodeRows, Codes, JoinedCodes, LazyCodes, LazyRows
 from genoml.data.coverage import coverage
@@ -40,6 +41,7 @@ __all__ = [
     "ShuffledNegatives",
     "SignalTracks",
     "WeightedSampler",
+    "cell_type_data",
     "check_data",
     "class_targets",
     "column_targets",

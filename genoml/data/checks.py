@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from math import sqrt
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from genoml.data.codes import is_plain, row_slices
+from genoml.data.codes import is_plain
 from genoml.data.dataset import SequenceData
-from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
+from genoml.data.traits import Traits, names_of
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
-from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.matched import gc_content
 
-#: What targets are: labels 0 and 1, a column a task; one-hot classes; numbers.
-TargetKind: TypeAlias = Literal["labels", "classes", "numbers"]
 #: checks that ``fit`` makes
 FitCheck: TypeAlias = Literal["copies", "classes"]
 
@@ -30,79 +26,6 @@ _APART = 0.75
 _CHANCE = 3.0
 #: rank correlation with the targets from which on one number is said to tell them
 _CORRELATED = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Traits:
-    """Properties of sequences that the checks compare: hash, length, GC content and targets.
-
-    Attributes
-    ----------
-    hashes : (n,) uint64
-        See ``sequence_hashes``.
-    length_bp : (n,) int64
-        Length without padding.
-    gc : (n,) float64
-        GC content; NaN for a sequence without a base.
-    targets : (n, tasks) float
-        NaN where one is missing; (n,), 1 for positives and 0 for negatives, of two files.
-    names : (n,) of str
-        Names for messages.
-    kind : {"labels", "classes", "numbers"}
-        What the targets are.
-    tasks : tuple of str
-        Names of the columns of the targets.
-    """
-
-    hashes: np.ndarray
-    length_bp: np.ndarray
-    gc: np.ndarray
-    targets: np.ndarray
-    names: np.ndarray
-    kind: TargetKind = "labels"
-    tasks: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.hashes)
-
-    @classmethod
-    def of_data(cls, data: SequenceData, kind: TargetKind = "labels", *, both_strands: bool = True) -> Traits:
-        """Traits of a data set, which is read block by block."""
-        slices = [*row_slices(data.codes)] or [slice(0)]
-        blocks = (np.asarray(data.codes[rows]) for rows in slices)
-        hashes, length_bp, gc = _measure(blocks, both_strands)
-        mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape)
-        targets = np.where(mask != 0, data.targets, np.nan)
-        return cls(hashes, length_bp, gc, targets, _names(data), kind, data.target_names)
-
-    @classmethod
-    def of_files(
-        cls, positives: NamedSequences, negatives: NamedSequences, *, both_strands: bool = True
-    ) -> Traits:
-        """Traits of positives and negatives; each length is read by itself, since one may be far longer than others."""
-        both = NamedSequences(
-            "", [*positives.names, *negatives.names], [*positives.letters, *negatives.letters]
-        )
-        lengths = np.array(list(map(len, both.letters)))
-        order = np.argsort(lengths, kind="stable")
-        groups = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
-        blocks = (both.take(rows.tolist()).codes(int(lengths[rows[0]])) for rows in groups)
-        hashes, length_bp, gc = (values[np.argsort(order)] for values in _measure(blocks, both_strands))
-        targets = np.repeat([1.0, 0.0], [len(positives), len(negatives)])
-        return cls(hashes, length_bp, gc, targets, np.array(both.ids, object))
-
-
-def _measure(blocks: Iterable[np.ndarray], both_strands: bool) -> list[np.ndarray]:
-    """Hashes, lengths and GC content of the rows of blocks of codes."""
-    parts = [
-        (
-            sequence_hashes(codes, both_strands=both_strands),
-            (codes != PAD_CODE).sum(axis=1),
-            gc_content(codes),
-        )
-        for codes in blocks
-    ]
-    return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
 
 def check_data(
@@ -189,11 +112,11 @@ def warn_of_leaks(
     hashes = [sequence_hashes(part.codes, both_strands=both_strands) for part in parts]
     copied = np.isin(hashes[1], hashes[0])
     if copied.any() and "copies" not in skip:
-        warnings.warn(_copies(copied, _names(validation)), stacklevel=4)
+        warnings.warn(_copies(copied, names_of(validation)), stacklevel=4)
     if classes is not None and "classes" not in skip:
         several = in_several_classes(np.concatenate(hashes), np.concatenate(classes))
         if several.any():
-            names = np.concatenate([_names(part) for part in parts])
+            names = np.concatenate([names_of(part) for part in parts])
             warnings.warn(
                 f"{_so_many(several, names, 'sequences')} stand in more than one class", stacklevel=4
             )
@@ -202,10 +125,6 @@ def warn_of_leaks(
 def _copies(copied: np.ndarray, names: np.ndarray) -> str:
     many = _so_many(copied, names, "validation sequences")
     return f"{many} are copies of training sequences; scores in validation are too high"
-
-
-def _names(data: SequenceData) -> np.ndarray:
-    return np.array([data.name_of(row) for row in range(len(data))], object)
 
 
 def _so_many(chosen: np.ndarray, names: np.ndarray, what: str) -> str:

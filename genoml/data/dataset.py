@@ -34,7 +34,7 @@ class SequenceData:
         Base codes, see genoml.sequence: an array, a ``numpy.memmap``, windows of a genome on disk, a data set of HDF5
         or zarr, or another array-like that gives rows by a slice and by ascending numbers.
     targets : (n, tasks) float32
-        Labels.
+        Labels: an array; of ``ProfileData`` profiles, which may also be rows read on demand.
     groups : (n,) of str, or None
         Groups that a split keeps together, such as chromosomes.
     extras : mapping of (n, ...) arrays
@@ -56,7 +56,7 @@ class SequenceData:
     """
 
     codes: Codes
-    targets: np.ndarray
+    targets: Any
     groups: np.ndarray | None = None
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     names: np.ndarray | None = None

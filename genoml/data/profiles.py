@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ class ProfileData(SequenceData):
                 control = np.where(where, turn_tracks(control, strands), control)
         return Rows(codes, targets, {name: v[index] for name, v in self.extras.items()}, control)
 
+    @cached_property
     def totals(self) -> np.ndarray:
         """Reads of each track, (n, tracks) float64; profiles on disk are read once, some at a time."""
         parts = [self.targets[rows].sum(axis=2, dtype=np.float64) for rows in row_slices(self.targets)]
@@ -226,7 +228,7 @@ def without_outliers(data: ProfileData, quantile: float = 0.999) -> ProfileData:
     """
     if not 0.0 < quantile <= 1.0:
         raise ValueError(f"outlier_quantile expects a number above 0, up to 1, got {quantile}")
-    totals = data.totals().sum(axis=1)
+    totals = data.totals.sum(axis=1)
     most = _ABOVE_QUANTILE * float(np.quantile(totals, quantile))
     kept = np.flatnonzero(totals <= most)
     outliers = len(data) - len(kept)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
-from msgspec import Meta
 
-from genoml.arguments import checked
+from genoml.arguments import Limits, checked
 from genoml.data.dataset import SequenceData
 from genoml.data.missing import check_present
 from genoml.random import host_generator
@@ -22,7 +21,7 @@ FoldsBy: TypeAlias = Literal["random", "class", "group"]
 @checked
 def split_random(
     data: SequenceData,
-    fraction: Annotated[float, Meta(gt=0, lt=1)],
+    fraction: Annotated[float, Limits(gt=0, lt=1)],
     seed: int,
     *,
     by_class: bool = True,
@@ -122,7 +121,7 @@ def split_three_ways(
 
 @checked
 def k_folds(
-    data: SequenceData, k: Annotated[int, Meta(ge=2)], seed: int = 0, *, by: FoldsBy = "random"
+    data: SequenceData, k: Annotated[int, Limits(ge=2)], seed: int = 0, *, by: FoldsBy = "random"
 ) -> Iterator[tuple[SequenceData, SequenceData]]:
     """Yield (rest, held out) for each of ``k`` folds; every example is held out once.
 

@@ -15,6 +15,7 @@ from genoml.evaluation.reliability import (
     expected_calibration_error,
     reliability_curve,
 )
+from genoml.evaluation.specificity import gini, specificity, specificity_scores
 from genoml.evaluation.thresholds import choose_threshold, score_calls
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_platt",
     "fit_temperature",
+    "gini",
     "log_odds",
     "per_task",
     "precision_recall_curve",
@@ -42,4 +44,6 @@ __all__ = [
     "reliability_curve",
     "roc_curve",
     "score_calls",
+    "specificity",
+    "specificity_scores",
 ]

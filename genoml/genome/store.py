@@ -108,6 +108,11 @@ class GenomeStore:
         return store
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of the index, which has the checksums of all bases."""
+        return self._digest
+
+    @property
     def source(self) -> str:
         """Path of the FASTA file, relative to the store."""
         folder = os.path.dirname(os.path.realpath(self.path))

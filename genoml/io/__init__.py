@@ -8,6 +8,7 @@ from genoml.io.fasta import FastaRecord, read_fasta, write_fasta
 from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
+from genoml.io.h5ad import RegionMatrix, read_h5ad, write_h5ad_layer
 from genoml.io.motifs import jaspar_motifs, read_jaspar, read_meme, read_motifs, read_transfac, write_meme
 from genoml.io.pairs import read_pairs
 from genoml.io.qualities import EncodingGuess, convert_qualities, error_probabilities
@@ -32,6 +33,7 @@ __all__ = [
     "FormatWarning",
     "Motif",
     "OrfsOf",
+    "RegionMatrix",
     "Summary",
     "bed_intervals",
     "convert_qualities",
@@ -45,6 +47,7 @@ __all__ = [
     "read_bed",
     "read_fasta",
     "read_fastq",
+    "read_h5ad",
     "read_jaspar",
     "read_meme",
     "read_motifs",
@@ -59,6 +62,7 @@ __all__ = [
     "write_bed",
     "write_fasta",
     "write_fastq",
+    "write_h5ad_layer",
     "write_meme",
     "write_narrowpeak",
     "write_orfs",

@@ -11,13 +11,21 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from genoml.io.errors import FormatError, shown
 
 _T = TypeVar("_T")
+
+#: kinds of numbers in settings; the largest number is the largest finite one
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
+NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
+#: from 0 to below 1
+Share = Annotated[float, Meta(ge=0, lt=1)]
 
 #: bytes in a file of settings, at most
 _LARGEST = 1 << 16

@@ -35,12 +35,13 @@ from genoml.losses.counts import (
 )
 from genoml.losses.profile import multinomial_loss, multinomial_profile_loss, poisson_multinomial_loss
 from genoml.losses.reduce import Reduction, match_targets, reduce_loss
-from genoml.losses.regression import huber_loss, mean_squared_error, pearson_loss
+from genoml.losses.regression import cosine_log_loss, huber_loss, mean_squared_error, pearson_loss
 
 __all__ = [
     "Reduction",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cosine_log_loss",
     "focal_loss",
     "focal_loss_multiclass",
     "huber_loss",

@@ -1,4 +1,4 @@
-"""Regression losses: squared error, Huber loss, and one minus the correlation."""
+"""Regression losses: squared error, Huber loss, one minus the correlation, and cosine with logarithms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from genoml.arguments import Positive, checked
+from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
 from genoml.losses.labels import FINITE
 from genoml.losses.reduce import (
@@ -20,7 +20,7 @@ from genoml.losses.reduce import (
     require_axes,
 )
 from genoml.ops.arrays import clip, constant_like
-from genoml.ops.special import squared_error
+from genoml.ops.special import square_or_inf, squared_error
 
 
 @checked
@@ -187,3 +187,94 @@ def _standardised(values: Array, weight: Array) -> tuple[Array, Array]:
     centred = centred / scale
     root = xp.where(flat, one, xp.sqrt(xp.sum(weight * centred * centred, axis=0)))
     return centred / root, xp.where(flat, xp.zeros_like(total), scale * root)
+
+
+@checked
+def cosine_log_loss(
+    predictions: Array,
+    targets: Any,
+    *,
+    multiplier: Positive = 1000.0,
+    cosine_weight: NotNegative = 1.0,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, Array]:
+    """Cosine similarity across the tasks, and squared error of logarithms: for regions by cell types.
+
+        l_i = -w cos(y_i, t_i) + (1/T) sum_j (s(y_ij) - s(t_ij))^2,    s(v) = sign(v) log(1 + m |v|)
+        cos(y, t) = sum_j u_j v_j,    u = y / |y|,    v = t / |t|,    |y|^2 = sum_j y_j^2
+        dl/dy_j = -w (v_j - cos u_j) / |y| + (2 / T) (s(y_j) - s(t_j)) m / (1 + m |y_j|)
+
+    since du_k/dy_j = (delta_kj - u_k u_j) / |y|, and s'(y) = m / (1 + m |y|) on both sides of 0. The cosine says in
+    which cell types a region is open whatever its height, the logarithms how high. An entry is an example. A row of
+    zeros has the cosine 0, and no gradient of it.
+
+    Parameters
+    ----------
+    predictions : array
+        y, (batch, tasks): values as they are, such as mean coverage.
+    targets : array, NumPy array or list
+        t, of the same shape.
+    multiplier : float
+        m > 0; 1000 for mean coverage of about 1000 bp, 1 for counts.
+    cosine_weight : float
+        w >= 0.
+    mask : optional
+        (batch,): nonzero where an example has targets, all of them.
+    sample_weight, reduction
+        As in ``mean_squared_error``, one weight per example.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, there is no task, m or w is out of range, or a host target is not finite.
+
+    References
+    ----------
+    CREsted: Kempynck et al. (2025), doi:10.1101/2025.04.02.646812, its CosineMSELogLoss with ``max_weight=1``, the
+    default. Deviations: w is a number, not the squared error of the batch up to a bound; s of a negative target is
+    defined.
+    """
+    what = "cosine_log_loss"
+    xp = loss_namespace(predictions, what)
+    require_axes(predictions, what, low=2, axes="(batch, tasks)", axis=1)
+    t, present = labelled(predictions, targets, mask, what, FINITE, axis=1)
+    zero, size = constant_like(predictions, 0.0), xp.abs(predictions)
+    u, length = _unit_rows(predictions)
+    v, _ = _unit_rows(t)
+    cosine = xp.sum(u * v, axis=1, keepdims=True)
+    turn = xp.where(
+        length > 0.0, (v - cosine * u) / xp.where(length > 0.0, length, xp.ones_like(length)), zero
+    )
+    error = _signed_log(predictions, multiplier) - _signed_log(t, multiplier)
+    # m / (1 + m |y|) log|y| vanishes as y grows
+    slope = xp.where(xp.isinf(error), zero, error) / (1.0 / multiplier + size)
+    tasks = float(predictions.shape[1])
+    entries = xp.sum(square_or_inf(error), axis=1) / tasks - cosine_weight * cosine[:, 0]
+    grads = (2.0 / tasks) * slope - cosine_weight * turn
+    return reduce_loss(entries, grads, sample_weight, present, reduction, what, axis=1)
+
+
+def _signed_log(values: Array, multiplier: float) -> Array:
+    """sign(v) log(1 + m |v|), without overflow of m |v|."""
+    xp = array_namespace(values)
+    size, least = xp.abs(values), 1.0 / multiplier
+    # for large v log(m v), since log1p(m v) could leave the range
+    large = size > 1e6 * least
+    small = xp.log1p(multiplier * xp.where(large, xp.zeros_like(size), size))
+    return xp.sign(values) * xp.where(large, xp.log(size + least) + math.log(multiplier), small)
+
+
+def _unit_rows(values: Array) -> tuple[Array, Array]:
+    """Rows of length 1, and their lengths before, (batch, 1); zeros stay, an infinite row has its limit."""
+    xp = array_namespace(values)
+    infinite = xp.isinf(values)
+    endless = xp.any(infinite, axis=1, keepdims=True)
+    values = xp.where(endless, xp.where(infinite, xp.sign(values), xp.zeros_like(values)), values)
+    # divided by the largest first: squares of small or large numbers leave the range of float32
+    widest = xp.max(xp.abs(values), axis=1, keepdims=True)
+    scaled = values / xp.where(widest > 0.0, widest, xp.ones_like(widest))
+    root = xp.sqrt(xp.sum(scaled * scaled, axis=1, keepdims=True))
+    length = xp.where(endless, xp.full_like(widest, math.inf), widest * root)
+    return scaled / xp.where(root > 0.0, root, xp.ones_like(root)), length

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.metrics.arrays import nan_unless, on_one_library
+from genoml.ops.arrays import clip
 
 
 def jensen_shannon_distance(predictions: Array, targets: Array) -> Array:
@@ -49,7 +50,7 @@ def jensen_shannon_distance(predictions: Array, targets: Array) -> Array:
     ratios = [xp.where(share > 0, share / safe, xp.ones_like(share)) for share in (p, q)]
     terms = p * xp.log(ratios[0]) + q * xp.log(ratios[1])
     divergence = 0.5 * xp.sum(terms, axis=-1)
-    return nan_unless(xp, p_known & q_known, xp.sqrt(xp.clip(divergence, min=0.0)))
+    return nan_unless(xp, p_known & q_known, xp.sqrt(clip(divergence, 0.0)))
 
 
 def profile_pearson(predictions: Array, targets: Array) -> Array:
@@ -82,7 +83,7 @@ def profile_pearson(predictions: Array, targets: Array) -> Array:
     xx, yy = xp.sum(x * x, axis=-1), xp.sum(y * y, axis=-1)
     known = (xx > 0) & (yy > 0)
     scale = xp.where(known, xp.sqrt(xx) * xp.sqrt(yy), xp.ones_like(xx))
-    return nan_unless(xp, known, xp.clip(xp.sum(x * y, axis=-1) / scale, min=-1.0, max=1.0))
+    return nan_unless(xp, known, clip(xp.sum(x * y, axis=-1) / scale, -1.0, 1.0))
 
 
 def _alike(function: str, predictions: Array, targets: Array) -> tuple[Array, Array]:

@@ -28,7 +28,8 @@ from genoml.models.deepsea import deepsea, deepsea_windows
 from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
-from genoml.nn import Sequential
+from genoml.models.site_cnn import site_cnn, site_cnn_windows
+from genoml.nn import Ensemble, Sequential
 from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, shortest_length
 
@@ -113,6 +114,7 @@ MODELS: dict[str, ModelSpec] = {
             **_outputs(n_outputs),
         },
     ),
+    "site_cnn": _fixed(site_cnn, site_cnn_windows),
     "promoter_cnn": ModelSpec(promoter_cnn, lambda kernel_size=8, **_: kernel_size),
 }
 
@@ -176,9 +178,10 @@ def build_model(
     options: Mapping[str, Any] | None = None,
     *,
     seed: int = 0,
+    members: int = 1,
     backend: str | Backend | None = None,
 ) -> Layer:
-    """Build a network by name on a backend, with weights drawn from ``seed``.
+    """Build a network by name on a backend, with weights drawn from ``seed``; several as an ``Ensemble``.
 
     Raises
     ------
@@ -189,10 +192,11 @@ def build_model(
     options = check_options(name, options or {})
     with use_backend(get_backend(backend)):
         try:
-            network = spec.build(**options, seed=seed)
+            networks = [spec.build(**options, seed=seed) for _ in range(members)]
         except ValueError as error:
             raise ValueError(f"model {name}: {error}") from error
-    if spec.fixed_length and isinstance(network, Sequential):
-        filled: Any = option_struct(name)(**options)
-        network._only_length = name, filled.length_bp
-    return network
+    for network in networks:
+        if spec.fixed_length and isinstance(network, Sequential):
+            filled: Any = option_struct(name)(**options)
+            network._only_length = name, filled.length_bp
+    return networks[0] if members == 1 else Ensemble(networks, seed=seed)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from genoml.arguments import Count, Share, checked
+from genoml.arguments import checked
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,

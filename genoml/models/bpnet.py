@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from array_api_compat import array_namespace
 from msgspec import Meta
 
-from genoml.arguments import Count, checked
+from genoml.arguments import checked
 from genoml.backend import Array
+from genoml.io.settings import Count
 from genoml.nn import (
     BiasFactorised,
     ControlTracks,

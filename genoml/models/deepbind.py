@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from genoml.arguments import Count, Share, checked
+from genoml.arguments import checked
+from genoml.io.settings import Count, Share
 from genoml.nn import Conv1D, Dense, Dropout, GlobalAveragePool1D, GlobalMaxPool1D, Parallel, Sequential
 from genoml.nn.layer import Layer
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from genoml.arguments import Count, Share, checked
+from genoml.arguments import checked
+from genoml.io.settings import Count, Share
 from genoml.nn import Conv1D, Dense, Dropout, Flatten, MaxPool1D, Sequential
 from genoml.ops.windows import Reach, positions_left
 

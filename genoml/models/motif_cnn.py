@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from genoml.arguments import Count, Share, checked
+from genoml.arguments import checked
+from genoml.io.settings import Count, Share
 from genoml.nn import (
     BatchNorm1D,
     Conv1D,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from genoml.arguments import Count, checked
+from genoml.arguments import checked
+from genoml.io.settings import Count
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 
 

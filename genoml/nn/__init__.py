@@ -19,6 +19,7 @@ from genoml.nn.conv import *
 from genoml.nn.dense import *
 from genoml.nn.dropout import *
 from genoml.nn.embedding import *
+from genoml.nn.ensemble import *
 from genoml.nn.layer import *
 from genoml.nn.motif import *
 from genoml.nn.norm import *

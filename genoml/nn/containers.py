@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from operator import add
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -16,6 +17,9 @@ from genoml.nn.tables import PathView
 from genoml.ops.arrays import in_memory_order
 
 __all__ = ["Parallel", "Sequential"]
+
+#: names of a child, or of those that are computed as one; whether they learn; and their pullback
+Pulled: TypeAlias = tuple[Sequence[str], bool, Pullback | FusedPullback]
 
 
 class Container(Layer):
@@ -62,6 +66,17 @@ class Container(Layer):
     def reads_mask(self) -> bool:
         """Whether one of the children reads a mask."""
         return any(layer.reads_mask for layer in self.layers)
+
+    def run_of(self, name: str, run: Pass) -> Pass:
+        """The pass as a child is given it, with the frozen parameters by their names below the child."""
+        if not run.frozen:
+            return run
+        own = (path.removeprefix(f"{name}.") for path in run.frozen if path.startswith(f"{name}."))
+        return replace(run, frozen=frozenset(own))
+
+    def learns(self, name: str, run: Pass) -> bool:
+        """Whether a child has a parameter whose gradient is read; without frozen ones, any child."""
+        return not run.frozen or any(f"{name}.{path}" not in run.frozen for path in self[name].params)
 
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
@@ -148,11 +163,26 @@ class Container(Layer):
         return self
 
 
+def pull_row(row: Sequence[Pulled], grad: Array, need_x: bool, need_params: bool) -> Grads:
+    """Backward of children in a row by the chain rule, the last first, down to the lowest that learns."""
+    grads: dict[str, Array] = {}
+    # below it, nobody reads a gradient but dL/dx
+    lowest = next((i for i, (_, learns, _) in enumerate(row) if learns), len(row))
+    for i, (names, learns, back) in reversed(list(enumerate(row))):
+        if i < lowest and not need_x:
+            return None, grads
+        grad, own = back(grad, need_x=need_x or i > lowest, need_params=need_params and learns)
+        for name, table in zip(names, own if isinstance(own, tuple) else (own,), strict=False):
+            grads |= {f"{name}.{key}": value for key, value in table.items()}
+    return grad, grads
+
+
 class Sequential(Container):
     """One layer after another: y = f_n(... f_2(f_1(x))).
 
-    Backward by the chain rule, last layer first. With ``layer(x, mask=mask)`` every layer that reads a mask
-    (attention, recurrent) is given it; they must see sequences of the mask's length.
+    Backward by the chain rule, last layer first, down to the first layer that is not frozen. With
+    ``layer(x, mask=mask)`` every layer that reads a mask (attention, recurrent) is given it; they must see sequences of
+    the mask's length.
 
     Some layers that follow one another are computed as one, which saves passes over the arrays between them: a
     convolution and the pooling after it; batch normalisation, ReLU and pooling (genoml/nn/fused.py has the rules). The
@@ -173,15 +203,19 @@ class Sequential(Container):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         given = tuple(x.shape)
-        pullbacks: list[tuple[list[str], Pullback | FusedPullback]] = []
+        pullbacks: list[Pulled] = []
         names = list(self.named_layers)
         layers = self.layers
         at = 0
         try:
             while at < len(layers):
                 count, fused = fused_vjp(layers[at:]) or (1, None)
-                x, pullback_layer = layers[at].vjp(x, run) if fused is None else fused(x, run)
-                pullbacks.append((names[at : at + count], pullback_layer))
+                group = layers[at : at + count]
+                if run.frozen and sum(bool(layer.params) for layer in group) > 1:
+                    count, fused = 1, None  # each of them may be frozen or not
+                own_run = self.run_of(names[at], run)
+                x, pullback_layer = layers[at].vjp(x, own_run) if fused is None else fused(x, own_run)
+                pullbacks.append((names[at : at + count], self.learns(names[at], run), pullback_layer))
                 at += count
         except ValueError as error:
             if built_for := self._built_for(given):
@@ -189,12 +223,7 @@ class Sequential(Container):
             raise
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            grads: dict[str, Array] = {}
-            for i, (group, pullback_layer) in reversed(list(enumerate(pullbacks))):
-                grad, own = pullback_layer(grad, need_x=need_x or i > 0, need_params=need_params)
-                for name, table in zip(group, own if isinstance(own, tuple) else (own,), strict=False):
-                    grads |= {f"{name}.{key}": value for key, value in table.items()}
-            return grad, grads
+            return pull_row(pullbacks, grad, need_x, need_params)
 
         return x, pullback
 
@@ -225,11 +254,12 @@ class Parallel(Container):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
-        outputs, pullbacks = [], []
-        for layer in self.layers:
-            y, pullback_branch = layer.vjp(x, run)
+        outputs, pullbacks, learning = [], [], []
+        for name, layer in self.named_layers.items():
+            y, pullback_branch = layer.vjp(x, self.run_of(name, run))
             outputs.append(y)
             pullbacks.append(pullback_branch)
+            learning.append(self.learns(name, run))
         shapes = [tuple(y.shape) for y in outputs]
         if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
             raise ValueError(f"{layer_label(self)} expects branches that differ in axis 1 only, got {shapes}")
@@ -237,10 +267,14 @@ class Parallel(Container):
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grads: dict[str, Array] = {}
             grad_x, start = None, 0
-            for name, pullback_branch, shape in zip(self.named_layers, pullbacks, shapes, strict=True):
+            for name, pullback_branch, learns, shape in zip(
+                self.named_layers, pullbacks, learning, shapes, strict=True
+            ):
                 part = grad[:, start : start + shape[1], ...]
                 start += shape[1]
-                branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params)
+                if not (need_x or learns):
+                    continue
+                branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params and learns)
                 grads |= {f"{name}.{key}": value for key, value in own.items()}
                 if branch_x is not None:  # a branch that reads integers has no gradient to give
                     grad_x = branch_x if grad_x is None else in_memory_order(grad_x, branch_x, add)

@@ -119,6 +119,7 @@ def norm_rectifier_vjp(
     The bias of an affine layer before them is never added: it moves the running mean alone, since x - mean is the same
     without it.
     """
+    run = norm.settled(run)
     z, back_affine = (x, None) if affine is None else affine_vjp(affine, x, run)
     shift = affine.bias if affine is not None and "bias" in affine.params else None
     rows, restore, count = norm.rows(z, run)

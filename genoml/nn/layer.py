@@ -62,12 +62,15 @@ class Pass:
         1 or true where a position is real, 0 at padding: host values, or an array beside x. None: all are real.
     part : Part
         Which examples of the whole batch are here, and where they meet the others.
+    frozen : set of str
+        Parameters that stay as they are, by their names below the layer at hand: nobody reads their gradients.
     """
 
     training: bool = False
     step: int | None = None
     mask: Any = None
     part: Part = WHOLE
+    frozen: frozenset[str] = frozenset()
 
     def real_steps(self, layer: Placed, x: Array) -> Array | None:
         """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.

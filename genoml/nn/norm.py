@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from array_api_compat import array_namespace
 
@@ -24,7 +25,7 @@ class BatchNorm1D(Layer):
 
     In training, mean and (biased) variance are those of the batch, and the running statistics move towards
     them: running = (1 - momentum) running + momentum batch, with the unbiased variance, as in PyTorch. In
-    evaluation the running statistics are used.
+    evaluation, and where gamma and beta are both frozen, the running statistics are used, and stay.
 
     Parameters
     ----------
@@ -90,6 +91,7 @@ class BatchNorm1D(Layer):
         return scale, self.beta - mean * scale
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        run = self.settled(run)
         rows, restore, count = self.rows(x, run)
         mean, scale = self.statistics(rows, count, run)
         xp, factor = array_namespace(x), self.gamma * scale
@@ -112,6 +114,10 @@ class BatchNorm1D(Layer):
             return restore(g * factor - centred * slope - constant), grads
 
         return restore(centred * factor + self.beta), pullback
+
+    def settled(self, run: Pass) -> Pass:
+        """The pass for this layer: where gamma and beta are frozen, its running statistics are too, and are used."""
+        return replace(run, training=run.training and not run.frozen.issuperset(self.params))
 
     def rows(self, x: Array, run: Pass) -> tuple[Array, Callable[[Array], Array], int]:
         """x with channels last, (batch, length, C) or (1, batch, C); the inverse; the number of values a channel."""
@@ -185,13 +191,11 @@ class LayerNorm(Layer):
         self.features, self.eps = features, eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        """The scale begins as 1, the shift as 0."""
         return {"gamma": constant((self.features,), 1.0), "beta": constant((self.features,), 0.0)}
 
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
         ok = x.ndim >= 2 and x.shape[-1] == self.features
         expect_shape(self, x, ok, f"(batch, ..., {self.features})")
         xp, gamma = array_namespace(x), self.gamma
@@ -260,13 +264,11 @@ class GroupNorm(Layer):
         self.eps = eps
 
     def initial_params(self) -> Mapping[str, Initializer]:
-        """The scale begins as 1, the shift as 0."""
         return {"gamma": constant((self.channels,), 1.0), "beta": constant((self.channels,), 0.0)}
 
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] == self.channels and x.shape[2] >= 1
         expect_shape(self, x, ok, f"(batch, {self.channels}, length >= 1)")
         xp = array_namespace(x)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -99,8 +100,8 @@ class BiasFactorised(Container):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)
-        a, back_a = self["network"].vjp(x, run)
-        b, back_b = self["bias"].vjp(x, run)
+        a, back_a = self["network"].vjp(x, self.run_of("network", run))
+        b, back_b = self["bias"].vjp(x, self.run_of("bias", run))
         shapes = f"a network and a bias with outputs of one shape, got {tuple(a.shape)} and"
         expect_shape(self, b, tuple(a.shape) == tuple(b.shape), shapes)
         logits = a.shape[1] - self.tracks
@@ -113,7 +114,7 @@ class BiasFactorised(Container):
             grad_x = None
             for name, back, part in (("network", back_a, ca), ("bias", back_b, cb)):
                 g = xp.concat([grad[:, :logits], grad[:, logits:] * xp.exp(part - c)], axis=1)
-                part_x, grads = back(g, need_x=need_x, need_params=need_params)
+                part_x, grads = back(g, need_x=need_x, need_params=need_params and self.learns(name, run))
                 own |= {f"{name}.{key}": value for key, value in grads.items()}
                 if part_x is not None:
                     grad_x = part_x if grad_x is None else grad_x + part_x
@@ -175,7 +176,7 @@ class ControlTracks(Container):
         xp = array_namespace(x)
         ok = x.ndim == 3 and x.shape[1] in (4, 4 + self.controls)
         expect_shape(self, x, ok, f"(batch, {4 + self.controls}, length), or (batch, 4, length)")
-        h, back_body = self["body"].vjp(x[:, :4, :], run)
+        h, back_body = self["body"].vjp(x[:, :4, :], self.run_of("body", run))
         before = (x.shape[2] - h.shape[2]) // 2
         after = x.shape[2] - h.shape[2] - before
         given = x.shape[1] > 4
@@ -185,17 +186,25 @@ class ControlTracks(Container):
             t = x[:, 4:, before : before + h.shape[2]]
         total = xp.sum(t, axis=(1, 2))
         features = h.shape[1]
-        y_profile, back_profile = self["profile"].vjp(xp.concat([h, t], axis=1), run)
+        y_profile, back_profile = self["profile"].vjp(xp.concat([h, t], axis=1), self.run_of("profile", run))
         summed = xp.concat([xp.mean(h, axis=2), xp.log1p(total)[:, None]], axis=1)
-        y_counts, back_counts = self["counts"].vjp(summed, run)
+        y_counts, back_counts = self["counts"].vjp(summed, self.run_of("counts", run))
         positions = y_profile.shape[1]
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            gp, own_profile = back_profile(grad[:, :positions], need_params=need_params)
-            gc, own_counts = back_counts(grad[:, positions:], need_params=need_params)
+            gp: Any
+            gc: Any
+            gp, own_profile = back_profile(
+                grad[:, :positions], need_params=need_params and self.learns("profile", run)
+            )
+            gc, own_counts = back_counts(
+                grad[:, positions:], need_params=need_params and self.learns("counts", run)
+            )
             # h is in the profile head, and in its mean: dL/dh = gp + gc / length'
             gh = gp[:, :features, :] + gc[:, :features, None] * (1.0 / h.shape[2])
-            grad_x, own_body = back_body(gh, need_x=need_x, need_params=need_params)
+            grad_x, own_body = back_body(
+                gh, need_x=need_x, need_params=need_params and self.learns("body", run)
+            )
             owns = (("body", own_body), ("profile", own_profile), ("counts", own_counts))
             grads = {f"{name}.{key}": value for name, own in owns for key, value in own.items()}
             if grad_x is None or not given:

@@ -13,9 +13,8 @@ from typing import Annotated, Any, cast
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
-from msgspec import Meta
 
-from genoml.arguments import Count
+from genoml.arguments import Count, Limits
 from genoml.backend import Array, Backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
@@ -138,7 +137,7 @@ class Bidirectional(Container):
     """
 
     def __init__(
-        self, layer: Annotated[Recurrent, Meta(description="an LSTM or a GRU")], *, seed: int = 0
+        self, layer: Annotated[Recurrent, Limits(description="an LSTM or a GRU")], *, seed: int = 0
     ) -> None:
         other = type(layer)(
             layer.in_features,
@@ -168,17 +167,23 @@ class Bidirectional(Container):
         expect_shape(self, x, x.ndim == 3, f"(batch, length >= 1, {forward.in_features})")
         real = run.real_steps(self, x)
         flipped = None if real is None else xp.flip(real, axis=1)
-        y_forward, pull_forward = forward.vjp(x, replace(run, mask=real))
-        y_backward, pull_backward = backward.vjp(xp.flip(x, axis=1), replace(run, mask=flipped))
+        y_forward, pull_forward = forward.vjp(x, replace(self.run_of("forward", run), mask=real))
+        other_run = replace(self.run_of("backward", run), mask=flipped)
+        y_backward, pull_backward = backward.vjp(xp.flip(x, axis=1), other_run)
+        learns_forward, learns_backward = self.learns("forward", run), self.learns("backward", run)
 
         def unflip(states: Array) -> Array:
             return xp.flip(states, axis=1) if forward.return_sequences else states
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y holds the two outputs side by side, and x goes to both: dL/dx is the sum of what they return
-            size, needs = forward.hidden, {"need_x": need_x, "need_params": need_params}
-            x_forward, grads_forward = pull_forward(grad[..., :size], **needs)
-            x_backward, grads_backward = pull_backward(unflip(grad[..., size:]), **needs)
+            size = forward.hidden
+            x_forward, grads_forward = pull_forward(
+                grad[..., :size], need_x=need_x, need_params=need_params and learns_forward
+            )
+            x_backward, grads_backward = pull_backward(
+                unflip(grad[..., size:]), need_x=need_x, need_params=need_params and learns_backward
+            )
             grads = {f"forward.{name}": value for name, value in grads_forward.items()}
             grads |= {f"backward.{name}": value for name, value in grads_backward.items()}
             if x_forward is None or x_backward is None:

@@ -80,7 +80,9 @@ class StrandSymmetric(Container):
         if mask is not None:
             mask = array_like(mask, x, "StrandSymmetric mask")
             mask = xp.concat([mask, xp.flip(mask, axis=1)], axis=0)
-        outputs, back = self["model"].vjp(both, replace(run, mask=mask, part=run.part.twice()))
+        outputs, back = self["model"].vjp(
+            both, replace(self.run_of("model", run), mask=mask, part=run.part.twice())
+        )
         ok = outputs.ndim <= 2
         expect_shape(self, outputs, ok, "a model that gives (batch,) or (batch, outputs)")
         forward, reverse = outputs[:n, ...], outputs[n:, ...]

@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 from genoml.arguments import Count, Share
 from genoml.backend import Array, Backend
 from genoml.nn.attention.self_attention import SelfAttention
-from genoml.nn.containers import Container
+from genoml.nn.containers import Container, pull_row
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
@@ -75,21 +75,21 @@ class MLP(Container):
         count = 1
         for size in shape[:-1]:
             count *= size
-        hidden, back_hidden = self["hidden"].vjp(xp.reshape(x, (count, self.features)), run)
-        y, back_output = self["output"].vjp(hidden, run)
+        rows = xp.reshape(x, (count, self.features))
+        hidden, back_hidden = self["hidden"].vjp(rows, self.run_of("hidden", run))
+        y, back_output = self["output"].vjp(hidden, self.run_of("output", run))
+        row = [
+            (["hidden"], self.learns("hidden", run), back_hidden),
+            (["output"], self.learns("output", run), back_output),
+        ]
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # the chain rule, on a matrix with one row a position
-            g, output = back_output(xp.reshape(grad, (count, self.out_features)), need_params=need_params)
-            grad_x, own = back_hidden(g, need_x=need_x, need_params=need_params)
-            grads = _prefixed("hidden", own) | _prefixed("output", output)
+            g = xp.reshape(grad, (count, self.out_features))
+            grad_x, grads = pull_row(row, g, need_x, need_params)
             return (None if grad_x is None else xp.reshape(grad_x, shape)), grads
 
         return xp.reshape(y, (*shape[:-1], self.out_features)), pullback
-
-
-def _prefixed(name: str, grads: Mapping[str, Array]) -> dict[str, Array]:
-    return {f"{name}.{key}": value for key, value in grads.items()}
 
 
 class TransformerBlock(Container):
@@ -173,11 +173,14 @@ class TransformerBlock(Container):
         expect_shape(self, x, ok, f"(batch, length >= 1, {self.features})")
         middle, back_attention = self._branch(x, ("norm1", "attention", "dropout1"), run)
         y, back_mlp = self._branch(middle, ("norm2", "mlp", "dropout2"), run)
+        learns_below = self.learns("norm1", run) or self.learns("attention", run)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            g, mlp = back_mlp(grad, need_params=need_params)
-            grad_x, attention = back_attention(g, need_x=need_x, need_params=need_params)
-            return grad_x, attention | mlp
+            g, mlp = back_mlp(grad, need_x=need_x or learns_below, need_params=need_params)
+            if g is None:
+                return None, mlp
+            g, attention = back_attention(g, need_x=need_x, need_params=need_params)
+            return g, attention | mlp
 
         return y, pullback
 
@@ -185,14 +188,11 @@ class TransformerBlock(Container):
         """The sum x + f(x), with f these children in a row, and its pullback: dL/dx = g + (df/dx)^T g."""
         h, pullbacks = x, []
         for name in names:
-            h, back = self[name].vjp(h, run)
-            pullbacks.append((name, back))
+            h, back = self[name].vjp(h, self.run_of(name, run))
+            pullbacks.append(([name], self.learns(name, run), back))
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            g, grads = grad, dict[str, Array]()
-            for i, (name, back) in reversed(list(enumerate(pullbacks))):
-                g, own = back(g, need_x=need_x or i > 0, need_params=need_params)
-                grads |= _prefixed(name, own)
+            g, grads = pull_row(pullbacks, grad, need_x, need_params)
             return (grad + g if need_x else None), grads
 
         return x + h, pullback

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
@@ -53,9 +54,16 @@ class Optimizer:
             checked(cls)
 
     def update(
-        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], *, workers: Workers = ALONE
+        self,
+        params: MutableMapping[str, Array],
+        grads: Mapping[str, Array],
+        *,
+        workers: Workers = ALONE,
+        rates: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Make one step: replace every parameter that has a gradient by its next value; ``workers`` may help.
+
+        ``rates`` are multiples of the learning rate, by parameter; 1 for those left out.
 
         Raises
         ------
@@ -74,8 +82,17 @@ class Optimizer:
             self._expect_like(name, own[name], grad)
         self.steps += 1
         decays = {name: self.weight_decay if self.decays(name) else 0.0 for name in grads}
-        for name, value in self.step_all(own, grads, decays, workers):
-            params[name] = value
+        groups: dict[float, dict[str, Array]] = {}
+        for name, grad in grads.items():
+            groups.setdefault(rates.get(name, 1.0), {})[name] = grad
+        rate = self.learning_rate
+        try:
+            for multiple, some in groups.items():
+                self.learning_rate = rate * multiple
+                for name, value in self.step_all(own, some, decays, workers):
+                    params[name] = value
+        finally:
+            self.learning_rate = rate
 
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""

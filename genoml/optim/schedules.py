@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, TypeAlias
 
-from msgspec import Meta
-
-from genoml.arguments import Count, NotNegative, Probability, Share, Whole, checked
+from genoml.arguments import Count, Limits, NotNegative, Probability, Share, Whole, checked
 
 __all__ = ["ReduceOnPlateau", "Schedule", "constant", "cosine", "one_cycle", "step_decay", "warm_up"]
 
@@ -58,7 +56,7 @@ def one_cycle_factor(step: int, *, rise: int, total: int, start: float, end: flo
 
 
 @checked
-def step_decay(every: Count, factor: Annotated[float, Meta(gt=0, le=1)] = 0.1) -> Schedule:
+def step_decay(every: Count, factor: Annotated[float, Limits(gt=0, le=1)] = 0.1) -> Schedule:
     """Step decay: factor^floor(step / every).
 
     Raises
@@ -160,7 +158,7 @@ class ReduceOnPlateau:
 
     def __init__(
         self,
-        factor: Annotated[float, Meta(gt=0, lt=1)] = 0.1,
+        factor: Annotated[float, Limits(gt=0, lt=1)] = 0.1,
         *,
         patience: Whole = 10,
         threshold: NotNegative = 1e-4,

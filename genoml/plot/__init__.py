@@ -8,7 +8,7 @@ Matplotlib is imported when a figure is drawn; ``pip install genoml-xp[plot]`` b
 """
 
 from genoml.plot.classes import class_table, confusion, histogram, reliability
-from genoml.plot.lines import pr, roc, training_curve
+from genoml.plot.lines import pr, profile, roc, training_curve
 from genoml.plot.logos import contributions, letters, logo
 from genoml.plot.maps import attention_map
 from genoml.plot.numbers import count_calibration, scatter
@@ -30,6 +30,7 @@ __all__ = [
     "letters",
     "logo",
     "pr",
+    "profile",
     "reliability",
     "require_matplotlib",
     "roc",

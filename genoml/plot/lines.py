@@ -153,6 +153,38 @@ def pr(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
     return _draw_curves(ax, curves, points, "AUPR", aupr)
 
 
+def profile(ax: Axes, predicted: ArrayLike, observed: ArrayLike) -> Axes:
+    """Draw a predicted profile over the observed one.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    predicted, observed : (length,) arrays
+        Reads at each position, which is counted from the middle.
+
+    Raises
+    ------
+    ValueError
+        If they differ in length, or have more than one axis.
+    ImportError
+        Without Matplotlib.
+    """
+    require_matplotlib()
+    lines = [np.asarray(values, np.float64) for values in (observed, predicted)]
+    if lines[0].ndim != 1 or lines[0].shape != lines[1].shape:
+        raise ValueError(f"profile expects two profiles (length,), got {lines[1].shape} and {lines[0].shape}")
+    positions = np.arange(len(lines[0])) - len(lines[0]) // 2
+    ax.fill_between(positions, lines[0], step="mid", color=MUTED, alpha=0.4, linewidth=0, label="observed")
+    ax.plot(positions, lines[1], color=LINES[0][0], linewidth=1.6, label="predicted")
+    ax.set_xlabel("position from the middle, bp")
+    ax.set_ylabel("reads")
+    ax.set_ylim(bottom=0.0)
+    ax.legend(loc="upper left", fontsize=SMALL, frameon=False)
+    style_axes(ax)
+    return ax
+
+
 def _draw_curves(
     ax: Axes,
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]],

@@ -11,6 +11,7 @@ from genoml.plot.style import INK, LINES, MUTED, SMALL, require_matplotlib, styl
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 #: examples from which on cells are drawn, not points
 _MANY = 400
@@ -137,6 +138,17 @@ def count_calibration(ax: Axes, means: ArrayLike, counts: ArrayLike, *, bins: in
     ax.errorbar(x, np.maximum(y, least), yerr=spread, color=colour, linestyle="", elinewidth=1.1)
     ax.plot(x, np.maximum(y, least), color=colour, linestyle=dash, linewidth=1.2, marker="o", markersize=4.5)
     ax.set(xscale="log", yscale="log", xlim=ends, xlabel="predicted mean", ylabel="mean count", box_aspect=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        _logarithmic_ticks(axis, few=ends[1] > 50 * ends[0])
     ax.text(0.97, 0.03, f"{len(parts)} groups of {len(parts[0]):,}", transform=ax.transAxes, ha="right",
             color=INK, fontsize=SMALL)  # fmt: skip
     return ax
+
+
+def _logarithmic_ticks(axis: Axis, *, few: bool) -> None:
+    """Put ticks at 1, 2 and 5 of each power of ten, or at the powers alone, named as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

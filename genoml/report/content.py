@@ -108,6 +108,8 @@ class ReportData:
         Such as ``", log10 (1 + count)"``.
     counts : mapping
         Task -> (predicted means, counts), for their calibration.
+    profiles : mapping
+        Track -> (predicted, observed), mean profiles.
     confusion : (counts, names), optional
         Of true classes (rows) and predicted ones.
     predicted : str
@@ -134,6 +136,7 @@ class ReportData:
     numbers: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     unit: str = ""
     counts: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
+    profiles: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     confusion: tuple[ArrayLike, Sequence[str]] | None = None
     predicted: str = "probability"
     threshold: float = 0.5

@@ -73,7 +73,9 @@ def run_demo(
         If the folder exists, or cannot be written.
     """
     start, backend = time.perf_counter(), get_backend(backend)
-    config = TrainConfig(epochs=epochs, seed=seed, validation_chromosomes=list(VALIDATION_CHROMOSOMES))
+    config = TrainConfig(
+        model="motif_cnn", epochs=epochs, seed=seed, validation_chromosomes=list(VALIDATION_CHROMOSOMES)
+    )
     rest, test = split_by_group(load_peaks(seed), TEST_CHROMOSOMES)
     training, validation = split_by_group(rest, VALIDATION_CHROMOSOMES)
     sources = {"positives": "CTCF peaks shipped with genoml", "negatives": "dinucleotide shuffles"}

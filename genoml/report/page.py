@@ -131,6 +131,8 @@ def _of_data(
     run: Run, data: SequenceData, show: Sequence[str], top: int, threshold: float | None, *, held_out: bool
 ) -> dict[str, Any]:
     """Parts of a report about data with targets of the run's task."""
+    if run.record.task.kind == "profile":
+        return task_content(run, data, held_out=held_out)
     predictions = run.objective.predictions(outputs_of_data(run.model, run.record, data, as_trained=held_out))
     if run.record.task.kind == "binary":
         known = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
@@ -191,7 +193,7 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
 
 
 def _model_name(record: RunRecord) -> str:
-    return "the network" if record.config is None else record.config.model
+    return "the network" if record.config is None else record.config.title
 
 
 def _details(record: RunRecord) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genoml import plot
-from genoml.data import NamedSequences, SequenceData
+from genoml.data import NamedSequences, ProfileData, SequenceData
 from genoml.metrics import pearson
 from genoml.report.content import ReportData
 from genoml.report.figures import number, one_figure
@@ -30,20 +30,26 @@ def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, A
     """Summary, scores and figures' data of a run on a data set."""
     task = run.record.task
     result = evaluate_data(run, data, held_out=held_out)
-    predictions = run.objective.predictions(outputs_of_data(run.model, run.record, data, as_trained=held_out))
+    outputs = outputs_of_data(run.model, run.record, data, as_trained=held_out)
+    predictions = run.objective.numbers(outputs)
     names = list(result["tasks"])
     shown = [key for key in LABELS if key in result]
     where = "its held-out part" if held_out else f"{len(data):,} examples"
     words = ", ".join(f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None)
-    name = "the network" if run.record.config is None else run.record.config.model
+    name = "the network" if run.record.config is None else run.record.config.title
     mean = " in the mean" if len(names) > 1 and task.kind != "classes" else ""
+    shown_of = (
+        f" Figures are of the first {MOST_TASKS} of {len(names)} tasks." if len(names) > MOST_TASKS else ""
+    )
     content: dict[str, Any] = {
-        "summary": f"On {where}, {name} reaches {words}{mean}.",
+        "summary": f"On {where}, {name} reaches {words}{mean}." + shown_of * (task.kind != "classes"),
         "metrics": _rows(result, names, shown, name),
         "ranked": False,
     }
     if task.kind == "classes":
         return content | {"confusion": (np.array(result["confusion"]), names)}
+    if isinstance(data, ProfileData):
+        return content | _profile_parts(run, outputs, data, names)
     mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape) != 0
     pairs = {
         each: (predictions[mask[:, at], at], data.targets[mask[:, at], at])
@@ -62,6 +68,22 @@ def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, A
         logs = {each: tuple(np.log10(1.0 + values) for values in pair) for each, pair in means.items()}
         return content | {"numbers": logs, "unit": ", log10 (1 + count)", "counts": means}
     return content | {"numbers": pairs}
+
+
+def _profile_parts(run: Run, outputs: np.ndarray, data: ProfileData, names: list[str]) -> dict[str, Any]:
+    """Counts of each track, and the mean profile of the windows in which most reads are predicted."""
+    counts, totals = run.objective.numbers(outputs), data.totals
+    most = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: max(1, len(data) // 10)])
+    reads = run.objective.predictions(outputs[most]).mean(axis=0)
+    observed = data.targets[most].mean(axis=0)
+    logs = {
+        name: (np.log10(1.0 + counts[:, at]), np.log10(1.0 + totals[:, at])) for at, name in enumerate(names)
+    }
+    return {
+        "numbers": dict(list(logs.items())[:MOST_TASKS]),
+        "unit": ", log10 (1 + reads)",
+        "profiles": {name: (reads[at], observed[at]) for at, name in enumerate(names[:MOST_TASKS])},
+    }
 
 
 def _rows(
@@ -114,6 +136,10 @@ def number_figures(content: ReportData) -> list[dict[str, str]]:
         alt = f"{name}: predicted against true values, Pearson's r {number(r, count=False)}."
         draw = partial(plot.scatter, predictions=predictions, targets=targets, unit=content.unit)
         figures.append(one_figure(alt, draw, height=4.3, title=name))
+    for name, (predicted, observed) in content.profiles.items():
+        alt = f"{name}: mean profile of the windows with the most predicted reads, predicted over observed."
+        draw = partial(plot.profile, predicted=predicted, observed=observed)
+        figures.append(one_figure(alt, draw, height=3.2, title=f"{name}, where most reads are predicted"))
     for name, (means, counts) in content.counts.items():
         alt = f"{name}: mean counts against predicted means, in groups by the predicted mean."
         draw = partial(plot.count_calibration, means=means, counts=counts)

@@ -79,13 +79,14 @@ def assess(
     """
     outputs = predict_outputs(
         model,
-        validation.codes,
+        validation,
         both_strands=config.reads_both_strands(data.alphabet),
         ambiguous=config.ambiguous,
         threads=config.threads,
     )
     if task is not None and task.kind != "binary":
-        baseline = ridge_baseline(data, validation, config, task) if config.baseline else {}
+        has_baseline = config.baseline and task.kind != "profile"
+        baseline = ridge_baseline(data, validation, config, task) if has_baseline else {}
         return HeldOut(scores=task_scores(task, outputs, validation), baseline=baseline)
     logits = outputs[:, 0].astype(np.float64)
     targets = validation.targets[:, 0]
@@ -166,7 +167,7 @@ def score_baseline(
     It learns from ``MOST_FOR_BASELINE`` of the training sequences at most, the rarer class in full as far as
     half of them.
     """
-    rows = _some(data.targets[:, 0], MOST_FOR_BASELINE, seed)
+    rows = some_examples(data.targets[:, 0], MOST_FOR_BASELINE, seed)
     baseline = KmerBaseline(both_strands=both_strands, ambiguous=ambiguous)
     baseline.fit(data.codes[rows], data.targets[rows])
     scores = score_predictions(baseline.predict(validation.codes), validation.targets[:, 0])
@@ -197,7 +198,7 @@ def ridge_baseline(
     return linear_scores(task, predicted, validation)
 
 
-def _some(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+def some_examples(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Positions of at most ``most`` examples, in order."""
     if len(labels) <= most:
         return np.arange(len(labels))

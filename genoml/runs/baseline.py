@@ -105,28 +105,34 @@ class KmerBaseline(_KmerModel):
 
     def fit(self, codes: Codes, targets: np.ndarray) -> KmerBaseline:
         """Train on base codes (n, length) and labels (n, 1)."""
-        xp, counts = self.backend.xp, self._counts(codes)
+        counts = self._counts(codes)
         self._learn_scale(counts)
-        x = self._standardised(counts)
-        # begin at the share of positives: if they are rare, so few steps would not reach it from 0
-        share = min(max(float(np.mean(targets)), 1e-6), 1.0 - 1e-6)
-        self.layer.params["weights"] = xp.zeros_like(self.layer.params["weights"])
-        self.layer.params["bias"] = xp.full_like(self.layer.params["bias"], log_odds(share))
         # twice on both strands, as the columns: half of each weight belongs to either strand's k-mer
         strands = 2.0 if self.both_strands else 1.0
-        optimizer = Adam(0.02, weight_decay=strands * self.l2 / len(codes))
-        with self.backend.computing():
-            for _ in range(self.steps):
-                logits, pullback = self.layer.vjp(x)
-                _, grad = binary_cross_entropy_with_logits(logits, targets)
-                _, grads = pullback(grad, need_x=False)
-                optimizer.update(self.layer.params, grads)
+        penalty = strands * self.l2 / len(codes)
+        train_logistic(self.layer, self._standardised(counts), targets, penalty, self.steps)
         return self
 
     def predict(self, codes: Codes) -> np.ndarray:
         """Probabilities (n,) of base codes (n, length)."""
         logits, _ = self.layer.vjp(self._standardised(self._counts(codes)))
         return np.asarray(sigmoid(self.backend.to_numpy(logits)))[:, 0]
+
+
+def train_logistic(layer: Dense, x: Array, targets: np.ndarray, penalty: float, steps: int) -> None:
+    """Train a dense layer with one output on the cross-entropy and an L2 penalty, by full-batch Adam."""
+    xp = layer.backend.xp
+    # begin at the share of positives: if they are rare, so few steps would not reach it from 0
+    share = min(max(float(np.mean(targets)), 1e-6), 1.0 - 1e-6)
+    layer.params["weights"] = xp.zeros_like(layer.params["weights"])
+    layer.params["bias"] = xp.full_like(layer.params["bias"], log_odds(share))
+    optimizer = Adam(0.02, weight_decay=penalty)
+    with layer.backend.computing():
+        for _ in range(steps):
+            logits, pullback = layer.vjp(x)
+            _, grad = binary_cross_entropy_with_logits(logits, targets)
+            _, grads = pullback(grad, need_x=False)
+            optimizer.update(layer.params, grads)
 
 
 class KmerRidge(_KmerModel):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
-from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
 from genoml.data.checks import FitCheck
-from genoml.io.settings import make_settings, read_toml, settings_error
+from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
@@ -39,7 +35,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         the key's path.
     """
 
-    model: Annotated[str, Meta(description="network, one of docs/models.md")] = "motif_cnn"
+    model: Annotated[
+        str,
+        Meta(
+            description="network, one of docs/models.md; `auto`: chosen on the validation sequences by baselines "
+            "and short trials, see docs/models.md; with `model_options` it is motif_cnn"
+        ),
+    ] = "auto"
     model_options: Annotated[
         dict[str, Any],
         Meta(description="the network's own options; those left out depend on the sequences or the network"),
@@ -52,6 +54,26 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
+    members: Annotated[
+        Annotated[int, Meta(ge=1, le=100)] | None,
+        Meta(
+            description="networks from different initial weights whose outputs are averaged; left out: 1, or up to 3 "
+            "of few sequences where the model is `auto`"
+        ),
+    ] = None
+    init: Annotated[
+        str | None,
+        Meta(
+            description="run folder whose weights training begins with, as far as they fit by path and shape"
+        ),
+    ] = None
+    freeze: Annotated[
+        list[str], Meta(description='parameters that stay as they are, patterns over paths such as ["scan*"]')
+    ] = []
+    learning_rates: Annotated[
+        dict[str, Positive],
+        Meta(description='peak learning rates of their own, by pattern, such as { "dense*" = 0.02 }'),
+    ] = {}
     huber_delta: Annotated[
         Positive | None,
         Meta(
@@ -102,7 +124,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     shift_bp: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(description="largest random shift in training; left out: a twentieth of the sequence length"),
+        Meta(
+            description="largest random shift in training; left out: a twentieth of the sequence length, 0 for site_cnn"
+        ),
     ] = None
     ambiguous: Annotated[
         Literal["zero", "uniform", "iupac", "error"],
@@ -175,11 +199,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for key, declared in _types().items():
             value = make_settings(getattr(self, key), declared, key)
             msgspec.structs.force_setattr(self, key, value)
+        if self.model == "auto" and self.model_options:
+            msgspec.structs.force_setattr(self, "model", "motif_cnn")
         try:
-            model_spec(self.model)
+            model_spec(self.network)
         except ValueError as error:
             raise ValueError(f"model: {error}") from error
-        check_options(self.model, self.model_options, "model_options")
+        check_options(self.network, self.model_options, "model_options")
         if self.class_weight != "none" and self.sampling != "uniform":
             raise ValueError(
                 f"class_weight: expects none with sampling {self.sampling}, which balances the classes already"
@@ -191,6 +217,16 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.sampling == "balanced":
             return BalancedSampler()
         return NegativeSampler(self.negatives_per_positive) if self.sampling == "negatives" else Sampler()
+
+    @property
+    def network(self) -> str:
+        """Name of the network: motif_cnn until one is chosen."""
+        return "motif_cnn" if self.model == "auto" else self.model
+
+    @property
+    def title(self) -> str:
+        """The network in words, with the number of its members."""
+        return self.network if self.members in (None, 1) else f"{self.members} x {self.network}"
 
     @property
     def n_epochs(self) -> int:
@@ -212,16 +248,21 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             If ``model_options`` ask for another number of outputs.
         """
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
-        options = model_spec(self.model).options_for(length_bp, n_outputs) | self.model_options
+        known = (
+            {} if self.data.task == "profile" else model_spec(self.network).options_for(length_bp, n_outputs)
+        )
+        options = known | self.model_options
         if options.get("n_outputs", n_outputs) != n_outputs:
             raise ValueError(
                 f"model_options.n_outputs: expects {n_outputs}, as many as the data have tasks or classes, got "
                 f"{options['n_outputs']}; leave it out"
             )
-        shift_bp = length_bp // 20 if self.shift_bp is None else self.shift_bp
+        shift_bp = self.shift_bp
+        if shift_bp is None:  # sites at one place lose by it: of splice donors 0.996 became 0.986
+            shift_bp = 0 if self.network == "site_cnn" else length_bp // 20
         return msgspec.structs.replace(
-            self, model_options=options, shift_bp=shift_bp, epochs=epochs,
-            reverse_complement=self.reads_both_strands(alphabet),
+            self, model=self.network, members=self.members or 1, model_options=options, shift_bp=shift_bp,
+            epochs=epochs, reverse_complement=self.reads_both_strands(alphabet),
         )  # fmt: skip
 
     def fit_options(
@@ -242,6 +283,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
             sampler=self.sampler,
             objective=objective,
+            freeze=tuple(self.freeze),
+            learning_rates=self.learning_rates,
             max_grad_norm=self.max_grad_norm,
             max_weight_norm=self.max_weight_norm,
             average_decay=self.average_decay,
@@ -257,40 +300,3 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def _types() -> dict[str, Any]:
     """Type of each key of a configuration."""
     return {field.name: field.type for field in msgspec.structs.fields(TrainConfig)}
-
-
-def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
-    """Read a configuration from a TOML file, or take the defaults; ``overrides`` that are not None win.
-
-    Of the key ``data`` they are joined with those of the file, see ``DataSettings.changed``.
-
-    Raises
-    ------
-    FormatError
-        If the file is not TOML, or one of its keys is unknown, of the wrong type or out of range; the message
-        names the file and the key's path.
-    ValueError
-        If the file cannot be read, or an override cannot be.
-    """
-    values = {} if path is None else read_toml(path)
-    changed = {key: value for key, value in overrides.items() if value is not None}
-    data = changed.pop("data", None)
-    try:
-        config = make_config(values | changed)
-    except ValueError as error:
-        key = re.split(r"[.\[:]", str(error))[0]
-        if path is None or key in changed:
-            raise
-        raise settings_error(path, error) from error
-    return config if not data else msgspec.structs.replace(config, data=config.data.changed(data))
-
-
-def make_config(values: Mapping[str, Any]) -> TrainConfig:
-    """Make a configuration from values by key.
-
-    Raises
-    ------
-    ValueError
-        If a key is unknown, or see TrainConfig.
-    """
-    return make_settings(values, TrainConfig)

@@ -1,4 +1,4 @@
-"""Configurations as text: a TOML file with comments, and tables of all keys for the documentation."""
+"""Configurations as text: TOML read and written with comments, and tables of all keys for the documentation."""
 
 from __future__ import annotations
 
@@ -7,17 +7,56 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect as types
 
+from genoml.io.settings import make_settings, read_toml, settings_error
 from genoml.models import MODELS, model_spec, option_struct
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
 
 _ARGUMENT = re.compile(r"(\w+(?:, \w+)*) : ")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read_config(path: Path | None, overrides: Mapping[str, Any]) -> TrainConfig:
+    """Read a configuration from a TOML file, or take the defaults; ``overrides`` that are not None win.
+
+    Of the key ``data`` they are joined with those of the file, see ``DataSettings.changed``.
+
+    Raises
+    ------
+    FormatError
+        If the file is not TOML, or one of its keys is unknown, of the wrong type or out of range; the message
+        names the file and the key's path.
+    ValueError
+        If the file cannot be read, or an override cannot be.
+    """
+    values = {} if path is None else read_toml(path)
+    changed = {key: value for key, value in overrides.items() if value is not None}
+    data = changed.pop("data", None)
+    try:
+        config = make_config(values | changed)
+    except ValueError as error:
+        key = re.split(r"[.\[:]", str(error))[0]
+        if path is None or key in changed:
+            raise
+        raise settings_error(path, error) from error
+    return config if not data else msgspec.structs.replace(config, data=config.data.changed(data))
+
+
+def make_config(values: Mapping[str, Any]) -> TrainConfig:
+    """Make a configuration from values by key.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown, or see TrainConfig.
+    """
+    return make_settings(values, TrainConfig)
 
 
 def config_text(config: TrainConfig) -> str:

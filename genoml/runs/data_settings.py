@@ -11,12 +11,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from genoml.arguments import Count
 from genoml.io.errors import unicode_path
-from genoml.io.settings import make_settings
+from genoml.io.settings import Count, make_settings
 
 #: Meaning of the targets, and with it the objective, the scores and the figures.
-TaskKind: TypeAlias = Literal["binary", "multilabel", "classes", "regression", "counts"]
+TaskKind: TypeAlias = Literal["binary", "multilabel", "classes", "regression", "counts", "profile"]
 #: Where the sequences come from.
 Source: TypeAlias = Literal["files", "table", "genome"]
 
@@ -30,13 +29,24 @@ _KEYS: dict[Source, frozenset[str]] = {
     ),
     "genome": frozenset(
         {
-            "genome", "regions", "negatives", "ratio", "avoid", "signal", "statistic", "targets", "classes",
+            "genome", "regions", "negatives", "ratio", "avoid", "signal", "statistic", "control", "strands",
+            "profile_bp", "bias", "targets", "classes",
             "targets_table", "key", "weight", "offset", "window_bp", "edges",
         }
     ),
 }  # fmt: skip
 #: keys that name files
-FILE_KEYS = ("positives", "negatives", "table", "genome", "regions", "avoid", "signal", "targets_table")
+FILE_KEYS = (
+    "positives",
+    "negatives",
+    "table",
+    "genome",
+    "regions",
+    "avoid",
+    "signal",
+    "control",
+    "targets_table",
+)
 _LOGARITHM = re.compile(r"log\((.+)\)")
 #: words that stand for negatives that are made
 MADE = ("shuffle", "gc")
@@ -100,6 +110,23 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     statistic: Annotated[
         Literal["mean", "sum", "max"] | None,
         Meta(description="of the signal in a window; left out: sum for counts, else mean"),
+    ] = None
+    control: Annotated[
+        list[str], Meta(description="bigWig files of a control beside profiles: one, or one for each signal")
+    ] = []
+    strands: Annotated[
+        str | None,
+        Meta(
+            description="of the signals of profiles, a letter each: +- for two strands, . for a track without"
+        ),
+    ] = None
+    profile_bp: Annotated[
+        Count | None,
+        Meta(description="positions of a profile; left out: as many as the network has from a window"),
+    ] = None
+    bias: Annotated[
+        str | None,
+        Meta(description="run folder of a network for the bias of the same experiment (ChromBPNet)"),
     ] = None
     targets_table: Annotated[str | None, Meta(description="CSV or TSV file with a row for each region")] = (
         None

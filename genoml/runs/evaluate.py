@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from genoml.data import SequenceData
-from genoml.data.checks import Traits, check_evaluated
+from genoml.data.checks import check_evaluated
+from genoml.data.traits import Traits
 from genoml.runs.folder import RunFolder
 from genoml.runs.from_files import expect_same, read_source, recorded_data
 from genoml.runs.record import RunRecord
@@ -33,16 +34,14 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     FormatError, OSError, ValueError
         For files that cannot be read, or hold other tasks than the run has; if the run's own files have changed.
     """
+    if not values and "hashes" not in run.record.data:
+        raise ValueError(f"{run.path}: its record does not say which data it was trained on; name the data")
     folder = RunFolder(run.path, run.record)
     config = run.record.training
     settings = recorded_data(folder, values)
     classes = run.record.task.names if run.record.task.kind == "classes" else None
     read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes)
     if not values:
-        if "hashes" not in run.record.data:
-            raise ValueError(
-                f"{run.path}: its record does not say which data it was trained on; name the data"
-            )
         expect_same(folder, read, settings)
         return split_validation(read.data, config)[1]
     _expect_tasks(run.record, read.data)

@@ -26,7 +26,7 @@ from genoml.checkpoint.files import NotPlainError, open_plain, pack_tensors, rea
 from genoml.io.files import write_whole
 from genoml.io.processes import locked
 from genoml.nn.layer import Layer
-from genoml.runs.config import read_config
+from genoml.runs.config_text import read_config
 from genoml.runs.record import (
     CONFIG,
     DAMAGED,
@@ -240,24 +240,24 @@ def _refuse_files(path: Path) -> None:
 
 
 def read_log(path: str | PathLike[str]) -> list[dict[str, float]]:
-    """Read the records of a run's epochs, in order, without undefined values.
-
-    A last line that was cut short, by a full disk, is left out.
+    """Records of a run's epochs, in order, without undefined values, and without a last line that was cut short.
 
     Raises
     ------
     RunError
         If the log is missing or damaged.
     """
-    path = Path(path) / LOG
+    path, records, place = Path(path) / LOG, [], ""
     try:
         *lines, _ = read_plain(path, _MOST_LOG).split(b"\n")
-        records = [msgspec.json.decode(line, type=dict[str, float | None]) for line in lines]
-        if any(record.get("epoch") is None or not record.keys() >= set(LOG_KEYS) for record in records):
-            raise ValueError("a line lacks the epoch, or another of its keys")
+        for number, line in enumerate(lines, 1):
+            place, record = f", line {number}", msgspec.json.decode(line, type=dict[str, float | None])
+            if record.get("epoch") is None or not record.keys() >= set(LOG_KEYS):
+                raise ValueError("it lacks the epoch, or another of its keys")
+            records.append({key: value for key, value in record.items() if value is not None})
     except DAMAGED as error:
-        raise RunError(f"{path}: not a readable log ({error})") from error
-    return [{key: value for key, value in line.items() if value is not None} for line in records]
+        raise RunError(f"{path}{place}: not a readable log ({error})") from error
+    return records
 
 
 def open_run(path: str | PathLike[str]) -> RunFolder:
@@ -275,13 +275,11 @@ def open_run(path: str | PathLike[str]) -> RunFolder:
     if record.status == "finished":
         with RunFolder(path, record).writing() as folder:
             folder.discard_checkpoints()  # of one that was killed before it could
-        raise RunError(
-            f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
-        )
+        what = f"{path}: is finished, after {record.config.n_epochs} epochs or by patience; predict with it"
+        raise RunError(what)
     if record.status == "diverged":
-        raise RunError(
-            f"{path}: its loss was not finite, and would be so again; train anew with other settings"
-        )
+        what = f"{path}: its loss was not finite, and would be so again; train anew with other settings"
+        raise RunError(what)
     if "hashes" not in record.data or not (record.config.data.is_given or "negatives" in record.data):
         raise RunError(f"{path}: its record does not say which files it was trained on; train anew")
     if "name" not in record.backend:

@@ -242,7 +242,7 @@ def load_files(files: Files, ambiguous: str = "zero") -> NamedSequences:
 
 def _refuse_unfit(parts: tuple[NamedSequences, NamedSequences], config: TrainConfig, length_bp: int) -> None:
     for part in parts:
-        refuse_short(part, config.model, config.model_options)
+        refuse_short(part, config.network, config.model_options)
         if len(part) < 2:
             raise ValueError(
                 f"{part.path}: training needs at least 2 sequences of each class, got {len(part)}; add some"

@@ -19,7 +19,15 @@ from genoml import nn
 from genoml.backend import Backend, use_backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import Layer
-from genoml.train import BinaryClassification, Counts, MultiClassification, Objective, Profile, Regression
+from genoml.train import (
+    BinaryClassification,
+    CellTypes,
+    Counts,
+    MultiClassification,
+    Objective,
+    Profile,
+    Regression,
+)
 
 #: classes that a description may name
 _LAYERS: dict[str, type[Layer]] = {
@@ -28,7 +36,8 @@ _LAYERS: dict[str, type[Layer]] = {
     if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
 }
 _OBJECTIVES: dict[str, type[Objective]] = {
-    kind.__name__: kind for kind in (BinaryClassification, MultiClassification, Regression, Counts, Profile)
+    kind.__name__: kind
+    for kind in (BinaryClassification, MultiClassification, Regression, Counts, Profile, CellTypes)
 }
 #: arguments that are layers
 _HOLDERS = ("layers", "layer", "model")

@@ -10,6 +10,10 @@ from genoml.train.progress import Pace
 class Progress(Pace):
     """Base of the progress displays of runs; shows nothing, which is ``--quiet``."""
 
+    @classmethod
+    def tried(cls, line: str) -> None:
+        """Something was tried or chosen before training begins."""
+
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         """Training begins, or is resumed."""
 

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from genoml.data import SequenceData, class_targets, coverage, genome_data, read_table_data, table_targets
+from genoml.data import (
+    ProfileData,
+    SequenceData,
+    class_targets,
+    coverage,
+    genome_data,
+    read_table_data,
+    table_targets,
+)
 from genoml.data.columns import column_names
 from genoml.data.joint_peaks import joined_windows, peak_labels
 from genoml.genome.opening import open_genome
@@ -20,6 +28,7 @@ from genoml.genome.store import GenomeStore
 from genoml.io.bed import bed_intervals
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, TaskKind, found_files
+from genoml.runs.profiles import profile_config, read_profiles
 from genoml.runs.settle_task import refuse_unread, settle_task
 from genoml.sequence.intervals import Intervals, concat
 
@@ -76,7 +85,10 @@ def read_described(
         data = _table(settings, classes) if table else _windows(settings, config, length_bp, classes)
     notes = [str(each.message) for each in caught if "more than one class" not in str(each.message)]
     task, said = settle_task(settings, data)
-    refuse_unread(settings, data, config)
+    if data.targets.shape[1] == 1 and "mask" in data.extras:
+        data, left_out = _labelled(data)
+        said.append(left_out)
+    refuse_unread(settings, data, profile_config(config, data) if isinstance(data, ProfileData) else config)
     files = settings.files()
     sources = {
         **files,
@@ -84,6 +96,15 @@ def read_described(
         "hashes": {role: file_hash(path) for role, path in files.items()},
     }
     return ReadData(data, task, sources, [*said, *notes])
+
+
+def _labelled(data: SequenceData) -> tuple[SequenceData, str]:
+    """The examples that have a value of their one target, and a line about the others."""
+    present = data.extras["mask"][:, 0] != 0
+    name = f" of {data.target_names[0]}" if data.target_names else ""
+    line = f"{int((~present).sum())} of {len(data)} examples have no value{name}, and are left out"
+    kept = data.take(present)
+    return replace(kept, extras={key: value for key, value in kept.extras.items() if key != "mask"}), line
 
 
 def file_hash(path: str) -> str:
@@ -144,12 +165,20 @@ def _windows(
     store = open_genome(str(settings.genome))
     paths = found_files(settings.regions, "regions")
     parts = [concat(bed_intervals(path, sizes=store.sizes)) for path in paths]
-    width = settings.window_bp or length_bp or _common_length(parts)
+    profiles = settings.task == "profile"
+    width = settings.window_bp or length_bp or (0 if profiles else _common_length(parts))
     options: dict[str, Any] = {
         "length_bp": width, "edges": settings.edges, "seed": config.seed, "ratio": settings.ratio,
         "avoid": settings.avoid, "negatives": _negatives(settings, store),
     }  # fmt: skip
     regions = concat(parts)
+    if profiles:
+        signal, control = found_files(settings.signal, "signal"), found_files(settings.control, "control")
+        reads = read_profiles(settings, config, store, regions, signal, control, length_bp)
+        return replace(reads, target_names=_stems(signal))
+    for key in ("control", "strands", "profile_bp", "bias"):
+        if getattr(settings, key):
+            raise ValueError(f"data.{key}: has a meaning with task profile only; leave it out")
     given = [key for key in ("signal", "targets", "classes", "targets_table") if getattr(settings, key)]
     if given == ["targets_table", "targets"] or given == ["targets", "targets_table"]:
         given = ["targets_table"]  # whose columns the targets are

@@ -17,8 +17,9 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import CheckpointError, load_weights
 from genoml.checkpoint.files import open_tensors
 from genoml.checkpoint.weights import fits
-from genoml.data.checks import Traits, check_evaluated
+from genoml.data.checks import check_evaluated
 from genoml.data.files import SHUFFLE, NamedSequences, load_sequences
+from genoml.data.traits import Traits
 from genoml.io.errors import FormatWarning
 from genoml.nn.layer import Layer
 from genoml.runs.config import TrainConfig
@@ -33,7 +34,7 @@ from genoml.runs.score import (
     score_labels,
     trained_of,
 )
-from genoml.runs.tasks import build_network
+from genoml.runs.tasks import begin_at_mean, build_network
 from genoml.sequence.codes import letters_of
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.predict import add_scores
@@ -262,6 +263,7 @@ def build_recorded(
         if not fits(model, numbers):
             raise ValueError("the network has more numbers than its file of weights")
         model.draw()
+        begin_at_mean(model, record.task)
     except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model

@@ -108,7 +108,7 @@ def outputs_of_data(
     options: dict[str, Any] = {"ambiguous": trained.ambiguous, "both_strands": trained.both_strands}
     if as_trained or not isinstance(data.codes, np.ndarray):  # windows of a genome, all of one length
         batch_size = max(1, min(256, _BATCH_BP // data.codes.shape[1]))
-        return finite_outputs(model, data.codes, batch_size=batch_size, **options)
+        return finite_outputs(model, data, batch_size=batch_size, **options)
     lengths = (data.codes != PAD_CODE).sum(axis=1)
     if config is not None and fixed and lengths.max() > record.length_bp:
         row = int(np.argmax(lengths))

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from genoml.io.settings import make_settings, read_toml, settings_error
-from genoml.runs.config import TrainConfig, make_config
-from genoml.runs.config_text import toml_value
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import make_config, toml_value
 from genoml.runs.tasks import SCORES
 
 #: settings that decide what the scores are measured on, which all trials share
@@ -118,7 +118,9 @@ class Ranges:
                 values[key] = value
         if options:
             values[_OPTIONS] = {**self.fixed.get(_OPTIONS, {}), **options}
-        return make_config(values)
+        config = make_config(values)
+        # trials are compared, so that none chooses its own network
+        return msgspec.structs.replace(config, model=config.network, members=config.members or 1)
 
 
 def read_ranges(path: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, l
         kind: TaskKind = "classes"
     else:
         kind = guess_task(data, columns=True)
+    _expect_task(settings, kind, data)
     names = ", ".join(data.target_names[:5]) + (", ..." if len(data.target_names) > 5 else "")
     of = f" of {names}" if names else ""
     return kind, [f"task: {kind}, guessed from the targets{of}; --task says otherwise"]
@@ -50,6 +51,10 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
         wrong = ~np.isin(data.targets, (0.0, 1.0))
         if wrong.any():
             _refuse(settings, data, wrong, f"0 or 1 with task {task}; --task regression takes any number")
+    if task == "binary" and len(np.unique(data.targets)) < 2:
+        raise ValueError(
+            f"target {data.target_names[0] if data.target_names else 0} has one class only; expects both"
+        )
     if task == "counts":
         wrong = (data.targets < 0) | (data.targets != np.floor(data.targets))
         if wrong.any():
@@ -73,7 +78,7 @@ def _refuse(settings: DataSettings, data: SequenceData, wrong: np.ndarray, expec
 
 def refuse_unread(settings: DataSettings, data: SequenceData, config: TrainConfig) -> None:
     """Raise ValueError for windows or sequences that are shorter than the network reads, or shifted out of view."""
-    shortest = model_spec(config.model).min_length_bp(**check_options(config.model, config.model_options))
+    shortest = model_spec(config.network).min_length_bp(**check_options(config.network, config.model_options))
     width = data.codes.shape[1]
     if settings.genome is not None and width < shortest:
         raise ValueError(

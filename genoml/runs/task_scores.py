@@ -19,7 +19,7 @@ def task_scores(task: TaskRecord, outputs: np.ndarray, data: SequenceData) -> di
     """
     objective = task.objective()
     outputs = outputs.astype(np.float64)
-    scores = objective.scores(outputs, data.targets, **extras_of(objective, data))
+    scores = objective.scores(outputs, np.asarray(data.targets), **extras_of(objective, data))
     if task.kind == "regression":
         predicted = objective.predictions(outputs)
         scores |= objective.scores_of_tasks(

@@ -13,15 +13,16 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
-from genoml.data.checks import TargetKind
+from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration, diagnose_counts
-from genoml.models import build_model
-from genoml.nn import LearnedDispersion, Sequential
+from genoml.models import bias_factorised, build_model
+from genoml.nn import Dense, Ensemble, LearnedDispersion, Sequential
 from genoml.nn.layer import Layer
 from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
 from genoml.train.counts_objective import Counts
 from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
+from genoml.train.profile_objective import Profile
 
 if TYPE_CHECKING:
     from genoml.runs.config import TrainConfig
@@ -35,12 +36,15 @@ SCORES: dict[TaskKind, str] = {
     "classes": "accuracy",
     "regression": "pearson",
     "counts": "deviance_explained",
+    "profile": "profile_pearson",
 }
 #: how scores are called in text
 LABELS = {
     "auroc": "AUROC", "aupr": "AUPR", "f1": "F1", "brier": "Brier", "ece": "ECE", "accuracy": "accuracy",
     "mcc": "MCC", "pearson": "Pearson's r", "spearman": "Spearman's r", "mse": "mean squared error",
-    "deviance_explained": "deviance explained",
+    "deviance_explained": "deviance explained", "profile_jsd": "distance of profiles",
+    "mean_profile_jsd": "distance of the mean profile", "profile_pearson": "Pearson's r of profiles",
+    "counts_pearson": "Pearson's r of log counts", "counts_spearman": "Spearman's r of log counts",
 }  # fmt: skip
 
 
@@ -63,6 +67,14 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         That training began with.
     log_rate : list of float
         Logarithm of each task's rate of counts, on the training data.
+    strands : str
+        Of the tracks of profiles, a letter each.
+    profile_bp : int
+        Positions of a profile.
+    count_weight : float
+        Weight of the counts beside the profiles' shapes, from the training data.
+    bias : dict
+        Options of the bias model beside the network of profiles; empty without one.
     """
 
     kind: TaskKind = "binary"
@@ -73,6 +85,10 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     distribution: Literal["poisson", "negative_binomial"] = "negative_binomial"
     dispersion: float = 1.0
     log_rate: list[float] = []
+    strands: str = ""
+    profile_bp: int = 0
+    count_weight: float = 0.0
+    bias: dict[str, Any] = {}
 
     @property
     def score(self) -> str:
@@ -89,7 +105,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """What the checks of data take the targets for."""
         if self.kind == "classes":
             return "classes"
-        return "numbers" if self.kind in ("regression", "counts") else "labels"
+        return "numbers" if self.kind in ("regression", "counts", "profile") else "labels"
 
     def objective(
         self,
@@ -110,6 +126,9 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "squared" if delta is None else "huber", delta or 1.0, tuple(self.mean), tuple(self.scale),
                 task_names=names,
             )  # fmt: skip
+        if self.kind == "profile":
+            tracks = len(self.strands)
+            return Profile(tracks, self.profile_bp, self.count_weight, self.strands, task_names=names)
         if self.kind == "counts":
             return Counts(self.distribution, log_rate=tuple(self.log_rate), task_names=names)
         low, high = (1.0, 1.0) if class_weight is None else class_weight
@@ -117,7 +136,11 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return BinaryClassification((low, high), smoothing, gamma, calibration, task_names=names)
 
     def finish(self, network: Layer) -> Layer:
-        """The network with the layer after its outputs that the task needs: the learned dispersions of counts."""
+        """The network with what the task adds: the learned dispersions of counts, the bias model of profiles."""
+        if self.bias:
+            return bias_factorised(
+                network, build_model("bpnet", self.bias, backend=network.backend), len(self.strands)
+            )
         if self.kind != "counts" or self.distribution == "poisson":
             return network
         if not isinstance(network, Sequential):
@@ -130,8 +153,24 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> Layer:
     """The network of the settings with initial weights, with what its task adds."""
-    network = build_model(config.model, config.model_options, seed=config.seed, backend=backend)
-    return task.finish(network)
+    members = config.members or 1
+    network = build_model(
+        config.network, config.model_options, seed=config.seed, members=members, backend=backend
+    )
+    if not isinstance(network, Ensemble):
+        return task.finish(network)
+    return Ensemble([task.finish(member) for member in network], seed=config.seed)
+
+
+def begin_at_mean(model: Layer, task: TaskRecord) -> None:
+    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
+    if task.kind not in ("regression", "counts"):
+        return
+    for member in model if isinstance(model, Ensemble) else [model]:
+        layers = reversed(member.layers) if isinstance(member, Sequential) else ()
+        for last in [layer for layer in layers if isinstance(layer, Dense)][:1]:
+            for name, value in last.params.items():
+                last.params[name] = model.backend.xp.zeros_like(value)
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:

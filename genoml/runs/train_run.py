@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from os import PathLike
@@ -15,18 +15,21 @@ import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
-from genoml.data import SequenceData, ShuffledNegatives
-from genoml.data.checks import FitCheck, Traits, check_split
+from genoml.data import ProfileData, SequenceData, ShuffledNegatives
+from genoml.data.checks import FitCheck, check_split
+from genoml.data.traits import Traits
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
 from genoml.runs.assess import HeldOut, assess
+from genoml.runs.begin import begin_again, begin_with, settle_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
+from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
-from genoml.runs.run import Run, build_recorded
-from genoml.runs.tasks import TaskRecord, build_network, make_task
+from genoml.runs.run import Run, build_recorded, load_run
+from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import (
     Callback,
     Callbacks,
@@ -89,44 +92,68 @@ def begin_run(
     """
     backend = get_backend(backend)
     config = config or TrainConfig()
+    bias = None
+    if isinstance(data, ProfileData):
+        config = profile_config(config, data)
+        if config.data.bias is not None:
+            bias = load_run(config.data.bias, backend)
+            expect_bias(bias, data)
+    record, hashes = _new_record(data, validation, config, backend, bias, display.tried)
+    record.notes = [*notes, *record.notes]
+    record.data = {
+        **_as_text(sources or {}),
+        **record.data,
+        "working_folder": unicode_path(_working_folder(out)),
+    }
+    with _events(Path(out), tensorboard) as events, use_backend(backend):
+        model = build_network(record.training, record.task, backend)
+        begin_at_mean(model, record.task)
+        if bias is not None:
+            put_bias(model, bias)
+        if (init := record.training.init) is not None:
+            record.data["init_weights"], line = begin_with(init, model)
+            record.notes.append(line)
+        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
+        callbacks = [each for each in (events, callback) if each is not None]
+        with RunFolder.begin(out, record, model, hashes) as folder:
+            return _train(folder, model, data, validation, display, callbacks, resume=False)
+
+
+def _new_record(
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig,
+    backend: Backend,
+    bias: Run | None,
+    tell: Callable[[str], None],
+) -> tuple[RunRecord, np.ndarray]:
+    """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
     shuffled = isinstance(data, ShuffledNegatives)
-    n_outputs = data.targets.shape[1]
-    config = config.for_data(
-        data.codes.shape[1], shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs
-    )
-    task, chosen = make_task(data, config)
+    length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
+    config, tried, baselines = settle_network(config, data, validation, backend, tell)
+    config = config.for_data(length_bp, shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs)
+    task, chosen = profile_task(data, config) if isinstance(data, ProfileData) else make_task(data, config)
+    if bias is not None:
+        task = msgspec.structs.replace(task, bias=bias.record.training.model_options)
     # another number of threads gives other bits, so the record keeps it
     config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
-    parts = [
-        Traits.of_data(part, task.targets_are, both_strands=bool(config.reverse_complement))
-        for part in (data, validation)
-    ]
-    found = check_split(*parts, skip=config.no_checks)
-    notes = [*notes, *chosen, *_strands(data.alphabet, config)]
-    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
-    counts = {"n_training": len(data), "n_validation": len(validation)}
+    both = bool(config.reverse_complement)
+    parts = [Traits.of_data(part, task.targets_are, both_strands=both) for part in (data, validation)]
     record = RunRecord(
         config=config,
-        length_bp=data.codes.shape[1],
+        length_bp=length_bp,
         alphabet=data.alphabet,
-        data={
-            **_as_text(sources or {}),
-            **counts,
-            "working_folder": unicode_path(_working_folder(out)),
-        },
-        warnings=found,
-        notes=notes,
+        data={"n_training": len(data), "n_validation": len(validation)},
+        warnings=check_split(*parts, skip=config.no_checks),
+        notes=[*chosen, *_strands(data.alphabet, config)],
+        auto=tried,
+        baselines=baselines,
         task=task,
         seed=config.seed,
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
     )
-    with _events(Path(out), tensorboard) as events, use_backend(backend):
-        model = build_network(config, task, backend)
-        backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
-        callbacks = [each for each in (events, callback) if each is not None]
-        with RunFolder.begin(out, record, model, hashes) as folder:
-            return _train(folder, model, data, validation, display, callbacks, resume=False)
+    return record, np.unique(np.concatenate([part.hashes for part in parts]))
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:
@@ -178,6 +205,8 @@ def continue_run(
         if read_record(folder.path) != record:
             raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
         model = build_recorded(folder.path, record, backend)
+        if record.training.init is not None and newest_generation(folder.checkpoints) is None:
+            begin_again(folder, model)
         now = {"backend": backend.name, **backend.describe(), **versions(backend)}
         began = {"backend": record.backend["name"], **record.backend, **record.versions}
         record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})

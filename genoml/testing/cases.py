@@ -138,6 +138,7 @@ def loss_cases() -> dict[str, LossCase]:
     cases = (
         LossCase(losses.binary_cross_entropy, (1.0 / (1.0 + np.exp(-logits)),), labels),
         LossCase(losses.binary_cross_entropy_with_logits, (logits,), labels),
+        LossCase(losses.cosine_log_loss, (logits,), counts, axis=1),
         LossCase(losses.focal_loss, (logits,), labels),
         LossCase(losses.focal_loss_multiclass, (logits,), classes, axis=1),
         LossCase(losses.huber_loss, (logits,), counts),

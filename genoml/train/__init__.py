@@ -1,5 +1,6 @@
 """Training: ``fit(model, data, validation=..., options=FitOptions(...))``."""
 
+from genoml.train.cell_types_objective import CellTypes
 from genoml.train.checkpoints import Checkpoints, saved_epochs
 from genoml.train.counts_objective import Counts
 from genoml.train.loop import ASYNCHRONOUS_INTERVAL, Trainer, fit
@@ -9,12 +10,14 @@ from genoml.train.profile_objective import Profile
 from genoml.train.state import TrainingState
 from genoml.train.step import NotFiniteError, Steps, first_not_finite
 from genoml.train.trained import Trained
+from genoml.train.transfer import Taken, take_weights
 
 __all__ = [
     "ASYNCHRONOUS_INTERVAL",
     "BinaryClassification",
     "Callback",
     "Callbacks",
+    "CellTypes",
     "Checkpoints",
     "Counts",
     "FitOptions",
@@ -26,6 +29,7 @@ __all__ = [
     "Profile",
     "Regression",
     "Steps",
+    "Taken",
     "TensorBoard",
     "Trained",
     "Trainer",
@@ -33,4 +37,5 @@ __all__ = [
     "first_not_finite",
     "fit",
     "saved_epochs",
+    "take_weights",
 ]

@@ -90,9 +90,9 @@ def hash_data(data: SequenceData | None) -> str:
 
 def _digest_array(value: np.ndarray | LazyRows) -> str:
     digest = hashlib.blake2b(f"{value.dtype} {value.shape} ".encode(), digest_size=16)
-    lazy = isinstance(value, LazyRows)
-    for rows in row_slices(value) if lazy else [...]:
-        digest.update(np.asarray(value[rows]).tobytes())
+    parts = (value[rows] for rows in row_slices(value)) if isinstance(value, LazyRows) else [value]
+    for part in parts:
+        digest.update(part.tobytes())
     return digest.hexdigest()
 
 

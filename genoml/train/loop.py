@@ -7,7 +7,7 @@ reads the device once a logging interval: every step on NumPy, every 16 steps wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
@@ -26,6 +26,7 @@ from genoml.train.progress import Shown, epoch_lines
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
 from genoml.train.trained import Trained
+from genoml.train.transfer import take_weights
 
 #: steps between two reads of a device that works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
@@ -186,16 +187,11 @@ class Trainer:
         best_epoch = state.epoch + 1 if improved else state.history.best_epoch
         self._tell_schedule(record)
         self.state = replace(
-            state,
-            schedule=memory_of(self.options.schedule),
-            epoch=state.epoch + 1,
-            batch=0,
-            elapsed_s=0.0,
-            losses=[],
+            state, schedule=memory_of(self.options.schedule), epoch=state.epoch + 1, batch=0, elapsed_s=0.0, losses=[],
             history=History([*state.history.epochs, record], best_epoch),
             best=Weights.of(model) if improved else state.best,
             best_score=score if improved else state.best_score,
-        )
+        )  # fmt: skip
         if self.callback is not None:
             self.callback.epoch(record, improved)
         state.weights.put(model, self.options.optimizer)
@@ -237,6 +233,7 @@ def fit(
     progress: Shown = "auto",
     checkpoints: Checkpoints | str | PathLike[str] | None = None,
     resume: bool = False,
+    init: Layer | Mapping[str, Any] | None = None,
 ) -> History:
     """Train a model on sequences and targets.
 
@@ -251,8 +248,7 @@ def fit(
     options : FitOptions
         Options of the training. Strands: both of DNA, one of RNA (letter U), unless the augmentation says otherwise.
     callback : Callback or function, optional
-        Called after every logging interval and epoch, a function with each epoch's record; after an epoch the model
-        holds the weights that were evaluated.
+        Called after every logging interval and epoch, a function with each epoch's record and weights.
     progress : "auto", True, False or None
         Whether standard error gets a line an epoch, and a bar: in a terminal and in a notebook; always; never.
     checkpoints : Checkpoints or path, optional
@@ -260,6 +256,8 @@ def fit(
     resume : bool
         Resume the training whose checkpoint is there, with the same model, data and options; begin, if there is none.
         The bits are those without the interruption, on the same backend and number of threads; see docs/restarts.md.
+    init : Layer, or mapping of path to array, optional
+        Weights to begin with, as far as they fit by path and shape, see ``take_weights``; History.init says which.
 
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
@@ -277,7 +275,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        For an argument of another kind; for targets that the objective's loss is not defined for.
+        For an argument of another kind, targets that the loss is not defined for, an ``init`` of which nothing fits,
+        or a pattern that matches no parameter.
     CheckpointError
         If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
@@ -287,6 +286,7 @@ def fit(
     options = options_for(model, options)
     data = SequenceData.of(data)
     held_out = None if validation is None else SequenceData.of(validation)
+    taken = None if init is None else take_weights(model, init)
     trainer = Trainer(model, data, held_out, options, as_callback(callback))
     if checkpoints is not None:
         place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
@@ -296,5 +296,5 @@ def fit(
     done = trainer.state.epoch
     if held_out is not None and not done:
         trainer.options.warn_of_leaks(data, held_out)
-    with epoch_lines(progress, trainer.callback, options, data.targets, done) as trainer.callback:
-        return trainer.run()
+    with epoch_lines(progress, trainer.callback, options, data.targets, done, taken) as trainer.callback:
+        return replace(trainer.run(), init=taken)

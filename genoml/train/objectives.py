@@ -1,8 +1,7 @@
 """Objectives of training: the loss, the validation scores, and how outputs become predictions.
 
-An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes
-the loss on the device in each step, and on the host, in float64, the scores of an epoch. The objectives for counts
-and for profiles are in ``genoml.train.counts_objective`` and ``profile_objective``.
+An objective joins a loss of ``genoml.losses`` to a model's outputs and to the examples' targets. It computes the loss
+on the device in each step, and on the host, in float64, the scores of an epoch. Counts and profiles have own files.
 """
 
 from __future__ import annotations
@@ -272,14 +271,12 @@ class Regression(Objective):
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.scale) or not all(0.0 < each < np.inf for each in self.scale):
-            raise ValueError(
-                f"Regression expects a mean and a scale above 0 a task, got {self.mean} and {self.scale}"
-            )
+            got = f"{self.mean} and {self.scale}"
+            raise ValueError(f"Regression expects a mean and a scale above 0 a task, got {got}")
 
     def contradicts(self, other: Objective) -> bool:
-        if not isinstance(other, Regression):
-            return True
-        return (self.mean, self.scale) != (other.mean, other.scale)
+        same = isinstance(other, Regression) and (self.mean, self.scale) == (other.mean, other.scale)
+        return not same
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         if self.scale:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
-from msgspec import Meta
-
-from genoml.arguments import Count, Positive, Share, Whole, checked, conform
+from genoml.arguments import Count, Limits, Positive, Share, Whole, checked, conform
 from genoml.backend import Array
 from genoml.data import Augmentation, Sampler, SequenceData
 from genoml.data.checks import FitCheck, warn_of_leaks
@@ -20,6 +18,7 @@ from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
 from genoml.sequence.encode import Ambiguous
 from genoml.train.objectives import BinaryClassification, Objective
+from genoml.train.transfer import Taken
 
 #: model -> what is added to the loss, and to the gradients of the parameters by path
 Penalty: TypeAlias = Callable[[Layer], tuple[Array, Mapping[str, Array]]]
@@ -53,16 +52,16 @@ class FitOptions:
 
     epochs: Count = 20
     batch_size: Count = 64
-    optimizer: Annotated[Optimizer, Meta(examples=["AdamW(1e-3)"])] = field(
+    optimizer: Annotated[Optimizer, Limits(examples=("AdamW(1e-3)",))] = field(
         default_factory=lambda: AdamW(1e-3)
     )
     schedule: Schedule = field(default_factory=constant)
-    augmentation: Annotated[Augmentation, Meta(examples=["Augmentation()"])] = field(
+    augmentation: Annotated[Augmentation, Limits(examples=("Augmentation()",))] = field(
         default_factory=Augmentation
     )
     #: which examples an epoch sees; all of them once by default
-    sampler: Annotated[Sampler, Meta(examples=["BalancedSampler()"])] = field(default_factory=Sampler)
-    objective: Annotated[Objective, Meta(examples=["Regression()"])] = field(
+    sampler: Annotated[Sampler, Limits(examples=("BalancedSampler()",))] = field(default_factory=Sampler)
+    objective: Annotated[Objective, Limits(examples=("Regression()",))] = field(
         default_factory=BinaryClassification
     )
     #: such as ``partial(information_penalty, strength=1e-3)``
@@ -70,6 +69,11 @@ class FitOptions:
     max_grad_norm: Positive | None = None
     #: largest norm of the weights into one output, see ``genoml.optim.limit_norms``
     max_weight_norm: Positive | None = None
+    #: patterns over paths of parameters that stay as they are, such as ``("conv*",)``; they cost no gradient, and the
+    #: running statistics of a batch normalisation that is frozen whole are used and stay too
+    freeze: tuple[str, ...] = ()
+    #: peak learning rates of their own, by pattern over paths; the schedule applies to them as to the optimiser's
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
     #: decay of the exponential moving average of the weights that is evaluated and kept; 0 = none
     average_decay: Share = 0.0
     #: stop after this many epochs without a better validation score; None = never
@@ -82,6 +86,10 @@ class FitOptions:
     seed: Whole = 0
     #: checks of validation data to leave out: ``copies`` of training sequences; a sequence in several ``classes``
     no_checks: tuple[FitCheck, ...] = ()
+
+    def __post_init__(self) -> None:
+        for pattern, rate in self.learning_rates.items():
+            conform(rate, Positive, "FitOptions", f"learning_rates[{pattern!r}]")
 
     def warn_of_leaks(self, data: SequenceData, validation: SequenceData) -> None:
         """Warn of what ``data.checks.warn_of_leaks`` finds, on the strands and with the classes of the training."""
@@ -111,11 +119,14 @@ class History:
         The epoch, from 1, whose weights were kept; None before the end of the first.
     interrupted : bool
         Whether Ctrl-C ended the training early.
+    init : Taken or None
+        What ``fit`` took from ``init``, and what did not fit.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     interrupted: bool = False
+    init: Taken | None = None
 
     @property
     def best(self) -> dict[str, float] | None:
@@ -131,9 +142,9 @@ class History:
 
 def options_for(model: Layer, options: FitOptions | None) -> FitOptions:
     """The options of a training, or the defaults; TypeError if an argument of ``fit`` is of another kind."""
-    conform(model, Annotated[Layer, Meta(examples=["Sequential([...])"])], "fit", "model")
+    conform(model, Annotated[Layer, Limits(examples=("Sequential([...])",))], "fit", "model")
     options = FitOptions() if options is None else options
-    conform(options, Annotated[FitOptions, Meta(examples=["FitOptions(epochs=3)"])], "fit", "options")
+    conform(options, Annotated[FitOptions, Limits(examples=("FitOptions(epochs=3)",))], "fit", "options")
     return options
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -72,9 +72,11 @@ def predict_outputs(
         If strands or ambiguous letters are asked for otherwise than in training.
     """
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
-    data = sequences if isinstance(sequences, SequenceData) else None
-    control = None if data is None else data.control
-    batches = batches_of(model, sequences if data is None else data.codes)
+    control, given = None, cast("Any", sequences)
+    if isinstance(given, SequenceData):
+        control = given.control
+        given = given.codes
+    batches = batches_of(model, given)
     if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
     backend, outputs = model.backend, []

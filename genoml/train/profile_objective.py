@@ -11,6 +11,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml import losses
+from genoml.arguments import checked
 from genoml.backend import Array
 from genoml.data import LazyRows, ProfileData, SequenceData
 from genoml.data.tracks import control_strands, opposite_tracks, strands_of, turn_tracks
@@ -24,6 +25,7 @@ from genoml.train.objectives import Objective
 _COUNT_OF_EQUAL_WEIGHT = 10.0
 
 
+@checked
 @dataclass(frozen=True)
 class Profile(Objective):
     """Objective for profiles of reads, from BPNet's outputs: logits of the positions, and log(1 + counts).
@@ -86,7 +88,7 @@ class Profile(Objective):
         self.check(data.targets, data.extras)
         weight = self.count_weight
         if isinstance(weight, str):
-            weight = float(np.mean(data.totals())) / _COUNT_OF_EQUAL_WEIGHT
+            weight = float(np.mean(data.totals)) / _COUNT_OF_EQUAL_WEIGHT
         return replace(self, strands=data.strands, count_weight=weight)
 
     def check(self, targets: Any, extras: Mapping[str, np.ndarray]) -> None:
@@ -136,7 +138,8 @@ class Profile(Objective):
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Expected reads of each position, (n, tracks, length)."""
         logits, _ = self._split(outputs)
-        return np.asarray(softmax(logits, axis=2)) * self.numbers(outputs)[:, :, None]
+        reads: np.ndarray = np.asarray(softmax(logits, axis=2)) * self.numbers(outputs)[:, :, None]
+        return reads
 
     def numbers(self, outputs: np.ndarray) -> np.ndarray:
         """Expected reads of each track, (n, tracks)."""

@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from genoml.train.options import Callback, Callbacks, FitOptions
+from genoml.train.transfer import Taken
 
 #: "auto": in a terminal and in a notebook; True: always; None or False: never
 Shown: TypeAlias = Literal["auto"] | bool | None
@@ -156,9 +157,16 @@ def _is_watched() -> bool:
 
 @contextmanager
 def epoch_lines(
-    shown: Shown, callback: Callback | None, options: FitOptions, targets: np.ndarray, done: int
+    shown: Shown,
+    callback: Callback | None,
+    options: FitOptions,
+    targets: np.ndarray,
+    done: int,
+    init: Taken | None,
 ) -> Iterator[Callback | None]:
     """The callback with the display before it that ``fit`` was asked for; its bar is gone at the end.
+
+    The display first says what was taken from ``init``.
 
     Raises
     ------
@@ -171,4 +179,6 @@ def epoch_lines(
         yield callback
         return
     with closing(EpochLines(options.epochs, options.sampler.epoch_size(targets), first=done)) as display:
+        if init is not None:
+            display.say(f"init: {init}")
         yield display if callback is None else Callbacks(display, callback)

@@ -77,13 +77,12 @@ class Average:
         steps = self.steps + 1
         d = min(decay, (1.0 + steps) / (10.0 + steps))
 
-        before = self.weights
-        params = {name: d * before.params[name] + (1.0 - d) * value for name, value in model.params.items()}
-        # in this form what is frozen stays as it is, to the last bit
-        state = {
-            name: before.state[name] + (1.0 - d) * (value - before.state[name])
-            for name, value in model.state.items()
-        }
+        def mixed(old: Mapping[str, Array], new: Mapping[str, Array]) -> dict[str, Array]:
+            # in this form what is frozen stays as it is, to the last bit
+            return {name: old[name] + (1.0 - d) * (value - old[name]) for name, value in new.items()}
+
+        params = mixed(self.weights.params, model.params)
+        state = mixed(self.weights.state, model.state)
         return Average(Weights(params, state), steps)
 
 

@@ -12,13 +12,16 @@ from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.data.dataset import Rows
 from genoml.nn.containers import Parallel, Sequential
+from genoml.nn.ensemble import Ensemble
 from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.optim import clip_by_norm, limit_norms
+from genoml.optim.base import is_weights
 from genoml.parallel import Threads
 from genoml.random import host_generator
 from genoml.train.options import FitOptions
 from genoml.train.predict import encode_batch
 from genoml.train.state import Average, Weights
+from genoml.train.transfer import expect_frozen, frozen_parameters, frozen_state, rates_of
 
 #: sequences that the message names, at most
 _NAMED = 3
@@ -59,6 +62,9 @@ class Steps:
         self.objective = options.objective
         self.examples = data
         self.peak_rate = options.optimizer.learning_rate
+        self.frozen = frozen_parameters(model, options.freeze)
+        self.rates = rates_of(model, options.learning_rates, self.frozen, self.peak_rate)
+        self._frozen_state = frozen_state(model, self.frozen)
         #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
         self._pending: list[tuple[int, Array, np.ndarray]] = []
         self.begin(0, Average(Weights.of(model)) if options.average_decay else None)
@@ -94,23 +100,42 @@ class Steps:
         options, model = self.options, self.model
         self.newest = Weights.of(model, options.optimizer)
         x = self.input_of(batch)
-        outputs, pullback = self.threads.vjp(model, x, Pass(training=True, step=self.step))
-        loss, grad = self.objective.loss(outputs, batch.rows.targets, **batch.rows.extras)
+        outputs, pullback = self.threads.vjp(model, x, self._pass(self.step))
+        loss, grad = self._loss(outputs, batch)
         _, grads = pullback(grad, need_x=False)
+        if self.frozen:
+            expect_frozen(model, {path: self.newest.state[path] for path in self._frozen_state})
+            grads = {path: value for path, value in grads.items() if path not in self.frozen}
         for penalty in options.penalties:
             value, penalty_grads = penalty(model)
             loss = loss + value
-            grads |= {name: grads[name] + more for name, more in penalty_grads.items()}
+            grads |= {name: grads[name] + more for name, more in penalty_grads.items() if name in grads}
         self._pending.append((self.step, loss, batch.index))
         if options.max_grad_norm is not None:
             grads, _ = clip_by_norm(grads, options.max_grad_norm)
         options.optimizer.learning_rate = self.peak_rate * options.schedule(self.step)
-        options.optimizer.update(model.params, grads, workers=self.threads.workers)
+        options.optimizer.update(model.params, grads, workers=self.threads.workers, rates=self.rates)
         if options.max_weight_norm is not None:
-            limit_norms(model.params, options.max_weight_norm)
+            limit_norms(
+                model.params, options.max_weight_norm,
+                applies=lambda path: is_weights(path) and path not in self.frozen,
+            )  # fmt: skip
         if self.average is not None:
             self.average = self.average.updated(model, options.average_decay)
         self.step += 1
+
+    def _loss(self, outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """Loss and its gradient; of an ensemble the mean loss of its members, and the gradient of each one's own."""
+        if not isinstance(self.model, Ensemble):
+            return self.objective.loss(outputs, batch.rows.targets, **batch.rows.extras)
+        xp, (n, members, tasks) = self.model.backend.xp, outputs.shape
+        extras = {name: np.repeat(values, members, axis=0) for name, values in batch.rows.extras.items()}
+        targets = np.repeat(batch.rows.targets, members, axis=0)
+        loss, grad = self.objective.loss(xp.reshape(outputs, (n * members, tasks)), targets, **extras)
+        return loss, xp.reshape(grad * float(members), (n, members, tasks))
+
+    def _pass(self, step: int) -> Pass:
+        return Pass(training=True, step=step, frozen=self.frozen)
 
     def read_losses(self) -> list[float]:
         """Losses since the last read, in one read of the device.
@@ -144,7 +169,7 @@ class Steps:
         if position:
             self.good = self.newest
         x = self.input_of(self.batch(bad_step, bad_index))
-        where = first_not_finite(self.model, x, run=Pass(training=True, step=bad_step))
+        where = first_not_finite(self.model, x, run=self._pass(bad_step))
         self.diverged(bad_step, where, bad_index)
 
     def try_weights(self, step: int, index: np.ndarray) -> None:
@@ -210,7 +235,8 @@ def _note_finite(layer: Layer, x: Array, path: str, run: Pass, flags: dict[str, 
     if isinstance(layer, Sequential | Parallel):
         y = x
         for name, child in layer.named_layers.items():
-            y = _note_finite(child, x, f"{path}.{name}" if path else name, run, flags)
+            below = f"{path}.{name}" if path else name
+            y = _note_finite(child, x, below, layer.run_of(name, run), flags)
             if isinstance(layer, Sequential):
                 x = y
         return y if isinstance(layer, Sequential) else layer.vjp(x, run)[0]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from genoml.runs import read_record
-from genoml.runs.config import TrainConfig, read_config
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import read_config
 from support.planted import run_genoml, write_fasta_pair
 
 

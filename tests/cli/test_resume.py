@@ -172,6 +172,7 @@ def test_sigterm_saves_where_training_stands(folder: Path) -> None:
     assert len(list(Path("run/checkpoint").glob("manifest-*.json"))) == 1
 
 
+@pytest.mark.timeout(600)  # many processes, one after the other
 def test_runs_killed_at_random_instants_end_bitwise_equal() -> None:
     # a process of its own, which forks: it must not have the threads of the libraries that other tests load
     done = subprocess.run(
@@ -186,6 +187,20 @@ def test_runs_killed_at_random_instants_end_bitwise_equal() -> None:
     print(tally)
     assert tally.startswith("8 kills: ")
     assert "8 ended bitwise equal" in tally
+
+
+def test_changed_runs_races_and_killed_commands_do_no_damage() -> None:
+    counts = ("--files", "0", "--flips", "40", "--cuts", "20", "--pairs", "2", "--kills", "8", "--seed", "2")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hostile", *counts],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 pairs of processes on one run: 0 damaged" in done.stdout
+    assert "8 kills of commands: 0 left a file" in done.stdout
 
 
 class Killed(BaseException):

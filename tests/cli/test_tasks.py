@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.runs import load_run, open_run
-from support.planted import SMALL_TOML, Halt, run_genoml, write_fasta_pair
+from genoml.runs import begin_run, load_run, open_run, reseal
+from genoml.runs.config import TrainConfig
+from support.planted import SMALL_TOML, Halt, planted_data, run_genoml, write_fasta_pair
 from support.tasks import write_genome, write_signal, write_table
 
 
@@ -263,7 +264,9 @@ def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) ->
     assert run_genoml(*command, "pos.fa", "neg.fa", "--out", "other") == 0
     assert record_of("other")["data"]["positives"] == "pos.fa"
     Path("wrong.toml").write_text("[data]\ntabel = 'x'\n")
-    assert "wrong.toml: data.tabel: unknown key; did you mean table?" in refused_with(capsys, "wrong.toml")
+    assert "wrong.toml, line 2: data.tabel: unknown key; did you mean table?" in refused_with(
+        capsys, "wrong.toml"
+    )
 
 
 def refused_with(capsys: pytest.CaptureFixture[str], config: str) -> str:
@@ -468,3 +471,134 @@ def test_a_search_takes_the_same_options_and_compares_by_the_tasks_score(
     assert 'table = "table.tsv"' in best
     command = ("train", "--config", tmp_path / "search/best.toml")
     assert run_genoml(*command, "--out", tmp_path / "best", "--quiet") == 0
+
+
+# ------------------------------------------------------------ runs of before, and of one label
+
+
+def test_a_run_of_an_older_version_is_read_scored_and_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL_TOML)
+    write_fasta_pair(tmp_path)
+    assert train("run", "pos.fa", "neg.fa", epochs=4) == 0
+    expected = said(capsys, "evaluate", "run", "--json")
+    assert json.loads(expected)["auroc"] == pytest.approx(record_of("run")["best"]["validation_auroc"])
+    record = record_of("run")
+    for key in ("seal", "task", "notes"):
+        del record[key]
+    for key in ("data", "huber_delta", "count_distribution"):
+        del record["config"][key]
+    Path("run/run.json").write_text(json.dumps(record))
+    reseal("run")
+    assert said(capsys, "evaluate", "run", "--json") == expected
+    assert len(said(capsys, "predict", "run", "pos.fa").splitlines()) == 61
+
+
+def test_examples_without_their_one_value_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [line.split("\t") for line in Path("table.tsv").read_text().splitlines()]
+    for row in rows[1:9]:
+        row[4] = "NA"
+    path = tmp_path / "some.tsv"
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    assert (
+        train(str(tmp_path / "some"), "--table", path, "--sequence", "seq", "--targets", "bound", epochs=1)
+        == 0
+    )
+    record = record_of(str(tmp_path / "some"))
+    assert record["notes"][-1] == "8 of 96 examples have no value of bound, and are left out"
+    assert record["data"]["n_training"] + record["data"]["n_validation"] == 88
+    scores = json.loads(said(capsys, "evaluate", tmp_path / "some", "--table", path, "--json"))
+    assert scores["n_positives"] + scores["n_negatives"] == 88
+
+
+def test_a_page_shows_the_held_out_part_of_two_files_and_of_a_genome(tmp_path: Path) -> None:
+    assert train(str(tmp_path / "pair"), "pos.fa", "neg.fa", epochs=1) == 0
+    assert train(str(tmp_path / "genome"), *GENOME, "a.bed", "--negatives", "none.bed", epochs=1) == 0
+    for run in ("pair", "genome"):
+        page = tmp_path / f"{run}.html"
+        assert run_genoml("report", tmp_path / run, "--held-out", "--top", 1, "--out", page) == 0
+        assert '<section id="probabilities">' in page.read_text()
+
+
+def test_a_run_that_does_not_know_its_files_asks_for_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin_run(
+        tmp_path / "run", planted_data(), planted_data(seed=1), TrainConfig(model="promoter_cnn", epochs=1)
+    )
+    assert run_genoml("evaluate", tmp_path / "run") == 2
+    assert "its record does not say which data it was trained on; name the data" in capsys.readouterr().err
+
+
+def test_positives_and_negatives_do_not_score_a_run_of_another_task(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert train("labels", *TABLE, "--targets", "bound,free", epochs=1) == 0
+    capsys.readouterr()
+    for command in ("evaluate", "report"):
+        out = ("--out", "page.html") if command == "report" else ()
+        assert run_genoml(command, "labels", "pos.fa", "neg.fa", *out) == 2
+        assert "of one label 0 or 1, got one of the task multilabel" in capsys.readouterr().err
+    assert train("label", *TABLE, "--targets", "bound", epochs=1) == 0
+    assert json.loads(said(capsys, "evaluate", "label", "pos.fa", "neg.fa", "--json"))["n_positives"] == 60
+
+
+def test_the_logarithm_of_a_column_is_an_offset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line.split("\t") for line in Path("table.tsv").read_text().splitlines()]
+    for row in rows[1:]:
+        row[7] = repr(float(np.exp(float(row[7]))))
+    path = tmp_path / "depth.tsv"
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    options = ("--sequence", "seq", "--targets", "reads", "--task", "counts")
+    assert (
+        train(str(tmp_path / "log"), "--table", path, *options, "--offset", "log(log_depth)", epochs=1) == 0
+    )
+    assert train(str(tmp_path / "plain"), *TABLE, *options[2:], "--offset", "log_depth", epochs=1) == 0
+    first, second = (record_of(str(tmp_path / run)) for run in ("log", "plain"))
+    assert first["task"]["offset"] == "log(log_depth)"
+    assert first["task"]["log_rate"] == pytest.approx(second["task"]["log_rate"], abs=1e-5)
+    rows[4][7] = "0"
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    message = refused(capsys, "--table", path, *options, "--offset", "log(log_depth)")
+    assert "offset log(log_depth): expects numbers above 0, got 0 of example 3" in message
+
+
+def test_a_network_of_one_length_refuses_windows_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fixed.toml").write_text(
+        'model = "deepstarr"\nmodel_options = { filters = [4, 4, 4, 4], dense_units = 4 }\nepochs = 1\n'
+    )
+    options = (*GENOME, "all.bed", "--targets", "score", "--task", "regression", "--window-bp", 64)
+    assert run_genoml("train", *options, "--out", "fixed", "--config", "fixed.toml", "--quiet") == 0
+    capsys.readouterr()
+    assert run_genoml("evaluate", "fixed", "--window-bp", 70) == 2
+    assert "windows of 70 bp: this deepstarr was trained on and reads 64 bp" in capsys.readouterr().err
+
+
+def test_a_line_of_json_has_the_task_and_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    options = (*TABLE, "--targets", "strength", "--out", "lines", "--epochs", 1, "--config", "small.toml")
+    first = json.loads(said(capsys, "train", *options, "--json").splitlines()[0])
+    assert first["task"] == "regression"
+    assert first["notes"] == ["task: regression, guessed from the targets of strength; --task says otherwise"]
+
+
+def test_many_tasks_are_cut_in_text_and_whole_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [line.split("\t") for line in Path("table.tsv").read_text().splitlines()]
+    names = [f"t{i}" for i in range(12)]
+    rng = np.random.default_rng(0)
+    lines = ["\t".join([*rows[0], *names])]
+    lines += ["\t".join([*row, *map(str, rng.poisson(float(row[2]) - 90.0, 12))]) for row in rows[1:]]
+    path = tmp_path / "many.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    options = ("--table", path, "--sequence", "seq", "--targets", ",".join(names), "--task", "counts")
+    assert train(str(tmp_path / "many"), *options, epochs=1) == 0
+    scores = json.loads(said(capsys, "evaluate", tmp_path / "many", "--json"))
+    assert list(scores["tasks"]) == names
+    text = said(capsys, "evaluate", tmp_path / "many").splitlines()
+    assert text[0].split() == ["mean", *names[:10]]
+    assert "10 of 12 shown; --json has all" in text

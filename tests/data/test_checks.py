@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from genoml.data import CodeRows, NamedSequences, SequenceData
-from genoml.data.checks import Traits, check_evaluated, check_split
+from genoml.data.checks import check_evaluated, check_split
 from genoml.data.leaks import sequence_hashes
+from genoml.data.traits import Traits
 from genoml.sequence import decode, reverse_complement
 
 RNG = np.random.default_rng(0)

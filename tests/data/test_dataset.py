@@ -102,3 +102,11 @@ def test_what_is_no_array_of_codes_or_of_numbers_is_named(codes: Any, targets: A
 def test_two_classes_of_different_lengths_are_refused_with_both() -> None:
     with pytest.raises(ValueError, match=r"of one length, got \(2, 4\) and \(2, 5\)"):
         SequenceData.binary(np.zeros((2, 4), np.uint8), np.zeros((2, 5), np.uint8))
+
+
+def test_positives_and_negatives_of_two_lengths_are_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"binary expects positives and negatives of one length, got \(2, 4\) and \(2, 5\)",
+    ):
+        SequenceData.binary(np.zeros((2, 4), np.uint8), np.zeros((2, 5), np.uint8))

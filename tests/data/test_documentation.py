@@ -29,6 +29,9 @@ def write_inputs(folder: Path) -> None:
     (folder / "counts.tsv").write_text("".join(counts))
     signal = pybigtools.open(str(folder / "signal.bw"), "w")
     signal.write(dict.fromkeys(names, 4000), [(name, 0, 4000, 1.0) for name in names])
+    for name in ("plus", "minus", "control"):
+        track = pybigtools.open(str(folder / f"{name}.bw"), "w")
+        track.write(dict.fromkeys(names, 4000), [(each, 0, 4000, 2.0) for each in names])
     table = ["id,seq,dev,hk,kind,chrom,w\n"]
     table += [
         f"s{i},{letters[0][i % 9 : i % 9 + 12]},{i},NA,{'ab'[i % 9 % 2]},chr{1 + i % 5},1\n"
@@ -49,5 +52,6 @@ def test_the_guides_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     profile, counted, classes = space["profile"], space["counted"], space["classes"]
     assert profile.targets.shape == (36, 20)  # type: ignore[attr-defined]
     assert np.allclose(profile.targets, np.log(2.0))  # type: ignore[attr-defined]
+    assert space["reads"].targets[0].tolist() == [[2.0] * 60] * 2  # type: ignore[attr-defined]
     assert counted.targets[0].tolist() == [1.0, 2.0]  # type: ignore[attr-defined]
     assert classes.target_names == ("a", "b")  # type: ignore[attr-defined]

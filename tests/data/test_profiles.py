@@ -37,7 +37,7 @@ def test_profiles_are_the_reads_in_the_middle_of_each_window(planted: Planted) -
         np.testing.assert_array_equal(
             data.targets[row], planted.reads[str(windows.chrom[row])][:, start : start + 40]
         )
-    np.testing.assert_array_equal(data.totals(), np.asarray(data.targets).sum(axis=2))
+    np.testing.assert_array_equal(data.totals, np.asarray(data.targets).sum(axis=2))
     assert data.targets.dtype == np.asarray(data.targets).dtype == np.float32
 
 

@@ -50,12 +50,24 @@ def test_promoter_counts_are_predicted_better_with_the_sequence(name: str) -> No
     assert with_sequence < without - 0.1
 
 
+# without jax, which compiles for long
+@pytest.mark.parametrize("name", [name for name in BACKENDS if name != "jax"])
+def test_ctcf_profiles_lie_where_the_network_says(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    out = run("examples/ctcf_profiles.py", "--backend", name, "--epochs", "4", "--out", str(folder))
+    of_network, of_mean = (float(part) for part in re.findall(r"profiles? (0\.\d+)", out))
+    assert of_network < of_mean - 0.05
+    assert (folder / "run.json").exists()
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.py")), ids=lambda path: path.stem)
 def test_every_example_has_a_quick_form(path: Path) -> None:
     assert '"--quick"' in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["own_layer", "promoter_counts", "seed_promoter", "train_motif_cnn"])
+@pytest.mark.parametrize(
+    "name", ["cell_types", "own_layer", "promoter_counts", "seed_promoter", "train_motif_cnn"]
+)
 def test_the_quick_form_of_an_example_runs(name: str) -> None:
     assert run(f"examples/{name}.py", "--quick")
 

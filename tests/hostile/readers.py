@@ -30,8 +30,8 @@ from genoml.io import (
     read_substitution_matrix,
     read_transfac,
 )
-from genoml.runs.config import TrainConfig, read_config
-from genoml.runs.config_text import config_text
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import config_text, read_config
 from genoml.runs.search_ranges import read_ranges
 from support.mutations import mutations
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from genoml.io import FormatError
 from genoml.runs import RunError, load_run
-from genoml.runs.config import read_config
+from genoml.runs.config_text import read_config
 from restarts.kills import SETTINGS, end_of, in_child, outcome
 from support.planted import write_fasta_pair
 

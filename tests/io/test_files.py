@@ -160,7 +160,7 @@ def test_fastq_is_read_from_standard_input(monkeypatch):
 def test_named_pipe_is_read(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = threading.Thread(target=lambda: path.write_bytes(PACKED))
+    writer = threading.Thread(target=lambda: path.write_bytes(PACKED), daemon=True)
     writer.start()
     records = list(read_sequences(path))
     writer.join()
@@ -178,7 +178,7 @@ def test_records_come_before_the_pipe_ends(tmp_path):
             in_time.append(seen.wait(20))
             pipe.write(b"@c\nAC\n+\nII\n")
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     records = read_fastq(path)
     assert [next(records).name, next(records).name] == ["a", "b"]
@@ -302,7 +302,7 @@ def test_device_is_written_and_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     received = []
-    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()), daemon=True)
     reader.start()
     write_fasta(pipe, [("a", "ACGT")])
     reader.join()

@@ -11,6 +11,7 @@ from genoml.io.blocks import LineBlocks
 from genoml.io.errors import all_legal, first_illegal
 from genoml.io.fasta_parser import FastaParser
 from genoml.io.fastq_parser import FastqParser
+from hostile.readers import read_damaged
 from support.mutations import mutations, refusals
 
 FASTA = b"".join(b">chr%d some words\nACGTNACGTACGTAC\nRYKACGTACG\n" % number for number in range(12))
@@ -103,3 +104,9 @@ def test_the_quick_check_of_letters_equals_the_exact_one_for_every_byte():
     for byte in range(256):
         for text in (bytes([byte]), b"ACGTN" + bytes([byte]) + b"acgtn"):
             assert all_legal(text, "nucleotide") == (first_illegal(text, "nucleotide") is None)
+
+
+def test_damaged_files_of_every_format_are_read_or_refused_with_file_and_line(tmp_path):
+    found = read_damaged(tmp_path, 1200, seed=3)
+    assert found.faults == {}
+    assert found.refused > 600

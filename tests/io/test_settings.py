@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from genoml.arguments import Count, NotNegative, Positive, Share
 from genoml.io import FormatError
-from genoml.io.settings import make_settings, read_toml, seal_toml
+from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings, read_toml, seal_toml
 
 
 class Own(msgspec.Struct, forbid_unknown_fields=True):

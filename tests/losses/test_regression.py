@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend
-from genoml.losses import huber_loss, pearson_loss
+from genoml.losses import cosine_log_loss, huber_loss, pearson_loss
 from genoml.testing import check_loss
 from support.backends import has_float64
 from support.guard import no_host_read
@@ -98,3 +98,30 @@ def test_bad_targets_of_the_correlation_loss_are_named() -> None:
 def test_a_huber_delta_that_is_not_positive_is_refused(delta: float) -> None:
     with pytest.raises(ValueError, match=f"huber_loss expects delta > 0, got {delta}"):
         huber_loss(np.zeros(2), [0.0, 1.0], delta=delta)
+
+
+# ---------------------------------------------------------------- cosine and logarithms
+
+
+def test_cosine_of_rows_of_zeros_is_0_and_has_no_gradient() -> None:
+    y = np.array([[0.0, 0.0], [3.0, 4.0]])
+    value, grad = cosine_log_loss(y, np.array([[1.0, 0.0], [0.0, 0.0]]), multiplier=1.0, reduction="none")
+    logs = np.log1p([[0.0 - 1.0 + 1.0, 0.0], [3.0, 4.0]])
+    np.testing.assert_allclose(value, [np.log(2.0) ** 2 / 2, np.sum(logs[1] ** 2) / 2])
+    np.testing.assert_allclose(grad, [[-np.log(2.0), 0.0], logs[1] / [4.0, 5.0]])
+
+
+def test_cosine_ignores_the_height_of_a_row_and_logarithms_do_not() -> None:
+    y = np.array([[1.0, 2.0, 4.0]])
+    low, _ = cosine_log_loss(y, y)
+    high, grad = cosine_log_loss(y, 10.0 * y)
+    assert float(low) == pytest.approx(-1.0)
+    assert float(high) == pytest.approx(np.log(10.0) ** 2 - 1.0, rel=1e-3)
+    assert np.all(np.asarray(grad) < 0)
+
+
+@pytest.mark.parametrize("options", [{"multiplier": 0.0}, {"cosine_weight": -1.0}])
+def test_bad_options_of_the_cosine_loss_are_refused(options: dict[str, float]) -> None:
+    name, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=f"cosine_log_loss expects {name} >=? 0, got {value}"):
+        cosine_log_loss(np.ones((2, 3)), np.ones((2, 3)), **options)  # type: ignore[arg-type]

@@ -110,6 +110,11 @@ def parallel(call: Call, x: torch.Tensor) -> torch.Tensor:
     return torch.cat([forward(call.child(name), x) for name in call.layer.named_layers], dim=1)
 
 
+def ensemble(call: Call, x: torch.Tensor) -> torch.Tensor:
+    each = torch.stack([forward(call.child(name), x) for name in call.layer.named_layers], dim=1)
+    return each if call.training else each.mean(dim=1)
+
+
 COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]] = {
     nn.Conv1D: conv1d,
     nn.Dense: dense,
@@ -138,6 +143,7 @@ COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]]
     nn.Exp: exp,
     nn.Sequential: sequential,
     nn.Parallel: parallel,
+    nn.Ensemble: ensemble,
     nn.MotifLayer: motif.motif_layer,
     nn.RCConv1D: motif.rc_conv,
     nn.RCBatchNorm1D: motif.rc_batch_norm,

@@ -55,6 +55,14 @@ def focal_classes(gamma: float) -> Callable[[Tensor, Tensor], Tensor]:
     return entries
 
 
+def cosine_log(multiplier: float, weight: float) -> Callable[[Tensor, Tensor], Tensor]:
+    def entries(y: Tensor, t: Tensor) -> Tensor:
+        logs = [torch.sign(v) * torch.log1p(multiplier * torch.abs(v)) for v in (y, t)]
+        return torch.mean((logs[0] - logs[1]) ** 2, dim=1) - weight * F.cosine_similarity(y, t, dim=1)
+
+    return entries
+
+
 def poisson(*, log_input: bool = False, full: bool = False) -> Counterpart:
     """PyTorch's constant is Stirling's approximation, so the exact one is its distribution's."""
     if not full:
@@ -129,6 +137,8 @@ COUNTERPARTS: dict[str, Counterpart] = {
     "focal, classes": by_entry(focal_classes(2.0)),
     "focal, classes along a sequence": by_entry(focal_classes(0.5)),
     "squared error": of_torch(F.mse_loss),
+    "cosine and logarithms": by_entry(cosine_log(1000.0, 1.0)),
+    "cosine and logarithms of counts": by_entry(cosine_log(1.0, 2.5)),
     "Huber": of_torch(F.huber_loss, delta=1.5),
     "Poisson": poisson(),
     "Poisson, logarithms": poisson(log_input=True),

@@ -27,7 +27,8 @@ def page_columns(root: Path = ROOT) -> tuple[list[str], list[str]]:
     """The variants of the page: those of the CPU, and those that need hardware, of the backends that live here."""
     content = tomllib.loads((root / "pyproject.toml").read_text())
     flags = content["project"]["entry-points"]["genoml.backends"]
-    names = ["numpy", *OWN_VARIANTS, *sorted(set(flags) - {"numpy"})]
+    own = [name for name in OWN_VARIANTS if not suite_of(name).hardware]  # CuPy on the CPU has no column
+    names = ["numpy", *own, *sorted(set(flags) - {"numpy"})]
     hardware = [name for name in names if suite_of(name).hardware]
     return [name for name in names if name not in hardware], hardware
 

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 
 from genoml.io.errors import FormatError
 from genoml.models import MODELS, option_struct
-from genoml.runs.config import TrainConfig, make_config, read_config
-from genoml.runs.config_text import config_text, key_table, option_tables, options_text, toml_value
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import (
+    config_text,
+    key_table,
+    make_config,
+    option_tables,
+    options_text,
+    read_config,
+    toml_value,
+)
 from genoml.train.objectives import BinaryClassification
 from support.configuration_page import PAGE, page_with_tables
 from support.mutations import mutations, refusals

@@ -25,7 +25,8 @@ from genoml.runs import (
     refuse_existing,
     reseal,
 )
-from genoml.runs.config import TrainConfig, read_config
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import read_config
 from genoml.train.fingerprint import versions
 
 CONFIG = TrainConfig(model="promoter_cnn", model_options={"filters": 3})
@@ -275,7 +276,9 @@ def test_a_record_whose_data_are_of_another_kind_is_refused(folder: RunFolder, d
 def test_a_log_line_without_its_keys_is_refused(folder: RunFolder) -> None:
     for line in (b"{}", b'{"loss":1.0}', b'{"epoch":1.0}'):
         (folder.path / "log.jsonl").write_bytes(line + b"\n")
-        with pytest.raises(RunError, match="a line lacks the epoch, or another of its keys"):
+        with pytest.raises(
+            RunError, match=r"line 1: not a readable log \(it lacks the epoch, or another of its keys"
+        ):
             read_log(folder.path)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from genoml.data import refuse_leaks
 from genoml.runs import RunError, begin_run, load_run, read_record, reseal, train_files
-from genoml.runs.config import TrainConfig, make_config
+from genoml.runs.config import TrainConfig
+from genoml.runs.config_text import make_config
 from genoml.runs.from_files import read_pair, split_validation
 from genoml.sequence import decode, reverse_complement
 from support.planted import planted_data, run_genoml

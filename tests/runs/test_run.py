@@ -21,7 +21,7 @@ from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn import Conv1D, Dense, Dropout, GlobalMaxPool1D, Layer, Sequential
 from genoml.report import write_report
 from genoml.runs import Run, RunError, open_run, read_log, resume_run, train_files
-from genoml.runs.config import read_config
+from genoml.runs.config_text import read_config
 from genoml.runs.network import NetworkSettings
 from genoml.sequence import base_codes, decode
 from genoml.train import FitOptions, Trained, fit

@@ -232,3 +232,16 @@ def test_epochs_and_baseline_are_filled_in_where_they_were_left_open() -> None:
     ]
     kept = {**ranges, "epochs": {"integer": [1, 9]}, "baseline": True}
     assert planned(SearchRecord(**RECORD | {"ranges": kept})).fixed == {"baseline": True}
+
+
+def test_the_data_of_a_search_may_stand_among_the_ranges_and_say_its_score() -> None:
+    described = {"table": "t.tsv", "targets": ["a"], "task": "counts"}
+    values = {"learning_rate": {"uniform": [0.1, 1.0]}, "data": described}
+    ranges = make_ranges(values)
+    assert list(ranges.ranges) == ["learning_rate"]
+    assert ranges.config({"learning_rate": 0.5}).data.table == "t.tsv"
+    record = SearchRecord(**RECORD | {"positives": "", "negatives": "", "ranges": values})
+    assert record.score == "validation_deviance_explained"
+    assert SearchRecord(**RECORD).score == "validation_auroc"
+    with pytest.raises(ValueError, match=r"data\.tabel: unknown key; did you mean table"):
+        make_ranges({**values, "data": {"tabel": "t.tsv"}})

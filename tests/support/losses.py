@@ -47,6 +47,15 @@ def zero_inflated(m: np.ndarray, v: np.ndarray, log_a: np.ndarray, y: np.ndarray
     return -np.log(np.where(y == 0, s, 0.0) + (1 - s) * np.exp(-negative_binomial(m, log_a, y)))
 
 
+def cosine_log(y: np.ndarray, t: np.ndarray, m: float, w: float) -> np.ndarray:
+    cosine = [
+        0.0 if not b.any() else a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        for a, b in zip(y, t, strict=True)
+    ]
+    logs = [np.sign(v) * np.log(1 + m * np.abs(v)) for v in (y, t)]
+    return np.mean((logs[0] - logs[1]) ** 2, axis=1) - w * np.array(cosine)
+
+
 def multinomial(z: np.ndarray, k: np.ndarray) -> np.ndarray:
     log_p = np.log(special.softmax(z, axis=-1))
     constant = special.gammaln(k.sum(-1) + 1) - special.gammaln(k + 1).sum(-1)
@@ -181,6 +190,23 @@ LOSSES: dict[str, LossCase] = {
         lambda y, t: huber(y, t, 1.5),
         {"delta": 1.5},
         bad=_FINITE,
+    ),
+    "cosine and logarithms": LossCase(
+        losses.cosine_log_loss,
+        (LOGITS,),
+        COUNTS,
+        lambda y, t: cosine_log(y, t, 1000.0, 1.0),
+        bad=_FINITE,
+        axis=1,
+    ),
+    "cosine and logarithms of counts": LossCase(
+        losses.cosine_log_loss,
+        (MEANS,),
+        COUNTS,
+        lambda y, t: cosine_log(y, t, 1.0, 2.5),
+        {"multiplier": 1.0, "cosine_weight": 2.5},
+        bad=_FINITE,
+        axis=1,
     ),
     "Poisson": LossCase(losses.poisson_loss, (MEANS,), COUNTS, lambda m, y: m - y * np.log(m), bad=_COUNT),
     "Poisson, logarithms": LossCase(

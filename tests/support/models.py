@@ -44,6 +44,10 @@ SMALL: dict[str, dict[str, Any]] = {
         "filters": 4, "kernel_size": 5, "pool_size": 3, "second_filters": 3, "dropout": [0.0, 0.0, 0.0],
     },
     "promoter_cnn": {"filters": 4, "kernel_size": 5},
+    "site_cnn": {
+        "length_bp": 21, "n_outputs": 2, "filters": 4, "kernel_size": 5, "second_filters": 3,
+        "second_kernel_size": 3, "dropout": [0.0, 0.0, 0.0],
+    },
 }  # fmt: skip
 
 #: for ``genoml train``, which fills in the length and one output; bpnet has no use for labels

@@ -80,3 +80,10 @@ def test_scores_of_a_hand_made_example() -> None:
     assert found == pytest.approx(
         {"auroc": 0.75, "aupr": (1 + 2 / 3) / 2, "f1": 0.5, "n_positives": 2, "n_negatives": 2}
     )
+
+
+def test_one_hot_in_the_place_of_codes_is_refused() -> None:
+    model = build_model("promoter_cnn", {"filters": 4, "kernel_size": 6}, seed=0)
+    expected = r"expects letters or uint8 base codes \(n, length\), got int8 \(2, 40, 4\)"
+    with pytest.raises(TypeError, match=expected):
+        predict(model, np.zeros((2, 40, 4), np.int8))

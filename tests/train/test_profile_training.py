@@ -63,14 +63,14 @@ def test_a_network_learns_where_the_reads_lie(planted: Planted) -> None:
     assert scores["n_examples"] == 60
     reads = predict(model, held_out.codes)
     assert reads.shape == (60, 2, PROFILE)
-    assert np.corrcoef(reads.sum(axis=(1, 2)), held_out.totals().sum(axis=1))[0, 1] > 0.3
+    assert np.corrcoef(reads.sum(axis=(1, 2)), held_out.totals.sum(axis=1))[0, 1] > 0.3
 
 
 def test_the_weight_of_the_counts_is_that_of_the_training_data(planted: Planted) -> None:
     data = data_of(planted)
     model = network()
     fit(model, data, options=options(epochs=1))
-    assert model.trained.objective.count_weight == pytest.approx(data.totals().mean() / 10)
+    assert model.trained.objective.count_weight == pytest.approx(data.totals.mean() / 10)
     assert model.trained.objective.strands == "+-"
     with pytest.raises(ValueError, match=r"expects genoml.data.ProfileData, .*, got SequenceData"):
         fit(model, SequenceData(data.codes, np.zeros((len(data), 2), np.float32)), options=options())

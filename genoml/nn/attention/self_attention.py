@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from array_api_compat import array_namespace
-from msgspec import Meta
 
-from genoml.arguments import Count
+from genoml.arguments import Count, Limits
 from genoml.backend import Array, Backend
 from genoml.nn.attention.projections import Projections, join_heads, split_heads
 from genoml.nn.attention.scores import AttendPullback, attend_blocks, attend_whole, attention_weights
@@ -110,7 +109,7 @@ class SelfAttention(Layer):
         out_features: Count | None = None,
         causal: bool = False,
         position: Literal["sinusoidal", "rotary", "relative", "relative_basis"] | None = None,
-        max_length: Annotated[int, Meta(ge=2)] = 512,
+        max_length: Annotated[int, Limits(ge=2)] = 512,
         bases: Count = 16,
         qkv_bias: bool = False,
         block_size: Count | None = None,

@@ -68,6 +68,12 @@ def loop_cropped_residual(p: Arrays, x: np.ndarray) -> np.ndarray:
     return y
 
 
+def loop_member(p: Arrays, x: np.ndarray, member: str) -> np.ndarray:
+    """A member of an ensemble: a convolution with ReLU, and its largest value."""
+    own = {name: p[f"{member}.0.{name}"] for name in ("weights", "bias")}
+    return np.asarray(relu(loop_conv(own, x)).max(axis=2))
+
+
 CONV_ERRORS = [
     ((2, 5, 12), "expects (batch, 3, length >= 4), got (2, 5, 12)"),
     ((2, 3, 3), "got (2, 3, 3)"),
@@ -249,6 +255,13 @@ LAYERS: dict[str, LayerCase] = {
             ((2, 3, 1), "LearnedDispersion expects (batch, 3), got (2, 3, 1)"),
         ],
         reference=lambda p, x: np.concatenate([x, np.tile(p["log_dispersion"], (len(x), 1))], axis=1),
+    ),
+    "Ensemble": LayerCase(
+        lambda: nn.Ensemble([nn.Sequential([nn.Conv1D(3, 2, k), nn.GlobalMaxPool1D()]) for k in (3, 4)]),
+        (3, 3, 8),
+        edges=[(0, 3, 8), (1, 3, 4)],
+        reference=lambda p, x: np.mean([loop_member(p, x, str(i)) for i in range(2)], axis=0),
+        errors=[((2, 4, 8), "expects (batch, 3, length >= 3), got (2, 4, 8)")],
     ),
     "Parallel": LayerCase(
         lambda: nn.Parallel(

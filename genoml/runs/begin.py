@@ -1,0 +1,91 @@
+"""Beginning of a training: the network that is chosen where settings say ``auto``, and weights of another run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from genoml.backend import Backend
+from genoml.data import SequenceData
+from genoml.nn.layer import Layer
+from genoml.runs.choose import choose_network
+from genoml.runs.config import TrainConfig
+from genoml.runs.folder import RunFolder
+from genoml.runs.record import RECORD, RunError, read_record
+from genoml.runs.run import load_run
+from genoml.runs.tasks import guess_task
+from genoml.train import take_weights
+
+#: options of a network that belong to its data
+_OF_DATA = ("length_bp", "n_outputs")
+
+
+def settle_network(
+    config: TrainConfig,
+    data: SequenceData,
+    validation: SequenceData,
+    backend: Backend,
+    say: Callable[[str], object],
+) -> tuple[TrainConfig, list[str], dict[str, float]]:
+    """Settings that name a network, the lines of what was tried, and the AUROC of baselines in validation.
+
+    ``auto`` is the network of the run to begin with, if there is one; of labels 0 and 1 the one that
+    ``choose_network`` finds; of other tasks motif_cnn.
+    """
+    if config.model != "auto":
+        return config, [], {}
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        say(line)
+
+    if config.init is not None:
+        other = read_record(config.init).config
+        if other is not None:
+            options = {key: value for key, value in other.model_options.items() if key not in _OF_DATA}
+            tell(f"auto: {other.title}, the network of {config.init}")
+            members = config.members or other.members
+            changed = msgspec.structs.replace(
+                config, model=other.network, model_options=options, members=members
+            )
+            return changed, lines, {}
+    if (config.data.task or guess_task(data)) != "binary" or config.init is not None:
+        return msgspec.structs.replace(config, model=config.network), lines, {}
+    config, scores = choose_network(data, validation, config, backend, tell)
+    return config, lines, scores
+
+
+def begin_with(run: str, model: Layer) -> tuple[str, str]:
+    """Give a model the weights of a run, as far as they fit; their sha256, and a line that says which did.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If there is no such run, or it is damaged.
+    ValueError
+        If nothing fits.
+    """
+    other = load_run(run, model.backend)
+    try:
+        taken = take_weights(model, other.model)
+    except ValueError as error:
+        raise ValueError(f"{run}: {error}") from error
+    return other.record.weights[0], f"begun with {run}: {taken}"
+
+
+def begin_again(folder: RunFolder, model: Layer) -> None:
+    """Do so for a run that was stopped before its first checkpoint.
+
+    Raises
+    ------
+    RunError
+        If the other run has gone, or has other weights by now.
+    """
+    init = str(folder.record.training.init)
+    place = os.path.dirname(folder.place_of(os.path.join(init, RECORD)))
+    digest, _ = begin_with(place, model)
+    if digest != folder.record.data.get("init_weights"):
+        raise RunError(f"{place}: has other weights than {folder.path} was begun with; train anew")

@@ -1,0 +1,130 @@
+"""The task profile: its data from bigWig files, its settings of the network, and the bias model of another run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from genoml.data import ProfileData, profile_data
+from genoml.genome.store import GenomeStore
+from genoml.models import check_options, model_spec
+from genoml.runs.config import TrainConfig
+from genoml.runs.data_settings import DataSettings
+from genoml.runs.tasks import TaskRecord, check_settings
+from genoml.sequence.intervals import Intervals
+from genoml.train import Profile
+
+if TYPE_CHECKING:
+    from genoml.nn.layer import Layer
+    from genoml.runs.run import Run
+
+#: length of the windows of published profile networks
+_PUBLISHED_BP = 2114
+#: options of the network that follow from the data
+_OF_DATA = ("tracks", "profile_length_bp", "control_tracks")
+
+
+def read_profiles(
+    settings: DataSettings,
+    config: TrainConfig,
+    store: GenomeStore,
+    regions: Intervals,
+    signal: Sequence[str],
+    control: Sequence[str],
+    length_bp: int | None,
+) -> ProfileData:
+    """Windows around regions with the profiles of their signal; errors as in ``profile_data``."""
+    if not signal:
+        raise ValueError("task profile: expects --signal, bigWig files of reads, one a track")
+    if settings.negatives:
+        raise ValueError(
+            "task profile: negatives have no value; add their regions to --regions, or leave them out"
+        )
+    _expect_bpnet(config)
+    width = settings.window_bp or length_bp or _PUBLISHED_BP
+    return profile_data(
+        store, regions, list(signal), control=list(control), strands=settings.strands, length_bp=width,
+        profile_bp=_profile_bp(settings, config, width), edges=settings.edges,
+    )  # fmt: skip
+
+
+def _profile_bp(settings: DataSettings, config: TrainConfig, width: int) -> int:
+    """Positions of a profile: as the settings say, or as many as the network has from windows of this length."""
+    given = settings.profile_bp or config.model_options.get("profile_length_bp")
+    if given is not None:
+        return int(given)
+    own = {key: value for key, value in config.model_options.items() if key not in _OF_DATA}
+    shortest = model_spec("bpnet").min_length_bp(**check_options("bpnet", {**own, "profile_length_bp": 1}))
+    if width < shortest:
+        raise ValueError(
+            f"windows of {width} bp are shorter than the model reads (at least {shortest} bp); choose a larger "
+            "--window-bp, or fewer dilated_layers in model_options"
+        )
+    return width - shortest + 1
+
+
+def _expect_bpnet(config: TrainConfig) -> None:
+    if config.model not in ("bpnet", TrainConfig().model):
+        raise ValueError(f"model: expects bpnet for the task profile, got {config.model}")
+
+
+def profile_config(config: TrainConfig, data: ProfileData) -> TrainConfig:
+    """Settings with the network for profiles, and its options that follow from the data.
+
+    Raises
+    ------
+    ValueError
+        If the settings name another network, or other sizes than the data have.
+    """
+    _expect_bpnet(config)
+    controls = 0 if data.control is None else data.control.shape[1]
+    found = dict(zip(_OF_DATA, (data.targets.shape[1], data.targets.shape[2], controls), strict=True))
+    for key, value in found.items():
+        if config.model_options.get(key, value) != value:
+            raise ValueError(
+                f"model_options.{key}: expects {value}, as the data have, got {config.model_options[key]}; leave it out"
+            )
+    return msgspec.structs.replace(
+        config,
+        model="bpnet",
+        model_options=config.model_options | found,
+        data=msgspec.structs.replace(config.data, task="profile"),
+    )
+
+
+def profile_task(data: ProfileData, config: TrainConfig) -> tuple[TaskRecord, list[str]]:
+    """The task of training data, with the weight of their counts, and a line that says it; as ``make_task``."""
+    check_settings("profile", config)
+    weight = Profile(*data.targets.shape[1:]).for_data(data).count_weight
+    record = TaskRecord(
+        kind="profile",
+        names=list(data.target_names),
+        strands=data.strands,
+        profile_bp=data.targets.shape[2],
+        count_weight=float(weight),
+    )
+    return record, [f"profiles: {data.totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"]
+
+
+def expect_bias(bias: Run, data: ProfileData) -> None:
+    """Raise ValueError unless a run's network can be the bias model of profiles like these."""
+    record = bias.record
+    options = {} if record.config is None else record.config.model_options
+    tracks, length = data.targets.shape[1:]
+    if record.task.kind != "profile" or record.task.bias or options.get("control_tracks"):
+        raise ValueError(
+            f"{bias.path}: a bias model expects a run of genoml train --task profile, without --control and --bias"
+        )
+    if (options["tracks"], options["profile_length_bp"]) != (tracks, length):
+        raise ValueError(
+            f"{bias.path}: predicts {options['tracks']} profiles of {options['profile_length_bp']} bp, and the data "
+            f"have {tracks} of {length} bp; train it with the same --signal, --window-bp and --profile-bp"
+        )
+
+
+def put_bias(model: Layer, bias: Run) -> None:
+    """Copy the weights of a bias model into the network that was built around it."""
+    frozen = model.children["bias"].children["layer"]
+    frozen.params, frozen.state = dict(bias.model.params), dict(bias.model.state)

@@ -1,0 +1,125 @@
+"""``genoml train --task profile`` and what follows it: evaluation, predictions, the page, a bias model, resuming."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genoml.runs import load_run
+from support.planted import run_genoml
+from support.profiles import Planted, planted_profiles
+
+TOML = """
+model = "bpnet"
+model_options = { filters = 4, kernel_size = 7, dilated_layers = 1, profile_kernel_size = 9 }
+validation_chromosomes = ["chr2"]
+batch_size = 16
+shift_bp = 4
+epochs = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    folder = tmp_path_factory.mktemp("planted")
+    found = planted_profiles(folder, 20)
+    rows = zip(found.sites.chrom, found.sites.start, found.sites.end, strict=True)
+    (folder / "sites.bed").write_text("".join(f"{chrom}\t{start}\t{end}\n" for chrom, start, end in rows))
+    (folder / "small.toml").write_text(TOML)
+    return found
+
+
+def words(planted: Planted, *more: Any) -> list[Any]:
+    folder = planted.genome.parent
+    return [
+        "train", "--genome", planted.genome, "--regions", folder / "sites.bed", "--signal", planted.plus,
+        planted.minus, "--strands", "+-", "--task", "profile", "--window-bp", 60, "--config",
+        folder / "small.toml", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    assert run_genoml(*words(planted, "--control", planted.minus, "--out", out)) == 0
+    return out
+
+
+def test_a_run_records_what_its_profiles_are(run: Path) -> None:
+    record = load_run(run).record
+    assert record.task.kind == "profile"
+    assert record.task.names == ["plus", "minus"]
+    assert (record.task.strands, record.task.profile_bp, record.length_bp) == ("+-", 42, 60)
+    assert record.training.model_options["control_tracks"] == 1
+    assert {"genome", "signal", "signal 2", "control"} <= record.data["hashes"].keys()
+    assert record.best is not None
+    assert "validation_profile_jsd" in record.best
+
+
+def test_a_run_is_scored_on_its_held_out_part_with_its_controls(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml("evaluate", run, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    record = load_run(run).record
+    assert record.best is not None
+    for name in ("profile_jsd", "counts_pearson", "mean_profile_jsd"):
+        assert scores[name] == pytest.approx(record.best[f"validation_{name}"], rel=1e-5)
+    assert scores["tasks"].keys() == {"plus", "minus"}
+    assert scores["n_examples"] == 20
+
+
+def test_the_page_has_counts_and_profiles(run: Path, tmp_path: Path) -> None:
+    assert run_genoml("report", run, "--held-out", "--out", tmp_path / "page.html") == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "plus: predicted against true values" in page
+    assert "minus: mean profile of the windows with the most predicted reads" in page
+
+
+def test_a_bias_model_is_frozen_in_the_run_that_is_trained_with_it(
+    planted: Planted, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml(*words(planted, "--out", tmp_path / "bias")) == 0
+    assert run_genoml(*words(planted, "--bias", tmp_path / "bias", "--out", tmp_path / "whole")) == 0
+    bias, whole = load_run(tmp_path / "bias").model, load_run(tmp_path / "whole").model
+    for name, value in bias.params.items():
+        np.testing.assert_array_equal(whole.state[f"bias.params.{name}"], value)
+    assert run_genoml("evaluate", tmp_path / "whole") == 0
+    capsys.readouterr()
+    assert run_genoml(*words(planted, "--bias", run, "--out", tmp_path / "other")) == 2
+    assert "without --control and --bias" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--strands": None}, "2 tracks expect strands, a letter each"),
+        ({"--window-bp": 12}, "windows of 12 bp are shorter than the model reads (at least 19 bp)"),
+        ({"--profile-bp": 41}, "an even number of bp of the 60"),
+        ({"--negatives": "gc"}, "task profile: negatives have no value"),
+        ({"--task": "regression"}, "data.strands: has a meaning with task profile only"),
+        ({"--model": "basset"}, "expects bpnet for the task profile"),
+    ],
+)
+def test_what_profiles_cannot_be_is_said_in_one_line(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], message: str
+) -> None:
+    given = words(planted, "--out", tmp_path / "run")
+    for option, value in change.items():
+        if option in given:
+            at = given.index(option)
+            del given[at : at + 2]
+        if value is not None:
+            given += [option, value]
+    if "--model" in change:
+        (tmp_path / "none.toml").write_text("batch_size = 16\n")
+        given[given.index("--config") + 1] = tmp_path / "none.toml"
+    assert run_genoml(*given) == 2
+    error = capsys.readouterr().err
+    assert message in error.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
