@@ -84,6 +84,7 @@ def loop(row: Row, threads: int, steps: int) -> dict[str, Any]:
         optimizer=optimizer,
         objective=_Watched(watch, scored=row.network != "bpnet"),
         threads=threads,
+        no_checks=("copies", "classes"),  # the validation data are the first of the training data
     )
     training = data_of(row, row.shape[0] * steps, outputs)
     validation = data_of(row, max(2, len(training) // 10), outputs)
