@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -105,6 +106,20 @@ def settings_error(path: Path, error: ValueError) -> FormatError:
     return FormatError(str(error), path=str(path), line=1)
 
 
+@cache
+def _types(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Type of each field; msgspec evaluates the annotations each time that it is asked."""
+    return {field.name: field.type for field in msgspec.structs.fields(kind)}
+
+
+def check_fields(settings: msgspec.Struct, path: str = "") -> None:
+    """Check and convert each field of settings that were made in Python, as msgspec does with those that it reads."""
+    for name, kind in _types(type(settings)).items():
+        msgspec.structs.force_setattr(
+            settings, name, make_settings(getattr(settings, name), kind, path + name)
+        )
+
+
 def make_settings(values: Any, type: type[_T], place: str = "", of: str = "") -> _T:
     """Values by key as the Struct that declares them; or one value as its type.
 
@@ -149,7 +164,7 @@ def _plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of:
 def _declared(type: Any, path: str) -> Any:
     """The type of what is at a path of names within a Struct."""
     for name in filter(None, path.split(".")):
-        declared = {field.name: field.type for field in msgspec.structs.fields(type)}.get(name)
+        declared = _types(type).get(name)
         type = getattr(declared, "__origin__", declared)
     return type
 
@@ -163,7 +178,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _choices(type: Any, key: str) -> list[str]:
     """The values of a Literal, or of the Struct's field that is one, in quotes."""
     if hasattr(type, "__struct_fields__"):
-        type = {field.name: field.type for field in msgspec.structs.fields(type)}[key]
+        type = _types(type)[key]
     info = msgspec.inspect.type_info(type)
     info = info.type if isinstance(info, msgspec.inspect.Metadata) else info
     return [f"'{value}'" for value in info.values] if isinstance(info, msgspec.inspect.LiteralType) else []

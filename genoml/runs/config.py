@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from genoml.data import Augmentation, BalancedSampler, NegativeSampler, Sampler
 from genoml.data.checks import FitCheck
-from genoml.io.settings import Count, NotNegative, Positive, Share, make_settings
+from genoml.io.settings import Count, NotNegative, Positive, Share, check_fields
 from genoml.models import check_options, model_spec
 from genoml.optim import AdamW
 from genoml.optim.schedules import one_cycle
@@ -194,10 +194,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = DataSettings()
 
     def __post_init__(self) -> None:
-        # msgspec checks what it reads; arguments in Python are checked here
-        for key, declared in ((field.name, field.type) for field in msgspec.structs.fields(type(self))):
-            value = make_settings(getattr(self, key), declared, key)
-            msgspec.structs.force_setattr(self, key, value)
+        check_fields(self)
         if self.model == "auto" and self.model_options:
             msgspec.structs.force_setattr(self, "model", "motif_cnn")
         try:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from genoml.io.errors import unicode_path
-from genoml.io.settings import Count, make_settings
+from genoml.io.settings import Count, check_fields, make_settings
 
 #: Meaning of the targets, and with it the objective, the scores and the figures.
 TaskKind: TypeAlias = Literal["binary", "multilabel", "classes", "regression", "counts", "profile"]
@@ -144,8 +144,7 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = "drop"
 
     def __post_init__(self) -> None:
-        for field in msgspec.structs.fields(type(self)):
-            make_settings(getattr(self, field.name), field.type, f"data.{field.name}")
+        check_fields(self, "data.")
 
     @property
     def given(self) -> dict[str, Any]:

@@ -290,9 +290,9 @@ _MEANT_FOR: dict[str, tuple[TaskKind, ...]] = {
 
 def check_settings(kind: TaskKind, config: TrainConfig) -> None:
     """Raise ValueError for a setting that would silently do nothing for a task."""
-    defaults: dict[str, Any] = {f.name: f.default for f in msgspec.structs.fields(type(config))}
+    default = type(config)()
     for key, kinds in _MEANT_FOR.items():
-        if kind not in kinds and getattr(config, key) != defaults[key]:
+        if kind not in kinds and getattr(config, key) != getattr(default, key):
             raise ValueError(f"{key}: has a meaning for the task {' and '.join(kinds)} only, got task {kind}")
     if kind == "classes" and config.sampling == "negatives":
         raise ValueError('sampling: expects "uniform" or "balanced" for the task classes, got "negatives"')

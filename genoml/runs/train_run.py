@@ -98,11 +98,11 @@ def begin_run(
         if config.data.bias is not None:
             bias = load_run(config.data.bias, backend)
             expect_bias(bias, data)
-    record, hashes = _new_record(data, validation, config, backend, bias, display.tried)
-    record.notes = [*notes, *record.notes]
-    record.data = {**_as_text(sources or {}), **record.data}
-    record.data["working_folder"] = unicode_path(_working_folder(out))
     with _events(Path(out), tensorboard) as events, use_backend(backend):
+        record, hashes = _new_record(data, validation, config, backend, bias, display.tried)
+        record.notes = [*notes, *record.notes]
+        record.data = {**_as_text(sources or {}), **record.data}
+        record.data["working_folder"] = unicode_path(_working_folder(out))
         model = build_network(record.training, record.task, backend)
         begin_at_mean(model, record.task)
         if bias is not None:

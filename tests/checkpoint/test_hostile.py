@@ -18,10 +18,11 @@ sys.path.insert(0, sys.argv[2])
 from genoml.backend import get_backend
 from genoml.checkpoint import CheckpointError
 from genoml.data import split_random
-from genoml.models import MODELS, check_options
+from genoml.models import MODELS, build_model, check_options
 from genoml.runs import RunError, build_recorded, load_run, open_run, read_log
 from genoml.runs.network import NetworkSettings, argument_types
 from genoml.train import Checkpoints, Trainer
+from support.models import SMALL
 from support.planted import planted_data
 
 rest, held = split_random(planted_data(16), 0.25, 0)
@@ -51,6 +52,7 @@ for reader in (load, resume, log):
     reader(str(folder / "sound"))
 for name in MODELS:  # Python evaluates the annotations of a function when they are first asked for
     check_options(name, {})
+    build_model(name, SMALL[name])
 for kind in ("Dense", "MotifLayer", "ReLU", "Sequential"):
     argument_types(kind)
 NetworkSettings().build_objective()

@@ -22,6 +22,7 @@ from genoml.optim import AdamW
 from genoml.train import (
     ASYNCHRONOUS_INTERVAL,
     BinaryClassification,
+    CellTypes,
     Counts,
     FitOptions,
     MultiClassification,
@@ -150,6 +151,7 @@ OBJECTIVES: dict[str, tuple[Objective, int | None]] = {
     "negative binomial": (Counts(), 4),
     "negative binomial, fixed dispersion": (Counts(dispersion=0.5), 2),
     "zero-inflated": (Counts(distribution="zero_inflated"), 3),
+    "cell types": (CellTypes(), 3),
     "profile": (Profile(tracks=2, length_bp=7, count_weight=1.0), None),
 }
 

@@ -45,7 +45,7 @@ def test_the_guides_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     snippets = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     space: dict[str, object] = {}
     with pytest.warns(UserWarning, match="past an end of their chromosome and are left out"):
         exec(compile("\n".join(snippets), str(GUIDE), "exec"), space)

@@ -172,7 +172,7 @@ def test_gradients_of_a_deep_equivariant_model_match_central_differences() -> No
         (lambda: nn.RCConv1D(4, 4, 3, padding=-1), "padding >= 0, got -1"),
         (lambda: nn.RCConv1D(4, 4, 0), "RCConv1D expects kernel_size >= 1, got 0"),
         (lambda: nn.RCBatchNorm1D(3), "an even number of channels, got 3"),
-        (lambda: nn.RCGlobalPool1D("sum"), "mode 'max' or 'mean', got 'sum'"),
+        (lambda: nn.RCGlobalPool1D("sum"), "mode 'mean' or 'max', got 'sum'"),
     ],
 )
 def test_a_layer_that_cannot_be_symmetric_is_refused(make: Callable[[], nn.Layer], words: str) -> None:
