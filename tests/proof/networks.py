@@ -10,6 +10,7 @@ import numpy as np
 from genoml import get_backend, nn
 from genoml.models import MODELS, build_model
 from genoml.nn.activations import Activation
+from genoml.nn.layer import Pass
 from genoml.testing import LayerCase, forward_backward, layer_differences, measure_layer, run_case
 from genoml.testing.layers import LAYERS
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient
@@ -28,8 +29,8 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
 
         for kind in sorted(tree(case.make()) - set(COUNTERPARTS), key=lambda kind: kind.__name__):
             return f"none in PyTorch: {WITHOUT_COUNTERPART.get(kind, kind.__name__)}", NONE
-        layer, x = case.build(get_backend("numpy"), "float64"), case.input()
-        shape = layer.vjp(x)[0].shape
+        layer, again, x = *(case.build(get_backend("numpy"), "float64") for _ in range(2)), case.input()
+        shape = again.vjp(x, Pass(training=case.training, step=0))[0].shape  # running means of the other stay
         cotangent = np.random.default_rng(4).standard_normal(shape)
         ours = forward_backward(layer, x, cotangent, training=case.training) | dict(layer.state)
         if torch_run is None:
@@ -89,7 +90,7 @@ def network_entry(name: str) -> Entry:
         ours = case.build(get_backend("numpy"), "float64")
         return network_by_torch(name, SMALL[name], ours, x, cotangent, case.training)
 
-    own = name in ("motif_cnn", "promoter_cnn")  # from no paper: by the layers' counterparts
+    own = name in ("motif_cnn", "promoter_cnn", "site_cnn")  # from no paper: by the layers' counterparts
     return layer_entry(name, case, None if own else published)
 
 
@@ -98,7 +99,7 @@ def networks() -> Section:
     return Section(
         "Networks",
         "The networks of docs/models.md with small sizes, their gradients in training mode. PyTorch's are built from "
-        "its own modules, from the papers; `motif_cnn` and `promoter_cnn`, which are our own, from its functions.",
+        "its own modules, from the papers; `motif_cnn`, `promoter_cnn` and `site_cnn`, our own, from its functions.",
         tuple(network_entry(name) for name in SMALL),
         frozenset(MODELS),
         frozenset(SMALL),
