@@ -66,6 +66,11 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
     else:
         study = load_study(folder)
         _refuse_other(folder, read_record(study, folder), record)
+        for trial in study.get_trials(deepcopy=False):
+            ended = "trial" in trial.user_attrs and trial.state.is_finished()
+            if ended and (lacking := ranges.ranges.keys() - trial.params.keys()):
+                reason = f"trial {trial.user_attrs['trial']} has no {', '.join(sorted(lacking))}"
+                raise RunError(f"{folder / JOURNAL}: damaged, or not of this search ({reason})")
     study.set_user_attr("search", msgspec.to_builtins(record))
     if record.factor is None:
         study.pruner = optuna.pruners.NopPruner()

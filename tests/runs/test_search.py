@@ -473,6 +473,15 @@ def test_a_damaged_journal_is_refused_by_name(pair: tuple[str, str], content: by
         read_search("out")
 
 
+def test_a_trial_in_the_journal_without_its_values_is_refused_by_name(pair: tuple[str, str]) -> None:
+    record = record_of(pair, RANGES, 2)
+    search = open_search("out", record, resume=False)
+    search.study.add_trial(optuna.trial.create_trial(value=0.5, user_attrs={"trial": 1}))
+    lacking = r"out/journal\.log: damaged, .*trial 1 has no learning_rate, model_options\.filters"
+    with pytest.raises(RunError, match=lacking):
+        open_search("out", record, resume=True)
+
+
 def test_without_optuna_the_error_says_how_to_get_it(pair: tuple[str, str]) -> None:
     arguments = ", ".join(map(repr, search_command(pair, "out")))
     done = run_python(BLOCK.format(library="optuna") + f"from genoml.cli import main; main([{arguments}])")
