@@ -85,6 +85,9 @@ def command(
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
     loaded_run = load_run(run, open_backend(backend_name))
+    config = loaded_run.record.config
+    if config is not None and config.model_options.get("control_tracks"):
+        click.echo("warning: the network was trained with control tracks, which are read as 0 here", err=True)
     if genome is None and (regions is not None or step_bp is not None or resume):
         raise click.UsageError("--regions, --step and --resume have a meaning with --genome only")
     if genome is not None:

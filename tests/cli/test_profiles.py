@@ -73,6 +73,15 @@ def test_a_run_is_scored_on_its_held_out_part_with_its_controls(
     assert scores["n_examples"] == 20
 
 
+def test_a_prediction_without_the_controls_of_the_training_says_so(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "one.fa").write_text(">one\n" + "ACGT" * 15 + "\n")
+    assert run_genoml("predict", run, tmp_path / "one.fa", "--out", tmp_path / "one.tsv") == 0
+    said = "warning: the network was trained with control tracks, which are read as 0 here"
+    assert capsys.readouterr().err.splitlines()[0] == said
+
+
 def test_the_page_has_counts_and_profiles(run: Path, tmp_path: Path) -> None:
     assert run_genoml("report", run, "--held-out", "--out", tmp_path / "page.html") == 0
     page = (tmp_path / "page.html").read_text()
