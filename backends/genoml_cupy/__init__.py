@@ -39,11 +39,11 @@ class CupyBackend(Backend):
 
     @cached_property
     def _twins(self) -> dict[str, Callable[..., Any]]:
-        from genoml_cupy.launch import CudaKernels
+        from genoml_cupy.launch import Kernels
         from genoml_cupy.special import OWN
         from genoml_cupy.twins import twins_on
 
-        return OWN | twins_on(CudaKernels())
+        return OWN | twins_on(Kernels())
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:

@@ -57,50 +57,6 @@ class Matrix(NamedTuple):
 
 
 class Kernels:
-    """Base of the launchers of kernels."""
-
-    #: the library: functions of the Array API standard that allocate, and ``ascontiguousarray``
-    xp: Any
-
-    def launch(
-        self,
-        file: str,
-        name: str,
-        dtype: Any,
-        grid: Size,
-        block: Size,
-        *arguments: Array | np.generic,
-        shared_bytes: int = 0,
-    ) -> None:
-        """Queue the kernel ``name`` of kernels/FILE.cu, compiled for ``dtype``.
-
-        Arguments are arrays, NumPy scalars, whose dtypes are those of the kernel's parameters, and structures by value
-        (``numpy.void``).
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define launch")
-
-    def product(
-        self,
-        m: int,
-        n: int,
-        k: int,
-        a: Matrix,
-        b: Matrix,
-        c: Matrix,
-        *,
-        batch: int = 1,
-        alpha: float = 1.0,
-        beta: float = 0.0,
-    ) -> None:
-        """Queue c = alpha a b + beta c for each matrix of a batch: (m, k) times (k, n)."""
-        raise NotImplementedError(f"{type(self).__name__} must define product")
-
-    def address(self, array: Array) -> int:
-        """Where an array's first element lies."""
-        raise NotImplementedError(f"{type(self).__name__} must define address")
-
-
-class CudaKernels(Kernels):
     """Kernels on the current GPU, compiled by NVRTC at first use and cached on disk by CuPy; products by cuBLAS."""
 
     def __init__(self) -> None:
@@ -132,11 +88,15 @@ class CudaKernels(Kernels):
         *arguments: Array | np.generic,
         shared_bytes: int = 0,
     ) -> None:
-        """See Kernels.launch."""
+        """Queue the kernel ``name`` of kernels/FILE.cu, compiled for ``dtype``.
+
+        Arguments are arrays, NumPy scalars, whose dtypes are those of the kernel's parameters, and structures by value
+        (``numpy.void``).
+        """
         self._function(file, name, dtype)(grid, block, arguments, shared_mem=shared_bytes)
 
     def address(self, array: Array) -> int:
-        """See Kernels.address."""
+        """Where an array's first element lies."""
         return int(array.data.ptr)
 
     def product(
@@ -152,7 +112,7 @@ class CudaKernels(Kernels):
         alpha: float = 1.0,
         beta: float = 0.0,
     ) -> None:
-        """See Kernels.product."""
+        """Queue c = alpha a b + beta c for each matrix of a batch: (m, k) times (k, n)."""
         # cuBLAS counts along columns: its c^T = b^T a^T is the same memory
         dtype = c.array.dtype
         cublas, (_, factor), (_, rest) = self._cublas, self._number(dtype, alpha), self._number(dtype, beta)
