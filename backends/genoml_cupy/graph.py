@@ -79,7 +79,7 @@ class StepGraph:
             try:
                 with _recording(self.kernels, stream) as recorded:
                     self._loss, self._grads = self.function(own_rows, step)
-                    self._state = dict(model.state)
+                    self._state = {path: xp.ascontiguousarray(value) for path, value in model.state.items()}
             finally:
                 model.params, model.state = params, state
         self._graph = recorded[0]

@@ -82,9 +82,9 @@ bool hidden() {
   return seen && !std::strcmp(seen, "-1");
 }
 
-int move(void* to, const void* from, size_t size, bool to_host) {
-  if (option_idle && to_host) std::memset(to, 0, size);  // nothing was computed
-  else std::memmove(to, from, size);
+int move(void* to, const void* from, size_t size, Count kind) {
+  if (!option_idle || kind == TO_DEVICE) std::memmove(to, from, size);
+  else if (kind == TO_HOST) std::memset(to, 0, size);  // nothing was computed
   return OK;
 }
 
@@ -99,8 +99,8 @@ int moved(void* to, const void* from, size_t size, bool waits, Handle stream) {
   // CUDA lets a graph copy from the host, whose memory may hold something else by then
   if (waits || kind != ON_DEVICE || !stream)
     if (int refused = refused_in_capture(waits ? nullptr : stream, "a copy between host and device")) return refused;
-  if (!recorded(stream)) return move(to, from, size, kind == TO_HOST);
-  record([=] { return move(to, from, size, false); });
+  if (!recorded(stream)) return move(to, from, size, kind);
+  record([=] { return move(to, from, size, ON_DEVICE); });
   return OK;
 }
 
