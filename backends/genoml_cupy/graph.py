@@ -1,8 +1,8 @@
-"""A training step as a CUDA graph: the GPU is given the work of its forward and backward pass once, and told to repeat it.
+"""A training step as a CUDA graph: the GPU is given its forward and backward pass once, and told to repeat it.
 
-What a stream records keeps its addresses and numbers. So a graph has memory of its own, and what differs from step to step
-is copied there before each launch: the batch, the parameters, the state, the number of the step. The update is not
-recorded: it takes a few launches, and its numbers change with the learning rate.
+What a stream records keeps its addresses and numbers. So a graph has memory of its own, and what differs from step to
+step is copied there before each launch: the batch, the parameters, the state, the number of the step. The update is not
+recorded: it takes few launches, and its numbers change with the learning rate.
 
 References
 ----------
@@ -29,9 +29,9 @@ _WORKSPACE_BYTES = 32 << 20
 class StepGraph:
     """A function (rows, step) -> (loss, gradients) of a model, by a graph from the second call on.
 
-    ``rows`` are NumPy arrays, in tuples and dicts. The first call runs as it is, which compiles kernels; so do calls with
-    rows of other shapes. Recorded, the step is an array of the device, and gradients lie in the graph's memory, until the
-    next call.
+    ``rows`` are NumPy arrays, in tuples and dicts. The first call runs as it is, which compiles kernels; so do calls
+    with rows of other shapes. Recorded, the step is an array of the device, and gradients lie in the graph's memory,
+    until the next call.
 
     Raises
     ------
@@ -87,25 +87,32 @@ class StepGraph:
 
 @contextmanager
 def _recording(kernels: Kernels, stream: Any) -> Iterator[list[Any]]:
-    """Record what the stream is given; the list holds the graph at the end."""
+    """Record what the stream is given; the list holds the graph at the end.
+
+    Meanwhile, for milliseconds, products of all arrays of CuPy go to cuBLAS past CuPy, which refuses them.
+    """
     cupy, made = kernels.xp, []
     library, plain = Cublas(cupy, stream), kernels.cublas
     kernels.cublas = library
     cupy.ndarray.__matmul__ = lambda a, b: _matmul(kernels, a, b)
+    failed: Exception | None = None
     stream.begin_capture()
     try:
-        try:
-            yield made
-        finally:
-            del cupy.ndarray.__matmul__
-            kernels.cublas = plain
-            made.append(stream.end_capture())
+        yield made
     except Exception as error:
-        why = error.__context__ if isinstance(error.__context__, Exception) else error
+        failed = error
+    finally:
+        del cupy.ndarray.__matmul__
+        kernels.cublas = plain
+        try:
+            made.append(stream.end_capture())
+        except Exception as error:  # what was refused has broken the recording
+            failed = failed or error
+    if failed is not None:
         raise BackendError(
-            f"a step of this training cannot be a CUDA graph: {type(why).__name__}: {why}; run it without "
+            f"a step of this training cannot be a CUDA graph: {type(failed).__name__}: {failed}; run it without "
             "GENOML_CUDA_GRAPHS"
-        ) from error
+        ) from failed
 
 
 class Cublas:

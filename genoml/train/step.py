@@ -115,9 +115,7 @@ class Steps:
             self.average = self.average.updated(model, options.average_decay)
         self.step += 1
 
-    def gradients(
-        self, rows: Rows, step: int, x: Array | None = None
-    ) -> tuple[Array, dict[str, Array]]:
+    def gradients(self, rows: Rows, step: int, x: Array | None = None) -> tuple[Array, dict[str, Array]]:
         """Loss of a batch, and the parameters' gradients; x is its input, where that has been made ahead."""
         options, model = self.options, self.model
         frozen = {path: model.state[path] for path in self._frozen_state}
