@@ -31,6 +31,7 @@ from genoml.runs.tasks import LABELS
         "genoml evaluate RUN test_pos.fa shuffle --json",
         "genoml evaluate RUN --table test.tsv --json",
         "genoml evaluate RUN --regions test.bed",
+        "genoml evaluate RUN --h5ad other.h5ad --layer mean",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -102,10 +103,11 @@ def _task_lines(result: dict[str, Any]) -> list[str]:
     else:
         mean = ["mean"] if len(tasks) > 1 else []
         rows = [["", *mean, *tasks]]
-        for key in scores:
+        whole = [key for key in scores if not any(key in each for each in tasks.values())]
+        for key in (key for key in scores if key not in whole):
             of_each = [_number(each.get(key)) for each in tasks.values()]
             rows.append([LABELS[key], *([_number(result[key])] if mean else []), *of_each])
-        lines = _table(rows)
+        lines = [*_table(rows), *(f"{LABELS[key]} {_number(result[key])}" for key in whole)]
     if len(tasks) < len(result["tasks"]):
         lines.append(f"{len(tasks)} of {len(result['tasks'])} shown; --json has all")
     held_out = result.get("validation", {})

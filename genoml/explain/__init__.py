@@ -5,22 +5,26 @@ from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.saliency import Saliency, saliency
+from genoml.explain.tasks import ProfilePart, count_task, profile_task
 from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
     "FilterMotif",
     "Match",
     "MutationReach",
+    "ProfilePart",
     "Saliency",
     "attention_layers",
     "attention_maps",
     "base_probabilities",
     "chance_similarity",
+    "count_task",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",
     "match_motif",
     "match_motifs",
     "mutation_reach",
+    "profile_task",
     "saliency",
 ]

@@ -39,6 +39,8 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     folder = RunFolder(run.path, run.record)
     config = run.record.training
     settings = recorded_data(folder, values)
+    if values and settings.h5ad is not None and "targets" not in values:
+        settings = settings.changed({"targets": run.record.task.names})  # in the run's order
     classes = run.record.task.names if run.record.task.kind == "classes" else None
     read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes)
     if not values:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from genoml.data import ProfileData, profile_data
 from genoml.genome.store import GenomeStore
 from genoml.models import check_options, model_spec
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
-from genoml.runs.tasks import TaskRecord, check_settings
+from genoml.runs.make_task import check_settings
+from genoml.runs.tasks import TaskRecord
 from genoml.sequence.intervals import Intervals
 from genoml.train import Profile
 
@@ -104,6 +106,7 @@ def profile_task(data: ProfileData, config: TrainConfig) -> tuple[TaskRecord, li
         strands=data.strands,
         profile_bp=data.targets.shape[2],
         count_weight=float(weight),
+        mean=np.log1p(data.totals).mean(axis=0).tolist(),
     )
     return record, [f"profiles: {data.totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"]
 
