@@ -11,7 +11,7 @@ from genoml.cli.options import NegativesPath
 from genoml.runs.data_settings import DataSettings, TaskKind
 
 #: options that take several words, up to the next option
-_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control")
+_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control", "--replicate")
 
 
 class SeveralWords(click.Command):

@@ -40,6 +40,12 @@ from genoml.runs.tasks import LABELS
 @click.option(
     "--intervals", is_flag=True, help="Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples."
 )
+@click.option(
+    "--replicate",
+    multiple=True,
+    metavar="FILE...",
+    help="Of profiles: bigWig of another replicate, one a track, which is scored beside the model.",
+)
 @no_checks_option("trained", "classes", "length", "gc", "missing")
 @data_options()
 @backend_option
@@ -48,6 +54,7 @@ def command(
     labelled: tuple[str, ...],
     as_json: bool,
     intervals: bool,
+    replicate: tuple[str, ...],
     no_checks: list[str] | None,
     backend_name: str | None,
     **options: Any,
@@ -75,10 +82,14 @@ def command(
     loaded = load_run(run, open_backend(backend_name))
     skipped = no_checks or ()
     if len(labelled) == 2:
+        if replicate:
+            raise click.UsageError("--replicate has a meaning for profiles only")
         result = loaded.evaluate(*labelled, intervals=intervals, no_checks=skipped)
     else:
         data = data_of_run(loaded, values)
-        result = evaluate_data(loaded, data, held_out=not values, intervals=intervals, no_checks=skipped)
+        result = evaluate_data(
+            loaded, data, held_out=not values, intervals=intervals, no_checks=skipped, replicate=replicate
+        )
     if not as_json:
         echo_warnings(result["warnings"])
     lines = _lines if loaded.record.task.kind == "binary" else _task_lines
@@ -110,6 +121,11 @@ def _task_lines(result: dict[str, Any]) -> list[str]:
         lines = [*_table(rows), *(f"{LABELS[key]} {_number(result[key])}" for key in whole)]
     if len(tasks) < len(result["tasks"]):
         lines.append(f"{len(tasks)} of {len(result['tasks'])} shown; --json has all")
+    for name, found in result.get("replicate", {}).items():
+        known = [
+            f"{LABELS[key]} {_number(found[key])}" for key in scores if key in found and "mean" not in key
+        ]
+        lines.append(f"the replicate, {name}: {', '.join(known)}")
     held_out = result.get("validation", {})
     for label, found in (
         ("in validation, model", held_out.get("model")),

@@ -46,7 +46,7 @@ _STANDARD_OUTPUT = Path("-")
 @click.option(
     "--h5ad",
     metavar="FILE",
-    help="AnnData file of regions, a copy gets the scores as a layer (extra scverse).",
+    help="AnnData file of regions; a copy of it gets the scores as a layer (extra scverse).",
 )
 @click.option("--layer", metavar="NAME", help="With --h5ad: name of the new layer (genoml).")
 @click.option("--genome", metavar="FILE", help="FASTA or store of a genome, in place of SEQUENCES.")

@@ -47,6 +47,10 @@ def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list
         return _counts(data, known, config, names)
     if kind == "cell_types":
         return _cell_types(data, config, names, said)
+    if kind == "multilabel" and config.class_weight != "none":
+        said.append(
+            "class_weight: probabilities are those of labels that are as often 1 as 0; they are not calibrated"
+        )
     return TaskRecord(kind=kind, names=names), said
 
 

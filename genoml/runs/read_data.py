@@ -62,6 +62,7 @@ def read_described(
     *,
     length_bp: int | None = None,
     classes: Sequence[str] | None = None,
+    by_hand: bool = False,
 ) -> ReadData:
     """Read a table, or windows of a genome, with the targets of the task.
 
@@ -69,8 +70,8 @@ def read_described(
     ----------
     settings, config : DataSettings, TrainConfig
         The data, and the settings of the network.
-    length_bp, classes : optional
-        Length of windows, and names of classes in order, of a trained network.
+    length_bp, classes, by_hand : optional
+        Length of windows, names of classes in order, of a trained network; whether it was made by hand.
 
     Raises
     ------
@@ -93,7 +94,10 @@ def read_described(
     if data.targets.shape[1] == 1 and "mask" in data.extras:
         data, left_out = _labelled(data)
         said.append(left_out)
-    refuse_unread(settings, data, profile_config(config, data) if isinstance(data, ProfileData) else config)
+    if not by_hand:
+        refuse_unread(
+            settings, data, profile_config(config, data) if isinstance(data, ProfileData) else config
+        )
     files = settings.files()
     sources = {
         **files,

@@ -13,6 +13,7 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
+from genoml.data.tracks import strands_of
 from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration
 from genoml.models import bias_factorised, build_model
@@ -102,6 +103,27 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     count_weight: float = 0.0
     bias: dict[str, Any] = {}
     log_multiplier: float = 1000.0
+
+    @classmethod
+    def of_objective(cls, objective: Objective) -> TaskRecord:
+        """The task of a network that was made by hand and trained for an objective; labels are several if named so."""
+        names = list(objective.task_names)
+        match objective:
+            case Profile():
+                strands = strands_of(objective.strands, objective.tracks)
+                return cls(kind="profile", names=names, strands=strands, profile_bp=objective.length_bp)
+            case CellTypes():
+                return cls(kind="cell_types", names=names, log_multiplier=objective.multiplier)
+            case Counts():
+                rates = list(objective.log_rate)
+                return cls(kind="counts", names=names, distribution=objective.distribution, log_rate=rates)
+            case Regression():
+                return cls(
+                    kind="regression", names=names, mean=list(objective.mean), scale=list(objective.scale)
+                )
+            case MultiClassification():
+                return cls(kind="classes", names=names)
+        return cls(kind="multilabel" if len(names) > 1 else "binary", names=names)
 
     @property
     def score(self) -> str:
