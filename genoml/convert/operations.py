@@ -167,6 +167,16 @@ def _reordered(x: Value, axes: Sequence[int]) -> tuple[int | None, ...]:
     return tuple(order)
 
 
+def layer_norm(b: Builder, name: str, x: Value, arrays: Mapping[str, np.ndarray], eps: float) -> Value:
+    """Normalisation of the last axis of each position: gamma and beta, 1 and 0 without."""
+    size = x.shape[-1]
+    others = [axis for axis in range(1, x.ndim - 1) if x.order[axis] is not None]
+    whole = {"gamma": np.ones(size), "beta": np.zeros(size)} | dict(arrays)
+    source = b.arranged(x, (0, *others, x.ndim - 1))
+    node = b.add(name, nn.LayerNorm(size, eps=eps), source, whole)
+    return replace(x, node=node, order=_reordered(x, (0, *others, x.ndim - 1)))
+
+
 def affine(b: Builder, name: str, x: Value, scale: np.ndarray | float, shift: np.ndarray | float) -> Value:
     """x scale + shift with constants of one number, or one a channel: a normalisation by 0 and 1; two in a row are one."""
     constants = [np.asarray(constant, np.float64) for constant in (scale, shift)]
