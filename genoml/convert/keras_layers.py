@@ -255,7 +255,9 @@ def _attention(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
     """Self-attention: a query and a value that are the same array."""
     if any(value is not values[0] for value in values):
         raise ConvertError("its query, value and key are different arrays; only self-attention is supported")
-    layer.expect(output_shape=None, attention_axes=None, use_gate=False)
+    layer.expect(output_shape=None, use_gate=False)
+    if layer.config.get("attention_axes") not in (None, [1], 1):
+        raise ConvertError("attention along other axes than the positions")
     biased, x = layer.config.get("use_bias", True), values[0]
     arrays = {}
     for part in ("query", "key", "value", "output"):

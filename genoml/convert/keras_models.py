@@ -125,7 +125,7 @@ def _functional(
         (layer, number, references)
         for layer in inner["layers"]
         if layer["class_name"] != "InputLayer"
-        for number, references in enumerate(_calls(layer))
+        for number, references in enumerate(_calls(layer), start=_first_call(layer, inner))
     ]
     while pending:
         ready = [call for call in pending if all((ref[0], ref[1]) in values for ref in call[2])]
@@ -139,6 +139,13 @@ def _functional(
             values[_name(layer), number] = _apply(b, layer, weights, prefix, read)
             pending.remove(call)
     return [(ref[0], values[ref[0], ref[1]][ref[2]]) for ref in _references(inner["output_layers"])]
+
+
+def _first_call(layer: Mapping[str, Any], inner: Mapping[str, Any]) -> int:
+    """Number of a layer's first call: 1 of a model in files of Keras 2, whose call 0 is its own making; else 0."""
+    everything = [inner["output_layers"], *(other.get("inbound_nodes", []) for other in inner["layers"])]
+    numbers = [ref[1] for ref in _references(everything) if ref[0] == _name(layer)]
+    return int(layer["class_name"] in _MODELS and max(numbers, default=0) == len(layer["inbound_nodes"]))
 
 
 def _references(found: Any) -> list[tuple[str, int, int]]:
