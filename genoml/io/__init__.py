@@ -23,6 +23,7 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
+from genoml.io.weights import WeightsFile, read_weights
 from genoml.sequence.motifs.motif import Motif
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "OrfsOf",
     "RegionMatrix",
     "Summary",
+    "WeightsFile",
     "bed_intervals",
     "convert_qualities",
     "detect_encoding",
@@ -56,6 +58,7 @@ __all__ = [
     "read_sequences",
     "read_substitution_matrix",
     "read_transfac",
+    "read_weights",
     "summarise",
     "trim_quality",
     "trim_window",
