@@ -270,6 +270,9 @@ _RULES: dict[str, Rule] = {
     "MaxPool": _pool,
     "AvgPool": _pool,
     "Exp": _exponential,
+    "LeakyRelu": lambda b, node, given: ops.elementwise(
+        b, node.name, _value(given[0]), "leaky_relu", slope=node.attributes.get("alpha", 0.2)
+    ),
     "Softmax": lambda b, node, given: ops.softmax(b, node.name, _value(given[0])),
     **dict.fromkeys(("Mean", "Max", "Sum"), _reduce),
     **dict.fromkeys(("Add", "AddV2", "Sub", "Mul", "RealDiv"), _arithmetic),
