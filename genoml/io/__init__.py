@@ -23,7 +23,9 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
+from genoml.io.vcf import VcfFile, open_vcf, read_vcf
 from genoml.sequence.motifs.motif import Motif
+from genoml.sequence.variants import Variants
 
 __all__ = [
     "EncodingGuess",
@@ -35,6 +37,8 @@ __all__ = [
     "OrfsOf",
     "RegionMatrix",
     "Summary",
+    "Variants",
+    "VcfFile",
     "bed_intervals",
     "convert_qualities",
     "detect_encoding",
@@ -43,6 +47,7 @@ __all__ = [
     "filter_reads",
     "jaspar_motifs",
     "mean_quality",
+    "open_vcf",
     "quality_trim_ends",
     "read_bed",
     "read_fasta",
@@ -56,6 +61,7 @@ __all__ = [
     "read_sequences",
     "read_substitution_matrix",
     "read_transfac",
+    "read_vcf",
     "summarise",
     "trim_quality",
     "trim_window",
