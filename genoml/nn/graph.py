@@ -81,6 +81,10 @@ class Graph(Container):
     def __init__(
         self, nodes: Sequence[Node], layers: Mapping[str, Layer] | None = None, *, seed: int = 0
     ) -> None:
+        for number, node in enumerate(nodes):
+            if not isinstance(node, Node):
+                kind = type(self).__name__
+                raise TypeError(f"{kind} expects nodes of kind Node, got {type(node).__name__} at {number}")
         given = dict(layers or {}) | {
             node.name: node.layer for node in nodes if isinstance(node.layer, Layer)
         }
