@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genoml.explain.mutants.cones import Edit
 from genoml.genome import GenomeStore, Intervals
 from genoml.io.genes import Gene
-from genoml.sequence.alphabet import BYTE_TO_CODE, PAD_CODE
-from genoml.variants.splice_networks import SpliceNetwork, Stretch
-from genoml.variants.splice_scores import DeltaScores, Edit, delta_scores, nearest_boundary
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.variants.splice_networks import SpliceNetwork
+from genoml.variants.splice_scores import DeltaScores, aligned, bases_read, delta_scores, nearest_boundary
 
 #: a stretch goes on to the next variant if it is nearer than this share of a context: a stretch of its own costs more
 _SHARED_CONTEXT = 0.5
@@ -52,12 +53,18 @@ class InGene:
     pos : int
         0-based position of its record, from which positions are counted.
     edit : Edit
+        From REF to ALT in their shortest form, along the chromosome.
     """
 
     gene: Gene
     chrom: str
     pos: int
     edit: Edit
+
+    @property
+    def start(self) -> int:
+        """Where the edit begins, counted from the record's position."""
+        return self.edit.position - self.pos
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +103,17 @@ def splice_effects(
     width = 2 * options.distance + 1
     reference = np.zeros((len(variants), width, 3), np.float32)
     alternative = np.zeros((len(variants), width, 3), np.float32)
-    for rows in _stretches(variants, networks[0].context_bp, options.distance):
-        gene = variants[rows[0]].gene
-        first, codes = _bases(genome, [variants[row] for row in rows], networks[0].context_bp, options.distance)
+    context = networks[0].context_bp
+    for rows in _stretches(variants, context, options.distance):
+        held = [variants[row] for row in rows]
+        first, codes = _bases(genome, held, context, options.distance)
+        edits = [replace(each.edit, position=each.edit.position - first) for each in held]
+        windows = [_window(each, first, options.distance) for each in held]
         for network in networks:
-            stretch = Stretch(network, codes, gene.strand == "-")
-            for row in rows:
-                at = variants[row].pos - first
-                begin = at - options.distance - network.context_bp // 2
-                reference[row] += stretch.reference[begin : begin + width]
-                alternative[row] += _edited(stretch, at, variants[row].edit, options.distance)
+            changed = network.changed(codes, held[0].gene.strand == "-", edits, windows)
+            for row, each, (own, edited) in zip(rows, held, changed, strict=True):
+                reference[row] += own[:width]
+                alternative[row] += aligned(edited, each.start, each.edit, options.distance)
     reference /= len(networks)
     alternative /= len(networks)
     effects = []
@@ -116,12 +124,10 @@ def splice_effects(
     return effects
 
 
-def _edited(stretch: Stretch, at: int, edit: Edit, distance: int) -> np.ndarray:
-    """Probabilities of an edited stretch by the positions of the reference."""
-    first, stop = edit.outputs(distance)
-    bases = np.frombuffer(edit.bases.encode().translate(BYTE_TO_CODE["DNA"]), np.uint8)
-    found = stretch.edited(at + edit.start, edit.length, bases, at + first, at + stop)
-    return edit.aligned(found, distance)
+def _window(each: InGene, first: int, distance: int) -> tuple[int, int]:
+    """The bases whose probabilities the scores need, counted from ``first``."""
+    at = each.pos - first
+    return at - distance, at + bases_read(each.start, each.edit, distance)
 
 
 def _stretches(variants: Sequence[InGene], context_bp: int, distance: int) -> Iterator[list[int]]:
@@ -148,7 +154,9 @@ def _bases(
     """Where the stretch of these variants begins, and its base codes, none outside their gene."""
     gene, flank = variants[0].gene, context_bp // 2
     first = variants[0].pos - distance - flank
-    stop = max(each.pos + max(distance + 1, each.edit.start + each.edit.length) for each in variants) + flank
+    stop = max(
+        max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants
+    ) + flank
     codes = np.full(stop - first, PAD_CODE, np.uint8)
     begin, end = max(first, gene.start), min(stop, gene.end)
     codes[begin - first : end - first] = genome.fetch(Intervals(variants[0].chrom, [begin], [end]))[0]

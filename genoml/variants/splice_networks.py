@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.resources import as_file, files
 
 import numpy as np
 
 from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights
+from genoml.explain.mutants.cones import Edit, trace_maps
 from genoml.models import spliceai
 from genoml.nn.layer import Layer
 from genoml.ops.windows import EVERYTHING
 from genoml.sequence.alphabet import COMPLEMENT_CODES
-from genoml.sequence.encode import one_hot
 
 #: length with which a network's receptive field is asked for
 _LONG = 1 << 16
@@ -67,12 +67,12 @@ class SpliceNetwork:
                 f"{name}: its weights were made for {own:,} bases of context, not {context_bp:,}: positions would be "
                 "shifted; choose networks of one --context"
             )
-        bases = np.random.default_rng(0).integers(0, 4, (1, own + _TRIED), dtype=np.uint8)
-        y = _outputs(layer, bases)
-        if y.shape != (1, 3, _TRIED):
-            what = "expects outputs (batch, 3, length): neither, acceptor and donor"
-            raise ValueError(f"{name}: {what}; got {y.shape} for {_TRIED} bases in their context")
-        sums = np.abs(y.sum(axis=1) - 1.0).max()
+        bases = np.random.default_rng(0).integers(0, 4, own + _TRIED, dtype=np.uint8)
+        y = trace_maps(layer, bases).outputs(0, _TRIED)
+        if y.shape != (3, _TRIED):
+            what = "expects three outputs a base: neither, acceptor and donor"
+            raise ValueError(f"{name}: {what}; got {y.shape[0]} for {_TRIED} bases in their context")
+        sums = np.abs(y.sum(axis=0) - 1.0).max()
         return cls(layer, name, own, bool(y.min() >= 0.0 and sums < _SUM_TOLERANCE))
 
     @classmethod
@@ -83,14 +83,50 @@ class SpliceNetwork:
             load_weights(path, layer)
         return cls.of(layer.to(get_backend(backend)), SHIPPED)
 
-    def probabilities(self, codes: np.ndarray) -> np.ndarray:
-        """Of neither, acceptor and donor at each base but half a context at the ends, (length - context, 3)."""
-        y = _outputs(self.layer, codes[None])[0].T
+    def changed(
+        self, codes: np.ndarray, reverse: bool, edits: Sequence[Edit], windows: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Probabilities along a stretch of a gene, and along edited copies of it.
+
+        Positions are bases of the stretch on the forward strand.
+
+        Parameters
+        ----------
+        codes : numpy.ndarray
+            (length,) uint8, bases of the forward strand.
+        reverse : bool
+            Whether the gene is on the other strand.
+        edits : sequence of Edit
+            Changes of the forward strand, each alone.
+        windows : sequence of (start, stop)
+            For each edit the bases whose probabilities are asked for, half a context or more from both ends.
+
+        Yields
+        ------
+        own, edited : (stop - start, 3) and (stop - start + edit.longer, 3)
+            Of neither, acceptor and donor; the edited copy has the bases [start, stop + edit.longer).
+        """
+        length, flank = len(codes), self.context_bp // 2
+        if reverse:
+            codes = COMPLEMENT_CODES[codes[::-1]]
+            edits = [_turned(edit, length) for edit in edits]
+            windows = [(length - stop, length - start) for start, stop in windows]
+        outputs = [(start - flank, stop - flank) for start, stop in windows]
+        way = -1 if reverse else 1
+        for own, edited in trace_maps(self.layer, codes).changed(edits, outputs):
+            yield self._probabilities(own)[::way], self._probabilities(edited)[::way]
+
+    def _probabilities(self, y: np.ndarray) -> np.ndarray:
+        """Outputs (3, positions) as probabilities (positions, 3)."""
         if self.gives_probabilities:
-            return y
-        powers = np.exp(y - y.max(axis=1, keepdims=True))
-        found: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-        return found
+            return y.T
+        powers = np.exp(y - y.max(axis=0, keepdims=True, initial=-np.inf))
+        return np.asarray((powers / powers.sum(axis=0, keepdims=True)).T)
+
+
+def _turned(edit: Edit, length: int) -> Edit:
+    """The edit of the reverse complement of a sequence of this length."""
+    return Edit(length - edit.position - edit.removed, edit.removed, COMPLEMENT_CODES[edit.bases[::-1]])
 
 
 def _context_of(layer: Layer, name: str) -> int:
@@ -104,53 +140,3 @@ def _context_of(layer: Layer, name: str) -> int:
             f"bases, of which each sees {reach.span}; cut the ends off"
         )
     return reach.span - 1
-
-
-def _outputs(layer: Layer, codes: np.ndarray) -> np.ndarray:
-    """Outputs of a network for base codes, (batch, 3, positions), on the host."""
-    x = one_hot(codes, dtype=layer.dtype, backend=layer.backend)
-    y, _ = layer.vjp(layer.backend.xp.permute_dims(x, (0, 2, 1)))
-    return layer.backend.to_numpy(y)
-
-
-class Stretch:
-    """A stretch of a gene's strand, and what a network says along it.
-
-    Parameters
-    ----------
-    network : SpliceNetwork
-        The network.
-    codes : numpy.ndarray
-        (length,) uint8, bases of the forward strand.
-    reverse : bool
-        Whether the gene is on the other strand. Positions are those of the forward strand all the same.
-    """
-
-    def __init__(self, network: SpliceNetwork, codes: np.ndarray, reverse: bool) -> None:
-        self._network = network
-        self._codes = codes
-        self._reverse = reverse
-        self._flank = network.context_bp // 2
-
-    @cached_property
-    def reference(self) -> np.ndarray:
-        """Probabilities at each base but half a context at the ends, (length - context, 3)."""
-        return self._probabilities(self._codes)
-
-    def edited(self, start: int, length: int, bases: np.ndarray, first: int, stop: int) -> np.ndarray:
-        """Probabilities at the positions [first, stop) of the sequence in which ``bases`` replace ``length`` of these.
-
-        All positions are counted from the beginning of the stretch, those after the edit as the edited sequence has
-        them.
-
-        Shapes
-        ------
-        bases : (n,) uint8, of the forward strand;  y : (stop - first, 3)
-        """
-        codes = np.concatenate([self._codes[:start], bases, self._codes[start + length :]])
-        return self._probabilities(codes[first - self._flank : stop + self._flank])
-
-    def _probabilities(self, codes: np.ndarray) -> np.ndarray:
-        if not self._reverse:
-            return self._network.probabilities(codes)
-        return self._network.probabilities(COMPLEMENT_CODES[codes[::-1]])[::-1]

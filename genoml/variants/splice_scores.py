@@ -14,57 +14,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genoml.explain.mutants.cones import Edit
 from genoml.io.genes import Gene
 
 #: outputs of a network at a position, in order
 NEITHER, ACCEPTOR, DONOR = 0, 1, 2
 
 
-@dataclass(frozen=True)
-class Edit:
-    """The change from REF to ALT, in its shortest form (:func:`genoml.variants.trimmed`).
+def bases_read(start: int, edit: Edit, distance: int) -> int:
+    """How many bases behind its record's position a variant's scores need; the edited copy has edit.longer more.
 
-    Attributes
+    Parameters
     ----------
     start : int
-        Of the bases that are replaced, counted from the position of the record.
-    length : int
-        Bases that are replaced, 1 or more.
-    bases : str
-        What replaces them, 1 base or more.
+        Where the edit begins, counted from the position of its record.
     """
+    kept = start + min(edit.removed, len(edit.bases))
+    return max(distance + 1, min(kept, distance + 1) - edit.longer)
 
-    start: int
-    length: int
-    bases: str
 
-    @property
-    def shift(self) -> int:
-        """Bases that the sequence gains, below 0 loses."""
-        return len(self.bases) - self.length
+def aligned(edited: np.ndarray, start: int, edit: Edit, distance: int) -> np.ndarray:
+    """Outputs of an edited copy by the positions of the reference, -distance to distance.
 
-    def outputs(self, distance: int) -> tuple[int, int]:
-        """[first, stop) of the edited sequence's positions of which scores up to this distance are made.
+    Bases that take the place of others are at their positions, one by one; the last position that is replaced has the
+    maximum over all bases that are left, and a position that is deleted has 0.
 
-        Positions are counted from the record's, and after the edit as the edited sequence counts them.
-        """
-        kept = self.start + min(self.length, len(self.bases))
-        return -distance, max(distance + 1 + self.shift, min(kept, distance + 1))
-
-    def aligned(self, edited: np.ndarray, distance: int) -> np.ndarray:
-        """Outputs of the edited sequence by the positions of the reference, -distance to distance.
-
-        A position that is deleted has 0; the last that is replaced has the maximum over all bases in its place.
-
-        Shapes
-        ------
-        edited : (positions, outputs), at those of ``outputs``;  y : (2 distance + 1, outputs)
-        """
-        last = distance + self.start + min(self.length, len(self.bases)) - 1
-        stop = distance + self.start + len(self.bases)
-        inserted = edited[last:stop].max(axis=0, keepdims=True) if last < len(edited) else edited[:0]
-        deleted = np.zeros((max(-self.shift, 0), edited.shape[1]), edited.dtype)
-        return np.concatenate([edited[:last], inserted, deleted, edited[stop:]])[: 2 * distance + 1]
+    Shapes
+    ------
+    edited : (distance + bases_read + edit.longer, outputs);  y : (2 distance + 1, outputs)
+    """
+    last = distance + start + min(edit.removed, len(edit.bases)) - 1
+    stop = distance + start + len(edit.bases)
+    inserted = edited[last:stop].max(axis=0, keepdims=True) if last < len(edited) else edited[:0]
+    deleted = np.zeros((max(-edit.longer, 0), edited.shape[1]), edited.dtype)
+    return np.concatenate([edited[:last], inserted, deleted, edited[stop:]])[: 2 * distance + 1]
 
 
 @dataclass(frozen=True)
@@ -89,7 +72,7 @@ class DeltaScores:
 
 
 def delta_scores(
-    reference: np.ndarray, aligned: np.ndarray, *, nearest: int | None = None
+    reference: np.ndarray, alternative: np.ndarray, *, nearest: int | None = None
 ) -> DeltaScores:
     """Delta scores from the probabilities of both alleles at the same positions.
 
@@ -103,12 +86,12 @@ def delta_scores(
 
     Shapes
     ------
-    reference, aligned : (2 distance + 1, 3), neither, acceptor and donor
+    reference, alternative : (2 distance + 1, 3), neither, acceptor and donor
     """
     middle = len(reference) // 2
     scores, positions = [], []
     for site in (ACCEPTOR, DONOR):
-        rise = aligned[:, site] - reference[:, site]
+        rise = alternative[:, site] - reference[:, site]
         for change, is_gain in ((rise, True), (-rise, False)):
             at = int(np.argmax(change))
             masked = nearest is not None and (at - middle == nearest) == is_gain
