@@ -22,7 +22,7 @@ def covers(length: int, kernel_size: int, dilation: int) -> bool:
 
 
 def _correlate(rows: np.ndarray, w: np.ndarray, dilation: int) -> np.ndarray:
-    """y[t] = sum_k rows[t + k dilation] @ w[k], in one row for each; those that would read past the end hold anything."""
+    """y[t] = sum_k rows[t + k dilation] @ w[k], a row for each; those that would read past the end hold anything."""
     k_size, _, f = w.shape
     y = np.empty((len(rows), f), np.result_type(rows, w))
     count = max(len(rows) - (k_size - 1) * dilation, 0)
