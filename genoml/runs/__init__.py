@@ -5,12 +5,13 @@ predicts and evaluates; ``save_run`` makes one of a network that was made by han
 ``genoml.report.write_report`` writes its page.
 """
 
+from genoml.nn.description import describe_network
 from genoml.runs.assess import HeldOut
 from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.runs.data_settings import DataSettings
 from genoml.runs.folder import EVENTS, RunFolder, open_run, read_log, refuse_existing
 from genoml.runs.from_files import read_pair, read_source, resume_run, train_data, train_files
-from genoml.runs.network import NetworkSettings, describe_network
+from genoml.runs.network import NetworkSettings
 from genoml.runs.progress import Progress
 from genoml.runs.record import RunError, RunRecord, read_record, reseal
 from genoml.runs.run import Run, build_recorded, load_run
