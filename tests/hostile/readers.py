@@ -1,4 +1,4 @@
-"""Damaged text files of every format: each is read, or refused with an error that names the file and the line."""
+"""Damaged files of every format: each is read, or refused with an error that names the file, and of text the line."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ from genoml.io import (
     read_sequences,
     read_substitution_matrix,
     read_transfac,
+    read_weights,
 )
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text, read_config
 from genoml.runs.search_ranges import read_ranges
 from support.mutations import mutations
+from support.weights_files import sound_files
 
 Read = Callable[[Path], Iterable[Any]]
 
@@ -107,10 +109,11 @@ class Reader:
     sound: bytes
     #: TOML names the key of a value, or the line of what is no TOML
     share: int = 2
+    has_lines: bool = True
 
 
 def readers() -> dict[str, Reader]:
-    """Every reader of text of genoml by name."""
+    """Every reader of text and of weights by name; the model in zip is there as HDF5."""
     matrix = (files("genoml") / "resources" / "matrices" / "NUC.4.4").read_bytes()
     settings = config_text(TrainConfig(model_options={"dropout": [0.1, 0.2, 0.3]})).encode()
     return {
@@ -146,6 +149,10 @@ def readers() -> dict[str, Reader]:
         "genome": Reader(_store, _FASTA.replace(b"\n\n", b"\n"), share=1),
         "settings": Reader(lambda path: [read_config(path, {})], settings, share=1),
         "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, share=1),
+    } | {
+        f"weights, {name}": Reader(lambda path: [read_weights(path)], sound, share=1, has_lines=False)
+        for name, sound in sound_files().items()
+        if name != "model.keras"
     }
 
 
@@ -176,7 +183,7 @@ class Tally:
                 pass
         except FormatError as error:
             names_it = error.path == str(path) and str(path) in str(error) and str(error).isprintable()
-            if names_it and (error.line or 0) >= 1:
+            if names_it and ((error.line or 0) >= 1 or not reader.has_lines):
                 self.refused += 1
             else:
                 self._fault(f"{name}: line {error.line} of {error.path}: {error}", path)
