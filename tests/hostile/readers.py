@@ -108,7 +108,7 @@ class Reader:
     read: Read
     sound: bytes
     #: TOML names the key of a value, or the line of what is no TOML
-    share: int = 2
+    share: int = 4
     has_lines: bool = True
 
 
@@ -141,18 +141,18 @@ def readers() -> dict[str, Reader]:
         "pcm": Reader(read_motifs, _PCM),
         "meme by content": Reader(read_motifs, _MEME),
         "transfac by content": Reader(read_motifs, _TRANSFAC),
-        "substitution matrix": Reader(lambda path: [read_substitution_matrix(path)], matrix, share=1),
+        "substitution matrix": Reader(lambda path: [read_substitution_matrix(path)], matrix, share=2),
         "table of numbers": Reader(lambda path: [read_table_data(path, **_NUMBERS)], _TABLE),
         "table of classes": Reader(
             lambda path: [read_table_data(path, sequence="seq", classes="kind")], _TABLE.replace(b",", b"\t")
         ),
-        "genome": Reader(_store, _FASTA.replace(b"\n\n", b"\n"), share=1),
-        "settings": Reader(lambda path: [read_config(path, {})], settings, share=1),
-        "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, share=1),
+        "genome": Reader(_store, _FASTA.replace(b"\n\n", b"\n"), share=2),
+        "settings": Reader(lambda path: [read_config(path, {})], settings, share=2),
+        "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, share=2),
     } | {
-        f"weights, {name}": Reader(lambda path: [read_weights(path)], sound, share=1, has_lines=False)
+        f"weights, {name}": Reader(lambda path: [read_weights(path)], sound, share, has_lines=False)
         for name, sound in sound_files().items()
-        if name != "model.keras"
+        if (share := {"model.keras": 0, "model.h5": 1}.get(name, 2))  # each takes a process
     }
 
 

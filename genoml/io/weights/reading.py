@@ -21,7 +21,7 @@ from genoml.io.weights.pytorch import read_pytorch_stream, read_pytorch_zip
 from genoml.io.weights.tensorflow import read_frozen_graph
 
 #: Bytes of a file, at most.
-_MOST = 4 << 30
+_MOST_BYTES = 4 << 30
 _KNOWN = "safetensors, PyTorch, Keras, TensorFlow frozen graphs, ONNX, NumPy, DeepBind's tables"
 _SAVED_MODEL = (
     "a SavedModel, which holds a program; where it was made, save it by model.save('FILE.keras'), or as ONNX"
@@ -74,21 +74,22 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         links, devices and folders.
     ModuleNotFoundError
         For Keras without ``h5py``, ONNX without ``onnx``.
-    FileNotFoundError
-        If there is no such file.
+    OSError
+        If there is no such file, or it cannot be read.
     """
     name = os.fspath(path)
     try:
-        if os.path.isdir(path):
-            is_saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
-            raise WeightsError(f"a folder; {_SAVED_MODEL if is_saved_model else 'expects a file'}")
-        content = read_plain(Path(path), _MOST)
+        content = read_plain(Path(path), _MOST_BYTES)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{name}: no such file; check the path") from None
+    except NotPlainError as error:
+        is_saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
+        raise FormatError(f"a folder, {_SAVED_MODEL}" if is_saved_model else str(error), path=name) from error
+    try:
         found = _reader(content)(content)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{name}: {error}", name=error.name) from error
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{name}: no such file; check the path") from None
-    except (WeightsError, NotPlainError) as error:
+    except WeightsError as error:
         raise FormatError(str(error), path=name) from error
     except Exception as error:  # what the parsers of others raise at damaged files is not documented
         raise FormatError(describe_damage(error), path=name) from error
