@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from genoml.convert.builder import ConvertError
+from genoml.convert.files import convert_file
 from genoml.convert.frozen_graphs import convert_frozen_graph
 from genoml.convert.keras_layers import KERAS_RULES
 from genoml.convert.keras_models import convert_keras
-from genoml.convert.network import Converted
+from genoml.convert.network import Converted, with_bases
 from genoml.convert.state_dicts import RECIPES, convert_state_dict
 from genoml.io.weights import WeightsFile
 from genoml.nn.layer import Layer
@@ -21,12 +22,14 @@ __all__ = [
     "RECIPES",
     "ConvertError",
     "Converted",
+    "convert_file",
     "convert_frozen_graph",
     "convert_keras",
     "convert_state_dict",
     "keras",
     "state_dict",
     "tensorflow",
+    "with_bases",
 ]
 
 

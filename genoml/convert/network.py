@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +38,8 @@ class Converted:
         The network's axes in the order of the tool's outputs.
     input_axes : tuple of int
         The axes of the tool's input that are the network's: (0, 2, 1) for (batch, length, 4).
+    bases : str
+        Order of the bases in the file, as far as it is known.
     """
 
     network: Layer
@@ -48,6 +49,18 @@ class Converted:
     last: Literal["softmax", "sigmoid"] | None = None
     axes: tuple[int, ...] = (0, 1)
     input_axes: tuple[int, ...] = (0, 1, 2)
+    bases: str = "ACGT"
+
+    def of(self, network: Layer) -> Converted:
+        """The same of another network."""
+        return replace(self, network=network)
+
+    def with_last(self) -> Converted:
+        """The network with the function that was cut off."""
+        if self.last is None:
+            return self
+        end = nn.Softmax(1) if self.last == "softmax" else nn.Sigmoid()
+        return replace(self, network=nn.Sequential({"network": self.network, self.last: end}), last=None)
 
 
 def sequence_input(
@@ -189,8 +202,3 @@ def with_bases(converted: Converted, bases: str) -> Converted:
     mover = nn.Conv1D(4, 4, 1, bias=False, activation=None)
     mover.weights = mover.backend.asarray(kernel, dtype=mover.dtype)
     return replace(converted, network=nn.Sequential({"bases": mover, "network": network}))
-
-
-def size_of(network: Layer) -> int:
-    """How many numbers a network has."""
-    return sum(prod(value.shape) for table in (network.params, network.state) for value in table.values())

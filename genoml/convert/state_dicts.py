@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -321,7 +321,7 @@ def convert_state_dict(
             arrays.check(name)
         raise
     arrays.check(name)
-    return made
+    return replace(made, bases=recipe.bases)
 
 
 def _prefix(tensors: Mapping[str, np.ndarray], first: str) -> str:
