@@ -9,6 +9,7 @@ from genoml.convert.builder import ConvertError
 from genoml.convert.frozen_graphs import convert_frozen_graph
 from genoml.convert.keras_models import convert_keras
 from genoml.convert.network import Converted
+from genoml.convert.onnx_graphs import convert_onnx
 from genoml.convert.state_dicts import RECIPES, convert_state_dict
 from genoml.io.weights import WeightsFile
 
@@ -68,9 +69,13 @@ def _converted(
     if recipe is not None:
         return convert_state_dict(recipe, file.tensors, length_bp=length_bp, context=context, cut=cut)
     if context is not None:
-        raise ConvertError("import: --context has a meaning with a --recipe that has one (openspliceai, pangolin)")
+        raise ConvertError(
+            "import: --context has a meaning with a --recipe that has one (openspliceai, pangolin)"
+        )
     if file.format == "tensorflow":
         return convert_frozen_graph(file, length_bp=length_bp, outputs=outputs, cut=cut)
+    if file.format == "onnx":
+        return convert_onnx(file, length_bp=length_bp, outputs=outputs, cut=cut)
     if isinstance(known, Mapping):
         return convert_keras(known, file.tensors, length_bp=length_bp, cut=cut)
     if file.format == "keras":

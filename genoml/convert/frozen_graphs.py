@@ -13,10 +13,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.convert import operations as ops
+from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
-from genoml.convert.constants import FOLDED, strided
+from genoml.convert.constants import strided
 from genoml.convert.network import Converted, finish, sequence_input
-from genoml.convert.nodes import convert_nodes, in_order, is_constant
+from genoml.convert.nodes import convert_nodes, in_order
+from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode, WeightsFile
 
 
@@ -36,12 +38,12 @@ _ELEMENTWISE = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Elu": "el
 
 
 def _axes(x: Any) -> list[int]:
-    return [int(axis) for axis in np.asarray(ops.constant(x, "axis")).reshape(-1)]
+    return [int(axis) for axis in np.asarray(shapes.constant(x, "axis")).reshape(-1)]
 
 
 def _convolve(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
     """Conv2D of NHWC, along the one axis with positions; between SpaceToBatchND and back, one with dilation."""
-    x, kernel = given[0], ops.constant(given[1], "kernel")
+    x, kernel = given[0], shapes.constant(given[1], "kernel")
     if node.attributes.get("data_format", "NHWC") != "NHWC":
         raise ConvertError("channels before positions (NCHW)")
     options: dict[str, Any] = {
@@ -58,14 +60,14 @@ def _convolve(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part
 
 
 def _space_to_batch(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
-    block, pads = (ops.constant(x, "block") for x in given[1:3])
+    block, pads = (shapes.constant(x, "block") for x in given[1:3])
     if block.size != 1:
         raise ConvertError("blocks along more than one axis")
     return Part("space_to_batch", (_value(given[0]),), {"dilation": int(block[0]), "pads": pads[0].tolist()})
 
 
 def _batch_to_space(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    part, crops = given[0], ops.constant(given[2], "crops")[0].tolist()
+    part, crops = given[0], shapes.constant(given[2], "crops")[0].tolist()
     if not isinstance(part, Part) or part.kind != "dilated" or crops[0]:
         raise ConvertError("it does not follow SpaceToBatchND and a convolution")
     (before, after), kernel = part.facts["pads"], part.facts["kernel"]
@@ -88,10 +90,10 @@ def _arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Pa
     if isinstance(first, Value) and isinstance(second, Value):
         if minus < 0 or node.operation in ("RealDiv", "Div"):
             raise ConvertError("it takes two arrays that depend on the sequences")
-        return ops.join(b, node.name, "multiply" if times else "add", [first, second])
+        return shapes.join(b, node.name, "multiply" if times else "add", [first, second])
     swapped = not isinstance(first, Value)
     x, other = (_value(second), first) if swapped else (_value(first), second)
-    other = np.asarray(ops.constant(other, "constant"), np.float64)
+    other = np.asarray(shapes.constant(other, "constant"), np.float64)
     if times:
         if node.operation != "Mul" and swapped:
             raise ConvertError("it divides by an array that depends on the sequences")
@@ -104,7 +106,7 @@ def _reduce(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
     x, axes, keep = given[0], _axes(given[1]), bool(node.attributes.get("keep_dims"))
     if isinstance(x, Part):
         if x.kind == "stack" and node.operation == "Mean" and axes == [x.facts] and not keep:
-            return ops.join(b, node.name, "mean", list(x.values))
+            return shapes.join(b, node.name, "mean", list(x.values))
         if x.kind == "exponential" and node.operation == "Sum" and axes == x.facts and keep:
             return Part("sum", x.values, axes[0])
         raise ConvertError(f"it reads a {x.kind}")
@@ -124,7 +126,7 @@ def _reduce(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
         positions=long[0],
         keepdims=True,
     )
-    return found if keep else ops.squeeze(b, found, axes)
+    return found if keep else shapes.squeeze(b, found, axes)
 
 
 def _exponential(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
@@ -139,7 +141,7 @@ def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     x = _value(given[0])
     numbers = np.arange(max(x.shape))
     for i in range(x.ndim):  # what is left of each axis
-        own = [np.asarray(ops.constant(part, "slice"))[i : i + 1] for part in given[1:4]]
+        own = [np.asarray(shapes.constant(part, "slice"))[i : i + 1] for part in given[1:4]]
         if not own[0].size:
             break
         masks = {key: value >> i & 1 for key, value in node.attributes.items() if isinstance(value, int)}
@@ -152,13 +154,13 @@ def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
         if len(left) < x.shape[i]:
             if not len(left):
                 raise ConvertError(f"it leaves nothing of {x.shape[i]} positions; give a greater length")
-            x = ops.shift(b, node.name, x, -int(left[0]), int(left[-1]) + 1 - x.shape[i], axis=i)
+            x = shapes.shift(b, node.name, x, -int(left[0]), int(left[-1]) + 1 - x.shape[i], axis=i)
     return x
 
 
 def _bias(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     """A bias: that of the convolution before, if it has none, which is then a layer with it."""
-    return ops.biased(b, node.name, _value(given[0]), ops.constant(given[1], "bias"))
+    return ops.biased(b, node.name, _value(given[0]), shapes.constant(given[1], "bias"))
 
 
 def _pool(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
@@ -175,21 +177,21 @@ def _concat(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     *values, axis = given
     if all(map(is_constant, values)):
         return np.concatenate(values, axis=int(axis))
-    return ops.join(b, node.name, "concatenate", [_value(value) for value in values], int(axis))
+    return shapes.join(b, node.name, "concatenate", [_value(value) for value in values], int(axis))
 
 
 def _expand(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
     x, axes = given[0], _axes(given[1])
     if isinstance(x, Part):
         return x  # of SpaceToBatchND, whose convolution follows
-    return np.expand_dims(x, tuple(axes)) if is_constant(x) else ops.unsqueeze(x, axes)
+    return np.expand_dims(x, tuple(axes)) if is_constant(x) else shapes.unsqueeze(x, axes)
 
 
 def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
     x, axes = given[0], list(node.attributes.get("squeeze_dims") or [])
     if isinstance(x, Part):
         return x
-    return np.squeeze(x, tuple(axes) or None) if is_constant(x) else ops.squeeze(b, x, axes)
+    return np.squeeze(x, tuple(axes) or None) if is_constant(x) else shapes.squeeze(b, x, axes)
 
 
 def _pack(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand | Part:
@@ -207,31 +209,31 @@ def _strided(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
 
 def _normalise(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     names = ("gamma", "beta", "running_mean", "running_var")
-    arrays = {name: ops.constant(x, name) for name, x in zip(names, given[1:5], strict=True)}
+    arrays = {name: shapes.constant(x, name) for name, x in zip(names, given[1:5], strict=True)}
     return ops.batch_norm(b, node.name, _value(given[0]), arrays, node.attributes.get("epsilon", 1e-3), 3)
 
 
 def _product(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     if node.attributes.get("transpose_a") or node.attributes.get("transpose_b"):
         raise ConvertError("a product of transposed matrices")
-    return ops.dense(b, node.name, _value(given[0]), ops.constant(given[1], "weights"))
+    return ops.dense(b, node.name, _value(given[0]), shapes.constant(given[1], "weights"))
 
 
 def _pad(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     x = _value(given[0])
-    for axis, (before, after) in enumerate(ops.constant(given[1], "padding").tolist()):
-        x = ops.shift(b, node.name, x, before, after, axis=axis)
+    for axis, (before, after) in enumerate(shapes.constant(given[1], "padding").tolist()):
+        x = shapes.shift(b, node.name, x, before, after, axis=axis)
     return x
 
 
 def _permuted(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     x, axes = given[0], _axes(given[1])
-    return np.transpose(x, axes) if is_constant(x) else ops.transpose(x, axes)
+    return np.transpose(x, axes) if is_constant(x) else shapes.transpose(x, axes)
 
 
 def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    x, target = given[0], ops.constant(given[1], "shape")
-    return np.reshape(x, target) if is_constant(x) else ops.reshape(b, node.name, x, target.tolist())
+    x, target = given[0], shapes.constant(given[1], "shape")
+    return np.reshape(x, target) if is_constant(x) else shapes.reshape(b, node.name, x, target.tolist())
 
 
 def _shape(b: Builder, node: GraphNode, given: Sequence[Any]) -> np.ndarray:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from genoml import nn
-from genoml.convert import operations as ops
+from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.nn.graph import Graph
-from genoml.nn.node import INPUT, Node
 from genoml.nn.layer import Layer
+from genoml.nn.node import INPUT, Node
 
 __all__ = ["Converted", "finish", "sequence_input", "with_bases"]
 
@@ -91,6 +91,7 @@ def sequence_input(
         )
     if known >= 1 and length_bp not in (None, known):
         raise ConvertError(f"import: input {name} reads {known} bp, --length says {length_bp}")
+    b.batch = max(sizes[0], 1)
     sizes[long[0]] = known if known >= 1 else int(length_bp or 0)
     return b.input(name, [1, *sizes[1:]], channels=channels), known >= 1
 
@@ -112,8 +113,8 @@ def finish(
     """
     named = [(name, b.settled(value)) for name, value in outputs]
     if len(named) > 1:
-        flat = [ops.flatten(b, f"{name}_flat", value) for name, value in named]
-        joined = ops.join(b, "outputs", "concatenate", [replace(x, features=None) for x in flat], 1)
+        flat = [shapes.flatten(b, f"{name}_flat", value) for name, value in named]
+        joined = shapes.join(b, "outputs", "concatenate", [replace(x, features=None) for x in flat], 1)
         last = None
     else:
         joined = _channels_first(b, named[0][1])

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.convert import operations as ops
+from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
 
 __all__ = ["Arrays", "Pattern", "Row", "run_row"]
@@ -81,10 +82,10 @@ class Arrays:
 
     def check(self, recipe: str) -> None:
         """Raise ConvertError if something did not fit, or an array was not taken."""
-        unknown = [
-            key for key in self.tensors if key not in self.taken and not key.endswith(_IGNORED)
+        unknown = [key for key in self.tensors if key not in self.taken and not key.endswith(_IGNORED)]
+        problems = self.problems + [
+            f"{key} is unknown, found {tuple(self.tensors[key].shape)}" for key in unknown
         ]
-        problems = self.problems + [f"{key} is unknown, found {tuple(self.tensors[key].shape)}" for key in unknown]
         if problems:
             others = len(problems) - 1
             more = f"; and {others} more" if others else ""
@@ -142,7 +143,7 @@ _STEPS: dict[str, Callable[[Builder, Arrays, Value, Any], Value]] = {
     "relu": lambda b, arrays, x, name: ops.elementwise(b, f"relu_{len(b.nodes)}", x, "relu"),
     "threshold": _threshold,
     "pool": _row_pool,
-    "flatten": lambda b, arrays, x, name: ops.flatten(b, "flatten", x),
+    "flatten": lambda b, arrays, x, name: shapes.flatten(b, "flatten", x),
     "sigmoid": lambda b, arrays, x, name: ops.elementwise(b, "sigmoid", x, "sigmoid"),
 }
 

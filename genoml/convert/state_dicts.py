@@ -10,9 +10,10 @@ import numpy as np
 
 from genoml import nn
 from genoml.convert import operations as ops
+from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.convert.network import Converted, finish
-from genoml.convert.recipes import Arrays, Row, convolve, linear, normalise, run_row
+from genoml.convert.recipes import Arrays, Row, convolve, normalise, run_row
 from genoml.models import MODELS, bias_factorised, bpnet, build_model
 from genoml.nn.layer import Layer
 
@@ -115,7 +116,7 @@ def _unit(b: Builder, arrays: Arrays, x: Value, norms: str, slope: float, dilati
         kind, options = ("leaky_relu", {"slope": slope}) if slope else ("relu", {})
         h = ops.elementwise(b, f"{arrays.prefix}relu{number}", h, kind, **options)
         h = convolve(b, arrays, f"conv{number}", h, dilation=(dilation,), padding="same")
-    return ops.join(b, f"{arrays.prefix}add", "add", [h, x])
+    return shapes.join(b, f"{arrays.prefix}add", "add", [h, x])
 
 
 def _openspliceai_units(arrays: Arrays) -> list[str]:
@@ -142,7 +143,7 @@ def _openspliceai(b: Builder, arrays: Arrays, x: Value) -> dict[str, Value]:
         h = _unit(b, arrays.below(f"{name}."), h, "batchnorm", 0.1, _dilation(i))
         if i % 4 == 3:
             skips.append(convolve(b, arrays, f"residual_units.{i // 4 * 5 + 4}.conv", h))
-    y = _cut(b, ops.join(b, "skips", "add", skips), _context(arrays, units))
+    y = _cut(b, shapes.join(b, "skips", "add", skips), _context(arrays, units))
     y = convolve(b, arrays, "final_conv", y)
     return {"output": ops.softmax(b, "softmax", y, 1)}
 
@@ -155,7 +156,7 @@ def _pangolin(b: Builder, arrays: Arrays, x: Value) -> dict[str, Value]:
         h = _unit(b, arrays.below(f"{name}."), h, "bn", 0.0, _dilation(i))
         if i % 4 == 3 or i == len(units) - 1:
             skips.append(convolve(b, arrays, f"convs.{i // 4}", h))
-    y = _cut(b, ops.join(b, "skips", "add", skips), _context(arrays, units))
+    y = _cut(b, shapes.join(b, "skips", "add", skips), _context(arrays, units))
     heads = []
     for number in range(1, 9):
         head = convolve(b, arrays, f"conv_last{number}", y)
@@ -163,7 +164,7 @@ def _pangolin(b: Builder, arrays: Arrays, x: Value) -> dict[str, Value]:
         heads.append(
             ops.softmax(b, name, head, 1) if number % 2 else ops.elementwise(b, name, head, "sigmoid")
         )
-    return {"output": ops.join(b, "heads", "concatenate", heads, 1)}
+    return {"output": shapes.join(b, "heads", "concatenate", heads, 1)}
 
 
 def _cut(b: Builder, x: Value, context: int) -> Value:
@@ -172,7 +173,7 @@ def _cut(b: Builder, x: Value, context: int) -> Value:
         raise ConvertError(
             f"import: sequences of {x.shape[2]} bp are not longer than the context of {context}; give --length"
         )
-    return ops.shift(b, "crop", x, -(context // 2), -(context // 2), axis=2)
+    return shapes.shift(b, "crop", x, -(context // 2), -(context // 2), axis=2)
 
 
 def _puffin(b: Builder, arrays: Arrays, x: Value) -> dict[str, Value]:
@@ -192,9 +193,11 @@ def _puffin(b: Builder, arrays: Arrays, x: Value) -> dict[str, Value]:
         weights = arrays.take(f"{effect}.weight", pattern)
         weights = weights.transpose(1, 0, 2)[:, :, ::-1] if transposed else weights
         own = arrays.take(f"{effect}.bias", (weights.shape[0],))
-        effects.append(ops.convolution(b, effect, h, weights, own, channels=1, positions=(2,), padding="same"))
+        effects.append(
+            ops.convolution(b, effect, h, weights, own, channels=1, positions=(2,), padding="same")
+        )
     arrays.taken |= {"scaler", "scaler2"}  # not read
-    return {"output": ops.elementwise(b, "softplus", ops.join(b, "effects", "add", effects), "softplus")}
+    return {"output": ops.elementwise(b, "softplus", shapes.join(b, "effects", "add", effects), "softplus")}
 
 
 # ------------------------------------------------------------ genoml's own networks
@@ -250,17 +253,31 @@ def _chrombpnet(arrays: Arrays, length_bp: int) -> Layer:
 
 RECIPES: dict[str, Recipe] = {
     "basset": Recipe("Basset, Kipoi's PyTorch file", _row(_basset_row()), "0.weight", 600),
-    "beluga": Recipe("DeepSEA Beluga, of ExPecto", _row(_beluga_row()), "model.0.0.weight", 2000, bases="AGCT"),
+    "beluga": Recipe(
+        "DeepSEA Beluga, of ExPecto", _row(_beluga_row()), "model.0.0.weight", 2000, bases="AGCT"
+    ),
     "bpnet-lite": Recipe("BPNet of bpnet-lite", _bpnet, "iconv.weight", 2114, own=True),
-    "chrombpnet": Recipe("ChromBPNet of bpnet-lite", _chrombpnet, "accessibility.iconv.weight", 2114, own=True),
+    "chrombpnet": Recipe(
+        "ChromBPNet of bpnet-lite", _chrombpnet, "accessibility.iconv.weight", 2114, own=True
+    ),
     "deepsea": Recipe("DeepSEA, Kipoi's PyTorch file", _row(_deepsea_row()), "0.weight", 1000, bases="AGCT"),
-    "deepstarr": Recipe("DeepSTARR in PyTorch (conv1, bn1, fc1, ...)", _row(_deepstarr_row()), "conv1.weight", 249),
+    "deepstarr": Recipe(
+        "DeepSTARR in PyTorch (conv1, bn1, fc1, ...)", _row(_deepstarr_row()), "conv1.weight", 249
+    ),
     "openspliceai": Recipe(
-        "OpenSpliceAI", _openspliceai, "initial_conv.weight", 0, False,
+        "OpenSpliceAI",
+        _openspliceai,
+        "initial_conv.weight",
+        0,
+        False,
         context=lambda arrays: _context(arrays, _openspliceai_units(arrays)),
     ),  # fmt: skip
     "pangolin": Recipe(
-        "Pangolin", _pangolin, "conv1.weight", 0, False,
+        "Pangolin",
+        _pangolin,
+        "conv1.weight",
+        0,
+        False,
         context=lambda arrays: _context(arrays, _pangolin_units(arrays)),
     ),  # fmt: skip
     "puffin": Recipe("Puffin", _puffin, "conv.weight", 1650, False),
