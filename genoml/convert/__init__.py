@@ -10,8 +10,8 @@ import numpy as np
 from genoml.convert.builder import ConvertError
 from genoml.convert.files import convert_file
 from genoml.convert.frozen_graphs import convert_frozen_graph
-from genoml.convert.keras_layers import KERAS_RULES
 from genoml.convert.keras_models import convert_keras
+from genoml.convert.keras_sequences import KERAS_RULES
 from genoml.convert.network import Converted, with_bases
 from genoml.convert.onnx_graphs import convert_onnx
 from genoml.convert.state_dicts import RECIPES, convert_state_dict

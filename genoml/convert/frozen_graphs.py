@@ -14,6 +14,7 @@ import numpy as np
 
 from genoml.convert import operations as ops
 from genoml.convert import shapes
+from genoml.convert.arithmetic import arithmetic, biased
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
 from genoml.convert.constants import strided
 from genoml.convert.network import Converted, finish, sequence_input
@@ -79,26 +80,14 @@ def _batch_to_space(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
 
 
 def _arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
-    """Sums and products of two values, or of a value and constants."""
+    """Sums and products; of a softmax x - max and the quotient by the sum."""
     first, second = given
     if isinstance(second, Part) and node.operation == "Sub" and second.kind == "maximum":
         return Part("shifted", (_value(first),), second)
-    if isinstance(second, Part) and node.operation in ("RealDiv", "Div") and second.kind == "sum":
+    if isinstance(second, Part) and node.operation == "RealDiv" and second.kind == "sum":
         return ops.softmax(b, node.name, second.values[0], second.facts)
-    minus = -1.0 if node.operation == "Sub" else 1.0
-    times = node.operation in ("Mul", "RealDiv", "Div")
-    if isinstance(first, Value) and isinstance(second, Value):
-        if minus < 0 or node.operation in ("RealDiv", "Div"):
-            raise ConvertError("it takes two arrays that depend on the sequences")
-        return shapes.join(b, node.name, "multiply" if times else "add", [first, second])
-    swapped = not isinstance(first, Value)
-    x, other = (_value(second), first) if swapped else (_value(first), second)
-    other = np.asarray(shapes.constant(other, "constant"), np.float64)
-    if times:
-        if node.operation != "Mul" and swapped:
-            raise ConvertError("it divides by an array that depends on the sequences")
-        return ops.affine(b, node.name, x, other if node.operation == "Mul" else 1 / other, 0.0)
-    return ops.affine(b, node.name, x, minus if swapped else 1.0, other if swapped else minus * other)
+    known = {"AddV2": "Add", "RealDiv": "Div"}
+    return arithmetic(b, node.name, known.get(node.operation, node.operation), first, second)
 
 
 def _reduce(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
@@ -158,11 +147,6 @@ def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     return x
 
 
-def _bias(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    """A bias: that of the convolution before, if it has none, which is then a layer with it."""
-    return ops.biased(b, node.name, _value(given[0]), shapes.constant(given[1], "bias"))
-
-
 def _pool(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     """Pooling of NHWC, along the one axis with positions."""
     x, sizes, strides = _value(given[0]), node.attributes["ksize"], node.attributes["strides"]
@@ -184,7 +168,7 @@ def _expand(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
     x, axes = given[0], _axes(given[1])
     if isinstance(x, Part):
         return x  # of SpaceToBatchND, whose convolution follows
-    return np.expand_dims(x, tuple(axes)) if is_constant(x) else shapes.unsqueeze(x, axes)
+    return shapes.unsqueeze(x, axes)
 
 
 def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
@@ -227,8 +211,7 @@ def _pad(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
 
 
 def _permuted(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    x, axes = given[0], _axes(given[1])
-    return np.transpose(x, axes) if is_constant(x) else shapes.transpose(x, axes)
+    return shapes.transpose(given[0], _axes(given[1]))
 
 
 def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
@@ -255,7 +238,9 @@ _RULES: dict[str, Rule] = {
     "Const": lambda b, node, given: node.attributes["value"],
     "Shape": _shape,
     "Conv2D": _convolve,
-    "BiasAdd": _bias,
+    "BiasAdd": lambda b, node, given: biased(
+        b, node.name, _value(given[0]), shapes.constant(given[1], "bias")
+    ),
     "SpaceToBatchND": _space_to_batch,
     "BatchToSpaceND": _batch_to_space,
     "MatMul": _product,

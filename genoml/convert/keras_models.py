@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from genoml.convert.builder import Builder, ConvertError, Value
-from genoml.convert.keras_layers import KERAS_RULES, KerasLayer
+from genoml.convert.keras_layers import KerasLayer
+from genoml.convert.keras_sequences import KERAS_RULES
 from genoml.convert.network import Converted, finish, sequence_input
 from genoml.convert.nodes import unsupported
 
@@ -157,7 +158,7 @@ def _first_call(layer: Mapping[str, Any], inner: Mapping[str, Any]) -> int:
 
 
 def _references(found: Any) -> list[tuple[str, int, int]]:
-    """The outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
+    """Outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
     if isinstance(found, dict):
         history = (
             found.get("config", {}).get("keras_history")

@@ -102,23 +102,6 @@ def convolution(
     return Value(node, tuple(shape), tuple(order))
 
 
-def biased(b: Builder, name: str, x: Value, bias: np.ndarray) -> Value:
-    """x + bias, a number a channel, which a convolution or dense layer just before takes as its own."""
-    layer, sources = b.nodes.get(x.node, (None, ()))
-    if isinstance(layer, nn.Conv1D) and not layer.has_bias and x.order[-1] == 1 and bias.ndim == 1:
-        made = nn.Conv1D(
-            layer.in_channels, layer.out_channels, layer.kernel_size, stride=layer.stride, padding=layer.padding,
-            dilation=layer.dilation, groups=layer.groups, activation=None,
-        )  # fmt: skip
-        arrays = {"weights": np.asarray(layer.weights), "bias": bias}
-        return replace(x, node=b.add(name, made, sources[0], arrays))
-    if isinstance(layer, nn.Dense) and not np.asarray(layer.bias).any() and bias.ndim == 1:
-        arrays = {"weights": np.asarray(layer.weights), "bias": bias}
-        made_dense = nn.Dense(layer.in_features, layer.out_features)
-        return replace(x, node=b.add(name, made_dense, sources[0], arrays))
-    return affine(b, name, x, 1.0, bias)
-
-
 def padded(
     b: Builder, name: str, source: str, padding: Padding, length: int, size: int, stride: int, dilation: int
 ) -> tuple[str, str | int]:
@@ -176,39 +159,6 @@ def layer_norm(b: Builder, name: str, x: Value, arrays: Mapping[str, np.ndarray]
     source = b.arranged(x, (0, *others, x.ndim - 1))
     node = b.add(name, nn.LayerNorm(size, eps=eps), source, whole)
     return replace(x, node=node, order=reordered(x, (0, *others, x.ndim - 1)))
-
-
-def affine(b: Builder, name: str, x: Value, scale: np.ndarray | float, shift: np.ndarray | float) -> Value:
-    """x scale + shift with constants of one number, or one a channel: a normalisation by 0 and 1; two in a row are one."""
-    constants = [np.asarray(constant, np.float64) for constant in (scale, shift)]
-    axis = _axis_of(x, constants)
-    size = x.shape[axis]
-    scale, shift = (np.broadcast_to(constant.reshape(-1), (size,)) for constant in constants)
-    source = x
-    if (known := b.affine.get(x.node)) is not None and known[0].order == x.order:
-        source, own_scale, own_shift = known
-        scale, shift = own_scale * scale, own_shift * scale + shift
-    one, zero = np.ones(size), np.zeros(size)
-    arrays = {"gamma": scale, "beta": shift, "running_mean": zero, "running_var": one}
-    value = batch_norm(b, name, source, arrays, 0.0, axis)
-    b.affine[value.node] = (source, scale, shift)
-    return value
-
-
-def _axis_of(x: Value, constants: Sequence[np.ndarray]) -> int:
-    """The axis along which constants differ; where none does, that of the channels."""
-    found = set()
-    for constant in constants:
-        axes = [x.ndim - constant.ndim + i for i, size in enumerate(constant.shape) if size != 1]
-        if constant.ndim > x.ndim or len(axes) > 1 or any(x.shape[axis] != constant.size for axis in axes):
-            raise ConvertError(
-                f"an array {x.shape} and a constant {constant.shape}, which is not one number a channel"
-            )
-        found.update(axes)
-    channel = x.order.index(1) if 1 in x.order else None
-    if len(found) > 1 or (not found and channel is None) or 0 in found:
-        raise ConvertError(f"an array {x.shape} and constants along several of its axes")
-    return found.pop() if found else int(channel or 0)
 
 
 def pool(

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.convert import operations as ops
+from genoml.convert.arithmetic import affine
 from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
 
@@ -95,7 +96,7 @@ class Arrays:
 def convolve(
     b: Builder, arrays: Arrays, name: str, x: Value, *, flat: int = 0, bias: bool = True, **options: Any
 ) -> Value:
-    """A convolution of PyTorch: ``NAME.weight`` (out, in, width), of images with an axis of size 1, and ``NAME.bias``."""
+    """A convolution of PyTorch, ``NAME.weight`` and ``NAME.bias``; with ``flat`` one of images, which an axis of 1 has."""
     pattern: list[int | None] = [None, x.shape[1], None]
     if flat:
         pattern.insert(flat, 1)
@@ -122,8 +123,8 @@ def linear(b: Builder, arrays: Arrays, name: str, x: Value, *, bias: bool = True
 def _threshold(b: Builder, arrays: Arrays, x: Value, low: float) -> Value:
     """max(x, low), as low + relu(x - low): DeepSEA's, whose low is 1e-6."""
     name = b.unique("threshold")
-    shifted = ops.affine(b, f"{name}_before", x, 1.0, -low)
-    return ops.affine(b, f"{name}_after", ops.elementwise(b, name, shifted, "relu"), 1.0, low)
+    shifted = affine(b, f"{name}_before", x, 1.0, -low)
+    return affine(b, f"{name}_after", ops.elementwise(b, name, shifted, "relu"), 1.0, low)
 
 
 def _row_pool(b: Builder, arrays: Arrays, x: Value, size: int | tuple[int, bool]) -> Value:
