@@ -80,7 +80,9 @@ class Branches(Generic[LayerT]):
         """Whether every row but the last reads x, and the last only joins the others."""
         *first, last = self.rows
         plain = all(row.sources == (0,) and row.join is None for row in first)
-        return plain and not last.layers and last.sources == tuple(range(1, len(first) + 1)) and bool(first)
+        return (
+            plain and not last.layers and last.sources == tuple(range(1, len(first) + 1)) and len(first) > 0
+        )
 
     def pieces(self) -> list[LayerT | Branches[LayerT]]:
         """The layers, and branches between them, one after another: cut wherever all that follows reads one value."""
