@@ -32,11 +32,17 @@ from genoml.runs import import_weights
     help=f"The published network, for files of arrays alone: {', '.join(RECIPES)}; or genoml:NAME, one of "
     "genoml's own networks.",
 )
-@click.option("--topology", metavar="JSON", type=click.Path(), help="A Keras model's JSON, for weights alone.")
-@click.option("--length", "length_bp", type=click.IntRange(min=1), metavar="BP", help="Length of the sequences.")
+@click.option(
+    "--topology", metavar="JSON", type=click.Path(), help="A Keras model's JSON, for weights alone."
+)
+@click.option(
+    "--length", "length_bp", type=click.IntRange(min=1), metavar="BP", help="Length of the sequences."
+)
 @click.option("--context", type=click.IntRange(min=0), metavar="BP", help="Bases of context that you expect.")
 @click.option("--outputs", metavar="NODES", help="Outputs of a frozen graph or ONNX, where not its own.")
-@click.option("--bases", metavar="ORDER", help="Order of the bases in the file, such as AGCT  [default: ACGT]")
+@click.option(
+    "--bases", metavar="ORDER", help="Order of the bases in the file, such as AGCT  [default: ACGT]"
+)
 @click.option("--licence", default="", metavar="TEXT", help="Licence of the weights, kept with the run.")
 @click.option("--tasks", default="", metavar="A,B", help="Names of the outputs.")
 @click.option(

@@ -37,7 +37,7 @@ def arithmetic(b: Builder, name: str, operation: str, first: Operand, second: Op
 
 
 def affine(b: Builder, name: str, x: Value, scale: np.ndarray | float, shift: np.ndarray | float) -> Value:
-    """x scale + shift, one number or one a channel, as a normalisation by mean 0 and variance 1; two in a row are one."""
+    """x scale + shift, of one number or one a channel: a normalisation by 0 and 1; two in a row are one."""
     constants = [np.asarray(constant, np.float64) for constant in (scale, shift)]
     axis = _axis_of(x, constants)
     size = x.shape[axis]

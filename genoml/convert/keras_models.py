@@ -50,9 +50,13 @@ def convert_keras(
             f"import: expects a topology of {', '.join(_MODELS)}, got {config.get('class_name')!r}"
         )
     b = Builder()
-    name, shape = _input_of(config)
-    source, fixed = sequence_input(b, name, shape, length_bp)
-    outputs = _model(b, config, weights, "", [source])
+    try:
+        name, shape = _input_of(config)
+        source, fixed = sequence_input(b, name, shape, length_bp)
+        outputs = _model(b, config, weights, "", [source])
+    except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ConvertError(f"import: the topology is not as Keras writes it ({what})") from error
     return finish(b, source, outputs, fixed_length=fixed, cut=cut)
 
 

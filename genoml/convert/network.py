@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -160,26 +161,36 @@ def _without_last(b: Builder, value: Value) -> tuple[Value, Any]:
 
 def _network(b: Builder, output: str) -> Layer:
     """The nodes that an output needs, as a Sequential if they are a row, else as a Graph."""
-    names = b.needed([output])
     (source,) = b.inputs
+    nodes = _rectified({name: b.nodes[name] for name in b.needed([output])})
     before = source
-    for name in names:
-        layer, sources = b.nodes[name]
+    for name, (layer, sources) in nodes.items():
         if isinstance(layer, str) or sources != (before,):
             break
         before = name
     else:
-        return nn.Sequential({name: b.nodes[name][0] for name in names})
-    nodes = []
-    for name in names:
-        layer, sources = b.nodes[name]
+        return nn.Sequential({name: layer for name, (layer, _) in nodes.items()})
+    made = []
+    for name, (layer, sources) in nodes.items():
+        how, _, axis = layer.partition(":") if isinstance(layer, str) else (layer, "", "")
         read = [INPUT if own == source else own for own in sources]
-        if isinstance(layer, str):
-            how, _, axis = layer.partition(":")
-            nodes.append(Node(name, how, read, axis=int(axis or 1)))
+        made.append(Node(name, how, read, axis=int(axis or 1)))
+    return Graph(made)
+
+
+def _rectified(nodes: Mapping[str, tuple[Layer | str, tuple[str, ...]]]) -> dict[str, Any]:
+    """The nodes with each ReLU as the activation of the convolution or dense layer that it alone reads."""
+    readers = Counter(own for _, sources in nodes.values() for own in sources)
+    found, instead = dict[str, Any](), dict[str, str]()
+    for name, (layer, sources) in nodes.items():
+        read = tuple(instead.get(own, own) for own in sources)
+        made = found[read[0]][0] if read[0] in found else None
+        alone = type(layer) is nn.ReLU and readers[sources[0]] == 1
+        if alone and (type(made) is nn.Conv1D or type(made) is nn.Dense) and made.activation is None:
+            made.activation, instead[name] = "relu", read[0]
         else:
-            nodes.append(Node(name, layer, read))
-    return Graph(nodes)
+            found[name] = (layer, read)
+    return found
 
 
 def with_bases(converted: Converted, bases: str) -> Converted:

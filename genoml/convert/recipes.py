@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.convert import operations as ops
-from genoml.convert.arithmetic import affine
 from genoml.convert import shapes
+from genoml.convert.arithmetic import affine
 from genoml.convert.builder import Builder, ConvertError, Value
 
 __all__ = ["Arrays", "Pattern", "Row", "run_row"]
@@ -96,7 +96,7 @@ class Arrays:
 def convolve(
     b: Builder, arrays: Arrays, name: str, x: Value, *, flat: int = 0, bias: bool = True, **options: Any
 ) -> Value:
-    """A convolution of PyTorch, ``NAME.weight`` and ``NAME.bias``; with ``flat`` one of images, which an axis of 1 has."""
+    """A convolution of PyTorch: ``NAME.weight``, ``NAME.bias``; with ``flat`` of images, that axis being of size 1."""
     pattern: list[int | None] = [None, x.shape[1], None]
     if flat:
         pattern.insert(flat, 1)

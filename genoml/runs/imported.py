@@ -1,4 +1,4 @@
-"""Run folders of other tools' networks: converted, compared with the original's outputs, and saved like a trained one."""
+"""Run folders of other tools' networks: converted, compared with the originals, and saved like trained ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import use_backend
-from genoml.convert import ConvertError, Converted, convert_file, with_bases
+from genoml.convert import Converted, ConvertError, convert_file, with_bases
 from genoml.io.plain import read_plain, strict_json
 from genoml.io.weights import WeightsFile, read_weights
 from genoml.nn import Graph, Node
@@ -143,9 +143,11 @@ def _kept_where_positions(converted: Converted) -> Converted:
 def _averaged(made: Sequence[Converted]) -> Converted:
     """Networks that read the same, as one whose outputs are their mean."""
     first = made[0]
-    alike = all((each.length_bp, each.axes, each.outputs) == (first.length_bp, first.axes, first.outputs) for each in made)
-    if not alike:
-        raise ConvertError("import: expects networks that read one length and have the same outputs; import each alone")
+    kinds = {(each.length_bp, each.axes, each.outputs) for each in made}
+    if len(kinds) > 1:
+        raise ConvertError(
+            "import: expects networks that read one length and have the same outputs; import each alone"
+        )
     names = [f"network{number}" for number in range(1, len(made) + 1)]
     nodes = [Node(name, each.network) for name, each in zip(names, made, strict=True)]
     return first.of(Graph([*nodes, Node("mean", "mean", names)]))
@@ -165,7 +167,9 @@ def _compare(converted: Converted, given: Any, expected: np.ndarray) -> float:
         found = np.asarray(softmax(found, 1) if converted.last == "softmax" else sigmoid(found))
     found = found.transpose(converted.axes) if found.ndim == len(converted.axes) else found
     if found.size != expected.size or len(found) != len(expected):
-        raise ValueError(f"--check: the outputs have shape {expected.shape}, and the network gives {found.shape}")
+        raise ValueError(
+            f"--check: the outputs have shape {expected.shape}, and the network gives {found.shape}"
+        )
     wanted = np.asarray(expected, np.float64).reshape(found.shape)
     worst = float(np.max(np.abs(found - wanted) / np.maximum(np.abs(wanted), 1.0), initial=0.0))
     if not worst <= _TOLERANCE:
@@ -185,13 +189,13 @@ def _one_hot(converted: Converted, given: Any) -> np.ndarray:
         x = np.squeeze(x, tuple(axis for axis in range(1, x.ndim) if x.shape[axis] == 1))
     axes = sorted(range(3), key=lambda own: converted.input_axes[own])  # ours, in the tool's order
     if x.ndim != 3 or x.shape[axes.index(1)] != 4:
-        raise ValueError(f"--check: sequences have shape {given.shape}; expects letters, or what the original reads")
+        raise ValueError(
+            f"--check: sequences have shape {given.shape}; expects letters, or what the original reads"
+        )
     return np.ascontiguousarray(x.transpose([axes.index(own) for own in range(3)]))
 
 
-def _task(
-    converted: Converted, shape: tuple[int, ...], names: Sequence[str]
-) -> tuple[TaskRecord, Objective]:
+def _task(converted: Converted, shape: tuple[int, ...], names: Sequence[str]) -> tuple[TaskRecord, Objective]:
     """What the outputs mean: classes behind a softmax, labels behind a sigmoid, else numbers as they are."""
     if names and len(names) != shape[1]:
         raise ValueError(f"--tasks names {len(names)}, and the network has {shape[1]} outputs")
