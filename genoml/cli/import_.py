@@ -75,19 +75,22 @@ def command(
     --check compares with the original's outputs, and refuses a difference of more than 1e-4. Bases in another order
     than --bases says give no other sign.
     """
-    run = import_weights(
-        files,
-        out,
-        recipe=recipe,
-        topology=topology,
-        length_bp=length_bp,
-        context=context,
-        outputs=_names(outputs or "") or None,
-        bases=bases,
-        licence=licence,
-        tasks=_names(tasks),
-        check=(_sequences(check[0]), _array(check[1])) if check else None,
-    )
+    try:
+        run = import_weights(
+            files,
+            out,
+            recipe=recipe,
+            topology=topology,
+            length_bp=length_bp,
+            context=context,
+            outputs=_names(outputs or "") or None,
+            bases=bases,
+            licence=licence,
+            tasks=_names(tasks),
+            check=(_sequences(check[0]), _array(check[1])) if check else None,
+        )
+    except ModuleNotFoundError as error:  # the package that reads the format
+        raise ValueError(str(error)) from error
     source = run.record.source
     numbers = sum(value.size for table in (run.model.params, run.model.state) for value in table.values())
     of_all = "networks, averaged" if len(files) > 1 else "network"
@@ -121,9 +124,10 @@ def _array(path: str) -> np.ndarray:
         If it is none.
     """
     try:
-        found = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: no array of NumPy (.npy); save one with numpy.save") from error
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: expects one array of numbers (.npy)")
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: expects an array of numbers, got {found.dtype}")
     return found

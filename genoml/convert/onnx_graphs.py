@@ -15,7 +15,7 @@ from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.convert.network import Converted, finish, sequence_input
 from genoml.convert.nodes import convert_nodes, in_order
 from genoml.convert.onnx_recurrent import recurrent
-from genoml.convert.onnx_shapes import SHAPE_RULES, Rule, axes_of, value_of
+from genoml.convert.onnx_shapes import SHAPE_RULES, Rule, axes_of
 from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode, WeightsFile
 
@@ -42,7 +42,7 @@ def _padding(node: GraphNode, spatial: int) -> list[Any]:
 
 
 def _conv(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    x, kernel = value_of(given[0]), shapes.constant(given[1], "kernel")
+    x, kernel = shapes.needed(given[0]), shapes.constant(given[1], "kernel")
     spatial = kernel.ndim - 2
     ones = [1] * spatial
     bias = shapes.constant(given[2], "bias") if len(given) > 2 and given[2] is not None else None
@@ -59,23 +59,25 @@ def _gemm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
         raise ConvertError("transA, alpha or beta")
     weights = shapes.constant(given[1], "weights")
     bias = shapes.constant(given[2], "bias").reshape(-1) if len(given) > 2 and given[2] is not None else None
-    return ops.dense(b, node.name, value_of(given[0]), weights.T if said.get("transB") else weights, bias)
+    return ops.dense(
+        b, node.name, shapes.needed(given[0]), weights.T if said.get("transB") else weights, bias
+    )
 
 
 def _matmul(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    return ops.dense(b, node.name, value_of(given[0]), shapes.constant(given[1], "weights"))
+    return ops.dense(b, node.name, shapes.needed(given[0]), shapes.constant(given[1], "weights"))
 
 
 def _normalise(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     names = ("gamma", "beta", "running_mean", "running_var")
     arrays = {name: shapes.constant(x, name) for name, x in zip(names, given[1:5], strict=True)}
     return ops.batch_norm(
-        b, node.name, value_of(given[0]), arrays, float(node.attributes.get("epsilon", 1e-5)), 1
+        b, node.name, shapes.needed(given[0]), arrays, float(node.attributes.get("epsilon", 1e-5)), 1
     )
 
 
 def _layer_norm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    x = value_of(given[0])
+    x = shapes.needed(given[0])
     if int(node.attributes.get("axis", -1)) not in (-1, x.ndim - 1):
         raise ConvertError("a layer normalisation of several axes")
     arrays = {"gamma": shapes.constant(given[1], "scale")}
@@ -96,7 +98,7 @@ def _arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Pa
 
 def _erf(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
     """The beginning of GELU, x (1 + erf(x / sqrt 2)) / 2."""
-    source, scale, shift = b.affine.get(value_of(given[0]).node, (None, np.ones(1), np.ones(1)))
+    source, scale, shift = b.affine.get(shapes.needed(given[0]).node, (None, np.ones(1), np.ones(1)))
     if source is None or not np.allclose(scale, 0.5**0.5) or np.any(shift):
         raise ConvertError("an error function that is no part of GELU")
     return Part("erf", source)
@@ -134,19 +136,19 @@ def _elementwise(kind: str, **defaults: float) -> Rule:
 
     def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
         options = {ours: float(node.attributes.get("alpha", default)) for ours, default in defaults.items()}
-        return ops.elementwise(b, node.name, value_of(given[0]), kind, **options)
+        return ops.elementwise(b, node.name, shapes.needed(given[0]), kind, **options)
 
     return rule
 
 
 def _gelu(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     tanh = node.attributes.get("approximate", "none") == "tanh"
-    return ops.elementwise(b, node.name, value_of(given[0]), "gelu_tanh" if tanh else "gelu")
+    return ops.elementwise(b, node.name, shapes.needed(given[0]), "gelu_tanh" if tanh else "gelu")
 
 
 def _pool(kind: str) -> Rule:
     def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-        x, sizes = value_of(given[0]), node.attributes["kernel_shape"]
+        x, sizes = shapes.needed(given[0]), node.attributes["kernel_shape"]
         along = [i for i in range(len(sizes)) if x.order[2 + i] is not None]
         flat = [size for i, size in enumerate(sizes) if i not in along]
         if len(along) != 1 or any(size != 1 for size in flat):
@@ -165,7 +167,7 @@ def _pool(kind: str) -> Rule:
 
 def _global(kind: str) -> Rule:
     def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-        x = value_of(given[0])
+        x = shapes.needed(given[0])
         along = [axis for axis in range(2, x.ndim) if x.order[axis] is not None]
         return ops.global_pool(b, node.name, x, kind, positions=along[0], keepdims=True)
 
@@ -174,7 +176,7 @@ def _global(kind: str) -> Rule:
 
 def _reduce(kind: str) -> Rule:
     def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-        x, keep = value_of(given[0]), bool(node.attributes.get("keepdims", 1))
+        x, keep = shapes.needed(given[0]), bool(node.attributes.get("keepdims", 1))
         axes = [x.axis(axis) for axis in axes_of(node, given)]
         along = [axis for axis in axes if x.order[axis] is not None]
         if len(along) != 1:
@@ -186,7 +188,7 @@ def _reduce(kind: str) -> Rule:
 
 
 def _softmax(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    x = value_of(given[0])
+    x = shapes.needed(given[0])
     axis = x.axis(int(node.attributes.get("axis", -1)))
     if "axis" not in node.attributes and x.ndim > 2:
         raise ConvertError("a softmax that does not say its axis")
@@ -202,8 +204,8 @@ _RULES: dict[str, Rule] = {
     "BatchNormalization": _normalise,
     "LayerNormalization": _layer_norm,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _arithmetic),
-    "Sum": lambda b, node, given: shapes.join(b, node.name, "add", [value_of(x) for x in given]),
-    "Mean": lambda b, node, given: shapes.join(b, node.name, "mean", [value_of(x) for x in given]),
+    "Sum": lambda b, node, given: shapes.join(b, node.name, "add", [shapes.needed(x) for x in given]),
+    "Mean": lambda b, node, given: shapes.join(b, node.name, "mean", [shapes.needed(x) for x in given]),
     "Relu": _elementwise("relu"),
     "Sigmoid": _elementwise("sigmoid"),
     "Tanh": _elementwise("tanh"),
@@ -261,4 +263,6 @@ def convert_onnx(
     wanted = list(outputs or file.metadata["outputs"])
     nodes = [replace(node, name=node.name or node.outputs[0]) for node in file.topology or ()]
     convert_nodes(b, in_order(nodes, wanted, values), _RULES, values)
-    return finish(b, source, [(each, value_of(values[each])) for each in wanted], fixed_length=fixed, cut=cut)
+    return finish(
+        b, source, [(each, shapes.needed(values[each])) for each in wanted], fixed_length=fixed, cut=cut
+    )

@@ -14,20 +14,11 @@ from genoml.convert.onnx_recurrent import gathered_state
 from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode
 
-__all__ = ["SHAPE_RULES", "Rule", "axes_of", "value_of"]
+__all__ = ["SHAPE_RULES", "Rule", "axes_of"]
 
 Rule: TypeAlias = Callable[[Builder, GraphNode, Sequence[Any]], Any]
 #: numbers of a constant that is made, at most
 _MOST_FILLED = 1 << 24
-
-
-def value_of(x: Any) -> Value:
-    """An operand that depends on the sequences; ConvertError for any other."""
-    if not isinstance(x, Value):
-        raise ConvertError(
-            "it reads a constant, or part of a formula, where an array of the sequences is expected"
-        )
-    return x
 
 
 def axes_of(node: GraphNode, given: Sequence[Any], default: Sequence[int] = ()) -> list[int]:
@@ -41,14 +32,9 @@ def axes_of(node: GraphNode, given: Sequence[Any], default: Sequence[int] = ()) 
 
 
 def _concat(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    axis = int(node.attributes["axis"])
-    if all(map(is_constant, given)):
-        return np.concatenate(given, axis=axis)
     state = gathered_state(given)
     return (
-        state
-        if state is not None
-        else shapes.join(b, node.name, "concatenate", [value_of(x) for x in given], axis)
+        state if state is not None else shapes.concatenate(b, node.name, given, int(node.attributes["axis"]))
     )
 
 
@@ -68,7 +54,7 @@ def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
             index[axis] = slice(start, None if step < 0 and end < -x.shape[axis] else end, step)
             x = x[tuple(index)]
             continue
-        value = value_of(x)
+        value = shapes.needed(x)
         first, last, by = slice(start, end, step).indices(value.shape[value.axis(axis)])
         if by != 1 or last <= first:
             raise ConvertError("a slice that is not a cut at the ends, or leaves nothing")
@@ -77,7 +63,7 @@ def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
 
 
 def _pad(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    x, said = value_of(given[0]), node.attributes
+    x, said = shapes.needed(given[0]), node.attributes
     pads = shapes.constant(given[1], "pads").tolist() if len(given) > 1 else list(said["pads"])
     filled = given[2] if len(given) > 2 and given[2] is not None else np.asarray(said.get("value", 0.0))
     if said.get("mode", "constant") != "constant" or np.any(shapes.constant(filled, "value") != 0):
@@ -98,16 +84,12 @@ def _gather(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     axis = int(node.attributes.get("axis", 0))
     if is_constant(x):
         return np.take(x, index, axis=axis)
-    return ops.picked(b, node.name, value_of(x), axis, index)
+    return ops.picked(b, node.name, shapes.needed(x), axis, index)
 
 
 def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    x = given[0]
-    if is_constant(x):
-        return np.squeeze(x, tuple(axes_of(node, given)) or None)
-    value = value_of(x)
-    ones = [axis for axis, size in enumerate(value.shape) if size == 1]
-    return shapes.squeeze(b, value, axes_of(node, given, ones))
+    ones = [axis for axis, size in enumerate(given[0].shape) if size == 1]
+    return shapes.squeeze(b, given[0], axes_of(node, given, ones))
 
 
 def _unsqueeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
@@ -122,13 +104,13 @@ def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     x, target = given[0], shapes.constant(given[1], "shape").tolist()
     if not node.attributes.get("allowzero"):
         target = [x.shape[i] if size == 0 else size for i, size in enumerate(target)]
-    return np.reshape(x, target) if is_constant(x) else shapes.reshape(b, node.name, value_of(x), target)
+    return shapes.reshape(b, node.name, x, target)
 
 
 def _flattened(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     if int(node.attributes.get("axis", 1)) != 1:
         raise ConvertError("it flattens other axes than all but the batch")
-    return shapes.flatten(b, node.name, value_of(given[0]))
+    return shapes.flatten(b, node.name, shapes.needed(given[0]))
 
 
 def _filled(b: Builder, node: GraphNode, given: Sequence[Any]) -> np.ndarray:

@@ -31,6 +31,24 @@ def constant(x: Operand, what: str) -> np.ndarray:
     return x
 
 
+def needed(x: object) -> Value:
+    """An operand that depends on the sequences.
+
+    Raises
+    ------
+    ConvertError
+        If it is a constant, or part of a formula whose rest is not there.
+    """
+    if isinstance(x, Value):
+        return x
+    what = (
+        "a constant"
+        if is_constant(x)
+        else f"a {getattr(x, 'kind', 'state')}, whose other operations are not there"
+    )
+    raise ConvertError(f"it reads {what}, where an array of the sequences is expected")
+
+
 def reordered(x: Value, axes: Sequence[int]) -> tuple[int | None, ...]:
     """The order of a value that was arranged by these axes."""
     order: list[int | None] = [None] * x.ndim
@@ -57,8 +75,10 @@ def unsqueeze(x: Operand, axes: Sequence[int]) -> Operand:
     return replace(x, shape=tuple(shape), order=tuple(order))
 
 
-def squeeze(b: Builder, x: Value, axes: Sequence[int]) -> Value:
-    """Leave out axes of size 1."""
+def squeeze(b: Builder, x: Operand, axes: Sequence[int]) -> Operand:
+    """Leave out axes of size 1; of a constant all, if none is named."""
+    if is_constant(x):
+        return np.squeeze(x, tuple(axes) or None)
     axes = sorted(x.axis(axis) for axis in axes)
     if any(x.shape[axis] != 1 for axis in axes):
         raise ConvertError(f"axes {axes} of an array {x.shape} are not of size 1")
@@ -80,8 +100,10 @@ def flatten(b: Builder, name: str, x: Value) -> Value:
     return Value(b.add(name, nn.Flatten(), x.node), (x.shape[0], prod(own[1:])), (0, 1), places)
 
 
-def reshape(b: Builder, name: str, x: Value, target: Sequence[int]) -> Value:
+def reshape(b: Builder, name: str, x: Operand, target: Sequence[int]) -> Operand:
     """Another shape: flattened, with or without axes of size 1, or one axis as several that follow one another."""
+    if is_constant(x):
+        return np.reshape(x, target)
     meant = _targets(b, x, target)
     if x.shape in meant:
         return x
@@ -148,6 +170,13 @@ def join(b: Builder, name: str, how: str, values: Sequence[Value], axis: int = -
         raise ConvertError(f"{how} of arrays of different shapes {[value.shape for value in values]}")
     node = b.join(name, how, [b.like(value, first) for value in values], b.shapes[first.node])
     return replace(first, node=node)
+
+
+def concatenate(b: Builder, name: str, values: Sequence[Operand], axis: int) -> Operand:
+    """Values side by side along an axis, or constants."""
+    if all(map(is_constant, values)):
+        return np.concatenate([np.asarray(value) for value in values], axis=axis)
+    return join(b, name, "concatenate", [needed(value) for value in values], axis)
 
 
 def _concatenate(b: Builder, name: str, values: Sequence[Value], axis: int) -> Value:
