@@ -193,6 +193,8 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
 
 
 def _model_name(record: RunRecord) -> str:
+    if record.source is not None:
+        return f"the network of {', '.join(record.source.files)}"
     return "the network" if record.config is None else record.config.title
 
 
@@ -202,7 +204,9 @@ def _details(record: RunRecord) -> dict[str, str]:
     of_epochs = "" if config is None else f" of {config.epochs}"
     epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
     options = {} if config is None else config.model_options
+    source = record.source
     facts = {
+        "licence": "" if source is None else source.licence,
         "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
         "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
@@ -210,7 +214,9 @@ def _details(record: RunRecord) -> dict[str, str]:
             key: str(data.get(key, ""))
             for key in ("positives", "negatives", "table", "h5ad", "genome", "regions")
         },
-        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate",
+        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate"
+        if source is None
+        else "",
         "length": f"{record.length_bp} bp",
         "backend": ", ".join(record.backend.values()),
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
