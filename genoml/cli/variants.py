@@ -190,9 +190,7 @@ def command(
         if report is not None:
             from genoml.report import write_variant_report
 
-            write_variant_report(
-                loaded, store, result.strongest[:top], report, length_bp=options["length_bp"]
-            )
+            write_variant_report(loaded, store, result, report, top=top, length_bp=options["length_bp"])
     tell_summary(result, [each for each in (out if out != "-" else "standard output", vcf, report) if each])
 
 
