@@ -202,6 +202,8 @@ def tell_summary(result: Any, files: list[Any]) -> None:
     line = f"{result.records:,} records, {result.alts:,} alternative alleles: {statuses or 'none'}"
     if result.duplicates:
         line += f"; {result.duplicates:,} duplicates"
+    if result.alts and not result.strongest:
+        click.echo("warning: no variant was scored; the column status says why", err=True)
     if result.chromosomes:
         click.echo(f"genoml: {result.chromosomes}", err=True)
     click.echo(f"{line}; {', '.join(map(str, files))}", err=True)

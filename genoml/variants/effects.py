@@ -69,10 +69,8 @@ class Effect:
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """Names of the columns, for the names of the tasks; of a function they are known from its result alone."""
-        single = len(names) == 1
-        if self.kind == "profile":
-            return [part if single else f"{part}_{name}" for name in names for part in _PARTS]
-        return ["effect"] if single else [f"effect_{name}" for name in names]
+        parts = _PARTS if self.kind == "profile" else ("effect",)
+        return [f"{part}_{name}" if name else part for name in names for part in parts]
 
     def __call__(self, reference: np.ndarray, alternative: np.ndarray, change: Change) -> np.ndarray:
         """The effects (n, columns) of outputs (n, outputs) for both alleles, float64."""
