@@ -124,7 +124,7 @@ class Effect:
     def _of_profiles(self, reference: np.ndarray, alternative: np.ndarray, change: Change) -> np.ndarray:
         before, after = self._linear(reference), self._linear(alternative)
         shapes = [self.objective.predictions(outputs) for outputs in (reference, alternative)]
-        distance = jensen_shannon_distance(*_aligned(*shapes, change)) / math.sqrt(math.log(2.0))
+        distance = jensen_shannon_distance(*_aligned(shapes[0], shapes[1], change)) / math.sqrt(math.log(2.0))
         # a profile without reads has no shape
         distance = np.where(np.isnan(distance), 0.0, distance)
         change_of_counts = (after - before) / math.log(2.0)

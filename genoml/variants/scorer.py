@@ -157,9 +157,9 @@ class Scorer:
                 tables = [np.full((len(variants), len(columns)), np.nan) for _ in tables]
             for table, values in zip(tables, found, strict=True):
                 table[places] = values
-        return VariantScores(
-            variants, checked.status, *predictions, tables[0], self.names, columns, *tables[1:]
-        )
+        z, p = tables[1:] if self.null else (None, None)
+        before, after = predictions
+        return VariantScores(variants, checked.status, before, after, tables[0], self.names, columns, z, p)
 
     def _jobs(self, alleles: Variants) -> Iterator[_Job]:
         """Rows in windows, those with the same change together."""
