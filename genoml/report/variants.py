@@ -1,79 +1,28 @@
-"""Page about variants: the contributions of the bases around each, for both alleles."""
+"""Variants on a page: the contributions of the bases around each, for both alleles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genoml import plot
 from genoml.explain import saliency
+from genoml.explain.saliency import Task
 from genoml.genome import GenomeStore
-from genoml.report.content import ReportData, VariantView
-from genoml.report.page import build_report, expect_writable, run_details
+from genoml.report.content import VariantView
+from genoml.report.figures import svg_address
+from genoml.report.tasks import explained_output
 from genoml.runs import Run
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import decode
 from genoml.sequence.variants import Variants
 from genoml.train import Profile
-from genoml.variants import CheckOptions, Summary, allele_windows, check_variants
+from genoml.variants import CheckOptions, allele_windows, check_variants
 
 #: bases of a logo on each side of the variant
 _FLANK_BP = 50
-
-
-def write_variant_report(
-    run: Run,
-    genome: GenomeStore,
-    summary: Summary,
-    out: str | PathLike[str],
-    *,
-    top: int = 5,
-    length_bp: int | None = None,
-) -> Path:
-    """Write a page about the variants with the largest effects: one HTML file, to open anywhere and offline.
-
-    Parameters
-    ----------
-    run : Run
-        The run that scored them.
-    genome : GenomeStore
-        The genome.
-    summary : Summary
-        Result of :func:`genoml.variants.score_file`.
-    out : path
-        HTML file to write.
-    top : int
-        Number of variants.
-    length_bp : int, optional
-        Length of a window; that of the training if None.
-
-    Returns
-    -------
-    Path
-        ``out``.
-
-    Raises
-    ------
-    ValueError
-        If Matplotlib or Jinja is not installed; if ``out`` is a folder, or in none.
-    """
-    out = Path(out)
-    expect_writable(out)
-    strongest = summary.strongest[:top]
-    statuses = ", ".join(
-        f"{count:,} {name}" for name, count in sorted(summary.statuses.items(), key=lambda each: -each[1])
-    )
-    data = ReportData(
-        title=f"Variants scored by {run.path.resolve().name}",
-        summary=f"{summary.records:,} records, {summary.alts:,} alternative alleles: {statuses or 'none'}.",
-        variants=variant_views(run, genome, strongest, length_bp or run.record.length_bp),
-        details=run_details(run.record),
-    )
-    build_report(out, data)
-    return out
 
 
 def variant_views(
@@ -100,18 +49,17 @@ def variant_views(
     return views
 
 
-def _strongest_column(run: Run, effects: Mapping[str, float]) -> tuple[str, int]:
+def _strongest_column(run: Run, effects: Mapping[str, float]) -> tuple[str, Task]:
     """The column with the largest effect, and the model's output that it is of."""
     column = max(effects, key=lambda name: abs(effects[name]))
-    names, objective = run.record.task.names, run.objective
     name = column.partition("_")[2]
-    number = names.index(name) if name in names else int(name or 0)
-    return column, number + objective.tracks * objective.length_bp if isinstance(
-        objective, Profile
-    ) else number
+    if isinstance(run.objective, Profile):
+        return column, explained_output(run, f"counts:{name}" if name else None).task
+    names = run.objective.task_names or run.record.task.names
+    return column, explained_output(run, name).task if name in names else int(name or 0)
 
 
-def _contributions(run: Run, codes: np.ndarray, task: int, cut: slice) -> tuple[str, np.ndarray]:
+def _contributions(run: Run, codes: np.ndarray, task: Task, cut: slice) -> tuple[str, np.ndarray]:
     """Letters and contributions of a part of a window; padding is N and adds nothing."""
     found = saliency(run.model, codes[None, :], task=task).actual[0, cut]
     shown = np.where(codes[cut] == PAD_CODE, 14, codes[cut]).astype(np.uint8)
@@ -125,3 +73,23 @@ def _note(row: Mapping[str, Any], column: str) -> str:
     return (
         f"{column.replace('_', ' ', 1)} {row['effect'][column]:+.3g}; predicted {before:.3g} and {after:.3g}"
     )
+
+
+def variant_card(view: VariantView) -> dict[str, Any]:
+    """Two logos of the bases around a variant on one scale: the reference allele above, the alternative below."""
+    plot.require_matplotlib()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 3.3), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    both = np.concatenate([view.reference[1], view.alternative[1], [0.0]])
+    limits = (float(both.min()), float(both.max()) or 1.0)
+    named = (("reference", view.reference), ("alternative", view.alternative))
+    for panel, (name, (letters, heights)), width in zip(panels, named, view.alleles_bp, strict=True):
+        plot.contributions(panel, heights, letters, start=view.start, ylabel=name, limits=limits)
+        panel.axvspan(-0.5, width - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
+        panel.set_xlabel("")
+    panels[1].set_xlabel("position from the variant (bp)")
+    figure.align_ylabels(panels)
+    alt = f"Contributions of the bases around {view.name}: reference allele above, alternative below; {view.note}."
+    return {"name": view.name, "note": view.note, "alt": alt, "image": svg_address(figure)}
