@@ -16,8 +16,8 @@ from typing import TypeAlias
 import numpy as np
 
 from genoml import nn
-from genoml.nn.layer import Layer
 from genoml.nn.node import INPUT
+from genoml.nn.layer import Layer
 
 __all__ = ["Builder", "ConvertError", "Value"]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from genoml.convert import operations as ops
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
-from genoml.convert.constants import strided
+from genoml.convert.constants import FOLDED, strided
 from genoml.convert.network import Converted, finish, sequence_input
 from genoml.convert.nodes import convert_nodes, in_order, is_constant
 from genoml.io.weights import GraphNode, WeightsFile

@@ -38,9 +38,7 @@ class KerasLayer:
         if all(name.isdecimal() for name in last) and len(last) == len(names):
             return dict(zip(names, found.values(), strict=True))
         if sorted(last) != sorted(names):
-            raise ConvertError(
-                f"it has arrays {', '.join(found) or 'none'}, and its settings say {', '.join(names)}"
-            )
+            raise ConvertError(f"it has arrays {', '.join(found) or 'none'}, and its settings say {', '.join(names)}")
         return dict(zip(last, found.values(), strict=True))
 
     def expect(self, **settings: Any) -> None:
@@ -103,9 +101,7 @@ def _depthwise(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
 def _kernels(layer: KerasLayer, name: str) -> list[np.ndarray]:
     found = [array for path, array in layer.arrays.items() if path.rsplit("/", 1)[-1] in (name, "0")]
     if len(found) != 1 or found[0].ndim != 3:
-        raise ConvertError(
-            f"it has arrays {', '.join(layer.arrays) or 'none'}; expects a {name} of three axes"
-        )
+        raise ConvertError(f"it has arrays {', '.join(layer.arrays) or 'none'}; expects a {name} of three axes")
     return found
 
 
@@ -136,9 +132,7 @@ def _layer_norm(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value
     if (axis[0] if isinstance(axis, list) else axis) not in (-1, x.ndim - 1):
         raise ConvertError(f"axis = {axis} is not supported; expects -1")
     layer.expect(rms_scaling=False)
-    weights = layer.weights(
-        *[n for n, used in (("gamma", "scale"), ("beta", "center")) if layer.config.get(used, True)]
-    )
+    weights = layer.weights(*[n for n, used in (("gamma", "scale"), ("beta", "center")) if layer.config.get(used, True)])
     return ops.layer_norm(b, layer.name, x, weights, float(layer.config.get("epsilon", 1e-3)))
 
 
@@ -221,9 +215,7 @@ def _direction(layer: KerasLayer, kind: str, config: Mapping[str, Any], where: s
         return {"weights_input": kernel, "weights_recurrent": recurrent, "bias": bias}
     if config.get("reset_after") is None:  # left out, it is False
         raise ConvertError("reset_after = False is not supported; expects True")
-    order = np.concatenate(
-        [np.arange(size, 2 * size), np.arange(size), np.arange(2 * size, 3 * size)]
-    )  # z, r, h
+    order = np.concatenate([np.arange(size, 2 * size), np.arange(size), np.arange(2 * size, 3 * size)])  # z, r, h
     first, second = weights.get("bias", np.zeros((2, 3 * size)))[:, order]
     gates = np.arange(3 * size) < 2 * size
     return {
@@ -237,9 +229,7 @@ def _direction(layer: KerasLayer, kind: str, config: Mapping[str, Any], where: s
 def _recurrent(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
     arrays = _direction(layer, layer.kind, layer.config, "")
     sequences = bool(layer.config.get("return_sequences"))
-    return ops.recurrent(
-        b, layer.name, values[0], layer.kind.lower(), [arrays], positions=1, sequences=sequences
-    )
+    return ops.recurrent(b, layer.name, values[0], layer.kind.lower(), [arrays], positions=1, sequences=sequences)
 
 
 def _bidirectional(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
@@ -278,11 +268,7 @@ def _attention(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
         features, heads, key_size=size, value_size=arrays["value"]["kernel"].shape[2], qkv_bias=biased,
         out_features=arrays["output"]["kernel"].shape[2],
     )  # fmt: skip
-    named = {
-        f"{part}_weights": own["kernel"].reshape(features, -1)
-        for part, own in arrays.items()
-        if part != "output"
-    }
+    named = {f"{part}_weights": own["kernel"].reshape(features, -1) for part, own in arrays.items() if part != "output"}
     last = arrays["output"]["kernel"]
     named["output_weights"] = last.reshape(-1, last.shape[2])
     named["output_bias"] = arrays["output"].get("bias", np.zeros(last.shape[2]))
@@ -303,12 +289,8 @@ KERAS_RULES: dict[str, KerasRule] = {
     "Activation": lambda b, layer, values: activated(b, layer, values[0], layer.config.get("activation")),
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,
-    "ELU": lambda b, layer, v: ops.elementwise(
-        b, layer.name, v[0], "elu", alpha=float(layer.config.get("alpha", 1.0))
-    ),
-    "Softmax": lambda b, layer, values: ops.softmax(
-        b, layer.name, values[0], int(layer.config.get("axis", -1))
-    ),
+    "ELU": lambda b, layer, v: ops.elementwise(b, layer.name, v[0], "elu", alpha=float(layer.config.get("alpha", 1.0))),
+    "Softmax": lambda b, layer, values: ops.softmax(b, layer.name, values[0], int(layer.config.get("axis", -1))),
     "MaxPooling1D": _pool("max"),
     "AveragePooling1D": _pool("average"),
     "GlobalMaxPooling1D": _global("max"),
@@ -328,14 +310,7 @@ KERAS_RULES: dict[str, KerasRule] = {
     "TimeDistributed": _time_distributed,
     "MultiHeadAttention": _attention,
     **dict.fromkeys(  # nothing in evaluation
-        (
-            "Dropout",
-            "SpatialDropout1D",
-            "GaussianDropout",
-            "GaussianNoise",
-            "AlphaDropout",
-            "ActivityRegularization",
-        ),
+        ("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization"),
         lambda b, layer, values: values[0],
     ),
 }

@@ -101,11 +101,7 @@ def _name(layer: Mapping[str, Any]) -> str:
 
 
 def _model(
-    b: Builder,
-    config: Mapping[str, Any],
-    weights: Mapping[str, np.ndarray],
-    prefix: str,
-    given: Sequence[Value],
+    b: Builder, config: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, given: Sequence[Value]
 ) -> list[tuple[str, Value]]:
     """Outputs of a model for its inputs; its arrays are below the prefix."""
     if config["class_name"] == "Sequential":
@@ -119,11 +115,7 @@ def _model(
 
 
 def _functional(
-    b: Builder,
-    config: Mapping[str, Any],
-    weights: Mapping[str, np.ndarray],
-    prefix: str,
-    given: Sequence[Value],
+    b: Builder, config: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, given: Sequence[Value]
 ) -> list[tuple[str, Value]]:
     """Outputs of a functional model; a layer that is called twice has a value for each call."""
     inner = config["config"]
@@ -159,48 +151,26 @@ def _first_call(layer: Mapping[str, Any], inner: Mapping[str, Any]) -> int:
 def _references(found: Any) -> list[tuple[str, int, int]]:
     """The outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
     if isinstance(found, dict):
-        history = (
-            found.get("config", {}).get("keras_history")
-            if found.get("class_name") == "__keras_tensor__"
-            else None
-        )
-        return (
-            _references(history) if history else [ref for part in found.values() for ref in _references(part)]
-        )
+        history = found.get("config", {}).get("keras_history") if found.get("class_name") == "__keras_tensor__" else None
+        return _references(history) if history else [ref for part in found.values() for ref in _references(part)]
     if not isinstance(found, list | tuple):
         return []
-    if (
-        len(found) in (3, 4)
-        and isinstance(found[0], str)
-        and isinstance(found[1], int)
-        and isinstance(found[2], int)
-    ):
+    if len(found) in (3, 4) and isinstance(found[0], str) and isinstance(found[1], int) and isinstance(found[2], int):
         return [(found[0], found[1], found[2])]
     return [ref for part in found for ref in _references(part)]
 
 
 def _calls(layer: Mapping[str, Any]) -> list[list[tuple[str, int, int]]]:
     """What each call of a layer reads."""
-    found = [
-        _references(call["args"] if isinstance(call, dict) else call)
-        for call in layer.get("inbound_nodes", [])
-    ]
+    found = [_references(call["args"] if isinstance(call, dict) else call) for call in layer.get("inbound_nodes", [])]
     for call in layer.get("inbound_nodes", []):
-        if isinstance(call, dict) and _references(
-            {k: v for k, v in call.get("kwargs", {}).items() if k != "mask"}
-        ):
-            raise ConvertError(
-                f"import: layer {_name(layer)} is called with named arrays, which is not supported"
-            )
+        if isinstance(call, dict) and _references({k: v for k, v in call.get("kwargs", {}).items() if k != "mask"}):
+            raise ConvertError(f"import: layer {_name(layer)} is called with named arrays, which is not supported")
     return found
 
 
 def _apply(
-    b: Builder,
-    layer: Mapping[str, Any],
-    weights: Mapping[str, np.ndarray],
-    prefix: str,
-    read: Sequence[Value],
+    b: Builder, layer: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, read: Sequence[Value]
 ) -> list[Value]:
     """Values of one call of a layer, or of a model within the model."""
     name, kind, path = _name(layer), str(layer["class_name"]), f"{prefix}{_name(layer)}/"
@@ -226,6 +196,4 @@ def _refused(name: str, kind: str) -> ConvertError:
             f"genoml.convert.KERAS_RULES[{name!r}] = function(builder, layer, values)"
         )
     known = unsupported(name, kind, KERAS_RULES)
-    return ConvertError(
-        f"{known}; give a rule for it: genoml.convert.KERAS_RULES[{kind!r}] = function(builder, layer, values)"
-    )
+    return ConvertError(f"{known}; give a rule for it: genoml.convert.KERAS_RULES[{kind!r}] = function(builder, layer, values)")

@@ -13,8 +13,8 @@ from genoml import nn
 from genoml.convert import operations as ops
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.nn.graph import Graph
-from genoml.nn.layer import Layer
 from genoml.nn.node import INPUT, Node
+from genoml.nn.layer import Layer
 
 __all__ = ["Converted", "finish", "sequence_input", "with_bases"]
 

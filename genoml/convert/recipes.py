@@ -81,10 +81,10 @@ class Arrays:
 
     def check(self, recipe: str) -> None:
         """Raise ConvertError if something did not fit, or an array was not taken."""
-        unknown = [key for key in self.tensors if key not in self.taken and not key.endswith(_IGNORED)]
-        problems = self.problems + [
-            f"{key} is unknown, found {tuple(self.tensors[key].shape)}" for key in unknown
+        unknown = [
+            key for key in self.tensors if key not in self.taken and not key.endswith(_IGNORED)
         ]
+        problems = self.problems + [f"{key} is unknown, found {tuple(self.tensors[key].shape)}" for key in unknown]
         if problems:
             others = len(problems) - 1
             more = f"; and {others} more" if others else ""

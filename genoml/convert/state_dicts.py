@@ -12,7 +12,7 @@ from genoml import nn
 from genoml.convert import operations as ops
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.convert.network import Converted, finish
-from genoml.convert.recipes import Arrays, Row, convolve, normalise, run_row
+from genoml.convert.recipes import Arrays, Row, convolve, linear, normalise, run_row
 from genoml.models import MODELS, bias_factorised, bpnet, build_model
 from genoml.nn.layer import Layer
 
@@ -192,9 +192,7 @@ def _puffin(b: Builder, arrays: Arrays, x: Value) -> dict[str, Value]:
         weights = arrays.take(f"{effect}.weight", pattern)
         weights = weights.transpose(1, 0, 2)[:, :, ::-1] if transposed else weights
         own = arrays.take(f"{effect}.bias", (weights.shape[0],))
-        effects.append(
-            ops.convolution(b, effect, h, weights, own, channels=1, positions=(2,), padding="same")
-        )
+        effects.append(ops.convolution(b, effect, h, weights, own, channels=1, positions=(2,), padding="same"))
     arrays.taken |= {"scaler", "scaler2"}  # not read
     return {"output": ops.elementwise(b, "softplus", ops.join(b, "effects", "add", effects), "softplus")}
 
@@ -252,31 +250,17 @@ def _chrombpnet(arrays: Arrays, length_bp: int) -> Layer:
 
 RECIPES: dict[str, Recipe] = {
     "basset": Recipe("Basset, Kipoi's PyTorch file", _row(_basset_row()), "0.weight", 600),
-    "beluga": Recipe(
-        "DeepSEA Beluga, of ExPecto", _row(_beluga_row()), "model.0.0.weight", 2000, bases="AGCT"
-    ),
+    "beluga": Recipe("DeepSEA Beluga, of ExPecto", _row(_beluga_row()), "model.0.0.weight", 2000, bases="AGCT"),
     "bpnet-lite": Recipe("BPNet of bpnet-lite", _bpnet, "iconv.weight", 2114, own=True),
-    "chrombpnet": Recipe(
-        "ChromBPNet of bpnet-lite", _chrombpnet, "accessibility.iconv.weight", 2114, own=True
-    ),
+    "chrombpnet": Recipe("ChromBPNet of bpnet-lite", _chrombpnet, "accessibility.iconv.weight", 2114, own=True),
     "deepsea": Recipe("DeepSEA, Kipoi's PyTorch file", _row(_deepsea_row()), "0.weight", 1000, bases="AGCT"),
-    "deepstarr": Recipe(
-        "DeepSTARR in PyTorch (conv1, bn1, fc1, ...)", _row(_deepstarr_row()), "conv1.weight", 249
-    ),
+    "deepstarr": Recipe("DeepSTARR in PyTorch (conv1, bn1, fc1, ...)", _row(_deepstarr_row()), "conv1.weight", 249),
     "openspliceai": Recipe(
-        "OpenSpliceAI",
-        _openspliceai,
-        "initial_conv.weight",
-        0,
-        False,
+        "OpenSpliceAI", _openspliceai, "initial_conv.weight", 0, False,
         context=lambda arrays: _context(arrays, _openspliceai_units(arrays)),
     ),  # fmt: skip
     "pangolin": Recipe(
-        "Pangolin",
-        _pangolin,
-        "conv1.weight",
-        0,
-        False,
+        "Pangolin", _pangolin, "conv1.weight", 0, False,
         context=lambda arrays: _context(arrays, _pangolin_units(arrays)),
     ),  # fmt: skip
     "puffin": Recipe("Puffin", _puffin, "conv.weight", 1650, False),

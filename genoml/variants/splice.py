@@ -154,9 +154,9 @@ def _bases(
     """Where the stretch of these variants begins, and its base codes, none outside their gene."""
     gene, flank = variants[0].gene, context_bp // 2
     first = variants[0].pos - distance - flank
-    stop = (
-        max(max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants) + flank
-    )
+    stop = max(
+        max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants
+    ) + flank
     codes = np.full(stop - first, PAD_CODE, np.uint8)
     begin, end = max(first, gene.start), min(stop, gene.end)
     codes[begin - first : end - first] = genome.fetch(Intervals(variants[0].chrom, [begin], [end]))[0]

@@ -133,9 +133,7 @@ def _context_of(layer: Layer, name: str) -> int:
     """Bases that an output of a network sees beside its own."""
     reach = layer.reach(_LONG)
     if reach is None or reach == EVERYTHING:
-        raise ValueError(
-            f"{name}: does not say how many bases an output sees, as a network of convolutions does"
-        )
+        raise ValueError(f"{name}: does not say how many bases an output sees, as a network of convolutions does")
     if reach.stride != 1 or reach.outputs(_LONG) != _LONG - reach.span + 1:
         raise ValueError(
             f"{name}: expects an output for each base with its whole context, got {reach.outputs(_LONG)} for {_LONG} "
