@@ -185,6 +185,8 @@ def test_what_is_no_vcf_is_refused_with_its_line(
         ("c,p,r\n1,2,A\n", 1, "has no column 'a'; the columns are c, p, r"),
         ("c,p,r,a\n1,2,A\n", 2, "has 3 column(s), but the line of names has 4"),
         ('c,p,r,a\n1,2,A,C\n"1,2,A,C\n', 3, "unexpected end of data"),
+        ("c,p\r,r,a\n1,2,A,C\n", 1, "a carriage return within a line"),
+        ("c,p,r,a\n1,2\r,A,C\n", 2, "new-line character"),
         ("c,p,r,a\n1,x,A,C\n", 2, "column 2 (p) expects a whole number"),
         ("c,p,r,a\n1,2,A,C/T\n", 2, "column 4 (a) expects bases"),
         ('c,p,r,a\n"1\t",2,A,C\n', 2, "a field has a tab"),
