@@ -12,16 +12,19 @@ import numpy as np
 
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
+from genoml.genome import GenomeStore
 from genoml.report.content import Explained, ReportData, attention_views, sequence_views
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.tasks import explained_output, sequences_of, task_content
+from genoml.report.variants import variant_views
 from genoml.runs import Run, RunRecord
 from genoml.runs.run import SequenceSource
 from genoml.runs.score import outputs_of_data
 from genoml.train.predict import score_predictions
+from genoml.variants import Summary
 
-__all__ = ["expect_writable", "write_report"]
+__all__ = ["expect_writable", "write_report", "write_variant_report"]
 
 
 def write_report(
@@ -103,6 +106,58 @@ def write_report(
         numbers = run.objective.numbers(run.outputs(unlabelled))
         content |= _explained(run, unlabelled, numbers, explained, show, top)
     build_report(out, ReportData(**content, details=_details(run.record)))
+    return out
+
+
+def write_variant_report(
+    run: Run,
+    genome: GenomeStore,
+    summary: Summary,
+    out: str | PathLike[str],
+    *,
+    top: int = 5,
+    length_bp: int | None = None,
+) -> Path:
+    """Write a page about the variants with the largest effects: one HTML file, to open anywhere and offline.
+
+    Parameters
+    ----------
+    run : Run
+        The run that scored them.
+    genome : GenomeStore
+        The genome.
+    summary : Summary
+        Result of :func:`genoml.variants.score_file`.
+    out : path
+        HTML file to write.
+    top : int
+        Number of variants.
+    length_bp : int, optional
+        Length of a window; that of the training if None.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    ValueError
+        If Matplotlib or Jinja is not installed; if ``out`` is a folder, or in none.
+    """
+    out = Path(out)
+    expect_writable(out)
+    strongest = summary.strongest[:top]
+    statuses = ", ".join(
+        f"{count:,} {name}" for name, count in sorted(summary.statuses.items(), key=lambda each: -each[1])
+    )
+    data = ReportData(
+        title=f"Variants scored by {run.path.resolve().name}",
+        summary=f"{summary.records:,} records, {summary.alts:,} alternative alleles: {statuses or 'none'}.",
+        variants=variant_views(run, genome, strongest, length_bp or run.record.length_bp),
+        details=_details(run.record),
+    )
+    build_report(out, data)
     return out
 
 

@@ -8,6 +8,7 @@ from genoml.variants.normalise import normalise, trimmed
 from genoml.variants.saturate import saturate_regions
 from genoml.variants.score import score_variants
 from genoml.variants.scorer import Scorer, VariantScores
+from genoml.variants.windows import allele_windows
 from genoml.variants.writer import Summary
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Scorer",
     "Summary",
     "VariantScores",
+    "allele_windows",
     "check_variants",
     "normalise",
     "saturate_regions",

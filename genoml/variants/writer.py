@@ -182,6 +182,8 @@ def _strongest(scores: VariantScores) -> list[dict[str, Any]]:
         {
             "chrom": str(variants.chrom[row]), "pos": int(variants.pos[row]), "id": variants.id[row],
             "ref": variants.ref[row], "alt": variants.alt[row], "strength": float(strength[row]),
+            "reference": dict(zip(scores.tasks, scores.reference[row].tolist(), strict=True)),
+            "alternative": dict(zip(scores.tasks, scores.alternative[row].tolist(), strict=True)),
             "effect": dict(zip(scores.columns, scores.effect[row].tolist(), strict=True)),
         }
         for row in rows.tolist()
