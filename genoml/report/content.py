@@ -34,6 +34,7 @@ __all__ = [
     "AttentionView",
     "ReportData",
     "SequenceView",
+    "VariantView",
     "attention_views",
     "filter_matches",
     "sequence_views",
@@ -61,6 +62,30 @@ class SequenceView:
     probability: float
     saliency: NDArray[np.floating[Any]]
     mutations: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class VariantView:
+    """Variant with the contributions of the bases around it for both alleles.
+
+    Attributes
+    ----------
+    name, note : str
+        Such as ``chr1:1000 A>G``, and what it changes, in words.
+    start : int
+        Position of the first base from the variant.
+    reference, alternative : (str, array)
+        Letters, and the contribution of each.
+    alleles_bp : (int, int)
+        Lengths of both alleles.
+    """
+
+    name: str
+    note: str
+    start: int
+    reference: tuple[str, NDArray[np.floating[Any]]]
+    alternative: tuple[str, NDArray[np.floating[Any]]]
+    alleles_bp: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -122,6 +147,8 @@ class ReportData:
         Saliency and mutagenesis, in the order of the page.
     attention : sequence of AttentionView
         Attention maps, in the order of the page.
+    variants : sequence of VariantView
+        Contributions for both alleles, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
     """
@@ -143,6 +170,7 @@ class ReportData:
     filters: Sequence[tuple[FilterMotif, Match | None, Motif | None]] = ()
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
+    variants: Sequence[VariantView] = ()
     details: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -16,7 +16,7 @@ from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.explain.filters import FilterMotif
 from genoml.explain.match import Match, chance_similarity
 from genoml.metrics import aupr, auroc
-from genoml.report.content import AttentionView, SequenceView
+from genoml.report.content import AttentionView, SequenceView, VariantView
 from genoml.runs.tasks import LABELS
 from genoml.sequence.motifs.motif import Motif
 
@@ -185,6 +185,26 @@ def sequence_card(view: SequenceView) -> dict[str, Any]:
         "alt": alt,
         "image": svg_address(figure),
     }
+
+
+def variant_card(view: VariantView) -> dict[str, Any]:
+    """Two logos of the bases around a variant on one scale: the reference allele above, the alternative below."""
+    plot.require_matplotlib()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 3.3), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    both = np.concatenate([view.reference[1], view.alternative[1], [0.0]])
+    limits = (float(both.min()), float(both.max()) or 1.0)
+    named = (("reference", view.reference), ("alternative", view.alternative))
+    for panel, (name, (letters, heights)), width in zip(panels, named, view.alleles_bp, strict=True):
+        plot.contributions(panel, heights, letters, start=view.start, ylabel=name, limits=limits)
+        panel.axvspan(-0.5, width - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
+        panel.set_xlabel("")
+    panels[1].set_xlabel("position from the variant (bp)")
+    figure.align_ylabels(panels)
+    alt = f"Contributions of the bases around {view.name}: reference allele above, alternative below; {view.note}."
+    return {"name": view.name, "note": view.note, "alt": alt, "image": svg_address(figure)}
 
 
 def _busiest(view: SequenceView) -> tuple[int, int]:

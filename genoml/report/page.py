@@ -24,6 +24,7 @@ from genoml.report.figures import (
     probability_figures,
     sequence_card,
     training_figures,
+    variant_card,
 )
 from genoml.report.tasks import class_figures, number_figures, predicted_what, sequences_of, task_content
 from genoml.runs import Run, RunRecord
@@ -113,7 +114,7 @@ def write_report(
     elif sequences is not None:
         unlabelled = run.read(sequences)
         content |= _explained(run, unlabelled, run.predict(unlabelled)[:, 0], show, top)
-    build_report(out, ReportData(**content, predicted=predicted_what(run), details=_details(run.record)))
+    build_report(out, ReportData(**content, predicted=predicted_what(run), details=run_details(run.record)))
     return out
 
 
@@ -196,7 +197,7 @@ def _model_name(record: RunRecord) -> str:
     return "the network" if record.config is None else record.config.title
 
 
-def _details(record: RunRecord) -> dict[str, str]:
+def run_details(record: RunRecord) -> dict[str, str]:
     """Facts about how the run was made."""
     config, data = record.config, record.data
     of_epochs = "" if config is None else f" of {config.epochs}"
@@ -257,6 +258,7 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         filters=[filter_card(*entry) for entry in content.filters],
         sequences=[sequence_card(view) for view in content.sequences],
         attention=[attention_card(view) for view in content.attention],
+        variants=[variant_card(view) for view in content.variants],
     )
     with write_whole(path) as stream:
         stream.write(page.encode("utf-8"))

@@ -47,6 +47,8 @@ class CheckOptions:
         Only variants whose REF overlaps one of them are scored.
     both_anchors : bool
         Windows of insertions and deletions are also filled up at the left end.
+    share_bp : int
+        Single bases in the same stretch of so many bp share a window, see ``score_variants``.
     """
 
     length_bp: int
@@ -56,12 +58,17 @@ class CheckOptions:
     normalise: bool = False
     regions: Intervals | None = None
     both_anchors: bool = False
+    share_bp: int = 0
 
     def __post_init__(self) -> None:
         if self.length_bp < 1:
             raise ValueError(f"length_bp expects 1 or more, got {self.length_bp}")
         if self.edges not in ("drop", "pad"):
             raise ValueError(f"edges expects 'drop' or 'pad', got {self.edges!r}")
+        if not 0 <= self.share_bp <= self.length_bp // 2:
+            raise ValueError(
+                f"share_bp expects 0 to {self.length_bp // 2}, half a window, got {self.share_bp}"
+            )
         if not 0 <= self.most_n <= 1:
             raise ValueError(f"most_n expects a share from 0 to 1, got {self.most_n}")
 
@@ -166,10 +173,14 @@ def _same(
     return found
 
 
-def windows_around(alleles: Variants, length_bp: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def windows_around(
+    alleles: Variants, length_bp: int, share_bp: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start of each variant's window of the reference, and bases more that the alternative reads at an end.
 
-        start = pos + floor(len(REF) / 2) - floor(length / 2),   more = max(0, len(REF) - len(ALT))
+        start = middle - floor(length / 2),   more = max(0, len(REF) - len(ALT))
+
+    ``middle`` is that of REF, or, of a single base and with ``share_bp``, that of the stretch of so many bp it is in.
 
     Returns
     -------
@@ -179,14 +190,17 @@ def windows_around(alleles: Variants, length_bp: int) -> tuple[np.ndarray, np.nd
     ref, alt = (
         np.fromiter(map(len, column), np.int64, len(alleles)) for column in (alleles.ref, alleles.alt)
     )
-    start = alleles.pos + ref // 2 - length_bp // 2
-    return start, np.maximum(ref - alt, 0), np.maximum(ref, alt)
+    middle = alleles.pos + ref // 2
+    if share_bp:
+        shared = alleles.pos // share_bp * share_bp + share_bp // 2
+        middle = np.where((ref == 1) & (alt == 1), shared, middle)
+    return middle - length_bp // 2, np.maximum(ref - alt, 0), np.maximum(ref, alt)
 
 
 def _refusals(genome: GenomeStore, alleles: Variants, options: CheckOptions) -> np.ndarray:
     """Why a variant whose alleles are right is not scored, ``""`` if it is."""
     length = options.length_bp
-    start, more, longest = windows_around(alleles, length)
+    start, more, longest = windows_around(alleles, length, options.share_bp)
     sizes = np.array(list(genome.sizes.values()), np.int64)[alleles.codes]
     refused = np.full(len(alleles), "", dtype=f"U{max(map(len, STATUSES))}")
     before = start - more * options.both_anchors
