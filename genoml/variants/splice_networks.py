@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import as_file, files
 
 import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import load_weights
+from genoml.checkpoint import load_weights, pack_weights
 from genoml.explain.mutants.cones import Edit, trace_maps
 from genoml.models import spliceai
 from genoml.nn.layer import Layer
@@ -82,6 +83,10 @@ class SpliceNetwork:
         with as_file(files("genoml") / "resources" / "ci_spliceai1.safetensors") as path:
             load_weights(path, layer)
         return cls.of(layer.to(get_backend(backend)), SHIPPED)
+
+    def digest(self) -> str:
+        """Hash of the weights."""
+        return sha256(pack_weights(self.layer)).hexdigest()
 
     def changed(
         self, codes: np.ndarray, reverse: bool, edits: Sequence[Edit], windows: Sequence[tuple[int, int]]
