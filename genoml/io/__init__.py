@@ -24,6 +24,7 @@ from genoml.io.trim import (
     trim_window,
 )
 from genoml.io.vcf import VcfFile, open_vcf, read_vcf
+from genoml.io.weights import WeightsFile, read_weights
 from genoml.sequence.motifs.motif import Motif
 from genoml.sequence.variants import Variants
 
@@ -39,6 +40,7 @@ __all__ = [
     "Summary",
     "Variants",
     "VcfFile",
+    "WeightsFile",
     "bed_intervals",
     "convert_qualities",
     "detect_encoding",
@@ -62,6 +64,7 @@ __all__ = [
     "read_substitution_matrix",
     "read_transfac",
     "read_vcf",
+    "read_weights",
     "summarise",
     "trim_quality",
     "trim_window",

@@ -37,7 +37,7 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     if not values and "hashes" not in run.record.data:
         raise ValueError(f"{run.path}: its record does not say which data it was trained on; name the data")
     folder = RunFolder(run.path, run.record)
-    config = run.record.training
+    config = run.record.reading
     settings = recorded_data(folder, values)
     classes = run.record.task.names if run.record.task.kind == "classes" else None
     read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes)

@@ -172,7 +172,7 @@ def recorded_data(folder: RunFolder, given: Mapping[str, Any] | None = None) -> 
     ValueError
         If a value cannot be.
     """
-    settings = folder.record.training.data
+    settings = folder.record.reading.data
     if not settings.is_given:  # two files
         files = [folder.record.data.get(key) for key in ("positives", "negatives")]
         first, second = ([] if name is None else [str(name)] for name in files)
