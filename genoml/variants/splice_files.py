@@ -10,6 +10,7 @@ from genoml.io.vcf import VcfFile
 from genoml.variants.files import checked_blocks, write_parts
 from genoml.variants.lines import by_record, with_entry, with_key
 from genoml.variants.partial import Partial
+from genoml.variants.splice_networks import names_of
 from genoml.variants.splice_scorer import SpliceScorer, SpliceScores
 from genoml.variants.splice_scores import ACCEPTOR, DONOR
 from genoml.variants.writer import Summary, Writer
@@ -87,7 +88,7 @@ def score_splicing(
 def _header(calls: VcfFile, scorer: SpliceScorer, key: str) -> bytes:
     options = scorer.options
     text = (
-        f"Delta scores of splicing by genoml splice; networks: {', '.join(each.name for each in scorer.networks)}; "
+        f"Delta scores of splicing by genoml splice; networks: {names_of(scorer.networks)}; "
         f"context {scorer.networks[0].context_bp}, distance {options.distance}, "
         f"{'masked' if options.mask else 'not masked'}. Gain and loss of acceptors and donors (DS) and their positions "
         f"counted from POS (DP). Format: {_FORMAT}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import as_file, files
+from os import PathLike
 
 import numpy as np
 
@@ -13,8 +15,10 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights, pack_weights
 from genoml.explain.mutants.cones import Edit, trace_maps
 from genoml.models import spliceai
+from genoml.nn import Ensemble
 from genoml.nn.layer import Layer
 from genoml.ops.windows import EVERYTHING
+from genoml.runs import load_run
 from genoml.sequence.alphabet import COMPLEMENT_CODES
 
 #: length with which a network's receptive field is asked for
@@ -77,12 +81,14 @@ class SpliceNetwork:
         return cls(layer, name, own, bool(y.min() >= 0.0 and sums < _SUM_TOLERANCE))
 
     @classmethod
-    def shipped(cls, backend: str | Backend | None = None) -> SpliceNetwork:
+    def shipped(
+        cls, backend: str | Backend | None = None, *, context_bp: int | None = None
+    ) -> SpliceNetwork:
         """The network that comes with genoml, see genoml/resources/README.md."""
         layer = spliceai()
         with as_file(files("genoml") / "resources" / "ci_spliceai1.safetensors") as path:
             load_weights(path, layer)
-        return cls.of(layer.to(get_backend(backend)), SHIPPED)
+        return cls.of(layer.to(get_backend(backend)), SHIPPED, context_bp=context_bp)
 
     def digest(self) -> str:
         """Hash of the weights."""
@@ -132,6 +138,46 @@ class SpliceNetwork:
 def _turned(edit: Edit, length: int) -> Edit:
     """The edit of the reverse complement of a sequence of this length."""
     return Edit(length - edit.position - edit.removed, edit.removed, COMPLEMENT_CODES[edit.bases[::-1]])
+
+
+def load_networks(
+    runs: Sequence[str | PathLike[str]] = (),
+    *,
+    context_bp: int | None = None,
+    backend: str | Backend | None = None,
+) -> list[SpliceNetwork]:
+    """Networks of run folders, such as ``genoml import`` makes; the members of an ensemble one by one.
+
+    Parameters
+    ----------
+    runs : sequence of path
+        The folders; without any, the network that comes with genoml.
+    context_bp : int, optional
+        The context that they must have; None: one and the same.
+
+    Raises
+    ------
+    RunError
+        If a run is missing or damaged.
+    ValueError
+        As :meth:`SpliceNetwork.of`.
+    """
+    found = list[SpliceNetwork]()
+    for path in runs:
+        run = load_run(path, backend)
+        source = run.record.source
+        name = ", ".join(filter(None, [run.path.name, source.licence if source else ""]))
+        members = run.model.layers if type(run.model) is Ensemble else [run.model]
+        for member in members:
+            found.append(SpliceNetwork.of(member, name, context_bp=context_bp))
+            context_bp = found[0].context_bp
+    return found or [SpliceNetwork.shipped(backend, context_bp=context_bp)]
+
+
+def names_of(networks: Sequence[SpliceNetwork]) -> str:
+    """The names of networks, each once, with how many have it."""
+    counts = Counter(network.name for network in networks)
+    return "; ".join(name if count == 1 else f"{count} of {name}" for name, count in counts.items())
 
 
 def _context_of(layer: Layer, name: str) -> int:

@@ -38,15 +38,24 @@ class SpliceScores:
         (n, 4), the largest scores over all genes; NaN where not scored.
     found : list of list
         For each ALT its genes, and the effect in each.
-    columns : tuple of str
-        Names of the columns of ``effect``.
+    reference, alternative : numpy.ndarray
+        (n, 0): there is no single prediction for an allele.
+    tasks, columns : tuple of str
+        Names of the columns of these, and of ``effect``.
     """
 
     variants: Variants
     status: np.ndarray
     effect: np.ndarray
     found: list[list[tuple[Gene, SpliceEffect]]] = field(default_factory=list)
+    tasks: tuple[str, ...] = ()
     columns: tuple[str, ...] = COLUMNS
+
+    @property
+    def reference(self) -> np.ndarray:
+        return np.zeros((len(self.variants), 0))
+
+    alternative = reference
 
 
 class SpliceScorer:
