@@ -31,7 +31,12 @@ _EXAMPLE = ("splice_example.vcf", "splice_example.fa.gz", "splice_example.gtf")
 @click.argument("genes", required=False, type=click.Path())
 @click.option("--example", is_flag=True, help="Score a few variants of one gene, which come with genoml.")
 @click.option(
-    "--out", default="-", show_default=True, metavar="FILE", type=click.Path(), help="VCF to write, .gz or not."
+    "--out",
+    default="-",
+    show_default=True,
+    metavar="FILE",
+    type=click.Path(),
+    help="VCF to write, .gz or not.",
 )
 @click.option(
     "--model", "models", multiple=True, metavar="RUN", type=click.Path(path_type=Path),
@@ -44,8 +49,12 @@ _EXAMPLE = ("splice_example.vcf", "splice_example.fa.gz", "splice_example.gtf")
 )  # fmt: skip
 @click.option("--distance", default=50, show_default=True, type=click.IntRange(0, 5000), metavar="BP",
               help="Bases on either side in which sites may be gained or lost.")  # fmt: skip
-@click.option("--mask", is_flag=True, help="Count gains at the nearest exon boundary, and losses elsewhere, as 0.")
-@click.option("--raw", metavar="FILE", type=click.Path(), help="Also write the probabilities at each position, TSV.")
+@click.option(
+    "--mask", is_flag=True, help="Count gains at the nearest exon boundary, and losses elsewhere, as 0."
+)
+@click.option(
+    "--raw", metavar="FILE", type=click.Path(), help="Also write the probabilities at each position, TSV."
+)
 @click.option("--key", default="SPLICE", show_default=True, metavar="NAME",
               help="INFO key, such as SpliceAI for readers that expect it.")  # fmt: skip
 @click.option("--least-match", default=0.95, show_default=True, type=click.FloatRange(0, 1), metavar="SHARE",
@@ -65,8 +74,8 @@ def command(
     and donors from 0 to 1, and where. The header says whose networks they are.
     """
     from genoml.io import open_vcf, read_genes
-    from genoml.variants.splice_networks import names_of
     from genoml.variants import SpliceOptions, SpliceScorer, load_networks, score_splicing
+    from genoml.variants.splice_networks import names_of
 
     given = (calls, genome, genes)
     if example == any(given) or not (example or all(given)):

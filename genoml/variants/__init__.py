@@ -8,12 +8,12 @@ from genoml.variants.normalise import normalise, trimmed
 from genoml.variants.saturate import saturate_regions
 from genoml.variants.score import score_variants
 from genoml.variants.scorer import Scorer, VariantScores
-from genoml.variants.windows import allele_windows
 from genoml.variants.splice import InGene, SpliceEffect, SpliceOptions, splice_effects
 from genoml.variants.splice_files import score_splicing
 from genoml.variants.splice_networks import SpliceNetwork, load_networks
 from genoml.variants.splice_scorer import SpliceScorer, SpliceScores
 from genoml.variants.splice_scores import DeltaScores, delta_scores
+from genoml.variants.windows import allele_windows
 from genoml.variants.writer import Summary
 
 __all__ = [

@@ -15,6 +15,7 @@ from genoml.sequence.alphabet import PAD_CODE
 from genoml.variants.splice_networks import SpliceNetwork
 from genoml.variants.splice_scores import DeltaScores, aligned, bases_read, delta_scores, nearest_boundary
 
+
 @dataclass(frozen=True)
 class SpliceOptions:
     """Options of delta scores.
@@ -138,9 +139,9 @@ def _bases(
     """Where the stretch of these variants of a gene begins, and its base codes, none outside the gene."""
     gene, flank = variants[0].gene, context_bp // 2
     first = min(each.pos for each in variants) - distance - flank
-    stop = max(
-        max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants
-    ) + flank
+    stop = (
+        max(max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants) + flank
+    )
     codes = np.full(stop - first, PAD_CODE, np.uint8)
     begin, end = max(first, gene.start), min(stop, gene.end)
     codes[begin - first : end - first] = genome.fetch(Intervals(variants[0].chrom, [begin], [end]))[0]

@@ -21,7 +21,19 @@ KEY = "SPLICE"
 _BLOCK = 256
 _POSITIONS = 1 << 20
 _FORMAT = "ALLELE|SYMBOL|DS_AG|DS_AL|DS_DG|DS_DL|DP_AG|DP_AL|DP_DG|DP_DL"
-_RAW = ("chrom", "pos", "ref", "alt", "gene", "strand", "offset", "acceptor_ref", "acceptor_alt", "donor_ref", "donor_alt")
+_RAW = (
+    "chrom",
+    "pos",
+    "ref",
+    "alt",
+    "gene",
+    "strand",
+    "offset",
+    "acceptor_ref",
+    "acceptor_alt",
+    "donor_ref",
+    "donor_alt",
+)
 
 
 def score_splicing(

@@ -81,9 +81,7 @@ class SpliceNetwork:
         return cls(layer, name, own, bool(y.min() >= 0.0 and sums < _SUM_TOLERANCE))
 
     @classmethod
-    def shipped(
-        cls, backend: str | Backend | None = None, *, context_bp: int | None = None
-    ) -> SpliceNetwork:
+    def shipped(cls, backend: str | Backend | None = None, *, context_bp: int | None = None) -> SpliceNetwork:
         """The network that comes with genoml, see genoml/resources/README.md."""
         layer = spliceai()
         with as_file(files("genoml") / "resources" / "ci_spliceai1.safetensors") as path:
@@ -184,7 +182,9 @@ def _context_of(layer: Layer, name: str) -> int:
     """Bases that an output of a network sees beside its own."""
     reach = layer.reach(_LONG)
     if reach is None or reach == EVERYTHING:
-        raise ValueError(f"{name}: does not say how many bases an output sees, as a network of convolutions does")
+        raise ValueError(
+            f"{name}: does not say how many bases an output sees, as a network of convolutions does"
+        )
     if reach.stride != 1 or reach.outputs(_LONG) != _LONG - reach.span + 1:
         raise ValueError(
             f"{name}: expects an output for each base with its whole context, got {reach.outputs(_LONG)} for {_LONG} "

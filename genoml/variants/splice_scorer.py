@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,9 @@ class SpliceScorer:
             raise ValueError(f"expects networks of one context, got {contexts}")
         self.networks, self.genome, self.genes = tuple(networks), genome, genes
         self.options = options or SpliceOptions()
-        self.check = CheckOptions(contexts[0] + 2 * self.options.distance + 1, edges="pad", most_n=1.0)
+        # an allele may be as long as the window; genes end within chromosomes, and N is read as nothing
+        window = contexts[0] + 2 * self.options.distance + 1
+        self.check = CheckOptions(2 * window, edges="pad", most_n=1.0)
         self._refuse_outside()
 
     def _refuse_outside(self) -> None:

@@ -109,7 +109,11 @@ class Writer(Generic[ScoredT]):
         return self.scorer.score(join_variants([]), self.chromosomes)
 
     def stream(
-        self, blocks: Iterable[Block], out: BinaryIO, head: bytes, lines_of: Callable[[list[bytes], ScoredT], bytes]
+        self,
+        blocks: Iterable[Block],
+        out: BinaryIO,
+        head: bytes,
+        lines_of: Callable[[list[bytes], ScoredT], bytes],
     ) -> Summary:
         """Write lines of the scores as they come, after ``head``."""
         out.write(head)
