@@ -7,7 +7,6 @@ is the sequence's own map, which is computed once for all its edits, where the o
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -74,6 +73,8 @@ def trace_maps(
 
 #: positions of all windows of a batch together, in the widest map
 _BATCH_POSITIONS = 1 << 14
+#: shapes of edits whose cones are kept
+_CONES = 64
 
 
 class TracedMaps:
@@ -90,7 +91,7 @@ class TracedMaps:
         self._options: dict[str, Any] = {"dtype": model.dtype, "backend": model.backend}
         self._options["ambiguous"] = ambiguous
         self._networks = {0: network_of(model, len(self.codes))}
-        self._cones = defaultdict[tuple[int, ...], list[Cone]](list)
+        self._cones: dict[tuple[int, ...], list[Cone]] = {}
         self._own: OwnMaps | None = None
 
     @property
@@ -170,7 +171,8 @@ class TracedMaps:
     def _network(self, longer: int) -> Network:
         """The network for the sequence with so many bases more."""
         if longer not in self._networks:
-            self._networks[longer] = network_of(self.model, len(self.codes) + longer)
+            made = network_of(self.model, len(self.codes) + longer)
+            self._networks[longer] = made.with_kernels_of(self._networks[0])
         return self._networks[longer]
 
     def _longer(self, edit: Edit) -> int:
@@ -247,14 +249,20 @@ class TracedMaps:
     def _cone(self, edit: Edit, outputs: Stretch) -> Cone:
         """The cone of an edit, or one that only lies elsewhere."""
         start, stop = outputs[0] - edit.position, outputs[1] - edit.position
-        known = self._cones[edit.longer, len(edit.bases), start, stop]
+        key = edit.longer, len(edit.bases), start, stop
+        known = self._cones.pop(key, [])
         for cone in known:
             if -cone.room[0] <= edit.position - cone.position <= cone.room[1]:
-                return cone
-        new = edit.position, edit.position + len(edit.bases)
-        networks = self._network(0), self._network(edit.longer)
-        known.append(cone_of(*networks, new, edit.longer, (outputs[0], outputs[1] + self._longer(edit))))
-        return known[-1]
+                break
+        else:
+            new = edit.position, edit.position + len(edit.bases)
+            networks = self._network(0), self._network(edit.longer)
+            cone = cone_of(*networks, new, edit.longer, (outputs[0], outputs[1] + self._longer(edit)))
+            known = [cone, *known[:1]]
+        self._cones[key] = known  # the last one that was used
+        if len(self._cones) > _CONES:
+            del self._cones[next(iter(self._cones))]
+        return cone
 
     def _fill(
         self,

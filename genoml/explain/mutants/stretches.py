@@ -119,7 +119,7 @@ def _kept(network: Network) -> set[int]:
         reach = operation.reach
         widest = min((a for a, _ in known), default=0), max((b for _, b in known), default=0)
         reached.append(None if reach is None else reach.seen_by(*widest))
-        if reach is None or reach.span > 1 or operation.layer is not None:
+        if reach is None or reach.span > 1 or operation.pads_itself:
             kept |= set(operation.sources)
         elif len(operation.sources) > 1:
             own = zip(operation.sources, read, strict=True)
