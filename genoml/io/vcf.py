@@ -235,7 +235,7 @@ def _variants(table: Table, records: int) -> Variants:
     rows = np.arange(len(table))
     alt_index = np.ones(len(table), np.int64)
     if any("," in each for each in alts):
-        parts = [each.split(",") for each in alts]
+        parts = [each.split(",") if "," in each else [each] for each in alts]
         counts = np.array(list(map(len, parts)))
         rows = np.repeat(rows, counts)
         alt_index = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
