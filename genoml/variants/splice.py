@@ -143,6 +143,7 @@ def _bases(
         max(max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants) + flank
     )
     codes = np.full(stop - first, PAD_CODE, np.uint8)
-    begin, end = max(first, gene.start), min(stop, gene.end)
-    codes[begin - first : end - first] = genome.fetch(Intervals(variants[0].chrom, [begin], [end]))[0]
+    chrom = variants[0].chrom
+    begin, end = max(first, gene.start), min(stop, gene.end, genome.size_of(chrom))
+    codes[begin - first : end - first] = genome.fetch(Intervals(chrom, [begin], [end]))[0]
     return first, codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from genoml.explain.mutants.cones import Edit
-from genoml.genome import GenomeStore
+from genoml.genome import GenomeStore, Intervals
+from genoml.io.errors import FormatWarning
 from genoml.io.genes import Gene, Genes
 from genoml.sequence.alphabet import BYTE_TO_CODE
 from genoml.sequence.intervals import nearest
@@ -20,6 +22,10 @@ from genoml.variants.chromosomes import Chromosomes
 from genoml.variants.splice import InGene, SpliceEffect, SpliceOptions, splice_effects
 from genoml.variants.splice_networks import SpliceNetwork
 
+#: genes that are compared with the genome, and the fewest boundaries, and share of splice sites, that are enough
+_TRIED_GENES, _FEWEST_SITES, _LEAST_SITES = 200, 20, 0.5
+#: strand -> base codes before an exon and behind one, read along the chromosome: AG and GT, or AC and CT
+_SITES = {"+": ([0, 2], [2, 3]), "-": ([0, 1], [1, 3])}
 #: numbers of a variant, largest over its genes
 COLUMNS = ("DS_AG", "DS_AL", "DS_DG", "DS_DL")
 
@@ -75,7 +81,12 @@ class SpliceScorer:
     Raises
     ------
     ValueError
-        If the networks differ in context, or a gene lies beyond the end of its chromosome.
+        If the networks differ in context, or no gene is on a chromosome of the genome.
+
+    Warns
+    -----
+    FormatWarning
+        If fewer than half of the exons' ends inside genes are splice sites in the genome.
     """
 
     def __init__(
@@ -93,23 +104,29 @@ class SpliceScorer:
         # an allele may be as long as the window; genes end within chromosomes, and N is read as nothing
         window = contexts[0] + 2 * self.options.distance + 1
         self.check = CheckOptions(2 * window, edges="pad", most_n=1.0)
-        self._refuse_outside()
+        self._check_genes()
 
-    def _refuse_outside(self) -> None:
-        """Raise for a gene beyond the end of its chromosome, or if no gene is on one of the genome's."""
-        sizes = {Genes.key(name): size for name, size in self.genome.sizes.items()}
-        for gene in self.genes.genes:
-            size = sizes.get(Genes.key(gene.chrom))
-            if size is not None and gene.end > size:
-                raise ValueError(
-                    f"gene {gene.name} ends at {gene.chrom}:{gene.end}, but the chromosome has {size} bp in "
-                    f"{self.genome.path}; an annotation of another genome build?"
-                )
-        first = self.genes.genes[0].chrom
-        if not any(self.genes.on(name) for name in self.genome.names):
+    def _check_genes(self) -> None:
+        """Raise if no gene is on a chromosome of the genome; warn if too few exons end at splice sites there."""
+        known = {Genes.key(name): name for name in self.genome.names}
+        held = [gene for gene in self.genes.genes if Genes.key(gene.chrom) in known]
+        if not held:
+            first = self.genes.genes[0].chrom
             raise ValueError(
                 f"no gene is on a chromosome of {self.genome.path} (first: {first}"
                 f"{nearest(first, self.genome.names)}); names are compared without chr"
+            )
+        sites, total = 0, 0
+        for gene in held[:: max(1, len(held) // _TRIED_GENES)]:
+            found, count = _splice_sites(self.genome, known[Genes.key(gene.chrom)], gene)
+            sites, total = sites + found, total + count
+        if total >= _FEWEST_SITES and sites < _LEAST_SITES * total:
+            warnings.warn(
+                FormatWarning(
+                    f"{100 * sites / total:.0f} % of the exons' ends, of {total} looked at, are GT and AG in "
+                    f"{self.genome.path}; genes of another genome build?"
+                ),
+                stacklevel=3,
             )
 
     def facts(self) -> tuple[Any, ...]:
@@ -143,3 +160,15 @@ class SpliceScorer:
             scores.found[row].append((each.gene, effect))
             scores.effect[row] = np.fmax(scores.effect[row], effect.scores.scores)
         return scores
+
+
+def _splice_sites(genome: GenomeStore, chrom: str, gene: Gene) -> tuple[int, int]:
+    """How many of a gene's inner exon boundaries lie beside GT or AG of its strand, and how many there are."""
+    inner = gene.boundaries[1:-1]
+    inner = inner[(inner >= 2) & (inner + 3 <= genome.sizes[chrom])]
+    if not len(inner):
+        return 0, 0
+    codes = genome.fetch(Intervals(chrom, inner - 2, inner + 3))
+    before, after = _SITES[gene.strand]
+    found = (codes[:, :2] == before).all(axis=1) | (codes[:, 3:] == after).all(axis=1)
+    return int(found.sum()), len(inner)

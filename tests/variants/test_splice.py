@@ -9,7 +9,7 @@ import pytest
 
 from genoml.explain.mutants.cones import Edit
 from genoml.genome import GenomeStore
-from genoml.io import Gene, Genes, read_fasta
+from genoml.io import FormatWarning, Gene, Genes, read_fasta
 from genoml.models import spliceai
 from genoml.nn import Conv1D, Dense, Flatten, Sequential, Softmax
 from genoml.nn.layer import Layer
@@ -166,14 +166,22 @@ def test_networks_that_would_give_shifted_or_senseless_positions_are_refused(
         SpliceNetwork.of(layer, context_bp=80)
 
 
-def test_genes_of_another_genome_are_refused(network: Layer, genome: GenomeStore) -> None:
-    edges = np.array([100, 800])
-    for gene, message in (
-        (Gene("FAR", "chr1", 100, 801, "+", edges), r"gene FAR ends at chr1:801, but the chromosome has 700 bp"),
-        (Gene("FAR", "chrX", 100, 801, "+", edges), r"no gene is on a chromosome of .*\(first: chrX"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=message):
-            SpliceScorer([SpliceNetwork.of(network)], genome, Genes([gene]))
+def test_genes_on_no_chromosome_are_refused(network: Layer, genome: GenomeStore) -> None:
+    gene = Gene("FAR", "chrX", 100, 801, "+", np.array([100, 800]))
+    with pytest.raises(ValueError, match=r"no gene is on a chromosome of .*\(first: chrX"):
+        SpliceScorer([SpliceNetwork.of(network)], genome, Genes([gene]))
+
+
+@pytest.mark.parametrize(("strand", "intron"), [("+", "GTCCCCCCAG"), ("-", "CTCCCCCCAC")])
+def test_exons_that_do_not_end_at_splice_sites_are_warned_of(
+    strand: str, intron: str, network: Layer, tmp_path: Path
+) -> None:
+    (tmp_path / "g.fa").write_text(">1\n" + ("CCCCCCCCCC" + intron) * 13 + "\n")
+    store, networks = GenomeStore.build(tmp_path / "g.fa", tmp_path / "g.store"), [SpliceNetwork.of(network)]
+    bounds = np.sort(np.concatenate([np.arange(0, 260, 20), np.arange(9, 260, 20)]))
+    SpliceScorer(networks, store, Genes([Gene("G", "chr1", 0, 250, strand, bounds)]))
+    with pytest.warns(FormatWarning, match=r"0 % of the exons' ends, of 24 looked at, are GT and AG in"):
+        SpliceScorer(networks, store, Genes([Gene("G", "chr1", 1, 251, strand, bounds + 1)]))
 
 
 def test_networks_of_two_contexts_and_a_distance_past_5000_are_refused(
