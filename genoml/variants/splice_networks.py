@@ -15,7 +15,7 @@ from genoml.backend import Backend, get_backend
 from genoml.checkpoint import load_weights, pack_weights
 from genoml.explain.mutants.cones import Edit, trace_maps
 from genoml.models import spliceai
-from genoml.nn import Ensemble
+from genoml.nn import Graph
 from genoml.nn.layer import Layer
 from genoml.ops.windows import EVERYTHING
 from genoml.runs import load_run
@@ -23,6 +23,8 @@ from genoml.sequence.alphabet import COMPLEMENT_CODES
 
 #: length with which a network's receptive field is asked for
 _LONG = 1 << 16
+#: outputs whose own maps are held at a time: 5 kB each, and as much for half a context at either end
+_STRETCH = 4000
 #: bases on which a network is tried
 _TRIED = 64
 #: outputs that sum to 1 within this are probabilities already
@@ -122,7 +124,7 @@ class SpliceNetwork:
             windows = [(length - stop, length - start) for start, stop in windows]
         outputs = [(start - flank, stop - flank) for start, stop in windows]
         way = -1 if reverse else 1
-        for own, edited in trace_maps(self.layer, codes).changed(edits, outputs):
+        for own, edited in trace_maps(self.layer, codes, stretch=_STRETCH).changed(edits, outputs):
             yield self._probabilities(own)[::way], self._probabilities(edited)[::way]
 
     def _probabilities(self, y: np.ndarray) -> np.ndarray:
@@ -165,11 +167,18 @@ def load_networks(
         run = load_run(path, backend)
         source = run.record.source
         name = ", ".join(filter(None, [run.path.name, source.licence if source else ""]))
-        members = run.model.layers if type(run.model) is Ensemble else [run.model]
-        for member in members:
+        for member in _members(run.model):
             found.append(SpliceNetwork.of(member, name, context_bp=context_bp))
             context_bp = found[0].context_bp
     return found or [SpliceNetwork.shipped(backend, context_bp=context_bp)]
+
+
+def _members(model: Layer) -> Sequence[Layer]:
+    """The networks of a mean of networks, whose maps are then held one after another; else the model itself."""
+    *networks, last = model.nodes if isinstance(model, Graph) else [None]
+    if last is None or last.layer != "mean" or any(node.joins or node.sources != ("input",) for node in networks):
+        return [model]
+    return model.layers
 
 
 def names_of(networks: Sequence[SpliceNetwork]) -> str:
