@@ -34,6 +34,7 @@ _COMMANDS = {
     "scan": "Find where motifs match sequences, as BED or a table.",
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
+    "splice": "Score what variants do to splice sites.",
     "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
     "tile": "Write windows of one length along a genome, as BED.",
     "train": "Train a model on two sets of sequences.",
