@@ -23,6 +23,7 @@ from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.recurrent import gru_scan, lstm_scan
 from genoml.ops.special import squared_error
 from genoml.ops.threefry import random_uniform
+from genoml.ops.updates import update_all
 from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
 
@@ -338,6 +339,46 @@ def test_adams_update(
     found = twin_of(cuda, adam_update_all)(*given_arrays, kept, **options)
     expected = adam_update_all.standard(*given_arrays, kept, **options)
     assert len(found) == parameters
+    for one, other in zip(found, expected, strict=True):
+        for got, right in zip(one, other, strict=True):
+            assert_same(cuda, got, right, dtype)
+
+
+#: a rule, its numbers, and the arrays that it keeps a parameter
+RULES = st.sampled_from([
+    ("sgd", {"rate": 0.1}, 0),
+    ("sgd", {"rate": 0.1, "momentum": 0.9, "nesterov": False}, 1),
+    ("sgd", {"rate": 0.1, "momentum": 0.9, "nesterov": True}, 1),
+    ("adagrad", {"rate": 0.1, "eps": 1e-6}, 1),
+    *(
+        ("rmsprop", {"rate": 0.1, "rho": 0.8, "eps": 1e-4, "momentum": momentum, "centred": centred},
+         1 + centred + (momentum > 0))
+        for momentum in (0.0, 0.5) for centred in (False, True)
+    ),
+])  # fmt: skip
+
+
+@SOME
+@given(RULES, SMALL, SMALL, SMALL, st.sampled_from([1, 3, 50]), DTYPES, VIEWS, SEEDS)
+def test_the_updates_by_rules(
+    cuda: Backend, by: tuple[str, dict[str, float], int], n: int, length: int, channels: int, parameters: int,
+    dtype: str, layout: str, seed: int,
+) -> None:  # fmt: skip
+    rule, numbers, slots = by
+    shapes = [(n, length, channels if at else 700) for at in range(parameters)]
+    params, grads, *kept = (
+        [
+            view(cuda, seed + 9 * at + k, shape, dtype, layout if k % 2 else "contiguous")
+            for at, shape in enumerate(shapes)
+        ]
+        for k in range(2 + slots)
+    )
+    kept = [
+        [array * array + 1.0 if k == 0 else 0.1 * array for array in arrays] for k, arrays in enumerate(kept)
+    ]
+    decays = [0.0, 0.1] * (parameters // 2) + [0.0] * (parameters % 2)
+    found = twin_of(cuda, update_all)(params, grads, kept, decays, rule=rule, **numbers)
+    expected = update_all.standard(params, grads, kept, decays, rule=rule, **numbers)
     for one, other in zip(found, expected, strict=True):
         for got, right in zip(one, other, strict=True):
             assert_same(cuda, got, right, dtype)
