@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update_all
-from genoml.ops.arrays import in_memory_order, pad_axis, sum_rows
+from genoml.ops.arrays import in_memory_order, pad_axis, segment_sum, sum_rows
 from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_hits, conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
@@ -344,6 +344,18 @@ def test_adams_update(
             assert_same(cuda, got, right, dtype)
 
 
+@SOME
+@given(st.integers(1, 900), st.sampled_from([1, 4, 70]), st.sampled_from([1, 2, 40]), DTYPES, VIEWS, SEEDS)
+def test_sums_by_key(
+    cuda: Backend, total: int, count: int, channels: int, dtype: str, layout: str, seed: int
+) -> None:
+    rows = view(cuda, seed, (1, total, channels), dtype, layout)[0, :, :]
+    # some beyond both ends, which are ignored
+    keys = cuda.asarray(np.random.default_rng(seed).integers(-1, count + 1, total), "int32")
+    found = twin_of(cuda, segment_sum)(rows, keys, count)
+    assert_same(cuda, found, segment_sum.standard(rows, keys, count), dtype)
+
+
 #: a rule, its numbers, and the arrays that it keeps a parameter
 RULES = st.sampled_from([
     ("sgd", {"rate": 0.1}, 0),
@@ -490,6 +502,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
         (conv1d_hits, (one[:1, :1, :], one, one[0, 0, :], 9)), (conv1d_hits, (one, one, double, 9)),
         (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
+        (segment_sum, (one[0, :, :], cuda.asarray(np.zeros(6, np.int64)), 2)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
     for given_arrays in (([one], [one], [double], [one]), ([one, double], *[[one, one]] * 3)):

@@ -18,7 +18,7 @@ from genoml_cupy.twins.rectify import rectified_vjp
 from genoml_cupy.twins.recurrent import gru_scan, lstm_scan
 from genoml_cupy.twins.scan import conv1d_hits, conv1d_max, conv1d_max_grad_w
 from genoml_cupy.twins.softmax import softmax, softmax_gradient
-from genoml_cupy.twins.sums import sum_rows
+from genoml_cupy.twins.sums import segment_sum, sum_rows
 from genoml_cupy.twins.threefry import random_uniform
 from genoml_cupy.twins.updates import adam_update_all, update_all
 
@@ -37,6 +37,7 @@ _TWINS = (
     plain_attention_vjp,
     random_uniform,
     rectified_vjp,
+    segment_sum,
     softmax,
     softmax_gradient,
     standardize_vjp,
