@@ -105,10 +105,9 @@ def _launch(
     scalars: list[np.generic],
 ) -> list[tuple[Array, ...]]:
     xp, dtype, count = kernels.xp, params[0].dtype, len(params)
-    contiguous = xp.ascontiguousarray
-    grads = [grad if grad.ndim <= 3 else contiguous(grad).ravel() for grad in grads]
+    grads = [grad if grad.ndim <= 3 else xp.ascontiguousarray(grad).ravel() for grad in grads]
     there = [params, *(arrays for arrays in slots if arrays is not None)]
-    held = iter([[contiguous(array) for array in arrays] for arrays in there])
+    held = iter([list(map(xp.ascontiguousarray, arrays)) for arrays in there])
     own = next(held)
     by_name = [own, grads, *(own if arrays is None else next(held) for arrays in slots)]
     sizes = [param.size for param in params]
@@ -118,8 +117,7 @@ def _launch(
     columns: dict[str, Any] = {"start": starts[:-1], "decay": decays, "size": sizes, "chunks": chunks}
     columns |= dict(zip(_AXES, axes, strict=True))
     columns |= {
-        at: [kernels.address(array) for array in arrays]
-        for at, arrays in zip(_POINTERS, by_name, strict=False)
+        at: list(map(kernels.address, arrays)) for at, arrays in zip(_POINTERS, by_name, strict=False)
     }
     table = np.zeros((), _PARAMETERS)
     for at, column in columns.items():
@@ -131,8 +129,8 @@ def _launch(
         "updates", name, dtype, (sum(chunks), 1, 1), (THREADS, 1, 1), table[()], *scalars, *outputs
     )
     return [
-        tuple(whole[start:stop].reshape(param.shape) for whole in flat)
-        for param, start, stop in zip(params, starts[:-1], starts[1:], strict=True)
+        tuple(kernels.part(whole, start, param.shape) for whole in flat)
+        for param, start in zip(params, starts, strict=False)
     ]
 
 
