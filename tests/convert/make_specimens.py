@@ -159,7 +159,9 @@ def main() -> None:
             k.utils.set_random_seed(0)
             model = build(k)
             shuffled_weights(model)
-            endings = ("h5", "keras") if build in (plain, branched) else ("keras",) if version == "3" else ("h5",)
+            endings = (
+                ("h5", "keras") if build in (plain, branched) else ("keras",) if version == "3" else ("h5",)
+            )
             for ending in endings:
                 if version == "2" and ending == "keras":
                     continue
