@@ -1,0 +1,135 @@
+"""Measure `genoml train` as it is by default on a data set, beside its own baselines on the same sequences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.auto_sets import BINARY, DataSet
+from genoml import __version__
+from genoml.data import SequenceData
+from genoml.metrics import aupr, auroc
+from genoml.runs import Run, RunFolder, load_run, read_source, split_validation
+from genoml.runs.assess import MOST_FOR_BASELINE, some_examples
+from genoml.runs.baseline import KmerBaseline
+from genoml.runs.evaluate import data_of_run, evaluate_data
+from genoml.runs.from_files import recorded_data
+from genoml.runs.site_baselines import composition_baseline, positional_baseline
+from genoml.sequence.alphabet import PAD_CODE
+
+SETS = BINARY
+
+
+def genoml(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "genoml", *arguments], check=True, stderr=subprocess.DEVNULL)
+
+
+def words(settings: Mapping[str, Any]) -> list[str]:
+    """Settings of ``[data]`` as options of the command."""
+    found = []
+    for key, value in settings.items():
+        found += [f"--{key.replace('_', '-')}", ",".join(value) if isinstance(value, list) else str(value)]
+    return found
+
+
+def scores_of_baselines(run: Run, test: SequenceData) -> dict[str, dict[str, float]]:
+    """AUROC and AUPR on the test part of baselines that learned from the run's training part."""
+    record = run.record
+    config = record.training
+    data, _ = split_validation(read_source(recorded_data(RunFolder(run.path, record)), config).data, config)
+    width = max(data.codes.shape[1], test.codes.shape[1])
+    rows = some_examples(data.targets[:, 0], MOST_FOR_BASELINE, config.seed)
+    codes, held = (
+        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=PAD_CODE)
+        for part in (data.codes[rows], test.codes[np.arange(len(test))])
+    )
+    both = data.alphabet != "RNA"
+    models: dict[str, Any] = {
+        "length and GC alone": composition_baseline(),
+        "6-mers": KmerBaseline(both_strands=both),
+    }
+    if both:
+        models["6-mers of one strand"] = KmerBaseline(both_strands=False)
+    if not (codes == PAD_CODE).any() and not (held == PAD_CODE).any():
+        models["base at each position"] = positional_baseline()
+    found = {}
+    for name, model in models.items():
+        predicted = np.asarray(model.fit(codes, data.targets[rows]).predict(held), np.float64)
+        labels = test.targets[:, 0]
+        found[name] = {"auroc": float(auroc(predicted, labels)), "aupr": float(aupr(predicted, labels))}
+    return found
+
+
+def measure_split(train: dict[str, Any], test: dict[str, Any], seed: int, folder: Path) -> dict[str, Any]:
+    """Train by the command; scores of the run and of its baselines on the test part."""
+    start = time.perf_counter()
+    genoml("train", *words(train), "--out", str(folder), "--seed", str(seed))
+    seconds = time.perf_counter() - start
+    run = load_run(folder)
+    record, held = run.record, data_of_run(run, test)
+    result = evaluate_data(run, held, no_checks=["trained"])
+    return {
+        "seconds": seconds,
+        "network": record.training.title,
+        "strands": 2 if record.training.reverse_complement else 1,
+        "n_training": record.data["n_training"] + record.data["n_validation"],
+        "n_test": len(held),
+        "scores": {key: value for key, value in result.items() if isinstance(value, float)},
+        "baselines": scores_of_baselines(run, held),
+        "validation": {"network": record.held_out.scores, "baselines": record.baselines},
+        "auto": record.auto,
+    }
+
+
+def measure(name: str, chosen: DataSet, data: Path, seed: int) -> dict[str, Any]:
+    """A row of results: the splits of a data set with one seed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        splits = [
+            measure_split(*split, seed, folder / f"run{at}")
+            for at, split in enumerate(chosen.splits(data, folder, seed))
+        ]
+    return {"set": name, "seed": seed, "date": date.today().isoformat(), "version": __version__} | {
+        "seconds": sum(each["seconds"] for each in splits),
+        "scores": means([each["scores"] for each in splits]),
+        "baselines": {
+            baseline: means([each["baselines"][baseline] for each in splits])
+            for baseline in splits[0]["baselines"]
+        },
+        "splits": splits,
+    }
+
+
+def means(scores: list[dict[str, float]]) -> dict[str, float]:
+    return {key: mean(each[key] for each in scores) for key in scores[0]}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def measure_missing(data: Path, path: Path, names: list[str], seeds: int) -> None:
+    """Measure what the file of results lacks, seed by seed, a row each as it comes."""
+    known = {(row["set"], row["seed"]) for row in read_rows(path)}
+    for seed in range(seeds):
+        for name in names:
+            if (name, seed) in known:
+                continue
+            row = measure(name, SETS[name], data, seed)
+            with path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(name, seed, row["scores"], f"{row['seconds']:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    measure_missing(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(","), int(sys.argv[4]))
