@@ -82,9 +82,7 @@ def deepbind(name: str) -> Splits:
     def splits(data: Path, scratch: Path, seed: int) -> list[Split]:
         test = read_seq(data / CHIP.format(name, "B"))
         bound, free = ([seq for _, seq, b in test if (b == "1") == wanted] for wanted in (True, False))
-        training = pair(
-            scratch, "train", [seq for _, seq, _ in read_seq(data / CHIP.format(name, "AC"))], []
-        )
+        training = pair(scratch, "train", [seq for _, seq, _ in read_seq(data / CHIP.format(name, "AC"))], [])
         return [({**training, "negatives": ["shuffle"]}, pair(scratch, "test", bound, free))]
 
     return splits
