@@ -16,18 +16,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.auto_sets import BINARY, DataSet
+from benchmarks.accuracy.auto_tables import TABLES
 from genoml import __version__
 from genoml.data import SequenceData
-from genoml.metrics import aupr, auroc
 from genoml.runs import Run, RunFolder, load_run, read_source, split_validation
-from genoml.runs.assess import MOST_FOR_BASELINE, some_examples
-from genoml.runs.baseline import KmerBaseline
 from genoml.runs.evaluate import data_of_run, evaluate_data
 from genoml.runs.from_files import recorded_data
-from genoml.runs.site_baselines import composition_baseline, positional_baseline
+from genoml.runs.score_baselines import scores_of_baselines
 from genoml.sequence.alphabet import PAD_CODE
 
-SETS = BINARY
+SETS = BINARY | TABLES
 
 
 def genoml(*arguments: str) -> None:
@@ -42,32 +40,20 @@ def words(settings: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def scores_of_baselines(run: Run, test: SequenceData) -> dict[str, dict[str, float]]:
-    """AUROC and AUPR on the test part of baselines that learned from the run's training part."""
+def baselines_on(run: Run, test: SequenceData) -> dict[str, dict[str, float]]:
+    """Scores on the test part of baselines that learned from the run's training part."""
     record = run.record
-    config = record.training
-    data, _ = split_validation(read_source(recorded_data(RunFolder(run.path, record)), config).data, config)
+    settings = recorded_data(RunFolder(run.path, record))
+    data, _ = split_validation(read_source(settings, record.training).data, record.training)
     width = max(data.codes.shape[1], test.codes.shape[1])
-    rows = some_examples(data.targets[:, 0], MOST_FOR_BASELINE, config.seed)
-    codes, held = (
-        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=PAD_CODE)
-        for part in (data.codes[rows], test.codes[np.arange(len(test))])
-    )
-    both = data.alphabet != "RNA"
-    models: dict[str, Any] = {
-        "length and GC alone": composition_baseline(),
-        "6-mers": KmerBaseline(both_strands=both),
-    }
-    if both:
-        models["6-mers of one strand"] = KmerBaseline(both_strands=False)
-    if not (codes == PAD_CODE).any() and not (held == PAD_CODE).any():
-        models["base at each position"] = positional_baseline()
-    found = {}
-    for name, model in models.items():
-        predicted = np.asarray(model.fit(codes, data.targets[rows]).predict(held), np.float64)
-        labels = test.targets[:, 0]
-        found[name] = {"auroc": float(auroc(predicted, labels)), "aupr": float(aupr(predicted, labels))}
-    return found
+    return scores_of_baselines(widened(data, width), widened(test, width), record.training, record.task)
+
+
+def widened(data: SequenceData, width: int) -> SequenceData:
+    """The data with sequences that are padded to a length."""
+    codes = np.asarray(data.codes[np.arange(len(data))])
+    padded = np.pad(codes, ((0, 0), (0, width - codes.shape[1])), constant_values=PAD_CODE)
+    return SequenceData(padded, data.targets, extras=data.extras, alphabet=data.alphabet)
 
 
 def measure_split(train: dict[str, Any], test: dict[str, Any], seed: int, folder: Path) -> dict[str, Any]:
@@ -84,8 +70,9 @@ def measure_split(train: dict[str, Any], test: dict[str, Any], seed: int, folder
         "strands": 2 if record.training.reverse_complement else 1,
         "n_training": record.data["n_training"] + record.data["n_validation"],
         "n_test": len(held),
+        "task": record.task.kind,
         "scores": {key: value for key, value in result.items() if isinstance(value, float)},
-        "baselines": scores_of_baselines(run, held),
+        "baselines": baselines_on(run, held),
         "validation": {"network": record.held_out.scores, "baselines": record.baselines},
         "auto": record.auto,
     }

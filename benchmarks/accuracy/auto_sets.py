@@ -23,8 +23,6 @@ from genoml.random import host_generator
 Split = tuple[dict[str, Any], dict[str, Any]]
 #: (folder of the data, folder for files, seed) -> splits, whose scores are averaged
 Splits = Callable[[Path, Path, int], list[Split]]
-#: a sequence and its targets, one value a column
-Row = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from genoml.data import SequenceData
 from genoml.data.checks import FitCheck
 from genoml.runs.config import TrainConfig
 from genoml.runs.score_baselines import POSITIONS, baseline_scores, kmer_names
+from genoml.runs.settle_task import network_for
 from genoml.runs.tasks import LABELS, TaskRecord, begin_at_mean, build_network, make_task
 from genoml.train import fit
 
@@ -76,9 +77,10 @@ def choose_network(
         config = msgspec.structs.replace(config, best_within=0.25 / sqrt(max(rarer, 1)))
     if len(data) <= _FEW:
         config = msgspec.structs.replace(config, batch_size=config.batch_size or 32)
-    chosen, tried = msgspec.structs.replace(config, model="motif_cnn"), False
+    only = network_for(config, data.codes.shape[1])
+    chosen, tried = msgspec.structs.replace(config, model=only), False
     if rarer < _FEWEST:
-        say(f"auto: motif_cnn, as {len(validation)} validation sequences are too few to choose by")
+        say(f"auto: {only}, as {len(validation)} validation sequences are too few to choose by")
     else:
         scores = baseline_scores(data, validation, config, task)
         listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
@@ -87,7 +89,8 @@ def choose_network(
         tried = len(open_ones) > 1
         chosen = _try_each(open_ones, data, validation, task, backend, say) if tried else open_ones[0]
         if not tried:
-            say(f"auto: {chosen.model}, {_WHY[chosen.model]}")
+            short = only == "site_cnn"
+            say(f"auto: {chosen.model}, {'as the sequences are short' if short else _WHY[chosen.model]}")
         if chosen.reverse_complement is False and config.reads_both_strands(data.alphabet):
             say("auto: one strand is read, as it says more than both; reverse_complement = true reads both")
     members = config.members or _members(len(data), chosen.model, tried)
@@ -125,7 +128,7 @@ def _candidates(
     sites = msgspec.structs.replace(
         config, model="site_cnn", reverse_complement=bool(config.reverse_complement)
     )
-    if gap >= _BETTER:
+    if gap >= _BETTER or network_for(config, data.codes.shape[1]) == "site_cnn":
         return [sites]
     # a difference that chance does not make among so few
     if config.reverse_complement is None and one_strand > kmers + 0.01 + 0.1 / sqrt(rarer):

@@ -12,7 +12,10 @@ from genoml.data.splits import split_by_group
 from genoml.runs import choose
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
+from genoml.runs.data_settings import DataSettings
 from genoml.runs.score_baselines import POSITIONS, TRAITS, baseline_scores
+from genoml.runs.settle_task import refuse_unread
+from genoml.runs.tasks import make_task
 from genoml.sequence.alphabet import PAD_CODE
 from support.planted import planted_data
 
@@ -118,3 +121,47 @@ def test_sequences_of_several_lengths_have_no_positions() -> None:
 
 def test_the_choice_is_the_same_each_time() -> None:
     assert chosen(sites(200))[:2] == chosen(sites(200))[:2]
+
+
+def numbers(count: int = 300, length: int = 40) -> SequenceData:
+    """Twice the GC content, and some noise."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 4, (count, length), dtype=np.uint8)
+    values = 2.0 * np.isin(codes, (1, 2)).mean(axis=1) + 0.02 * rng.standard_normal(count)
+    return SequenceData(codes, values[:, None].astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["regression", "counts", "multilabel", "classes"])
+def test_every_task_has_baselines_and_trials_by_its_own_score(kind: str) -> None:
+    data = numbers()
+    values = data.targets[:, 0]
+    above = values > np.median(values)
+    targets = {
+        "regression": values[:, None],
+        "counts": np.round(20 * values)[:, None],
+        "multilabel": np.stack([above, ~above], axis=1),
+        "classes": np.stack([above, ~above], axis=1),
+    }[kind].astype(np.float32)
+    settings: Any = {"task": kind}
+    config = msgspec.structs.replace(CONFIG, data=DataSettings(**settings))
+    rest, validation = split_random(SequenceData(data.codes, targets), 0.25, 0, by_class=False)
+    task, _ = make_task(rest, config)
+    lines: list[str] = []
+    found, scores = choose_network(rest, validation, config, get_backend("numpy"), lines.append, task)
+    assert list(scores) == [TRAITS, "5-mers", "5-mers of one strand", POSITIONS]
+    assert scores[TRAITS] > 0.8
+    label = {"regression": "Pearson's r", "counts": "Pearson's r of log counts", "classes": "accuracy"}
+    assert lines[0].startswith(f"auto: {label.get(kind, 'AUROC')} of baselines in validation: {TRAITS} ")
+    assert any(line.startswith(f"auto: {found.model}, the ") for line in lines)
+
+
+def test_sequences_too_short_for_motifs_get_a_network_that_reads_them() -> None:
+    rest, validation = split_random(
+        SequenceData(numbers().codes[:, :9], numbers().targets), 0.25, 0, by_class=False
+    )
+    config, lines = msgspec.structs.replace(CONFIG, data=DataSettings(task="regression")), list[str]()
+    task, _ = make_task(rest, config)
+    refuse_unread(config.data, rest, config)
+    found, _ = choose_network(rest, validation, config, get_backend("numpy"), lines.append, task)
+    assert found.model == "site_cnn"
+    assert lines[1] == "auto: site_cnn, as the sequences are short"
