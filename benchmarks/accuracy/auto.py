@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from statistics import mean
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.auto_page import write_page
 from benchmarks.accuracy.auto_sets import BINARY, DataSet
 from benchmarks.accuracy.auto_tables import TABLES
 from genoml import __version__
@@ -105,8 +106,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def measure_missing(data: Path, path: Path, names: list[str], seeds: int) -> None:
-    """Measure what the file of results lacks, seed by seed, a row each as it comes."""
+def measure_missing(data: Path, path: Path, page: Path, names: Iterable[str], seeds: int) -> None:
+    """Measure what the file of results lacks, seed by seed, a row each as it comes; then write the page."""
     known = {(row["set"], row["seed"]) for row in read_rows(path)}
     for seed in range(seeds):
         for name in names:
@@ -116,7 +117,4 @@ def measure_missing(data: Path, path: Path, names: list[str], seeds: int) -> Non
             with path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(name, seed, row["scores"], f"{row['seconds']:.0f} s", flush=True)
-
-
-if __name__ == "__main__":
-    measure_missing(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(","), int(sys.argv[4]))
+    write_page(page, SETS, read_rows(path))

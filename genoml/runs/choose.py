@@ -124,7 +124,7 @@ def _candidates(
 ) -> list[TrainConfig]:
     """Settings of the networks that the baselines leave open."""
     kmers, one_strand = (scores.get(name, -1.0) for name in kmer_names(task))
-    gap = scores.get(POSITIONS, -1.0) - max(kmers, one_strand)
+    gap = scores[POSITIONS] - max(kmers, one_strand) if POSITIONS in scores else -1.0
     sites = msgspec.structs.replace(
         config, model="site_cnn", reverse_complement=bool(config.reverse_complement)
     )
