@@ -19,8 +19,8 @@ from genoml.sequence.alphabet import PAD_CODE
 MOST_FOR_BASELINE = 10_000
 #: values of targets among them, at most
 _MOST_VALUES = 200_000
-#: length up to which there are weights for each position
-_LONGEST_BP = 1000
+#: length up to which there are weights for each position, of logistic and of ridge regression
+_LONGEST_BP, _LONGEST_OF_RIDGE_BP = 1000, 300
 #: names of the baselines, as lines and records have them; those of k-mers follow k
 TRAITS, POSITIONS = "length and GC alone", "base at each position"
 
@@ -31,6 +31,11 @@ def kmer_names(task: TaskRecord) -> tuple[str, str]:
     return f"{k}-mers", f"{k}-mers of one strand"
 
 
+def baseline_score(task: TaskRecord) -> str:
+    """The score of baselines: the one that runs are compared by, which of counts linear models do not have."""
+    return "pearson" if task.kind == "counts" else task.score
+
+
 def baseline_scores(
     data: SequenceData, validation: SequenceData, config: TrainConfig, task: TaskRecord | None = None
 ) -> dict[str, float]:
@@ -39,7 +44,7 @@ def baseline_scores(
     The score is AUROC of labels, accuracy of classes, Pearson's r of numbers, and of the logarithms of counts.
     """
     task = task or TaskRecord()
-    name = {"counts": "pearson"}.get(task.kind, task.score)
+    name = baseline_score(task)
     found = scores_of_baselines(data, validation, config, task)
     return {baseline: scores[name] for baseline, scores in found.items() if name in scores}
 
@@ -50,9 +55,10 @@ def scores_of_baselines(
     """All scores on a held-out part of each baseline by name, trained on the training part, or a part of it."""
     part = data.take(some_examples(data, task, config.seed))
     codes, held = np.asarray(part.codes), np.asarray(held_out.codes[np.arange(len(held_out))])
-    binary, values = task.kind == "binary", linear_targets(part, task)
-    one_length = codes.shape[1] <= _LONGEST_BP and not any((each == PAD_CODE).any() for each in (codes, held))
-    models = baselines(task, config, data.alphabet, positions=one_length, binary=binary)
+    values = linear_targets(part, task)
+    longest = _LONGEST_BP if task.kind == "binary" else _LONGEST_OF_RIDGE_BP
+    one_length = codes.shape[1] <= longest and not any((each == PAD_CODE).any() for each in (codes, held))
+    models = baselines(task, config, data.alphabet, positions=one_length)
     predicted = {name: model.fit(codes, values).predict(held) for name, model in models.items()}
     return {
         name: linear_scores(task, np.reshape(found, (len(held), -1)).astype(np.float64), held_out)
@@ -60,11 +66,10 @@ def scores_of_baselines(
     }
 
 
-def baselines(
-    task: TaskRecord, config: TrainConfig, alphabet: str, *, positions: bool, binary: bool
-) -> dict[str, Any]:
+def baselines(task: TaskRecord, config: TrainConfig, alphabet: str, *, positions: bool) -> dict[str, Any]:
     """The baselines of a task by name: logistic regression of one label 0 or 1, else ridge regression."""
-    both, options = config.reads_both_strands(alphabet), {"ambiguous": config.ambiguous}
+    both, binary = config.reads_both_strands(alphabet), task.kind == "binary"
+    options: dict[str, Any] = {"ambiguous": config.ambiguous}
     kmers, one_strand = kmer_names(task)
     of_kmers = KmerBaseline if binary else KmerRidge
     found: dict[str, Any] = {
