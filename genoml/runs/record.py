@@ -103,7 +103,7 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     warnings: dict[str, str] = {}
     #: what was guessed, chosen or left out: a line each
     notes: list[str] = []
-    #: what was tried and chosen where the model is auto: a line each, and AUROC of baselines in validation
+    #: what was tried and chosen where the model is auto: a line each, and the score of baselines in validation
     auto: list[str] = []
     baselines: dict[str, float] = {}
     #: what the targets mean, and what was learned from those of the training data
