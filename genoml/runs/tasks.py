@@ -54,7 +54,7 @@ LABELS = {
     "mean_profile_jsd": "distance of the mean profile", "profile_pearson": "Pearson's r of profiles",
     "counts_pearson": "Pearson's r of log counts", "counts_spearman": "Spearman's r of log counts",
     "specificity": "Pearson's r of specificity", "pearson_across": "Pearson's r across cell types",
-    "gini": "Pearson's r of Gini indices", "top_cell_type": "share of right top cell types",
+    "gini": "Pearson's r of Gini indices", "top_cell_type": "share of top cell types that are right",
 }  # fmt: skip
 
 
@@ -72,8 +72,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     mean, scale : list of float
         Of each task's targets of a regression, on the training data; the mean also of the values in each cell type, and
         of log(1 + reads) of each track of profiles.
-    distribution : {"poisson", "negative_binomial"}
-        Of counts.
+    distribution : {"poisson", "negative_binomial", "zero_inflated"}
+        Of counts; the last one of networks that were made by hand alone.
     dispersion : float
         That training began with.
     log_rate : list of float
@@ -95,7 +95,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     offset: str = ""
     mean: list[float] = []
     scale: list[float] = []
-    distribution: Literal["poisson", "negative_binomial"] = "negative_binomial"
+    distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
     dispersion: float = 1.0
     log_rate: list[float] = []
     strands: str = ""
@@ -216,10 +216,10 @@ def begin_at_mean(model: Layer, task: TaskRecord) -> None:
 def _last_dense(network: Layer, task: TaskRecord) -> list[Dense]:
     """The dense layers of a network, or of the counts of one for profiles, the last one first."""
     if isinstance(network, BiasFactorised):
-        network = network["network"]
+        network = network.children["network"]
     if task.kind == "profile":
-        network = network["counts" if isinstance(network, ControlTracks) else "heads"]
-        network = network["counts"] if isinstance(network, Parallel) else network
+        network = network.children["counts" if isinstance(network, ControlTracks) else "heads"]
+        network = network.children["counts"] if isinstance(network, Parallel) else network
     layers = network.layers if isinstance(network, Sequential) else [network]
     return [layer for layer in reversed(layers) if isinstance(layer, Dense)]
 

@@ -231,11 +231,11 @@ def test_the_page_has_each_cell_type_and_specificity(
     out = tmp_path / "page.html"
     capsys.readouterr()
     assert run_genoml("report", "run", "--held-out", "--top", 1, "--explain", "B", "--out", out) == 0
-    assert capsys.readouterr().err == "bases are explained for that of B, before it becomes a value\n"
+    assert capsys.readouterr().err == "bases are explained for z, of the activity log(1 + exp(z)) of B\n"
     page = out.read_text()
     assert "T: predicted against true values" in page
     assert "Specificity: Gini index over the cell types" in page
-    assert "Pearson&#39;s r of specificity" in page
+    assert "Pearson&#39;s\u00a0r of specificity" in page
     assert "predicted value of B" in page
     assert run_genoml("report", "run", "--held-out", "--explain", "Z", "--out", out) == 2
     assert "no output is named 'Z'; there are T, B, NK" in capsys.readouterr().err
