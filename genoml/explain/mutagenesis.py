@@ -96,7 +96,7 @@ def in_silico_mutagenesis(
     codes = read_codes(model, codes)
     checked_codes(codes, "in_silico_mutagenesis", batch_size)
     codes = np.asarray(codes)
-    inner, twice = _one_strand(model) if windows else (model, False)
+    inner, twice = one_strand(model) if windows else (model, False)
     plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
     if plan.silent:
         warnings.warn(
@@ -113,7 +113,7 @@ def in_silico_mutagenesis(
     return scores
 
 
-def _one_strand(model: Layer) -> tuple[Layer, bool]:
+def one_strand(model: Layer) -> tuple[Layer, bool]:
     """The model of a single strand, and whether the output is its mean over both strands."""
     if type(model) is StrandSymmetric and model.combine == "mean":
         return model["model"], True
@@ -167,7 +167,7 @@ def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
     >>> print(mutation_reach(Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)]), 100))
     changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense
     """
-    plan = plan_of([_one_strand(model)[0]], length_bp)
+    plan = plan_of([one_strand(model)[0]], length_bp)
     places: Places = ((length_bp // 2,), 1)
     length, found = length_bp, list[tuple[str, int, int]]()
     for step in plan.steps:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from genoml.checkpoint.files import open_plain, read_plain, seal_json, unseal_json
+from genoml.checkpoint.files import seal_json, unseal_json
 from genoml.io.errors import printable
 from genoml.io.files import write_whole
+from genoml.io.plain import open_plain, read_plain
 from genoml.io.settings import make_settings, seal_toml
 from genoml.runs.assess import HeldOut
 from genoml.runs.config import TrainConfig

@@ -22,7 +22,7 @@ from genoml.losses.classification import ClassPair
 from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
-from genoml.ops.arrays import array_like
+from genoml.ops.arrays import array_like, constant_like
 
 
 @dataclass(frozen=True)
@@ -282,9 +282,7 @@ class Regression(Objective):
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         if self.scale:
-            mean, scale = (
-                array_like(np.asarray(each), outputs, "Regression") for each in (self.mean, self.scale)
-            )
+            mean, scale = constant_like(outputs, self.mean), constant_like(outputs, self.scale)
             targets = (array_like(targets, outputs, "Regression: targets") - mean) / scale
         if self.kind == "huber":
             return losses.huber_loss(outputs, targets, delta=self.delta, **extras)
