@@ -13,9 +13,9 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
-from genoml.data.tracks import strands_of
 from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration
+from genoml.io.settings import Positive
 from genoml.models import bias_factorised, build_model
 from genoml.nn import (
     BiasFactorised,
@@ -102,7 +102,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     profile_bp: int = 0
     count_weight: float = 0.0
     bias: dict[str, Any] = {}
-    log_multiplier: float = 1000.0
+    log_multiplier: Positive = 1000.0
 
     @classmethod
     def of_objective(cls, objective: Objective) -> TaskRecord:
@@ -110,7 +110,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         names = list(objective.task_names)
         match objective:
             case Profile():
-                strands = strands_of(objective.strands, objective.tracks)
+                strands = objective.strands or "." * objective.tracks
                 return cls(kind="profile", names=names, strands=strands, profile_bp=objective.length_bp)
             case CellTypes():
                 return cls(kind="cell_types", names=names, log_multiplier=objective.multiplier)
@@ -207,9 +207,11 @@ def begin_at_mean(model: Layer, task: TaskRecord) -> None:
         for last in _last_dense(member, task)[:1]:
             for name, value in last.params.items():
                 last.params[name] = model.backend.xp.zeros_like(value)
-            if task.kind in ("cell_types", "profile") and "bias" in last.params:
-                mean = np.maximum(task.mean, 1e-6)
-                begin = np.log(np.expm1(mean)) if task.kind == "cell_types" else mean
+            shape = tuple(last.params["bias"].shape) if "bias" in last.params else ()
+            if task.kind in ("cell_types", "profile") and shape == (len(task.mean),):
+                mean = np.clip(task.mean, 1e-6, 1e30)
+                # log(exp(m) - 1) without overflow
+                begin = mean + np.log1p(-np.exp(-mean)) if task.kind == "cell_types" else mean
                 last.params["bias"] = model.backend.asarray(begin, model.dtype)
 
 
