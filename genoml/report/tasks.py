@@ -22,6 +22,7 @@ from genoml.runs.evaluate import evaluate_data
 from genoml.runs.score import outputs_of_data
 from genoml.runs.tasks import LABELS
 from genoml.sequence import decode
+from genoml.train.cell_types_objective import CellTypes
 from genoml.train.counts_objective import Counts
 from genoml.train.objectives import BinaryClassification, MultiClassification
 from genoml.train.profile_objective import Profile
@@ -165,9 +166,14 @@ def explained_output(run: Run, name: str | None = None) -> Explained:
         raise ValueError(f"no output is named {shown(name)!r}; there are {', '.join(names) or 'no names'}")
     number = 0 if name is None else names.index(name)
     of = f" of {names[number]}" if len(names) > 1 else ""
-    numbers = "rate" if isinstance(objective, Counts) else "value"
-    kind = "probability" if isinstance(objective, BinaryClassification | MultiClassification) else numbers
-    return Explained(number, f"that{of}, before it becomes a {kind}" if of else "", kind + of, (number,))
+    what, kind = "the value", "value"
+    if isinstance(objective, BinaryClassification | MultiClassification):
+        what, kind = "the logit", "probability"
+    elif isinstance(objective, Counts):
+        what, kind = "the logarithm of the rate", "rate"
+    elif isinstance(objective, CellTypes):
+        what = "z, of the activity log(1 + exp(z))"
+    return Explained(number, what + of if of else "", kind + of, (number,))
 
 
 def _explained_part(tracks: int, names: list[str], name: str | None) -> Explained:
