@@ -9,13 +9,14 @@ from array_api_compat import array_namespace
 
 from genoml.arguments import Count, NotNegative, Probability, Whole
 from genoml.backend import Array, Backend
+from genoml.nn.batch_norm import BatchNorm1D
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
-from genoml.nn.norm import BatchNorm1D
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis, sum_rows
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.pool1d import global_max_vjp
+from genoml.ops.pool1d import axis_max_between, global_max_vjp
+from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -143,6 +144,24 @@ class RCConv1D(Layer):
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """As Conv1D's, with the kernels of both strands."""
+        xp, pad, length, both = array_namespace(x), self.padding, x.shape[2], RCConv1D.correlation(self)
+
+        def correlate(maps: Array) -> tuple[Array, Any]:
+            rows = pad_axis(xp.permute_dims(maps, (0, 2, 1)), pad, pad)
+            z, back = conv1d_vjp(rows, both.kernel, 1, self.dilation)
+            return z + both.bias, back
+
+        (z, _), (z_r, back_conv) = correlate(x), correlate(reference)
+        y, y_r, back = activation_between(self.activation, z, z_r)
+
+        def back_all(m: Array) -> Array:
+            rows, _ = back_conv(back(xp.permute_dims(m, (0, 2, 1))), True, False)
+            return xp.permute_dims(rows[:, pad : pad + length, :], (0, 2, 1))
+
+        return xp.permute_dims(y, (0, 2, 1)), xp.permute_dims(y_r, (0, 2, 1)), back_all
+
 
 def _fold(x: Array) -> Array:
     """(N, C, L) -> (N, C / 2, 2 L): channel C - 1 - c follows channel c."""
@@ -196,6 +215,7 @@ class RCBatchNorm1D(BatchNorm1D):
         """The constructor's arguments; ``channels`` is twice ``layer.channels``."""
         return {**super().settings(), "channels": 2 * self.channels}
 
+    affine = True
     reach = sees_itself
 
     def correlation(self) -> Correlation:
@@ -271,3 +291,11 @@ class RCGlobalPool1D(Layer):
             return _unfold(xp.broadcast_to((grad / shape[2])[:, :, None], shape)), {}
 
         return y, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The maximum's rule over both strands and all positions, or the mean's pullback."""
+        if self.mode == "max":
+            y, y_r, back = axis_max_between(_fold(x), _fold(reference), 2)
+            return y, y_r, lambda m: _unfold(back(m))
+        y_r, pullback = self.vjp(reference)
+        return self.vjp(x)[0], y_r, lambda m: pullback(m)[0]

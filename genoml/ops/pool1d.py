@@ -130,8 +130,8 @@ def global_max_vjp(x: Array) -> tuple[Array, PoolPullback]:
 def max_between(x: Array, reference: Array, axis: int) -> tuple[Array, Array, Back]:
     """The maximum along an axis (2 or above), of paired x (n, 1, ...) and reference (n, K, ...); outputs drop the axis.
 
-    With a = argmax x, b = argmax r, y = x_a, y_r = r_b, c = max(y, y_r):  M^T m holds m (c - y_r) / (x_a - r_a) at a, plus
-    m (y - c) / (x_b - r_b) at b, whose products with x - r sum to m (c - y_r) + m (y - c) = m (y - y_r).
+    With a = argmax x, b = argmax r, y = x_a, y_r = r_b, c = max(y, y_r):  M^T m holds m (c - y_r) / (x_a - r_a) at a,
+    plus m (y - c) / (x_b - r_b) at b, whose products with x - r sum to m (c - y_r) + m (y - c) = m (y - y_r).
 
     No quotient divides by zero: if y > y_r then x_a - r_a >= y - y_r > 0, since r_a <= y_r; if y < y_r then
     x_b - r_b <= y - y_r < 0, since x_b <= y; each lies in [0, 1]. Where y = y_r and a = b, m goes to a.
@@ -171,7 +171,7 @@ def axis_max_between(x: Array, reference: Array, axis: int) -> Between:
 
 
 def max_pool_between(x: Array, reference: Array, size: int, stride: int, ceil_mode: bool) -> Between:
-    """Max pooling of rows (n, L, C), as ``max_pool1d_vjp``: a maximum of each window; where windows overlap, they add up."""
+    """Max pooling of rows (n, L, C), as ``max_pool1d_vjp``: the maximum of each window; windows that overlap add up."""
     xp, length, reach = array_namespace(x), x.shape[1], Reach(size, stride, partial=ceil_mode)
     count = reach.outputs(length)
     short = max(reach.reads(0, count)[1] - length, 0)

@@ -1,6 +1,6 @@
 """Secants: for two inputs x and r of a function f, a linear map M with M (x - r) = f(x) - f(r), and its transpose.
 
-Multipliers of the outputs go back through the transposes of a chain's secants, as gradients go back through pullbacks, and
+Multipliers of the outputs go back through the transposes of a chain's secants, as gradients through pullbacks, and
 
     <M^T m, x - r> = <m, M (x - r)> = <m, f(x) - f(r)>
 
@@ -174,9 +174,9 @@ def activation_between(name: str | None, x: Array, reference: Array, **options: 
     return activate(x)[0], activate(reference)[0], lambda m: m * slope
 
 
-def slope_of_pairs(slope: Callable[..., Array], x: Array, reference: Array, **options: float) -> Array:
+def slope_of_pairs(function: Callable[..., Array], x: Array, reference: Array, /, **options: float) -> Array:
     """The slopes of a function of single numbers between x and its references, (n K, ...)."""
-    return array_namespace(x).reshape(slope(*paired(x, reference), **options), tuple(reference.shape))
+    return array_namespace(x).reshape(function(*paired(x, reference), **options), tuple(reference.shape))
 
 
 # ---------------------------------------------------------------- softmax and its relatives
@@ -185,8 +185,8 @@ def slope_of_pairs(slope: Callable[..., Array], x: Array, reference: Array, **op
 def softmax_between(x: Array, reference: Array, axis: int) -> Between:
     """Softmax along an axis (counted from the end, or 1 or above).
 
-    With a = log softmax(x), b = log softmax(r):  p_i - q_i = E_i (a_i - b_i), and a_i - b_i = d_i - D with d = x - r and
-    D the difference of the log-sums.  0 = sum(p - q) = sum E (d - D) gives D = sum(E d) / sum(E), so that
+    With a = log softmax(x), b = log softmax(r):  p_i - q_i = E_i (a_i - b_i), and a_i - b_i = d_i - D with d = x - r
+    and D the difference of the log-sums.  0 = sum(p - q) = sum E (d - D) gives D = sum(E d) / sum(E), so that
     M = diag(E) - E E^T / sum(E). It is symmetric, and the Jacobian diag(p) - p p^T where x = r.
     """
     xp, shares, a, b, along = _shares(x, reference, axis)
