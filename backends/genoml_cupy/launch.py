@@ -65,7 +65,7 @@ class Kernels:
         from cupy_backends.cuda.libs import cublas
 
         self.xp = cupy
-        self._linalg, self._cublas = _routines_linalg, cublas
+        self._linalg, self.cublas = _routines_linalg, cublas
         self._handle = cupy.cuda.device.get_cublas_handle
         self._module = cache(self._compile)
         self._function = cache(self._find)  # a module makes a new object each time it is asked for one
@@ -115,7 +115,7 @@ class Kernels:
         """Queue c = alpha a b + beta c for each matrix of a batch: (m, k) times (k, n)."""
         # cuBLAS counts along columns: its c^T = b^T a^T is the same memory
         dtype = c.array.dtype
-        cublas, (_, factor), (_, rest) = self._cublas, self._number(dtype, alpha), self._number(dtype, beta)
+        cublas, (_, factor), (_, rest) = self.cublas, self._number(dtype, alpha), self._number(dtype, beta)
         head = (self._handle(), int(b.turned), int(a.turned), n, m, k, factor)
         if a.addresses is not None:
             multiply = cublas.sgemmBatched if dtype.itemsize == 4 else cublas.dgemmBatched
@@ -136,7 +136,7 @@ class Kernels:
         )  # fmt: skip
 
     def _compute_type(self, size: int) -> int:
-        cublas = self._cublas
+        cublas = self.cublas
         if size == 8:
             return int(cublas.CUBLAS_COMPUTE_64F)
         return int(cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if self._tf32() else cublas.CUBLAS_COMPUTE_32F)

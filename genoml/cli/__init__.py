@@ -28,6 +28,7 @@ _COMMANDS = {
     "predict": "Write a trained model's score of each sequence.",
     "report": "Write one offline page about a run: curves, motifs, saliency.",
     "revcomp": "Write the reverse complement of each sequence.",
+    "saturate": "Score every substitution in regions of a genome.",
     "scan": "Find where motifs match sequences, as BED or a table.",
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
@@ -35,6 +36,7 @@ _COMMANDS = {
     "tile": "Write windows of one length along a genome, as BED.",
     "train": "Train a model on two sets of sequences.",
     "translate": "Translate sequences into protein.",
+    "variants": "Score the variants of a VCF file, REF checked.",
 }
 
 

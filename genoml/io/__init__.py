@@ -23,7 +23,10 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
+from genoml.io.vcf import VcfFile, open_vcf, read_vcf
+from genoml.io.weights import WeightsFile, read_weights
 from genoml.sequence.motifs.motif import Motif
+from genoml.sequence.variants import Variants
 
 __all__ = [
     "EncodingGuess",
@@ -35,6 +38,9 @@ __all__ = [
     "OrfsOf",
     "RegionMatrix",
     "Summary",
+    "Variants",
+    "VcfFile",
+    "WeightsFile",
     "bed_intervals",
     "convert_qualities",
     "detect_encoding",
@@ -43,6 +49,7 @@ __all__ = [
     "filter_reads",
     "jaspar_motifs",
     "mean_quality",
+    "open_vcf",
     "quality_trim_ends",
     "read_bed",
     "read_fasta",
@@ -56,6 +63,8 @@ __all__ = [
     "read_sequences",
     "read_substitution_matrix",
     "read_transfac",
+    "read_vcf",
+    "read_weights",
     "summarise",
     "trim_quality",
     "trim_window",

@@ -141,7 +141,9 @@ def class_weights(predictions: Array, weights: Sequence[float] | None, what: str
     xp = array_namespace(predictions)
     count = predictions.shape[1]
     check_host_labels(weights, WEIGHTS, f"{what}: class_weight")
-    row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
+    row = match_shape(
+        constant_like(predictions, tuple(weights)), predictions, (count,), what, kind="class_weight"
+    )
     return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
 
 

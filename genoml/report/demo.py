@@ -15,7 +15,8 @@ from genoml.backend import Backend, get_backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group
 from genoml.data.files import chromosomes
 from genoml.io import read_fasta
-from genoml.report.content import ReportData, filter_matches, sequence_views
+from genoml.report.content import ReportData, sequence_views
+from genoml.report.filters import filter_matches
 from genoml.report.page import build_report
 from genoml.runs import KmerBaseline, Progress, Run, begin_run
 from genoml.runs.config import TrainConfig

@@ -191,6 +191,8 @@ def ridge_baseline(
     values = part.targets.astype(np.float64)
     if task.kind == "counts":
         values = np.log1p(values) - part.extras.get("offset", 0.0)
+    if task.kind == "cell_types":
+        values = np.log1p(task.log_multiplier * values)
     known = np.broadcast_to(part.extras.get("mask", np.ones((1, 1))), values.shape) != 0
     means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     ridge = KmerRidge(both_strands=config.reads_both_strands(data.alphabet), ambiguous=config.ambiguous)

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from genoml.checkpoint.files import open_plain, read_plain, seal_json, unseal_json
+from genoml.checkpoint.files import seal_json, unseal_json
 from genoml.io.errors import printable
 from genoml.io.files import write_whole
+from genoml.io.plain import open_plain, read_plain
 from genoml.io.settings import make_settings, seal_toml
 from genoml.runs.assess import HeldOut
 from genoml.runs.config import TrainConfig
@@ -35,7 +36,7 @@ DAMAGED = (ValueError, OSError, RecursionError)
 _DATA_KINDS: dict[str, Any] = {
     "positives": str, "negatives": str, "working_folder": str, "hashes": dict[str, str],
     "n_positives": int, "n_negatives": int, "n_training": int, "n_validation": int, "ambiguous_bases": int,
-    "table": str, "genome": str, "n_examples": int,
+    "table": str, "h5ad": str, "genome": str, "n_examples": int,
 }  # fmt: skip
 
 
@@ -87,6 +88,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.config is None) == (self.network is None):
             raise ValueError("a run expects either config, of genoml train, or network, made by hand")
+        if self.network is not None:
+            self.task = TaskRecord.of_objective(self.network.build_objective())
         for key in _DATA_KINDS.keys() & self.data.keys() if self.network is None else ():
             make_settings(self.data[key], _DATA_KINDS[key], f"data.{key}")
         if not 1 <= self.length_bp <= _MOST_LENGTH_BP:

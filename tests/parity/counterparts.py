@@ -125,6 +125,7 @@ COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]]
     ),
     nn.AveragePool1D: lambda call, x: F.avg_pool1d(x, call.layer.pool_size, call.layer.stride),
     nn.CropTo: lambda call, x: x[:, :, (x.shape[2] - call.layer.length) // 2 :][:, :, : call.layer.length],
+    nn.Pad: lambda call, x: F.pad(x, (call.layer.before, call.layer.after)),
     nn.SpatialDropout1D: dropout,
     nn.LearnedDispersion: lambda call, x: torch.cat(
         [x, call.arrays["log_dispersion"].expand(len(x), -1)], dim=1

@@ -92,15 +92,32 @@ class Maximum:
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
         xp = array_namespace(rows)
-        before = _running_maximum(rows)
-        after = xp.flip(_running_maximum(xp.flip(rows, axis=1)), axis=1)
+        tables: list[Array] = []
+        calls = 0
+
+        def at_places(starts: Sequence[int], width: int) -> Array:
+            """The reference's maximum outside each window, (n, P, features)."""
+            if not tables:
+                tables.append(_running_maximum(rows))
+                tables.append(xp.flip(_running_maximum(xp.flip(rows, axis=1)), axis=1))
+            ends = [start + width for start in starts]
+            outside = xp.stack([_taken(tables[0], starts), _taken(tables[1], ends)], axis=2)
+            return _by_place(rows, pooled(self.layer, _as_windows(outside)))
+
+        def at_place(start: int, stop: int) -> Array:
+            """The same for one window, without tables, which pay from the second call on."""
+            sides = [side for side in (rows[:, :start, :], rows[:, stop:, :]) if side.shape[1]]
+            found = [pooled(self.layer, side)[:, None, :] for side in sides]
+            return found[0] if len(found) == 1 else xp.maximum(*found)
 
         def gather(changed: Changed) -> Array:
+            nonlocal calls
             starts, width = changed.places
-            outside = xp.stack(
-                [_taken(before, starts), _taken(after, [start + width for start in starts])], axis=2
-            )
-            rest = _by_place(rows, pooled(self.layer, _as_windows(outside)))
+            calls += 1
+            if calls == 1 and len(starts) == 1 and width < changed.length:
+                rest = at_place(starts[0], starts[0] + width)
+            else:
+                rest = at_places(starts, width)
             return _combined(changed, pooled(self.layer, changed.values), rest, xp.maximum)
 
         return pooled(self.layer, rows), gather
