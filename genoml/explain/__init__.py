@@ -1,6 +1,7 @@
 """Explain a trained model: its filters as motifs, contributions of bases to its outputs, and its attention."""
 
 from genoml.explain.attention import attention_layers, attention_maps
+from genoml.explain.deeplift import DeepLift, deeplift
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
@@ -10,6 +11,7 @@ from genoml.explain.tasks import ProfilePart, count_task, profile_task
 from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
+    "DeepLift",
     "Edit",
     "FilterMotif",
     "Match",
@@ -22,6 +24,7 @@ __all__ = [
     "base_probabilities",
     "chance_similarity",
     "count_task",
+    "deeplift",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",

@@ -149,6 +149,8 @@ class Pad(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.before, self.after = before, after
 
+    affine = True
+
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, or 0."""
         return Reach(before=self.before, after=self.after, copies=max(self.before, self.after) <= 0)

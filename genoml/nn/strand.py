@@ -33,7 +33,7 @@ from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import array_like
-from genoml.ops.pool1d import axis_max_between
+from genoml.ops.pool1d import largest_between
 from genoml.ops.secants import Between
 
 __all__ = ["StrandSymmetric"]
@@ -118,11 +118,5 @@ class StrandSymmetric(Container):
 
         if self.combine == "mean":
             return 0.5 * (y + other), 0.5 * (y_r + other_r), lambda m: back_strands([0.5 * m, 0.5 * m])
-        both, both_r = xp.stack([y, other], axis=1), xp.stack([y_r, other_r], axis=1)
-        best, best_r, back_best = axis_max_between(both, both_r, 1)
-
-        def back_max(m: Array) -> Array:
-            parts = back_best(m)
-            return back_strands([parts[:, 0, ...], parts[:, 1, ...]])
-
-        return best, best_r, back_max
+        best, best_r, back_best = largest_between([y, other], [y_r, other_r])
+        return best, best_r, lambda m: back_strands(back_best(m))
