@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from genoml.backend import Array
-from genoml.explain import deeplift
+from genoml.explain import deeplift, integrated_gradients
 from genoml.models import MODELS, build_model
-from genoml.nn import BatchNorm1D, Conv1D, Dense, Embedding, Flatten, Layer, ReLU, Sequential
+from genoml.nn import (
+    GELU,
+    BatchNorm1D,
+    Conv1D,
+    Dense,
+    Embedding,
+    Flatten,
+    Graph,
+    Layer,
+    Node,
+    ReLU,
+    Sequential,
+)
 from genoml.nn.layer import EVALUATION, Pass, Pullback
 from genoml.sequence import reverse_complement
 
@@ -88,6 +102,69 @@ def test_contributions_sum_to_the_change_in_every_network(name: str) -> None:
         assert found.error.max() <= limit
         assert found.hypothetical.dtype == np.dtype(dtype)
         np.testing.assert_allclose(found.actual.sum(axis=1), found.delta, atol=10 * limit)
+
+
+def dense_by_the_paper(w: np.ndarray, b: np.ndarray, x: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """RevealCancel of tanh(w x + b) for one pair: section 3.5.3, one output and one input after another."""
+    found = np.zeros_like(x)
+    for o in range(w.shape[1]):
+        terms = w[:, o] * (x - r)
+        z, up, down = r @ w[:, o] + b[o], terms[terms > 0].sum(), terms[terms < 0].sum()
+        f = np.tanh
+        y_up = 0.5 * (f(z + up) - f(z)) + 0.5 * (f(z + down + up) - f(z + down))
+        y_down = 0.5 * (f(z + down) - f(z)) + 0.5 * (f(z + up + down) - f(z + up))
+        for i in range(len(x)):
+            found[i] += terms[i] * (y_up / up if terms[i] > 0 else y_down / down if terms[i] < 0 else 0.0)
+    return found
+
+
+def test_reveal_cancel_is_that_of_the_papers_equations() -> None:
+    dense = Dense(32, 3, "tanh")
+    model = Sequential([Flatten(), dense, Dense(3, 1)], seed=3).to(dtype="float64")
+    model.params["1.bias"] = model.params["1.bias"] + 0.3
+    model.params["2.weights"] = model.params["2.weights"] * 0.0 + 1.0
+    codes, references = codes_of(3, 8), codes_of(3, 8, 5)[:, None, :]
+    found = deeplift(model, codes, references=references, rule="reveal_cancel")
+    w, b = (model.backend.to_numpy(model.params[f"1.{name}"]) for name in ("weights", "bias"))
+    for n in range(3):
+        x, r = (one_hot(c).T.reshape(-1) for c in (codes[n], references[n, 0]))
+        expected = dense_by_the_paper(w, b, x, r).reshape(4, 8).sum(axis=0)
+        np.testing.assert_allclose(found.actual[n], expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("rule", ["reveal_cancel", "genomics"])
+def test_other_rules_sum_too_through_rows_graphs_and_normalisations(rule: Any) -> None:
+    tower = Sequential([Conv1D(6, 6, 3, padding="same", activation=None), BatchNorm1D(6), GELU()])
+    graph = Graph([
+        Node("scan", Conv1D(4, 6, 5, activation="relu")), Node("tower", tower, "scan"),
+        Node("sum", "add", ["tower", "scan"]),
+        Node("y", Sequential([Flatten(), Dense(48, 4, "tanh"), Dense(4, 1)]), "sum"),
+    ], seed=3).to(dtype="float64")  # fmt: skip
+    graph.state["tower.1.running_mean"] = graph.state["tower.1.running_mean"] + 0.2
+    codes, references = codes_of(3, 12), codes_of(6, 12, 5).reshape(3, 2, 12)
+    found = deeplift(graph, codes, references=references, rule=rule)
+    assert found.error.max() < 1e-13
+    plain = deeplift(graph, codes, references=references)
+    np.testing.assert_allclose(found.delta, plain.delta, atol=1e-13)
+    assert not np.allclose(found.actual, plain.actual, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:integrated_gradients")
+def test_integrated_gradients_sum_as_well_as_their_steps_allow() -> None:
+    layers = [Conv1D(4, 3, 5, activation="tanh"), Flatten(), Dense(24, 1)]
+    model = Sequential(layers, seed=2).to(dtype="float64")
+    codes, references = codes_of(2, 12), codes_of(4, 12, 5).reshape(2, 2, 12)
+    errors = [
+        integrated_gradients(model, codes, references=references, steps=steps).error.max()
+        for steps in (4, 16, 64)
+    ]
+    assert errors[2] < 1e-4
+    assert (
+        errors[2] < errors[1] / 8 < errors[0] / 64
+    )  # the midpoint rule: error over 16 for 4 times the steps
+    linear = Sequential([Flatten(), Dense(48, 1)], seed=2).to(dtype="float64")
+    one = integrated_gradients(linear, codes, references=references, steps=1)
+    np.testing.assert_allclose(one.actual, deeplift(linear, codes, references=references).actual, atol=1e-14)
 
 
 def test_references_keep_dinucleotides_and_leave_other_letters_in_place() -> None:
@@ -197,6 +274,7 @@ def test_tokens_have_no_differences() -> None:
         ({"n_references": 0}, "n_references >= 1"),
         ({"task": 2}, "task expects an output from 0 to 1, got 2"),
         ({"batch_size": 0}, "batch_size >= 1"),
+        ({"rule": "linear"}, "rule expects rescale, reveal_cancel or genomics"),
     ],
 )
 def test_wrong_arguments_are_refused(options: dict, message: str) -> None:
