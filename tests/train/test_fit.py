@@ -118,6 +118,18 @@ def test_the_model_ends_with_the_epoch_of_the_greatest_validation_auroc() -> Non
     ]
 
 
+@pytest.mark.parametrize("within", [0.02, 1.0])
+def test_the_last_epoch_that_is_near_enough_to_the_best_is_kept(within: float) -> None:
+    rest, held = split_random(planted_data(40), 0.3, 0)
+    model, options = small_model(), small_options(epochs=8, best_within=within)
+    recorder = Recorder(model)
+    history = fit(model, rest, validation=held, options=options, callback=recorder)
+    scores = [record["validation_auroc"] for record in history.epochs]
+    near = [i for i, score in enumerate(scores) if score > max(scores[:i], default=-1.0) - within]
+    assert history.best_epoch == near[-1] + 1
+    assert same(weights(model), recorder.weights[near[-1]])
+
+
 def test_without_validation_the_last_weights_are_kept() -> None:
     model = small_model()
     recorder = Recorder(model)
