@@ -190,9 +190,7 @@ def command(
         if report is not None:
             from genoml.report import write_variant_report
 
-            write_variant_report(
-                loaded, store, result.strongest[:top], report, length_bp=options["length_bp"]
-            )
+            write_variant_report(loaded, store, result, report, top=top, length_bp=options["length_bp"])
     tell_summary(result, [each for each in (out if out != "-" else "standard output", vcf, report) if each])
 
 
@@ -204,6 +202,8 @@ def tell_summary(result: Any, files: list[Any]) -> None:
     line = f"{result.records:,} records, {result.alts:,} alternative alleles: {statuses or 'none'}"
     if result.duplicates:
         line += f"; {result.duplicates:,} duplicates"
+    if result.alts and not result.strongest:
+        click.echo("warning: no variant was scored; the column status says why", err=True)
     if result.chromosomes:
         click.echo(f"genoml: {result.chromosomes}", err=True)
     click.echo(f"{line}; {', '.join(map(str, files))}", err=True)

@@ -39,4 +39,11 @@ FOLDED: Mapping[str, Callable[..., Any]] = {
     "Rsqrt": lambda x: 1 / np.sqrt(x),
     "Maximum": np.maximum,
     "Minimum": np.minimum,
+    "Div": lambda x, y: x // y if x.dtype.kind in "iu" and y.dtype.kind in "iu" else x / y,
+    "Pow": np.power,
+    "Min": lambda *x: np.minimum.reduce(x),
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+    "Equal": np.equal,
+    "Where": np.where,
 }

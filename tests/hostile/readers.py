@@ -29,6 +29,7 @@ from genoml.io import (
     read_sequences,
     read_substitution_matrix,
     read_transfac,
+    read_vcf,
     read_weights,
 )
 from genoml.runs.config import TrainConfig
@@ -56,6 +57,13 @@ _HOMER = (
 )
 _BUSTER = b"# two motifs\n>one\n0 1 9 0\n10 0 0 0\n2 3 4 1\n>two /weight=1\n1 0 0 9\n# inside\n4 0 6 0\n"
 _PCM = b">AHR_HUMAN.H11MO.0.B\n40.5\t18.25\t56.25\t39\n10.75\t11.25\t34.75\t97.25\n0\t3.5\t0.5\t150\n"
+_VCF = (
+    b"##fileformat=VCFv4.3\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n"
+    b"1\t14370\trs6\tG\tA\t29\tPASS\tNS=3;DB\tGT\t0|1\n1\t17330\t.\tgtc\tG,GTCT,*\t3\tq10\t.\tGT\t1/2\n"
+    b"X\t7\t.\tN\t<DEL>,]13:5]T\t.\t.\tEND=9\tGT\t0/1\n"
+)
+_SNPS = b"SNP,CHR,BP,A2,A1,P\nrs1,1,100,g,a,\nrs2,X,7,T,TA,0.5\n"
+_COLUMNS = {"chrom": "CHR", "pos": "BP", "ref": "A2", "alt": "A1", "id": "SNP"}
 _MEME = b"""MEME version 4
 
 ALPHABET= ACGT
@@ -131,6 +139,8 @@ def readers() -> dict[str, Reader]:
             lambda path: [read_bed(path)], b"chr1 1 5\tx 1 +\nchr2 1 9 y 2 -\n".replace(b" ", b"\t")
         ),
         "narrowPeak": Reader(lambda path: [read_narrowpeak(path)], _PEAK),
+        "vcf": Reader(lambda path: [read_vcf(path)], _VCF),
+        "table of variants": Reader(lambda path: [read_vcf(path, columns=_COLUMNS)], _SNPS),
         "jaspar": Reader(read_jaspar, _JASPAR),
         "pfm": Reader(read_jaspar, _PFM),
         "meme": Reader(read_meme, _MEME),
