@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import sequence as sequence
     from genoml import testing as testing
     from genoml import train as train
+    from genoml import variants as variants
     from genoml.backend import *
     from genoml.io import *
     from genoml.losses import *

@@ -19,6 +19,7 @@ from genoml.train import NotFiniteError
 
 _COMMANDS = {
     "align": "Align the sequences of two files, pair by pair.",
+    "attribute": "Write what each base contributes to a model's output.",
     "backends": "List the backends and what each would run on.",
     "config": "Print every setting of training, or check a file of them.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
@@ -30,13 +31,16 @@ _COMMANDS = {
     "predict": "Write a trained model's score of each sequence.",
     "report": "Write one offline page about a run: curves, motifs, saliency.",
     "revcomp": "Write the reverse complement of each sequence.",
+    "saturate": "Score every substitution in regions of a genome.",
     "scan": "Find where motifs match sequences, as BED or a table.",
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
+    "splice": "Score what variants do to splice sites.",
     "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
     "tile": "Write windows of one length along a genome, as BED.",
     "train": "Train a model on two sets of sequences.",
     "translate": "Translate sequences into protein.",
+    "variants": "Score the variants of a VCF file, REF checked.",
 }
 
 

@@ -29,13 +29,14 @@ class HasReach(Protocol):
         ...
 
 
+T = TypeVar("T")
 LayerT = TypeVar("LayerT", bound=HasReach)
 #: several arrays -> one
 Joining: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
 @dataclass(frozen=True)
-class Row(Generic[LayerT]):
+class Row(Generic[T]):
     """Layers in a row inside another layer, which read its input or what other rows give.
 
     Attributes
@@ -48,7 +49,7 @@ class Row(Generic[LayerT]):
         The sources -> what the first layer reads, a function of each position alone. None: there is one source.
     """
 
-    layers: tuple[LayerT, ...] = ()
+    layers: tuple[T, ...] = ()
     sources: tuple[int, ...] = (0,)
     join: Joining | None = None
 

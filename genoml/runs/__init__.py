@@ -6,13 +6,14 @@ tool's; ``reseal`` seals one that was edited.
 ``genoml.report.write_report`` writes its page.
 """
 
+from genoml.nn.description import describe_network
 from genoml.runs.assess import HeldOut
 from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.runs.data_settings import DataSettings
 from genoml.runs.folder import EVENTS, RunFolder, open_run, read_log, refuse_existing
 from genoml.runs.from_files import read_pair, read_source, resume_run, train_data, train_files
 from genoml.runs.imported import import_weights
-from genoml.runs.network import NetworkSettings, describe_network
+from genoml.runs.network import NetworkSettings
 from genoml.runs.progress import Progress
 from genoml.runs.record import RunError, RunRecord, SourceRecord, read_record, reseal
 from genoml.runs.run import Run, build_recorded, load_run

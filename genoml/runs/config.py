@@ -49,7 +49,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Count | None,
         Meta(description="passes over the training sequences; left out: 20, or 40 with `shuffle`"),
     ] = None
-    batch_size: Annotated[Count, Meta(description="sequences a step")] = 128
+    batch_size: Annotated[
+        Count | None, Meta(description="sequences a step; left out: 128, or 32 of few sequences with `auto`")
+    ] = None
     learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
@@ -80,6 +82,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "linear (Huber's); left out: squared error"
         ),
     ] = None
+    log_multiplier: Annotated[
+        Positive | None,
+        Meta(
+            description="cell types: m of log(1 + m value); left out: 1000 for values below 1 in the mean, such as "
+            "coverage, else 1"
+        ),
+    ] = None
     count_distribution: Annotated[
         Literal["auto", "poisson", "negative_binomial"],
         Meta(description="of counts; `auto`: as the counts of the training part ask for"),
@@ -105,6 +114,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     patience: Annotated[
         Count | None,
         Meta(description="stop after so many epochs without a better validation AUROC; left out: never"),
+    ] = None
+    best_within: Annotated[
+        NotNegative | None,
+        Meta(description="how much below the best score an epoch is as good; left out: 0, or by `auto`"),
     ] = None
     validation_fraction: Annotated[
         Annotated[float, Meta(gt=0, lt=1)],
@@ -258,7 +271,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             shift_bp = 0 if self.network == "site_cnn" else length_bp // 20
         return msgspec.structs.replace(
             self, model=self.network, members=self.members or 1, model_options=options, shift_bp=shift_bp,
-            epochs=epochs, reverse_complement=self.reads_both_strands(alphabet),
+            epochs=epochs, batch_size=self.batch_size or 128, reverse_complement=self.reads_both_strands(alphabet),
         )  # fmt: skip
 
     def fit_options(
@@ -270,10 +283,11 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Options of ``fit``, for epochs of ``n_examples`` examples; without an ``objective`` labels 0 and 1."""
         if objective is None:
             objective = BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma)
-        steps = self.n_epochs * -(-n_examples // self.batch_size)
+        batch_size = self.batch_size or 128
+        steps = self.n_epochs * -(-n_examples // batch_size)
         return FitOptions(
             epochs=self.n_epochs,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
@@ -285,6 +299,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             max_weight_norm=self.max_weight_norm,
             average_decay=self.average_decay,
             patience=self.patience,
+            best_within=self.best_within or 0.0,
             ambiguous=self.ambiguous,
             threads=self.threads,
             seed=self.seed,

@@ -20,6 +20,7 @@ from genoml.runs.progress import Progress
 from genoml.runs.read_data import ReadData, read_described
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
+from genoml.runs.settle_task import network_for
 from genoml.runs.split import split_validation
 from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous
@@ -95,8 +96,11 @@ def read_source(
     *,
     length_bp: int | None = None,
     classes: Sequence[str] | None = None,
+    by_hand: bool = False,
 ) -> ReadData:
     """Read the data that settings describe; for a trained network with the length and the classes that it has.
+
+    One that was made ``by_hand`` is not of the settings, and says itself what it reads.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def read_source(
         For files that cannot be read, or settings that do not go together.
     """
     if settings.source != "files":
-        return read_described(settings, config, length_bp=length_bp, classes=classes)
+        return read_described(settings, config, length_bp=length_bp, classes=classes, by_hand=by_hand)
     if settings.task not in (None, "binary"):
         raise ValueError(f"positives and negatives are the task binary, got task {settings.task}")
     if not settings.negatives:
@@ -172,7 +176,7 @@ def recorded_data(folder: RunFolder, given: Mapping[str, Any] | None = None) -> 
     ValueError
         If a value cannot be.
     """
-    settings = folder.record.reading.data
+    settings = folder.record.training.data
     if not settings.is_given:  # two files
         files = [folder.record.data.get(key) for key in ("positives", "negatives")]
         first, second = ([] if name is None else [str(name)] for name in files)
@@ -207,7 +211,8 @@ def read_pair(positives: Files, negatives: Files, config: TrainConfig) -> tuple[
     first = load_files(positives, config.ambiguous)
     second = first.shuffled(config.seed) if shuffled else load_files(negatives, config.ambiguous)
     length = max(first.longest, second.longest)
-    _refuse_unfit((first, second), config.for_data(length, shuffled=shuffled), length)
+    named = msgspec.structs.replace(config, model=network_for(config, length))
+    _refuse_unfit((first, second), named.for_data(length, shuffled=shuffled), length)
     codes = [part.codes(length) for part in (first, second)]
     groups = [chromosomes(part.names) for part in (first, second)]
     sources = {

@@ -36,7 +36,7 @@ DAMAGED = (ValueError, OSError, RecursionError)
 _DATA_KINDS: dict[str, Any] = {
     "positives": str, "negatives": str, "working_folder": str, "hashes": dict[str, str],
     "n_positives": int, "n_negatives": int, "n_training": int, "n_validation": int, "ambiguous_bases": int,
-    "table": str, "genome": str, "n_examples": int,
+    "table": str, "h5ad": str, "genome": str, "n_examples": int,
 }  # fmt: skip
 
 
@@ -103,7 +103,7 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     warnings: dict[str, str] = {}
     #: what was guessed, chosen or left out: a line each
     notes: list[str] = []
-    #: what was tried and chosen where the model is auto: a line each, and AUROC of baselines in validation
+    #: what was tried and chosen where the model is auto: a line each, and the score of baselines in validation
     auto: list[str] = []
     baselines: dict[str, float] = {}
     #: what the targets mean, and what was learned from those of the training data
@@ -125,6 +125,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.config is None) == (self.network is None):
             raise ValueError("a run expects either config, of genoml train, or network, made by hand")
+        if self.network is not None:
+            self.task = TaskRecord.of_objective(self.network.build_objective())
         for key in _DATA_KINDS.keys() & self.data.keys() if self.network is None else ():
             make_settings(self.data[key], _DATA_KINDS[key], f"data.{key}")
         if not 1 <= self.length_bp <= _MOST_LENGTH_BP:
@@ -139,17 +141,6 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         if settings is None:
             raise RunError("a run expects either config or network")
         return settings
-
-    @property
-    def reading(self) -> TrainConfig:
-        """The settings by which data are read: those of training, or of an imported network the defaults.
-
-        Raises
-        ------
-        RunError
-            If the network was made by hand.
-        """
-        return TrainConfig() if self.source is not None else self.training
 
     @property
     def training(self) -> TrainConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from operator import is_
 
 from array_api_compat import array_namespace
@@ -118,6 +119,14 @@ class Network:
         whole = operation.reach is None or length is None
         self.lengths.append(None if whole else operation.reach.outputs(length))  # type: ignore[union-attr,arg-type]
         return len(self.operations)
+
+    @cached_property
+    def last_read(self) -> list[list[int]]:
+        """For each operation the values that none after it reads."""
+        last = {source: number for number, own in enumerate(self.operations) for source in own.sources}
+        return [
+            [source for source in last if last[source] == number] for number in range(len(self.operations))
+        ]
 
     def lay(self, layer: Evaluated, value: int) -> int:
         """Append the operations of a layer that reads a value; the number of its output."""

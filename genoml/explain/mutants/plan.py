@@ -45,6 +45,11 @@ class Plan:
     silent: tuple[str, ...] = ()
 
     @property
+    def changes_less(self) -> bool:
+        """Whether a mutant costs less than its whole sequence."""
+        return bool(self.steps) or self.readout is not None
+
+    @property
     def stride(self) -> int:
         """The distance of mutations whose windows have one width in every map."""
         own = math.prod(step.stride for step in self.steps)

@@ -24,24 +24,22 @@ _NOT_WEIGHTS = {"optimizer", "optimizer_weights", "metrics", "seed_generator"}
 _HOLDERS = {"layers", "_layer_checkpoint_dependencies"}
 
 
-def read_keras_zip(content: bytes, archive: Archive) -> Contents:
-    """Read a ``.keras`` archive: ``config.json`` and ``model.weights.h5``."""
-    topology = _object(archive.read("config.json"), "config.json")
-    metadata = (
-        _object(archive.read("metadata.json"), "metadata.json") if "metadata.json" in archive.names else {}
-    )
-    tensors = _Hdf5(archive.read("model.weights.h5")).weights(topology)
-    return Contents("keras", tensors, topology, metadata)
+def read_keras(content: bytes) -> Contents:
+    """Read ``.h5`` of a whole model or its weights, ``.weights.h5``, or ``.keras``, which is a zip archive.
 
-
-def read_keras_hdf5(content: bytes) -> Contents:
-    """Read ``.h5`` of a whole model or its weights, and ``.weights.h5``."""
+    Of a sound file; ``read_apart`` reads any.
+    """
+    if content.startswith(b"PK"):
+        archive = Archive(content)
+        topology = _object(archive.read("config.json"), "config.json")
+        about = archive.read("metadata.json") if "metadata.json" in archive.names else b"{}"
+        tensors = _Hdf5(archive.read("model.weights.h5")).weights(topology)
+        return Contents("keras", tensors, topology, _object(about, "metadata.json"))
     file = _Hdf5(content)
     config = file.text(file.root, "model_config")
-    topology = None if config is None else _object(config, "model_config")
-    about = {name: file.text(file.root, name) for name in ("keras_version", "backend")}
-    metadata = {name: value for name, value in about.items() if value is not None}
-    return Contents("keras", file.weights(topology), topology, metadata)
+    found = None if config is None else _object(config, "model_config")
+    texts = {name: file.text(file.root, name) for name in ("keras_version", "backend")}
+    return Contents("keras", file.weights(found), found, {key: each for key, each in texts.items() if each})
 
 
 def _object(text: str | bytes, what: str) -> dict[str, Any]:
@@ -80,10 +78,8 @@ class _Hdf5:
     """An HDF5 file in memory; every object is checked before it is opened or read, so that no other is read."""
 
     def __init__(self, content: bytes) -> None:
-        try:
-            import h5py
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("needs h5py; pip install 'genoml-xp[hdf5]'", name=error.name) from error
+        import h5py
+
         self._h5py = h5py
         self._size = len(content)
         self._room = Room(len(content))

@@ -26,7 +26,7 @@ _DTYPES = {
 _TENSOR = {f"torch._utils._rebuild_tensor{version}" for version in ("", "_v2", "_v3")}
 _CALLED = {"collections.OrderedDict", "torch._utils._rebuild_parameter"} | _TENSOR
 #: Instructions of a pickle, at most.
-_MOST_STEPS = 2_000_000
+_MOST_STEPS = 500_000
 ADVICE = "where it was made, run torch.save(model.state_dict(), FILE)"
 ONLY = f"only tensors are read ({ADVICE})"
 
@@ -135,6 +135,8 @@ _PUSHED = {
     "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINSTRING",
     "SHORT_BINSTRING",
 }  # fmt: skip
+#: instructions that change what lies on the stack
+_CHANGES = {"REDUCE", "BUILD", "SETITEM", "SETITEMS", "APPEND", "APPENDS"}
 
 
 class Machine:
@@ -168,6 +170,8 @@ class Machine:
             stack.append(_MADE[name]())
         elif name in ("GLOBAL", "INST"):
             stack.append(_find(value.replace(" ", ".", 1), self._whole))
+            if name == "INST":
+                self._change(name)
         elif name == "STACK_GLOBAL":
             last, room = stack.pop(), stack.pop()
             stack.append(_find(f"{room}.{last}" if type(room) is type(last) is str else "?", self._whole))
@@ -191,6 +195,8 @@ class Machine:
 
     def _change(self, name: str) -> None:
         """Carry out an instruction that calls something, or changes what lies below."""
+        if name not in _CHANGES:
+            raise WeightsError(f"refused: the instruction {name} of a pickle; {ONLY}")
         if name in ("SETITEMS", "APPENDS"):
             found, self._stack = self._stack, self._marks.pop()
         else:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from genoml.io.errors import shown
-from genoml.io.weights.contents import MOST_PARTS, Archive, Contents, Room, WeightsError, numbers
+from genoml.io.weights.contents import MOST_TENSORS, Archive, Contents, Room, WeightsError, numbers
 from genoml.io.weights.pickles import ADVICE, ONLY, Machine, Storage, Tensor
 
 #: What a stream begins with, as a pickle of its own.
@@ -19,8 +19,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 def _state(root: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a state dict, or of those in a checkpoint; and the checkpoint's plain values."""
     if not isinstance(root, dict):
-        what = "one tensor" if isinstance(root, Tensor) else f"a {type(root).__name__}"
-        raise WeightsError(f"holds {what}, expects a dictionary of tensors: {ADVICE}")
+        raise WeightsError(f"expects a dictionary of tensors: {ADVICE}")
     plain = {
         key: value
         for key, value in root.items()
@@ -50,8 +49,8 @@ class _Arrays:
 
     def all(self, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
         """The array of each tensor."""
-        if len(tensors) > MOST_PARTS:
-            raise WeightsError(f"holds {len(tensors)} tensors; expects at most {MOST_PARTS}")
+        if len(tensors) > MOST_TENSORS:
+            raise WeightsError(f"holds {len(tensors)} tensors; expects at most {MOST_TENSORS}")
         return {name: self._cut(name, tensor) for name, tensor in tensors.items()}
 
     def _cut(self, name: str, tensor: Tensor) -> np.ndarray:
@@ -119,6 +118,8 @@ def read_pytorch_stream(content: bytes) -> Contents:
         if size != storage.size:
             raise WeightsError(f"storage {shown(key)} says {storage.size} elements and {size}")
         found[key] = stream.read(size * _itemsize(storage.code))
+    if rest := len(stream.read()):
+        raise WeightsError(f"{rest} bytes are left over after the storages")
 
     def read(storage: Storage) -> bytes:
         return found[storage.key]

@@ -14,13 +14,13 @@ from genoml.testing.layers.basic import loop_batch_norm, loop_conv, relu
 Arrays = Mapping[str, np.ndarray]
 
 
-def joined(kind: str, **options: object) -> nn.Graph:
+def joined(kind: str, axis: int = 1) -> nn.Graph:
     """Two convolutions of x, joined; all three are joined again with the first."""
     return nn.Graph(
         [
             Node("a", nn.Conv1D(3, 3, 3, padding="same", activation=None)),
             Node("b", nn.Conv1D(3, 3, 1, activation=None)),
-            Node("both", kind, ["a", "b", "input"], **options),
+            Node("both", kind, ["a", "b", "input"], axis),
             Node("relu", nn.ReLU(), "both"),
         ]
     )

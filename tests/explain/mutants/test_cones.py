@@ -247,11 +247,24 @@ def test_variants_of_a_gene_share_its_maps_and_a_cone(monkeypatch: pytest.Monkey
     asked = [(place - flank - 5, place - flank + 6) for place in places]
     found = traced.changed(edits, asked)
     assert len(traces) == 4  # of 290 positions, 100 at a time
-    assert [len(cones) for cones in traced._cones.values()] == [1]
+    assert [len(cones) for cones in traced._plans._cones.values()] == [1]
     for which in (0, 40, len(places) - 1):
         expected = outputs(model, edits[which].apply(codes))[:, slice(*asked[which])]
         np.testing.assert_allclose(found[which][1], expected, atol=1e-10)
     np.testing.assert_allclose(traced.outputs(), outputs(model, codes), atol=1e-10)
+
+
+def test_another_sequence_of_the_same_length_shares_the_plan_alone() -> None:
+    model, rng = settled(splice_sums()), np.random.default_rng(0)
+    first, second, third = (rng.integers(0, 4, length, dtype=np.uint8) for length in (80, 80, 90))
+    traced = trace_maps(model, first)
+    edit = Edit(40, 1, np.zeros(1, np.uint8))
+    before = traced.changed([edit])[0]
+    for codes, plans in ((second, 1), (third, 2)):
+        other = traced.on(codes)
+        assert len({id(each._plans) for each in (traced, other)}) == plans
+        np.testing.assert_allclose(other.changed([edit])[0][1], outputs(model, edit.apply(codes)), atol=1e-10)
+    np.testing.assert_array_equal(traced.changed([edit])[0], before)
 
 
 @pytest.mark.parametrize(("make", "moves"), [(splice_sums, True), (splice_graph, False)])
