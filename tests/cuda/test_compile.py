@@ -39,7 +39,7 @@ def test_every_kernel_is_launched_by_a_twin_and_every_launch_has_a_kernel() -> N
     for file in kernel_files():
         for name in kernels_in(source(file)):
             assert f'"{name}"' in twins
-    assert set(re.findall(r'launch\(\s*"(\w+)", ', twins)) == set(kernel_files())
+    assert set(re.findall(r'launch\(\s*"(\w+)",\s', twins)) == set(kernel_files())
 
 
 def test_the_wheel_holds_the_folder_of_the_kernels() -> None:
