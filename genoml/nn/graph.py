@@ -16,7 +16,7 @@ from genoml.nn.containers import Container, between_row, pull_row
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
 from genoml.nn.node import INPUT, Node
 from genoml.nn.reach import Branches, Row, reach_in_row
-from genoml.nn.shape import CropTo
+from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
 from genoml.ops.secants import Between
 from genoml.ops.windows import EVERYTHING, Reach
@@ -228,7 +228,7 @@ class Graph(Container):
                 own = min(size for size in found if size is not None)
                 for at, size in enumerate(found):
                     if size != own:
-                        crop = CropTo(max(own, 1), dtype=self.dtype, backend=self.backend)
+                        crop = crop_to(max(own, 1), self.dtype, self.backend)
                         rows.append(Row((crop,), (sources[at],)))
                         sources[at] = len(rows)
             layers = tuple(self[name] for name in stretch.names)

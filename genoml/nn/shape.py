@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from array_api_compat import array_namespace
 
 from genoml.arguments import Count
@@ -122,6 +124,12 @@ class CropTo(Layer):
             return xp.permute_dims(rows, (0, 2, 1)), {}
 
         return x[:, :, before : before + self.length], pullback
+
+
+@lru_cache(maxsize=256)
+def crop_to(length: int, dtype: str = "float32", backend: Backend | None = None) -> CropTo:
+    """A CropTo for layers that crop within: the same one each time, as it holds nothing."""
+    return CropTo(length, dtype=dtype, backend=backend)
 
 
 class Pad(Layer):
