@@ -13,7 +13,8 @@ from typing import Any
 
 from genoml.backend import Array
 from genoml.nn.containers import Container, between_row, pull_row
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import layer_label
 from genoml.nn.node import INPUT, Node
 from genoml.nn.reach import Branches, Row, reach_in_row
 from genoml.nn.shape import crop_to
@@ -187,7 +188,8 @@ class Graph(Container):
                 values[source] = None
             (y, y_r), back_join = read[0], None
             if stretch.join is not None:
-                y, y_r, back_join = stretch.join.between(*zip(*read, strict=True), layer_label(self))
+                arrays, references = [own for own, _ in read], [other for _, other in read]
+                y, y_r, back_join = stretch.join.between(arrays, references, layer_label(self))
             y, y_r, back_row = between_row([self[name] for name in stretch.names], y, y_r)
             backs.append((stretch.sources, back_row, back_join))
             values.append((y, y_r))

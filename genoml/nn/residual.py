@@ -7,7 +7,8 @@ from operator import add
 
 from genoml.backend import Array
 from genoml.nn.containers import Sequential
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import layer_label
 from genoml.nn.reach import Branches, reach_in_row
 from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order

@@ -8,7 +8,8 @@ from array_api_compat import array_namespace
 
 from genoml.arguments import Count
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import expect_shape
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import pad_axis
 from genoml.ops.windows import Reach
