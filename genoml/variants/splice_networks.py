@@ -176,7 +176,11 @@ def load_networks(
 def _members(model: Layer) -> Sequence[Layer]:
     """The networks of a mean of networks, whose maps are then held one after another; else the model itself."""
     *networks, last = model.nodes if isinstance(model, Graph) else [None]
-    if last is None or last.layer != "mean" or any(node.joins or node.sources != ("input",) for node in networks):
+    if (
+        last is None
+        or last.layer != "mean"
+        or any(node.joins or node.sources != ("input",) for node in networks)
+    ):
         return [model]
     return model.layers
 
