@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from genoml.convert.builder import Builder, ConvertError, Value
-from genoml.convert.keras_layers import KERAS_RULES, KerasLayer
+from genoml.convert.keras_layers import KerasLayer
+from genoml.convert.keras_sequences import KERAS_RULES
 from genoml.convert.network import Converted, finish, sequence_input
 from genoml.convert.nodes import unsupported
 
@@ -49,9 +50,13 @@ def convert_keras(
             f"import: expects a topology of {', '.join(_MODELS)}, got {config.get('class_name')!r}"
         )
     b = Builder()
-    name, shape = _input_of(config)
-    source, fixed = sequence_input(b, name, shape, length_bp)
-    outputs = _model(b, config, weights, "", [source])
+    try:
+        name, shape = _input_of(config)
+        source, fixed = sequence_input(b, name, shape, length_bp)
+        outputs = _model(b, config, weights, "", [source])
+    except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ConvertError(f"import: the topology is not as Keras writes it ({what})") from error
     return finish(b, source, outputs, fixed_length=fixed, cut=cut)
 
 
@@ -101,7 +106,11 @@ def _name(layer: Mapping[str, Any]) -> str:
 
 
 def _model(
-    b: Builder, config: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, given: Sequence[Value]
+    b: Builder,
+    config: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    prefix: str,
+    given: Sequence[Value],
 ) -> list[tuple[str, Value]]:
     """Outputs of a model for its inputs; its arrays are below the prefix."""
     if config["class_name"] == "Sequential":
@@ -115,7 +124,11 @@ def _model(
 
 
 def _functional(
-    b: Builder, config: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, given: Sequence[Value]
+    b: Builder,
+    config: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    prefix: str,
+    given: Sequence[Value],
 ) -> list[tuple[str, Value]]:
     """Outputs of a functional model; a layer that is called twice has a value for each call."""
     inner = config["config"]
@@ -149,28 +162,50 @@ def _first_call(layer: Mapping[str, Any], inner: Mapping[str, Any]) -> int:
 
 
 def _references(found: Any) -> list[tuple[str, int, int]]:
-    """The outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
+    """Outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
     if isinstance(found, dict):
-        history = found.get("config", {}).get("keras_history") if found.get("class_name") == "__keras_tensor__" else None
-        return _references(history) if history else [ref for part in found.values() for ref in _references(part)]
+        history = (
+            found.get("config", {}).get("keras_history")
+            if found.get("class_name") == "__keras_tensor__"
+            else None
+        )
+        return (
+            _references(history) if history else [ref for part in found.values() for ref in _references(part)]
+        )
     if not isinstance(found, list | tuple):
         return []
-    if len(found) in (3, 4) and isinstance(found[0], str) and isinstance(found[1], int) and isinstance(found[2], int):
+    if (
+        len(found) in (3, 4)
+        and isinstance(found[0], str)
+        and isinstance(found[1], int)
+        and isinstance(found[2], int)
+    ):
         return [(found[0], found[1], found[2])]
     return [ref for part in found for ref in _references(part)]
 
 
 def _calls(layer: Mapping[str, Any]) -> list[list[tuple[str, int, int]]]:
     """What each call of a layer reads."""
-    found = [_references(call["args"] if isinstance(call, dict) else call) for call in layer.get("inbound_nodes", [])]
+    found = [
+        _references(call["args"] if isinstance(call, dict) else call)
+        for call in layer.get("inbound_nodes", [])
+    ]
     for call in layer.get("inbound_nodes", []):
-        if isinstance(call, dict) and _references({k: v for k, v in call.get("kwargs", {}).items() if k != "mask"}):
-            raise ConvertError(f"import: layer {_name(layer)} is called with named arrays, which is not supported")
+        if isinstance(call, dict) and _references(
+            {k: v for k, v in call.get("kwargs", {}).items() if k != "mask"}
+        ):
+            raise ConvertError(
+                f"import: layer {_name(layer)} is called with named arrays, which is not supported"
+            )
     return found
 
 
 def _apply(
-    b: Builder, layer: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, read: Sequence[Value]
+    b: Builder,
+    layer: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    prefix: str,
+    read: Sequence[Value],
 ) -> list[Value]:
     """Values of one call of a layer, or of a model within the model."""
     name, kind, path = _name(layer), str(layer["class_name"]), f"{prefix}{_name(layer)}/"
@@ -196,4 +231,6 @@ def _refused(name: str, kind: str) -> ConvertError:
             f"genoml.convert.KERAS_RULES[{name!r}] = function(builder, layer, values)"
         )
     known = unsupported(name, kind, KERAS_RULES)
-    return ConvertError(f"{known}; give a rule for it: genoml.convert.KERAS_RULES[{kind!r}] = function(builder, layer, values)")
+    return ConvertError(
+        f"{known}; give a rule for it: genoml.convert.KERAS_RULES[{kind!r}] = function(builder, layer, values)"
+    )

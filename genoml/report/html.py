@@ -109,5 +109,6 @@ def _table(metrics: Mapping[str, Mapping[str, float]], ranked: bool) -> dict[str
         }
         for name, row in metrics.items()
     ]
-    headings = [_HEADINGS.get(key, LABELS.get(key, key)) for key in keys]
+    # a line does not break within "Pearson's r"
+    headings = [_HEADINGS.get(key, LABELS.get(key, key)).replace("'s r", "'s\u00a0r") for key in keys]
     return {"headings": headings, "rows": rows, "first": "model" if ranked else "task"}

@@ -13,12 +13,13 @@ import numpy as np
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.genome import GenomeStore
-from genoml.report.content import Explained, ReportData, attention_views, sequence_views
+from genoml.report.content import ReportData, attention_views, sequence_views
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
-from genoml.report.tasks import explained_output, sequences_of, task_content
+from genoml.report.tasks import sequences_of, task_content
 from genoml.report.variants import variant_views
 from genoml.runs import Run, RunRecord
+from genoml.runs.explained import Explained, explained_output
 from genoml.runs.run import SequenceSource
 from genoml.runs.score import outputs_of_data
 from genoml.train.predict import score_predictions
@@ -248,6 +249,8 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
 
 
 def _model_name(record: RunRecord) -> str:
+    if record.source is not None:
+        return f"the network of {', '.join(record.source.files)}"
     return "the network" if record.config is None else record.config.title
 
 
@@ -257,7 +260,9 @@ def _details(record: RunRecord) -> dict[str, str]:
     of_epochs = "" if config is None else f" of {config.epochs}"
     epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
     options = {} if config is None else config.model_options
+    source = record.source
     facts = {
+        "licence": "" if source is None else source.licence,
         "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
         "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
@@ -265,7 +270,9 @@ def _details(record: RunRecord) -> dict[str, str]:
             key: str(data.get(key, ""))
             for key in ("positives", "negatives", "table", "h5ad", "genome", "regions")
         },
-        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate",
+        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate"
+        if source is None
+        else "",
         "length": f"{record.length_bp} bp",
         "backend": ", ".join(record.backend.values()),
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),

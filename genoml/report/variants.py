@@ -13,8 +13,8 @@ from genoml.explain.saliency import Task
 from genoml.genome import GenomeStore
 from genoml.report.content import VariantView
 from genoml.report.figures import svg_address
-from genoml.report.tasks import explained_output
 from genoml.runs import Run
+from genoml.runs.explained import explained_output
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import decode
 from genoml.sequence.variants import Variants

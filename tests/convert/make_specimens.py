@@ -3,7 +3,8 @@
     pip install tensorflow-cpu==2.21 tf_keras && python tests/convert/make_specimens.py
 
 The suite reads what was written once, and needs no TensorFlow. Each network has a file and ``NAME.npz`` with sequences
-``x`` (n, length, 4) and outputs ``y``, or ``y0``, ``y1``, ... of several.
+``x`` (n, length, 4) and outputs ``y``, or ``y0``, ``y1``, ... of several. mmsplice-intron3.h5 is a published network
+(MIT, see its LICENSE), from the package mmsplice 2.4.0; its outputs are made here.
 """
 
 from __future__ import annotations
@@ -140,14 +141,16 @@ def write(name: str, model: Any, save: Callable[[str], None]) -> None:
     np.savez_compressed(HERE / f"{name}.npz", x=x, **arrays)
 
 
-def freeze(models: list[Any], path: str) -> None:
-    """Write the mean of networks as a frozen graph, as CI-SpliceAI's is."""
+def freeze(models: list[Any], path: str, length: int | None = None) -> None:
+    """Write a network, or the mean of several, as a frozen graph, as CI-SpliceAI's is."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     def mean(x: Any) -> Any:
+        if len(models) == 1:
+            return models[0](x, training=False)
         return tf.reduce_mean(tf.stack([model(x, training=False) for model in models]), axis=0)
 
-    function = tf.function(mean).get_concrete_function(tf.TensorSpec((None, None, 4), tf.float32, name="x"))
+    function = tf.function(mean).get_concrete_function(tf.TensorSpec((None, length, 4), tf.float32, name="x"))
     graph = convert_variables_to_constants_v2(function).graph.as_graph_def()
     Path(path).write_bytes(graph.SerializeToString())
 
@@ -159,28 +162,22 @@ def main() -> None:
             k.utils.set_random_seed(0)
             model = build(k)
             shuffled_weights(model)
-            endings = ("h5", "keras") if build in (plain, branched) else ("keras",) if version == "3" else ("h5",)
-            for ending in endings:
-                if version == "2" and ending == "keras":
-                    continue
+            endings = ["h5"] if version == "2" else ["keras"]
+            for ending in [*endings, *(["h5"] if build is branched and version == "3" else [])]:
                 write(f"{build.__name__}-{version}.{ending}", model, model.save)
+    published = tf_keras.models.load_model(HERE / "mmsplice-intron3.h5", compile=False)
+    x = sequences()
+    np.savez_compressed(HERE / "mmsplice-intron3.h5.npz", x=x, y=np.asarray(published(x, training=False)))
     members = [splice(keras), splice(keras)]
     for model in members:
         shuffled_weights(model)
-    x = sequences()
     freeze(members, str(HERE / "splice.pb"))
     y = np.mean([np.asarray(model(x, training=False)) for model in members], axis=0)
     np.savez_compressed(HERE / "splice.pb.npz", x=x, y=y)
-    frozen = plain(keras, groups=1)  # XLA computes groups
-    shuffled_weights(frozen)
-    function = tf.function(lambda x: frozen(x, training=False)).get_concrete_function(
-        tf.TensorSpec((None, LENGTH, 4), tf.float32, name="x")
-    )
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    graph = convert_variables_to_constants_v2(function).graph.as_graph_def()
-    (HERE / "plain.pb").write_bytes(graph.SerializeToString())
-    np.savez_compressed(HERE / "plain.pb.npz", x=x, y=np.asarray(frozen(x, training=False)))
+    model = plain(keras, groups=1)  # XLA computes groups
+    shuffled_weights(model)
+    freeze([model], str(HERE / "plain.pb"), LENGTH)
+    np.savez_compressed(HERE / "plain.pb.npz", x=x, y=np.asarray(model(x, training=False)))
 
 
 if __name__ == "__main__":
