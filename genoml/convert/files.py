@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from genoml.convert.builder import ConvertError
@@ -10,6 +11,7 @@ from genoml.convert.frozen_graphs import convert_frozen_graph
 from genoml.convert.keras_models import convert_keras
 from genoml.convert.network import Converted
 from genoml.convert.onnx_graphs import convert_onnx
+from genoml.convert.published import KERAS_RECIPES
 from genoml.convert.state_dicts import RECIPES, convert_state_dict
 from genoml.io.weights import WeightsFile
 
@@ -66,6 +68,10 @@ def _converted(
     cut: bool,
 ) -> Converted:
     known = topology if topology is not None else file.topology
+    if recipe in KERAS_RECIPES and isinstance(known, Mapping):
+        rules = KERAS_RECIPES[recipe]
+        made = convert_keras(known, file.tensors, length_bp=length_bp, cut=cut, rules=rules)
+        return replace(made, tracks=1)
     if recipe is not None:
         return convert_state_dict(recipe, file.tensors, length_bp=length_bp, context=context, cut=cut)
     if context is not None:

@@ -41,6 +41,8 @@ class Converted:
         The axes of the tool's input that are the network's: (0, 2, 1) for (batch, length, 4).
     bases : str
         Order of the bases in the file, as far as it is known.
+    tracks : int
+        Tracks whose profiles, and then whose totals, the outputs are; 0 of other outputs.
     """
 
     network: Layer
@@ -51,6 +53,7 @@ class Converted:
     axes: tuple[int, ...] = (0, 1)
     input_axes: tuple[int, ...] = (0, 1, 2)
     bases: str = "ACGT"
+    tracks: int = 0
 
     def of(self, network: Layer) -> Converted:
         """The same of another network."""

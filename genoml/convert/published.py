@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from genoml import nn
 from genoml.convert import operations as ops
 from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
+from genoml.convert.keras_layers import KerasLayer, KerasRule
 from genoml.convert.recipes import Arrays, convolve, normalise
 from genoml.models import bias_factorised
 from genoml.models.bpnet import bpnet as build_bpnet
 from genoml.nn.layer import Layer
 
 __all__ = [
+    "KERAS_RECIPES",
     "bpnet",
     "chrombpnet",
     "openspliceai",
@@ -181,3 +184,16 @@ def chrombpnet(arrays: Arrays, length_bp: int) -> Layer:
     return bias_factorised(
         bpnet(arrays.below("accessibility."), length_bp), bpnet(arrays.below("bias."), length_bp)
     )
+
+
+def _logsumexp(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
+    """log(exp(x_1) + exp(x_2)) of two features, as x_2 + softplus(x_1 - x_2)."""
+    difference = ops.dense(b, f"{layer.name}_difference", values[0], np.array([[1.0], [-1.0]]))
+    second = ops.dense(b, f"{layer.name}_second", values[0], np.array([[0.0], [1.0]]))
+    return shapes.join(
+        b, layer.name, "add", [second, ops.elementwise(b, f"{layer.name}_rest", difference, "softplus")]
+    )
+
+
+#: recipe -> rules for the layers of its Keras files that hold code: what the published code says that they compute
+KERAS_RECIPES: Mapping[str, Mapping[str, KerasRule]] = {"chrombpnet": {"logcount_predictions": _logsumexp}}

@@ -177,7 +177,8 @@ def convert_state_dict(
     try:
         if recipe.own:
             network = recipe.build(arrays, length)
-            made = Converted(network, length, False, ("profile", "counts"))
+            one_track = arrays.size("fconv.weight", 0) == 1  # with more there is one total of all
+            made = Converted(network, length, False, ("profile", "counts"), tracks=int(one_track))
         else:
             b = Builder()
             x = b.input("sequences", (1, 4, length), channels=1)

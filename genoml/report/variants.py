@@ -9,7 +9,7 @@ import numpy as np
 
 from genoml import plot
 from genoml.explain import saliency
-from genoml.explain.saliency import Task
+from genoml.explain.tasks import Task
 from genoml.genome import GenomeStore
 from genoml.report.content import VariantView
 from genoml.report.figures import svg_address

@@ -197,6 +197,10 @@ def _one_hot(converted: Converted, given: Any) -> np.ndarray:
 
 def _task(converted: Converted, shape: tuple[int, ...], names: Sequence[str]) -> tuple[TaskRecord, Objective]:
     """What the outputs mean: classes behind a softmax, labels behind a sigmoid, else numbers as they are."""
+    if converted.tracks:
+        positions, strands = shape[1] // converted.tracks - 1, "." * converted.tracks
+        task = TaskRecord(kind="profile", names=list(names), strands=strands, profile_bp=positions)
+        return task, task.objective()
     if names and len(names) != shape[1]:
         raise ValueError(f"--tasks names {len(names)}, and the network has {shape[1]} outputs")
     several = tuple(names) or tuple(f"output_{i + 1}" for i in range(shape[1] if shape[1] > 1 else 0))

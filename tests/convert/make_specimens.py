@@ -25,10 +25,10 @@ HERE = Path(__file__).parent / "specimens"
 LENGTH = 40
 
 
-def sequences(n: int = 5) -> np.ndarray:
+def sequences(n: int = 5, length: int = LENGTH) -> np.ndarray:
     """One-hot sequences, with some N."""
     rng = np.random.default_rng(0)
-    x = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (n, LENGTH))]
+    x = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (n, length))]
     x[0, :3] = 0.0
     return x
 
@@ -131,9 +131,33 @@ def splice(k: Any) -> Any:
     return k.Model(x, layer.Conv1D(3, 1, activation="softmax")(y))
 
 
+def chrombpnet(k: Any) -> Any:
+    """ChromBPNet's plan: two BPNets, of one of which the bias is; a Lambda adds their counts."""
+    layer = k.layers
+
+    def bpnet(name: str, filters: int) -> Any:
+        x = layer.Input((140, 4), name="sequence")
+        h = layer.Conv1D(filters, 21, activation="relu", name=f"{name}_1st_conv")(x)
+        for i in (1, 2):
+            conv = layer.Conv1D(filters, 3, dilation_rate=2**i, activation="relu", name=f"{name}_{i}conv")(h)
+            h = layer.add([conv, layer.Cropping1D(2**i, name=f"{name}_{i}crop")(h)])
+        profile = layer.Cropping1D(7)(layer.Conv1D(1, 75, name=f"{name}_prof_out_precrop")(h))
+        counts = layer.Dense(1, name=f"{name}_logcount_predictions")(layer.GlobalAvgPool1D()(h))
+        return k.Model([x], [layer.Flatten(name=f"{name}_logits")(profile), counts], name=name)
+
+    x = layer.Input((140, 4), name="sequence")
+    bias, free = bpnet("bpnet", 3)(x), bpnet("model_wo_bias", 4)(x)
+    profile = layer.Add(name="logits_profile_predictions")([free[0], bias[0]])
+    both = layer.Concatenate(axis=-1)([free[1], bias[1]])
+    total = layer.Lambda(
+        lambda x: tf.math.reduce_logsumexp(x, axis=-1, keepdims=True), name="logcount_predictions"
+    )
+    return k.Model([x], [profile, total(both)])
+
+
 def write(name: str, model: Any, save: Callable[[str], None]) -> None:
     """Write a network's file, and its outputs beside it."""
-    x = sequences()
+    x = sequences(length=model.input_shape[1] or LENGTH)
     found = model(x, training=False)
     outputs = found if isinstance(found, list | tuple) else [found]
     save(str(HERE / name))
@@ -165,6 +189,9 @@ def main() -> None:
             endings = ["h5"] if version == "2" else ["keras"]
             for ending in [*endings, *(["h5"] if build is branched and version == "3" else [])]:
                 write(f"{build.__name__}-{version}.{ending}", model, model.save)
+    model = chrombpnet(tf_keras)
+    shuffled_weights(model)
+    write("chrombpnet-2.h5", model, model.save)
     published = tf_keras.models.load_model(HERE / "mmsplice-intron3.h5", compile=False)
     x = sequences()
     np.savez_compressed(HERE / "mmsplice-intron3.h5.npz", x=x, y=np.asarray(published(x, training=False)))

@@ -19,8 +19,9 @@ NAMES = sorted(path.name.removesuffix(".npz") for path in HERE.glob("*.npz"))
 def specimen(name: str) -> tuple[Converted, np.ndarray, list[np.ndarray]]:
     """The converted network, sequences (n, length, 4), and the framework's outputs."""
     arrays = np.load(HERE / f"{name}.npz")
+    recipe = "chrombpnet" if name.startswith("chrombpnet") else None  # for a layer that holds code
     with use_backend("numpy"):
-        converted = convert_file(read_weights(HERE / name), length_bp=arrays["x"].shape[1])
+        converted = convert_file(read_weights(HERE / name), recipe=recipe, length_bp=arrays["x"].shape[1])
     return converted, arrays["x"], [arrays[key] for key in arrays.files if key != "x"]
 
 

@@ -60,6 +60,25 @@ def test_a_sigmoid_becomes_the_objective_of_labels(tmp_path: Path) -> None:
     assert scores["n_positives"] == 2
 
 
+def test_chrombpnet_of_keras_predicts_reads_along_the_sequence(tmp_path: Path) -> None:
+    file = SPECIMENS / "chrombpnet-2.h5"
+    with pytest.raises(ConvertError, match=r"layer logcount_predictions .* holds code"):
+        import_weights(file, tmp_path / "run")
+    arrays = np.load(f"{file}.npz")
+    profile, total = arrays["y0"], arrays["y1"]
+    run = import_weights(
+        file,
+        tmp_path / "run",
+        recipe="chrombpnet",
+        check=(arrays["x"], np.concatenate([profile, total], axis=1)),
+    )
+    assert (run.record.task.kind, run.record.task.profile_bp) == ("profile", 20)
+    shares = np.exp(profile) / np.exp(profile).sum(axis=1, keepdims=True)
+    expected = np.expm1(total) * shares
+    found = run.predict(letters_of(arrays["x"]))
+    np.testing.assert_allclose(np.reshape(found, expected.shape), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("check", ["array", "letters"])
 def test_bases_in_another_order_than_declared_are_found_by_the_check(check: str, tmp_path: Path) -> None:
     x, y = known(PLAIN)
