@@ -13,10 +13,11 @@ from typing import Any
 
 from genoml.backend import Array
 from genoml.nn.containers import Container, between_row, pull_row
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import layer_label
 from genoml.nn.node import INPUT, Node
 from genoml.nn.reach import Branches, Row, reach_in_row
-from genoml.nn.shape import CropTo
+from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
 from genoml.ops.secants import Between
 from genoml.ops.windows import EVERYTHING, Reach
@@ -187,7 +188,8 @@ class Graph(Container):
                 values[source] = None
             (y, y_r), back_join = read[0], None
             if stretch.join is not None:
-                y, y_r, back_join = stretch.join.between(*zip(*read, strict=True), layer_label(self))
+                arrays, references = [own for own, _ in read], [other for _, other in read]
+                y, y_r, back_join = stretch.join.between(arrays, references, layer_label(self))
             y, y_r, back_row = between_row([self[name] for name in stretch.names], y, y_r)
             backs.append((stretch.sources, back_row, back_join))
             values.append((y, y_r))
@@ -228,7 +230,7 @@ class Graph(Container):
                 own = min(size for size in found if size is not None)
                 for at, size in enumerate(found):
                     if size != own:
-                        crop = CropTo(max(own, 1), dtype=self.dtype, backend=self.backend)
+                        crop = crop_to(max(own, 1), self.dtype, self.backend)
                         rows.append(Row((crop,), (sources[at],)))
                         sources[at] = len(rows)
             layers = tuple(self[name] for name in stretch.names)

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.layer import Layer, Pullback
-from genoml.nn.shape import CropTo
+from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
 from genoml.ops.secants import midpoint
 
@@ -89,7 +89,7 @@ class Node:
         """The middles of the arrays, as long as the shortest, and their pullbacks; without crop the arrays alone."""
         if not self.crop or any(array.ndim != 3 for array in arrays):
             return arrays, []
-        crop = CropTo(max(min(array.shape[2] for array in arrays), 1))
+        crop = crop_to(max(min(array.shape[2] for array in arrays), 1))
         cropped = [crop.vjp(array) for array in arrays]
         return [array for array, _ in cropped], [back for _, back in cropped]
 

@@ -94,25 +94,23 @@ class Reach:
         """The receptive field of the outputs of another layer after this one, for a sequence of this length."""
         if EVERYTHING in (self, other):
             return EVERYTHING
-        before, stride = self.before + other.before * self.stride, self.stride * other.stride
+        before = self.before + other.before * self.stride
         span = self.span + (other.span - 1) * self.stride
-        after = _after(span, stride, before, other.outputs(self.outputs(length)), length)
-        return Reach(span, stride, 1, before, after, copies=self.copies and other.copies)
+        found = Reach(span, self.stride * other.stride, before=before, copies=self.copies and other.copies)
+        return found.with_outputs(other.outputs(self.outputs(length)), length)
 
     def beside(self, other: Reach, length: int) -> Reach:
         """The smallest receptive field that holds both, of two layers that read one sequence of this length."""
         if EVERYTHING in (self, other) or self.stride != other.stride:
             return EVERYTHING
         before = max(self.before, other.before)
-        span = before + max(self.span - self.before, other.span - other.before)
-        return Reach(
-            span, self.stride, 1, before, _after(span, self.stride, before, self.outputs(length), length)
-        )
+        after = max(self.span - self.before, other.span - other.before)
+        return Reach(before + after, self.stride, before=before).with_outputs(self.outputs(length), length)
 
-
-def _after(span: int, stride: int, before: int, count: int, length: int) -> int:
-    """Positions added at the end with which a sequence of this length has ``count`` outputs."""
-    return (count - 1) * stride + span - length - before
+    def with_outputs(self, count: int, length: int) -> Reach:
+        """The same with ``after`` chosen so that a sequence of this length has ``count`` outputs."""
+        after = (count - 1) * self.stride + self.span - length - self.before
+        return Reach(self.kernel, self.stride, self.dilation, self.before, after, self.partial, self.copies)
 
 
 #: the receptive field of a layer whose every output may read every position

@@ -262,9 +262,8 @@ def fit(
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
     loss; with ``best_within`` the last one so near to it. A warning names validation sequences that are copies of
-    training sequences, and sequences of several classes, if all are in memory; ``FitOptions(no_checks=("copies",
-    "classes"))`` leaves that out. Validation, prediction and explanation go by ``model.trained``: both strands if
-    it was trained on both.
+    training sequences, and sequences of several classes, if all are in memory, but for ``FitOptions.no_checks``.
+    Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------

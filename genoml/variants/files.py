@@ -71,7 +71,7 @@ def score_file(
     """
     with Scorer(run.model, genome, **options) as scorer:
         chromosomes, all_blocks = checked_blocks(
-            calls, genome, scorer.check, least_match, with_lines=annotated is not None
+            calls, genome, scorer.check, least_match, with_lines=annotated is not None, size=BLOCK
         )
         writer = Writer(scorer, chromosomes, calls.path)
         empty = writer.empty()
@@ -100,7 +100,7 @@ def checked_blocks(
     least_match: float,
     *,
     with_lines: bool,
-    size: int = BLOCK,
+    size: int,
 ) -> tuple[Chromosomes, Iterator[Block]]:
     """The rule for the names of a file's chromosomes, and its blocks of ``size`` records.
 

@@ -108,6 +108,15 @@ def test_saturation_writes_what_the_suffix_says(folder: Path, capsys: pytest.Cap
         (["places.bed", "genome.fa"], "places.bed, line 1: expects ##fileformat=VCFv4.1 to 4.5"),
         (["calls.vcf", "genome.fa", "--regions", "calls.vcf"], "calls.vcf, line 3"),
         (["calls.vcf", "genome.fa", "--effect", "profile"], "expects a model of profiles"),
+        (
+            ["calls.vcf", "genome.fa", "--out", "s.tsv", "--vcf", "calls.vcf"],
+            "calls.vcf: is the file of variants",
+        ),
+        (
+            ["calls.vcf", "genome.fa", "--out", "s.tsv", "--summary", "no/s.json"],
+            "s.json: expects a file name in",
+        ),
+        (["calls.vcf", "genome.fa", "--out", "run"], "run: expects a file name in a folder that exists"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(

@@ -16,7 +16,7 @@ from genoml.data import coverage
 from genoml.genome import GenomeStore, Intervals
 from genoml.io import FormatError, FormatWarning, open_vcf, read_vcf
 from genoml.runs import Run, save_run
-from genoml.variants import Summary, files, saturate, saturate_regions, score_file, score_variants, writer
+from genoml.variants import Summary, files, saturate, saturate_regions, score_file, score_variants, scorer
 from support.calls import LENGTH, letters_of, other, small_genome, small_model, some_variants, vcf_text
 
 
@@ -121,7 +121,7 @@ def test_an_interrupted_scoring_ends_with_the_bytes_of_a_whole_one(
 
     whole = work(tmp_path / "whole.out")
     partial = tmp_path / ("part.out.partial" if kind == "variants" else f"part{kind}.partial")
-    scored = writer.Scorer.score
+    scored = scorer.Scorer.score
     calls_made: list[int] = []
 
     def stopping(*arguments: Any) -> Any:
@@ -130,7 +130,7 @@ def test_an_interrupted_scoring_ends_with_the_bytes_of_a_whole_one(
             raise KeyboardInterrupt
         return scored(*arguments)
 
-    monkeypatch.setattr(writer.Scorer, "score", stopping)
+    monkeypatch.setattr(scorer.Scorer, "score", stopping)
     with pytest.raises(KeyboardInterrupt):
         work(tmp_path / "part.out")
     with partial.open("ab") as file:

@@ -143,6 +143,18 @@ def test_the_last_base_of_a_shared_stretch_is_still_in_the_window(genome: Genome
     np.testing.assert_allclose(single.effect, found.effect[:1], rtol=1e-4, atol=1e-6)
 
 
+def test_padded_windows_and_both_anchors_go_with_shuffles(genome: GenomeStore) -> None:
+    ref = letters_of(genome, "chr1", 3, 8)
+    rows = [("chr1", 4, ref[0], other(ref[0])), ("chr1", 4, ref, ref[0]), ("chr1", 4, ref[0], ref[0] + "GAT")]
+    options: dict[str, Any] = {"edges": "pad", "anchor": "both", "null": 4}
+    found, whole = (
+        scores(small_model(dtype="float64"), genome, rows, windows=each, **options) for each in (True, False)
+    )
+    assert found.status.tolist() == ["ok"] * 3
+    np.testing.assert_allclose(found.effect, whole.effect, rtol=1e-9)
+    np.testing.assert_allclose(found.p, whole.p)
+
+
 def test_what_is_not_scored_is_nan_and_in_its_row(genome: GenomeStore) -> None:
     rows = some_variants(genome, 6)
     rows[1:1] = [("chr1", 1500, "N", "A"), ("chr9", 5, "A", "C")]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from genoml.arguments import Count, checked
 from genoml.backend import Array
 from genoml.explain.mutants.geometry import Cone, Stretch, needs
 from genoml.explain.mutants.plans import Edit, Plans
@@ -24,8 +25,9 @@ from genoml.sequence.encode import one_hot
 __all__ = ["Edit", "TracedMaps", "trace_maps"]
 
 
+@checked
 def trace_maps(
-    model: Layer, codes: np.ndarray, *, ambiguous: str = "zero", stretch: int = 10_000
+    model: Layer, codes: np.ndarray, *, ambiguous: str = "zero", stretch: Count = 10_000
 ) -> TracedMaps:
     """A model's maps of one sequence, from which those of edited copies are computed.
 
@@ -40,7 +42,12 @@ def trace_maps(
     ambiguous : {"zero", "uniform", "iupac", "error"}
         What becomes of ambiguous bases.
     stretch : int
-        Positions of the output for which the sequence's own maps are kept at a time.
+        Positions of the output for which the sequence's own maps are kept at a time: for SpliceAI's network 100 MB.
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` is not (length,) uint8.
     """
     return TracedMaps(model, codes, ambiguous, stretch)
 
@@ -155,10 +162,8 @@ class TracedMaps:
         if count is None:
             return 0, 0
         if not 0 <= start < min(stop, stop + longer) or max(stop, start) > count:
-            what = f"expects outputs in 0 to {count}" + (
-                f" that a deletion of {-longer} leaves" if longer < 0 else ""
-            )
-            raise ValueError(f"trace_maps {what}, got {start} to {stop}")
+            left = f" that a deletion of {-longer} leaves" if longer < 0 else ""
+            raise ValueError(f"trace_maps expects outputs in 0 to {count}{left}, got {start} to {stop}")
         return start, stop
 
     def _rows(self, codes: np.ndarray, start: int, stop: int) -> Array:

@@ -152,12 +152,8 @@ def _values(name: str, number: int, value: Any, room: Room) -> list[Any]:
         text = bytes(_bytes(value))
         return [text.decode() if text.isascii() else text]
     if number in (3, 5, 6):
-        found = _varints(value).tolist()
-        return (
-            found
-            if number == 3
-            else [bool(each) if number == 5 else _TYPES.get(each, each) for each in found]
-        )
+        whole: list[int] = _varints(value).tolist()
+        return whole if number == 3 else [bool(n) if number == 5 else _TYPES.get(n, n) for n in whole]
     if number == 4:
         return [float(each) for each in np.frombuffer(_bytes(value), "<f4")]
     if number == 7:

@@ -182,6 +182,19 @@ def test_edits_give_what_whole_sequences_give(name: str) -> None:
         check(model, codes, edits, [(max(start, 0), max(stop, start + shorter + 1))] * len(edits))
 
 
+def test_part_of_a_profile_is_computed_by_the_layers_up_to_it() -> None:
+    options = {"filters": 4, "dilated_layers": 2, "profile_length_bp": 10, "profile_kernel_size": 5}
+    model, rng = settled(build_model("bpnet", options).to(dtype="float64")), np.random.default_rng(1)
+    head = model["heads"]["profile"]
+    profile = Sequential([*model.layers[:-1], head["conv"], head["crop"]])
+    codes = rng.integers(0, 4, 60, dtype=np.uint8)
+    edits = [Edit(at, 1, (codes[at : at + 1] + 1) % 4) for at in range(60)]
+    check(profile, codes, edits, [(4, 7)] * 60)
+    np.testing.assert_allclose(
+        trace_maps(profile, codes).outputs()[0], outputs(model, codes)[:10], atol=1e-12
+    )
+
+
 def splice(channels: int = 32) -> Sequential:
     """SpliceAI's network for 10,000 bp of context, without padding."""
 
