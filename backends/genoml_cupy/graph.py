@@ -91,7 +91,7 @@ def _recording(kernels: Kernels, stream: Any) -> Iterator[list[Any]]:
 
     Meanwhile, for milliseconds, products of all arrays of CuPy go to cuBLAS past CuPy, which refuses them.
     """
-    cupy, made = kernels.xp, []
+    cupy, made = kernels.xp, list[Any]()
     library, plain = Cublas(cupy, stream), kernels.cublas
     kernels.cublas = library
     cupy.ndarray.__matmul__ = lambda a, b: _matmul(kernels, a, b)
@@ -173,11 +173,11 @@ def _matmul(kernels: Kernels, a: Array, b: Array) -> Array:
     outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     (m, k), n = a.shape[-2:], b.shape[-1]
     y = xp.empty((*outer, m, n), a.dtype)
-    pair = []
-    for array in (a, b):
-        whole = array if array.ndim == 2 else xp.broadcast_to(array, (*outer, *array.shape[-2:]))
-        pair.append(_matrix(xp, whole))
-    kernels.product(m, n, k, *pair, Matrix(y, n, 0, m * n), batch=math.prod(outer))
+    first, second = (
+        _matrix(xp, array if array.ndim == 2 else xp.broadcast_to(array, (*outer, *array.shape[-2:])))
+        for array in (a, b)
+    )
+    kernels.product(m, n, k, first, second, Matrix(y, n, 0, m * n), batch=math.prod(outer))
     return y
 
 
