@@ -151,7 +151,7 @@ def predict_h5ad(
     for number, place in shared:
         found[:, place] = numbers[:, number]
     write_h5ad_layer(path, out, matrix, found, layer=layer)
-    return len(found), len(shared), found.shape[1] - len(shared)
+    return len(matrix.region_names), len(shared), len(places) - len(shared)
 
 
 def _of_windows(run: Run, codes: GenomeCodes) -> np.ndarray:

@@ -13,9 +13,9 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import SequenceData
-from genoml.data.tracks import strands_of
 from genoml.data.traits import TargetKind
 from genoml.evaluation import Calibration
+from genoml.io.settings import Positive
 from genoml.models import bias_factorised, build_model
 from genoml.nn import (
     BiasFactorised,
@@ -54,7 +54,7 @@ LABELS = {
     "mean_profile_jsd": "distance of the mean profile", "profile_pearson": "Pearson's r of profiles",
     "counts_pearson": "Pearson's r of log counts", "counts_spearman": "Spearman's r of log counts",
     "specificity": "Pearson's r of specificity", "pearson_across": "Pearson's r across cell types",
-    "gini": "Pearson's r of Gini indices", "top_cell_type": "share of right top cell types",
+    "gini": "Pearson's r of Gini indices", "top_cell_type": "share of top cell types that are right",
 }  # fmt: skip
 
 
@@ -72,8 +72,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     mean, scale : list of float
         Of each task's targets of a regression, on the training data; the mean also of the values in each cell type, and
         of log(1 + reads) of each track of profiles.
-    distribution : {"poisson", "negative_binomial"}
-        Of counts.
+    distribution : {"poisson", "negative_binomial", "zero_inflated"}
+        Of counts; the last one of networks that were made by hand alone.
     dispersion : float
         That training began with.
     log_rate : list of float
@@ -95,14 +95,14 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     offset: str = ""
     mean: list[float] = []
     scale: list[float] = []
-    distribution: Literal["poisson", "negative_binomial"] = "negative_binomial"
+    distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
     dispersion: float = 1.0
     log_rate: list[float] = []
     strands: str = ""
     profile_bp: int = 0
     count_weight: float = 0.0
     bias: dict[str, Any] = {}
-    log_multiplier: float = 1000.0
+    log_multiplier: Positive = 1000.0
 
     @classmethod
     def of_objective(cls, objective: Objective) -> TaskRecord:
@@ -110,7 +110,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         names = list(objective.task_names)
         match objective:
             case Profile():
-                strands = strands_of(objective.strands, objective.tracks)
+                strands = objective.strands or "." * objective.tracks
                 return cls(kind="profile", names=names, strands=strands, profile_bp=objective.length_bp)
             case CellTypes():
                 return cls(kind="cell_types", names=names, log_multiplier=objective.multiplier)
@@ -207,19 +207,21 @@ def begin_at_mean(model: Layer, task: TaskRecord) -> None:
         for last in _last_dense(member, task)[:1]:
             for name, value in last.params.items():
                 last.params[name] = model.backend.xp.zeros_like(value)
-            if task.kind in ("cell_types", "profile") and "bias" in last.params:
-                mean = np.maximum(task.mean, 1e-6)
-                begin = np.log(np.expm1(mean)) if task.kind == "cell_types" else mean
+            shape = tuple(last.params["bias"].shape) if "bias" in last.params else ()
+            if task.kind in ("cell_types", "profile") and shape == (len(task.mean),):
+                mean = np.clip(task.mean, 1e-6, 1e30)
+                # log(exp(m) - 1) without overflow
+                begin = mean + np.log1p(-np.exp(-mean)) if task.kind == "cell_types" else mean
                 last.params["bias"] = model.backend.asarray(begin, model.dtype)
 
 
 def _last_dense(network: Layer, task: TaskRecord) -> list[Dense]:
     """The dense layers of a network, or of the counts of one for profiles, the last one first."""
     if isinstance(network, BiasFactorised):
-        network = network["network"]
+        network = network.children["network"]
     if task.kind == "profile":
-        network = network["counts" if isinstance(network, ControlTracks) else "heads"]
-        network = network["counts"] if isinstance(network, Parallel) else network
+        network = network.children["counts" if isinstance(network, ControlTracks) else "heads"]
+        network = network.children["counts"] if isinstance(network, Parallel) else network
     layers = network.layers if isinstance(network, Sequential) else [network]
     return [layer for layer in reversed(layers) if isinstance(layer, Dense)]
 

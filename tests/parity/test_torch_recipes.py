@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 from genoml.convert import ConvertError, convert_state_dict
 from genoml.models import build_model
@@ -222,11 +222,8 @@ def original(name: str) -> tuple[nn.Module, torch.Tensor, np.ndarray]:
     with torch.no_grad():
         for key, value in model.state_dict().items():
             if value.dtype.is_floating_point:
-                drawn = (
-                    rng.uniform(0.5, 1.5, value.shape)
-                    if "var" in key
-                    else rng.normal(size=value.shape) / max(value[0].numel(), 4) ** 0.5
-                )
+                drawn = rng.normal(size=value.shape) / max(value[0].numel(), 4) ** 0.5
+                drawn = np.abs(drawn) + 0.5 if "var" in key else drawn
                 value.copy_(torch.tensor(drawn))
     x = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (3, length))].transpose(0, 2, 1)
     given = torch.tensor(x)

@@ -65,6 +65,7 @@ def test_activities_in_cell_types_begin_at_their_mean() -> None:
         (Regression("squared", 1.0, (2.0,), (3.0,)), "regression", []),
         (Counts(), "counts", []),
         (Profile(2, 30, 1.0, "+-"), "profile", []),
+        (Profile(2, 30, 1.0), "profile", []),
         (CellTypes(10.0, task_names=("a", "b")), "cell_types", ["a", "b"]),
     ],
 )
@@ -76,6 +77,12 @@ def test_the_task_of_an_objective_has_this_objective(
     again = task.objective()
     assert type(again) is type(objective)
     assert not again.contradicts(objective)
+
+
+def test_a_profile_network_without_a_recorded_mean_begins_with_no_reads() -> None:
+    model = build_model("bpnet", SIZES)
+    begin_at_mean(model, TaskRecord(kind="profile", strands="+-", profile_bp=20))
+    np.testing.assert_array_equal(outputs_of(model)[:, 40:], np.zeros((3, 2)))
 
 
 def labels(columns: np.ndarray, mask: np.ndarray | None = None) -> SequenceData:
