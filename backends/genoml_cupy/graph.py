@@ -27,11 +27,11 @@ _WORKSPACE_BYTES = 32 << 20
 
 
 class StepGraph:
-    """A function (rows, step) -> (loss, gradients) of a model, by a graph from the second call on.
+    """A function (rows, step) -> (loss, gradients) of a model, by a graph from the second call in a row with one shape.
 
-    ``rows`` are NumPy arrays, in tuples and dicts. The first call runs as it is, which compiles kernels; so do calls
-    with rows of other shapes. Recorded, the step is an array of the device, and gradients lie in the graph's memory,
-    until the next call.
+    ``rows`` are NumPy arrays, in tuples and dicts. The first call runs as it is, which compiles kernels; so do later
+    calls with rows of other shapes. Recorded, the step is an array of the device, and gradients lie in the graph's
+    memory, until the next call.
 
     Raises
     ------
@@ -48,10 +48,10 @@ class StepGraph:
     def __call__(self, rows: Any, step: int, x: None = None) -> tuple[Array, Mapping[str, Array]]:
         """What the function returns; the model's state is changed as the function changes it."""
         shapes = [(array.shape, array.dtype) for array in _arrays_in(rows)]
-        if self._shapes is None:
+        as_before = shapes == self._shapes
+        if self._graph is None:
             self._shapes = shapes
-            return self.function(rows, step)  # type: ignore[no-any-return]
-        if shapes != self._shapes:
+        if not as_before:
             return self.function(rows, step)  # type: ignore[no-any-return]
         given = [self.xp.asarray(array) for array in (*_arrays_in(rows), np.uint32(step & 0xFFFFFFFF))]
         given += [*self.model.params.values(), *self.model.state.values()]
