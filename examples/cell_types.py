@@ -3,6 +3,12 @@
 Real files have tens of cell types and hundreds of thousands of regions. This one is made of 3,000 shipped windows of
 fly chromosome X and their activities with two promoters, developmental and housekeeping, in the place of cell types.
 With a file and a genome of your own: python examples/cell_types.py --h5ad FILE --genome GENOME.fa --out PREDICTED.h5ad
+The same by command, on the shipped windows:
+
+    python examples/cell_types.py --make REGIONS.h5ad
+    genoml train --h5ad REGIONS.h5ad --out RUN
+    genoml predict RUN --h5ad REGIONS.h5ad --out PREDICTED.h5ad
+
 Needs the extra scverse (anndata).
 """
 
@@ -79,7 +85,11 @@ def main():
     parser.add_argument("--out", type=Path, help="copy of the file with the layer `genoml`")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="every fifth window, 3 epochs")
+    parser.add_argument("--make", type=Path, help="write the AnnData file of the shipped windows, and stop")
     arguments = parser.parse_args()
+    if arguments.make is not None:
+        write_shipped(arguments.make, 5 if arguments.quick else 1)
+        return
     use_backend(arguments.backend)
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.h5ad or Path(folder) / "shipped.h5ad"

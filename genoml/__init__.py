@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import backend as backend
     from genoml import checkpoint as checkpoint
     from genoml import cli as cli
+    from genoml import convert as convert
     from genoml import data as data
     from genoml import evaluation as evaluation
     from genoml import explain as explain
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import sequence as sequence
     from genoml import testing as testing
     from genoml import train as train
+    from genoml import variants as variants
     from genoml.backend import *
     from genoml.io import *
     from genoml.losses import *

@@ -82,6 +82,13 @@ class Backend:
         """A host array's numbers on the device, in memory of their own, with its dtype."""
         return self.asarray(np.array(host), str(host.dtype))
 
+    def repeated(self, function: Callable[..., Any], model: Any) -> Callable[..., Any]:
+        """``function(rows, step)``, a pass through a model, for many calls: here the function itself.
+
+        A backend may give back another one that does the same with less work for the host.
+        """
+        return function
+
     def synchronize(self) -> None:
         """Wait until the work that was queued on the device is done."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -36,14 +37,21 @@ class CupyBackend(Backend):
         self.xp = xp
         self.cupy = cupy
         self.device = cupy.cuda.Device()
+        #: whether training steps are CUDA graphs, see docs/gpu.md; may be set
+        self.graphs = os.environ.get("GENOML_CUDA_GRAPHS") == "1"
+
+    @cached_property
+    def _kernels(self) -> Any:
+        from genoml_cupy.launch import Kernels
+
+        return Kernels()
 
     @cached_property
     def _twins(self) -> dict[str, Callable[..., Any]]:
-        from genoml_cupy.launch import Kernels
         from genoml_cupy.special import OWN
         from genoml_cupy.twins import twins_on
 
-        return OWN | twins_on(Kernels())
+        return OWN | twins_on(self._kernels)
 
     @property
     def twins(self) -> Mapping[str, Callable[..., Any]]:
@@ -62,18 +70,28 @@ class CupyBackend(Backend):
         """Copy to the host; this waits for the GPU."""
         return np.asarray(self.cupy.asnumpy(array))
 
+    def repeated(self, function: Callable[..., Any], model: Any) -> Callable[..., Any]:
+        """See Backend; with ``graphs`` the GPU repeats what the function queues."""
+        if not self.graphs:
+            return function
+        from genoml_cupy.graph import StepGraph
+
+        return StepGraph(self._kernels, model, function)
+
     def synchronize(self) -> None:
         """Wait for the current stream."""
         self.cupy.cuda.get_current_stream().synchronize()
 
     def describe(self) -> dict[str, str]:
-        """The GPU's name, its driver, CuPy's version, and whether products round to TF32."""
+        """The GPU's name, its driver, CuPy's version, whether products round to TF32, and graphs."""
         runtime = self.cupy.cuda.runtime
         properties = runtime.getDeviceProperties(self.device.id)
         driver = runtime.driverGetVersion()
         return {
             "device": f"{properties['name'].decode()} (CUDA driver {driver // 1000}.{driver % 1000 // 10})",
-            "version": self.cupy.__version__ + (" with TF32" if self.tf32 else ""),
+            "version": self.cupy.__version__
+            + (" with TF32" if self.tf32 else "")
+            + (" with CUDA graphs" if self.graphs else ""),
         }
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -65,7 +66,7 @@ class Kernels:
         from cupy_backends.cuda.libs import cublas
 
         self.xp = cupy
-        self._linalg, self._cublas = _routines_linalg, cublas
+        self._linalg, self.cublas = _routines_linalg, cublas
         self._handle = cupy.cuda.device.get_cublas_handle
         self._module = cache(self._compile)
         self._function = cache(self._find)  # a module makes a new object each time it is asked for one
@@ -99,6 +100,20 @@ class Kernels:
         """Where an array's first element lies."""
         return int(array.data.ptr)
 
+    def part(self, array: Array, start: int, shape: tuple[int, ...]) -> Array:
+        """A contiguous array in the memory of a contiguous one, from its element ``start`` on.
+
+        It is what ``array[start:stop].reshape(shape)`` is, in a third of the time.
+        """
+        dtype = array.dtype
+        return self.xp.ndarray(shape, dtype, array.data + start * dtype.itemsize)
+
+    def rows(self, array: Array) -> tuple[Array, ...]:
+        """What iterating over a contiguous array gives, in half of the time."""
+        shape = array.shape[1:]
+        size = math.prod(shape)
+        return tuple(self.part(array, at * size, shape) for at in range(array.shape[0]))
+
     def product(
         self,
         m: int,
@@ -115,7 +130,7 @@ class Kernels:
         """Queue c = alpha a b + beta c for each matrix of a batch: (m, k) times (k, n)."""
         # cuBLAS counts along columns: its c^T = b^T a^T is the same memory
         dtype = c.array.dtype
-        cublas, (_, factor), (_, rest) = self._cublas, self._number(dtype, alpha), self._number(dtype, beta)
+        cublas, (_, factor), (_, rest) = self.cublas, self._number(dtype, alpha), self._number(dtype, beta)
         head = (self._handle(), int(b.turned), int(a.turned), n, m, k, factor)
         if a.addresses is not None:
             multiply = cublas.sgemmBatched if dtype.itemsize == 4 else cublas.dgemmBatched
@@ -136,7 +151,7 @@ class Kernels:
         )  # fmt: skip
 
     def _compute_type(self, size: int) -> int:
-        cublas = self._cublas
+        cublas = self.cublas
         if size == 8:
             return int(cublas.CUBLAS_COMPUTE_64F)
         return int(cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if self._tf32() else cublas.CUBLAS_COMPUTE_32F)

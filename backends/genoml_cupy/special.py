@@ -17,15 +17,15 @@ def clip(x: Array, low: float | None = None, high: float | None = None) -> Array
     return cupy.clip(x, low, high)
 
 
-def constant_like(x: Array, value: float) -> Array:
+def constant_like(x: Array, value: float | tuple[float, ...]) -> Array:
     """See genoml.ops.arrays.constant_like; each constant is made once, and nothing writes to it."""
     return _constant(x.dtype, value)
 
 
 @lru_cache(maxsize=4096)
-def _constant(dtype: Any, value: float) -> Array:
+def _constant(dtype: Any, value: float | tuple[float, ...]) -> Array:
     with cupy.cuda.using_allocator(None):  # what stays must not stand in the middle of the pool's memory
-        return cupy.full((), value, dtype=dtype)
+        return cupy.asarray(value, dtype=dtype)
 
 
 def erf(x: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -69,10 +69,8 @@ class NumpyBackend(Backend):
         The products of a training step are too small for several BLAS threads. ``GENOML_BLAS_THREADS`` sets another
         number.
         """
-        from threadpoolctl import threadpool_limits
-
         wanted = _number_from("GENOML_BLAS_THREADS", 1)
-        limits: AbstractContextManager[Any] = threadpool_limits(wanted, user_api="blas")
+        limits: AbstractContextManager[Any] = _libraries().limit(limits=wanted, user_api="blas")
         return limits
 
     def owns(self, array: object) -> bool:
@@ -97,6 +95,14 @@ class NumpyBackend(Backend):
         if os.environ.get("GENOML_COMPILED") != "0" and find_spec("numba") is not None:
             facts["compiled"] = f"Numba {version('numba')}"
         return facts
+
+
+@cache
+def _libraries() -> Any:
+    """The libraries with threads that are loaded, NumPy's among them; finding them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _number_from(variable: str, default: int) -> int:

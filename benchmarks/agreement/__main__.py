@@ -12,7 +12,18 @@ import numpy
 
 import genoml
 
-TOPICS = ("fasta", "fastq", "translate", "orfs", "kmers", "align", "motifs", "genome", "profiles")
+TOPICS = (
+    "fasta",
+    "fastq",
+    "translate",
+    "orfs",
+    "kmers",
+    "align",
+    "motifs",
+    "genome",
+    "profiles",
+    "profiles_trained",
+)
 _FOLDER = Path(__file__).parent
 _PAGE = _FOLDER.parents[1] / "docs" / "agreement.md"
 _HEAD = """# Agreement with other tools

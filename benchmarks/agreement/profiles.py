@@ -1,11 +1,9 @@
-"""Profile networks beside bpnet-lite: the losses of the same steps, and what a whole training reaches."""
+"""Profile networks beside bpnet-lite: the losses of the same steps."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import chdir
@@ -15,18 +13,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.agreement.table import Table
-from genoml.data import Augmentation, ProfileData, profile_data, split_by_group
-from genoml.metrics import jensen_shannon_distance, pearson
+from genoml.data import Augmentation, ProfileData, profile_data
 from genoml.models import bias_factorised, bpnet
 from genoml.nn.layer import Layer, Pass
 from genoml.optim import Adam
 from genoml.random import host_generator
-from genoml.train import FitOptions, Profile, fit
-from genoml.train.predict import encode_batch, predict_outputs
+from genoml.train import Profile
+from genoml.train.predict import encode_batch
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
 STEPS, BATCH, FILTERS, RATE = 50, 8, 16, 1e-3
-EPOCHS, SEEDS, PROFILE_BP = 40, (0, 1, 2), 150
 
 
 def tables(data: Path) -> list[Table]:
@@ -35,7 +31,7 @@ def tables(data: Path) -> list[Table]:
     except importlib.metadata.PackageNotFoundError:
         raise SystemExit("this comparison trains bpnet-lite; pip install 'bpnet-lite==1.1.*' torch") from None
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        return [_steps(version), _trained(version)]
+        return [_steps(version)]
 
 
 def _windows(length_bp: int, profile_bp: int, **options: Any) -> ProfileData:
@@ -193,105 +189,3 @@ def _of_strands(network: Any) -> Callable[..., Any]:
         return logits, network.linear(torch.cat([mean, torch.log(total[:, None] + 1)], dim=1))
 
     return forward
-
-
-# ------------------------------------------------------------ trained to the end
-
-
-def _in_memory(data: ProfileData) -> ProfileData:
-    """Both strands together, as one track, in memory."""
-    together = np.asarray(data.targets).sum(axis=1, keepdims=True)
-    return ProfileData(codes=np.asarray(data.codes), targets=together, groups=data.groups, strands=".")
-
-
-def _trained(version: str) -> Table:
-    data = _in_memory(_windows(272, PROFILE_BP))
-    rest, test = split_by_group(data, ["part5"])
-    training, validation = split_by_group(rest, ["part4"])
-    weight = float(training.targets.sum(axis=2).mean()) / 10.0
-    rows = []
-    for name, train in (("genoml", _train_ours), (f"bpnet-lite {version}", _train_theirs)):
-        scores = [_scores(*train(training, validation, test, weight, seed), test.targets) for seed in SEEDS]
-        jsd, counts = np.array(scores).T
-        spread = [f"{values.min():.4f} to {values.max():.4f}" for values in (jsd, counts)]
-        rows.append([name, f"{jsd.mean():.4f}", spread[0], f"{counts.mean():.4f}", spread[1]])
-    return Table(
-        "Profiles: trained beside bpnet-lite",
-        f"Both strands of examples/ctcf_profiles.py as one track: {len(training)} windows of 272 bp to 150, "
-        f"{len(validation)} to choose the epoch by, {len(test)} to test. Either side by its own loop: `fit`, and "
-        f"`BPNet.fit`. 16 filters, three dilated layers, Adam at 0.004, {EPOCHS} epochs of batches of 16, turned at "
-        "random, the same weight of the counts. Mean, and range, of three seeds on the test part.",
-        ("", "Jensen-Shannon distance", "range", "correlation of log counts", "range"),
-        rows,
-        [
-            "So few windows leave the counts half learned on both sides: the seeds of one tool differ by more than the "
-            "tools do. They do not show a difference of 1 %, nor exclude one.",
-        ],
-    )
-
-
-def _scores(logits: np.ndarray, counts: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    z = logits.astype(np.float64)
-    shapes = np.exp(z - z.max(axis=2, keepdims=True))
-    distance = float(np.nanmean(jensen_shannon_distance(shapes, targets.astype(np.float64))))
-    return distance, float(pearson(counts[:, 0].astype(np.float64), np.log1p(targets.sum(axis=(1, 2)))))
-
-
-def _train_ours(
-    training: ProfileData, validation: ProfileData, test: ProfileData, weight: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    model = bpnet(profile_length_bp=PROFILE_BP, filters=16, dilated_layers=3, seed=seed)
-    options = FitOptions(
-        epochs=EPOCHS,
-        batch_size=16,
-        optimizer=Adam(0.004),
-        objective=Profile(1, PROFILE_BP, weight),
-        seed=seed,
-    )
-    fit(model, training, validation=validation, options=options, progress=None)
-    model.trained = None  # both sides are read on one strand
-    outputs = predict_outputs(model, test.codes, both_strands=False)
-    return outputs[:, None, :PROFILE_BP], outputs[:, PROFILE_BP:]
-
-
-def _train_theirs(
-    training: ProfileData, validation: ProfileData, test: ProfileData, weight: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    import torch
-    from bpnetlite import BPNet
-
-    def encoded(data: ProfileData) -> Any:
-        return torch.from_numpy(np.eye(4, dtype=np.float32)[data.codes].transpose(0, 2, 1).copy())
-
-    class Turned(torch.utils.data.Dataset[Any]):
-        def __init__(self) -> None:
-            self.x, self.y = encoded(training), torch.from_numpy(training.targets)
-            self.rng = np.random.default_rng(seed)
-
-        def __len__(self) -> int:
-            return len(self.x)
-
-        def __getitem__(self, row: int) -> Any:
-            x, y = self.x[row], self.y[row]
-            return (x.flip(0, 1), y.flip(1), 1) if self.rng.random() < 0.5 else (x, y, 1)
-
-    torch.manual_seed(seed)
-    model = BPNet(
-        n_filters=16, n_layers=3, n_outputs=1, n_control_tracks=0, count_loss_weight=weight, name="theirs",
-        trimming=61, verbose=False,
-    )  # fmt: skip
-    loader = torch.utils.data.DataLoader(Turned(), batch_size=16, shuffle=True)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.004)
-    with open(os.devnull, "w") as nowhere:
-        stdout, sys.stdout = sys.stdout, nowhere
-        try:
-            model.fit(
-                loader, optimizer, X_valid=encoded(validation), y_valid=torch.from_numpy(validation.targets),
-                max_epochs=EPOCHS, batch_size=64, device="cpu",
-            )  # fmt: skip
-        finally:
-            sys.stdout = stdout
-    best = torch.load("theirs.torch", weights_only=False)
-    with torch.no_grad():
-        logits, counts = best.eval()(encoded(test))
-    return logits.numpy(), counts.numpy()

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from genoml.io.errors import printable
+from genoml.io.plain import NotPlainError, open_plain, strict_json
 
 
 class CheckpointError(ValueError):
@@ -27,55 +24,6 @@ class CheckpointError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
-
-
-#: Do not follow a link, and do not wait for the other end of a pipe.
-_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
-
-
-class NotPlainError(ValueError):
-    """Raised for a link, device, pipe or folder in place of a file, or a file that is too large."""
-
-
-@contextmanager
-def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
-    """Open a plain file for reading; yields the file and its size in bytes.
-
-    Raises
-    ------
-    NotPlainError
-        If it is a symbolic link, or no regular file.
-    OSError
-        If it is missing or cannot be read.
-    """
-    if "\0" in str(path):
-        raise NotPlainError("its name holds a NUL")
-    if path.is_symlink():
-        raise NotPlainError("it is a symbolic link; expects the file itself")
-    handle = os.open(path, _FLAGS)
-    with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if stat.S_ISDIR(status.st_mode):
-            raise NotPlainError("Is a directory; expects a file")
-        if not stat.S_ISREG(status.st_mode):
-            raise NotPlainError("it is a device or pipe; expects a file")
-        yield file, status.st_size
-
-
-def read_plain(path: Path, most: int) -> bytes:
-    """Read a plain file of at most ``most`` bytes.
-
-    Raises
-    ------
-    NotPlainError, OSError
-        See ``open_plain``; also for a larger file, before it is read.
-    """
-    with open_plain(path) as (file, size):
-        if size > most:
-            raise NotPlainError(f"expects at most {most} bytes, got {size}")
-        return file.read(most)
 
 
 #: end of a sealed JSON object: sha256 of all before it
@@ -169,7 +117,7 @@ def _read_header(path: Path, file: BufferedReader, size: int) -> TensorFile:
         with safe_open(path, "numpy", backend="pread") as opened:
             slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
             metadata = opened.metadata() or {}
-        json.loads(header, object_pairs_hook=_expect_once)
+        strict_json(header)
     except (SafetensorError, ValueError) as error:
         raise _unreadable(path, error) from error
     for name, part in slices.items():
@@ -177,12 +125,6 @@ def _read_header(path: Path, file: BufferedReader, size: int) -> TensorFile:
             raise _unreadable(path, f"{name!r} has dtype {part.get_dtype()!r}; known: {', '.join(_DTYPES)}")
     shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
     return TensorFile(path, size, metadata, shapes, first + header, file)
-
-
-def _expect_once(members: list[tuple[str, Any]]) -> None:
-    """Raise if a name occurs twice, since readers differ in which array they take."""
-    if len(dict(members)) < len(members):
-        raise ValueError("header: a name comes twice")
 
 
 def _unreadable(path: Path, why: object) -> CheckpointError:

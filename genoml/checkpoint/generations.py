@@ -20,8 +20,9 @@ from typing import Literal, TypeVar
 import msgspec
 import numpy as np
 
-from genoml.checkpoint.files import CheckpointError, open_tensors, pack_tensors, read_plain
+from genoml.checkpoint.files import CheckpointError, open_tensors, pack_tensors
 from genoml.io.files import write_whole
+from genoml.io.plain import read_plain
 
 About = TypeVar("About", bound=msgspec.Struct)
 #: Array name -> shape, as the file declares them.

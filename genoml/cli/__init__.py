@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import NoReturn, TextIO
 
 import click
@@ -23,18 +24,22 @@ _COMMANDS = {
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
     "evaluate": "Score a trained model on labelled sequences.",
     "fetch": "Write the sequences of intervals of a genome.",
+    "import": "Make a run of another tool's network: Keras, TensorFlow, ONNX, PyTorch.",
     "kmers": "Count k-mers, of a file or of each record, as a table.",
     "orfs": "Find open reading frames, on linear and circular sequences.",
     "predict": "Write a trained model's score of each sequence.",
     "report": "Write one offline page about a run: curves, motifs, saliency.",
     "revcomp": "Write the reverse complement of each sequence.",
+    "saturate": "Score every substitution in regions of a genome.",
     "scan": "Find where motifs match sequences, as BED or a table.",
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
+    "splice": "Score what variants do to splice sites.",
     "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
     "tile": "Write windows of one length along a genome, as BED.",
     "train": "Train a model on two sets of sequences.",
     "translate": "Translate sequences into protein.",
+    "variants": "Score the variants of a VCF file, REF checked.",
 }
 
 
@@ -45,7 +50,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"genoml.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"genoml.cli.{module}").command
         return command
 
     def resolve_command(

@@ -11,7 +11,7 @@ from genoml.cli.options import NegativesPath
 from genoml.runs.data_settings import DataSettings, TaskKind
 
 #: options that take several words, up to the next option
-_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control")
+_SEVERAL = ("--positives", "--negatives", "--regions", "--signal", "--control", "--replicate")
 
 
 class SeveralWords(click.Command):
@@ -49,7 +49,8 @@ _FILES = [
         help="FASTA, or BED with --regions, or made: shuffle; with a genome gc.",
     ),
     click.option("--table", **_FILE, help="CSV or TSV with a column of sequences."),
-    click.option("--genome", **_FILE, help="FASTA of a genome, for --regions."),
+    click.option("--h5ad", **_FILE, help="AnnData, cell types by regions of --genome (extra scverse)."),
+    click.option("--genome", **_FILE, help="FASTA of a genome, for --regions or --h5ad."),
     click.option(
         "--regions", type=click.Path(), **_SEVERAL_FILES,
         help="BED or narrowPeak; several are tasks of one network.",
@@ -64,8 +65,10 @@ _FILES = [
     click.option("--targets-table", **_FILE, help="CSV or TSV with a row for each region."),
 ]  # fmt: skip
 _COLUMNS = [
+    click.option("--layer", metavar="NAME", help="Layer of the h5ad file to learn (X)."),
+    click.option("--by", metavar="COL", help="Column of its obs with the type of each cell, to average by."),
     click.option("--sequence", metavar="COL", callback=_columns, help="Column of the sequences (sequence)."),
-    click.option("--targets", metavar="A,B", callback=_columns, help="Columns of numbers, one a task."),
+    click.option("--targets", metavar="A,B", callback=_columns, help="Columns of numbers, or cell types."),
     click.option("--classes", metavar="COL", help="Column of labels, in place of --targets."),
     click.option("--group", metavar="COL", help="Column of groups that stay on one side, such as chromosomes."),
     click.option("--name", metavar="COL", help="Column with a name of each example."),
@@ -115,7 +118,7 @@ def data_of(options: dict[str, Any], labelled: tuple[str, ...] = ()) -> dict[str
     given = {key: options.pop(key) for key in keys if key in options}
     values = {key: value for key, value in given.items() if value is not None}
     if labelled:
-        twice = [key for key in ("positives", "table", "genome") if key in values]
+        twice = [key for key in ("positives", "table", "h5ad", "genome") if key in values]
         if twice:
             raise click.UsageError(
                 f"{labelled[0]} and --{twice[0]} are given; expects one source of sequences"

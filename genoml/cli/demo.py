@@ -36,7 +36,7 @@ def command(out: Path, epochs: int, seed: int, backend_name: str | None) -> None
 
     demo = run_demo(out, epochs=epochs, seed=seed, backend=backend, display=TerminalProgress)
     print_table(demo.metrics)
-    for _, match, _ in demo.filters[:3]:
+    for _, match, *_ in demo.filters[:3]:
         if match is not None:
             click.echo(f"motif {match.label}, similarity {match.similarity:.2f}, p = {match.p_value:.1g}")
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:

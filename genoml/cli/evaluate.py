@@ -31,6 +31,7 @@ from genoml.runs.tasks import LABELS
         "genoml evaluate RUN test_pos.fa shuffle --json",
         "genoml evaluate RUN --table test.tsv --json",
         "genoml evaluate RUN --regions test.bed",
+        "genoml evaluate RUN --h5ad other.h5ad --layer mean",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -38,6 +39,12 @@ from genoml.runs.tasks import LABELS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 @click.option(
     "--intervals", is_flag=True, help="Also 95 % intervals of AUROC and AUPR, from 1000 bootstrap resamples."
+)
+@click.option(
+    "--replicate",
+    multiple=True,
+    metavar="FILE...",
+    help="Of profiles: bigWig of another replicate, one a track, which is scored beside the model.",
 )
 @no_checks_option("trained", "classes", "length", "gc", "missing")
 @data_options()
@@ -47,6 +54,7 @@ def command(
     labelled: tuple[str, ...],
     as_json: bool,
     intervals: bool,
+    replicate: tuple[str, ...],
     no_checks: list[str] | None,
     backend_name: str | None,
     **options: Any,
@@ -74,10 +82,14 @@ def command(
     loaded = load_run(run, open_backend(backend_name))
     skipped = no_checks or ()
     if len(labelled) == 2:
+        if replicate:
+            raise click.UsageError("--replicate has a meaning for profiles only")
         result = loaded.evaluate(*labelled, intervals=intervals, no_checks=skipped)
     else:
         data = data_of_run(loaded, values)
-        result = evaluate_data(loaded, data, held_out=not values, intervals=intervals, no_checks=skipped)
+        result = evaluate_data(
+            loaded, data, held_out=not values, intervals=intervals, no_checks=skipped, replicate=replicate
+        )
     if not as_json:
         echo_warnings(result["warnings"])
     lines = _lines if loaded.record.task.kind == "binary" else _task_lines
@@ -102,12 +114,18 @@ def _task_lines(result: dict[str, Any]) -> list[str]:
     else:
         mean = ["mean"] if len(tasks) > 1 else []
         rows = [["", *mean, *tasks]]
-        for key in scores:
+        whole = [key for key in scores if not any(key in each for each in tasks.values())]
+        for key in (key for key in scores if key not in whole):
             of_each = [_number(each.get(key)) for each in tasks.values()]
             rows.append([LABELS[key], *([_number(result[key])] if mean else []), *of_each])
-        lines = _table(rows)
+        lines = [*_table(rows), *(f"{LABELS[key]} {_number(result[key])}" for key in whole)]
     if len(tasks) < len(result["tasks"]):
         lines.append(f"{len(tasks)} of {len(result['tasks'])} shown; --json has all")
+    for name, found in result.get("replicate", {}).items():
+        known = [
+            f"{LABELS[key]} {_number(found[key])}" for key in scores if key in found and "mean" not in key
+        ]
+        lines.append(f"the replicate, {name}: {', '.join(known)}")
     held_out = result.get("validation", {})
     for label, found in (
         ("in validation, model", held_out.get("model")),

@@ -13,6 +13,7 @@ from genoml.data import NamedSequences
 from genoml.data.files import table_sequences
 from genoml.io.files import write_whole
 from genoml.runs import DataSettings, Run, load_run
+from genoml.runs.read_cell_types import predict_h5ad
 from genoml.train.predict import score_names
 
 _STANDARD_OUTPUT = Path("-")
@@ -26,6 +27,7 @@ _STANDARD_OUTPUT = Path("-")
         "genoml predict RUN --table data.tsv --sequence seq --name id --out scores.tsv",
         "genoml predict RUN --genome genome.fa --regions peaks.bed --out scores.bed",
         "genoml predict RUN --genome genome.fa --step 100 --out scores.bw --resume",
+        "genoml predict RUN --h5ad regions.h5ad --out predicted.h5ad",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -39,8 +41,14 @@ _STANDARD_OUTPUT = Path("-")
     show_default=True,
     type=click.Path(path_type=Path),
     help="TSV file to write, or - for standard output: name (its first word), then one score per output. "
-    "With --genome also BED (.bed) or bigWig (.bw).",
+    "With --genome also BED (.bed) or bigWig (.bw); with --h5ad the copy of the file (.h5ad).",
 )
+@click.option(
+    "--h5ad",
+    metavar="FILE",
+    help="AnnData file of regions; a copy of it gets the scores as a layer (extra scverse).",
+)
+@click.option("--layer", metavar="NAME", help="With --h5ad: name of the new layer (genoml).")
 @click.option("--genome", metavar="FILE", help="FASTA or store of a genome, in place of SEQUENCES.")
 @click.option("--regions", metavar="BED", help="With --genome: windows around these; else along all of it.")
 @click.option(
@@ -63,6 +71,8 @@ def command(
     sequence: str | None,
     name: str | None,
     out: Path,
+    h5ad: str | None,
+    layer: str | None,
     genome: str | None,
     regions: str | None,
     step_bp: int | None,
@@ -81,6 +91,10 @@ def command(
     With --genome windows of the training's length are scored, centred on the regions or along the genome, block by
     block: a table of scores by name, BED, or bigWig, as --out ends. Of profiles the table has the expected reads of
     each track, and bigWig those at each base.
+
+    With --h5ad a copy of an AnnData file is written, with the scores of its regions as a layer: in each row of obs
+    those of the run's output of this name. The regions are windows of --genome, or have a --sequence column of var, as
+    in training if left out.
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
@@ -88,6 +102,19 @@ def command(
     config = loaded_run.record.config
     if config is not None and config.model_options.get("control_tracks"):
         click.echo("warning: the network was trained with control tracks, which are read as 0 here", err=True)
+    if layer is not None and h5ad is None:
+        raise click.UsageError("--layer has a meaning with --h5ad only")
+    if h5ad is not None:
+        if any((sequences, table, regions, step_bp, resume, name)):
+            raise click.UsageError(
+                "--h5ad expects no other sequences, and no --regions, --step, --resume and --name"
+            )
+        if out.suffix != ".h5ad":
+            raise ValueError(f"{out}: with --h5ad --out expects a file ending in .h5ad, the copy of {h5ad}")
+        found = predict_h5ad(loaded_run, h5ad, out, genome=genome, sequence=sequence, layer=layer or "genoml")
+        missing = f"; {found[2]} rows have no output of the run" if found[2] else ""
+        click.echo(f"{found[0]} regions scored in {found[1]} cell types{missing}; {out}", err=True)
+        return
     if genome is None and (regions is not None or step_bp is not None or resume):
         raise click.UsageError("--regions, --step and --resume have a meaning with --genome only")
     if genome is not None:
@@ -102,7 +129,13 @@ def command(
     else:
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
     names = loaded.ids if table is None else loaded.names
-    content = _table(names, _columns(loaded_run, loaded_run.outputs(loaded)))
+    outputs = loaded_run.outputs(loaded)
+    if outputs.ndim > 2:
+        raise ValueError(
+            f"{run}: its network has a value a position, {tuple(outputs.shape[1:])} each; a table has no place for "
+            "them: read them in Python, genoml.load_run(RUN).outputs(sequences)"
+        )
+    content = _table(names, _columns(loaded_run, outputs))
     if out == _STANDARD_OUTPUT:
         click.echo(content, nl=False)
     else:

@@ -48,6 +48,12 @@ from genoml.runs.evaluate import data_of_run
     "--top", default=3, show_default=True, type=click.IntRange(0), help="Explain the highest-scoring ones."
 )
 @click.option(
+    "--explain",
+    metavar="OUTPUT",
+    help="Output that they are explained for: a task or class (the first); of profiles counts (the default) or "
+    "profile, of one track counts:TRACK.",
+)
+@click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     help="Probability from which on a sequence is called positive (that of the run, or 0.5).",
@@ -60,6 +66,7 @@ def command(
     unlabelled: str | None,
     show: tuple[str, ...],
     top: int,
+    explain: str | None,
     threshold: float | None,
     held_out: bool,
     backend_name: str | None,
@@ -76,6 +83,7 @@ def command(
     of classes.
     """
     from genoml.report import expect_writable, write_report
+    from genoml.report.tasks import explained_output
 
     if len(labelled) not in (0, 2):
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, both or none, got {len(labelled)} file(s)")
@@ -95,11 +103,14 @@ def command(
         out = Path(folder) / "report.html"
     expect_writable(out)
     loaded = load_run(run, open_backend(backend_name))
+    what = explained_output(loaded, explain).what
     data = data_of_run(loaded, values) if values or held_out else None
     write_report(
         loaded, out, *labelled, sequences=unlabelled, data=data, held_out=held_out, show=show, top=top,
-        threshold=threshold,
+        explain=explain, threshold=threshold,
     )  # fmt: skip
+    if what and (labelled or unlabelled or data is not None):
+        click.echo(f"bases are explained for {what}", err=True)
     if to_output:
         click.echo(out.read_bytes(), nl=False)
     else:

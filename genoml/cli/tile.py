@@ -36,7 +36,7 @@ def command(genome: str, length_bp: int, step_bp: int | None, partial: bool, out
 
     GENOME is FASTA, plain or compressed, or a store made from it; from FASTA a store is made once, GENOME.store.
     """
-    with _opened(genome) as store, open_output(out) as stream:
+    with opened_genome(genome) as store, open_output(out) as stream:
         written = 0
         for name, size in store.sizes.items():
             windows = tile(whole_chromosomes({name: size}), length_bp, step_bp=step_bp, keep_partial=partial)
@@ -49,7 +49,8 @@ def command(genome: str, length_bp: int, step_bp: int | None, partial: bool, out
         raise ValueError(f"{genome}: no chromosome has {length_bp} bp; choose a shorter --length")
 
 
-def _opened(genome: str) -> GenomeStore:
+def opened_genome(genome: str) -> GenomeStore:
+    """A genome, FASTA or a store; says so if a store is made."""
     return open_genome(genome, tell=lambda text: click.echo(f"genoml: {text}", err=True))
 
 
@@ -66,7 +67,7 @@ def scan_genome(
     kind = KINDS.get(out.suffix.lower())
     if kind is None:
         raise ValueError(f"{out}: with --genome --out expects a file ending in {', '.join(KINDS)}")
-    with _opened(genome) as store:
+    with opened_genome(genome) as store:
         found = None if regions is None else concat(bed_intervals(regions, sizes=store.sizes))
         windows = windows_of(run, store, found, step_bp)
         files = predict_windows(run, store, windows, out, kind=kind, resume=resume)

@@ -34,6 +34,7 @@ from genoml.runs.data_settings import FILE_KEYS
         "genoml train --table data.tsv --sequence seq --targets dev,hk --out run",
         "genoml train --genome genome.fa --regions peaks.bed --negatives gc --out run",
         "genoml train --genome genome.fa --regions a.bed b.bed --window-bp 200 --out run",
+        "genoml train --h5ad regions.h5ad --genome genome.fa --out run",
         "genoml train --resume run",
     ),
 )
@@ -118,13 +119,14 @@ def command(
 
     --table names a table with a column of sequences and --targets, columns of numbers, or --classes, a column of
     labels. --genome with --regions takes windows around the regions of a BED file, with labels from --negatives, from
-    further --regions, or numbers from --signal, --targets-table, or --targets, columns of the BED.
+    further --regions, or numbers from --signal, --targets-table, or --targets, columns of the BED. --h5ad names an
+    AnnData file of regions by cell types, which lie in --genome or have a --sequence column of var.
 
-    --task says what the targets mean: labels 0 and 1, classes, numbers, or counts. Where the targets say it, it is
-    guessed, and a line says so. --task profile learns where the reads of --signal lie along the windows, and how many:
-    BPNet, with --control, and with --bias as ChromBPNet. Part of the sequences is held out to choose the best epoch by
-    (10 %, or validation_chromosomes of the settings); copies of a sequence stay on one side. Options on the command
-    line win over the file of settings.
+    --task says what the targets mean: labels 0 and 1, classes, numbers, counts, or activity in cell types. Where
+    the targets say it, it is guessed, and a line says so. --task profile learns where the reads of --signal lie
+    along the windows, and how many: BPNet, with --control, and with --bias as ChromBPNet. Part of the sequences is
+    held out to choose the best epoch by (10 %, or validation_chromosomes of the settings); copies of a sequence
+    stay on one side. Options on the command line win over the file of settings.
 
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to
@@ -140,7 +142,7 @@ def command(
         resume_run(resume, moved=moved, backend=backend, **options)
         return
     config = read_config(config_path, {**overrides, "data": data})
-    if not config.data.given.keys() & {"table", "genome"}:
+    if not config.data.given.keys() & {"table", "h5ad", "genome"}:
         for key in ("positives", "negatives"):
             if not getattr(config.data, key):
                 raise click.MissingParameter(param_type="argument", param_hint=f"'{key.upper()}'")

@@ -189,6 +189,26 @@ def profile_data(
     return data if outlier_quantile is None else without_outliers(data, outlier_quantile)
 
 
+def replicate_tracks(data: ProfileData, signal: FilePath | Sequence[FilePath]) -> SignalTracks:
+    """Reads of other bigWig files at the profiles of a data set of ``profile_data``: those of a replicate.
+
+    Raises
+    ------
+    FormatError, OSError
+        As ``profile_data``.
+    ValueError
+        For another number of files, or data that are not windows of a genome.
+    """
+    tracks, length = data.targets.shape[1:]
+    if data.intervals is None or not isinstance(data.codes, GenomeCodes):
+        raise ValueError("replicate_tracks expects windows of a genome, such as those of profile_data")
+    paths = _paths(signal)
+    if len(paths) != tracks:
+        raise ValueError(f"a replicate expects {tracks} bigWig file(s), one a track, got {len(paths)}")
+    files = [_open(path, data.intervals, data.codes.store) for path in paths]
+    return SignalTracks(files, centre(data.intervals, length), data.strands)
+
+
 def _paths(given: FilePath | Sequence[FilePath]) -> list[FilePath]:
     return list(given) if isinstance(given, list | tuple) else [given]  # type: ignore[list-item]
 

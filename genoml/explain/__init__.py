@@ -4,23 +4,31 @@ from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
+from genoml.explain.mutants.cones import Edit, TracedMaps, trace_maps
 from genoml.explain.saliency import Saliency, saliency
+from genoml.explain.tasks import ProfilePart, count_task, profile_task
 from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
+    "Edit",
     "FilterMotif",
     "Match",
     "MutationReach",
+    "ProfilePart",
     "Saliency",
+    "TracedMaps",
     "attention_layers",
     "attention_maps",
     "base_probabilities",
     "chance_similarity",
+    "count_task",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",
     "match_motif",
     "match_motifs",
     "mutation_reach",
+    "profile_task",
     "saliency",
+    "trace_maps",
 ]

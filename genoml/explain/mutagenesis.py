@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
 from genoml.explain.mutants.windows import Changed
-from genoml.explain.saliency import Task, checked_codes, score_of
+from genoml.explain.saliency import checked_codes
+from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
 from genoml.nn.layer import Layer
 from genoml.nn.strand import StrandSymmetric
 from genoml.ops.windows import Places
@@ -32,7 +33,7 @@ def in_silico_mutagenesis(
     model: Layer,
     codes: Sequences | Codes,
     *,
-    task: Task = 0,
+    task: Task | None = None,
     both_strands: bool | None = None,
     windows: bool = True,
     batch_size: int = 384,
@@ -55,8 +56,8 @@ def in_silico_mutagenesis(
         A trained model that reads one-hot sequences (batch, 4, length).
     codes : array, or letters
         Sequences as base codes; letters, in any form of ``predict``, are padded to the training's length.
-    task : int or array_like
-        Which output is f, or the weights with which the outputs are summed.
+    task : int, array_like or callable, optional
+        As in ``saliency``; a function gets the outputs of the sequence itself, and its weights hold for all mutants.
     both_strands : bool, optional
         f is the mean of the outputs for the sequence and for its reverse complement. Left out: as the model was trained
         and predicts (``model.trained``), and the given strand alone if ``fit`` has not trained it.
@@ -95,7 +96,7 @@ def in_silico_mutagenesis(
     codes = read_codes(model, codes)
     checked_codes(codes, "in_silico_mutagenesis", batch_size)
     codes = np.asarray(codes)
-    inner, twice = _one_strand(model) if windows else (model, False)
+    inner, twice = one_strand(model) if windows else (model, False)
     plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
     if plan.silent:
         warnings.warn(
@@ -103,14 +104,16 @@ def in_silico_mutagenesis(
             "mutant is computed whole",
             stacklevel=2,
         )
+    task = task_of(model, task)
     run = _Run(inner, plan, task, batch_size, read.ambiguous)
     scores = run.scores(codes)
     if read.both_strands or twice:
+        run = replace(run, task=other_strand(model, task))
         scores = 0.5 * (scores + run.scores(reverse_complement(codes))[:, ::-1, ::-1])
     return scores
 
 
-def _one_strand(model: Layer) -> tuple[Layer, bool]:
+def one_strand(model: Layer) -> tuple[Layer, bool]:
     """The model of a single strand, and whether the output is its mean over both strands."""
     if type(model) is StrandSymmetric and model.combine == "mean":
         return model["model"], True
@@ -164,7 +167,7 @@ def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
     >>> print(mutation_reach(Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)]), 100))
     changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense
     """
-    plan = plan_of([_one_strand(model)[0]], length_bp)
+    plan = plan_of([one_strand(model)[0]], length_bp)
     places: Places = ((length_bp // 2,), 1)
     length, found = length_bp, list[tuple[str, int, int]]()
     for step in plan.steps:
@@ -229,7 +232,8 @@ class _Run:
         options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
         x = one_hot(codes, ambiguous=self.ambiguous, **options)
         whole, outputs = self.plan.trace(x)
-        own, xp = backend.to_numpy(score_of(whole, self.task))[:, None, None], array_namespace(x)
+        weights, xp = weights_of(whole, self.task), array_namespace(x)
+        own = backend.to_numpy(score_of(whole, weights))[:, :, None]
         portions = self.portions(codes.shape[1], count)
 
         def fill(first: int, last: int) -> None:
@@ -238,7 +242,7 @@ class _Run:
                 mutated = one_hot(bases, **options)  # (n, kinds, places, 4)
                 values = xp.reshape(mutated, (bases.size, 1, 4))
                 changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, values)
-                found = backend.to_numpy(score_of(outputs(changed), self.task)).reshape(bases.shape) - own
+                found = backend.to_numpy(score_of(outputs(changed), weights)).reshape(bases.shape) - own
                 # (n, kinds, places) -> (n, places, 4)
                 filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
                 np.put_along_axis(

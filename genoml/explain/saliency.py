@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
-from array_api_compat import device as device_of
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from genoml.backend import Array
 from genoml.data import Codes
+from genoml.explain.tasks import Task, other_strand, task_of, weights_of
 from genoml.nn.layer import Layer
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
@@ -18,7 +18,7 @@ from genoml.sequence.strand import reverse_complement
 from genoml.train.predict import encode_batch
 from genoml.train.trained import read_codes, reading_of
 
-__all__ = ["Saliency", "Task", "checked_codes", "saliency", "score_gradient", "score_of"]
+__all__ = ["Saliency", "checked_codes", "saliency"]
 
 
 class Saliency(NamedTuple):
@@ -40,7 +40,7 @@ def saliency(
     model: Layer,
     codes: Sequences | Codes,
     *,
-    task: Task = 0,
+    task: Task | None = None,
     corrected: bool = True,
     both_strands: bool | None = None,
     batch_size: int = 256,
@@ -61,8 +61,10 @@ def saliency(
         A trained model that reads one-hot sequences (batch, 4, length).
     codes : array, or letters
         Sequences as base codes; letters, in any form of ``predict``, are padded to the training's length.
-    task : int or array_like
-        Which output is f, or the weights with which the outputs are summed.
+    task : int, array_like or callable, optional
+        Which output is f; the weights with which the outputs are summed; or a function from a batch of outputs to
+        their weights, held constant, such as ``profile_task(0, tracks=2)``. Left out: output 0, or of a model that was
+        trained for profiles the mean log count of its tracks, ``count_task(tracks=2)``.
     corrected : bool
         Subtract the mean over the bases.
     both_strands : bool, optional
@@ -101,13 +103,13 @@ def saliency(
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
     codes, ambiguous = read_codes(model, codes), read.ambiguous
     checked_codes(codes, "saliency", batch_size)
-    backend, parts = model.backend, []
+    backend, parts, task = model.backend, [], task_of(model, task)
     with backend.computing():
         for start in range(0, len(codes), batch_size):
             part = codes[start : start + batch_size]
             gradient = _gradient(model, part, task, ambiguous)
             if read.both_strands:
-                other = _gradient(model, reverse_complement(part), task, ambiguous)
+                other = _gradient(model, reverse_complement(part), other_strand(model, task), ambiguous)
                 # the derivative by base 3 - b of position L - 1 - l of the other strand
                 gradient = 0.5 * (gradient + array_namespace(other).flip(other, axis=(1, 2)))
             parts.append(_contributions(gradient, part, model, ambiguous, corrected))
@@ -119,8 +121,10 @@ def _gradient(model: Layer, codes: np.ndarray, task: Task, ambiguous: str) -> Ar
     """df/dx, (n, length, 4)."""
     x = encode_batch(codes, model.backend, model.dtype, ambiguous)
     outputs, pullback = model.vjp(x)
-    gradient, _ = pullback(score_gradient(outputs, task), need_params=False)
-    return array_namespace(x).permute_dims(gradient, (0, 2, 1))
+    xp = array_namespace(x)
+    weights = xp.reshape(weights_of(outputs, task), tuple(outputs.shape))
+    gradient, _ = pullback(weights, need_params=False)
+    return xp.permute_dims(gradient, (0, 2, 1))
 
 
 def _contributions(
@@ -133,43 +137,9 @@ def _contributions(
     return backend.to_numpy(gradient), backend.to_numpy(xp.sum(gradient * x, axis=2))
 
 
-#: the number of an output, or the weight of each
-Task: TypeAlias = int | ArrayLike
-
-
 def checked_codes(codes: Codes, what: str, batch_size: int = 1) -> None:
     """Raise ValueError unless these are base codes (n >= 1, length >= 1), and batch_size >= 1."""
     if codes.dtype != np.uint8 or len(codes.shape) != 2 or 0 in codes.shape:
         raise ValueError(f"{what} expects uint8 codes (n >= 1, length >= 1), got {codes.dtype} {codes.shape}")
     if batch_size < 1:
         raise ValueError(f"{what} expects batch_size >= 1, got {batch_size}")
-
-
-def _weights(outputs: Array, task: Task) -> Array:
-    """The weight of each output, (features,)."""
-    xp, size = array_namespace(outputs), 1
-    for extent in outputs.shape[1:]:
-        size *= extent
-    if isinstance(task, int | np.integer):
-        if not -size <= task < size:
-            raise ValueError(f"task expects an output from 0 to {size - 1}, got {task}")
-        weights = np.zeros(size)
-        weights[task] = 1.0
-    else:
-        weights = np.asarray(task, dtype=np.float64)
-        if weights.shape != (size,) or not np.isfinite(weights).all():
-            raise ValueError(f"task expects {size} finite weights, one an output, got shape {weights.shape}")
-    return xp.asarray(weights, dtype=outputs.dtype, device=device_of(outputs))
-
-
-def score_of(outputs: Array, task: Task) -> Array:
-    """f[n] = sum_o weights[o] outputs[n, o], (n,); outputs with more axes are flattened first."""
-    xp, weights = array_namespace(outputs), _weights(outputs, task)
-    return xp.reshape(outputs, (outputs.shape[0], weights.shape[0])) @ weights
-
-
-def score_gradient(outputs: Array, task: Task) -> Array:
-    """df/doutputs: the weights, for each sequence."""
-    xp, weights = array_namespace(outputs), _weights(outputs, task)
-    spread = xp.broadcast_to(weights, (outputs.shape[0], weights.shape[0]))
-    return xp.reshape(spread, tuple(outputs.shape))

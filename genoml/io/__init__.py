@@ -8,6 +8,7 @@ from genoml.io.fasta import FastaRecord, read_fasta, write_fasta
 from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
+from genoml.io.genes import Gene, Genes, read_genes
 from genoml.io.h5ad import RegionMatrix, read_h5ad, write_h5ad_layer
 from genoml.io.motifs import jaspar_motifs, read_jaspar, read_meme, read_motifs, read_transfac, write_meme
 from genoml.io.pairs import read_pairs
@@ -23,7 +24,10 @@ from genoml.io.trim import (
     trim_quality,
     trim_window,
 )
+from genoml.io.vcf import VcfFile, open_vcf, read_vcf
+from genoml.io.weights import WeightsFile, read_weights
 from genoml.sequence.motifs.motif import Motif
+from genoml.sequence.variants import Variants
 
 __all__ = [
     "EncodingGuess",
@@ -31,10 +35,15 @@ __all__ = [
     "FastqRecord",
     "FormatError",
     "FormatWarning",
+    "Gene",
+    "Genes",
     "Motif",
     "OrfsOf",
     "RegionMatrix",
     "Summary",
+    "Variants",
+    "VcfFile",
+    "WeightsFile",
     "bed_intervals",
     "convert_qualities",
     "detect_encoding",
@@ -43,10 +52,12 @@ __all__ = [
     "filter_reads",
     "jaspar_motifs",
     "mean_quality",
+    "open_vcf",
     "quality_trim_ends",
     "read_bed",
     "read_fasta",
     "read_fastq",
+    "read_genes",
     "read_h5ad",
     "read_jaspar",
     "read_meme",
@@ -56,6 +67,8 @@ __all__ = [
     "read_sequences",
     "read_substitution_matrix",
     "read_transfac",
+    "read_vcf",
+    "read_weights",
     "summarise",
     "trim_quality",
     "trim_window",

@@ -53,7 +53,7 @@ class RegionMatrix:
 
 
 def read_h5ad(
-    path: str | os.PathLike[str], *, layer: str | None = None, by: str | None = None
+    path: str | os.PathLike[str], *, layer: str | None = None, by: str | None = None, values: bool = True
 ) -> RegionMatrix:
     """Read regions by cell types; the matrix is read block by block, dense or sparse, and never held whole.
 
@@ -66,6 +66,8 @@ def read_h5ad(
     by : str, optional
         Column of ``obs`` that says the cell type of each cell: values are means over its cells. None: each row is a
         cell type.
+    values : bool
+        False: the matrix is not read, and its values are NaN.
 
     Raises
     ------
@@ -81,15 +83,19 @@ def read_h5ad(
         groups, cell_types = _groups(path, obs, by)
         _expect_once(path, "region", names)
         _expect_once(path, "cell type", cell_types)
-        matrix = _matrix(path, file, io, layer)
-        if tuple(matrix.shape) != (len(obs), len(var)):
-            raise _fault(path, f"{layer or 'X'} expects {(len(obs), len(var))}, got {tuple(matrix.shape)}")
-        values = _group_means(matrix, groups, len(cell_types))
-    if not np.isfinite(values).all():
-        region, kind = np.argwhere(~np.isfinite(values))[0]
-        what = f"a finite number, got {values[region, kind]}"
+        found = np.broadcast_to(np.float32(np.nan), (len(var), len(cell_types)))
+        if values:
+            matrix = _matrix(path, file, io, layer)
+            if tuple(matrix.shape) != (len(obs), len(var)):
+                raise _fault(
+                    path, f"{layer or 'X'} expects {(len(obs), len(var))}, got {tuple(matrix.shape)}"
+                )
+            found = _group_means(matrix, groups, len(cell_types))
+    if values and not np.isfinite(found).all():
+        region, kind = np.argwhere(~np.isfinite(found))[0]
+        what = f"a finite number, got {found[region, kind]}"
         raise _fault(path, f"region {names[region]}, cell type {shown(cell_types[kind])}: expects {what}")
-    return RegionMatrix(_intervals(path, var, names), names, tuple(cell_types), values)
+    return RegionMatrix(_intervals(path, var, names), names, tuple(cell_types), found)
 
 
 def write_h5ad_layer(

@@ -14,7 +14,8 @@ from genoml.io.files import Source
 
 # large enough for array operations; a pipe may give less
 _BLOCK_BYTES = 1 << 21
-_LONGEST_LINE = 1 << 24
+#: bytes of a line, at most
+LONGEST_LINE = 1 << 24
 _TAB, _NEWLINE = 9, 10
 # bytes of plain text: printable ASCII, tab, line feed, and bytes of UTF-8 sequences
 _TEXT = bytes([_TAB, _NEWLINE, *range(32, 127), *range(128, 256)])
@@ -160,7 +161,7 @@ def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: 
     before = 0
     names = None
     with source.open() as stream:
-        for block in _whole_lines(stream, source.path):
+        for block in whole_lines(stream, source.path):
             table = parse_table(block, source.path, before, columns if names is None else names, expected)
             if table is not None:
                 names = table.columns
@@ -175,10 +176,9 @@ def table_blocks(source: Source, columns: dict[int, tuple[str, ...]], expected: 
         )
 
 
-def _whole_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
-    """Blocks of whole lines."""
+def whole_lines(stream: BinaryIO, path: str, before: int = 0) -> Iterator[bytes]:
+    """Blocks of whole lines, after ``before`` lines that were read."""
     rest = b""
-    before = 0
     while chunk := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]
         end = chunk.rfind(b"\n") + 1
         if end:
@@ -186,7 +186,7 @@ def _whole_lines(stream: BinaryIO, path: str) -> Iterator[bytes]:
             before += chunk.count(b"\n")
             rest = b""
         rest += chunk[end:]
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > LONGEST_LINE:
             raise FormatError("the line is longer than 16 MB", path=path, line=before + 1)
     if rest:
         yield rest

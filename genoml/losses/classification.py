@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from genoml.arguments import NotNegative, Probability, Share, checked
 from genoml.backend import Array
@@ -14,11 +14,25 @@ from genoml.losses.reduce import (
     class_weights,
     labelled,
     loss_namespace,
+    parameter_like,
     reduce_loss,
 )
 from genoml.ops.activations import log_softmax, sigmoid, softplus
 from genoml.ops.arrays import clip
 from genoml.ops.special import weighted
+
+#: weights of the negative and of the positive class: numbers, or one a label
+ClassPair: TypeAlias = tuple[float | tuple[float, ...], float | tuple[float, ...]]
+
+
+def _class_pair(predictions: Array, pair: ClassPair, what: str) -> list[Any]:
+    of_labels = any(isinstance(each, tuple) for each in pair)
+    for each in pair if of_labels else [pair]:
+        check_host_labels(each, WEIGHTS, f"{what}: class_weight")
+    return [
+        parameter_like(each, predictions, what, "class_weight") if isinstance(each, tuple) else each
+        for each in pair
+    ]
 
 
 @checked
@@ -26,7 +40,7 @@ def binary_cross_entropy(
     predictions: Array,
     targets: Any,
     *,
-    class_weight: tuple[float, float] = (1.0, 1.0),
+    class_weight: ClassPair = (1.0, 1.0),
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -45,7 +59,7 @@ def binary_cross_entropy(
     targets : array, NumPy array or list
         Labels t, 0 or 1 or between (soft labels); of the same shape, or (N,) for predictions of (N, 1).
     class_weight : (w0, w1)
-        Weights of the negative and of the positive class.
+        Weights of the negative and of the positive class, each a number, or a tuple of one a label.
     sample_weight : optional
         One weight per example, or one per entry.
     mask : optional
@@ -68,8 +82,7 @@ def binary_cross_entropy(
     what = "binary_cross_entropy"
     xp = loss_namespace(predictions, what)
     t, present = labelled(predictions, targets, mask, what, PROBABILITIES)
-    check_host_labels(class_weight, WEIGHTS, f"{what}: class_weight")
-    w0, w1 = class_weight
+    w0, w1 = _class_pair(predictions, class_weight, what)
     eps = xp.finfo(predictions.dtype).eps
     p = clip(predictions, eps, 1.0 - eps)
     q = 1.0 - p
@@ -83,7 +96,7 @@ def binary_cross_entropy_with_logits(
     predictions: Array,
     targets: Any,
     *,
-    class_weight: tuple[float, float] = (1.0, 1.0),
+    class_weight: ClassPair = (1.0, 1.0),
     sample_weight: Any = None,
     mask: Any = None,
     reduction: Reduction = "mean",
@@ -99,8 +112,7 @@ def binary_cross_entropy_with_logits(
     z = predictions
     loss_namespace(predictions, what)
     t, present = labelled(z, targets, mask, what, PROBABILITIES)
-    check_host_labels(class_weight, WEIGHTS, f"{what}: class_weight")
-    w0, w1 = class_weight
+    w0, w1 = _class_pair(predictions, class_weight, what)
     entries = weighted(w1 * t, softplus(-z)) + weighted(w0 * (1.0 - t), softplus(z))
     # sigmoid(-z), not 1 - sigmoid(z): the difference of near-equal numbers loses the gradient's digits
     grads = w0 * (1.0 - t) * sigmoid(z) - w1 * t * sigmoid(-z)

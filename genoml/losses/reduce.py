@@ -141,7 +141,9 @@ def class_weights(predictions: Array, weights: Sequence[float] | None, what: str
     xp = array_namespace(predictions)
     count = predictions.shape[1]
     check_host_labels(weights, WEIGHTS, f"{what}: class_weight")
-    row = match_shape(list(weights), predictions, (count,), what, kind="class_weight")
+    row = match_shape(
+        constant_like(predictions, tuple(weights)), predictions, (count,), what, kind="class_weight"
+    )
     return xp.reshape(row, (1, count) + (1,) * (predictions.ndim - 2))
 
 
@@ -235,7 +237,10 @@ def parameter_like(values: Any, predictions: Array, what: str, name: str) -> Arr
     ValueError
         If its shape does not broadcast to that of the predictions.
     """
-    parameter = array_like(values, predictions, f"{what}: {name}")
+    kept = isinstance(values, int | float | tuple)  # the same in every step
+    parameter = (
+        constant_like(predictions, values) if kept else array_like(values, predictions, f"{what}: {name}")
+    )
     shape = tuple(parameter.shape)
     target = tuple(predictions.shape)
     tail = target[len(target) - len(shape) :] if len(shape) <= len(target) else None

@@ -29,6 +29,7 @@ from genoml.models.deepstarr import deepstarr, deepstarr_windows
 from genoml.models.motif_cnn import motif_cnn
 from genoml.models.promoter_cnn import promoter_cnn
 from genoml.models.site_cnn import site_cnn, site_cnn_windows
+from genoml.models.spliceai import spliceai
 from genoml.nn import Ensemble, Sequential
 from genoml.nn.layer import Layer
 from genoml.ops.windows import Reach, shortest_length
@@ -42,6 +43,7 @@ __all__ = [
     "join_profile",
     "model_spec",
     "option_struct",
+    "spliceai",
     "split_profile",
 ]
 

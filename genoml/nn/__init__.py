@@ -20,8 +20,10 @@ from genoml.nn.dense import *
 from genoml.nn.dropout import *
 from genoml.nn.embedding import *
 from genoml.nn.ensemble import *
+from genoml.nn.graph import *
 from genoml.nn.layer import *
 from genoml.nn.motif import *
+from genoml.nn.node import *
 from genoml.nn.norm import *
 from genoml.nn.penalties import *
 from genoml.nn.pooling import *

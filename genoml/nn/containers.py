@@ -78,6 +78,22 @@ class Container(Layer):
         """Whether a child has a parameter whose gradient is read; without frozen ones, any child."""
         return not run.frozen or any(f"{name}.{path}" not in run.frozen for path in self[name].params)
 
+    def run_row(self, names: Sequence[str], x: Array, run: Pass) -> tuple[Array, list[Pulled]]:
+        """Children one after another, fused where they can be: the output, and what ``pull_row`` takes."""
+        pullbacks: list[Pulled] = []
+        layers = [self[name] for name in names]
+        at = 0
+        while at < len(layers):
+            count, fused = fused_vjp(layers[at:]) or (1, None)
+            group = layers[at : at + count]
+            if run.frozen and sum(len(layer.params) > 0 for layer in group) > 1:
+                count, fused = 1, None  # each of them may be frozen or not
+            own_run = self.run_of(names[at], run)
+            x, pullback_layer = layers[at].vjp(x, own_run) if fused is None else fused(x, own_run)
+            pullbacks.append((names[at : at + count], self.learns(names[at], run), pullback_layer))
+            at += count
+        return x, pullbacks
+
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
 
@@ -199,24 +215,12 @@ class Sequential(Container):
 
     def branches(self, length: int) -> Branches[Layer] | None:
         """The layers as one row."""
-        return Branches((tuple(self.layers),))
+        return Branches.in_row(self.layers)
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         given = tuple(x.shape)
-        pullbacks: list[Pulled] = []
-        names = list(self.named_layers)
-        layers = self.layers
-        at = 0
         try:
-            while at < len(layers):
-                count, fused = fused_vjp(layers[at:]) or (1, None)
-                group = layers[at : at + count]
-                if run.frozen and sum(len(layer.params) > 0 for layer in group) > 1:
-                    count, fused = 1, None  # each of them may be frozen or not
-                own_run = self.run_of(names[at], run)
-                x, pullback_layer = layers[at].vjp(x, own_run) if fused is None else fused(x, own_run)
-                pullbacks.append((names[at : at + count], self.learns(names[at], run), pullback_layer))
-                at += count
+            x, pullbacks = self.run_row(list(self.named_layers), x, run)
         except ValueError as error:
             if built_for := self._built_for(given):
                 raise ValueError(f"{built_for}: {error}") from error
@@ -249,8 +253,10 @@ class Parallel(Container):
 
     def branches(self, length: int) -> Branches[Layer]:
         """Each layer as a row of its own; outputs concatenated along the channels."""
-        rows = tuple((layer,) for layer in self.layers)
-        return Branches(rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1))
+        rows = [(layer,) for layer in self.layers]
+        return Branches.joined(
+            rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1)
+        )
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp = array_namespace(x)

@@ -37,8 +37,8 @@ class Ensemble(Parallel):
 
     def branches(self, length: int) -> Branches[Layer]:
         """Each member as a row of its own; their mean."""
-        rows = tuple((layer,) for layer in self.layers)
-        return Branches(rows, lambda outputs: sum(outputs[1:], outputs[0]) * (1.0 / len(outputs)))
+        rows = [(layer,) for layer in self.layers]
+        return Branches.joined(rows, lambda outputs: sum(outputs[1:], outputs[0]) * (1.0 / len(outputs)))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         xp, count = array_namespace(x), len(self)

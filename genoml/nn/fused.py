@@ -23,7 +23,7 @@ from genoml.backend import Array
 from genoml.nn.activations import ReLU
 from genoml.nn.conv import Conv1D, rectified_pullback
 from genoml.nn.dense import Dense
-from genoml.nn.layer import AffinePullback, Grads, Layer, Pass, Pullback
+from genoml.nn.layer import EVALUATION, AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
@@ -51,6 +51,16 @@ def fused_vjp(layers: Sequence[Layer]) -> tuple[int, FusedVJP] | None:
             return before + 3, partial(norm_rectifier_vjp, affine, row[0], pool)
         return before + 2, partial(norm_rectifier_vjp, affine, row[0], None)
     return None
+
+
+def evaluate_row(layers: Sequence[Any], x: Array) -> Array:
+    """The output, in evaluation, of layers in a row, fused where they can be."""
+    at = 0
+    while at < len(layers):
+        count, fused = fused_vjp(layers[at:]) or (1, None)
+        x = layers[at].vjp(x)[0] if fused is None else fused(x, EVALUATION)[0]
+        at += count
+    return x
 
 
 def _is_affine(layer: Layer) -> TypeGuard[Conv1D | Dense]:

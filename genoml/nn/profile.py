@@ -44,7 +44,7 @@ class Frozen(Container):
 
     def branches(self, length: int) -> Branches[Layer] | None:
         """The layer."""
-        return Branches(((self["layer"],),))
+        return Branches.in_row([self["layer"]])
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, back = self["layer"].vjp(x, replace(run, training=False))

@@ -7,8 +7,8 @@ evaluation, and about positions: the last axis of (batch, channels, length).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -24,34 +24,116 @@ class HasReach(Protocol):
         """What each output position sees of an input of this length; None: the layer does not say."""
         ...
 
+    def vjp(self, x: Array) -> tuple[Array, Any]:
+        """The output, in evaluation, and what is of no use here."""
+        ...
 
+
+T = TypeVar("T")
 LayerT = TypeVar("LayerT", bound=HasReach)
+#: several arrays -> one
+Joining: TypeAlias = Callable[[Sequence[Array]], Array]
+
+
+@dataclass(frozen=True)
+class Row(Generic[T]):
+    """Layers in a row inside another layer, which read its input or what other rows give.
+
+    Attributes
+    ----------
+    layers : tuple of layers
+        Each reads the output of the one before; without any the row gives what it reads.
+    sources : tuple of int
+        What the first layer reads: 0 is x, i the output of the i-th row.
+    join : callable or None
+        The sources -> what the first layer reads, a function of each position alone. None: there is one source.
+    """
+
+    layers: tuple[T, ...] = ()
+    sources: tuple[int, ...] = (0,)
+    join: Joining | None = None
 
 
 @dataclass(frozen=True)
 class Branches(Generic[LayerT]):
-    """A layer as rows of layers that read the same input, and the function that joins the rows' outputs.
+    """A layer as rows of layers, each of which reads x or rows before it; the last one gives y.
 
-    Attributes
-    ----------
-    rows : tuple of rows of layers
-        In a row each layer reads the output of the one before; an empty row gives x itself.
-    join : callable or None
-        The rows' outputs -> y, a function of each position alone. None: y is the output of the only row.
+    In evaluation it can stand for the layer: it has a reach, and a ``vjp`` without a pullback.
     """
 
-    rows: tuple[tuple[LayerT, ...], ...]
-    join: Callable[[Sequence[Array]], Array] | None = None
+    rows: tuple[Row[LayerT], ...]
+
+    readout = None
+
+    @classmethod
+    def in_row(cls, layers: Sequence[LayerT]) -> Branches[LayerT]:
+        """Layers one after another."""
+        return cls((Row(tuple(layers)),))
+
+    @classmethod
+    def joined(cls, rows: Sequence[Sequence[LayerT]], join: Joining) -> Branches[LayerT]:
+        """Rows of layers that read x, and the function that joins their outputs; an empty row gives x."""
+        sources = tuple(range(1, len(rows) + 1))
+        return cls((*(Row(tuple(row)) for row in rows), Row((), sources, join)))
+
+    @property
+    def parallel(self) -> bool:
+        """Whether every row but the last reads x, and the last only joins the others."""
+        *first, last = self.rows
+        plain = all(row.sources == (0,) and row.join is None for row in first)
+        return (
+            plain and not last.layers and last.sources == tuple(range(1, len(first) + 1)) and len(first) > 0
+        )
+
+    def pieces(self) -> list[LayerT | Branches[LayerT]]:
+        """The layers, and branches between them, one after another: cut wherever all that follows reads one value."""
+        found: list[LayerT | Branches[LayerT]] = []
+        begin, count = 0, len(self.rows)
+        for end in range(1, count + 1):
+            if any(source < end for row in self.rows[end:] for source in row.sources):
+                continue
+            *first, last = self.rows[begin:end]
+            if first or last.join is not None:
+                rows = [
+                    replace(row, sources=tuple(i - begin for i in row.sources))
+                    for row in (*first, replace(last, layers=()) if last.join else last)
+                ]
+                found += [self if rows == list(self.rows) else Branches(tuple(rows))]
+            if not first or last.join is not None:
+                found += last.layers
+            begin = end
+        return found
+
+    def branches(self, length: int) -> Branches[LayerT]:
+        """Itself."""
+        return self
+
+    def correlation(self) -> None:
+        """It is no single correlation."""
 
     def reach(self, length: int) -> Reach | None:
         """What an output may see: the smallest window that holds what each row sees; None if a layer does not say."""
-        found: Reach | None = None
+        seen = [Reach(copies=True)]
         for row in self.rows:
-            reach = reach_in_row(row, length)
-            if reach is None:
+            total = seen[row.sources[0]]
+            for source in row.sources[1:]:
+                total = total.beside(seen[source], length)
+            own = reach_in_row(row.layers, total.outputs(length))
+            if own is None:
                 return None
-            found = reach if found is None else found.beside(reach, length)
-        return found
+            seen.append(total.then(own, length))
+        return seen[-1]
+
+    def vjp(self, x: Array) -> tuple[Array, None]:
+        """The output, in evaluation."""
+        values = [x]
+        for row in self.rows:
+            read = [values[source] for source in row.sources]
+            y = read[0] if row.join is None else row.join(read)
+            for layer in row.layers:
+                y, _ = layer.vjp(y)
+            values.append(y)
+        return values[-1], None
 
 
 @dataclass(frozen=True)

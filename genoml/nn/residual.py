@@ -40,7 +40,7 @@ class Residual(Sequential):
 
     def branches(self, length: int) -> Branches[Layer]:
         """x, and f(x), added."""
-        return Branches(((), tuple(self.layers)), lambda outputs: outputs[0] + outputs[1])
+        return Branches.joined([(), self.layers], lambda outputs: outputs[0] + outputs[1])
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         y, pullback_layers = super().vjp(x, run)
@@ -80,11 +80,11 @@ class CroppedResidual(Sequential):
 
     def branches(self, length: int) -> Branches[Layer] | None:
         """The middle of x, and f(x), added."""
-        f, rows = reach_in_row(self.layers, length), tuple(self.layers)
+        f = reach_in_row(self.layers, length)
         if f is None or f == EVERYTHING:
             return None
         crop = CropTo(f.outputs(length), dtype=self.dtype, backend=self.backend)
-        return Branches(((crop,), rows), lambda outputs: outputs[0] + outputs[1])
+        return Branches.joined([(crop,), self.layers], lambda outputs: outputs[0] + outputs[1])
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         """The output, and the pullback of its gradient."""

@@ -1,4 +1,4 @@
-"""Layers that rearrange their input: flatten, transpose, crop."""
+"""Layers that rearrange their input: flatten, transpose, crop, pad."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import pad_axis
 from genoml.ops.windows import Reach
 
-__all__ = ["CropTo", "Flatten", "Transpose"]
+__all__ = ["CropTo", "Flatten", "Pad", "Transpose"]
 
 
 class Flatten(Layer):
@@ -118,3 +118,51 @@ class CropTo(Layer):
             return xp.permute_dims(rows, (0, 2, 1)), {}
 
         return x[:, :, before : before + self.length], pullback
+
+
+class Pad(Layer):
+    """Zeros added at the two ends of a sequence, or positions cut off: y[n, c, l] = x[n, c, l - before], else 0.
+
+    Parameters
+    ----------
+    before, after : int
+        Zeros on the left and on the right; below 0, positions to cut off.
+
+    Shapes
+    ------
+    x : (batch, channels, length)
+    y : (batch, channels, before + length + after)
+
+    Raises
+    ------
+    ValueError
+        If a sequence is too short to be cut.
+    """
+
+    def __init__(
+        self, before: int, after: int, *, dtype: str = "float32", backend: str | Backend | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.before, self.after = before, after
+
+    def reach(self, length: int) -> Reach:
+        """An output is the input at its own position, or 0."""
+        return Reach(before=self.before, after=self.after, copies=max(self.before, self.after) <= 0)
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        shortest = max(1 - self.before - self.after, 1, 1 - self.before, 1 - self.after)
+        ok = x.ndim == 3 and x.shape[2] >= shortest
+        expect_shape(self, x, ok, f"(batch, channels, length >= {shortest})")
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            # y is x moved by ``before``: its gradient is g moved back, with zeros where x was cut off
+            return (_moved(grad, -self.before, -self.after) if need_x else None), {}
+
+        return _moved(x, self.before, self.after), pullback
+
+
+def _moved(x: Array, before: int, after: int) -> Array:
+    """x (batch, channels, length) with zeros at its ends, or without some of its positions."""
+    xp, stop = array_namespace(x), x.shape[2] + min(after, 0)
+    rows = xp.permute_dims(x[:, :, max(-before, 0) : stop], (0, 2, 1))
+    return xp.permute_dims(pad_axis(rows, max(before, 0), max(after, 0)), (0, 2, 1))

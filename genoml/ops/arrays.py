@@ -40,8 +40,10 @@ def array_like(values: Any, reference: Array, what: str) -> Array:
 
 
 @operation
-def constant_like(x: Array, value: float) -> Array:
-    """The value as a 0-dimensional array with x's dtype and device."""
+def constant_like(x: Array, value: float | tuple[float, ...]) -> Array:
+    """The value as a 0-dimensional array with x's dtype and device; several values as one with one axis."""
+    if isinstance(value, tuple):
+        return array_like(value, x, "constant_like")
     return array_namespace(x).full((), value, dtype=x.dtype, device=device_of(x))
 
 

@@ -123,7 +123,8 @@ def roc(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
 def pr(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
     """Draw precision-recall curves, with their AUPR, as the steps whose area is the AUPR.
 
-    The dotted line is the precision of a random ranking, the share of positives (of the first curve).
+    The dotted line is the precision of a random ranking, the share of positives; in its colour for each curve, where
+    they differ.
 
     Parameters
     ----------
@@ -146,10 +147,12 @@ def pr(ax: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
         return np.repeat(recall, 2)[1:], np.repeat(precision, 2)[:-1]
 
     unit_square(ax, "recall", "precision")
-    for _, targets in list(curves.values())[:1]:
-        share = float(np.mean(np.asarray(targets)))
-        ax.axhline(share, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
-        ax.text(0.02, share, "chance", color=MUTED, fontsize=SMALL, va="bottom")
+    shares = [float(np.mean(np.asarray(targets))) for _, targets in curves.values()]
+    alike = not shares or max(shares) - min(shares) < 0.005
+    for share, (colour, _) in zip(shares[:1] if alike else shares, LINES, strict=False):
+        ax.axhline(share, color=MUTED if alike else colour, linewidth=0.9, linestyle=(0, (1, 2)))
+    if shares:
+        ax.text(0.02, max(shares), "chance", color=MUTED, fontsize=SMALL, va="bottom")
     return _draw_curves(ax, curves, points, "AUPR", aupr)
 
 

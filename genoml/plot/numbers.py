@@ -23,7 +23,8 @@ def scatter(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, unit: str =
     """Draw predicted numbers against true ones, with their marginal distributions above and beside.
 
     Up to 400 examples are points. More are cells, whose colour grows with the logarithm of the number of examples. On
-    the dotted diagonal predictions are true.
+    the dotted diagonal predictions are true. Predictions that hardly differ stay so: their axis spans at least a third
+    of that of the true numbers.
 
     Parameters
     ----------
@@ -51,6 +52,9 @@ def scatter(ax: Axes, predictions: ArrayLike, targets: ArrayLike, *, unit: str =
         raise ValueError("scatter expects an example with a finite number, got none")
     style_axes(ax)
     limits = _limits(x), _limits(y)
+    missing = (limits[0][1] - limits[0][0]) / 3.0 - (limits[1][1] - limits[1][0])
+    if missing > 0.0:
+        limits = limits[0], (limits[1][0] - 0.5 * missing, limits[1][1] + 0.5 * missing)
     if len(x) < _MANY:
         ax.scatter(x, y, s=12, color=LINES[0][0], alpha=0.45, linewidth=0)
     else:

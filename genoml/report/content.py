@@ -10,32 +10,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genoml.explain import (
-    FilterMotif,
-    Match,
     attention_maps,
-    filter_motifs,
     in_silico_mutagenesis,
-    match_motifs,
     saliency,
 )
-from genoml.io.motifs import jaspar_motifs
-from genoml.nn.containers import Container
-from genoml.nn.conv import Conv1D
+from genoml.explain.tasks import Task
 from genoml.nn.layer import Layer
-from genoml.nn.motif import MotifLayer
-from genoml.nn.strand_layers import RCConv1D
+from genoml.report.filters import FoundFilter
 from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.motifs.motif import Motif
 from genoml.train.objectives import Objective
-from genoml.train.predict import predict
+from genoml.train.predict import finite_outputs
+from genoml.train.profile_objective import Profile
 from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
+    "Explained",
     "ReportData",
     "SequenceView",
+    "VariantView",
     "attention_views",
-    "filter_matches",
     "sequence_views",
 ]
 
@@ -52,15 +46,67 @@ class SequenceView:
         The model's prediction.
     saliency : array of shape (length,)
         Gradient times input, see :func:`genoml.explain.saliency`.
-    mutations : array of shape (length, 4)
-        Differences of the output, see :func:`genoml.explain.in_silico_mutagenesis`.
+    mutations : array of shape (length, 4), optional
+        Differences of the output, see :func:`genoml.explain.in_silico_mutagenesis`; None: saliency alone.
     """
 
     name: str
     sequence: str
     probability: float
     saliency: NDArray[np.floating[Any]]
-    mutations: NDArray[np.floating[Any]]
+    mutations: NDArray[np.floating[Any]] | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The output of a model that bases are explained for.
+
+    Attributes
+    ----------
+    task : int or callable
+        See :func:`genoml.explain.saliency`.
+    what : str
+        It in words; empty where there is one output alone.
+    predicted : str
+        What the number beside an explained sequence is.
+    columns : tuple of int
+        The numbers of the prediction that are added up for it; empty: all.
+    """
+
+    task: Task = 0
+    what: str = ""
+    predicted: str = "probability"
+    columns: tuple[int, ...] = (0,)
+
+    def number_of(self, numbers: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """The number (n,) of predictions (n, tasks)."""
+        chosen = numbers[:, list(self.columns)] if self.columns else numbers
+        found: NDArray[np.floating[Any]] = chosen.sum(axis=1)
+        return found
+
+
+@dataclass(frozen=True)
+class VariantView:
+    """Variant with the contributions of the bases around it for both alleles.
+
+    Attributes
+    ----------
+    name, note : str
+        Such as ``chr1:1000 A>G``, and what it changes, in words.
+    start : int
+        Position of the first base from the variant.
+    reference, alternative : (str, array)
+        Letters, and the contribution of each.
+    alleles_bp : (int, int)
+        Lengths of both alleles.
+    """
+
+    name: str
+    note: str
+    start: int
+    reference: tuple[str, NDArray[np.floating[Any]]]
+    alternative: tuple[str, NDArray[np.floating[Any]]]
+    alleles_bp: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -112,16 +158,21 @@ class ReportData:
         Track -> (predicted, observed), mean profiles.
     confusion : (counts, names), optional
         Of true classes (rows) and predicted ones.
-    predicted : str
-        What the number beside an explained sequence is.
+    specificity : (predicted, measured), optional
+        Gini index of each region over its cell types.
+    explained : Explained
+        The output that the sequences' bases are explained for.
     threshold : float
         From which probability on a sequence is called positive.
     filters : sequence of tuples
-        (motif of a filter, its best match or None, the known motif matched or None), in the order of the page.
+        (motif of a filter, its best match or None, the known motif matched or None, and, of an ensemble, in which
+        members it is), in the order of the page.
     sequences : sequence of SequenceView
         Saliency and mutagenesis, in the order of the page.
     attention : sequence of AttentionView
         Attention maps, in the order of the page.
+    variants : sequence of VariantView
+        Contributions for both alleles, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
     """
@@ -138,67 +189,19 @@ class ReportData:
     counts: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     profiles: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     confusion: tuple[ArrayLike, Sequence[str]] | None = None
-    predicted: str = "probability"
+    specificity: tuple[ArrayLike, ArrayLike] | None = None
+    explained: Explained = Explained()
     threshold: float = 0.5
-    filters: Sequence[tuple[FilterMotif, Match | None, Motif | None]] = ()
+    filters: Sequence[FoundFilter] = ()
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
+    variants: Sequence[VariantView] = ()
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+#: sequences longer than this many bp have no mutagenesis in profile networks, whose every mutant is computed whole
+_LONGEST_MUTATED = 600
 _LETTERS = np.array(list("ACGT" + "N" * 12))
-
-
-def filter_matches(
-    model: Layer,
-    codes: NDArray[np.uint8],
-    *,
-    limit: int = 8,
-    both_strands: bool | None = None,
-    known: Sequence[Motif] | None = None,
-) -> list[tuple[FilterMotif, Match | None, Motif | None]]:
-    """Strongest filters of a model's first layer as motifs, each with its best known motif and a p-value.
-
-    Parameters
-    ----------
-    model : Layer
-        Model with a first convolution over bases, or bank of motifs; a model without one has no filters.
-    codes : array
-        Sequences (n, length), base codes, whose windows excite the filters: the positives.
-    limit : int
-        Number of filters.
-    both_strands : bool, optional
-        As in :func:`genoml.explain.filter_motifs`; as the model was trained if None.
-    known : sequence of Motif, optional
-        Motifs to compare them with; JASPAR's vertebrate motifs if None.
-    """
-    scan = _first_scan(model)
-    if scan is None:
-        return []
-    weights = scan.log_odds() if isinstance(scan, MotifLayer) else scan.params["weights"]
-    kernels = model.backend.to_numpy(weights)
-    if codes.shape[1] < kernels.shape[2]:
-        return []
-    both = reading_of(model, both_strands=both_strands).both_strands
-    motifs = filter_motifs(kernels, None, codes, both_strands=both)
-    active = [motif for motif in motifs[:limit] if motif.n_sites]
-    targets = jaspar_motifs() if known is None else list(known)
-    best = match_motifs([motif.probabilities for motif in active], targets, limit=1, p_values=True)
-    return [
-        (motif, matches[0], targets[matches[0].target]) if matches else (motif, None, None)
-        for motif, matches in zip(active, best, strict=True)
-    ]
-
-
-def _first_scan(layer: Layer) -> Layer | Any:
-    """The first layer that scans bases, in the order of the model."""
-    if isinstance(layer, MotifLayer):
-        return layer
-    if isinstance(layer, Conv1D | RCConv1D) and layer.in_channels == 4:
-        return layer if not isinstance(layer, Conv1D) or layer.groups == 1 else None
-    if isinstance(layer, Container):
-        return next((scan for scan in map(_first_scan, layer.layers) if scan is not None), None)
-    return None
 
 
 def sequence_views(
@@ -209,11 +212,13 @@ def sequence_views(
     both_strands: bool | None = None,
     ambiguous: str | None = None,
     objective: Objective | None = None,
+    explained: Explained = Explained(),
 ) -> list[SequenceView]:
     """Prediction, saliency and mutagenesis of each sequence, without its padding.
 
-    ``objective`` turns outputs into probabilities, as in ``genoml.train.predict.predict``; what is None is as the model
-    was trained. The explanation is of the first output itself.
+    ``objective`` turns outputs into predictions, as in ``genoml.train.predict.predict``; what is None is as the model
+    was trained. ``explained`` is the output that the bases are explained for. Long sequences of profile networks have
+    saliency alone.
 
     Shapes
     ------
@@ -222,16 +227,19 @@ def sequence_views(
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
     options: dict[str, Any] = {"both_strands": read.both_strands, "ambiguous": read.ambiguous}
     named = np.where(_LETTERS == "T", "U", _LETTERS) if read.alphabet == "RNA" else _LETTERS
-    probabilities = predict(model, codes, objective=objective, **options)[:, 0]
-    contributions = saliency(model, codes, **options).actual
-    mutations = in_silico_mutagenesis(model, codes, **options)
+    wanted = reading_of(model, objective=objective).objective
+    numbers = wanted.numbers(finite_outputs(model, codes, **options))
+    probabilities = explained.number_of(numbers.reshape(len(codes), -1))
+    contributions = saliency(model, codes, task=explained.task, **options).actual
+    mutations = None
+    if not isinstance(wanted, Profile) or codes.shape[1] <= _LONGEST_MUTATED:
+        mutations = in_silico_mutagenesis(model, codes, task=explained.task, **options)
     views = []
     for i, name in enumerate(names):
         real = codes[i] != PAD_CODE
         letters = "".join(named[codes[i][real]])
-        views.append(
-            SequenceView(name, letters, float(probabilities[i]), contributions[i][real], mutations[i][real])
-        )
+        effects = None if mutations is None else mutations[i][real]
+        views.append(SequenceView(name, letters, float(probabilities[i]), contributions[i][real], effects))
     return views
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,9 @@ from genoml.backend import Backend, get_backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group
 from genoml.data.files import chromosomes
 from genoml.io import read_fasta
-from genoml.report.content import ReportData, filter_matches, sequence_views
-from genoml.report.page import build_report
+from genoml.report.content import ReportData, sequence_views
+from genoml.report.filters import FoundFilter, filter_matches
+from genoml.report.html import build_report
 from genoml.runs import KmerBaseline, Progress, Run, begin_run
 from genoml.runs.config import TrainConfig
 from genoml.sequence import base_codes
@@ -53,7 +53,7 @@ class Demo:
     test: SequenceData
     scores: dict[str, np.ndarray]
     metrics: dict[str, dict[str, float]]
-    filters: list[tuple[Any, Any, Any]]
+    filters: list[FoundFilter]
     seconds: float
 
 

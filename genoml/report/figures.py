@@ -42,7 +42,11 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str
             )
         )
     score = next(
-        (key for key in ("auroc", "accuracy", "deviance_explained", "pearson") if has(f"validation_{key}")),
+        (
+            key
+            for key in ("auroc", "accuracy", "deviance_explained", "pearson", "profile_pearson")
+            if has(f"validation_{key}")
+        ),
         None,
     )
     if score is not None:
@@ -120,7 +124,9 @@ def probability_figures(
     ]
 
 
-def filter_card(motif: FilterMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
+def filter_card(
+    motif: FilterMotif, match: Match | None, target: Motif | None, members: str = ""
+) -> dict[str, Any]:
     """Logo of a filter above that of its match, aligned, and the text beside them."""
     if target is None:
         match = None
@@ -129,6 +135,7 @@ def filter_card(motif: FilterMotif, match: Match | None, target: Motif | None) -
         alt += f" above the logo of {match.label}"
     return {
         "index": motif.index,
+        "members": members,
         "n_sites": f"{motif.n_sites:,}",
         "match": match,
         "recognised": match is not None and match.similarity > chance_similarity(motif.probabilities),
@@ -159,28 +166,35 @@ def _logos(motif: FilterMotif, match: Match | None, target: Motif | None) -> Any
 
 
 def sequence_card(view: SequenceView) -> dict[str, Any]:
-    """Two logos of a sequence, one above the other: saliency, and the effect of mutations."""
+    """Two logos of a sequence, one above the other: saliency, and the effect of mutations, if it was computed."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
 
     start, stop = _busiest(view)
     letters = view.sequence[start:stop]
-    # how much the output falls, on average, when the base is another
-    effect = -view.mutations[start:stop].sum(axis=1) / 3.0
-    figure = Figure(figsize=(9.6, 3.3), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    plot.contributions(upper, view.saliency[start:stop], letters, start=start, ylabel="gradient x input")
-    plot.contributions(lower, effect, letters, start=start, ylabel="loss when mutated")
-    upper.set_xlabel("")
-    figure.align_ylabels([upper, lower])
+    rows = 1 if view.mutations is None else 2
+    figure = Figure(figsize=(9.6, 1.65 * rows), layout="constrained")
+    panels = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    plot.contributions(panels[0], view.saliency[start:stop], letters, start=start, ylabel="gradient x input")
+    effect, words = view.saliency[start:stop], "saliency; the strongest base"
+    if view.mutations is not None:
+        # how much the output falls, on average, when the base is another
+        effect, words = (
+            -view.mutations[start:stop].sum(axis=1) / 3.0,
+            "saliency above, mutagenesis below; the ",
+        )
+        words += "strongest mutation"
+        plot.contributions(panels[1], effect, letters, start=start, ylabel="loss when mutated")
+        panels[0].set_xlabel("")
+        figure.align_ylabels(panels)
     strongest = int(np.argmax(np.abs(effect)))
     alt = (
-        f"Contributions of the bases {start} to {stop} of {view.name}: saliency above, mutagenesis below; the "
-        f"strongest mutation is at position {start + strongest} ({letters[strongest]})."
+        f"Contributions of the bases {start} to {stop} of {view.name}: {words} is at position {start + strongest} "
+        f"({letters[strongest]})."
     )
     return {
         "name": view.name,
-        "probability": f"{view.probability:.3f}",
+        "probability": f"{view.probability:.3f}" if view.probability < 1000 else f"{view.probability:,.0f}",
         "cut": f"{start} to {stop} of {len(view.sequence)} bp" if stop - start < len(view.sequence) else "",
         "alt": alt,
         "image": svg_address(figure),
@@ -188,11 +202,12 @@ def sequence_card(view: SequenceView) -> dict[str, Any]:
 
 
 def _busiest(view: SequenceView) -> tuple[int, int]:
-    """Range of at most 120 bp in which mutations act most: longer logos are not readable."""
+    """Range of at most 120 bp in which bases matter most: longer logos are not readable."""
     length = len(view.sequence)
     if length <= _LONGEST_LOGO:
         return 0, length
-    summed = np.concatenate([[0.0], np.cumsum(np.abs(view.mutations).sum(axis=1))])
+    effects = view.saliency[:, None] if view.mutations is None else view.mutations
+    summed = np.concatenate([[0.0], np.cumsum(np.abs(effects).sum(axis=1))])
     start = int(np.argmax(summed[_LONGEST_LOGO:] - summed[:-_LONGEST_LOGO]))
     return start, start + _LONGEST_LOGO
 

@@ -1,10 +1,8 @@
-"""Page of a report: the content of a run's report, and the page as HTML."""
+"""Report of a run: its content, computed from the run and from sequences or data."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -14,32 +12,19 @@ import numpy as np
 
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
-from genoml.io.files import write_whole
-from genoml.report.content import ReportData, attention_views, filter_matches, sequence_views
-from genoml.report.figures import (
-    attention_card,
-    curve_figures,
-    filter_card,
-    number,
-    probability_figures,
-    sequence_card,
-    training_figures,
-)
-from genoml.report.tasks import class_figures, number_figures, predicted_what, sequences_of, task_content
+from genoml.genome import GenomeStore
+from genoml.report.content import Explained, ReportData, attention_views, sequence_views
+from genoml.report.filters import filter_matches
+from genoml.report.html import build_report
+from genoml.report.tasks import explained_output, sequences_of, task_content
+from genoml.report.variants import variant_views
 from genoml.runs import Run, RunRecord
 from genoml.runs.run import SequenceSource
 from genoml.runs.score import outputs_of_data
-from genoml.runs.tasks import LABELS
 from genoml.train.predict import score_predictions
+from genoml.variants import Summary
 
-__all__ = ["build_report", "expect_writable", "write_report"]
-
-# Headings of the table of metrics; other keys appear as they are.
-_HEADINGS = {
-    "n_examples": "examples",
-    "n_positives": "positives",
-    "n_negatives": "negatives",
-}
+__all__ = ["expect_writable", "write_report", "write_variant_report"]
 
 
 def write_report(
@@ -53,6 +38,7 @@ def write_report(
     held_out: bool = False,
     show: Sequence[str] = (),
     top: int = 3,
+    explain: str | None = None,
     threshold: float | None = None,
 ) -> Path:
     """Write a page about a run: one HTML file, to open anywhere and offline.
@@ -76,6 +62,8 @@ def write_report(
         Whether they are the part that the run held out itself.
     show : sequence of str
         Names of the sequences to explain; by default the ``top`` ones that score highest.
+    explain : str, optional
+        The output that they are explained for, see ``explained_output``; the first one, or the counts of profiles.
     threshold : float, optional
         Probability from which on a sequence is called positive; that of the run if None.
 
@@ -100,20 +88,76 @@ def write_report(
         raise ValueError("write_report expects sequences to show")
     out = Path(out)
     expect_writable(out)
-    content: dict[str, Any] = {"title": run.path.resolve().name, "history": run.history()}
+    explained = explained_output(run, explain)
+    content: dict[str, Any] = {
+        "title": run.path.resolve().name, "history": run.history(), "explained": explained,
+    }  # fmt: skip
     if positives is not None and negatives is not None:
         run.expect_one_label("a report of positives and negatives")
         labelled, others = run.read_labelled(positives, negatives)
         predictions = run.predict(labelled)
         content |= _of_labels(run, predictions[:, 0], run.predict(others)[:, 0])
         content["threshold"] = run.threshold if threshold is None else threshold
-        content |= _explained(run, labelled, predictions[:, 0], show, top)
+        content |= _explained(run, labelled, predictions, explained, show, top)
     elif data is not None:
-        content |= _of_data(run, data, show, top, threshold, held_out=held_out)
+        content |= _of_data(run, data, explained, show, top, threshold, held_out=held_out)
     elif sequences is not None:
         unlabelled = run.read(sequences)
-        content |= _explained(run, unlabelled, run.predict(unlabelled)[:, 0], show, top)
-    build_report(out, ReportData(**content, predicted=predicted_what(run), details=_details(run.record)))
+        numbers = run.objective.numbers(run.outputs(unlabelled))
+        content |= _explained(run, unlabelled, numbers, explained, show, top)
+    build_report(out, ReportData(**content, details=_details(run.record)))
+    return out
+
+
+def write_variant_report(
+    run: Run,
+    genome: GenomeStore,
+    summary: Summary,
+    out: str | PathLike[str],
+    *,
+    top: int = 5,
+    length_bp: int | None = None,
+) -> Path:
+    """Write a page about the variants with the largest effects: one HTML file, to open anywhere and offline.
+
+    Parameters
+    ----------
+    run : Run
+        The run that scored them.
+    genome : GenomeStore
+        The genome.
+    summary : Summary
+        Result of :func:`genoml.variants.score_file`.
+    out : path
+        HTML file to write.
+    top : int
+        Number of variants.
+    length_bp : int, optional
+        Length of a window; that of the training if None.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    ValueError
+        If Matplotlib or Jinja is not installed; if ``out`` is a folder, or in none.
+    """
+    out = Path(out)
+    expect_writable(out)
+    strongest = summary.strongest[:top]
+    statuses = ", ".join(
+        f"{count:,} {name}" for name, count in sorted(summary.statuses.items(), key=lambda each: -each[1])
+    )
+    data = ReportData(
+        title=f"Variants scored by {run.path.resolve().name}",
+        summary=f"{summary.records:,} records, {summary.alts:,} alternative alleles: {statuses or 'none'}.",
+        variants=variant_views(run, genome, strongest, length_bp or run.record.length_bp),
+        details=_details(run.record),
+    )
+    build_report(out, data)
     return out
 
 
@@ -128,12 +172,17 @@ def expect_writable(out: Path) -> None:
 
 
 def _of_data(
-    run: Run, data: SequenceData, show: Sequence[str], top: int, threshold: float | None, *, held_out: bool
+    run: Run,
+    data: SequenceData,
+    explained: Explained,
+    show: Sequence[str],
+    top: int,
+    threshold: float | None,
+    *,
+    held_out: bool,
 ) -> dict[str, Any]:
     """Parts of a report about data with targets of the run's task."""
-    if run.record.task.kind == "profile":
-        return task_content(run, data, held_out=held_out)
-    predictions = run.objective.predictions(outputs_of_data(run.model, run.record, data, as_trained=held_out))
+    predictions = run.objective.numbers(outputs_of_data(run.model, run.record, data, as_trained=held_out))
     if run.record.task.kind == "binary":
         known = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
         positive = known & (data.targets[:, 0] == 1)
@@ -142,7 +191,7 @@ def _of_data(
     else:
         parts = task_content(run, data, held_out=held_out)
     some, rows = sequences_of(data)
-    return parts | _explained(run, some, predictions[rows, 0], show, top)
+    return parts | _explained(run, some, predictions[rows], explained, show, top)
 
 
 def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> dict[str, Any]:
@@ -163,19 +212,25 @@ def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> 
 
 
 def _explained(
-    run: Run, sequences: NamedSequences, predictions: np.ndarray, show: Sequence[str], top: int
+    run: Run,
+    sequences: NamedSequences,
+    predictions: np.ndarray,
+    explained: Explained,
+    show: Sequence[str],
+    top: int,
 ) -> dict[str, Any]:
-    """Filters, logos and attention maps of a report."""
+    """Filters, logos and attention maps of a report, of the sequences with the highest predictions (n, tasks)."""
     model = run.model
     parts: dict[str, Any] = {
         "filters": filter_matches(model, sequences.codes(sequences.longest)),
         "sequences": [],
         "attention": [],
     }
-    for place, index in enumerate(_chosen(sequences, predictions, show, top)):
+    scores = explained.number_of(predictions)
+    for place, index in enumerate(_chosen(sequences, scores, show, top)):
         one = sequences.take([index])
         codes = one.codes(max(one.longest, run.record.length_bp))
-        parts["sequences"] += sequence_views(model, one.ids, codes)
+        parts["sequences"] += sequence_views(model, one.ids, codes, explained=explained)
         if place == 0 or show:
             parts["attention"] += attention_views(model, one.ids, codes)
     return parts
@@ -193,6 +248,8 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
 
 
 def _model_name(record: RunRecord) -> str:
+    if record.source is not None:
+        return f"the network of {', '.join(record.source.files)}"
     return "the network" if record.config is None else record.config.title
 
 
@@ -202,88 +259,22 @@ def _details(record: RunRecord) -> dict[str, str]:
     of_epochs = "" if config is None else f" of {config.epochs}"
     epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
     options = {} if config is None else config.model_options
+    source = record.source
     facts = {
+        "licence": "" if source is None else source.licence,
         "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
         "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
-        **{key: str(data.get(key, "")) for key in ("positives", "negatives", "table", "genome", "regions")},
-        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate",
+        **{
+            key: str(data.get(key, ""))
+            for key in ("positives", "negatives", "table", "h5ad", "genome", "regions")
+        },
+        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate"
+        if source is None
+        else "",
         "length": f"{record.length_bp} bp",
         "backend": ", ".join(record.backend.values()),
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
         "seed": str(record.seed),
     }
     return {key: value for key, value in facts.items() if value}
-
-
-def build_report(path: str | PathLike[str], content: ReportData) -> None:
-    """Write a report as one HTML file without any reference to the network.
-
-    The figures are SVG images within it, drawn by :mod:`genoml.plot`. The file appears under its name only
-    when it is complete; the same content gives the same bytes.
-
-    Parameters
-    ----------
-    path : path
-        File to write; an existing one is replaced.
-    content : ReportData
-        Its content.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib or Jinja is missing: ``pip install genoml-xp[report]``.
-    FileNotFoundError, IsADirectoryError
-        If there is no directory for the file, or ``path`` is one.
-    ValueError
-        If the curves' predictions and targets do not fit each other.
-    """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise ImportError("a report needs Jinja and Matplotlib: pip install genoml-xp[report]") from error
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files("genoml").joinpath("resources", "report.html.j2").read_text(encoding="utf-8")
-    page = environment.from_string(source).render(
-        content=content,
-        table=_table(content.metrics, content.ranked),
-        numbers=number_figures(content),
-        classes=class_figures(content.confusion),
-        training=training_figures(content.history),
-        curves=curve_figures(content.curves),
-        probabilities=probability_figures(content.probabilities, content.threshold),
-        filters=[filter_card(*entry) for entry in content.filters],
-        sequences=[sequence_card(view) for view in content.sequences],
-        attention=[attention_card(view) for view in content.attention],
-    )
-    with write_whole(path) as stream:
-        stream.write(page.encode("utf-8"))
-
-
-def _table(metrics: Mapping[str, Mapping[str, float]], ranked: bool) -> dict[str, Any]:
-    """Headings and rows as text, the best of each score marked where rows are models."""
-    keys = list(dict.fromkeys(key for row in metrics.values() for key in row))
-    scores = [key for key in keys if not key.startswith("n_")]
-    best = {
-        key: max(
-            (row[key] for row in metrics.values() if math.isfinite(row.get(key, math.nan))), default=None
-        )
-        for key in scores
-    }
-    rows = [
-        {
-            "name": name,
-            "cells": [
-                {
-                    "text": number(row.get(key), count=key not in scores),
-                    "best": ranked and len(metrics) > 1 and key in scores and row.get(key) == best[key],
-                }
-                for key in keys
-            ],
-        }
-        for name, row in metrics.items()
-    ]
-    headings = [_HEADINGS.get(key, LABELS.get(key, key)) for key in keys]
-    return {"headings": headings, "rows": rows, "first": "model" if ranked else "task"}

@@ -11,19 +11,26 @@ from numpy.typing import ArrayLike
 
 from genoml import plot
 from genoml.data import NamedSequences, ProfileData, SequenceData
+from genoml.evaluation.specificity import gini
+from genoml.explain import count_task, profile_task
+from genoml.io.errors import shown
 from genoml.metrics import pearson
-from genoml.report.content import ReportData
+from genoml.report.content import Explained, ReportData
 from genoml.report.figures import number, one_figure
 from genoml.runs import Run
 from genoml.runs.evaluate import evaluate_data
 from genoml.runs.score import outputs_of_data
 from genoml.runs.tasks import LABELS
 from genoml.sequence import decode
+from genoml.train.cell_types_objective import CellTypes
+from genoml.train.counts_objective import Counts
+from genoml.train.objectives import BinaryClassification, MultiClassification
+from genoml.train.profile_objective import Profile
 
 #: tasks with figures of their own, at most
 MOST_TASKS = 4
-#: sequences in which the filters' motifs are looked for, at most
-_MOST_SEQUENCES = 4000
+#: sequences in which the filters' motifs are looked for, at most, and their bases
+_MOST_SEQUENCES, _MOST_BP = 4000, 1 << 20
 
 
 def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, Any]:
@@ -50,6 +57,8 @@ def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, A
         return content | {"confusion": (np.array(result["confusion"]), names)}
     if isinstance(data, ProfileData):
         return content | _profile_parts(run, outputs, data, names)
+    if task.kind == "cell_types":
+        return content | _cell_type_parts(task.log_multiplier, predictions, data, names)
     mask = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), data.targets.shape) != 0
     pairs = {
         each: (predictions[mask[:, at], at], data.targets[mask[:, at], at])
@@ -86,6 +95,21 @@ def _profile_parts(run: Run, outputs: np.ndarray, data: ProfileData, names: list
     }
 
 
+def _cell_type_parts(
+    multiplier: float, predictions: np.ndarray, data: SequenceData, names: list[str]
+) -> dict[str, Any]:
+    """Logarithms of the values in each cell type, and how specific regions are."""
+    logs = [np.log10(1.0 + multiplier * np.maximum(each, 0.0)) for each in (predictions, data.targets)]
+    unit = f", log10 (1 + {multiplier:g} value)" if multiplier != 1.0 else ", log10 (1 + value)"
+    indices = np.stack([gini(predictions), gini(np.maximum(data.targets, 0.0))])
+    known = ~np.isnan(indices).any(axis=0)
+    return {
+        "numbers": {name: (logs[0][:, at], logs[1][:, at]) for at, name in enumerate(names[:MOST_TASKS])},
+        "unit": unit,
+        "specificity": (indices[0, known], indices[1, known]) if known.sum() > 1 else None,
+    }
+
+
 def _rows(
     result: dict[str, Any], names: list[str], shown: list[str], model: str
 ) -> dict[str, dict[str, float]]:
@@ -110,19 +134,63 @@ def sequences_of(data: SequenceData) -> tuple[NamedSequences, np.ndarray]:
     rows = np.arange(len(data))
     if data.targets.shape[1] == 1 and np.isin(data.targets, (0.0, 1.0)).all():
         rows = np.flatnonzero(data.targets[:, 0] == 1)
-    rows = rows[:: max(1, -(-len(rows) // _MOST_SEQUENCES))]
+    most = max(1, min(_MOST_SEQUENCES, _MOST_BP // data.codes.shape[1]))
+    rows = rows[:: max(1, -(-len(rows) // most))]
     letters = decode(np.asarray(data.codes[rows]), alphabet=data.alphabet)
     return NamedSequences(
         "the data", [data.name_of(int(row)).replace(" ", "_") for row in rows], list(letters)
     ), rows
 
 
-def predicted_what(run: Run) -> str:
-    """What the number beside an explained sequence is, which is of the first task."""
-    task = run.record.task
-    of = f" of {task.names[0]}" if len(task.names) > 1 else ""
-    kind = {"regression": "value", "counts": "rate"}.get(task.kind, "probability")
-    return kind + of
+def explained_output(run: Run, name: str | None = None) -> Explained:
+    """The output of a run that bases are explained for.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    name : str, optional
+        Of a task or class; of profiles ``counts`` or ``profile``, of all tracks, or of one: ``counts:TRACK``. None: the
+        first output, or the counts of profiles.
+
+    Raises
+    ------
+    ValueError
+        If there is no such output; the message lists them.
+    """
+    objective = run.objective
+    names = list(objective.task_names) or run.record.task.names
+    if isinstance(objective, Profile):
+        return _explained_part(objective.tracks, names, name)
+    if name is not None and name not in names:
+        raise ValueError(f"no output is named {shown(name)!r}; there are {', '.join(names) or 'no names'}")
+    number = 0 if name is None else names.index(name)
+    of = f" of {names[number]}" if len(names) > 1 else ""
+    what, kind = "the value", "value"
+    if isinstance(objective, BinaryClassification | MultiClassification):
+        what, kind = "the logit", "probability"
+    elif isinstance(objective, Counts):
+        what, kind = "the logarithm of the rate", "rate"
+    elif isinstance(objective, CellTypes):
+        what = "z, of the activity log(1 + exp(z))"
+    return Explained(number, what + of if of else "", kind + of, (number,))
+
+
+def _explained_part(tracks: int, names: list[str], name: str | None) -> Explained:
+    """The counts or the shape of profiles."""
+    part, _, track = (name or "counts").partition(":")
+    names = names if len(names) == tracks else [str(number) for number in range(tracks)]
+    if part not in ("counts", "profile") or (track and track not in names):
+        known = [
+            f"{each}{of}" for each in ("counts", "profile") for of in ("", *(f":{one}" for one in names))
+        ]
+        raise ValueError(f"no output is named {shown(name or '')!r}; there are {', '.join(known)}")
+    number = names.index(track) if track else None
+    of = track or ("its track" if tracks == 1 else f"{', '.join(names)}, in the mean")
+    what = "the logarithm of the counts" if part == "counts" else "the shape of the profile"
+    task = count_task(number, tracks=tracks) if part == "counts" else profile_task(number, tracks=tracks)
+    columns = () if number is None else (number,)
+    return Explained(task, f"{what} of {of}", f"reads of {track or 'all tracks'}", columns)
 
 
 # ------------------------------------------------------------ figures
@@ -145,6 +213,17 @@ def number_figures(content: ReportData) -> list[dict[str, str]]:
         draw = partial(plot.count_calibration, means=means, counts=counts)
         figures.append(one_figure(alt, draw, height=4.3, title=f"{name}, calibration"))
     return figures
+
+
+def specificity_figures(content: ReportData) -> list[dict[str, str]]:
+    """Predicted against measured Gini index of regions over their cell types."""
+    if content.specificity is None:
+        return []
+    predicted, measured = (np.asarray(each, np.float64) for each in content.specificity)
+    r = number(float(pearson(predicted, measured)), count=False)
+    alt = f"Gini index of each region over the cell types: predicted against true values, Pearson's r {r}."
+    draw = partial(plot.scatter, predictions=predicted, targets=measured, unit=", Gini index")
+    return [one_figure(alt, draw, height=4.3, title="Specificity: Gini index over the cell types")]
 
 
 def class_figures(confusion: tuple[ArrayLike, Sequence[str]] | None) -> list[dict[str, str]]:

@@ -82,6 +82,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "linear (Huber's); left out: squared error"
         ),
     ] = None
+    log_multiplier: Annotated[
+        Positive | None,
+        Meta(
+            description="cell types: m of log(1 + m value); left out: 1000 for values below 1 in the mean, such as "
+            "coverage, else 1"
+        ),
+    ] = None
     count_distribution: Annotated[
         Literal["auto", "poisson", "negative_binomial"],
         Meta(description="of counts; `auto`: as the counts of the training part ask for"),

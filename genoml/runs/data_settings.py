@@ -15,18 +15,21 @@ from genoml.io.errors import unicode_path
 from genoml.io.settings import Count, check_fields, make_settings
 
 #: Meaning of the targets, and with it the objective, the scores and the figures.
-TaskKind: TypeAlias = Literal["binary", "multilabel", "classes", "regression", "counts", "profile"]
+TaskKind: TypeAlias = Literal[
+    "binary", "multilabel", "classes", "regression", "counts", "profile", "cell_types"
+]
 #: Where the sequences come from.
-Source: TypeAlias = Literal["files", "table", "genome"]
+Source: TypeAlias = Literal["files", "table", "h5ad", "genome"]
 
 #: the key that each source of sequences is known by
-_KEY_OF: dict[Source, str] = {"files": "positives", "table": "table", "genome": "genome"}
+_KEY_OF: dict[Source, str] = {"files": "positives", "table": "table", "h5ad": "h5ad", "genome": "genome"}
 #: keys that belong to each source; ``task`` belongs to all
 _KEYS: dict[Source, frozenset[str]] = {
     "files": frozenset({"positives", "negatives"}),
     "table": frozenset(
         {"table", "sequence", "targets", "classes", "group", "name", "weight", "offset"},
     ),
+    "h5ad": frozenset({"h5ad", "layer", "by", "genome", "sequence", "targets", "window_bp", "edges"}),
     "genome": frozenset(
         {
             "genome", "regions", "negatives", "ratio", "avoid", "signal", "statistic", "control", "strands",
@@ -40,6 +43,7 @@ FILE_KEYS = (
     "positives",
     "negatives",
     "table",
+    "h5ad",
     "genome",
     "regions",
     "avoid",
@@ -53,9 +57,9 @@ MADE = ("shuffle", "gc")
 
 
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Data of a run: FASTA files of two classes, or a table with sequences, or windows of a genome.
+    """Data of a run: FASTA files of two classes, a table with sequences, regions by cell types, or windows of a genome.
 
-    All keys but ``task`` belong to one source of the three; ``source`` says which it is.
+    All keys but ``task`` belong to one source of these; ``source`` says which it is.
 
     Raises
     ------
@@ -80,11 +84,17 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     table: Annotated[str | None, Meta(description="CSV or TSV file with a column of sequences")] = None
     sequence: Annotated[
         list[str],
-        Meta(description="column of the sequences in the table, several are joined; left out: sequence"),
+        Meta(
+            description="column of the sequences in the table, several are joined; left out: sequence. Of an h5ad file "
+            "a column of `var`, in place of a genome"
+        ),
     ] = []
     targets: Annotated[
         list[str],
-        Meta(description="columns of numbers, one a task: of the table, of `targets_table`, or of the BED"),
+        Meta(
+            description="columns of numbers, one a task: of the table, of `targets_table`, or of the BED; cell types "
+            "of an h5ad file, left out: all"
+        ),
     ] = []
     classes: Annotated[str | None, Meta(description="column of labels, of the table or of the BED")] = None
     group: Annotated[
@@ -96,6 +106,17 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         str | None,
         Meta(
             description="column with the logarithm of what a count is relative to, such as the depth; or log(COLUMN)"
+        ),
+    ] = None
+    h5ad: Annotated[
+        str | None,
+        Meta(description="AnnData file, cell types (or cells) by regions of a genome (extra scverse)"),
+    ] = None
+    layer: Annotated[str | None, Meta(description="its layer to learn; left out: X")] = None
+    by: Annotated[
+        str | None,
+        Meta(
+            description="column of `obs` with the type of each cell, to average by; left out: rows are cell types"
         ),
     ] = None
     genome: Annotated[str | None, Meta(description="FASTA file of a genome, or its store")] = None
@@ -173,11 +194,13 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             If that is nothing, or several, or a key belongs to another source.
         """
         found = [source for source, key in _KEY_OF.items() if getattr(self, key)]
+        if found == ["h5ad", "genome"]:
+            found = ["h5ad"]  # whose regions are windows of the genome
         if len(found) != 1:
             got = " and ".join(_KEY_OF[source] for source in found) or "none"
             raise ValueError(
-                "data expects one source of sequences: FASTA files (positives and negatives), a table, or a "
-                f"genome with regions; got {got}"
+                "data expects one source of sequences: FASTA files (positives and negatives), a table, an h5ad file, "
+                f"or a genome with regions; got {got}"
             )
         alien = sorted(self.given.keys() - _KEYS[found[0]] - {"task"})
         if alien:
@@ -195,6 +218,8 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             If a value cannot be.
         """
         sources = [source for source, key in _KEY_OF.items() if values.get(key)]
+        if self.h5ad is not None and sources == ["genome"] and not values.get("regions"):
+            sources = []  # another genome for the same regions
         kept = self.given
         if sources:
             allowed = frozenset[str]({"task"}).union(*(_KEYS[source] for source in sources))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from genoml.data import SequenceData
+from genoml.data import ProfileData, SequenceData
 from genoml.data.checks import check_evaluated
 from genoml.data.traits import Traits
+from genoml.runs.config import TrainConfig
+from genoml.runs.data_settings import DataSettings
 from genoml.runs.folder import RunFolder
 from genoml.runs.from_files import expect_same, read_source, recorded_data
+from genoml.runs.profiles import replicate_outputs
 from genoml.runs.record import RunRecord
 from genoml.runs.run import Run
 from genoml.runs.score import outputs_of_data, read_hashes, score_labels, trained_of, without_nan
 from genoml.runs.split import split_validation
 from genoml.runs.task_scores import by_task, task_scores
+from genoml.runs.tasks import TaskRecord
 
 
 def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceData:
@@ -36,16 +40,33 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     """
     if not values and "hashes" not in run.record.data:
         raise ValueError(f"{run.path}: its record does not say which data it was trained on; name the data")
-    folder = RunFolder(run.path, run.record)
-    config = run.record.training
-    settings = recorded_data(folder, values)
-    classes = run.record.task.names if run.record.task.kind == "classes" else None
-    read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes)
+    folder, task = RunFolder(run.path, run.record), run.record.task
+    by_hand = run.record.config is None
+    config = (
+        TrainConfig(seed=run.record.seed, ambiguous=run.settings.ambiguous)
+        if by_hand
+        else run.record.training
+    )
+    settings = _by_hand(task, dict(values or {})) if by_hand else recorded_data(folder, values)
+    if values and settings.h5ad is not None and "targets" not in values:
+        settings = settings.changed({"targets": task.names})  # in the run's order
+    classes = (task.names or None) if task.kind == "classes" else None
+    read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes, by_hand=by_hand)
     if not values:
         expect_same(folder, read, settings)
         return split_validation(read.data, config)[1]
     _expect_tasks(run.record, read.data)
     return read.data
+
+
+def _by_hand(task: TaskRecord, values: dict[str, Any]) -> DataSettings:
+    """Settings of data for a network that was made by hand, whose objective says what they are."""
+    values["task"] = task.kind
+    if task.kind == "profile":
+        values |= {"strands": task.strands, "profile_bp": task.profile_bp}
+    elif task.names and task.kind != "classes" and "table" in values:
+        values.setdefault("targets", task.names)
+    return DataSettings().changed(values)
 
 
 def _expect_tasks(record: RunRecord, data: SequenceData) -> None:
@@ -66,6 +87,7 @@ def evaluate_data(
     held_out: bool = False,
     intervals: bool = False,
     no_checks: Collection[str] = (),
+    replicate: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score a run on a data set, by its task, as ``genoml evaluate`` does.
 
@@ -81,15 +103,20 @@ def evaluate_data(
         Also bootstrap intervals, of one label 0 or 1.
     no_checks : collection of str
         Checks that are left out, see ``genoml.data.checks.check_evaluated``.
+    replicate : sequence of path
+        Of profiles: bigWig files of another replicate, whose reads are scored in the place of predictions.
 
     Returns
     -------
     dict
         Of one label 0 or 1 as ``score_labels``. Else ``task``, each score in the mean, ``n_examples``, and ``tasks``:
         the scores of each by its name; of classes also their ``confusion``, true classes in rows. In all cases
-        ``warnings``, a line for each check that found something.
+        ``warnings``, a line for each check that found something. With a ``replicate`` also its scores of each task:
+        what reads of the same experiment reach, drawn once more.
     """
     record, task = run.record, run.record.task
+    if replicate and not isinstance(data, ProfileData):
+        raise ValueError(f"a replicate has a meaning for the task profile only, got task {task.kind}")
     outputs = outputs_of_data(run.model, record, data, as_trained=held_out)
     both = trained_of(record).both_strands
     known = None if held_out else read_hashes(run.path, record)
@@ -109,6 +136,9 @@ def evaluate_data(
         each = by_task(scores, task.names if len(task.names) > 1 else [])
         result |= {key: value for key, value in scores.items() if not _of_a_task(key, each)}
         result["tasks"] = each or {names[0]: scores}
+    if replicate and isinstance(data, ProfileData):
+        scores = task.objective().scores(replicate_outputs(data, replicate), np.asarray(data.targets))
+        result["replicate"] = by_task(scores, task.names if len(task.names) > 1 else []) or {names[0]: scores}
     result["n_examples"] = len(data)
     if record.held_out.baseline and not held_out:
         result["validation"] = {"model": record.held_out.scores, "baseline": record.held_out.baseline}

@@ -22,8 +22,9 @@ import msgspec
 import numpy as np
 
 from genoml.checkpoint import discard_generations, pack_weights
-from genoml.checkpoint.files import NotPlainError, open_plain, pack_tensors, read_plain
+from genoml.checkpoint.files import pack_tensors
 from genoml.io.files import write_whole
+from genoml.io.plain import NotPlainError, open_plain, read_plain
 from genoml.io.processes import locked
 from genoml.nn.layer import Layer
 from genoml.runs.config_text import read_config

@@ -96,8 +96,11 @@ def read_source(
     *,
     length_bp: int | None = None,
     classes: Sequence[str] | None = None,
+    by_hand: bool = False,
 ) -> ReadData:
     """Read the data that settings describe; for a trained network with the length and the classes that it has.
+
+    One that was made ``by_hand`` is not of the settings, and says itself what it reads.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def read_source(
         For files that cannot be read, or settings that do not go together.
     """
     if settings.source != "files":
-        return read_described(settings, config, length_bp=length_bp, classes=classes)
+        return read_described(settings, config, length_bp=length_bp, classes=classes, by_hand=by_hand)
     if settings.task not in (None, "binary"):
         raise ValueError(f"positives and negatives are the task binary, got task {settings.task}")
     if not settings.negatives:

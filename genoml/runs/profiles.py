@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from genoml.data import ProfileData, profile_data
+from genoml.data.profiles import replicate_tracks
 from genoml.genome.store import GenomeStore
-from genoml.models import check_options, model_spec
+from genoml.models import check_options, join_profile, model_spec
 from genoml.runs.config import TrainConfig
-from genoml.runs.data_settings import DataSettings
-from genoml.runs.tasks import TaskRecord, check_settings
+from genoml.runs.data_settings import DataSettings, found_files
+from genoml.runs.make_task import check_settings
+from genoml.runs.tasks import TaskRecord
 from genoml.sequence.intervals import Intervals
 from genoml.train import Profile
 
@@ -104,6 +107,7 @@ def profile_task(data: ProfileData, config: TrainConfig) -> tuple[TaskRecord, li
         strands=data.strands,
         profile_bp=data.targets.shape[2],
         count_weight=float(weight),
+        mean=np.log1p(data.totals).mean(axis=0).tolist(),
     )
     return record, [f"profiles: {data.totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"]
 
@@ -128,3 +132,14 @@ def put_bias(model: Layer, bias: Run) -> None:
     """Copy the weights of a bias model into the network that was built around it."""
     frozen = model.children["bias"].children["layer"]
     frozen.params, frozen.state = dict(bias.model.params), dict(bias.model.state)
+
+
+def replicate_outputs(data: ProfileData, files: Sequence[str]) -> np.ndarray:
+    """Reads of a replicate as a network's outputs, log k and log(1 + n), which the objective scores; (n, outputs).
+
+    Errors as in ``replicate_tracks``. A window without reads of the replicate has a flat profile.
+    """
+    tracks = replicate_tracks(data, found_files(list(files), "replicate"))
+    reads = np.asarray(tracks[:], np.float64)
+    outputs: np.ndarray = join_profile(np.log(np.maximum(reads, 1e-12)), np.log1p(reads.sum(axis=2)))
+    return outputs

@@ -29,6 +29,7 @@ from genoml.io.bed import bed_intervals
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, TaskKind, found_files
 from genoml.runs.profiles import profile_config, read_profiles
+from genoml.runs.read_cell_types import common_length, read_cell_types
 from genoml.runs.settle_task import refuse_unread, settle_task
 from genoml.sequence.intervals import Intervals, concat
 
@@ -61,6 +62,7 @@ def read_described(
     *,
     length_bp: int | None = None,
     classes: Sequence[str] | None = None,
+    by_hand: bool = False,
 ) -> ReadData:
     """Read a table, or windows of a genome, with the targets of the task.
 
@@ -68,8 +70,8 @@ def read_described(
     ----------
     settings, config : DataSettings, TrainConfig
         The data, and the settings of the network.
-    length_bp, classes : optional
-        Length of windows, and names of classes in order, of a trained network.
+    length_bp, classes, by_hand : optional
+        Length of windows, names of classes in order, of a trained network; whether it was made by hand.
 
     Raises
     ------
@@ -81,14 +83,21 @@ def read_described(
     expect_files(settings)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        table = settings.source == "table"
-        data = _table(settings, classes) if table else _windows(settings, config, length_bp, classes)
+        if settings.source == "h5ad":
+            data = read_cell_types(settings, length_bp)
+        elif settings.source == "table":
+            data = _table(settings, classes)
+        else:
+            data = _windows(settings, config, length_bp, classes)
     notes = [str(each.message) for each in caught if "more than one class" not in str(each.message)]
     task, said = settle_task(settings, data)
     if data.targets.shape[1] == 1 and "mask" in data.extras:
         data, left_out = _labelled(data)
         said.append(left_out)
-    refuse_unread(settings, data, profile_config(config, data) if isinstance(data, ProfileData) else config)
+    if not by_hand:
+        refuse_unread(
+            settings, data, profile_config(config, data) if isinstance(data, ProfileData) else config
+        )
     files = settings.files()
     sources = {
         **files,
@@ -166,7 +175,7 @@ def _windows(
     paths = found_files(settings.regions, "regions")
     parts = [concat(bed_intervals(path, sizes=store.sizes)) for path in paths]
     profiles = settings.task == "profile"
-    width = settings.window_bp or length_bp or (0 if profiles else _common_length(parts))
+    width = settings.window_bp or length_bp or (0 if profiles else common_length(parts))
     options: dict[str, Any] = {
         "length_bp": width, "edges": settings.edges, "seed": config.seed, "ratio": settings.ratio,
         "avoid": settings.avoid, "negatives": _negatives(settings, store),
@@ -202,16 +211,6 @@ def _windows(
             "--targets-table, --classes, or further --regions as tasks"
         )
     return genome_data(store, paths[0], **options)
-
-
-def _common_length(parts: Sequence[Intervals]) -> int:
-    lengths = np.unique(np.concatenate([part.length_bp for part in parts]))
-    if len(lengths) != 1:
-        raise ValueError(
-            f"the regions have {lengths[0]} to {lengths[-1]} bp; say how long the windows around their summits or "
-            "middles are: --window-bp (data.window_bp in the settings)"
-        )
-    return int(lengths[0])
 
 
 def _negatives(settings: DataSettings, store: GenomeStore) -> Any:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from genoml.checkpoint.files import open_plain, read_plain, seal_json, unseal_json
+from genoml.checkpoint.files import seal_json, unseal_json
 from genoml.io.errors import printable
 from genoml.io.files import write_whole
+from genoml.io.plain import open_plain, read_plain
 from genoml.io.settings import make_settings, seal_toml
 from genoml.runs.assess import HeldOut
 from genoml.runs.config import TrainConfig
@@ -35,7 +36,7 @@ DAMAGED = (ValueError, OSError, RecursionError)
 _DATA_KINDS: dict[str, Any] = {
     "positives": str, "negatives": str, "working_folder": str, "hashes": dict[str, str],
     "n_positives": int, "n_negatives": int, "n_training": int, "n_validation": int, "ambiguous_bases": int,
-    "table": str, "genome": str, "n_examples": int,
+    "table": str, "h5ad": str, "genome": str, "n_examples": int,
 }  # fmt: skip
 
 
@@ -44,6 +45,41 @@ class RunError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+class SourceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the network of an imported run came from.
+
+    Attributes
+    ----------
+    files, sha256 : list of str
+        Names of the files, and their hashes.
+    format, recipe : str
+        Format of the files; the recipe that said how their arrays belong together.
+    licence : str
+        Of the weights, as whoever imported them named it.
+    bases : str
+        Order of the bases in the files; the network of the run reads A, C, G, T.
+    outputs : list of str
+        Names of the outputs in the files.
+    last : {"", "softmax", "sigmoid"}
+        Function of the outputs that was cut off, and that the objective applies.
+    fixed_length : bool
+        Whether the network reads sequences of the run's length alone.
+    difference : float or None
+        Largest difference from the original's outputs; None: nothing was compared.
+    """
+
+    files: list[str]
+    sha256: list[str]
+    format: str
+    recipe: str = ""
+    licence: str = ""
+    bases: str = "ACGT"
+    outputs: list[str] = []
+    last: Literal["", "softmax", "sigmoid"] = ""
+    fixed_length: bool = False
+    difference: float | None = None
 
 
 class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +91,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     config: TrainConfig | None = None
     #: the description of a network that was made by hand
     network: NetworkSettings | None = None
+    #: where the network came from, if it was imported
+    source: SourceRecord | None = None
     #: length of the training sequences after padding; shorter ones are padded to it
     length_bp: int
     alphabet: str = "auto"
@@ -87,6 +125,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.config is None) == (self.network is None):
             raise ValueError("a run expects either config, of genoml train, or network, made by hand")
+        if self.network is not None:
+            self.task = TaskRecord.of_objective(self.network.build_objective())
         for key in _DATA_KINDS.keys() & self.data.keys() if self.network is None else ():
             make_settings(self.data[key], _DATA_KINDS[key], f"data.{key}")
         if not 1 <= self.length_bp <= _MOST_LENGTH_BP:

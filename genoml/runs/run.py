@@ -263,7 +263,8 @@ def build_recorded(
         if not fits(model, numbers):
             raise ValueError("the network has more numbers than its file of weights")
         model.draw()
-        begin_at_mean(model, record.task)
+        if record.network is None:
+            begin_at_mean(model, record.task)
     except (ValueError, TypeError, MemoryError, OverflowError, RecursionError) as error:
         raise RunError(f"{Path(path) / RECORD}: {error}") from error
     return model

@@ -84,13 +84,15 @@ def baselines(task: TaskRecord, config: TrainConfig, alphabet: str, *, positions
 
 
 def linear_targets(data: SequenceData, task: TaskRecord) -> np.ndarray:
-    """Numbers (n, tasks) that a linear model learns: of counts, the logarithm of 1 + count, relative to the offset.
+    """Numbers (n, tasks) that a linear model learns: of counts, and of cell types, the logarithm, relative to the offset.
 
     A missing value is the mean of its task.
     """
     values = np.asarray(data.targets, np.float64)
     if task.kind == "counts":
         values = np.log1p(values) - data.extras.get("offset", 0.0)
+    if task.kind == "cell_types":
+        values = np.log1p(task.log_multiplier * values)
     known = np.broadcast_to(data.extras.get("mask", np.ones((1, 1))), values.shape) != 0
     means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     filled: np.ndarray = np.where(known, values, means)

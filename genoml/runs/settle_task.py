@@ -31,10 +31,16 @@ def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, l
         kind: TaskKind = "classes"
     else:
         kind = guess_task(data, columns=True)
+        if kind == "regression" and settings.h5ad is not None and _are_activities(data):
+            kind = "cell_types"
     _expect_task(settings, kind, data)
     names = ", ".join(data.target_names[:5]) + (", ..." if len(data.target_names) > 5 else "")
     of = f" of {names}" if names else ""
     return kind, [f"task: {kind}, guessed from the targets{of}; --task says otherwise"]
+
+
+def _are_activities(data: SequenceData) -> bool:
+    return data.targets.shape[1] > 1 and bool((data.targets >= 0).all())
 
 
 def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> None:
@@ -55,6 +61,22 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
         raise ValueError(
             f"target {data.target_names[0] if data.target_names else 0} has one class only; expects both"
         )
+    if task == "cell_types":
+        if tasks < 2:
+            raise ValueError(
+                f"task cell_types: expects two cell types or more, got {tasks}; choose --task regression"
+            )
+        if "mask" in data.extras:
+            _refuse(
+                settings,
+                data,
+                data.extras["mask"] == 0,
+                "a value in each cell type with task cell_types",
+                "none",
+            )
+        if (data.targets < 0).any():
+            what = "0 or more with task cell_types; is this --task regression?"
+            _refuse(settings, data, data.targets < 0, what)
     if task == "counts":
         wrong = (data.targets < 0) | (data.targets != np.floor(data.targets))
         if wrong.any():
@@ -62,18 +84,20 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
             _refuse(settings, data, wrong, what)
 
 
-def _refuse(settings: DataSettings, data: SequenceData, wrong: np.ndarray, expected: str) -> NoReturn:
+def _refuse(
+    settings: DataSettings, data: SequenceData, wrong: np.ndarray, expected: str, got: str | None = None
+) -> NoReturn:
     """Raise an error for the first target that is wrong, with its line in the table it is from."""
     row, task = (int(each) for each in np.argwhere(wrong)[0])
     name = data.target_names[task] if data.target_names else str(task)
     if settings.table is not None:
         found = read_columns(settings.table, [Column(name, "number")])
         value = found.numbers[name][row]
-        found.fail(row, name, expected, f"{value:g}")
-    where = f"{settings.targets_table}: " if settings.targets_table else ""
-    raise ValueError(
-        f"{where}target {name} expects {expected}, got {data.targets[row, task]:g} of {data.name_of(row)}"
-    )
+        found.fail(row, name, expected, got or f"{value:g}")
+    file = settings.targets_table or settings.h5ad
+    where = f"{file}: " if file else ""
+    value = got or f"{data.targets[row, task]:g}"
+    raise ValueError(f"{where}target {name} expects {expected}, got {value} of {data.name_of(row)}")
 
 
 def network_for(config: TrainConfig, length_bp: int) -> str:
@@ -96,7 +120,7 @@ def refuse_unread(settings: DataSettings, data: SequenceData, config: TrainConfi
         lengths = (np.asarray(data.codes) != PAD_CODE).sum(axis=1)
         if lengths.min() < shortest:
             row = int(np.argmin(lengths))
-            place = _place(settings, row)
+            place = f"{settings.h5ad}: {data.name_of(row)}" if settings.h5ad else _place(settings, row)
             raise ValueError(
                 f"{place}: {lengths[row]} bp is shorter than the model reads (at least {shortest} bp); remove it, or "
                 "train a model with a smaller kernel"

@@ -8,7 +8,7 @@ import numpy as np
 
 from genoml.data import SequenceData
 from genoml.metrics import pearson, spearman
-from genoml.runs.tasks import TaskRecord
+from genoml.runs.tasks import LABELS, TaskRecord
 from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
 
 
@@ -51,12 +51,15 @@ def linear_scores(task: TaskRecord, predicted: np.ndarray, data: SequenceData) -
         values = np.log1p(values) - data.extras.get("offset", 0.0)
         return plain.scores_of_tasks({"pearson": pearson, "spearman": spearman}, predicted, values, mask)
     metrics = {"pearson": pearson, "spearman": spearman, "mse": _squared_error}
+    if task.kind == "cell_types":
+        values = np.log1p(task.log_multiplier * values)
+        del metrics["mse"]
     return plain.scores_of_tasks(metrics, predicted, values, mask)
 
 
 def by_task(scores: dict[str, float], names: list[str]) -> dict[str, dict[str, float]]:
     """Scores of each task by its name, out of keys such as ``auroc_TASK``."""
-    metrics = [key for key in scores if not any(key.endswith(f"_{name}") for name in names)]
+    metrics = [key for key in scores if key in LABELS]
     return {
         name: {metric: scores[f"{metric}_{name}"] for metric in metrics if f"{metric}_{name}" in scores}
         for name in names

@@ -14,12 +14,21 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.data.traits import TargetKind
-from genoml.evaluation import Calibration, diagnose_counts
+from genoml.evaluation import Calibration
+from genoml.io.settings import Positive
 from genoml.models import bias_factorised, build_model
-from genoml.nn import Dense, Ensemble, LearnedDispersion, Sequential
+from genoml.nn import (
+    BiasFactorised,
+    ControlTracks,
+    Dense,
+    Ensemble,
+    LearnedDispersion,
+    Parallel,
+    Sequential,
+)
 from genoml.nn.layer import Layer
-from genoml.random import host_generator
 from genoml.runs.data_settings import TaskKind
+from genoml.train.cell_types_objective import CellTypes
 from genoml.train.counts_objective import Counts
 from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from genoml.train.profile_objective import Profile
@@ -27,8 +36,6 @@ from genoml.train.profile_objective import Profile
 if TYPE_CHECKING:
     from genoml.runs.config import TrainConfig
 
-#: counts of a task that the dispersion is estimated from, at most
-_MOST_COUNTS = 10_000
 #: score in validation that trials of a search are compared by, and that lines of progress show, by task
 SCORES: dict[TaskKind, str] = {
     "binary": "auroc",
@@ -37,6 +44,7 @@ SCORES: dict[TaskKind, str] = {
     "regression": "pearson",
     "counts": "deviance_explained",
     "profile": "profile_pearson",
+    "cell_types": "pearson",
 }
 #: how scores are called in text
 LABELS = {
@@ -45,6 +53,8 @@ LABELS = {
     "deviance_explained": "deviance explained", "profile_jsd": "distance of profiles",
     "mean_profile_jsd": "distance of the mean profile", "profile_pearson": "Pearson's r of profiles",
     "counts_pearson": "Pearson's r of log counts", "counts_spearman": "Spearman's r of log counts",
+    "specificity": "Pearson's r of specificity", "pearson_across": "Pearson's r across cell types",
+    "gini": "Pearson's r of Gini indices", "top_cell_type": "share of top cell types that are right",
 }  # fmt: skip
 
 
@@ -60,9 +70,10 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     offset : str
         Meaning of the offset of counts: the column that it came from.
     mean, scale : list of float
-        Of each task's targets of a regression, on the training data.
-    distribution : {"poisson", "negative_binomial"}
-        Of counts.
+        Of each task's targets of a regression, on the training data; the mean also of the values in each cell type, and
+        of log(1 + reads) of each track of profiles.
+    distribution : {"poisson", "negative_binomial", "zero_inflated"}
+        Of counts; the last one of networks that were made by hand alone.
     dispersion : float
         That training began with.
     log_rate : list of float
@@ -75,6 +86,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Weight of the counts beside the profiles' shapes, from the training data.
     bias : dict
         Options of the bias model beside the network of profiles; empty without one.
+    log_multiplier : float
+        m of log(1 + m value) of cell types.
     """
 
     kind: TaskKind = "binary"
@@ -82,13 +95,35 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     offset: str = ""
     mean: list[float] = []
     scale: list[float] = []
-    distribution: Literal["poisson", "negative_binomial"] = "negative_binomial"
+    distribution: Literal["poisson", "negative_binomial", "zero_inflated"] = "negative_binomial"
     dispersion: float = 1.0
     log_rate: list[float] = []
     strands: str = ""
     profile_bp: int = 0
     count_weight: float = 0.0
     bias: dict[str, Any] = {}
+    log_multiplier: Positive = 1000.0
+
+    @classmethod
+    def of_objective(cls, objective: Objective) -> TaskRecord:
+        """The task of a network that was made by hand and trained for an objective; labels are several if named so."""
+        names = list(objective.task_names)
+        match objective:
+            case Profile():
+                strands = objective.strands or "." * objective.tracks
+                return cls(kind="profile", names=names, strands=strands, profile_bp=objective.length_bp)
+            case CellTypes():
+                return cls(kind="cell_types", names=names, log_multiplier=objective.multiplier)
+            case Counts():
+                rates = list(objective.log_rate)
+                return cls(kind="counts", names=names, distribution=objective.distribution, log_rate=rates)
+            case Regression():
+                return cls(
+                    kind="regression", names=names, mean=list(objective.mean), scale=list(objective.scale)
+                )
+            case MultiClassification():
+                return cls(kind="classes", names=names)
+        return cls(kind="multilabel" if len(names) > 1 else "binary", names=names)
 
     @property
     def score(self) -> str:
@@ -105,13 +140,13 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """What the checks of data take the targets for."""
         if self.kind == "classes":
             return "classes"
-        return "numbers" if self.kind in ("regression", "counts", "profile") else "labels"
+        return "labels" if self.kind in ("binary", "multilabel") else "numbers"
 
     def objective(
         self,
         config: TrainConfig | None = None,
         *,
-        class_weight: Sequence[float] | None = None,
+        class_weight: Sequence[Any] | None = None,
         calibration: Calibration | None = None,
     ) -> Objective:
         """The objective; with a ``config`` that of training, whose options it has."""
@@ -129,6 +164,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return Profile(tracks, self.profile_bp, self.count_weight, self.strands, task_names=names)
         if self.kind == "counts":
             return Counts(self.distribution, log_rate=tuple(self.log_rate), task_names=names)
+        if self.kind == "cell_types":
+            return CellTypes(self.log_multiplier, task_names=names)
         low, high = (1.0, 1.0) if class_weight is None else class_weight
         gamma = 0.0 if config is None else config.focal_gamma
         return BinaryClassification((low, high), smoothing, gamma, calibration, task_names=names)
@@ -158,14 +195,35 @@ def build_network(config: TrainConfig, task: TaskRecord, backend: Backend) -> La
 
 
 def begin_at_mean(model: Layer, task: TaskRecord) -> None:
-    """Set the last dense layer of a network for numbers or counts to 0: it begins with their mean, or their rate."""
-    if task.kind not in ("regression", "counts"):
+    """Let a network for numbers or counts begin with their mean: its last dense layer is 0, but for the mean as bias.
+
+    That is 0 of a regression, whose targets are standardised, and of counts, whose rates are relative to the mean; of
+    cell types, whose values are y = softplus(z), z = log(exp(mean) - 1); of a track of profiles the mean of log(1 +
+    reads), the constant with the least squared error.
+    """
+    if task.kind in ("binary", "multilabel", "classes"):
         return
     for member in model if isinstance(model, Ensemble) else [model]:
-        layers = reversed(member.layers) if isinstance(member, Sequential) else ()
-        for last in [layer for layer in layers if isinstance(layer, Dense)][:1]:
+        for last in _last_dense(member, task)[:1]:
             for name, value in last.params.items():
                 last.params[name] = model.backend.xp.zeros_like(value)
+            shape = tuple(last.params["bias"].shape) if "bias" in last.params else ()
+            if task.kind in ("cell_types", "profile") and shape == (len(task.mean),):
+                mean = np.clip(task.mean, 1e-6, 1e30)
+                # log(exp(m) - 1) without overflow
+                begin = mean + np.log1p(-np.exp(-mean)) if task.kind == "cell_types" else mean
+                last.params["bias"] = model.backend.asarray(begin, model.dtype)
+
+
+def _last_dense(network: Layer, task: TaskRecord) -> list[Dense]:
+    """The dense layers of a network, or of the counts of one for profiles, the last one first."""
+    if isinstance(network, BiasFactorised):
+        network = network.children["network"]
+    if task.kind == "profile":
+        network = network.children["counts" if isinstance(network, ControlTracks) else "heads"]
+        network = network.children["counts"] if isinstance(network, Parallel) else network
+    layers = network.layers if isinstance(network, Sequential) else [network]
+    return [layer for layer in reversed(layers) if isinstance(layer, Dense)]
 
 
 def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:
@@ -183,7 +241,7 @@ def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:
     ValueError
         For whole numbers of 0 or more, which may be counts or not.
     """
-    known = data.targets[_present(data)]
+    known = data.targets[present(data)]
     several = data.targets.shape[1] > 1
     if np.isin(known, (0.0, 1.0)).all():
         one_hot = several and not columns and bool((data.targets.sum(axis=1) == 1).all())
@@ -192,109 +250,15 @@ def guess_task(data: SequenceData, *, columns: bool = False) -> TaskKind:
         raise ValueError(
             f"the targets are whole numbers from {known.min():g} to {known.max():g}; say whether they are counts "
             "or numbers: --task counts or --task regression (data.task in the settings)"
+            + ("; --task cell_types for activities in cell types" if several else "")
         )
     return "regression"
 
 
-def _present(data: SequenceData) -> np.ndarray:
+def present(data: SequenceData) -> np.ndarray:
+    """Which targets have a value, (n, tasks) bool."""
     mask = data.extras.get("mask")
-    return (
-        np.ones(data.targets.shape, bool) if mask is None else np.broadcast_to(mask, data.targets.shape) != 0
-    )
-
-
-def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list[str]]:
-    """The task of training data, with what is learned from their targets, and lines that say what was chosen.
-
-    Raises
-    ------
-    ValueError
-        For targets that the task does not allow, or settings that have no meaning for it.
-    """
-    kind, said = config.data.task or guess_task(data), []
-    if config.data.task is None and kind != "binary":
-        said = [f"task: {kind}, guessed from the targets"]
-    check_settings(kind, config)
-    known = _present(data)
-    for task in np.flatnonzero(~known.any(axis=0)).tolist():
-        raise ValueError(f"target {_name(data, task)} has no value in the training part; leave it out")
-    names = list(data.target_names)
-    if kind == "regression":
-        columns = [data.targets[known[:, task], task].astype(np.float64) for task in range(known.shape[1])]
-        scale = [float(np.std(column)) for column in columns]
-        if 0.0 in scale:
-            raise ValueError(
-                f"target {_name(data, scale.index(0.0))} is one number in the training part; leave it out"
-            )
-        return TaskRecord(
-            kind=kind, names=names, mean=[float(np.mean(c)) for c in columns], scale=scale
-        ), said
-    if kind == "counts":
-        return _counts(data, known, config, names)
-    return TaskRecord(kind=kind, names=names), said
-
-
-def _name(data: SequenceData, task: int) -> str:
-    return data.target_names[task] if data.target_names else str(task)
-
-
-def _counts(
-    data: SequenceData, known: np.ndarray, config: TrainConfig, names: list[str]
-) -> tuple[TaskRecord, list[str]]:
-    """The task of counts: the distribution that the counts ask for, or the one that was asked for."""
-    found, fits, more = [], [], []
-    offsets = np.broadcast_to(data.extras.get("offset", np.zeros((1, 1))), data.targets.shape)
-    for task in range(known.shape[1]):
-        rows = np.flatnonzero(known[:, task])
-        if len(rows) > _MOST_COUNTS:
-            rows = np.sort(host_generator(config.seed, "counts").permutation(rows)[:_MOST_COUNTS])
-        try:
-            diagnosis = diagnose_counts(
-                data.targets[rows, task], offset=offsets[rows, task].astype(np.float64)
-            )
-        except ValueError as error:
-            raise ValueError(f"target {_name(data, task)}: {error}") from error
-        label = f"{_name(data, task)}: " if known.shape[1] > 1 else ""
-        found.append(f"{label}{diagnosis.verdict}")
-        fits.append(diagnosis.fit)
-        more.append(diagnosis.overdispersed)
-    wanted = config.count_distribution
-    advised: Literal["poisson", "negative_binomial"] = "negative_binomial" if any(more) else "poisson"
-    chosen = advised if wanted == "auto" else wanted
-    dispersed = [fit.dispersion for fit in fits if fit.dispersion > 0.0]
-    record = TaskRecord(
-        kind="counts",
-        names=names,
-        offset=config.data.offset or ("offset" if "offset" in data.extras else ""),
-        distribution=chosen,
-        dispersion=float(np.exp(np.mean(np.log(dispersed)))) if dispersed else 0.1,
-        log_rate=[float(fit.log_rate or 0.0) for fit in fits],
-    )
-    said = "as advised" if wanted == "auto" else "as count_distribution says"
-    lines = [*found[:3], *([f"and {len(found) - 3} more tasks"] if len(found) > 3 else [])]
-    return record, [f"counts: {chosen.replace('_', ' ')}, {said}; {' '.join(lines)}"]
-
-
-#: settings -> the tasks that they have a meaning for
-_MEANT_FOR: dict[str, tuple[TaskKind, ...]] = {
-    "focal_gamma": ("binary", "multilabel"),
-    "label_smoothing": ("binary", "multilabel", "classes"),
-    "class_weight": ("binary", "classes"),
-    "sampling": ("binary", "classes"),
-    "calibrate": ("binary",),
-    "threshold_by": ("binary",),
-    "huber_delta": ("regression",),
-    "count_distribution": ("counts",),
-}
-
-
-def check_settings(kind: TaskKind, config: TrainConfig) -> None:
-    """Raise ValueError for a setting that would silently do nothing for a task."""
-    default = type(config)()
-    for key, kinds in _MEANT_FOR.items():
-        if kind not in kinds and getattr(config, key) != getattr(default, key):
-            raise ValueError(f"{key}: has a meaning for the task {' and '.join(kinds)} only, got task {kind}")
-    if kind == "classes" and config.sampling == "negatives":
-        raise ValueError('sampling: expects "uniform" or "balanced" for the task classes, got "negatives"')
-    if kind != "counts" and config.data.offset is not None:
-        raise ValueError(f"data.offset: has a meaning for the task counts only, got task {kind}")
+    if mask is None:
+        return np.ones(data.targets.shape, bool)
+    known: np.ndarray = np.broadcast_to(mask, data.targets.shape) != 0
+    return known

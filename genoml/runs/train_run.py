@@ -25,11 +25,12 @@ from genoml.runs.assess import HeldOut, assess
 from genoml.runs.begin import begin_again, begin_with, settle_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
+from genoml.runs.make_task import class_weights, make_task
 from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded, load_run
-from genoml.runs.tasks import TaskRecord, begin_at_mean, build_network, make_task
+from genoml.runs.tasks import begin_at_mean, build_network
 from genoml.train import (
     Callback,
     Callbacks,
@@ -238,7 +239,7 @@ def _train(
 ) -> Run:
     record, config = folder.record, folder.record.training
     epoch_size = config.sampler.epoch_size(data.targets)
-    weights = _class_weights(config, record.task, data)
+    weights = class_weights(config, record.task, data)
     options = config.fit_options(epoch_size, objective=record.task.objective(config, class_weight=weights))
     options = replace(options, no_checks=get_args(FitCheck))  # the record has what they find
     checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
@@ -269,16 +270,6 @@ def _train(
         _finish(folder, model, history, data, validation)
         progress.end(folder)
     return Run(folder.path, model, record)
-
-
-def _class_weights(config: TrainConfig, task: TaskRecord, data: SequenceData) -> tuple[float, ...] | None:
-    """Weight of each class: the inverse of its share, over the number of classes."""
-    if config.class_weight == "none":
-        return None
-    if task.kind == "classes":
-        return tuple((1.0 / (data.targets.shape[1] * data.targets.mean(axis=0))).tolist())
-    positive = float(data.targets.mean())
-    return 0.5 / (1.0 - positive), 0.5 / positive
 
 
 def _finish(

@@ -9,7 +9,7 @@ import numpy as np
 
 from genoml import losses
 from genoml.backend import Array
-from genoml.evaluation.specificity import specificity_scores
+from genoml.evaluation.specificity import specificity, specificity_scores
 from genoml.losses.labels import FINITE, Domain
 from genoml.metrics import pearson, spearman
 from genoml.ops.activations import activation_vjp
@@ -22,7 +22,8 @@ class CellTypes(Objective):
 
     The loss is ``genoml.losses.cosine_log_loss`` of y; through the softplus, dl/dz = dl/dy sigmoid(z). A prediction is
     y. Scores: ``pearson`` and ``spearman`` of log(1 + m y) in each cell type and their means, and how well cell types
-    are told apart: ``pearson_across``, ``gini`` and ``top_cell_type``, see ``genoml.evaluation.specificity``.
+    are told apart: ``specificity``, Pearson's r of each cell type's specificity, ``pearson_across``, ``gini`` and
+    ``top_cell_type``, see ``genoml.evaluation.specificity``.
 
     Attributes
     ----------
@@ -50,7 +51,11 @@ class CellTypes(Objective):
         values = self.predictions(outputs)
         logs = [np.log1p(self.multiplier * np.maximum(each, 0.0)) for each in (values, targets)]
         metrics = {"pearson": pearson, "spearman": spearman}
-        return self.scores_of_tasks(metrics, logs[0], logs[1], None) | specificity_scores(values, targets)
+        scores = self.scores_of_tasks(metrics, logs[0], logs[1], None)
+        if targets.shape[1] > 1:
+            own, other = (specificity(np.maximum(each, 0.0)) for each in (values, targets))
+            scores |= self.scores_of_tasks({"specificity": pearson}, own, other, None)
+        return scores | specificity_scores(values, targets)
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Values of 0 or more."""

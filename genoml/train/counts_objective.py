@@ -14,7 +14,7 @@ from genoml.backend import Array
 from genoml.losses.labels import COUNTS, Domain
 from genoml.losses.negative_binomial import LIMIT
 from genoml.metrics import negative_binomial_deviance, pearson, poisson_deviance, spearman
-from genoml.ops.arrays import array_like
+from genoml.ops.arrays import array_like, constant_like
 from genoml.train.objectives import Objective
 
 
@@ -67,8 +67,10 @@ class Counts(Objective):
         xp = array_namespace(outputs)
         parts = self._split(outputs)
         log_mean = parts[0]
-        for each in (offset, np.asarray(self.log_rate) if self.log_rate else None):
-            log_mean = log_mean if each is None else log_mean + array_like(each, outputs, "Counts: offset")
+        if offset is not None:
+            log_mean = log_mean + array_like(offset, outputs, "Counts: offset")
+        if self.log_rate:
+            log_mean = log_mean + constant_like(outputs, self.log_rate)
         options: dict[str, Any] = {"log_input": True, "full": True, **extras}
         if self.distribution == "poisson":
             return losses.poisson_loss(log_mean, targets, **options)

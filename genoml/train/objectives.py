@@ -18,10 +18,11 @@ from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.evaluation import Calibration
 from genoml.evaluation.bootstrap import per_task
+from genoml.losses.classification import ClassPair
 from genoml.losses.labels import FINITE, PROBABILITIES, WEIGHTS, Domain, check_host_labels
 from genoml.metrics import aupr, auroc, matthews_correlation, pearson, spearman
 from genoml.ops.activations import sigmoid, softmax
-from genoml.ops.arrays import array_like
+from genoml.ops.arrays import array_like, constant_like
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class BinaryClassification(Objective):
     Attributes
     ----------
     class_weight : (float, float)
-        Weight of an example of class 0 and of class 1.
+        Weight of an example of class 0 and of class 1; of several labels two tuples, a weight a label.
     label_smoothing : float
         s: a label y becomes y (1 - s) + s / 2.
     focal_gamma : float
@@ -147,7 +148,7 @@ class BinaryClassification(Objective):
         Calibration of the logits before they become probabilities; no part of the loss.
     """
 
-    class_weight: tuple[float, float] = (1.0, 1.0)
+    class_weight: ClassPair = (1.0, 1.0)
     label_smoothing: Share = 0.0
     focal_gamma: NotNegative = 0.0
     calibration: Calibration | None = None
@@ -163,11 +164,12 @@ class BinaryClassification(Objective):
                 outputs, labels, class_weight=self.class_weight, **extras
             )
         negative, positive = self.class_weight
+        if isinstance(negative, tuple) or isinstance(positive, tuple):
+            raise ValueError("BinaryClassification expects one class_weight for all labels with focal_gamma")
         # the focal loss weighs classes by alpha and 1 - alpha, which add up to 1
         total = negative + positive
-        loss, grad = losses.focal_loss(
-            outputs, labels, gamma=self.focal_gamma, alpha=positive / total, **extras
-        )
+        alpha = positive / total
+        loss, grad = losses.focal_loss(outputs, labels, gamma=self.focal_gamma, alpha=alpha, **extras)
         return total * loss, total * grad
 
     def classes(self, targets: np.ndarray) -> np.ndarray | None:
@@ -280,9 +282,7 @@ class Regression(Objective):
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         if self.scale:
-            mean, scale = (
-                array_like(np.asarray(each), outputs, "Regression") for each in (self.mean, self.scale)
-            )
+            mean, scale = constant_like(outputs, self.mean), constant_like(outputs, self.scale)
             targets = (array_like(targets, outputs, "Regression: targets") - mean) / scale
         if self.kind == "huber":
             return losses.huber_loss(outputs, targets, delta=self.delta, **extras)

@@ -104,13 +104,18 @@ def finite_outputs(model: Layer, sequences: Sequences | Codes | SequenceData, **
     """Outputs as ``predict_outputs`` gives them; ValueError where the model gives a NaN."""
     with np.errstate(all="ignore"):
         outputs = predict_outputs(model, sequences, **options)
+    refuse_nan(outputs)
+    return outputs
+
+
+def refuse_nan(outputs: np.ndarray) -> None:
+    """Raise ValueError where a model gave a NaN."""
     affected = int(np.sum(np.isnan(outputs).any(axis=1)))
     if affected:
         raise ValueError(
             f"the model gives no number (NaN) for {affected} of {len(outputs)} sequences; its weights are too "
             "large or damaged: train it again, with a smaller learning rate"
         )
-    return outputs
 
 
 def predict(

@@ -13,7 +13,9 @@ from genoml.data import SequenceData
 from genoml.data.dataset import Rows
 from genoml.nn.containers import Parallel, Sequential
 from genoml.nn.ensemble import Ensemble
+from genoml.nn.graph import Graph
 from genoml.nn.layer import EVALUATION, Layer, Pass
+from genoml.nn.node import INPUT
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.optim.base import is_weights
 from genoml.parallel import Threads
@@ -65,6 +67,7 @@ class Steps:
         self.frozen = frozen_parameters(model, options.freeze)
         self.rates = rates_of(model, options.learning_rates, self.frozen, self.peak_rate)
         self._frozen_state = frozen_state(model, self.frozen)
+        self._gradients = model.backend.repeated(self.gradients, model)
         #: steps whose losses have not been read: (step, loss on the device, positions of the batch)
         self._pending: list[tuple[int, Array, np.ndarray]] = []
         self.begin(0, Average(Weights.of(model)) if options.average_decay else None)
@@ -99,17 +102,7 @@ class Steps:
         """Forward, backward, update; the loss stays on the device."""
         options, model = self.options, self.model
         self.newest = Weights.of(model, options.optimizer)
-        x = self.input_of(batch)
-        outputs, pullback = self.threads.vjp(model, x, self._pass(self.step))
-        loss, grad = self._loss(outputs, batch)
-        _, grads = pullback(grad, need_x=False)
-        if self.frozen:
-            expect_frozen(model, {path: self.newest.state[path] for path in self._frozen_state})
-            grads = {path: value for path, value in grads.items() if path not in self.frozen}
-        for penalty in options.penalties:
-            value, penalty_grads = penalty(model)
-            loss = loss + value
-            grads |= {name: grads[name] + more for name, more in penalty_grads.items() if name in grads}
+        loss, grads = self._gradients(batch.rows, self.step, batch.input)
         self._pending.append((self.step, loss, batch.index))
         if options.max_grad_norm is not None:
             grads, _ = clip_by_norm(grads, options.max_grad_norm)
@@ -124,13 +117,29 @@ class Steps:
             self.average = self.average.updated(model, options.average_decay)
         self.step += 1
 
-    def _loss(self, outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    def gradients(self, rows: Rows, step: int, x: Array | None = None) -> tuple[Array, dict[str, Array]]:
+        """Loss of a batch, and the parameters' gradients; x is its input, where that has been made ahead."""
+        options, model = self.options, self.model
+        frozen = {path: model.state[path] for path in self._frozen_state}
+        outputs, pullback = self.threads.vjp(model, self._encode(rows) if x is None else x, self._pass(step))
+        loss, grad = self._loss(outputs, rows)
+        _, grads = pullback(grad, need_x=False)
+        if self.frozen:
+            expect_frozen(model, frozen)
+            grads = {path: value for path, value in grads.items() if path not in self.frozen}
+        for penalty in options.penalties:
+            value, penalty_grads = penalty(model)
+            loss = loss + value
+            grads |= {name: grads[name] + more for name, more in penalty_grads.items() if name in grads}
+        return loss, grads
+
+    def _loss(self, outputs: Array, rows: Rows) -> tuple[Array, Array]:
         """Loss and its gradient; of an ensemble the mean loss of its members, and the gradient of each one's own."""
         if not isinstance(self.model, Ensemble):
-            return self.objective.loss(outputs, batch.rows.targets, **batch.rows.extras)
+            return self.objective.loss(outputs, rows.targets, **rows.extras)
         xp, (n, members, tasks) = self.model.backend.xp, outputs.shape
-        extras = {name: np.repeat(values, members, axis=0) for name, values in batch.rows.extras.items()}
-        targets = np.repeat(batch.rows.targets, members, axis=0)
+        extras = {name: np.repeat(values, members, axis=0) for name, values in rows.extras.items()}
+        targets = np.repeat(rows.targets, members, axis=0)
         loss, grad = self.objective.loss(xp.reshape(outputs, (n * members, tasks)), targets, **extras)
         return loss, xp.reshape(grad * float(members), (n, members, tasks))
 
@@ -232,6 +241,17 @@ def first_not_finite(layer: Layer, x: Array, run: Pass = EVALUATION) -> str | No
 def _note_finite(layer: Layer, x: Array, path: str, run: Pass, flags: dict[str, Array]) -> Array:
     """The output for ``x``; whether it, parameters and state are finite is noted for each layer, on the device."""
     # other containers give their layers inputs that cannot be computed here
+    if isinstance(layer, Graph):
+        values = {INPUT: x}
+        for node in layer.nodes:
+            read = [values[source] for source in node.sources]
+            below = f"{path}.{node.name}" if path else node.name
+            values[node.name] = (
+                node.joined(read, below)[0]
+                if node.joins
+                else _note_finite(layer[node.name], read[0], below, layer.run_of(node.name, run), flags)
+            )
+        return values[layer.nodes[-1].name]
     if isinstance(layer, Sequential | Parallel):
         y = x
         for name, child in layer.named_layers.items():

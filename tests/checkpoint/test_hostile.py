@@ -20,7 +20,8 @@ from genoml.checkpoint import CheckpointError
 from genoml.data import split_random
 from genoml.models import MODELS, build_model, check_options
 from genoml.runs import RunError, build_recorded, load_run, open_run, read_log
-from genoml.runs.network import NetworkSettings, argument_types
+from genoml.nn.description import argument_types
+from genoml.runs.network import NetworkSettings
 from genoml.train import Checkpoints, Trainer
 from support.models import SMALL
 from support.planted import planted_data

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.runs import load_run
+from genoml.runs import load_run, save_run
 from support.planted import run_genoml
 from support.profiles import Planted, planted_profiles
 
@@ -58,6 +58,11 @@ def test_a_run_records_what_its_profiles_are(run: Path) -> None:
     assert {"genome", "signal", "signal 2", "control"} <= record.data["hashes"].keys()
     assert record.best is not None
     assert "validation_profile_jsd" in record.best
+    # the counts begin at the mean of log(1 + reads), not at none
+    assert record.task.count_weight > 0.5
+    assert len(record.task.mean) == 2
+    history = load_run(run).history()
+    assert history[0]["loss"] < 3.0 * history[-1]["loss"]
 
 
 def test_a_run_is_scored_on_its_held_out_part_with_its_controls(
@@ -82,11 +87,69 @@ def test_a_prediction_without_the_controls_of_the_training_says_so(
     assert capsys.readouterr().err.splitlines()[0] == said
 
 
-def test_the_page_has_counts_and_profiles(run: Path, tmp_path: Path) -> None:
-    assert run_genoml("report", run, "--held-out", "--out", tmp_path / "page.html") == 0
+def test_the_page_has_counts_and_profiles_and_names_what_it_explains(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("report", run, "--held-out", "--top", 1, "--out", tmp_path / "page.html")
+    capsys.readouterr()
+    assert run_genoml(*words) == 0
+    counts = "the logarithm of the counts of plus, minus, in the mean"
+    assert capsys.readouterr().err.splitlines()[0] == f"bases are explained for {counts}"
     page = (tmp_path / "page.html").read_text()
     assert "plus: predicted against true values" in page
     assert "minus: mean profile of the windows with the most predicted reads" in page
+    assert f"The output that is explained: {counts}." in page
+    assert "predicted reads of all tracks" in page
+    assert run_genoml(*words, "--explain", "profile:minus") == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "The output that is explained: the shape of the profile of minus." in page
+    assert "saliency above, mutagenesis below" in page
+    capsys.readouterr()
+    assert run_genoml(*words, "--explain", "shape") == 2
+    known = "counts, counts:plus, counts:minus, profile, profile:plus, profile:minus"
+    assert f"no output is named 'shape'; there are {known}" in capsys.readouterr().err
+
+
+def test_long_windows_of_profiles_have_saliency_alone(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.report.content._LONGEST_MUTATED", 50)
+    assert run_genoml("report", run, "--held-out", "--top", 1, "--out", tmp_path / "page.html") == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "Gradient times input: what each base adds" in page
+    assert "in-silico mutagenesis" not in page
+
+
+def test_another_replicate_is_scored_beside_the_model(
+    planted: Planted, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run_genoml("evaluate", run, "--replicate", planted.plus, planted.minus, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    same = scores["replicate"]["plus"]  # the data themselves
+    assert same["profile_jsd"] == pytest.approx(0.0, abs=1e-5)
+    assert same["counts_pearson"] == pytest.approx(1.0)
+    assert scores["replicate"].keys() == scores["tasks"].keys()
+    assert run_genoml("evaluate", run, "--replicate", planted.minus, planted.plus) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("the replicate, plus: distance of profiles 0.") for line in lines)
+    assert run_genoml("evaluate", run, "--replicate", planted.minus) == 2
+    assert "a replicate expects 2 bigWig file(s), one a track, got 1" in capsys.readouterr().err
+
+
+def test_a_profile_network_made_by_hand_is_scored_on_regions_of_a_genome(
+    planted: Planted, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_run(load_run(run).model, tmp_path / "hand")
+    words = ("--genome", planted.genome, "--regions", planted.genome.parent / "sites.bed", "--signal", planted.plus,
+             planted.minus, "--control", planted.minus, "--window-bp", 60)  # fmt: skip
+    scores = []
+    for path in (run, tmp_path / "hand"):
+        capsys.readouterr()
+        assert run_genoml("evaluate", path, *words, "--json") == 0
+        scores.append(json.loads(capsys.readouterr().out))
+    assert scores[1]["profile_jsd"] == pytest.approx(scores[0]["profile_jsd"])
+    assert scores[1]["tasks"] == scores[0]["tasks"]
 
 
 def test_a_bias_model_is_frozen_in_the_run_that_is_trained_with_it(

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.runs import begin_run, load_run, open_run, reseal
+from genoml.models import build_model
+from genoml.runs import begin_run, load_run, open_run, reseal, save_run
 from genoml.runs.config import TrainConfig
+from genoml.train.objectives import BinaryClassification, MultiClassification, Objective, Regression
 from support.planted import SMALL_TOML, Halt, planted_data, run_genoml, write_fasta_pair
 from support.tasks import write_genome, write_signal, write_table
 
@@ -163,6 +165,44 @@ def test_labels_of_one_column_are_binary_and_of_two_multilabel(capsys: pytest.Ca
     assert two["auroc"] == pytest.approx(np.mean([each["auroc"] for each in two["tasks"].values()]))
     assert train("kept", *TABLE, "--targets", "bound", "--group", "chrom") == 0
     assert record_of("kept")["data"]["n_validation"] == 48, "a whole chromosome of each class"
+
+
+def test_labels_are_weighed_by_the_share_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("weighed.toml").write_text(SMALL_TOML + 'class_weight = "balanced"\n')
+    words = (*TABLE, "--targets", "bound,free", "--epochs", 1, "--quiet", "--out")
+    assert run_genoml("train", *words, "weighed", "--config", "weighed.toml") == 0
+    line = "class_weight: probabilities are those of labels that are as often 1 as 0; they are not calibrated"
+    assert line in record_of("weighed")["notes"]
+    assert run_genoml("evaluate", "weighed") == 0
+
+
+@pytest.mark.parametrize(
+    ("objective", "columns", "score"),
+    [
+        (BinaryClassification(task_names=("bound", "free")), (), "auroc"),
+        (Regression(task_names=("strength", "other")), ("--targets", "strength,other"), "pearson"),
+        (MultiClassification(task_names=("mid", "strong", "weak")), ("--classes", "kind"), "accuracy"),
+        (BinaryClassification(), ("--targets", "bound"), "auroc"),
+    ],
+)
+def test_a_network_made_by_hand_is_scored_on_a_table(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    objective: Objective,
+    columns: tuple[str, ...],
+    score: str,
+) -> None:
+    model = build_model("promoter_cnn", {"n_outputs": max(1, len(objective.task_names))})
+    save_run(model, tmp_path / "hand", length_bp=30, objective=objective)
+    words = ("evaluate", tmp_path / "hand", *TABLE, *columns)
+    scores = json.loads(said(capsys, *words, "--json"))
+    assert scores.get("n_examples", 96) == 96
+    assert 0.0 <= abs(scores[score]) <= 1.0
+    if len(objective.task_names) > 1:
+        assert tuple(scores["tasks"]) == objective.task_names
+    assert said(capsys, *words).splitlines()
+    assert run_genoml("evaluate", tmp_path / "hand") == 2
+    assert "does not say which data it was trained on; name the data" in capsys.readouterr().err
 
 
 def test_regions_of_a_genome_with_drawn_negatives_are_binary(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,8 @@ _NEED_CUPY = {
     "test_twins.py": {"cupy", "cupy-on-host"},
     "test_on_host.py": {"cupy-on-host"},
     "test_launch_budget.py": {"cupy-on-host"},
+    "test_graph.py": {"cupy-on-host"},
+    "test_commands.py": {"cupy-on-host"},
 }
 
 

@@ -59,11 +59,20 @@ class QueuedCupy(Queued, CupyBackend):
     """CuPy on the CPU."""
 
 
+class QueuedGraphs(QueuedCupy):
+    """CuPy whose steps are CUDA graphs from the second on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.graphs = True
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "queued" in metafunc.fixturenames:
         on_cupy = "cupy-on-host" in (metafunc.config.getoption("--backend") or ())
-        cupy = pytest.param(QueuedCupy, marks=pytest.mark.backend, id="cupy-on-host")
-        metafunc.parametrize("queued", [cupy if on_cupy else pytest.param(QueuedStrict, id="strict")])
+        cupy = {"cupy-on-host": QueuedCupy, "graphs": QueuedGraphs}
+        kinds = [pytest.param(kind, marks=pytest.mark.backend, id=name) for name, kind in cupy.items()]
+        metafunc.parametrize("queued", kinds if on_cupy else [pytest.param(QueuedStrict, id="strict")])
 
 
 def data_for(model: Layer, length: int, objective: Objective, n: int = 6) -> SequenceData:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ COMMANDS = re.findall(r"^\| `genoml (train [^`]+)` \|", (ROOT / "README.md").rea
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """A slice of each table that a command names, and files under the names that stand for one's own."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(SMALL_TOML)
@@ -36,13 +39,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / old).rename(tmp_path / new)
     (tmp_path / "counts.tsv").rename(tmp_path / "COUNTS.tsv")
     write_signal(tmp_path / "SIGNAL.bw", peaks)
+    make = [sys.executable, ROOT / "examples/cell_types.py", "--make", "REGIONS.h5ad", "--quick"]
+    if any("REGIONS.h5ad" in str(value) for value in request.node.callspec.params.values()):
+        subprocess.run(make, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sys.path))})
     for name, file in zip(("POSITIVES", "NEGATIVES"), write_fasta_pair(tmp_path), strict=True):
         Path(file).rename(tmp_path / f"{name}.fa")
     return tmp_path
 
 
 def test_the_readme_has_a_command_for_each_task() -> None:
-    assert len(COMMANDS) >= 8
+    assert len(COMMANDS) >= 9
 
 
 @pytest.mark.parametrize("command", COMMANDS)

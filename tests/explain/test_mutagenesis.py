@@ -22,9 +22,11 @@ from genoml.nn import (
     Flatten,
     GlobalAveragePool1D,
     GlobalMaxPool1D,
+    Graph,
     Layer,
     MaxPool1D,
     MotifLayer,
+    Node,
     Parallel,
     RCBatchNorm1D,
     RCConv1D,
@@ -33,6 +35,7 @@ from genoml.nn import (
     Residual,
     Sequential,
     StrandSymmetric,
+    Sum,
     Transpose,
 )
 from genoml.nn import SelfAttention as Attention
@@ -166,6 +169,35 @@ NETWORKS = {
             ),
         ],
         "Parallel",
+    ),
+    "sum of skips": (
+        lambda: [
+            conv(4),
+            Sum([conv(6, size=1), CroppedResidual([conv(6, size=3, dilation=2)])], crop=True),
+            GlobalMaxPool1D(),
+            Dense(6, 1),
+        ],
+        "GlobalMaxPool1D",
+    ),
+    "graph": (
+        lambda: [
+            Graph(
+                [
+                    Node("conv", conv(4)),
+                    Node("skip", conv(6, 6, 1), "conv"),
+                    Node("a", conv(6, 6, 3), "conv"),
+                    Node("b", conv(6, 6, 4), "a"),
+                    Node("gated", "multiply", ["a", "b"], crop=True),
+                    Node("all", "mean", ["skip", "b", "gated"], crop=True),
+                    Node("pool", MaxPool1D(2), "all"),
+                    Node("max", GlobalMaxPool1D(), "pool"),
+                    Node("mean", GlobalAveragePool1D(), "pool"),
+                    Node("both", "concatenate", ["max", "mean"]),
+                    Node("dense", Dense(12, 1), "both"),
+                ]
+            )
+        ],
+        "Branches",
     ),
     "motifs": (
         lambda: [MotifLayer(5, 6, threshold=1.0, activation="relu"), GlobalMaxPool1D(), Dense(5, 1)],

@@ -63,3 +63,22 @@ def test_a_table_of_classes_counts_each_cell(ax: Axes) -> None:
     assert [each.get_text() for each in ax.get_xticklabels()] == ["a_$b", "c"]
     with pytest.raises(ValueError, match=r"expects counts \(1, 1\), got \(2, 2\)"):
         plot.class_table(ax, np.eye(2), ["a"])
+
+
+def test_predictions_that_hardly_differ_fill_no_axis(ax: Axes) -> None:
+    rng = np.random.default_rng(0)
+    plot.scatter(ax, 5.0 + 0.001 * rng.random(50), np.linspace(0.0, 9.0, 50))
+    low, high = ax.get_ylim()
+    assert high - low == pytest.approx((ax.get_xlim()[1] - ax.get_xlim()[0]) / 3.0)
+    assert 0.5 * (low + high) == pytest.approx(5.0, abs=0.01)
+
+
+def test_curves_of_labels_with_other_shares_have_a_chance_each(ax: Axes) -> None:
+    rng = np.random.default_rng(0)
+    scores, labels = rng.random(100), np.arange(100) % 4 == 0
+    plot.pr(ax, {"a": (scores, labels), "b": (scores, ~labels)})
+    level = [line for line in ax.lines if np.asarray(line.get_ydata()).tolist() in ([0.25] * 2, [0.75] * 2)]
+    assert sorted(float(np.asarray(line.get_ydata())[0]) for line in level) == [0.25, 0.75]
+    assert len({line.get_color() for line in level}) == 2
+    plot.pr(other := Figure().subplots(), {"a": (scores, labels), "b": (1.0 - scores, labels)})
+    assert [text.get_text() for text in other.texts].count("chance") == 1

@@ -127,9 +127,10 @@ def test_the_area_under_the_drawn_roc_is_the_auroc(ax):
 def test_the_area_under_the_drawn_precision_recall_steps_is_the_aupr(ax):
     curves = {"model": case(2), "baseline": case(3)}
     assert plot.pr(ax, curves) is ax
-    for line, (predictions, targets) in zip(ax.lines[1:], curves.values(), strict=False):
+    for line, (predictions, targets) in zip(ax.lines[2:4], curves.values(), strict=True):
         assert area(line.get_xydata()) == pytest.approx(aupr(predictions, targets), abs=1e-12)
-    assert ax.lines[0].get_ydata()[0] == pytest.approx(curves["model"][1].mean())
+    for line, (_, targets) in zip(ax.lines[:2], curves.values(), strict=True):
+        assert line.get_ydata()[0] == pytest.approx(targets.mean())
     assert f"baseline, AUPR {aupr(*curves['baseline']):.3f}" in texts(ax)
 
 

@@ -12,8 +12,9 @@ from genoml.data import SequenceData
 from genoml.runs import DataSettings
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import found_files
+from genoml.runs.make_task import make_task
 from genoml.runs.split import split_validation
-from genoml.runs.tasks import guess_task, make_task
+from genoml.runs.tasks import guess_task
 
 
 def test_a_source_is_known_by_its_key_and_other_keys_are_refused() -> None:

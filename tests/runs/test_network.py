@@ -120,6 +120,24 @@ def test_an_objective_of_ones_own_is_refused() -> None:
         ),
         (LayerRecord(kind="Dense", options={"in_features": "3", "out_features": 1}), "Expected `int`"),
         (LayerRecord(kind="Sequential"), "at least one layer"),
+        (LayerRecord(kind="Graph", options={"nodes": []}), "at least one layer"),
+        (LayerRecord(kind="Graph", options={"nodes": [{"name": "a"}]}), "node 'a' has no layer"),
+        (
+            LayerRecord(kind="Graph", options={"nodes": [{"name": "a", "layer": "exec"}]}),
+            "or one of add, mean",
+        ),
+        (
+            LayerRecord(kind="Graph", options={"nodes": [{"name": "a", "layer": ["b"]}]}),
+            "or one of add, mean",
+        ),
+        (
+            LayerRecord(kind="Graph", options={"nodes": [{"name": "a", "sources": [3]}]}),
+            "Expected `str`, got `int`",
+        ),
+        (
+            LayerRecord(kind="Graph", options={"nodes": [{"name": "a", "sources": 3}]}),
+            "Expected `str | array`",
+        ),
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(record: LayerRecord, message: str) -> None:

@@ -12,7 +12,19 @@ from genoml.data import Augmentation, CodeRows, SequenceData, split_by_group, sp
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.models import build_model
-from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Exp, GlobalMaxPool1D, Layer, Parallel, Sequential
+from genoml.nn import (
+    BatchNorm1D,
+    Conv1D,
+    Dense,
+    Dropout,
+    Exp,
+    GlobalMaxPool1D,
+    Graph,
+    Layer,
+    Node,
+    Parallel,
+    Sequential,
+)
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
 from genoml.optim import SGD, AdamW
 from genoml.optim.schedules import one_cycle
@@ -396,6 +408,14 @@ def test_the_first_layer_that_is_not_finite_is_found_in_nested_containers() -> N
     model.params["both.b.d.bias"] = np.array([np.inf], np.float32)
     assert first_not_finite(model, x) == "layer both.b.d (Dense)"
     assert first_not_finite(model, x * np.float32(np.nan)) == "layer both.a (GlobalMaxPool1D)"
+
+
+def test_the_first_node_of_a_graph_that_is_not_finite_is_found() -> None:
+    nodes = [Node("a", Dense(3, 2)), Node("b", Dense(3, 2)), Node("y", "multiply", ["a", "b"])]
+    model, x = Sequential({"graph": Graph(nodes)}), np.ones((1, 3), np.float32)
+    assert first_not_finite(model, x) is None
+    model.params["graph.b.weights"] = np.full((3, 2), np.inf, np.float32)
+    assert first_not_finite(model, x) == "layer graph.b (Dense)"
 
 
 # ------------------------------------------------------------ intervals and interruption

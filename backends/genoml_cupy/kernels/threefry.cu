@@ -8,7 +8,7 @@ __device__ inline unsigned turned(unsigned word, int bits) { return word << bits
 // one round: x0 takes in x1, x1 is turned and takes in x0
 #define ROUND(BITS) (x0 += x1, x1 = turned(x1, BITS) ^ x0)
 
-extern "C" __global__ void random_uniform(
+__device__ inline void draw(
     unsigned key0, unsigned key1, unsigned step, unsigned first_block, index_t skipped, index_t count,
     float* numbers) {
   const unsigned words[3] = {key0, key1, PARITY ^ key0 ^ key1};
@@ -29,4 +29,17 @@ extern "C" __global__ void random_uniform(
       if (place >= 0 && place < count) numbers[place] = (float)(halves[half] >> 8) * (1.0f / 16777216.0f);
     }
   }
+}
+
+extern "C" __global__ void random_uniform(
+    unsigned key0, unsigned key1, unsigned step, unsigned first_block, index_t skipped, index_t count,
+    float* numbers) {
+  draw(key0, key1, step, first_block, skipped, count, numbers);
+}
+
+// in a CUDA graph, whose numbers stay as they are
+extern "C" __global__ void random_uniform_at(
+    unsigned key0, unsigned key1, const unsigned* step, unsigned first_block, index_t skipped, index_t count,
+    float* numbers) {
+  draw(key0, key1, *step, first_block, skipped, count, numbers);
 }

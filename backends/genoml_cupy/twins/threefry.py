@@ -12,17 +12,19 @@ from genoml_cupy.twins._arguments import elementwise, indices
 
 
 def random_uniform(
-    kernels: Kernels, like: Array, key: tuple[int, int], step: int, count: int, start: int = 0
+    kernels: Kernels, like: Array, key: tuple[int, int], step: int | Array, count: int, start: int = 0
 ) -> Any:
-    """See genoml.ops.threefry.random_uniform."""
+    """See genoml.ops.threefry.random_uniform; within a CUDA graph the step is an array of the device."""
     numbers = kernels.xp.empty((count,), dtype="float32")
     if count == 0:
         return numbers
-    words = [np.uint32(word & 0xFFFFFFFF) for word in (*key, step, start // 2)]
+    on_host = isinstance(step, int | np.integer)
+    words = [np.uint32(word & 0xFFFFFFFF) for word in (*key, start // 2)]
+    words.insert(2, np.uint32(step & 0xFFFFFFFF) if on_host else step)
     blocks = (start + count + 1) // 2 - start // 2
     kernels.launch(
         "threefry",
-        "random_uniform",
+        "random_uniform" if on_host else "random_uniform_at",
         "float32",
         *elementwise(blocks),
         *words,

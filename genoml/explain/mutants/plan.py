@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
+from genoml.explain.mutants.joined import Joined
 from genoml.explain.mutants.readout import Gather, Readout, readout_of
-from genoml.explain.mutants.steps import Correlated, Joined, Step, Windowed, run_steps
+from genoml.explain.mutants.steps import Correlated, Evaluated, Step, Windowed, follow, run_steps
 from genoml.explain.mutants.windows import Changed
-from genoml.nn.layer import Layer
+from genoml.nn.reach import Row
 from genoml.ops.windows import EVERYTHING, Places, Reach
 
 __all__ = ["Plan", "Split", "plan_of"]
@@ -40,8 +41,13 @@ class Plan:
 
     steps: tuple[Step, ...]
     readout: Readout | None
-    rest: tuple[Layer, ...]
+    rest: tuple[Evaluated, ...]
     silent: tuple[str, ...] = ()
+
+    @property
+    def changes_less(self) -> bool:
+        """Whether a mutant costs less than its whole sequence."""
+        return bool(self.steps) or self.readout is not None
 
     @property
     def stride(self) -> int:
@@ -97,7 +103,7 @@ class Split:
         return self.join([whole for whole, _ in traced]), gather
 
 
-def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) -> Plan:
+def plan_of(layers: Sequence[Evaluated], length: int, places: Places | None = None) -> Plan:
     """The plan of layers in a row that read maps of this length.
 
     Steps go on while a change in these windows, or in the middle if None, reaches less than the whole map.
@@ -106,8 +112,9 @@ def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) 
     steps, rest = list[Step](), list(layers)
     while rest:
         branches = rest[0].branches(length)
-        if branches is not None and branches.join is None:
-            rest[:1] = branches.rows[0]
+        pieces = [] if branches is None else branches.pieces()
+        if branches is not None and pieces != [branches]:
+            rest[:1] = pieces
             continue
         readout, used = readout_of(rest)
         if readout is not None:
@@ -129,15 +136,18 @@ def plan_of(layers: Sequence[Layer], length: int, places: Places | None = None) 
     return Plan(tuple(steps), None, tuple(rest), _silent(rest[:1], length))
 
 
-def step_of(layer: Layer, length: int) -> Step | None:
+def step_of(layer: Evaluated, length: int) -> Step | None:
     """The step that computes a layer on windows; None if it may see everything, or does not say."""
     branches, name = layer.branches(length), type(layer).__name__
     if branches is not None:
-        rows = [_steps_of(row, length) for row in branches.rows]
-        found = tuple(tuple(row) for row in rows if row is not None)
-        if len(found) < len(rows):
-            return None
-        return Joined(name, found, branches.join or (lambda outputs: outputs[0]))
+        rows, lengths = list[Row[Step]](), [length]
+        for row in branches.rows:
+            steps = _steps_of(row.layers, lengths[row.sources[0]])
+            if steps is None:
+                return None
+            rows.append(Row(tuple(steps), row.sources, row.join))
+            lengths.append(follow(steps, ((0,), 1), lengths[row.sources[0]])[1])
+        return Joined(name, tuple(rows))
     reach = layer.reach(length)
     if reach is None or reach == EVERYTHING:
         return None
@@ -147,7 +157,7 @@ def step_of(layer: Layer, length: int) -> Step | None:
     return Windowed(layer, reach)
 
 
-def _steps_of(layers: Sequence[Layer], length: int) -> list[Step] | None:
+def _steps_of(layers: Sequence[Evaluated], length: int) -> list[Step] | None:
     steps = list[Step]()
     for layer in layers:
         step = step_of(layer, length)
@@ -173,23 +183,24 @@ def _with_step(steps: list[Step], step: Step) -> list[Step]:
     return [*steps, step]
 
 
-def _split(layer: Layer, length: int, places: Places) -> Split | None:
+def _split(layer: Evaluated, length: int, places: Places) -> Split | None:
     """A layer as rows with a plan each; None if it has no rows, or all of them are computed whole."""
     branches = layer.branches(length)
-    if branches is None or branches.join is None:
+    join = None if branches is None or not branches.parallel else branches.rows[-1].join
+    if branches is None or join is None:
         return None
-    rows = tuple(plan_of(row, length, places) for row in branches.rows)
+    rows = tuple(plan_of(row.layers, length, places) for row in branches.rows[:-1])
     if not any(row.steps or row.readout for row in rows):
         return None
-    return Split(type(layer).__name__, rows, branches.join)
+    return Split(type(layer).__name__, rows, join)
 
 
-def _silent(layers: Sequence[Layer], length: int) -> tuple[str, ...]:
+def _silent(layers: Sequence[Evaluated], length: int) -> tuple[str, ...]:
     """The first layer of a row, or of each row inside it, that does not say what it sees."""
     for layer in layers:
         reach, branches = layer.reach(length), layer.branches(length)
         if branches is not None and reach is None:
-            names = [name for row in branches.rows for name in _silent(row, length)]
+            names = [name for row in branches.rows for name in _silent(row.layers, length)]
             return tuple(dict.fromkeys(names))
         if reach is None:
             return (type(layer).__name__,)

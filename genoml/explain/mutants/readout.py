@@ -11,8 +11,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.explain.mutants.steps import Evaluated
 from genoml.explain.mutants.windows import Changed, reference_windows
-from genoml.nn.layer import Layer
 from genoml.nn.reach import Correlation
 from genoml.ops.arrays import pad_axis
 from genoml.ops.windows import EVERYTHING
@@ -36,7 +36,7 @@ class Readout(Protocol):
         ...
 
 
-def readout_of(layers: Sequence[Layer]) -> tuple[Readout | None, int]:
+def readout_of(layers: Sequence[Evaluated]) -> tuple[Readout | None, int]:
     """The readout at the beginning of these layers, if there is one, and the number of layers that it takes."""
     first = layers[0]
     if first.readout == "max":
@@ -51,7 +51,7 @@ def readout_of(layers: Sequence[Layer]) -> tuple[Readout | None, int]:
     return None, 0
 
 
-def pooled(layer: Layer, rows: Array) -> Array:
+def pooled(layer: Evaluated, rows: Array) -> Array:
     """The vectors that a readout layer makes of channels-last maps."""
     y, _ = layer.vjp(array_namespace(rows).permute_dims(rows, (0, 2, 1)))
     return y
@@ -61,7 +61,7 @@ def pooled(layer: Layer, rows: Array) -> Array:
 class Mean:
     """Mean over the positions: the reference's mean, plus the change of the window's mean."""
 
-    layer: Layer
+    layer: Evaluated
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class Mean:
 class Maximum:
     """Maximum over the positions: of the window, and of the reference before and after it."""
 
-    layer: Layer
+    layer: Evaluated
 
     @property
     def name(self) -> str:
@@ -92,15 +92,32 @@ class Maximum:
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
         xp = array_namespace(rows)
-        before = _running_maximum(rows)
-        after = xp.flip(_running_maximum(xp.flip(rows, axis=1)), axis=1)
+        tables: list[Array] = []
+        calls = 0
+
+        def at_places(starts: Sequence[int], width: int) -> Array:
+            """The reference's maximum outside each window, (n, P, features)."""
+            if not tables:
+                tables.append(_running_maximum(rows))
+                tables.append(xp.flip(_running_maximum(xp.flip(rows, axis=1)), axis=1))
+            ends = [start + width for start in starts]
+            outside = xp.stack([_taken(tables[0], starts), _taken(tables[1], ends)], axis=2)
+            return _by_place(rows, pooled(self.layer, _as_windows(outside)))
+
+        def at_place(start: int, stop: int) -> Array:
+            """The same for one window, without tables, which pay from the second call on."""
+            sides = [side for side in (rows[:, :start, :], rows[:, stop:, :]) if side.shape[1]]
+            found = [pooled(self.layer, side)[:, None, :] for side in sides]
+            return found[0] if len(found) == 1 else xp.maximum(*found)
 
         def gather(changed: Changed) -> Array:
+            nonlocal calls
             starts, width = changed.places
-            outside = xp.stack(
-                [_taken(before, starts), _taken(after, [start + width for start in starts])], axis=2
-            )
-            rest = _by_place(rows, pooled(self.layer, _as_windows(outside)))
+            calls += 1
+            if calls == 1 and len(starts) == 1 and width < changed.length:
+                rest = at_place(starts[0], starts[0] + width)
+            else:
+                rest = at_places(starts, width)
             return _combined(changed, pooled(self.layer, changed.values), rest, xp.maximum)
 
         return pooled(self.layer, rows), gather

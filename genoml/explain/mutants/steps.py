@@ -7,23 +7,30 @@ computes mutants; the function keeps what it needs of the reference, as a layer'
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.explain.mutants.windows import Changed, cut_windows, reference_windows
-from genoml.nn.layer import Layer
-from genoml.nn.reach import Correlation
+from genoml.nn.reach import Branches, Correlation
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.windows import Places, Reach, seen_by, slices
 
-__all__ = ["Correlated", "Joined", "Step", "Windowed", "convolve_changes", "evaluate", "follow", "run_steps"]
+__all__ = [
+    "Correlated",
+    "Evaluated",
+    "Step",
+    "Windowed",
+    "convolve_changes",
+    "evaluate",
+    "follow",
+    "run_steps",
+]
 
 #: changed windows of a step's input -> those of its output
 Change: TypeAlias = Callable[[Changed], Changed]
@@ -55,7 +62,18 @@ class Step(Protocol):
         ...
 
 
-def evaluate(layer: Layer, rows: Array) -> Array:
+class Evaluated(Protocol):
+    """A layer, or branches of one (``genoml.nn.reach.Branches``), as used here: in evaluation."""
+
+    @property
+    def readout(self) -> Literal["max", "mean", "flatten"] | None: ...
+    def vjp(self, x: Array) -> tuple[Array, Any]: ...
+    def reach(self, length: int) -> Reach | None: ...
+    def branches(self, length: int) -> Branches[Any] | None: ...
+    def correlation(self) -> Correlation | None: ...
+
+
+def evaluate(layer: Evaluated, rows: Array) -> Array:
     """The output of a layer, in evaluation, for channels-last maps."""
     xp = array_namespace(rows)
     y, _ = layer.vjp(xp.permute_dims(rows, (0, 2, 1)))
@@ -84,7 +102,7 @@ def follow(steps: Sequence[Step], places: Places, length: int) -> tuple[Places, 
     return places, length
 
 
-def _added_before(layer: Layer, length: int) -> int | None:
+def _added_before(layer: Evaluated, length: int) -> int | None:
     """Positions that a layer adds before an input of this length."""
     reach = layer.reach(length)
     return None if reach is None else reach.before
@@ -94,7 +112,7 @@ def _added_before(layer: Layer, length: int) -> int | None:
 class Windowed:
     """Any layer, computed on the slices of its input that the changed outputs see."""
 
-    layer: Layer
+    layer: Evaluated
     reach: Reach
 
     @property
@@ -232,49 +250,3 @@ def _convolve_one(delta: Array, kernel: Array, start: int, count: int, stride: i
     before = min(max(-start, 0), stop - start)
     found = pad_axis(inside, before, stop - start - before - inside.shape[1])
     return found if stride == 1 else found[:, ::stride, :]
-
-
-@dataclass(frozen=True)
-class Joined:
-    """Rows of steps that read one map, and the function of each position that joins their outputs."""
-
-    name: str
-    rows: tuple[tuple[Step, ...], ...]
-    join: Callable[[Sequence[Array]], Array]
-
-    @property
-    def stride(self) -> int:
-        """The least common multiple of the rows' strides, which are equal where the lengths fit."""
-        return math.lcm(*(math.prod(step.stride for step in steps) for steps in self.rows))
-
-    def outputs(self, length: int) -> int:
-        return follow(self.rows[0], ((0,), 1), length)[1]
-
-    def seen_by(self, places: Places, length: int) -> Places:
-        found = [follow(steps, places, length)[0] for steps in self.rows]
-        return self._hull(found, self.outputs(length))
-
-    def _hull(self, found: Sequence[Places], length: int) -> Places:
-        """The smallest windows that hold those of every row, of one width and inside the map."""
-        starts = [min(own) for own in zip(*(places[0] for places in found), strict=True)]
-        stops = [
-            max(own) for own in zip(*([s + width for s in firsts] for firsts, width in found), strict=True)
-        ]
-        width = max(stop - start for start, stop in zip(starts, stops, strict=True))
-        return tuple(min(start, length - width) for start in starts), width
-
-    def _joined(self, rows: Sequence[Array]) -> Array:
-        """The joined map of the rows' channels-last maps."""
-        xp = array_namespace(rows[0])
-        return xp.permute_dims(self.join([xp.permute_dims(own, (0, 2, 1)) for own in rows]), (0, 2, 1))
-
-    def trace(self, rows: Array) -> tuple[Array, Change]:
-        traced = [run_steps(steps, rows) for steps in self.rows]
-        whole = self._joined([own for own, _ in traced])
-
-        def change(changed: Changed) -> Changed:
-            found = [carry(changed) for _, carry in traced]
-            places = self._hull([own.places for own in found], int(whole.shape[1]))
-            return Changed(whole, places, changed.kinds, self._joined([own.at(places) for own in found]))
-
-        return whole, change

@@ -7,10 +7,16 @@ proof makes a row of it, and ``python -m genoml.testing`` measures it on your ma
 from __future__ import annotations
 
 from genoml.testing.cases import LayerCase
-from genoml.testing.layers import activations, attention, basic, motif, profile, recurrent
+from genoml.testing.layers import activations, attention, basic, graph, motif, profile, recurrent
 
 __all__ = ["LAYERS"]
 
 LAYERS: dict[str, LayerCase] = (
-    basic.LAYERS | attention.LAYERS | activations.LAYERS | recurrent.LAYERS | motif.LAYERS | profile.LAYERS
+    basic.LAYERS
+    | attention.LAYERS
+    | activations.LAYERS
+    | recurrent.LAYERS
+    | motif.LAYERS
+    | profile.LAYERS
+    | graph.LAYERS
 )

@@ -151,6 +151,27 @@ LAYERS: dict[str, LayerCase] = {
         errors=[((2, 3, 3), "CropTo expects (batch, channels, length >= 4), got (2, 3, 3)")],
         reference=lambda p, x: x[:, :, (x.shape[2] - 4) // 2 :][:, :, :4],
     ),
+    "Pad": LayerCase(
+        lambda: nn.Pad(2, 1),
+        (2, 3, 6),
+        edges=[(0, 3, 6), (1, 1, 1)],
+        errors=[((2, 3), "Pad expects (batch, channels, length >= 1), got (2, 3)")],
+        reference=lambda p, x: np.pad(x, ((0, 0), (0, 0), (2, 1))),
+    ),
+    "Pad, cut": LayerCase(
+        lambda: nn.Pad(-2, -3),
+        (2, 3, 9),
+        edges=[(0, 3, 9), (1, 1, 6)],
+        errors=[((2, 3, 5), "Pad expects (batch, channels, length >= 6), got (2, 3, 5)")],
+        reference=lambda p, x: x[:, :, 2:-3],
+    ),
+    "Pad, moved": LayerCase(
+        lambda: nn.Pad(3, -3),
+        (2, 3, 9),
+        edges=[(1, 2, 4)],
+        errors=[((2, 3, 3), "Pad expects (batch, channels, length >= 4), got (2, 3, 3)")],
+        reference=lambda p, x: np.pad(x, ((0, 0), (0, 0), (3, 0)))[:, :, :-3],
+    ),
     "SpatialDropout1D": LayerCase(
         lambda: nn.SpatialDropout1D(0.4, seed=3),
         (5, 4, 9),

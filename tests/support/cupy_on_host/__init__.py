@@ -42,7 +42,7 @@ OPTIONS = {
 #: of a launch, "bytes" counts each array once
 COUNTS = (
     "launches", "products", "to_device", "to_host", "on_device", "sets", "waits", "allocations", "compiled", "bytes",
-    "operations",
+    "operations", "graphs",
 )  # fmt: skip
 
 

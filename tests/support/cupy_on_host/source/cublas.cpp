@@ -5,7 +5,8 @@
 
 namespace {
 
-enum { OK = 0, INVALID_VALUE = 7, NOT_SUPPORTED = 15 };
+enum { OK = 0, INVALID_VALUE = 7, FAILED = 13, NOT_SUPPORTED = 15 };
+struct Handle { void* stream; };
 enum { FLOAT = 0, DOUBLE = 1 };  // cudaDataType
 
 // c = alpha a b + beta c; leading dimensions that cuBLAS refuses are refused
@@ -44,45 +45,60 @@ void note(const char* name, int m, int n, int k, int batch, int item) {
 }
 
 // batches whose matrices stand a stride apart
+// done now, or by the graph that the handle's stream records
+template <class Work> int queue(void* handle, Work work) {
+  void* stream = ((Handle*)handle)->stream;
+  if (!stream && refused_in_capture(stream, "a product on the default stream")) return FAILED;
+  if (!recorded(stream)) return work();
+  record(work);
+  return OK;
+}
+
 template <class T>
-int strided(int ta, int tb, int m, int n, int k, const void* alpha, const void* a, int lda, Long sa, const void* b,
+int strided(void* handle, int ta, int tb, int m, int n, int k, const void* alpha, const void* a, int lda, Long sa, const void* b,
             int ldb, Long sb, const void* beta, void* c, int ldc, Long sc, int batch) {
   note("strided", m, n, k, batch, sizeof(T));
-  for (int i = 0; i < batch; ++i)
-    if (int bad = product<T>(ta, tb, m, n, k, *(const T*)alpha, (const T*)a + i * sa, lda, (const T*)b + i * sb, ldb,
-                             *(const T*)beta, (T*)c + i * sc, ldc)) return bad;
-  return OK;
+  const T factor = *(const T*)alpha, rest = *(const T*)beta;
+  return queue(handle, [=] {
+    for (int i = 0; i < batch; ++i)
+      if (int bad = product<T>(ta, tb, m, n, k, factor, (const T*)a + i * sa, lda, (const T*)b + i * sb, ldb, rest,
+                               (T*)c + i * sc, ldc)) return bad;
+    return int(OK);
+  });
 }
 
 // batches whose matrices stand at the addresses given
 template <class T>
-int batched(int ta, int tb, int m, int n, int k, const T* alpha, const T* const* a, int lda, const T* const* b, int ldb,
+int batched(void* handle, int ta, int tb, int m, int n, int k, const T* alpha, const T* const* a, int lda, const T* const* b, int ldb,
             const T* beta, T* const* c, int ldc, int batch) {
   note("batched", m, n, k, batch, sizeof(T));
-  if (option_idle) return OK;  // the addresses are on the device, where nothing is
-  for (int i = 0; i < batch; ++i)
-    if (int bad = product<T>(ta, tb, m, n, k, *alpha, a[i], lda, b[i], ldb, *beta, c[i], ldc)) return bad;
-  return OK;
+  const T factor = *alpha, rest = *beta;
+  return queue(handle, [=] {
+    if (option_idle) return int(OK);  // the addresses are on the device, where nothing is
+    for (int i = 0; i < batch; ++i)
+      if (int bad = product<T>(ta, tb, m, n, k, factor, a[i], lda, b[i], ldb, rest, c[i], ldc)) return bad;
+    return int(OK);
+  });
 }
 
 }  // namespace
 
 extern "C" {
-int cublasCreate_v2(void** handle) { *handle = (void*)1; return OK; }
-int cublasDestroy_v2(void*) { return OK; }
-int cublasSetStream_v2(void*, void*) { return OK; }
-int cublasGetStream_v2(void*, void** stream) { *stream = nullptr; return OK; }
+int cublasCreate_v2(void** handle) { *handle = new Handle{}; return OK; }
+int cublasDestroy_v2(void* handle) { delete (Handle*)handle; return OK; }
+int cublasSetStream_v2(void* handle, void* stream) { ((Handle*)handle)->stream = stream; return OK; }
+int cublasGetStream_v2(void* handle, void** stream) { *stream = ((Handle*)handle)->stream; return OK; }
 int cublasSetMathMode(void*, int) { return OK; }
 int cublasGetMathMode(void*, int* mode) { *mode = 0; return OK; }
 int cublasSetPointerMode_v2(void*, int) { return OK; }
 int cublasGetPointerMode_v2(void*, int* mode) { *mode = 0; return OK; }
 int cublasSetWorkspace_v2(void*, void*, size_t) { return OK; }
 int cublasGetVersion_v2(void*, int* version) { *version = CUDA_VERSION * 10; return OK; }
-int cublasGemmStridedBatchedEx(void*, int ta, int tb, int m, int n, int k, const void* alpha, const void* a, int type,
+int cublasGemmStridedBatchedEx(void* handle, int ta, int tb, int m, int n, int k, const void* alpha, const void* a, int type,
     int lda, Long sa, const void* b, int, int ldb, Long sb, const void* beta, void* c, int, int ldc, Long sc, int batch,
     int, int) {
-  if (type == FLOAT) return strided<float>(ta, tb, m, n, k, alpha, a, lda, sa, b, ldb, sb, beta, c, ldc, sc, batch);
-  if (type == DOUBLE) return strided<double>(ta, tb, m, n, k, alpha, a, lda, sa, b, ldb, sb, beta, c, ldc, sc, batch);
+  if (type == FLOAT) return strided<float>(handle, ta, tb, m, n, k, alpha, a, lda, sa, b, ldb, sb, beta, c, ldc, sc, batch);
+  if (type == DOUBLE) return strided<double>(handle, ta, tb, m, n, k, alpha, a, lda, sa, b, ldb, sb, beta, c, ldc, sc, batch);
   return NOT_SUPPORTED;
 }
 int cublasGemmEx(void* handle, int ta, int tb, int m, int n, int k, const void* alpha, const void* a, int type, int lda,
@@ -90,12 +106,12 @@ int cublasGemmEx(void* handle, int ta, int tb, int m, int n, int k, const void* 
   return cublasGemmStridedBatchedEx(handle, ta, tb, m, n, k, alpha, a, type, lda, 0, b, type, ldb, 0, beta, c, type, ldc,
                                     0, 1, compute, algorithm);
 }
-int cublasSgemmBatched(void*, int ta, int tb, int m, int n, int k, const float* alpha, const float* const* a, int lda,
+int cublasSgemmBatched(void* handle, int ta, int tb, int m, int n, int k, const float* alpha, const float* const* a, int lda,
     const float* const* b, int ldb, const float* beta, float* const* c, int ldc, int batch) {
-  return batched(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, batch);
+  return batched(handle, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, batch);
 }
-int cublasDgemmBatched(void*, int ta, int tb, int m, int n, int k, const double* alpha, const double* const* a, int lda,
+int cublasDgemmBatched(void* handle, int ta, int tb, int m, int n, int k, const double* alpha, const double* const* a, int lda,
     const double* const* b, int ldb, const double* beta, double* const* c, int ldc, int batch) {
-  return batched(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, batch);
+  return batched(handle, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, batch);
 }
 }

@@ -11,6 +11,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "gpu.h"
 
@@ -30,6 +31,7 @@ struct Function {
   size_t shared = 48 * 1024;
 };
 struct Program { std::string source, log, made; };
+int reports;  // of undefined behaviour
 
 std::string content(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -69,10 +71,42 @@ int refuse_grid(Function* f, const unsigned* grid, const unsigned* block, unsign
                 grid[0], grid[1], grid[2], block[0], block[1], block[2], shared);
 }
 
+int run(Function* f, const unsigned* grid, const unsigned* block, unsigned shared, void** arguments) {
+  std::lock_guard<std::mutex> hold(emulated_lock);
+  if (option_idle) return OK;
+  unsigned mode = _mm_getcsr();
+  if (option_denormals) _mm_setcsr(mode | FLUSH_DENORMALS);
+  int before = reports, fault = f->launch(grid, block, shared, arguments);
+  _mm_setcsr(mode);
+  const char* name = f->name.c_str();
+  if (fault == 1) return refuse(LAUNCH_FAILED, "%s: a barrier that not all threads of a block reach", name);
+  if (fault == 2) return refuse(LAUNCH_FAILED, "%s: writes behind its %u bytes of shared memory", name, shared);
+  if (reports != before) return refuse(LAUNCH_FAILED, "%s: undefined behaviour, see standard error", name);
+  return OK;
+}
+
+struct Launch { Function* f; unsigned grid[3], block[3], shared; };
+
+// the launch with the values that its arguments have now
+std::function<int()> kept(const Launch& of, void** arguments) {
+  char text[4096];
+  of.f->parameters(text);
+  std::istringstream words(text);
+  std::vector<std::string> values;
+  for (std::string word; words >> word;) {
+    size_t size = word[0] == 'p' ? sizeof(void*) : std::stoul(word.substr(1));
+    values.emplace_back((const char*)arguments[values.size()], size);
+  }
+  return [=]() mutable {
+    std::vector<void*> pointers;
+    for (auto& value : values) pointers.push_back(value.data());
+    return run(of.f, of.grid, of.block, of.shared, pointers.data());
+  };
+}
+
 }  // namespace
 
 // called by the sanitizer's library at each report
-static int reports;
 extern "C" void __ubsan_on_report() { ++reports; }
 
 extern "C" {
@@ -127,25 +161,21 @@ int cuOccupancyMaxPotentialBlockSize(int* grid, int* block, void*, void*, size_t
   return OK;
 }
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                   unsigned shared, void*, void** arguments, void**) {
+                   unsigned shared, void* stream, void** arguments, void**) {
   auto* f = (Function*)function;
-  const unsigned grid[] = {gx, gy, gz}, block[] = {bx, by, bz};
-  std::lock_guard<std::mutex> hold(emulated_lock);
+  const Launch launch = {f, {gx, gy, gz}, {bx, by, bz}, shared};
   size_t bytes = f->bytes(arguments);
   ++emulated_counts[LAUNCHES];
   emulated_counts[BYTES] += bytes;
   trace("launch %s grid %u,%u,%u block %u,%u,%u bytes %zu\n", f->name.c_str(), gx, gy, gz, bx, by, bz, bytes);
-  if (int refused = refuse_grid(f, grid, block, shared)) return refused;
-  if (option_idle) return OK;
-  unsigned mode = _mm_getcsr();
-  if (option_denormals) _mm_setcsr(mode | FLUSH_DENORMALS);
-  int before = reports, fault = f->launch(grid, block, shared, arguments);
-  _mm_setcsr(mode);
-  const char* name = f->name.c_str();
-  if (fault == 1) return refuse(LAUNCH_FAILED, "%s: a barrier that not all threads of a block reach", name);
-  if (fault == 2) return refuse(LAUNCH_FAILED, "%s: writes behind its %u bytes of shared memory", name, shared);
-  if (reports != before) return refuse(LAUNCH_FAILED, "%s: undefined behaviour, see standard error", name);
-  return OK;
+  if (int refused = refuse_grid(f, launch.grid, launch.block, shared)) return refused;
+  if (recorded(stream)) {
+    record(kept(launch, arguments));
+    return OK;
+  }
+  if (!stream)
+    if (int refused = refused_in_capture(stream, "work for the default stream")) return refused;
+  return run(f, launch.grid, launch.block, shared, arguments);
 }
 
 const char* nvrtcGetErrorString(int) { return "emulated NVRTC: see the log"; }

@@ -6,12 +6,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <vector>
 
 #include "gpu.h"
 
 typedef int Status;
 typedef void* Handle;
-enum { OK = 0, INVALID_VALUE = 1, NO_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, NOT_SUPPORTED = 801 };
+enum { OK = 0, INVALID_VALUE = 1, NO_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, NOT_SUPPORTED = 801,
+       CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, CAPTURE_IMPLICIT = 906 };
 // of an H200
 constexpr size_t MEMORY = 140ull << 30, PAGE = 4096, ALIGNED = 512;
 
@@ -50,6 +52,19 @@ int refuse(int status, const char* format, ...) {
   return status;
 }
 
+// what a stream was given while it recorded; CUDA too does nothing of it before the graph is launched
+struct Graph { std::vector<std::function<int()>> work; bool broken; };
+static Graph* recording;
+static Handle recording_stream;
+
+bool recorded(void* stream) { return recording && stream == recording_stream; }
+void record(std::function<int()> work) { recording->work.push_back(std::move(work)); }
+int refused_in_capture(void* stream, const char* what) {
+  if (!recording || (stream && stream != recording_stream)) return OK;
+  recording->broken = true;
+  return refuse(stream ? CAPTURE_UNSUPPORTED : CAPTURE_IMPLICIT, "%s while a stream captures", what);
+}
+
 namespace {
 
 struct Block { size_t size, whole; bool guarded; };
@@ -67,7 +82,13 @@ bool hidden() {
   return seen && !std::strcmp(seen, "-1");
 }
 
-void moved(void* to, const void* from, size_t size, bool waits) {
+int move(void* to, const void* from, size_t size, Count kind) {
+  if (!option_idle || kind == TO_DEVICE) std::memmove(to, from, size);
+  else if (kind == TO_HOST) std::memset(to, 0, size);  // nothing was computed
+  return OK;
+}
+
+int moved(void* to, const void* from, size_t size, bool waits, Handle stream) {
   bool to_device = on_device(to), from_device = on_device(from);
   Count kind = to_device == from_device ? ON_DEVICE : to_device ? TO_DEVICE : TO_HOST;
   const char* names[] = {"to device", "to host", "on device"};
@@ -75,21 +96,30 @@ void moved(void* to, const void* from, size_t size, bool waits) {
   if (kind == ON_DEVICE) emulated_counts[BYTES] += 2 * size;
   if (kind == TO_HOST && waits) ++emulated_counts[WAITS];
   trace("copy %s %zu\n", names[kind - TO_DEVICE], size);
-  if (option_idle && kind == TO_HOST) std::memset(to, 0, size);  // nothing was computed
-  else std::memmove(to, from, size);
+  // CUDA lets a graph copy from the host, whose memory may hold something else by then
+  if (waits || kind != ON_DEVICE || !stream)
+    if (int refused = refused_in_capture(waits ? nullptr : stream, "a copy between host and device")) return refused;
+  if (!recorded(stream)) return move(to, from, size, kind);
+  record([=] { return move(to, from, size, ON_DEVICE); });
+  return OK;
 }
 
-void set(void* at, int value, size_t size) {
+int set(void* at, int value, size_t size, Handle stream) {
   ++emulated_counts[SETS];
   emulated_counts[BYTES] += size;
   trace("set %zu\n", size);
-  std::memset(at, value, size);
+  auto work = [=] { std::memset(at, value, size); return OK; };
+  if (!stream)
+    if (int refused = refused_in_capture(stream, "work for the default stream")) return refused;
+  if (!recorded(stream)) return work();
+  record(work);
+  return OK;
 }
 
 int waited(const char* what) {
   ++emulated_counts[WAITS];
   trace("wait %s\n", what);
-  return OK;
+  return refused_in_capture(recording_stream, "a wait");
 }
 
 Handle handle() { return std::malloc(8); }
@@ -180,10 +210,12 @@ Status cudaMemGetInfo(size_t* unused, size_t* total) {
   for (auto& block : blocks) *unused -= block.second.size;
   return OK;
 }
-Status cudaMemcpy(void* to, const void* from, size_t size, int) { moved(to, from, size, true); return OK; }
-Status cudaMemcpyAsync(void* to, const void* from, size_t size, int, Handle) { moved(to, from, size, false); return OK; }
-Status cudaMemset(void* at, int value, size_t size) { set(at, value, size); return OK; }
-Status cudaMemsetAsync(void* at, int value, size_t size, Handle) { set(at, value, size); return OK; }
+Status cudaMemcpy(void* to, const void* from, size_t size, int) { return moved(to, from, size, true, nullptr); }
+Status cudaMemcpyAsync(void* to, const void* from, size_t size, int, Handle stream) {
+  return moved(to, from, size, false, stream);
+}
+Status cudaMemset(void* at, int value, size_t size) { return set(at, value, size, nullptr); }
+Status cudaMemsetAsync(void* at, int value, size_t size, Handle stream) { return set(at, value, size, stream); }
 Status cudaPointerGetAttributes(PointerAttributes* of, const void* at) {
   *of = {on_device(at) ? 2 : 0, 0, (void*)at, nullptr};
   return OK;
@@ -196,7 +228,34 @@ Status cudaStreamDestroy(Handle stream) { std::free(stream); return OK; }
 Status cudaStreamSynchronize(Handle) { return waited("stream"); }
 Status cudaStreamQuery(Handle) { return OK; }
 Status cudaStreamWaitEvent(Handle, Handle, unsigned) { return OK; }
-Status cudaStreamIsCapturing(Handle, int* status) { *status = 0; return OK; }
+Status cudaStreamIsCapturing(Handle stream, int* status) {
+  *status = recorded(stream);
+  return stream ? OK : refused_in_capture(stream, "a question about the default stream");
+}
+Status cudaStreamBeginCapture(Handle stream, int) {
+  if (!stream || recording) return CAPTURE_UNSUPPORTED;
+  recording = new Graph{};
+  recording_stream = stream;
+  return OK;
+}
+Status cudaStreamEndCapture(Handle stream, Handle* graph) {
+  if (!recorded(stream)) return CAPTURE_UNSUPPORTED;
+  *graph = recording;
+  recording = nullptr;
+  recording_stream = nullptr;
+  return ((Graph*)*graph)->broken ? CAPTURE_INVALIDATED : OK;
+}
+Status cudaGraphInstantiate(Handle* made, Handle graph, unsigned long long) { *made = new Graph(*(Graph*)graph); return OK; }
+Status cudaGraphDestroy(Handle graph) { delete (Graph*)graph; return OK; }
+Status cudaGraphExecDestroy(Handle graph) { delete (Graph*)graph; return OK; }
+Status cudaGraphLaunch(Handle graph, Handle stream) {
+  if (int refused = refused_in_capture(stream, "a graph")) return refused;
+  ++emulated_counts[GRAPHS];
+  trace("graph of %zu\n", ((Graph*)graph)->work.size());
+  for (auto& work : ((Graph*)graph)->work)
+    if (int failed = work()) return failed;
+  return OK;
+}
 Status cudaEventCreate(Handle* event) { *event = handle(); return OK; }
 Status cudaEventCreateWithFlags(Handle* event, unsigned) { *event = handle(); return OK; }
 Status cudaEventDestroy(Handle event) { std::free(event); return OK; }

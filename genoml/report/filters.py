@@ -1,0 +1,106 @@
+"""Filters of a model's first layer, or of those an ensemble's members, beside the known motifs they resemble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genoml.explain import FilterMotif, Match, chance_similarity, filter_motifs, match_motifs
+from genoml.io.motifs import jaspar_motifs
+from genoml.nn import Ensemble
+from genoml.nn.containers import Container
+from genoml.nn.conv import Conv1D
+from genoml.nn.layer import Layer
+from genoml.nn.motif import MotifLayer
+from genoml.nn.strand_layers import RCConv1D
+from genoml.sequence.motifs.motif import Motif
+from genoml.train.trained import reading_of
+
+__all__ = ["FoundFilter", "filter_matches"]
+
+#: motif of a filter, its match, the known motif matched, and, of an ensemble, in which members it is
+FoundFilter: TypeAlias = (
+    tuple[FilterMotif, Match | None, Motif | None] | tuple[FilterMotif, Match | None, Motif | None, str]
+)
+
+
+def filter_matches(
+    model: Layer,
+    codes: NDArray[np.uint8],
+    *,
+    limit: int = 8,
+    both_strands: bool | None = None,
+    known: Sequence[Motif] | None = None,
+) -> list[FoundFilter]:
+    """Strongest filters of a model's first layer as motifs, each with its best known motif and a p-value.
+
+    Of an ensemble those of all members: filters that clearly match one known motif are one entry, the strongest, with
+    the members that have it.
+
+    Parameters
+    ----------
+    model : Layer
+        Model with a first convolution over bases, or bank of motifs; a model without one has no filters.
+    codes : array
+        Sequences (n, length), base codes, whose windows excite the filters: the positives.
+    limit : int
+        Number of filters.
+    both_strands : bool, optional
+        As in :func:`genoml.explain.filter_motifs`; as the model was trained if None.
+    known : sequence of Motif, optional
+        Motifs to compare them with; JASPAR's vertebrate motifs if None.
+    """
+    both = reading_of(model, both_strands=both_strands).both_strands
+    members = list(model) if isinstance(model, Ensemble) else [model]
+    active: list[tuple[int, FilterMotif]] = []
+    for number, member in enumerate(members, 1):
+        scan = _first_scan(member)
+        if scan is None:
+            continue
+        weights = scan.log_odds() if isinstance(scan, MotifLayer) else scan.params["weights"]
+        kernels = model.backend.to_numpy(weights)
+        if codes.shape[1] >= kernels.shape[2]:
+            motifs = filter_motifs(kernels, None, codes, both_strands=both)
+            active += [(number, motif) for motif in motifs[:limit] if motif.n_sites]
+    targets = jaspar_motifs() if known is None else list(known)
+    best = match_motifs([motif.probabilities for _, motif in active], targets, limit=1, p_values=True)
+    found = [
+        (number, motif, *((matches[0], targets[matches[0].target]) if matches else (None, None)))
+        for (number, motif), matches in zip(active, best, strict=True)
+    ]
+    if len(members) == 1:
+        return [(motif, match, target) for _, motif, match, target in found]
+    return _merged(found, len(members))[:limit]
+
+
+def _merged(
+    found: Sequence[tuple[int, FilterMotif, Match | None, Motif | None]], count: int
+) -> list[FoundFilter]:
+    """Filters of several members, the strongest first: those that clearly match one known motif as one."""
+    groups: dict[Any, list[tuple[int, FilterMotif, Match | None, Motif | None]]] = {}
+    for place, entry in enumerate(sorted(found, key=lambda each: -each[1].strength)):
+        _, motif, match, _ = entry
+        clear = match is not None and match.similarity > chance_similarity(motif.probabilities)
+        groups.setdefault(match.target if clear and match is not None else ("alone", place), []).append(entry)
+    merged: list[FoundFilter] = []
+    for group in groups.values():
+        number, motif, match, target = group[0]
+        others = sorted({each[0] for each in group})
+        words = f"member{'s' if len(others) > 1 else ''} {', '.join(map(str, others))} of {count}"
+        shown = f"; that of member {number}" if len(others) > 1 else ""
+        merged.append((motif, match, target, words + shown))
+    return merged
+
+
+def _first_scan(layer: Layer) -> Layer | Any:
+    """The first layer that scans bases, in the order of the model."""
+    if isinstance(layer, MotifLayer):
+        return layer
+    if isinstance(layer, Conv1D | RCConv1D) and layer.in_channels == 4:
+        return layer if not isinstance(layer, Conv1D) or layer.groups == 1 else None
+    if isinstance(layer, Container):
+        return next((scan for scan in map(_first_scan, layer.layers) if scan is not None), None)
+    return None

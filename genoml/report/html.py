@@ -1,0 +1,114 @@
+"""The page of a report as one HTML file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from importlib.resources import files
+from os import PathLike
+from typing import Any
+
+from genoml.io.files import write_whole
+from genoml.report.content import ReportData
+from genoml.report.figures import (
+    attention_card,
+    curve_figures,
+    filter_card,
+    number,
+    probability_figures,
+    sequence_card,
+    training_figures,
+)
+from genoml.report.tasks import (
+    class_figures,
+    number_figures,
+    specificity_figures,
+)
+from genoml.report.variants import variant_card
+from genoml.runs.tasks import LABELS
+
+__all__ = ["build_report"]
+
+# Headings of the table of metrics; other keys appear as they are.
+_HEADINGS = {
+    "n_examples": "examples",
+    "n_positives": "positives",
+    "n_negatives": "negatives",
+}
+
+
+def build_report(path: str | PathLike[str], content: ReportData) -> None:
+    """Write a report as one HTML file without any reference to the network.
+
+    The figures are SVG images within it, drawn by :mod:`genoml.plot`. The file appears under its name only
+    when it is complete; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : path
+        File to write; an existing one is replaced.
+    content : ReportData
+        Its content.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib or Jinja is missing: ``pip install genoml-xp[report]``.
+    FileNotFoundError, IsADirectoryError
+        If there is no directory for the file, or ``path`` is one.
+    ValueError
+        If the curves' predictions and targets do not fit each other.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise ImportError("a report needs Jinja and Matplotlib: pip install genoml-xp[report]") from error
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("genoml").joinpath("resources", "report.html.j2").read_text(encoding="utf-8")
+    page = environment.from_string(source).render(
+        content=content,
+        table=_table(content.metrics, content.ranked),
+        numbers=[*number_figures(content), *specificity_figures(content)],
+        classes=class_figures(content.confusion),
+        training=training_figures(content.history),
+        curves=curve_figures(content.curves),
+        probabilities=probability_figures(content.probabilities, content.threshold),
+        filters=[filter_card(*entry) for entry in content.filters],
+        merged=any(len(entry) > 3 for entry in content.filters),
+        sequences=[sequence_card(view) for view in content.sequences],
+        mutated=any(view.mutations is not None for view in content.sequences),
+        attention=[attention_card(view) for view in content.attention],
+        variants=[variant_card(view) for view in content.variants],
+    )
+    with write_whole(path) as stream:
+        stream.write(page.encode("utf-8"))
+
+
+def _table(metrics: Mapping[str, Mapping[str, float]], ranked: bool) -> dict[str, Any]:
+    """Headings and rows as text, the best of each score marked where rows are models."""
+    keys = list(dict.fromkeys(key for row in metrics.values() for key in row))
+    scores = [key for key in keys if not key.startswith("n_")]
+    best = {
+        key: max(
+            (row[key] for row in metrics.values() if math.isfinite(row.get(key, math.nan))), default=None
+        )
+        for key in scores
+    }
+    rows = [
+        {
+            "name": name,
+            "cells": [
+                {
+                    "text": number(row.get(key), count=key not in scores),
+                    "best": ranked and len(metrics) > 1 and key in scores and row.get(key) == best[key],
+                }
+                for key in keys
+            ],
+        }
+        for name, row in metrics.items()
+    ]
+    # a line does not break within "Pearson's r"
+    headings = [_HEADINGS.get(key, LABELS.get(key, key)).replace("'s r", "'s\u00a0r") for key in keys]
+    return {"headings": headings, "rows": rows, "first": "model" if ranked else "task"}
