@@ -19,6 +19,7 @@ from genoml.train import NotFiniteError
 
 _COMMANDS = {
     "align": "Align the sequences of two files, pair by pair.",
+    "attribute": "Write what each base contributes to a model's output.",
     "backends": "List the backends and what each would run on.",
     "config": "Print every setting of training, or check a file of them.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",

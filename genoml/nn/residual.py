@@ -11,6 +11,7 @@ from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_labe
 from genoml.nn.reach import Branches, reach_in_row
 from genoml.nn.shape import CropTo
 from genoml.ops.arrays import in_memory_order
+from genoml.ops.secants import Between
 from genoml.ops.windows import EVERYTHING
 
 __all__ = ["CroppedResidual", "Residual"]
@@ -55,6 +56,15 @@ class Residual(Sequential):
             return (None if grad_x is None else in_memory_order(grad_x, grad, add)), grads
 
         return in_memory_order(x, y, add), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """y = x + f(x): the multipliers of y, and those that f gives back, added."""
+        y, y_r, back = super().between(x, reference)
+        return (
+            in_memory_order(x, y, add),
+            in_memory_order(reference, y_r, add),
+            lambda m: in_memory_order(back(m), m, add),
+        )
 
 
 class CroppedResidual(Sequential):
@@ -105,3 +115,14 @@ class CroppedResidual(Sequential):
             return in_memory_order(grad_x, shortcut, add), grads
 
         return in_memory_order(y, middle, add), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """y = crop(x) + f(x): the multipliers of y where x is kept, and those that f gives back, added."""
+        y, y_r, back = super().between(x, reference)
+        crop = CropTo(y.shape[2], dtype=self.dtype, backend=self.backend)
+        middle, middle_r, back_crop = crop.between(x, reference)
+        return (
+            in_memory_order(y, middle, add),
+            in_memory_order(y_r, middle_r, add),
+            lambda m: in_memory_order(back(m), back_crop(m), add),
+        )

@@ -25,6 +25,7 @@ class Flatten(Layer):
 
     readout = "flatten"
 
+    affine = True
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -57,6 +58,7 @@ class Transpose(Layer):
         If x has not three axes.
     """
 
+    affine = True
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -97,6 +99,8 @@ class CropTo(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.length = length
+
+    affine = True
 
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, counted from the first that is kept."""
@@ -144,6 +148,8 @@ class Pad(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.before, self.after = before, after
+
+    affine = True
 
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, or 0."""

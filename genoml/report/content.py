@@ -14,9 +14,9 @@ from genoml.explain import (
     in_silico_mutagenesis,
     saliency,
 )
-from genoml.explain.tasks import Task
 from genoml.nn.layer import Layer
 from genoml.report.filters import FoundFilter
+from genoml.runs.explained import THE_OUTPUT, Explained
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.train.objectives import Objective
 from genoml.train.predict import finite_outputs
@@ -25,7 +25,6 @@ from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
-    "Explained",
     "ReportData",
     "SequenceView",
     "VariantView",
@@ -55,34 +54,6 @@ class SequenceView:
     probability: float
     saliency: NDArray[np.floating[Any]]
     mutations: NDArray[np.floating[Any]] | None
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The output of a model that bases are explained for.
-
-    Attributes
-    ----------
-    task : int or callable
-        See :func:`genoml.explain.saliency`.
-    what : str
-        It in words; empty where there is one output alone.
-    predicted : str
-        What the number beside an explained sequence is.
-    columns : tuple of int
-        The numbers of the prediction that are added up for it; empty: all.
-    """
-
-    task: Task = 0
-    what: str = ""
-    predicted: str = "probability"
-    columns: tuple[int, ...] = (0,)
-
-    def number_of(self, numbers: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """The number (n,) of predictions (n, tasks)."""
-        chosen = numbers[:, list(self.columns)] if self.columns else numbers
-        found: NDArray[np.floating[Any]] = chosen.sum(axis=1)
-        return found
 
 
 @dataclass(frozen=True)
@@ -190,7 +161,7 @@ class ReportData:
     profiles: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     confusion: tuple[ArrayLike, Sequence[str]] | None = None
     specificity: tuple[ArrayLike, ArrayLike] | None = None
-    explained: Explained = Explained()
+    explained: Explained = THE_OUTPUT
     threshold: float = 0.5
     filters: Sequence[FoundFilter] = ()
     sequences: Sequence[SequenceView] = ()
@@ -212,7 +183,7 @@ def sequence_views(
     both_strands: bool | None = None,
     ambiguous: str | None = None,
     objective: Objective | None = None,
-    explained: Explained = Explained(),
+    explained: Explained = THE_OUTPUT,
 ) -> list[SequenceView]:
     """Prediction, saliency and mutagenesis of each sequence, without its padding.
 

@@ -13,12 +13,13 @@ import numpy as np
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.genome import GenomeStore
-from genoml.report.content import Explained, ReportData, attention_views, sequence_views
+from genoml.report.content import ReportData, attention_views, sequence_views
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
-from genoml.report.tasks import explained_output, sequences_of, task_content
+from genoml.report.tasks import sequences_of, task_content
 from genoml.report.variants import variant_views
 from genoml.runs import Run, RunRecord
+from genoml.runs.explained import Explained, explained_output
 from genoml.runs.run import SequenceSource
 from genoml.runs.score import outputs_of_data
 from genoml.train.predict import score_predictions

@@ -26,6 +26,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.secants import check_secants
 
 
 def check_layer(
@@ -66,6 +67,7 @@ def check_layer(
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
     check_reach(case)
+    check_secants(case, on, dtype, LIMITS.secant[dtype])
     check_saved(case, on, dtype)
     check_copied(case, on, dtype)
 

@@ -11,11 +11,11 @@ import numpy as np
 from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.data.dataset import Rows
-from genoml.nn.containers import Parallel, Sequential
-from genoml.nn.ensemble import Ensemble
+from genoml.nn.containers import Sequential
 from genoml.nn.graph import Graph
 from genoml.nn.layer import EVALUATION, Layer, Pass
 from genoml.nn.node import INPUT
+from genoml.nn.parallel import Ensemble, Parallel
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.optim.base import is_weights
 from genoml.parallel import Threads
