@@ -13,9 +13,10 @@ from genoml.nn.layer import Layer
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import RunFolder
+from genoml.runs.make_task import make_task
 from genoml.runs.record import RECORD, RunError, read_record
 from genoml.runs.run import load_run
-from genoml.runs.tasks import guess_task, make_task
+from genoml.runs.tasks import guess_task
 from genoml.train import take_weights
 
 #: options of a network that belong to its data

@@ -16,9 +16,10 @@ from genoml.data import SequenceData
 from genoml.data.checks import FitCheck
 from genoml.data.splits import FoldsBy, k_folds
 from genoml.runs.config import TrainConfig
+from genoml.runs.make_task import make_task
 from genoml.runs.score_baselines import POSITIONS, baseline_scores, kmer_names
 from genoml.runs.settle_task import network_for
-from genoml.runs.tasks import LABELS, TaskRecord, begin_at_mean, build_network, make_task
+from genoml.runs.tasks import LABELS, TaskRecord, begin_at_mean, build_network
 from genoml.train import fit
 
 #: validation sequences of the rarer class below which nothing is chosen by them

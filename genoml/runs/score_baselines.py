@@ -84,7 +84,7 @@ def baselines(task: TaskRecord, config: TrainConfig, alphabet: str, *, positions
 
 
 def linear_targets(data: SequenceData, task: TaskRecord) -> np.ndarray:
-    """Numbers (n, tasks) that a linear model learns: of counts, and of cell types, the logarithm, relative to the offset.
+    """Numbers (n, tasks) that a linear model learns: of counts (relative to the offset) and cell types, logarithms.
 
     A missing value is the mean of its task.
     """

@@ -13,9 +13,9 @@ from genoml.runs import choose
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
+from genoml.runs.make_task import make_task
 from genoml.runs.score_baselines import POSITIONS, TRAITS, baseline_scores
 from genoml.runs.settle_task import refuse_unread
-from genoml.runs.tasks import make_task
 from genoml.sequence.alphabet import PAD_CODE
 from support.planted import planted_data
 
