@@ -38,18 +38,18 @@ def arithmetic(b: Builder, name: str, operation: str, first: Operand, second: Op
 
 def affine(b: Builder, name: str, x: Value, scale: np.ndarray | float, shift: np.ndarray | float) -> Value:
     """x scale + shift, of one number or one a channel: a normalisation by 0 and 1; two in a row are one."""
-    constants = [np.asarray(constant, np.float64) for constant in (scale, shift)]
+    constants = [np.asarray(each, np.float64) for each in (scale, shift)]
     axis = _axis_of(x, constants)
     size = x.shape[axis]
-    scale, shift = (np.broadcast_to(constant.reshape(-1), (size,)) for constant in constants)
+    factor, added = (np.broadcast_to(each.reshape(-1), (size,)) for each in constants)
     source = x
     if (known := b.affine.get(x.node)) is not None and known[0].order == x.order:
         source, own_scale, own_shift = known
-        scale, shift = own_scale * scale, own_shift * scale + shift
+        factor, added = own_scale * factor, own_shift * factor + added
     one, zero = np.ones(size), np.zeros(size)
-    arrays = {"gamma": scale, "beta": shift, "running_mean": zero, "running_var": one}
+    arrays = {"gamma": factor, "beta": added, "running_mean": zero, "running_var": one}
     value = batch_norm(b, name, source, arrays, 0.0, axis)
-    b.affine[value.node] = (source, scale, shift)
+    b.affine[value.node] = (source, factor, added)
     return value
 
 

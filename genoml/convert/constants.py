@@ -10,7 +10,9 @@ import numpy as np
 __all__ = ["FOLDED", "strided"]
 
 
-def strided(x: np.ndarray, begin: Any, end: Any, step: Any, masks: Mapping[str, int]) -> np.ndarray:
+def strided(
+    x: np.ndarray, begin: np.ndarray, end: np.ndarray, step: np.ndarray, masks: Mapping[str, int]
+) -> np.ndarray:
     """TensorFlow's StridedSlice, whose masks say which begins and ends are left out and which axes go away."""
     index: list[slice | int] = []
     for i, (start, stop, by) in enumerate(zip(begin.tolist(), end.tolist(), step.tolist(), strict=True)):

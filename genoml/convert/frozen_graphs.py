@@ -18,7 +18,7 @@ from genoml.convert.arithmetic import arithmetic, biased
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
 from genoml.convert.constants import strided
 from genoml.convert.network import Converted, finish, sequence_input
-from genoml.convert.nodes import convert_nodes, in_order
+from genoml.convert.nodes import convert_nodes, graph_nodes, in_order
 from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode, WeightsFile
 
@@ -132,16 +132,13 @@ def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     x = shapes.needed(given[0])
     numbers = np.arange(max(x.shape))
     for i in range(x.ndim):  # what is left of each axis
-        own = [np.asarray(shapes.constant(part, "slice"))[i : i + 1] for part in given[1:4]]
-        if not own[0].size:
+        begin, end, step = (shapes.constant(part, "slice")[i : i + 1] for part in given[1:4])
+        if not begin.size:
             break
         masks = {key: value >> i & 1 for key, value in node.attributes.items() if isinstance(value, int)}
-        if (
-            any(masks.get(f"{kind}_mask") for kind in ("ellipsis", "new_axis", "shrink_axis"))
-            or own[2][0] != 1
-        ):
+        if any(masks.get(f"{kind}_mask") for kind in ("ellipsis", "new_axis", "shrink_axis")) or step[0] != 1:
             raise ConvertError("a slice that is not a cut at the ends")
-        left = strided(numbers[: x.shape[i]], *own, masks)
+        left = strided(numbers[: x.shape[i]], begin, end, step, masks)
         if len(left) < x.shape[i]:
             if not len(left):
                 raise ConvertError(f"it leaves nothing of {x.shape[i]} positions; give a greater length")
@@ -159,14 +156,14 @@ def _pool(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     )  # fmt: skip
 
 
-def _expand(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
+def _expand(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     x, axes = given[0], _axes(given[1])
     if isinstance(x, Part):
         return x  # of SpaceToBatchND, whose convolution follows
     return shapes.unsqueeze(x, axes)
 
 
-def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
+def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     if isinstance(given[0], Part):
         return given[0]
     return shapes.squeeze(b, given[0], list(node.attributes.get("squeeze_dims") or []))
@@ -182,7 +179,10 @@ def _pack(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand | Part:
 def _strided(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     if not all(map(is_constant, given)):
         return _slice(b, node, given)
-    return strided(*given, {key: value for key, value in node.attributes.items() if isinstance(value, int)})
+    x, begin, end, step = given
+    return strided(
+        x, begin, end, step, {key: value for key, value in node.attributes.items() if isinstance(value, int)}
+    )
 
 
 def _normalise(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
@@ -274,7 +274,7 @@ def convert_frozen_graph(
     ConvertError
         For an operation that no rule converts; the message names the node.
     """
-    nodes = [_plain(node) for node in file.topology or () if node.operation not in ("NoOp", "Assert")]
+    nodes = [_plain(node) for node in graph_nodes(file) if node.operation not in ("NoOp", "Assert")]
     inputs = [node for node in nodes if node.operation == "Placeholder"]
     if len(inputs) != 1:
         raise ConvertError(

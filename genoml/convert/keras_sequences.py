@@ -88,7 +88,7 @@ def _attention(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
         features, heads, key_size=size, value_size=arrays["value"]["kernel"].shape[2], qkv_bias=biased,
         out_features=arrays["output"]["kernel"].shape[2],
     )  # fmt: skip
-    named = {
+    named: dict[str, np.ndarray] = {
         f"{part}_weights": own["kernel"].reshape(features, -1)
         for part, own in arrays.items()
         if part != "output"

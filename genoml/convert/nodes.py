@@ -10,9 +10,14 @@ import numpy as np
 from genoml.convert.builder import Builder, ConvertError
 from genoml.convert.constants import FOLDED
 from genoml.convert.shapes import is_constant
-from genoml.io.weights import GraphNode
+from genoml.io.weights import GraphNode, WeightsFile
 
-__all__ = ["convert_nodes", "in_order", "unsupported"]
+__all__ = ["convert_nodes", "graph_nodes", "in_order", "unsupported"]
+
+
+def graph_nodes(file: WeightsFile) -> list[GraphNode]:
+    """The nodes of a file that holds a graph; none of any other."""
+    return list(file.topology) if isinstance(file.topology, tuple) else []
 
 
 def unsupported(name: str, op: str, known: Iterable[str]) -> ConvertError:

@@ -13,7 +13,7 @@ from genoml.convert import shapes
 from genoml.convert.arithmetic import arithmetic
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.convert.network import Converted, finish, sequence_input
-from genoml.convert.nodes import convert_nodes, in_order
+from genoml.convert.nodes import convert_nodes, graph_nodes, in_order
 from genoml.convert.onnx_recurrent import recurrent
 from genoml.convert.onnx_shapes import SHAPE_RULES, Rule, axes_of
 from genoml.convert.shapes import is_constant
@@ -261,7 +261,7 @@ def convert_onnx(
     source, fixed = sequence_input(b, name, shape, length_bp, channels=first)
     values: dict[str, Any] = {name: source, **file.tensors}
     wanted = list(outputs or file.metadata["outputs"])
-    nodes = [replace(node, name=node.name or node.outputs[0]) for node in file.topology or ()]
+    nodes = [replace(node, name=node.name or node.outputs[0]) for node in graph_nodes(file)]
     convert_nodes(b, in_order(nodes, wanted, values), _RULES, values)
     return finish(
         b, source, [(each, shapes.needed(values[each])) for each in wanted], fixed_length=fixed, cut=cut

@@ -41,6 +41,7 @@ def _concat(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
 def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     """Positions cut off at the ends."""
     x, said = given[0], node.attributes
+    parts: list[Any]
     if len(given) > 1:
         parts = [None if part is None else shapes.constant(part, "slice").tolist() for part in given[1:]]
     else:
@@ -87,20 +88,20 @@ def _gather(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     return ops.picked(b, node.name, shapes.needed(x), axis, index)
 
 
-def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
+def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     ones = [axis for axis, size in enumerate(given[0].shape) if size == 1]
     return shapes.squeeze(b, given[0], axes_of(node, given, ones))
 
 
-def _unsqueeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
+def _unsqueeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     return shapes.unsqueeze(given[0], axes_of(node, given))
 
 
-def _transposed(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
+def _transposed(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     return shapes.transpose(given[0], list(node.attributes.get("perm") or reversed(range(given[0].ndim))))
 
 
-def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
+def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     x, target = given[0], shapes.constant(given[1], "shape").tolist()
     if not node.attributes.get("allowzero"):
         target = [x.shape[i] if size == 0 else size for i, size in enumerate(target)]

@@ -208,7 +208,7 @@ def recurrent(
     features = next(axis for axis in range(1, x.ndim) if axis != positions)
     made: Any = nn.LSTM if kind == "lstm" else nn.GRU
     hidden = directions[0]["weights_recurrent"].shape[0]
-    layer: Layer = made(x.shape[features], hidden, return_sequences=sequences)
+    layer: Any = made(x.shape[features], hidden, return_sequences=sequences)
     arrays: Mapping[str, np.ndarray] = directions[0]
     if len(directions) == 2:
         layer = nn.Bidirectional(layer)

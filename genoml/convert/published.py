@@ -12,7 +12,7 @@ from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.convert.recipes import Arrays, convolve, normalise
 from genoml.models import bias_factorised
-from genoml.models import bpnet as build_bpnet
+from genoml.models.bpnet import bpnet as build_bpnet
 from genoml.nn.layer import Layer
 
 __all__ = [

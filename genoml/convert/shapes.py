@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
-from typing import TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
 from genoml import nn
 from genoml.convert.builder import BATCH, Builder, ConvertError, Operand, Value, flattened
+
+#: an array of the sequences stays one, and a constant too
+OperandT = TypeVar("OperandT", Value, np.ndarray)
 
 
 def is_constant(x: object) -> TypeGuard[np.ndarray]:
@@ -57,16 +60,16 @@ def reordered(x: Value, axes: Sequence[int]) -> tuple[int | None, ...]:
     return tuple(order)
 
 
-def transpose(x: Operand, axes: Sequence[int]) -> Operand:
+def transpose(x: OperandT, axes: Sequence[int]) -> OperandT:
     """Other order of the axes, which costs nothing."""
-    if is_constant(x):
+    if not isinstance(x, Value):
         return np.transpose(x, axes)
     return replace(x, shape=tuple(x.shape[a] for a in axes), order=tuple(x.order[a] for a in axes))
 
 
-def unsqueeze(x: Operand, axes: Sequence[int]) -> Operand:
+def unsqueeze(x: OperandT, axes: Sequence[int]) -> OperandT:
     """Add axes of size 1."""
-    if is_constant(x):
+    if not isinstance(x, Value):
         return np.expand_dims(x, tuple(axes))
     shape, order = list(x.shape), list(x.order)
     for axis in sorted(axis % (x.ndim + len(axes)) for axis in axes):
@@ -75,9 +78,9 @@ def unsqueeze(x: Operand, axes: Sequence[int]) -> Operand:
     return replace(x, shape=tuple(shape), order=tuple(order))
 
 
-def squeeze(b: Builder, x: Operand, axes: Sequence[int]) -> Operand:
+def squeeze(b: Builder, x: OperandT, axes: Sequence[int]) -> OperandT:
     """Leave out axes of size 1; of a constant all, if none is named."""
-    if is_constant(x):
+    if not isinstance(x, Value):
         return np.squeeze(x, tuple(axes) or None)
     axes = sorted(x.axis(axis) for axis in axes)
     if any(x.shape[axis] != 1 for axis in axes):
@@ -100,10 +103,14 @@ def flatten(b: Builder, name: str, x: Value) -> Value:
     return Value(b.add(name, nn.Flatten(), x.node), (x.shape[0], prod(own[1:])), (0, 1), places)
 
 
-def reshape(b: Builder, name: str, x: Operand, target: Sequence[int]) -> Operand:
+def reshape(b: Builder, name: str, x: Any, target: Sequence[int]) -> Any:
     """Another shape: flattened, with or without axes of size 1, or one axis as several that follow one another."""
-    if is_constant(x):
+    if not isinstance(x, Value):
         return np.reshape(x, target)
+    return _reshaped(b, name, x, target)
+
+
+def _reshaped(b: Builder, name: str, x: Value, target: Sequence[int]) -> Value:
     meant = _targets(b, x, target)
     if x.shape in meant:
         return x

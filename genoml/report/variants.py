@@ -13,8 +13,8 @@ from genoml.explain.saliency import Task
 from genoml.genome import GenomeStore
 from genoml.report.content import VariantView
 from genoml.report.figures import svg_address
-from genoml.report.tasks import explained_output
 from genoml.runs import Run
+from genoml.runs.explained import explained_output
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import decode
 from genoml.sequence.variants import Variants
@@ -83,7 +83,8 @@ def variant_card(view: VariantView) -> dict[str, Any]:
     figure = Figure(figsize=(9.6, 3.3), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True)
     both = np.concatenate([view.reference[1], view.alternative[1], [0.0]])
-    limits = (float(both.min()), float(both.max()) or 1.0)
+    margin = 0.05 * float(np.ptp(both)) or 1.0
+    limits = (float(both.min()) - margin, float(both.max()) + margin)
     named = (("reference", view.reference), ("alternative", view.alternative))
     for panel, (name, (letters, heights)), width in zip(panels, named, view.alleles_bp, strict=True):
         plot.contributions(panel, heights, letters, start=view.start, ylabel=name, limits=limits)

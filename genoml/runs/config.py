@@ -77,7 +77,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = {}
     huber_delta: Annotated[
         Positive | None,
-        Meta(description="regression: standard deviations from which on the loss is linear; left out: none"),
+        Meta(
+            description="regression: error, in standard deviations of the targets, from which on the loss is "
+            "linear (Huber's); left out: squared error"
+        ),
     ] = None
     log_multiplier: Annotated[
         Positive | None,
@@ -144,9 +147,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "none"
     sampling: Annotated[
         Literal["uniform", "balanced", "negatives"],
-        Meta(
-            description="what an epoch sees: all once; as many of each class; all positives and new negatives"
-        ),
+        Meta(description="an epoch: all once; as many of each class; all positives and new negatives"),
     ] = "uniform"
     negatives_per_positive: Annotated[
         Annotated[float, Meta(gt=0, le=1e6)],
@@ -154,9 +155,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 1.0
     calibrate: Annotated[
         Literal["none", "temperature", "platt"],
-        Meta(
-            description="how probabilities are calibrated on the validation sequences; see docs/imbalance.md"
-        ),
+        Meta(description="calibration of probabilities on the validation sequences; see docs/imbalance.md"),
     ] = "none"
     threshold_by: Annotated[
         Literal["f1", "mcc", "precision", "recall"],
@@ -249,10 +248,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             If ``model_options`` ask for another number of outputs.
         """
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
-        known = (
-            {} if self.data.task == "profile" else model_spec(self.network).options_for(length_bp, n_outputs)
-        )
-        options = known | self.model_options
+        options = self.model_options
+        if self.data.task != "profile":
+            options = model_spec(self.network).options_for(length_bp, n_outputs) | options
         if options.get("n_outputs", n_outputs) != n_outputs:
             raise ValueError(
                 f"model_options.n_outputs: expects {n_outputs}, as many as the data have tasks or classes, got "
@@ -278,8 +276,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         batch_size = self.batch_size or 128
         steps = self.n_epochs * -(-n_examples // batch_size)
         return FitOptions(
-            epochs=self.n_epochs,
-            batch_size=batch_size,
+            epochs=self.n_epochs, batch_size=batch_size,
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
@@ -287,8 +284,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             objective=objective,
             freeze=tuple(self.freeze),
             learning_rates=self.learning_rates,
-            max_grad_norm=self.max_grad_norm,
-            max_weight_norm=self.max_weight_norm,
+            max_grad_norm=self.max_grad_norm, max_weight_norm=self.max_weight_norm,
             average_decay=self.average_decay,
             patience=self.patience,
             best_within=self.best_within or 0.0,
@@ -296,4 +292,4 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             threads=self.threads,
             seed=self.seed,
             no_checks=tuple(name for name in get_args(FitCheck) if name in self.no_checks),
-        )
+        )  # fmt: skip

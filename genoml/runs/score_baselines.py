@@ -84,7 +84,7 @@ def baselines(task: TaskRecord, config: TrainConfig, alphabet: str, *, positions
 
 
 def linear_targets(data: SequenceData, task: TaskRecord) -> np.ndarray:
-    """Numbers (n, tasks) that a linear model learns: of counts (relative to the offset) and cell types, logarithms.
+    """Numbers (n, tasks) that a linear model learns: of counts (by their offset) and of cell types, logarithms.
 
     A missing value is the mean of its task.
     """

@@ -260,10 +260,10 @@ def fit(
         Weights to begin with, as far as they fit by path and shape, see ``take_weights``; History.init says which.
 
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
-    classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest
-    validation loss; with ``best_within`` the last one so near to it. A warning names validation sequences that are
-    copies of training ones, and sequences of several classes, if all are in memory; ``FitOptions.no_checks`` leaves
-    that out. Validation and prediction go by ``model.trained``: both strands if trained on both.
+    classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
+    loss; with ``best_within`` the last one so near to it. A warning names validation sequences that are copies of
+    training sequences, and sequences of several classes, if all are in memory, but for ``FitOptions.no_checks``.
+    Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------

@@ -259,10 +259,40 @@ def _filtered(group: h5py.Group) -> None:
     h5py.h5d.create(group.id, b"w", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((4,)), dcpl=made)
 
 
-def _virtual(group: h5py.Group) -> None:
+def _virtual(group: h5py.Group, outside: str) -> None:
     layout = h5py.VirtualLayout((4,), "f4")
-    layout[:] = h5py.VirtualSource("/etc/passwd", "w", (4,))
+    layout[:] = h5py.VirtualSource(outside, "w", (4,))
     group.create_virtual_dataset("w", layout)
+
+
+def _unlimited(group: h5py.Group, outside: str) -> None:
+    """A virtual array that is as long as one in another file."""
+    made, all_of_it = (
+        h5py.h5p.create(h5py.h5p.DATASET_CREATE),
+        h5py.h5s.create_simple((4,), (h5py.h5s.UNLIMITED,)),
+    )
+    all_of_it.select_hyperslab((0,), (h5py.h5s.UNLIMITED,))
+    made.set_layout(h5py.h5d.VIRTUAL)
+    made.set_virtual(all_of_it, outside.encode(), b"w", all_of_it)
+    h5py.h5d.create(group.id, b"w", h5py.h5t.NATIVE_FLOAT, all_of_it, dcpl=made)
+
+
+def hdf5_of(outside: str) -> dict[str, bytes]:
+    """Files that name another, in every place that a reader may come to."""
+    link = h5py.ExternalLink(outside, "/")
+
+    def linked(place: str) -> bytes:
+        return hdf5(lambda file: file.__setitem__(place, link))
+
+    return {
+        place: linked(place) for place in ("model_weights", "layers", "layers/a", "layers/a/vars", "a/vars/0")
+    } | {
+        "listed layer": hdf5(lambda file: file.__setitem__("a", link), layer_names=["a"]),
+        "listed weights": _layer(lambda group: group.__setitem__("w", link)),
+        "virtual": _layer(lambda group: _virtual(group, outside)),
+        "virtual without end": _layer(lambda group: _unlimited(group, outside)),
+        "storage": _layer(lambda group: group.create_dataset("w", (4,), "f4", external=[(outside, 0, 16)])),
+    }
 
 
 def _loop(file: h5py.File) -> None:
@@ -279,22 +309,10 @@ def hdf5_files() -> dict[str, bytes]:
     """Files of Keras that name others, or are none."""
     sound = _old(np.ones(3, np.float32))
     made = {
-        "external link": _layer(lambda group: group.__setitem__("w", h5py.ExternalLink("/etc/passwd", "/w"))),
+        f"other file, {name.replace('/', '.')}": content for name, content in hdf5_of("/etc/passwd").items()
+    } | {
         "soft link": _layer(lambda group: group.__setitem__("w", h5py.SoftLink("/elsewhere"))),
         "soft link to itself": _layer(lambda group: group.__setitem__("w", h5py.SoftLink("/a/w"))),
-        "layer that is a link": hdf5(
-            lambda file: file.__setitem__("layers", h5py.ExternalLink("/etc/passwd", "/")),
-            layer_names=["layers"],
-        ),
-        "new layers that are a link": hdf5(
-            lambda file: file.__setitem__("layers", h5py.ExternalLink("other.h5", "/"))
-        ),
-        "external storage": _layer(
-            lambda group: group.create_dataset(
-                "w", (4,), "f4", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)]
-            )
-        ),
-        "virtual": _layer(_virtual),
         "plug-in": _layer(_filtered),
         "loop": hdf5(_loop),
         "deep": hdf5(lambda file: file.create_group("/".join("a" * 200)).create_dataset("w", data=1.0)),
@@ -329,7 +347,7 @@ def hdf5_files() -> dict[str, bytes]:
     zips = {
         "no weights.keras": packed({"config.json": b"{}", "model.weights.h5": hdf5(lambda file: None)}),
         "no config.keras": packed({"model.weights.h5": sound}),
-        "link.keras": packed(keras | {"model.weights.h5": made["external link"]}),
+        "link.keras": packed(keras | {"model.weights.h5": made["other file, layers"]}),
         "text.keras": packed(keras | {"model.weights.h5": b"import os"}),
         "config.keras": packed(keras | {"config.json": b"__import__('os').system('true')"}),
         "bomb.keras": packed(keras | {"assets/x": bytes(65 << 20)}, zipfile.ZIP_DEFLATED),

@@ -105,13 +105,10 @@ def _called(function: Any, given: Any) -> Any:
     code: str | None = storage.code
     if function.name.endswith("_v3"):
         code = given[6].code if len(given) > 6 and isinstance(given[6], _Name) else None
-    if (
-        not isinstance(shape, tuple)
-        or not isinstance(strides, tuple)
-        or len(shape) != len(strides)
-        or not code
-    ):
-        raise WeightsError("a tensor without a type, or whose shape and strides differ in length")
+    if not code or not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        raise WeightsError("a tensor without type, shape or strides")
+    if len(shape) != len(strides):
+        raise WeightsError(f"a tensor of {len(shape)} axes with {len(strides)} strides")
     return Tensor(storage, code, _whole(start), tuple(map(_whole, shape)), tuple(map(_whole, strides)))
 
 
@@ -211,9 +208,7 @@ class Machine:
             _set(target, found)
         elif name in ("APPEND", "APPENDS") and isinstance(target, list):
             target += found
-        elif name != "BUILD" or not isinstance(
-            target, _Dict
-        ):  # attributes of an OrderedDict: versions of modules
+        elif name != "BUILD" or not isinstance(target, _Dict):  # versions of modules, which are left out
             raise WeightsError(f"refused: the instruction {name} of a pickle; {ONLY}")
 
     def _stored(self, given: Any) -> Storage:

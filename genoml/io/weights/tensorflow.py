@@ -152,12 +152,8 @@ def _values(name: str, number: int, value: Any, room: Room) -> list[Any]:
         text = bytes(_bytes(value))
         return [text.decode() if text.isascii() else text]
     if number in (3, 5, 6):
-        found = _varints(value).tolist()
-        return (
-            found
-            if number == 3
-            else [bool(each) if number == 5 else _TYPES.get(each, each) for each in found]
-        )
+        mean = {3: int, 5: bool, 6: lambda kind: _TYPES.get(kind, kind)}[number]
+        return [mean(each) for each in _varints(value).tolist()]
     if number == 4:
         return [float(each) for each in np.frombuffer(_bytes(value), "<f4")]
     if number == 7:
