@@ -44,6 +44,7 @@ class PositionPool(Layer):
     """
 
     logits, logits_grad = Parameter(), Gradient()
+    affine = True  # in x: the weights do not depend on it
 
     def __init__(self, length, **options):
         super().__init__(**options)  # seed, dtype and backend

@@ -11,6 +11,7 @@ failed or ran out of time. To rehearse: ``--smoke`` with ``--backend numpy``, or
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
 import json
 import os
@@ -27,6 +28,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,6 +40,8 @@ LIMIT_S = 575.0
 GRACE_S = 10.0
 #: processes of the suite, where pytest-xdist is there
 PROCESSES = 10
+#: without these no part but the speed says anything
+NEEDED = ("pytest", "pytest_timeout", "hypothesis", "scipy", "mpmath")
 #: what compute-sanitizer watches: each kernel at least once
 WATCHED = "finite or models_have_it or adams_update or random_numbers or standardisation or rectifier"
 
@@ -84,6 +88,28 @@ def _suite(output: str, file: Path) -> dict[str, Any]:
     return {**counts, "passed": passed, "failed": bad}
 
 
+def lacking(tests: Path) -> dict[str, list[str]]:
+    """Files of tests that import what is not here, and what that is."""
+    places = (tests, ROOT, ROOT / "backends")
+    own, found = {path.stem for place in places for path in place.iterdir()}, {}
+    for file in sorted(tests.rglob("test_*.py")):
+        body = ast.parse(file.read_bytes()).body
+        names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
+        names |= {
+            f"{n.module}.{alias.name}" for n in body if isinstance(n, ast.ImportFrom) for alias in n.names
+        }
+        tops = {name.partition(".")[0] for name in names} - own
+        tops |= {"numba" for name in names if f"{name}.".startswith("genoml_numpy.compiled.")}
+        missing = sorted(top for top in tops if importlib.util.find_spec(top) is None)
+        if missing:
+            found[str(file.relative_to(ROOT))] = missing
+    return found
+
+
+def _left_out(found: dict[str, list[str]], output: str, file: Path) -> dict[str, Any]:
+    return _suite(output, file) | {"left_out": found}
+
+
 def _watched(output: str, file: Path) -> dict[str, Any]:
     return {"errors": re.findall(r"ERROR SUMMARY: (\d+) errors?", output), **_suite(output, file)}
 
@@ -94,14 +120,16 @@ def parts(backend: str, folder: Path, smoke: bool) -> list[Part]:
     quick = ["--smoke"] if smoke else []
     suite = [*python, "pytest", "-q", "-p", "no:cacheprovider", *on]
     of_suite, of_watched = folder / "suite.xml", folder / "sanitizer.xml"
+    absent = lacking(ROOT / "tests")
+    ignored = [f"--ignore={file}" for file in absent]
     spread = ["-n", str(PROCESSES)] if importlib.util.find_spec("xdist") and not smoke else []
     speed = [*python, "benchmarks.gpu", *on, *quick]
     found = [
         Part("ceilings", [*speed, "--ceilings", "--out", str(folder / "ceilings.json")], 15, _content,
              folder / "ceilings.json"),
         Part("check", [*python, "genoml.testing", *on], 100, _check),
-        Part("suite", [*suite, "-m", "backend", *spread, f"--junitxml={of_suite}",
-                       *(["tests/ops/test_pool1d.py"] if smoke else [])], 170, _suite, of_suite),
+        Part("suite", [*suite, "-m", "backend", *spread, *ignored, f"--junitxml={of_suite}",
+                       *(["tests/ops/test_pool1d.py"] if smoke else [])], 170, partial(_left_out, absent), of_suite),
         Part("proof", [*python, "tests.proof", *on, "--into", str(folder)], 40, _content, folder / f"{backend}.json"),
         Part("speed", [*speed, "--compiled", "--seconds", "115", "--out", str(folder / "speed.json")], 130, _content,
              folder / "speed.json"),
@@ -249,6 +277,9 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         if options.wheels is not None:
             install(options.wheels.resolve(), folder / "site")
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            parser.error(f"needs {', '.join(missing)}: install it, or put its wheel into --wheels")
         os.environ.setdefault("CUPY_NVRTC_USE_PCH", "1")  # NVRTC compiles CuPy's headers once
         into = options.into.resolve()
         result = measure(

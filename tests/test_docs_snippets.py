@@ -17,8 +17,10 @@ import pytest
 from genoml import Dense, Flatten, Sequential, write_fasta, write_fastq
 from genoml.data import SequenceData
 from genoml.models import build_model
+from genoml.runs import save_run
 from genoml.sequence import decode
 from genoml.train import Callbacks, FitOptions
+from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 Names = dict[str, Any]
@@ -115,6 +117,13 @@ def for_configuration() -> Names:
     return {**for_restarts(), "my_callback": Callbacks()}
 
 
+def for_variants() -> Names:
+    run = save_run(small_model(), "run", length_bp=LENGTH)
+    with small_genome(Path.cwd()) as genome:
+        Path("calls.vcf").write_text(vcf_text(some_variants(genome, 3)))
+    return {"run": run}
+
+
 SETUPS: dict[str, Callable[[], Names]] = {
     "alignment": for_alignment,
     "configuration": for_configuration,
@@ -126,6 +135,7 @@ SETUPS: dict[str, Callable[[], Names]] = {
     "restarts": for_restarts,
     "sequences": for_sequences,
     "training": for_training,
+    "variants": for_variants,
 }
 
 

@@ -1,4 +1,4 @@
-"""The default `genoml train` on ChIP-seq peaks, as a person would type it: nothing is set for a data set.
+"""`genoml train --model motif_cnn` on ChIP-seq peaks, as a person would type it: nothing is set for a data set.
 
 nanog_h1esc/ is from kundajelab/gkmexplain; encode_chip_deepbind/ holds the ENCODE sets of DeepBind, as distributed
 with deepRAM. Peers: lsgkm's published model for Nanog, lsgkm with its defaults for the others.
@@ -30,7 +30,8 @@ def train_and_evaluate(
     train: tuple[str, str], test: tuple[str, str], seed: int, backend: str, folder: Path
 ) -> tuple[float, ...]:
     out = str(folder / "run")
-    genoml("train", *train, "--out", out, "--seed", str(seed), "--backend", backend)
+    options = ("--model", "motif_cnn", "--seed", str(seed), "--backend", backend)
+    genoml("train", *train, "--out", out, *options)
     result: dict[str, float] = json.loads(genoml("evaluate", out, *test, "--json", "--backend", backend))
     return result["auroc"], result["aupr"]
 

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import NoReturn, TextIO
 
 import click
@@ -18,11 +19,13 @@ from genoml.train import NotFiniteError
 
 _COMMANDS = {
     "align": "Align the sequences of two files, pair by pair.",
+    "attribute": "Write what each base contributes to a model's output.",
     "backends": "List the backends and what each would run on.",
     "config": "Print every setting of training, or check a file of them.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
     "evaluate": "Score a trained model on labelled sequences.",
     "fetch": "Write the sequences of intervals of a genome.",
+    "import": "Make a run of another tool's network: Keras, TensorFlow, ONNX, PyTorch.",
     "kmers": "Count k-mers, of a file or of each record, as a table.",
     "orfs": "Find open reading frames, on linear and circular sequences.",
     "predict": "Write a trained model's score of each sequence.",
@@ -32,6 +35,7 @@ _COMMANDS = {
     "scan": "Find where motifs match sequences, as BED or a table.",
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
+    "splice": "Score what variants do to splice sites.",
     "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
     "tile": "Write windows of one length along a genome, as BED.",
     "train": "Train a model on two sets of sequences.",
@@ -47,7 +51,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"genoml.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"genoml.cli.{module}").command
         return command
 
     def resolve_command(

@@ -129,7 +129,13 @@ def command(
     else:
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
     names = loaded.ids if table is None else loaded.names
-    content = _table(names, _columns(loaded_run, loaded_run.outputs(loaded)))
+    outputs = loaded_run.outputs(loaded)
+    if outputs.ndim > 2:
+        raise ValueError(
+            f"{run}: its network has a value a position, {tuple(outputs.shape[1:])} each; a table has no place for "
+            "them: read them in Python, genoml.load_run(RUN).outputs(sequences)"
+        )
+    content = _table(names, _columns(loaded_run, outputs))
     if out == _STANDARD_OUTPUT:
         click.echo(content, nl=False)
     else:

@@ -14,6 +14,7 @@ import msgspec
 from genoml.cli.options import echo_warnings
 from genoml.io.errors import printable, unicode_path
 from genoml.runs import Progress, RunFolder, RunRecord
+from genoml.runs.score_baselines import baseline_score
 from genoml.runs.tasks import LABELS
 from genoml.train.progress import EpochLines
 
@@ -126,7 +127,7 @@ class TerminalProgress(EpochLines, Progress):
             label = "" if shared == score else f"{LABELS[shared]} "
             line += f" ({record.task.baseline} {label}{baseline[shared]:.4f})"
         ahead = max(record.baselines, key=lambda name: record.baselines[name], default="")
-        if ahead and record.baselines[ahead] > record.held_out.scores.get("auroc", 1.0):
+        if ahead and record.baselines[ahead] > record.held_out.scores.get(baseline_score(record.task), 1.0):
             line += f"; behind a baseline, {ahead}, {record.baselines[ahead]:.4f}"
         if record.best_epoch is None:
             line += "; no epoch ended, so the weights are those of its last step"

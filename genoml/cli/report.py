@@ -83,7 +83,7 @@ def command(
     of classes.
     """
     from genoml.report import expect_writable, write_report
-    from genoml.report.tasks import explained_output
+    from genoml.runs.explained import explained_output
 
     if len(labelled) not in (0, 2):
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, both or none, got {len(labelled)} file(s)")

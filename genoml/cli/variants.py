@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,8 @@ def command(
         from genoml.report import expect_writable
 
         expect_writable(report)
+    for path in filter(None, (None if out == "-" else out, vcf, summary)):
+        _expect_writable(Path(path), calls)
     loaded = load_run(run, open_backend(backend_name))
     file = open_vcf(calls, columns=_named(columns))
     with opened_genome(genome) as store:
@@ -190,9 +193,7 @@ def command(
         if report is not None:
             from genoml.report import write_variant_report
 
-            write_variant_report(
-                loaded, store, result.strongest[:top], report, length_bp=options["length_bp"]
-            )
+            write_variant_report(loaded, store, result, report, top=top, length_bp=options["length_bp"])
     tell_summary(result, [each for each in (out if out != "-" else "standard output", vcf, report) if each])
 
 
@@ -204,9 +205,19 @@ def tell_summary(result: Any, files: list[Any]) -> None:
     line = f"{result.records:,} records, {result.alts:,} alternative alleles: {statuses or 'none'}"
     if result.duplicates:
         line += f"; {result.duplicates:,} duplicates"
+    if result.alts and not result.strongest:
+        click.echo("warning: no variant was scored; the column status says why", err=True)
     if result.chromosomes:
         click.echo(f"genoml: {result.chromosomes}", err=True)
     click.echo(f"{line}; {', '.join(map(str, files))}", err=True)
+
+
+def _expect_writable(path: Path, calls: str) -> None:
+    """Raise ValueError, before any work, if a file cannot be written, or is the one that is read."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ValueError(f"{path}: expects a file name in a folder that exists; choose another")
+    if path.exists() and calls != "-" and os.path.exists(calls) and path.samefile(calls):
+        raise ValueError(f"{path}: is the file of variants itself; choose another name")
 
 
 def _named(columns: str | None) -> dict[str, str] | None:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from genoml.convert.builder import ConvertError
+from genoml.convert.files import convert_file
 from genoml.convert.frozen_graphs import convert_frozen_graph
-from genoml.convert.keras_layers import KERAS_RULES
 from genoml.convert.keras_models import convert_keras
-from genoml.convert.network import Converted
+from genoml.convert.keras_sequences import KERAS_RULES
+from genoml.convert.network import Converted, with_bases
+from genoml.convert.onnx_graphs import convert_onnx
 from genoml.convert.state_dicts import RECIPES, convert_state_dict
 from genoml.io.weights import WeightsFile
 from genoml.nn.layer import Layer
@@ -21,12 +23,16 @@ __all__ = [
     "RECIPES",
     "ConvertError",
     "Converted",
+    "convert_file",
     "convert_frozen_graph",
     "convert_keras",
+    "convert_onnx",
     "convert_state_dict",
     "keras",
+    "onnx",
     "state_dict",
     "tensorflow",
+    "with_bases",
 ]
 
 
@@ -35,6 +41,11 @@ def keras(
 ) -> Layer:
     """The network of a Keras model; arguments and errors are those of ``convert_keras``."""
     return convert_keras(config, weights, length_bp=length_bp).network
+
+
+def onnx(file: WeightsFile, *, length_bp: int | None = None, outputs: Sequence[str] | None = None) -> Layer:
+    """The network of an ONNX graph; arguments and errors are those of ``convert_onnx``."""
+    return convert_onnx(file, length_bp=length_bp, outputs=outputs).network
 
 
 def tensorflow(

@@ -16,10 +16,14 @@ from typing import TypeAlias
 import numpy as np
 
 from genoml import nn
-from genoml.nn.node import INPUT
 from genoml.nn.layer import Layer
+from genoml.nn.node import INPUT
 
-__all__ = ["Builder", "ConvertError", "Value"]
+__all__ = ["BATCH", "Builder", "ConvertError", "Value"]
+
+
+#: size of the batch in shapes as the tool sees them: a number that no other axis has
+BATCH = 1009
 
 
 class ConvertError(ValueError):
@@ -35,7 +39,7 @@ class Value:
     node : str
         The node of the network that computes it.
     shape : tuple of int
-        Its shape as the tool sees it, for one example.
+        Its shape as the tool sees it, for ``BATCH`` examples.
     order : tuple of int or None
         For each axis the network's own axis; None for one of size 1 that the network does not have. Neighbours with
         the same are parts of one: heads and features, say.
@@ -73,6 +77,8 @@ class Builder:
         #: the value that a node scales and shifts, with both
         self.affine: dict[str, tuple[Value, np.ndarray, np.ndarray]] = {}
         self.inputs: list[str] = []
+        #: size of the batch in the file
+        self.batch = 1
         #: lines about what was changed or left out
         self.notes: list[str] = []
 
@@ -99,7 +105,7 @@ class Builder:
         order[0], order[channels], order[long[0]] = 0, 1, 2
         self.inputs.append(name)
         self.shapes[name] = (1, shape[channels], shape[long[0]])
-        return Value(name, (1, *shape[1:]), tuple(order))
+        return Value(name, (BATCH, *shape[1:]), tuple(order))
 
     def add(
         self, name: str, layer: Layer, source: str, arrays: Mapping[str, np.ndarray] | None = None

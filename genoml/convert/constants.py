@@ -10,7 +10,9 @@ import numpy as np
 __all__ = ["FOLDED", "strided"]
 
 
-def strided(x: np.ndarray, begin: Any, end: Any, step: Any, masks: Mapping[str, int]) -> np.ndarray:
+def strided(
+    x: np.ndarray, begin: np.ndarray, end: np.ndarray, step: np.ndarray, masks: Mapping[str, int]
+) -> np.ndarray:
     """TensorFlow's StridedSlice, whose masks say which begins and ends are left out and which axes go away."""
     index: list[slice | int] = []
     for i, (start, stop, by) in enumerate(zip(begin.tolist(), end.tolist(), step.tolist(), strict=True)):
@@ -39,4 +41,11 @@ FOLDED: Mapping[str, Callable[..., Any]] = {
     "Rsqrt": lambda x: 1 / np.sqrt(x),
     "Maximum": np.maximum,
     "Minimum": np.minimum,
+    "Div": lambda x, y: x // y if x.dtype.kind in "iu" and y.dtype.kind in "iu" else x / y,
+    "Pow": np.power,
+    "Min": lambda *x: np.minimum.reduce(x),
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+    "Equal": np.equal,
+    "Where": np.where,
 }

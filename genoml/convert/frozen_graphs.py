@@ -13,10 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.convert import operations as ops
+from genoml.convert import shapes
+from genoml.convert.arithmetic import arithmetic, biased
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
-from genoml.convert.constants import FOLDED, strided
+from genoml.convert.constants import strided
 from genoml.convert.network import Converted, finish, sequence_input
-from genoml.convert.nodes import convert_nodes, in_order, is_constant
+from genoml.convert.nodes import convert_nodes, graph_nodes, in_order
+from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode, WeightsFile
 
 
@@ -36,12 +39,12 @@ _ELEMENTWISE = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Elu": "el
 
 
 def _axes(x: Any) -> list[int]:
-    return [int(axis) for axis in np.asarray(ops.constant(x, "axis")).reshape(-1)]
+    return [int(axis) for axis in np.asarray(shapes.constant(x, "axis")).reshape(-1)]
 
 
 def _convolve(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
     """Conv2D of NHWC, along the one axis with positions; between SpaceToBatchND and back, one with dilation."""
-    x, kernel = given[0], ops.constant(given[1], "kernel")
+    x, kernel = given[0], shapes.constant(given[1], "kernel")
     if node.attributes.get("data_format", "NHWC") != "NHWC":
         raise ConvertError("channels before positions (NCHW)")
     options: dict[str, Any] = {
@@ -54,18 +57,20 @@ def _convolve(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part
         if options["padding"] != "valid":
             raise ConvertError("a padded convolution between SpaceToBatchND and BatchToSpaceND")
         return Part("dilated", x.values, {**x.facts, "kernel": kernel})
-    return ops.convolution(b, node.name, _value(x), kernel, channels=3, positions=(1, 2), **options)
+    return ops.convolution(b, node.name, shapes.needed(x), kernel, channels=3, positions=(1, 2), **options)
 
 
 def _space_to_batch(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
-    block, pads = (ops.constant(x, "block") for x in given[1:3])
+    block, pads = (shapes.constant(x, "block") for x in given[1:3])
     if block.size != 1:
         raise ConvertError("blocks along more than one axis")
-    return Part("space_to_batch", (_value(given[0]),), {"dilation": int(block[0]), "pads": pads[0].tolist()})
+    return Part(
+        "space_to_batch", (shapes.needed(given[0]),), {"dilation": int(block[0]), "pads": pads[0].tolist()}
+    )
 
 
 def _batch_to_space(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    part, crops = given[0], ops.constant(given[2], "crops")[0].tolist()
+    part, crops = given[0], shapes.constant(given[2], "crops")[0].tolist()
     if not isinstance(part, Part) or part.kind != "dilated" or crops[0]:
         raise ConvertError("it does not follow SpaceToBatchND and a convolution")
     (before, after), kernel = part.facts["pads"], part.facts["kernel"]
@@ -77,26 +82,14 @@ def _batch_to_space(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
 
 
 def _arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
-    """Sums and products of two values, or of a value and constants."""
+    """Sums and products; of a softmax x - max and the quotient by the sum."""
     first, second = given
     if isinstance(second, Part) and node.operation == "Sub" and second.kind == "maximum":
-        return Part("shifted", (_value(first),), second)
-    if isinstance(second, Part) and node.operation in ("RealDiv", "Div") and second.kind == "sum":
+        return Part("shifted", (shapes.needed(first),), second)
+    if isinstance(second, Part) and node.operation == "RealDiv" and second.kind == "sum":
         return ops.softmax(b, node.name, second.values[0], second.facts)
-    minus = -1.0 if node.operation == "Sub" else 1.0
-    times = node.operation in ("Mul", "RealDiv", "Div")
-    if isinstance(first, Value) and isinstance(second, Value):
-        if minus < 0 or node.operation in ("RealDiv", "Div"):
-            raise ConvertError("it takes two arrays that depend on the sequences")
-        return ops.join(b, node.name, "multiply" if times else "add", [first, second])
-    swapped = not isinstance(first, Value)
-    x, other = (_value(second), first) if swapped else (_value(first), second)
-    other = np.asarray(ops.constant(other, "constant"), np.float64)
-    if times:
-        if node.operation != "Mul" and swapped:
-            raise ConvertError("it divides by an array that depends on the sequences")
-        return ops.affine(b, node.name, x, other if node.operation == "Mul" else 1 / other, 0.0)
-    return ops.affine(b, node.name, x, minus if swapped else 1.0, other if swapped else minus * other)
+    known = {"AddV2": "Add", "RealDiv": "Div"}
+    return arithmetic(b, node.name, known.get(node.operation, node.operation), first, second)
 
 
 def _reduce(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
@@ -104,11 +97,11 @@ def _reduce(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
     x, axes, keep = given[0], _axes(given[1]), bool(node.attributes.get("keep_dims"))
     if isinstance(x, Part):
         if x.kind == "stack" and node.operation == "Mean" and axes == [x.facts] and not keep:
-            return ops.join(b, node.name, "mean", list(x.values))
+            return shapes.join(b, node.name, "mean", list(x.values))
         if x.kind == "exponential" and node.operation == "Sum" and axes == x.facts and keep:
             return Part("sum", x.values, axes[0])
         raise ConvertError(f"it reads a {x.kind}")
-    value = _value(x)
+    value = shapes.needed(x)
     if keep and node.operation == "Max" and len(axes) == 1 and value.order[value.axis(axes[0])] == 1:
         return Part("maximum", (value,), axes)
     if node.operation not in ("Mean", "Max"):
@@ -124,46 +117,38 @@ def _reduce(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
         positions=long[0],
         keepdims=True,
     )
-    return found if keep else ops.squeeze(b, found, axes)
+    return found if keep else shapes.squeeze(b, found, axes)
 
 
 def _exponential(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
     x = given[0]
     if isinstance(x, Part) and x.kind == "shifted" and x.values[0] is x.facts.values[0]:
         return Part("exponential", x.values, x.facts.facts)
-    return ops.elementwise(b, node.name, _value(x), "exp")
+    return ops.elementwise(b, node.name, shapes.needed(x), "exp")
 
 
 def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     """Positions cut off at the ends."""
-    x = _value(given[0])
+    x = shapes.needed(given[0])
     numbers = np.arange(max(x.shape))
     for i in range(x.ndim):  # what is left of each axis
-        own = [np.asarray(ops.constant(part, "slice"))[i : i + 1] for part in given[1:4]]
-        if not own[0].size:
+        begin, end, step = (shapes.constant(part, "slice")[i : i + 1] for part in given[1:4])
+        if not begin.size:
             break
         masks = {key: value >> i & 1 for key, value in node.attributes.items() if isinstance(value, int)}
-        if (
-            any(masks.get(f"{kind}_mask") for kind in ("ellipsis", "new_axis", "shrink_axis"))
-            or own[2][0] != 1
-        ):
+        if any(masks.get(f"{kind}_mask") for kind in ("ellipsis", "new_axis", "shrink_axis")) or step[0] != 1:
             raise ConvertError("a slice that is not a cut at the ends")
-        left = strided(numbers[: x.shape[i]], *own, masks)
+        left = strided(numbers[: x.shape[i]], begin, end, step, masks)
         if len(left) < x.shape[i]:
             if not len(left):
                 raise ConvertError(f"it leaves nothing of {x.shape[i]} positions; give a greater length")
-            x = ops.shift(b, node.name, x, -int(left[0]), int(left[-1]) + 1 - x.shape[i], axis=i)
+            x = shapes.shift(b, node.name, x, -int(left[0]), int(left[-1]) + 1 - x.shape[i], axis=i)
     return x
-
-
-def _bias(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    """A bias: that of the convolution before, if it has none, which is then a layer with it."""
-    return ops.biased(b, node.name, _value(given[0]), ops.constant(given[1], "bias"))
 
 
 def _pool(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     """Pooling of NHWC, along the one axis with positions."""
-    x, sizes, strides = _value(given[0]), node.attributes["ksize"], node.attributes["strides"]
+    x, sizes, strides = shapes.needed(given[0]), node.attributes["ksize"], node.attributes["strides"]
     along = next(axis for axis in (1, 2) if x.order[axis] is not None)
     return ops.pool(
         b, node.name, x, "max" if node.operation == "MaxPool" else "average", channels=3, positions=along,
@@ -171,79 +156,58 @@ def _pool(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     )  # fmt: skip
 
 
-def _concat(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    *values, axis = given
-    if all(map(is_constant, values)):
-        return np.concatenate(values, axis=int(axis))
-    return ops.join(b, node.name, "concatenate", [_value(value) for value in values], int(axis))
-
-
-def _expand(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
+def _expand(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     x, axes = given[0], _axes(given[1])
     if isinstance(x, Part):
         return x  # of SpaceToBatchND, whose convolution follows
-    return np.expand_dims(x, tuple(axes)) if is_constant(x) else ops.unsqueeze(x, axes)
+    return shapes.unsqueeze(x, axes)
 
 
-def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Given:
-    x, axes = given[0], list(node.attributes.get("squeeze_dims") or [])
-    if isinstance(x, Part):
-        return x
-    return np.squeeze(x, tuple(axes) or None) if is_constant(x) else ops.squeeze(b, x, axes)
+def _squeeze(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
+    if isinstance(given[0], Part):
+        return given[0]
+    return shapes.squeeze(b, given[0], list(node.attributes.get("squeeze_dims") or []))
 
 
 def _pack(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand | Part:
     axis = int(node.attributes.get("axis", 0))
     if all(map(is_constant, given)):
         return np.stack(given, axis=axis)
-    return Part("stack", tuple(map(_value, given)), axis)
+    return Part("stack", tuple(map(shapes.needed, given)), axis)
 
 
 def _strided(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     if not all(map(is_constant, given)):
         return _slice(b, node, given)
-    return strided(*given, {key: value for key, value in node.attributes.items() if isinstance(value, int)})
+    x, begin, end, step = given
+    return strided(
+        x, begin, end, step, {key: value for key, value in node.attributes.items() if isinstance(value, int)}
+    )
 
 
 def _normalise(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     names = ("gamma", "beta", "running_mean", "running_var")
-    arrays = {name: ops.constant(x, name) for name, x in zip(names, given[1:5], strict=True)}
-    return ops.batch_norm(b, node.name, _value(given[0]), arrays, node.attributes.get("epsilon", 1e-3), 3)
+    arrays = {name: shapes.constant(x, name) for name, x in zip(names, given[1:5], strict=True)}
+    return ops.batch_norm(
+        b, node.name, shapes.needed(given[0]), arrays, node.attributes.get("epsilon", 1e-3), 3
+    )
 
 
 def _product(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     if node.attributes.get("transpose_a") or node.attributes.get("transpose_b"):
         raise ConvertError("a product of transposed matrices")
-    return ops.dense(b, node.name, _value(given[0]), ops.constant(given[1], "weights"))
+    return ops.dense(b, node.name, shapes.needed(given[0]), shapes.constant(given[1], "weights"))
 
 
 def _pad(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    x = _value(given[0])
-    for axis, (before, after) in enumerate(ops.constant(given[1], "padding").tolist()):
-        x = ops.shift(b, node.name, x, before, after, axis=axis)
+    x = shapes.needed(given[0])
+    for axis, (before, after) in enumerate(shapes.constant(given[1], "padding").tolist()):
+        x = shapes.shift(b, node.name, x, before, after, axis=axis)
     return x
-
-
-def _permuted(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    x, axes = given[0], _axes(given[1])
-    return np.transpose(x, axes) if is_constant(x) else ops.transpose(x, axes)
-
-
-def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    x, target = given[0], ops.constant(given[1], "shape")
-    return np.reshape(x, target) if is_constant(x) else ops.reshape(b, node.name, x, target.tolist())
 
 
 def _shape(b: Builder, node: GraphNode, given: Sequence[Any]) -> np.ndarray:
     return np.array(given[0].shape, np.int64)
-
-
-def _value(x: Any) -> Value:
-    if isinstance(x, Part):
-        raise ConvertError(f"it reads a {x.kind}, whose other operations are not there")
-    if not isinstance(x, Value):
-        raise ConvertError("it reads a constant where an array of the sequences is expected")
-    return x
 
 
 _RULES: dict[str, Rule] = {
@@ -253,7 +217,9 @@ _RULES: dict[str, Rule] = {
     "Const": lambda b, node, given: node.attributes["value"],
     "Shape": _shape,
     "Conv2D": _convolve,
-    "BiasAdd": _bias,
+    "BiasAdd": lambda b, node, given: biased(
+        b, node.name, shapes.needed(given[0]), shapes.constant(given[1], "bias")
+    ),
     "SpaceToBatchND": _space_to_batch,
     "BatchToSpaceND": _batch_to_space,
     "MatMul": _product,
@@ -261,23 +227,23 @@ _RULES: dict[str, Rule] = {
     "ExpandDims": _expand,
     "Squeeze": _squeeze,
     "Pack": _pack,
-    "ConcatV2": _concat,
+    "ConcatV2": lambda b, node, given: shapes.concatenate(b, node.name, given[:-1], int(given[-1])),
     "StridedSlice": _strided,
-    "Transpose": _permuted,
-    "Reshape": _reshaped,
+    "Transpose": lambda b, node, given: shapes.transpose(given[0], _axes(given[1])),
+    "Reshape": lambda b, node, given: shapes.reshape(b, node.name, given[0], _axes(given[1])),
     "Pad": _pad,
     "PadV2": _pad,
     "MaxPool": _pool,
     "AvgPool": _pool,
     "Exp": _exponential,
     "LeakyRelu": lambda b, node, given: ops.elementwise(
-        b, node.name, _value(given[0]), "leaky_relu", slope=node.attributes.get("alpha", 0.2)
+        b, node.name, shapes.needed(given[0]), "leaky_relu", slope=node.attributes.get("alpha", 0.2)
     ),
-    "Softmax": lambda b, node, given: ops.softmax(b, node.name, _value(given[0])),
+    "Softmax": lambda b, node, given: ops.softmax(b, node.name, shapes.needed(given[0])),
     **dict.fromkeys(("Mean", "Max", "Sum"), _reduce),
     **dict.fromkeys(("Add", "AddV2", "Sub", "Mul", "RealDiv"), _arithmetic),
     **{
-        op: lambda b, node, given, kind=kind: ops.elementwise(b, node.name, _value(given[0]), kind)  # type: ignore[misc]
+        op: lambda b, node, given, kind=kind: ops.elementwise(b, node.name, shapes.needed(given[0]), kind)  # type: ignore[misc]
         for op, kind in _ELEMENTWISE.items()
     },
 }
@@ -308,7 +274,7 @@ def convert_frozen_graph(
     ConvertError
         For an operation that no rule converts; the message names the node.
     """
-    nodes = [_plain(node) for node in file.topology or () if node.operation not in ("NoOp", "Assert")]
+    nodes = [_plain(node) for node in graph_nodes(file) if node.operation not in ("NoOp", "Assert")]
     inputs = [node for node in nodes if node.operation == "Placeholder"]
     if len(inputs) != 1:
         raise ConvertError(
@@ -321,7 +287,7 @@ def convert_frozen_graph(
     source, fixed = sequence_input(b, inputs[0].name, shape, length_bp)
     values: dict[str, Any] = {inputs[0].name: source, **file.tensors}
     convert_nodes(b, in_order(nodes, wanted, values), _RULES, values)
-    found = [(name, _value(values[name])) for name in wanted if not is_constant(values[name])]
+    found = [(name, shapes.needed(values[name])) for name in wanted if not is_constant(values[name])]
     return finish(b, source, found, fixed_length=fixed, cut=cut)
 
 

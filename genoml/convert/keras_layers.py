@@ -8,12 +8,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from genoml import nn
 from genoml.convert import operations as ops
+from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
-from genoml.nn.layer import Layer
 
-__all__ = ["KERAS_RULES", "KerasLayer", "KerasRule"]
+__all__ = ["PLAIN_RULES", "KerasLayer", "KerasRule"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,9 @@ class KerasLayer:
         if all(name.isdecimal() for name in last) and len(last) == len(names):
             return dict(zip(names, found.values(), strict=True))
         if sorted(last) != sorted(names):
-            raise ConvertError(f"it has arrays {', '.join(found) or 'none'}, and its settings say {', '.join(names)}")
+            raise ConvertError(
+                f"it has arrays {', '.join(found) or 'none'}, and its settings say {', '.join(names)}"
+            )
         return dict(zip(last, found.values(), strict=True))
 
     def expect(self, **settings: Any) -> None:
@@ -101,7 +102,9 @@ def _depthwise(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
 def _kernels(layer: KerasLayer, name: str) -> list[np.ndarray]:
     found = [array for path, array in layer.arrays.items() if path.rsplit("/", 1)[-1] in (name, "0")]
     if len(found) != 1 or found[0].ndim != 3:
-        raise ConvertError(f"it has arrays {', '.join(layer.arrays) or 'none'}; expects a {name} of three axes")
+        raise ConvertError(
+            f"it has arrays {', '.join(layer.arrays) or 'none'}; expects a {name} of three axes"
+        )
     return found
 
 
@@ -132,7 +135,9 @@ def _layer_norm(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value
     if (axis[0] if isinstance(axis, list) else axis) not in (-1, x.ndim - 1):
         raise ConvertError(f"axis = {axis} is not supported; expects -1")
     layer.expect(rms_scaling=False)
-    weights = layer.weights(*[n for n, used in (("gamma", "scale"), ("beta", "center")) if layer.config.get(used, True)])
+    weights = layer.weights(
+        *[n for n, used in (("gamma", "scale"), ("beta", "center")) if layer.config.get(used, True)]
+    )
     return ops.layer_norm(b, layer.name, x, weights, float(layer.config.get("epsilon", 1e-3)))
 
 
@@ -174,112 +179,35 @@ def _ends(sign: int, key: str) -> KerasRule:
     def rule(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
         sizes = layer.config.get(key, 1)
         before, after = (sizes, sizes) if isinstance(sizes, int) else sizes
-        return ops.shift(b, layer.name, values[0], sign * int(before), sign * int(after), axis=1)
+        return shapes.shift(b, layer.name, values[0], sign * int(before), sign * int(after), axis=1)
 
     return rule
 
 
 def _join(how: str) -> KerasRule:
     def rule(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-        return ops.join(b, layer.name, how, values, int(layer.config.get("axis", -1)))
+        return shapes.join(b, layer.name, how, values, int(layer.config.get("axis", -1)))
 
     return rule
 
 
 def _permute(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-    return ops.transpose(values[0], (0, *(int(axis) for axis in layer.config["dims"])))
+    return shapes.transpose(values[0], (0, *(int(axis) for axis in layer.config["dims"])))
 
 
 def _reshape(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-    return ops.reshape(b, layer.name, values[0], (1, *(int(size) for size in layer.config["target_shape"])))
+    return shapes.reshape(
+        b, layer.name, values[0], (values[0].shape[0], *(int(size) for size in layer.config["target_shape"]))
+    )
 
 
 def _flatten(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
     layer.expect(data_format="channels_last")
-    return ops.flatten(b, layer.name, values[0])
+    return shapes.flatten(b, layer.name, values[0])
 
 
-def _direction(layer: KerasLayer, kind: str, config: Mapping[str, Any], where: str) -> dict[str, np.ndarray]:
-    """Arrays of an LSTM or GRU in genoml's order of the gates."""
-    inner = KerasLayer(layer.name, kind, config, layer.arrays)
-    inner.expect(
-        activation="tanh", recurrent_activation="sigmoid", go_backwards=False, stateful=False, reset_after=True,
-        return_state=False, time_major=False,
-    )  # fmt: skip
-    names = ["bias"] if config.get("use_bias", True) else []
-    weights = inner.weights("kernel", "recurrent_kernel", *names, where=where)
-    kernel, recurrent = weights["kernel"], weights["recurrent_kernel"]
-    size = recurrent.shape[0]
-    if kind == "LSTM":  # i, f, g, o in both
-        bias = weights.get("bias", np.zeros(4 * size))
-        return {"weights_input": kernel, "weights_recurrent": recurrent, "bias": bias}
-    if config.get("reset_after") is None:  # left out, it is False
-        raise ConvertError("reset_after = False is not supported; expects True")
-    order = np.concatenate([np.arange(size, 2 * size), np.arange(size), np.arange(2 * size, 3 * size)])  # z, r, h
-    first, second = weights.get("bias", np.zeros((2, 3 * size)))[:, order]
-    gates = np.arange(3 * size) < 2 * size
-    return {
-        "weights_input": kernel[:, order],
-        "weights_recurrent": recurrent[:, order],
-        "bias": first + np.where(gates, second, 0.0),
-        "bias_recurrent": second[2 * size :],
-    }
-
-
-def _recurrent(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-    arrays = _direction(layer, layer.kind, layer.config, "")
-    sequences = bool(layer.config.get("return_sequences"))
-    return ops.recurrent(b, layer.name, values[0], layer.kind.lower(), [arrays], positions=1, sequences=sequences)
-
-
-def _bidirectional(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-    layer.expect(merge_mode="concat")
-    inner = layer.config["layer"]
-    kind, config = inner["class_name"], inner["config"]
-    if kind not in ("LSTM", "GRU"):
-        raise ConvertError(f"it holds a layer of the class {kind}; expects LSTM or GRU")
-    ways = [_direction(layer, kind, config, f"{way}_") for way in ("forward", "backward")]
-    sequences = bool(config.get("return_sequences"))
-    return ops.recurrent(b, layer.name, values[0], kind.lower(), ways, positions=1, sequences=sequences)
-
-
-def _time_distributed(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-    inner = layer.config["layer"]
-    if inner["class_name"] not in ("Dense", "Activation", "Dropout", "BatchNormalization"):
-        raise ConvertError(f"it holds a layer of the class {inner['class_name']}; expects Dense")
-    own = KerasLayer(layer.name, inner["class_name"], inner["config"], layer.arrays)
-    return KERAS_RULES[own.kind](b, own, values)
-
-
-def _attention(b: Builder, layer: KerasLayer, values: Sequence[Value]) -> Value:
-    """Self-attention: a query and a value that are the same array."""
-    if any(value is not values[0] for value in values):
-        raise ConvertError("its query, value and key are different arrays; only self-attention is supported")
-    layer.expect(output_shape=None, use_gate=False)
-    if layer.config.get("attention_axes") not in (None, [1], 1):
-        raise ConvertError("attention along other axes than the positions")
-    biased, x = layer.config.get("use_bias", True), values[0]
-    arrays = {}
-    for part in ("query", "key", "value", "output"):
-        where = f"attention_{part}" if any("attention_" in path for path in layer.arrays) else part
-        arrays[part] = layer.weights("kernel", *(["bias"] if biased else []), where=where)
-    features, heads, size = arrays["query"]["kernel"].shape
-    made: Layer = nn.SelfAttention(
-        features, heads, key_size=size, value_size=arrays["value"]["kernel"].shape[2], qkv_bias=biased,
-        out_features=arrays["output"]["kernel"].shape[2],
-    )  # fmt: skip
-    named = {f"{part}_weights": own["kernel"].reshape(features, -1) for part, own in arrays.items() if part != "output"}
-    last = arrays["output"]["kernel"]
-    named["output_weights"] = last.reshape(-1, last.shape[2])
-    named["output_bias"] = arrays["output"].get("bias", np.zeros(last.shape[2]))
-    if biased:
-        named |= {f"{part}_bias": arrays[part]["bias"].reshape(-1) for part in ("query", "key", "value")}
-    node = b.add(layer.name, made, b.arranged(x, (0, 1, 2)), named)
-    return Value(node, (1, x.shape[1], last.shape[2]), (0, 1, 2))
-
-
-#: class of a layer, or the name of a single one -> what makes it; add a rule for a layer of your own
-KERAS_RULES: dict[str, KerasRule] = {
+#: class of a layer that keeps no state along the sequence -> what makes it
+PLAIN_RULES: dict[str, KerasRule] = {
     "Conv1D": _conv1d,
     "Convolution1D": _conv1d,
     "DepthwiseConv1D": _depthwise,
@@ -289,8 +217,12 @@ KERAS_RULES: dict[str, KerasRule] = {
     "Activation": lambda b, layer, values: activated(b, layer, values[0], layer.config.get("activation")),
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,
-    "ELU": lambda b, layer, v: ops.elementwise(b, layer.name, v[0], "elu", alpha=float(layer.config.get("alpha", 1.0))),
-    "Softmax": lambda b, layer, values: ops.softmax(b, layer.name, values[0], int(layer.config.get("axis", -1))),
+    "ELU": lambda b, layer, v: ops.elementwise(
+        b, layer.name, v[0], "elu", alpha=float(layer.config.get("alpha", 1.0))
+    ),
+    "Softmax": lambda b, layer, values: ops.softmax(
+        b, layer.name, values[0], int(layer.config.get("axis", -1))
+    ),
     "MaxPooling1D": _pool("max"),
     "AveragePooling1D": _pool("average"),
     "GlobalMaxPooling1D": _global("max"),
@@ -304,13 +236,15 @@ KERAS_RULES: dict[str, KerasRule] = {
     "Multiply": _join("multiply"),
     "Average": _join("mean"),
     "Concatenate": _join("concatenate"),
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
-    "Bidirectional": _bidirectional,
-    "TimeDistributed": _time_distributed,
-    "MultiHeadAttention": _attention,
     **dict.fromkeys(  # nothing in evaluation
-        ("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization"),
+        (
+            "Dropout",
+            "SpatialDropout1D",
+            "GaussianDropout",
+            "GaussianNoise",
+            "AlphaDropout",
+            "ActivityRegularization",
+        ),
         lambda b, layer, values: values[0],
     ),
 }

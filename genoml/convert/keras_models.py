@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from genoml.convert.builder import Builder, ConvertError, Value
-from genoml.convert.keras_layers import KERAS_RULES, KerasLayer
+from genoml.convert.keras_layers import KerasLayer, KerasRule
+from genoml.convert.keras_sequences import KERAS_RULES
 from genoml.convert.network import Converted, finish, sequence_input
 from genoml.convert.nodes import unsupported
 
@@ -25,6 +27,7 @@ def convert_keras(
     *,
     length_bp: int | None = None,
     cut: bool = False,
+    rules: Mapping[str, KerasRule] | None = None,
 ) -> Converted:
     """The network of a Keras model, from its topology as JSON and its arrays.
 
@@ -38,6 +41,8 @@ def convert_keras(
         Length of the sequences, where the model leaves it open.
     cut : bool
         Whether a last softmax or sigmoid is cut off.
+    rules : mapping, optional
+        Further rules, by the class or the name of a layer, beside ``KERAS_RULES``.
 
     Raises
     ------
@@ -48,11 +53,33 @@ def convert_keras(
         raise ConvertError(
             f"import: expects a topology of {', '.join(_MODELS)}, got {config.get('class_name')!r}"
         )
-    b = Builder()
-    name, shape = _input_of(config)
-    source, fixed = sequence_input(b, name, shape, length_bp)
-    outputs = _model(b, config, weights, "", [source])
+    b, known = Builder(), {**KERAS_RULES, **(rules or {})}
+    try:
+        name, shape = _input_of(config)
+        source, fixed = sequence_input(b, name, shape, length_bp)
+        outputs = _model(b, config, _Below(weights, known), [source])
+    except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ConvertError(f"import: the topology is not as Keras writes it ({what})") from error
     return finish(b, source, outputs, fixed_length=fixed, cut=cut)
+
+
+@dataclass(frozen=True)
+class _Below:
+    """Arrays of a model, of a model within it by its prefix, and the rules."""
+
+    weights: Mapping[str, np.ndarray]
+    rules: Mapping[str, KerasRule]
+    prefix: str = ""
+
+    def of(self, name: str) -> _Below:
+        """Those of a layer."""
+        return replace(self, prefix=f"{self.prefix}{name}/")
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by their paths below it."""
+        at = len(self.prefix)
+        return {key[at:]: array for key, array in self.weights.items() if key.startswith(self.prefix)}
 
 
 def _layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -101,21 +128,27 @@ def _name(layer: Mapping[str, Any]) -> str:
 
 
 def _model(
-    b: Builder, config: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, given: Sequence[Value]
+    b: Builder,
+    config: Mapping[str, Any],
+    below: _Below,
+    given: Sequence[Value],
 ) -> list[tuple[str, Value]]:
-    """Outputs of a model for its inputs; its arrays are below the prefix."""
+    """Outputs of a model for its inputs."""
     if config["class_name"] == "Sequential":
         value, name = given[0], "output"
         for layer in _layers(config):
             if layer["class_name"] != "InputLayer":
                 name = _name(layer)
-                value = _apply(b, layer, weights, prefix, [value])[0]
+                value = _apply(b, layer, below, [value])[0]
         return [(name, value)]
-    return _functional(b, config, weights, prefix, given)
+    return _functional(b, config, below, given)
 
 
 def _functional(
-    b: Builder, config: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, given: Sequence[Value]
+    b: Builder,
+    config: Mapping[str, Any],
+    below: _Below,
+    given: Sequence[Value],
 ) -> list[tuple[str, Value]]:
     """Outputs of a functional model; a layer that is called twice has a value for each call."""
     inner = config["config"]
@@ -136,7 +169,7 @@ def _functional(
         for call in ready:
             layer, number, references = call
             read = [values[ref[0], ref[1]][ref[2]] for ref in references]
-            values[_name(layer), number] = _apply(b, layer, weights, prefix, read)
+            values[_name(layer), number] = _apply(b, layer, below, read)
             pending.remove(call)
     return [(ref[0], values[ref[0], ref[1]][ref[2]]) for ref in _references(inner["output_layers"])]
 
@@ -149,39 +182,54 @@ def _first_call(layer: Mapping[str, Any], inner: Mapping[str, Any]) -> int:
 
 
 def _references(found: Any) -> list[tuple[str, int, int]]:
-    """The outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
+    """Outputs of layers, ``[name, call, output]``, in any nesting of lists and dicts, as Keras 2 and 3 write them."""
     if isinstance(found, dict):
-        history = found.get("config", {}).get("keras_history") if found.get("class_name") == "__keras_tensor__" else None
-        return _references(history) if history else [ref for part in found.values() for ref in _references(part)]
+        history = (
+            found.get("config", {}).get("keras_history")
+            if found.get("class_name") == "__keras_tensor__"
+            else None
+        )
+        return (
+            _references(history) if history else [ref for part in found.values() for ref in _references(part)]
+        )
     if not isinstance(found, list | tuple):
         return []
-    if len(found) in (3, 4) and isinstance(found[0], str) and isinstance(found[1], int) and isinstance(found[2], int):
+    if (
+        len(found) in (3, 4)
+        and isinstance(found[0], str)
+        and isinstance(found[1], int)
+        and isinstance(found[2], int)
+    ):
         return [(found[0], found[1], found[2])]
     return [ref for part in found for ref in _references(part)]
 
 
 def _calls(layer: Mapping[str, Any]) -> list[list[tuple[str, int, int]]]:
     """What each call of a layer reads."""
-    found = [_references(call["args"] if isinstance(call, dict) else call) for call in layer.get("inbound_nodes", [])]
+    found = [
+        _references(call["args"] if isinstance(call, dict) else call)
+        for call in layer.get("inbound_nodes", [])
+    ]
     for call in layer.get("inbound_nodes", []):
-        if isinstance(call, dict) and _references({k: v for k, v in call.get("kwargs", {}).items() if k != "mask"}):
-            raise ConvertError(f"import: layer {_name(layer)} is called with named arrays, which is not supported")
+        if isinstance(call, dict) and _references(
+            {k: v for k, v in call.get("kwargs", {}).items() if k != "mask"}
+        ):
+            raise ConvertError(
+                f"import: layer {_name(layer)} is called with named arrays, which is not supported"
+            )
     return found
 
 
-def _apply(
-    b: Builder, layer: Mapping[str, Any], weights: Mapping[str, np.ndarray], prefix: str, read: Sequence[Value]
-) -> list[Value]:
+def _apply(b: Builder, layer: Mapping[str, Any], below: _Below, read: Sequence[Value]) -> list[Value]:
     """Values of one call of a layer, or of a model within the model."""
-    name, kind, path = _name(layer), str(layer["class_name"]), f"{prefix}{_name(layer)}/"
+    name, kind, own = _name(layer), str(layer["class_name"]), below.of(_name(layer))
     if kind in _MODELS:
-        return [value for _, value in _model(b, layer, weights, path, read)]
-    rule = KERAS_RULES.get(name) or KERAS_RULES.get(kind)
+        return [value for _, value in _model(b, layer, own, read)]
+    rule = below.rules.get(name) or below.rules.get(kind)
     if rule is None:
         raise _refused(name, kind)
-    arrays = {key.removeprefix(path): array for key, array in weights.items() if key.startswith(path)}
     try:
-        return [rule(b, KerasLayer(name, kind, layer["config"], arrays), read)]
+        return [rule(b, KerasLayer(name, kind, layer["config"], own.arrays()), read)]
     except ConvertError as error:
         raise ConvertError(f"import: layer {name} ({kind}): {error}") from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, StopIteration) as error:
@@ -196,4 +244,6 @@ def _refused(name: str, kind: str) -> ConvertError:
             f"genoml.convert.KERAS_RULES[{name!r}] = function(builder, layer, values)"
         )
     known = unsupported(name, kind, KERAS_RULES)
-    return ConvertError(f"{known}; give a rule for it: genoml.convert.KERAS_RULES[{kind!r}] = function(builder, layer, values)")
+    return ConvertError(
+        f"{known}; give a rule for it: genoml.convert.KERAS_RULES[{kind!r}] = function(builder, layer, values)"
+    )

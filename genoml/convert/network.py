@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
 from genoml import nn
-from genoml.convert import operations as ops
+from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.nn.graph import Graph
-from genoml.nn.node import INPUT, Node
 from genoml.nn.layer import Layer
+from genoml.nn.node import INPUT, Node
 
 __all__ = ["Converted", "finish", "sequence_input", "with_bases"]
 
@@ -39,6 +39,10 @@ class Converted:
         The network's axes in the order of the tool's outputs.
     input_axes : tuple of int
         The axes of the tool's input that are the network's: (0, 2, 1) for (batch, length, 4).
+    bases : str
+        Order of the bases in the file, as far as it is known.
+    tracks : int
+        Tracks whose profiles, and then whose totals, the outputs are; 0 of other outputs.
     """
 
     network: Layer
@@ -48,6 +52,19 @@ class Converted:
     last: Literal["softmax", "sigmoid"] | None = None
     axes: tuple[int, ...] = (0, 1)
     input_axes: tuple[int, ...] = (0, 1, 2)
+    bases: str = "ACGT"
+    tracks: int = 0
+
+    def of(self, network: Layer) -> Converted:
+        """The same of another network."""
+        return replace(self, network=network)
+
+    def with_last(self) -> Converted:
+        """The network with the function that was cut off."""
+        if self.last is None:
+            return self
+        end = nn.Softmax(1) if self.last == "softmax" else nn.Sigmoid()
+        return replace(self, network=nn.Sequential({"network": self.network, self.last: end}), last=None)
 
 
 def sequence_input(
@@ -78,6 +95,7 @@ def sequence_input(
         )
     if known >= 1 and length_bp not in (None, known):
         raise ConvertError(f"import: input {name} reads {known} bp, --length says {length_bp}")
+    b.batch = max(sizes[0], 1)
     sizes[long[0]] = known if known >= 1 else int(length_bp or 0)
     return b.input(name, [1, *sizes[1:]], channels=channels), known >= 1
 
@@ -99,8 +117,8 @@ def finish(
     """
     named = [(name, b.settled(value)) for name, value in outputs]
     if len(named) > 1:
-        flat = [ops.flatten(b, f"{name}_flat", value) for name, value in named]
-        joined = ops.join(b, "outputs", "concatenate", [replace(x, features=None) for x in flat], 1)
+        flat = [shapes.flatten(b, f"{name}_flat", value) for name, value in named]
+        joined = shapes.join(b, "outputs", "concatenate", [replace(x, features=None) for x in flat], 1)
         last = None
     else:
         joined = _channels_first(b, named[0][1])
@@ -146,26 +164,36 @@ def _without_last(b: Builder, value: Value) -> tuple[Value, Any]:
 
 def _network(b: Builder, output: str) -> Layer:
     """The nodes that an output needs, as a Sequential if they are a row, else as a Graph."""
-    names = b.needed([output])
     (source,) = b.inputs
+    nodes = _rectified({name: b.nodes[name] for name in b.needed([output])})
     before = source
-    for name in names:
-        layer, sources = b.nodes[name]
+    for name, (layer, sources) in nodes.items():
         if isinstance(layer, str) or sources != (before,):
             break
         before = name
     else:
-        return nn.Sequential({name: b.nodes[name][0] for name in names})
-    nodes = []
-    for name in names:
-        layer, sources = b.nodes[name]
+        return nn.Sequential({name: layer for name, (layer, _) in nodes.items()})
+    made = []
+    for name, (layer, sources) in nodes.items():
+        how, _, axis = layer.partition(":") if isinstance(layer, str) else (layer, "", "")
         read = [INPUT if own == source else own for own in sources]
-        if isinstance(layer, str):
-            how, _, axis = layer.partition(":")
-            nodes.append(Node(name, how, read, axis=int(axis or 1)))
+        made.append(Node(name, how, read, axis=int(axis or 1)))
+    return Graph(made)
+
+
+def _rectified(nodes: Mapping[str, tuple[Layer | str, tuple[str, ...]]]) -> dict[str, Any]:
+    """The nodes with each ReLU as the activation of the convolution or dense layer that it alone reads."""
+    readers = Counter(own for _, sources in nodes.values() for own in sources)
+    found, instead = dict[str, Any](), dict[str, str]()
+    for name, (layer, sources) in nodes.items():
+        read = tuple(instead.get(own, own) for own in sources)
+        made = found[read[0]][0] if read[0] in found else None
+        alone = type(layer) is nn.ReLU and readers[sources[0]] == 1
+        if alone and (type(made) is nn.Conv1D or type(made) is nn.Dense) and made.activation is None:
+            made.activation, instead[name] = "relu", read[0]
         else:
-            nodes.append(Node(name, layer, read))
-    return Graph(nodes)
+            found[name] = (layer, read)
+    return found
 
 
 def with_bases(converted: Converted, bases: str) -> Converted:
@@ -189,8 +217,3 @@ def with_bases(converted: Converted, bases: str) -> Converted:
     mover = nn.Conv1D(4, 4, 1, bias=False, activation=None)
     mover.weights = mover.backend.asarray(kernel, dtype=mover.dtype)
     return replace(converted, network=nn.Sequential({"bases": mover, "network": network}))
-
-
-def size_of(network: Layer) -> int:
-    """How many numbers a network has."""
-    return sum(prod(value.shape) for table in (network.params, network.state) for value in table.values())

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from genoml.convert.builder import Builder, ConvertError
 from genoml.convert.constants import FOLDED
-from genoml.io.weights import GraphNode
+from genoml.convert.shapes import is_constant
+from genoml.io.weights import GraphNode, WeightsFile
 
-__all__ = ["convert_nodes", "in_order", "is_constant", "unsupported"]
+__all__ = ["convert_nodes", "graph_nodes", "in_order", "unsupported"]
 
 
-def is_constant(x: object) -> TypeGuard[np.ndarray]:
-    """Whether an operand does not depend on the sequences."""
-    return isinstance(x, np.ndarray | np.generic)
+def graph_nodes(file: WeightsFile) -> list[GraphNode]:
+    """The nodes of a file that holds a graph; none of any other."""
+    return list(file.topology) if isinstance(file.topology, tuple) else []
 
 
 def unsupported(name: str, op: str, known: Iterable[str]) -> ConvertError:
@@ -82,7 +83,7 @@ def convert_nodes(
         except ConvertError as error:
             if str(error).startswith("import: "):
                 raise
-            raise ConvertError(f"import: node {node.name} ({node.op}): {error}") from error
+            raise ConvertError(f"import: node {node.name} ({node.operation}): {error}") from error
         except (
             ValueError,
             TypeError,
@@ -94,7 +95,7 @@ def convert_nodes(
         ) as error:
             what = f"{type(error).__name__}: {error}"
             raise ConvertError(
-                f"import: node {node.name} ({node.op}) is used as no rule knows ({what})"
+                f"import: node {node.name} ({node.operation}) is used as no rule knows ({what})"
             ) from error
         for name, value in zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=False):
             values[name] = value

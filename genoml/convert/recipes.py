@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from genoml.convert import operations as ops
+from genoml.convert import shapes
+from genoml.convert.arithmetic import affine
 from genoml.convert.builder import Builder, ConvertError, Value
 
 __all__ = ["Arrays", "Pattern", "Row", "run_row"]
@@ -81,10 +83,10 @@ class Arrays:
 
     def check(self, recipe: str) -> None:
         """Raise ConvertError if something did not fit, or an array was not taken."""
-        unknown = [
-            key for key in self.tensors if key not in self.taken and not key.endswith(_IGNORED)
+        unknown = [key for key in self.tensors if key not in self.taken and not key.endswith(_IGNORED)]
+        problems = self.problems + [
+            f"{key} is unknown, found {tuple(self.tensors[key].shape)}" for key in unknown
         ]
-        problems = self.problems + [f"{key} is unknown, found {tuple(self.tensors[key].shape)}" for key in unknown]
         if problems:
             others = len(problems) - 1
             more = f"; and {others} more" if others else ""
@@ -94,7 +96,7 @@ class Arrays:
 def convolve(
     b: Builder, arrays: Arrays, name: str, x: Value, *, flat: int = 0, bias: bool = True, **options: Any
 ) -> Value:
-    """A convolution of PyTorch: ``NAME.weight`` (out, in, width), of images with an axis of size 1, and ``NAME.bias``."""
+    """A convolution of PyTorch: ``NAME.weight``, ``NAME.bias``; with ``flat`` of images, that axis being of size 1."""
     pattern: list[int | None] = [None, x.shape[1], None]
     if flat:
         pattern.insert(flat, 1)
@@ -121,8 +123,8 @@ def linear(b: Builder, arrays: Arrays, name: str, x: Value, *, bias: bool = True
 def _threshold(b: Builder, arrays: Arrays, x: Value, low: float) -> Value:
     """max(x, low), as low + relu(x - low): DeepSEA's, whose low is 1e-6."""
     name = b.unique("threshold")
-    shifted = ops.affine(b, f"{name}_before", x, 1.0, -low)
-    return ops.affine(b, f"{name}_after", ops.elementwise(b, name, shifted, "relu"), 1.0, low)
+    shifted = affine(b, f"{name}_before", x, 1.0, -low)
+    return affine(b, f"{name}_after", ops.elementwise(b, name, shifted, "relu"), 1.0, low)
 
 
 def _row_pool(b: Builder, arrays: Arrays, x: Value, size: int | tuple[int, bool]) -> Value:
@@ -142,7 +144,7 @@ _STEPS: dict[str, Callable[[Builder, Arrays, Value, Any], Value]] = {
     "relu": lambda b, arrays, x, name: ops.elementwise(b, f"relu_{len(b.nodes)}", x, "relu"),
     "threshold": _threshold,
     "pool": _row_pool,
-    "flatten": lambda b, arrays, x, name: ops.flatten(b, "flatten", x),
+    "flatten": lambda b, arrays, x, name: shapes.flatten(b, "flatten", x),
     "sigmoid": lambda b, arrays, x, name: ops.elementwise(b, "sigmoid", x, "sigmoid"),
 }
 

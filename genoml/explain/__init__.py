@@ -1,15 +1,18 @@
 """Explain a trained model: its filters as motifs, contributions of bases to its outputs, and its attention."""
 
 from genoml.explain.attention import attention_layers, attention_maps
+from genoml.explain.deeplift import deeplift, integrated_gradients
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.mutants.cones import Edit, TracedMaps, trace_maps
+from genoml.explain.references import Contributions
 from genoml.explain.saliency import Saliency, saliency
 from genoml.explain.tasks import ProfilePart, count_task, profile_task
 from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
+    "Contributions",
     "Edit",
     "FilterMotif",
     "Match",
@@ -22,9 +25,11 @@ __all__ = [
     "base_probabilities",
     "chance_similarity",
     "count_task",
+    "deeplift",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",
+    "integrated_gradients",
     "match_motif",
     "match_motifs",
     "mutation_reach",

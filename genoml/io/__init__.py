@@ -8,6 +8,7 @@ from genoml.io.fasta import FastaRecord, read_fasta, write_fasta
 from genoml.io.fastq import FastqRecord, detect_encoding, read_fastq
 from genoml.io.fastq_writer import write_fastq
 from genoml.io.features import OrfsOf, write_orfs
+from genoml.io.genes import Gene, Genes, read_genes
 from genoml.io.h5ad import RegionMatrix, read_h5ad, write_h5ad_layer
 from genoml.io.motifs import jaspar_motifs, read_jaspar, read_meme, read_motifs, read_transfac, write_meme
 from genoml.io.pairs import read_pairs
@@ -34,6 +35,8 @@ __all__ = [
     "FastqRecord",
     "FormatError",
     "FormatWarning",
+    "Gene",
+    "Genes",
     "Motif",
     "OrfsOf",
     "RegionMatrix",
@@ -54,6 +57,7 @@ __all__ = [
     "read_bed",
     "read_fasta",
     "read_fastq",
+    "read_genes",
     "read_h5ad",
     "read_jaspar",
     "read_meme",

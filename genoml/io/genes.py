@@ -62,32 +62,33 @@ class Genes:
         self.genes = tuple(genes)
         rows: dict[str, list[int]] = defaultdict(list)
         for row, gene in enumerate(self.genes):
-            rows[_key(gene.chrom)].append(row)
+            rows[self.key(gene.chrom)].append(row)
         self._rows = {key: np.array(found) for key, found in rows.items()}
         self._spans = {
             key: np.array([(self.genes[row].start, self.genes[row].end) for row in found]).T
             for key, found in rows.items()
         }
 
+    @staticmethod
+    def key(chrom: str) -> str:
+        """The name of a chromosome without ``chr``, MT for M."""
+        name = chrom.removeprefix("chr")
+        return "MT" if name == "M" else name
+
     def __len__(self) -> int:
         return len(self.genes)
 
     def at(self, chrom: str, position: int) -> list[Gene]:
         """The genes that hold a position (0-based), in the order of the file."""
-        spans = self._spans.get(_key(chrom))
+        spans = self._spans.get(self.key(chrom))
         if spans is None:
             return []
         held = np.flatnonzero((spans[0] <= position) & (position < spans[1]))
-        return [self.genes[row] for row in self._rows[_key(chrom)][held].tolist()]
+        return [self.genes[row] for row in self._rows[self.key(chrom)][held].tolist()]
 
     def on(self, chrom: str) -> bool:
         """Whether there are genes on this chromosome."""
-        return _key(chrom) in self._spans
-
-
-def _key(chrom: str) -> str:
-    name = chrom.removeprefix("chr")
-    return "MT" if name == "M" else name
+        return self.key(chrom) in self._spans
 
 
 def read_genes(path: FilePath) -> Genes:

@@ -36,11 +36,11 @@ def open_plain(path: Path) -> Iterator[tuple[BufferedReader, int]]:
         raise NotPlainError("its name holds a NUL")
     if path.is_symlink():
         raise NotPlainError("it is a symbolic link; expects the file itself")
+    if path.is_dir():  # before it is opened, which Python refuses with an error of its own
+        raise NotPlainError("Is a directory; expects a file")
     handle = os.open(path, _FLAGS)
     with open(handle, "rb") as file:
         status = os.fstat(handle)
-        if stat.S_ISDIR(status.st_mode):
-            raise NotPlainError("Is a directory; expects a file")
         if not stat.S_ISREG(status.st_mode):
             raise NotPlainError("it is a device or pipe; expects a file")
         yield file, status.st_size
@@ -57,7 +57,7 @@ def read_plain(path: Path, most: int) -> bytes:
     with open_plain(path) as (file, size):
         if size > most:
             raise NotPlainError(f"expects at most {most} bytes, got {size}")
-        return file.read(most)
+        return file.read(size)  # not ``most``: Python takes memory for all that is asked for
 
 
 def strict_json(text: bytes | str) -> Any:

@@ -192,6 +192,8 @@ def _table_header(
     """The first line of a table, the columns wanted, and a function that makes tab-separated lines of these alone."""
     header = stream.readline(LONGEST_LINE)
     text = header.decode("utf-8", "replace").rstrip("\r\n")
+    if "\r" in text:
+        raise FormatError("a carriage return within a line", path=path, line=1, fix="save it as plain text")
     tried = {letter: next(csv.reader([text], delimiter=letter), []) for letter in "\t,;"}
     letter, names = max(tried.items(), key=lambda each: sum(name in each[1] for name in wanted.values()))
     for name in wanted.values():
@@ -201,7 +203,8 @@ def _table_header(
     places = [names.index(name) for name in wanted.values()]
 
     def split(block: bytes, before: int) -> bytes:
-        lines = block.decode("utf-8", "surrogateescape").splitlines()
+        text = block.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape")
+        lines = text.removesuffix("\n").split("\n")
         rows = csv.reader(lines, delimiter=letter, strict=True)
         out: list[str] = []
         try:
@@ -235,7 +238,7 @@ def _variants(table: Table, records: int) -> Variants:
     rows = np.arange(len(table))
     alt_index = np.ones(len(table), np.int64)
     if any("," in each for each in alts):
-        parts = [each.split(",") for each in alts]
+        parts = [each.split(",") if "," in each else [each] for each in alts]
         counts = np.array(list(map(len, parts)))
         rows = np.repeat(rows, counts)
         alt_index = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + 1

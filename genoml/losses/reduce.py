@@ -237,7 +237,10 @@ def parameter_like(values: Any, predictions: Array, what: str, name: str) -> Arr
     ValueError
         If its shape does not broadcast to that of the predictions.
     """
-    parameter = array_like(values, predictions, f"{what}: {name}")
+    kept = isinstance(values, int | float | tuple)  # the same in every step
+    parameter = (
+        constant_like(predictions, values) if kept else array_like(values, predictions, f"{what}: {name}")
+    )
     shape = tuple(parameter.shape)
     target = tuple(predictions.shape)
     tail = target[len(target) - len(shape) :] if len(shape) <= len(target) else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from genoml.arguments import checked
 from genoml.io.settings import Count
 from genoml.nn import BatchNorm1D, Conv1D, CroppedResidual, Graph, Node, ReLU
@@ -15,9 +13,7 @@ _CONTEXTS = {80: 1, 400: 2, 2000: 3, 10000: 4}
 
 
 @checked
-def spliceai(
-    *, context_bp: Literal[80, 400, 2000, 10000] = 10000, filters: Count = 32, seed: int = 0
-) -> Graph:
+def spliceai(*, context_bp: Count = 10000, filters: Count = 32, seed: int = 0) -> Graph:
     """Residual blocks of dilated convolutions, and a sum of the maps before the first and after each four.
 
         h_0 = conv 4 -> 32 x 1
@@ -41,11 +37,18 @@ def spliceai(
     x : (batch, 4, length + context_bp)
     y : (batch, 3, length), logits of neither, acceptor and donor; a softmax over axis 1 makes probabilities
 
+    Raises
+    ------
+    ValueError
+        For another context.
+
     References
     ----------
     Jaganathan et al. (2019), Predicting splicing from primary sequence with deep learning,
     doi:10.1016/j.cell.2018.12.015, Figure S1. Normalisation adds 0.001 to the variance, as its code does.
     """
+    if context_bp not in _CONTEXTS:
+        raise ValueError(f"spliceai expects context_bp of {', '.join(map(str, _CONTEXTS))}, got {context_bp}")
     nodes = [Node("conv", _conv(4, filters)), Node("skip0", _conv(filters, filters), "conv")]
     last, skips = "conv", ["skip0"]
     for group, (width, dilation) in enumerate(_GROUPS[: _CONTEXTS[context_bp]], 1):

@@ -7,22 +7,26 @@ from typing import Literal
 from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import sees_itself
-from genoml.ops.activations import activation_vjp, log_softmax, softmax, softmax_gradient
+from genoml.ops.activations import activation_vjp
 from genoml.ops.arrays import clip, constant_like
-from genoml.ops.windows import EVERYTHING, Reach
+from genoml.ops.secants import (
+    Between,
+    activation_between,
+    exp_slope,
+    relu_slope,
+    slope_of_pairs,
+)
 
 __all__ = [
     "ELU",
     "GELU",
     "Exp",
     "LeakyReLU",
-    "LogSoftmax",
     "ReLU",
     "SiLU",
     "Sigmoid",
-    "Softmax",
     "Softplus",
     "Tanh",
 ]
@@ -46,6 +50,10 @@ class Activation(Layer):
             return (back(grad) if need_x else None), {}
 
         return y, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The mean slope of the function between x and reference."""
+        return activation_between(self.function, x, reference, **self.options())
 
 
 class ReLU(Activation):
@@ -206,95 +214,14 @@ class Exp(Layer):
 
         return y, pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """The slope of exp between the bounded inputs, times that of the bound, min(x, c) = c - max(c - x, 0)."""
 
-def check_axis(layer: Layer, x: Array, axis: int) -> None:
-    """Raise ValueError unless x has this axis, with at least one value."""
-    ok = -x.ndim <= axis < x.ndim and x.shape[axis] >= 1
-    expect_shape(layer, x, ok, f"at least one value along axis {axis}")
+        def slope(a: Array, b: Array) -> Array:
+            c = self.ceiling
+            if c is None:
+                return exp_slope(a, b)
+            return exp_slope(clip(a, high=c), clip(b, high=c)) * relu_slope(c - a, c - b)
 
-
-class Softmax(Layer):
-    """y_i = exp(x_i) / sum_j exp(x_j) along one axis; exact for any finite x, without overflow.
-
-    Parameters
-    ----------
-    axis : int
-        The axis along which y sums to one.
-
-    Shapes
-    ------
-    x, y : any, the same
-
-    Raises
-    ------
-    ValueError
-        If x lacks the axis, or has no values along it.
-
-    References
-    ----------
-    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs,
-    doi:10.1007/978-3-642-76153-9_28.
-    """
-
-    def __init__(
-        self, axis: int = -1, *, dtype: str = "float32", backend: str | Backend | None = None
-    ) -> None:
-        super().__init__(dtype=dtype, backend=backend)
-        self.axis = axis
-
-    def reach(self, length: int) -> Reach:
-        """An output sees its own position if the axis is that of the channels, else every position."""
-        return Reach() if self.axis == 1 else EVERYTHING
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
-        check_axis(self, x, self.axis)
-        y = softmax(x, self.axis)
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            return (softmax_gradient(y, grad, self.axis) if need_x else None), {}
-
-        return y, pullback
-
-
-class LogSoftmax(Layer):
-    """y_i = x_i - log sum_j exp(x_j) along one axis: the logarithm of Softmax, exact where that underflows.
-
-    Parameters
-    ----------
-    axis : int
-        The axis along which exp(y) sums to one.
-
-    Shapes
-    ------
-    x, y : any, the same
-
-    Raises
-    ------
-    ValueError
-        If x lacks the axis, or has no values along it.
-    """
-
-    def __init__(
-        self, axis: int = -1, *, dtype: str = "float32", backend: str | Backend | None = None
-    ) -> None:
-        super().__init__(dtype=dtype, backend=backend)
-        self.axis = axis
-
-    def reach(self, length: int) -> Reach:
-        """An output sees its own position if the axis is that of the channels, else every position."""
-        return Reach() if self.axis == 1 else EVERYTHING
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
-        check_axis(self, x, self.axis)
-        xp, axis = array_namespace(x), self.axis
-        y = log_softmax(x, axis)
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # dy_i/dx_j = delta_ij - softmax_j  =>  dL/dx = g - softmax(x) sum(g)
-            if not need_x:
-                return None, {}
-            return grad - xp.exp(y) * xp.sum(grad, axis=axis, keepdims=True), {}
-
-        return y, pullback
+        factor = slope_of_pairs(slope, x, reference)
+        return self.vjp(x)[0], self.vjp(reference)[0], lambda m: m * factor

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from operator import add
 from typing import Any, Self, TypeAlias
-
-from array_api_compat import array_namespace
 
 from genoml.backend import Array, Backend
 from genoml.nn.fused import FusedPullback, fused_vjp
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
-from genoml.ops.arrays import in_memory_order
+from genoml.ops.secants import Back, Between
 
-__all__ = ["Parallel", "Sequential"]
+__all__ = ["Sequential"]
 
 #: names of a child, or of those that are computed as one; whether they learn; and their pullback
 Pulled: TypeAlias = tuple[Sequence[str], bool, Pullback | FusedPullback]
@@ -179,6 +176,21 @@ class Container(Layer):
         return self
 
 
+def between_row(layers: Iterable[Layer], x: Array, reference: Array) -> Between:
+    """Layers one after another between x and its references: multipliers go back through them, the last first."""
+    backs = list[Back]()
+    for layer in layers:
+        x, reference, back = layer.between(x, reference)
+        backs.append(back)
+
+    def back_row(m: Array) -> Array:
+        for back in reversed(backs):
+            m = back(m)
+        return m
+
+    return x, reference, back_row
+
+
 def pull_row(row: Sequence[Pulled], grad: Array, need_x: bool, need_params: bool) -> Grads:
     """Backward of children in a row by the chain rule, the last first, down to the lowest that learns."""
     grads: dict[str, Array] = {}
@@ -231,59 +243,13 @@ class Sequential(Container):
 
         return x, pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """The chain rule for multipliers."""
+        return between_row(self.layers, x, reference)
+
     def _built_for(self, shape: tuple[int, ...]) -> str:
         """The length that the network was built for, if that is why it cannot read an input of this shape."""
         name, length_bp = self._only_length or ("", 0)
         if not name or len(shape) != 3 or shape[1] != 4 or shape[2] == length_bp:
             return ""
         return f"{name} reads {length_bp} bp; build it with length_bp={shape[2]} to read {shape[2]} bp"
-
-
-class Parallel(Container):
-    """Branches that read the same input, concatenated along the channels (axis 1): y = [f_1(x), ..., f_n(x)].
-
-    dL/dx is the sum over the branches, each of which is pulled back its own slice of dL/dy. A mask is handed
-    on as in Sequential.
-
-    Raises
-    ------
-    ValueError
-        If the branches' outputs differ in any axis but the channels, or for a mask that no branch reads.
-    """
-
-    def branches(self, length: int) -> Branches[Layer]:
-        """Each layer as a row of its own; outputs concatenated along the channels."""
-        rows = [(layer,) for layer in self.layers]
-        return Branches.joined(
-            rows, lambda outputs: array_namespace(outputs[0]).concat(list(outputs), axis=1)
-        )
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        xp = array_namespace(x)
-        outputs, pullbacks, learning = [], [], []
-        for name, layer in self.named_layers.items():
-            y, pullback_branch = layer.vjp(x, self.run_of(name, run))
-            outputs.append(y)
-            pullbacks.append(pullback_branch)
-            learning.append(self.learns(name, run))
-        shapes = [tuple(y.shape) for y in outputs]
-        if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
-            raise ValueError(f"{layer_label(self)} expects branches that differ in axis 1 only, got {shapes}")
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            grads: dict[str, Array] = {}
-            grad_x, start = None, 0
-            for name, pullback_branch, learns, shape in zip(
-                self.named_layers, pullbacks, learning, shapes, strict=True
-            ):
-                part = grad[:, start : start + shape[1], ...]
-                start += shape[1]
-                if not (need_x or learns):
-                    continue
-                branch_x, own = pullback_branch(part, need_x=need_x, need_params=need_params and learns)
-                grads |= {f"{name}.{key}": value for key, value in own.items()}
-                if branch_x is not None:  # a branch that reads integers has no gradient to give
-                    grad_x = branch_x if grad_x is None else in_memory_order(grad_x, branch_x, add)
-            return grad_x, grads
-
-        return xp.concat(outputs, axis=1), pullback

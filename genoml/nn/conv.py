@@ -24,6 +24,7 @@ from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, biased_vjp
+from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -153,6 +154,17 @@ class Conv1D(Layer):
             return back_conv(g, grad_bias, need_x, need_params)
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The correlation's transpose, after the mean slope of the activation."""
+        xp, bias = array_namespace(x), self.bias if self.has_bias else 0.0
+        (z, _), (z_r, back_conv) = self.correlate(x), self.correlate(reference)
+        y, y_r, back = activation_between(self.activation, z + bias, z_r + bias)
+
+        def back_all(m: Array) -> Array:
+            return back_conv(back(xp.permute_dims(m, (0, 2, 1))), None, True, False)[0]
+
+        return xp.permute_dims(y, (0, 2, 1)), xp.permute_dims(y_r, (0, 2, 1)), back_all
 
     def correlate(self, x: Array) -> tuple[Array, AffinePullback]:
         """The correlation (batch, length, out_channels), without bias and activation; and its pullback."""

@@ -24,6 +24,7 @@ from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import dense_grad_weights, sum_rows
 from genoml.ops.normalise import biased_vjp
+from genoml.ops.secants import Between, activation_between
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Dense", "LearnedDispersion"]
@@ -91,6 +92,12 @@ class Dense(Layer):
 
         return y, pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """The affine map's transpose, after the mean slope of the activation."""
+        (z, _), (z_r, back_product) = self.product(x, EVALUATION), self.product(reference, EVALUATION)
+        y, y_r, back = activation_between(self.activation, z + self.bias, z_r + self.bias)
+        return y, y_r, lambda m: back_product(back(m), None, True, False)[0]
+
     def product(self, x: Array, run: Pass) -> tuple[Array, AffinePullback]:
         """x W, (batch, out_features), without bias and activation; and its pullback."""
         xp, weights = array_namespace(x), self.weights
@@ -150,6 +157,7 @@ class LearnedDispersion(Layer):
     def initial_params(self) -> Mapping[str, Initializer]:
         return {"log_dispersion": constant((self.tasks,), math.log(self.dispersion))}
 
+    affine = True
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:

@@ -20,8 +20,6 @@ from genoml.backend import Backend, use_backend
 from genoml.nn.containers import Container
 from genoml.nn.layer import Layer
 
-__all__ = ["FEW", "LayerRecord", "argument_types", "build_network", "describe_network"]
-
 #: classes that a description may name
 _LAYERS: dict[str, type[Layer]] = {
     name: kind

@@ -58,6 +58,8 @@ class Dropout(Layer):
         super().__init__(seed=seed, dtype=dtype, backend=backend)
         self.rate = rate
 
+    affine = True
+
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, in evaluation."""
         return Reach(copies=True)
@@ -118,6 +120,8 @@ class SpatialDropout1D(Dropout):
     ----------
     Tompson et al. (2015), Efficient object localization using convolutional networks, arXiv:1411.4280.
     """
+
+    affine = True
 
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, in evaluation."""

@@ -21,10 +21,10 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.activations import ReLU
+from genoml.nn.batch_norm import BatchNorm1D
 from genoml.nn.conv import Conv1D, rectified_pullback
 from genoml.nn.dense import Dense
 from genoml.nn.layer import EVALUATION, AffinePullback, Grads, Layer, Pass, Pullback
-from genoml.nn.norm import BatchNorm1D
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
 from genoml.ops.normalise import biased_vjp, rectified_vjp, statistics_gradient

@@ -12,12 +12,14 @@ from operator import add
 from typing import Any
 
 from genoml.backend import Array
-from genoml.nn.containers import Container, pull_row
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
+from genoml.nn.containers import Container, between_row, pull_row
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import layer_label
 from genoml.nn.node import INPUT, Node
 from genoml.nn.reach import Branches, Row, reach_in_row
-from genoml.nn.shape import CropTo
+from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
+from genoml.ops.secants import Between
 from genoml.ops.windows import EVERYTHING, Reach
 
 __all__ = ["Graph", "Sum"]
@@ -176,6 +178,37 @@ class Graph(Container):
 
         return values[-1], pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """The chain rule for multipliers; those of a node that is read twice are added, as gradients are."""
+        values: list[Any] = [(x, reference)]
+        backs = []
+        for stretch in self._stretches:
+            read = [values[source] for source in stretch.sources]
+            for source in stretch.last:
+                values[source] = None
+            (y, y_r), back_join = read[0], None
+            if stretch.join is not None:
+                arrays, references = [own for own, _ in read], [other for _, other in read]
+                y, y_r, back_join = stretch.join.between(arrays, references, layer_label(self))
+            y, y_r, back_row = between_row([self[name] for name in stretch.names], y, y_r)
+            backs.append((stretch.sources, back_row, back_join))
+            values.append((y, y_r))
+
+        def back(m: Array) -> Array:
+            found: list[Any] = [None] * len(backs) + [m]
+            for number in range(len(backs), 0, -1):
+                sources, back_row, back_join = backs[number - 1]
+                into = back_row(found[number])
+                found[number] = None
+                for source, part in zip(
+                    sources, [into] if back_join is None else back_join(into), strict=True
+                ):
+                    sum_so_far = found[source]
+                    found[source] = part if sum_so_far is None else in_memory_order(sum_so_far, part, add)
+            return found[0]
+
+        return *values[-1], back
+
     def reach(self, length: int) -> Reach | None:
         """That of its branches; everything if positions are put behind one another."""
         if any(node.layer == "concatenate" and node.axis != 1 for node in self.nodes):
@@ -197,7 +230,7 @@ class Graph(Container):
                 own = min(size for size in found if size is not None)
                 for at, size in enumerate(found):
                     if size != own:
-                        crop = CropTo(max(own, 1), dtype=self.dtype, backend=self.backend)
+                        crop = crop_to(max(own, 1), self.dtype, self.backend)
                         rows.append(Row((crop,), (sources[at],)))
                         sources[at] = len(rows)
             layers = tuple(self[name] for name in stretch.names)

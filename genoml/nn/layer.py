@@ -9,7 +9,6 @@ the same thing for people who work by hand.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
@@ -19,27 +18,23 @@ from array_api_compat import array_namespace
 
 from genoml.arguments import checked
 from genoml.backend import Array, Backend
+from genoml.nn.messages import Placed
+from genoml.nn.messages import expect_shape as expect_shape
+from genoml.nn.messages import layer_label as layer_label
 from genoml.nn.reach import Branches, Correlation
 from genoml.nn.summary import ModelSummary, describe_tree, summarise_model
 from genoml.nn.tables import ArrayTables, Gradient, Parameter, State
 from genoml.ops.arrays import array_like
+from genoml.ops.secants import Between
 from genoml.ops.windows import Reach
 from genoml.parallel import WHOLE, Part
 
 __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
 
-#: a number of channels or features in words such as ``(batch, 4, length >= 8)`` and ``(batch, length >= 1, 64)``
-_CHANNELS = re.compile(r"\(batch, (length[^,]*, )?(\d+)[,)]")
 #: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
 #: dL/dz of z, a layer's output without bias and activation; the bias's gradient (None: none); need_x, need_params
 AffinePullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]
-
-
-class Placed(Protocol):
-    """Something with a path in its network: a layer."""
-
-    path: str
 
 
 class Pullback(Protocol):
@@ -161,13 +156,35 @@ class Layer(ArrayTables):
         """The layer as a correlation and a function of each position, if it is one; mutagenesis is then cheaper."""
         return None
 
+    #: whether y = A x + b for any x in evaluation, so that the pullback at one input serves every pair of inputs
+    affine: bool = False
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """f(x), f(reference), and the transpose of an M with M (x - reference) = f(x) - f(reference), for DeepLIFT.
+
+        In evaluation. Each x is paired with K references, see genoml/ops/secants.py, where the rules are: x is
+        (n, ...), reference, multipliers of the output and those of the input are (n K, ...).
+
+        Raises
+        ------
+        NotImplementedError
+            If the layer is not affine and has no rule: taken as linear, its contributions would not sum.
+        """
+        if not self.affine:
+            raise NotImplementedError(
+                f"{layer_label(self)} has no rule for attributions; define between(x, reference), or use "
+                "in_silico_mutagenesis"
+            )
+        reference, back = self.vjp(reference)
+        return self.vjp(x)[0], reference, lambda m: back(m, need_params=False)[0]
+
     def __init_subclass__(cls, **options: Any) -> None:
         """Arguments are checked; a class with its own ``vjp`` inherits no description of its base, wrong for it."""
         super().__init_subclass__(**options)
         if "__init__" in cls.__dict__:
             checked(cls)
         if "vjp" in cls.__dict__:
-            for name in ("readout", "reach", "branches", "correlation"):
+            for name in ("readout", "reach", "branches", "correlation", "affine", "between"):
                 if name not in cls.__dict__:
                     setattr(cls, name, getattr(Layer, name))
 
@@ -269,24 +286,3 @@ class Layer(ArrayTables):
         pullback, self._pullback = self._pullback, None
         grad_x, self.grads = pullback(grad)
         return grad_x
-
-
-def layer_label(layer: Placed) -> str:
-    """A layer for messages: its class, after its path if it is in a network: ``"tower.3" Conv1D``."""
-    kind = type(layer).__name__
-    return kind if layer.path in ("", kind) else f'"{layer.path}" {kind}'
-
-
-def expect_shape(layer: Placed | str, x: Array, ok: bool, expected: str) -> None:
-    """Raise the standard ValueError unless ``ok``: which layer, what it expects, and what came."""
-    if ok:
-        return
-    what, shape = layer if isinstance(layer, str) else layer_label(layer), tuple(x.shape)
-    words, hint = _CHANNELS.match(expected), ""
-    if words and len(shape) == 3 and 0 not in shape:
-        right, wrong = (1, 2) if words[1] is None else (2, 1)
-        if str(shape[right]) != words[2] == str(shape[wrong]):
-            hint = "; transpose the last two axes?"
-    elif words and len(shape) == 2 and str(shape[0 if words[1] is None else 1]) == words[2]:
-        hint = "; a batch of one is x[None]"
-    raise ValueError(f"{what} expects {expected}, got {shape}{hint}")

@@ -16,6 +16,8 @@ from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, ActivationPullback, activation_vjp, log_softmax, softmax
 from genoml.ops.arrays import sum_rows
 from genoml.ops.conv1d import conv1d_vjp
+from genoml.ops.pool1d import largest_between
+from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach
 from genoml.random import Drawn, Initializer, constant, normal
 from genoml.sequence.codes import Sequences
@@ -254,6 +256,25 @@ class MotifLayer(Layer):
             return grad_x, grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The scan's transpose, after the maximum's rule over the strands and the mean slope of the activation."""
+        xp, kernel, count = array_namespace(x), self._kernel(self.log_odds()), self.n_motifs
+        rows, others = (xp.permute_dims(z, (0, 2, 1)) for z in (x, reference))
+        (s, _), (s_r, back_conv) = conv1d_vjp(rows, kernel), conv1d_vjp(others, kernel)
+
+        def strands(scores: Array) -> list[Array]:
+            return [scores[:, :, :count], scores[:, :, count:]] if self.both_strands else [scores]
+
+        best, best_r, back_best = largest_between(strands(s), strands(s_r))
+        threshold = 0.0 if self._threshold is None else self.threshold
+        y, y_r, back = activation_between(self.activation, best - threshold, best_r - threshold)
+
+        def back_all(m: Array) -> Array:
+            into_scores = xp.concat(back_best(back(xp.permute_dims(m, (0, 2, 1)))), axis=2)
+            return xp.permute_dims(back_conv(into_scores, True, False)[0], (0, 2, 1))
+
+        return xp.permute_dims(y, (0, 2, 1)), xp.permute_dims(y_r, (0, 2, 1)), back_all
 
 
 def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Array]:

@@ -12,15 +12,17 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.nn.layer import Layer, Pullback
-from genoml.nn.shape import CropTo
+from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
+from genoml.ops.secants import midpoint
 
 __all__ = ["Node"]
 
 #: what a graph calls its input x
 INPUT = "input"
 #: several arrays of one shape -> one, and g -> the gradient of each
-Joined: TypeAlias = tuple[Array, Callable[[Array], list[Array]]]
+JoinPullback: TypeAlias = Callable[[Array], list[Array]]
+Joined: TypeAlias = tuple[Array, JoinPullback]
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,7 @@ class Node:
     def joined(self, arrays: Sequence[Array], what: str) -> Joined:
         """A join of arrays, and the pullback to each of them; ``what`` begins the message if they do not fit."""
         shapes = [tuple(array.shape) for array in arrays]
-        crops: list[Pullback] = []
-        if self.crop and all(len(shape) == 3 for shape in shapes):
-            crop = CropTo(max(min(shape[2] for shape in shapes), 1))
-            cropped = [crop.vjp(array) for array in arrays]
-            arrays, crops = [array for array, _ in cropped], [back for _, back in cropped]
+        arrays, crops = self._middles(arrays)
         along = self.axis if self.layer == "concatenate" else None
         rest = [[size for axis, size in enumerate(array.shape) if axis != along] for array in arrays]
         if any(own != rest[0] for own in rest) or (along or 0) > len(rest[0]):
@@ -85,12 +83,31 @@ class Node:
             raise ValueError(f"{what}: {self} expects arrays of one shape{but}, got {shapes}")
         y, back = _JOINS[self.layer](arrays, self.axis)
 
-        def pullback(grad: Array) -> list[Array]:
-            parts: list[Any] = back(grad)
-            # y is a part of x: its gradient, with zeros where x was cut off
-            return [pull(part)[0] for pull, part in zip(crops, parts, strict=True)] if crops else parts
+        return y, lambda grad: _pulled(back(grad), crops)
 
-        return y, pullback
+    def _middles(self, arrays: Sequence[Array]) -> tuple[Sequence[Array], list[Pullback]]:
+        """The middles of the arrays, as long as the shortest, and their pullbacks; without crop the arrays alone."""
+        if not self.crop or any(array.ndim != 3 for array in arrays):
+            return arrays, []
+        crop = crop_to(max(min(array.shape[2] for array in arrays), 1))
+        cropped = [crop.vjp(array) for array in arrays]
+        return [array for array, _ in cropped], [back for _, back in cropped]
+
+    def between(
+        self, arrays: Sequence[Array], references: Sequence[Array], what: str
+    ) -> tuple[Array, Array, JoinPullback]:
+        """The join between arrays and their references, and multipliers of y to those of each of them.
+
+        All joins but products are linear. D(a b) = mean(b) Da + mean(a) Db, and a product of more is one of two at a
+        time.
+        """
+        y, _ = self.joined(arrays, what)
+        y_r, back = self.joined(references, what)
+        if self.layer != "multiply":
+            return y, y_r, back
+        (own, _), (others, crops) = self._middles(arrays), self._middles(references)
+        factors = _product_factors(own, others)
+        return y, y_r, lambda m: _pulled([m * factor for factor in factors], crops)
 
     def position_wise(self, arrays: Sequence[Array]) -> Array:
         """A join of arrays of one length, without its pullback."""
@@ -99,6 +116,27 @@ class Node:
     def __repr__(self) -> str:
         words = [*self.sources, *(["crop"] if self.crop else []), *([f"axis {self.axis}"] * (self.axis != 1))]
         return f"{self.name}{f' = {self.layer}' if self.joins else ''}({', '.join(words)})"
+
+
+def _pulled(parts: list[Any], crops: list[Pullback]) -> list[Array]:
+    """The gradients of arrays from those of their middles: zeros where an array was cut off."""
+    return [pull(part)[0] for pull, part in zip(crops, parts, strict=True)] if crops else parts
+
+
+def _product_factors(arrays: Sequence[Array], references: Sequence[Array]) -> list[Array]:
+    """What m is multiplied by for each factor of a product, one of two factors at a time.
+
+    D(P_k) = D(P_k-1 a_k) = mean(a_k) DP_k-1 + mean(P_k-1) Da_k:  mean(P_k-1) prod_{j > k} mean(a_j), where P_0 = 1.
+    """
+    middles = [midpoint(a, r) for a, r in zip(arrays, references, strict=True)]
+    (whole, whole_r), factors = (
+        (arrays[0], references[0]),
+        [array_namespace(middles[0]).ones_like(middles[0])],
+    )
+    for a, r, middle in zip(arrays[1:], references[1:], middles[1:], strict=True):
+        factors = [*(factor * middle for factor in factors), midpoint(whole, whole_r)]
+        whole, whole_r = whole * a, whole_r * r
+    return factors
 
 
 def _add(arrays: Sequence[Array], axis: int) -> Joined:

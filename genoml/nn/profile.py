@@ -19,6 +19,7 @@ from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_sha
 from genoml.nn.reach import Branches, sees_everything
 from genoml.nn.tables import PathView
 from genoml.ops.arrays import pad_axis
+from genoml.ops.secants import Between, exp_slope, log_softmax_between, slope_of_pairs
 
 __all__ = ["BiasFactorised", "ControlTracks", "Frozen"]
 
@@ -54,6 +55,10 @@ class Frozen(Container):
             return (back(grad, need_params=False)[0] if need_x else None), {}
 
         return y, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The layer's own."""
+        return self["layer"].between(x, reference)
 
 
 class BiasFactorised(Container):
@@ -122,6 +127,31 @@ class BiasFactorised(Container):
 
         return xp.concat([a[:, :logits] + b[:, :logits], c], axis=1), pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """Logits are sums; log(exp(a) + exp(b)) is a - (a - c), with a - c the first log-softmax of a and b."""
+        xp = array_namespace(x)
+        a, a_r, back_a = self["network"].between(x, reference)
+        b, b_r, back_b = self["bias"].between(x, reference)
+        logits = a.shape[1] - self.tracks
+
+        def counts(one: Array, other: Array) -> Array:
+            return xp.stack([one[:, logits:], other[:, logits:]], axis=1)
+
+        share, share_r, back_share = log_softmax_between(counts(a, b), counts(a_r, b_r), 1)
+
+        def back(m: Array) -> Array:
+            into = m[:, logits:]
+            # c = a - log share_a: m goes to a, and minus m to log share_a
+            parts = back_share(xp.stack([-into, xp.zeros_like(into)], axis=1))
+            to_a = xp.concat([m[:, :logits], into + parts[:, 0, :]], axis=1)
+            return back_a(to_a) + back_b(xp.concat([m[:, :logits], parts[:, 1, :]], axis=1))
+
+        def joined(one: Array, other: Array, log_share: Array) -> Array:
+            c = one[:, logits:] - log_share[:, 0, :]
+            return xp.concat([one[:, :logits] + other[:, :logits], c], axis=1)
+
+        return joined(a, b, share), joined(a_r, b_r, share_r), back
+
 
 class ControlTracks(Container):
     """A profile network whose heads read control tracks too, such as reads of the input DNA.
@@ -177,13 +207,8 @@ class ControlTracks(Container):
         ok = x.ndim == 3 and x.shape[1] in (4, 4 + self.controls)
         expect_shape(self, x, ok, f"(batch, {4 + self.controls}, length), or (batch, 4, length)")
         h, back_body = self["body"].vjp(x[:, :4, :], self.run_of("body", run))
-        before = (x.shape[2] - h.shape[2]) // 2
-        after = x.shape[2] - h.shape[2] - before
         given = x.shape[1] > 4
-        shape = (x.shape[0], self.controls, h.shape[2])
-        t = xp.zeros(shape, dtype=x.dtype, device=device_of(x))
-        if given:
-            t = x[:, 4:, before : before + h.shape[2]]
+        t, before, after = self._control(x, h)
         total = xp.sum(t, axis=(1, 2))
         features = h.shape[1]
         y_profile, back_profile = self["profile"].vjp(xp.concat([h, t], axis=1), self.run_of("profile", run))
@@ -215,3 +240,40 @@ class ControlTracks(Container):
             return xp.concat([grad_x, xp.permute_dims(rows, (0, 2, 1))], axis=1), grads
 
         return xp.concat([y_profile, y_counts], axis=1), pullback
+
+    def _control(self, x: Array, h: Array) -> tuple[Array, int, int]:
+        """The control tracks beside h, the middle of those of x (zeros without any), and what lies at its two ends."""
+        before, length = (x.shape[2] - h.shape[2]) // 2, h.shape[2]
+        after = x.shape[2] - length - before
+        if x.shape[1] > 4:
+            return x[:, 4:, before : before + length], before, after
+        shape = (x.shape[0], self.controls, length)
+        return array_namespace(x).zeros(shape, dtype=x.dtype, device=device_of(x)), before, after
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The chain rule for multipliers through both heads; the slope of log(1 + T) is 1 over that of exp back."""
+        xp, given = array_namespace(x), x.shape[1] > 4
+        h, h_r, back_body = self["body"].between(x[:, :4, :], reference[:, :4, :])
+        (t, before, after), (t_r, _, _) = self._control(x, h), self._control(reference, h_r)
+        totals, features = [xp.log1p(xp.sum(own, axis=(1, 2))) for own in (t, t_r)], h.shape[1]
+        slope = 1.0 / slope_of_pairs(exp_slope, *totals)
+        y, y_r, back_profile = self["profile"].between(
+            xp.concat([h, t], axis=1), xp.concat([h_r, t_r], axis=1)
+        )
+        summed = [
+            xp.concat([xp.mean(own, axis=2), total[:, None]], axis=1)
+            for own, total in zip((h, h_r), totals, strict=True)
+        ]
+        c, c_r, back_counts = self["counts"].between(*summed)
+
+        def back(m: Array) -> Array:
+            gp, gc = back_profile(m[:, : y.shape[1]]), back_counts(m[:, y.shape[1] :])
+            into_h = gp[:, :features, :] + gc[:, :features, None] * (1.0 / h.shape[2])
+            bases = back_body(into_h)
+            if not given:
+                return bases
+            into_t = gp[:, features:, :] + (gc[:, features] * slope)[:, None, None]
+            rows = pad_axis(xp.permute_dims(into_t, (0, 2, 1)), before, after)
+            return xp.concat([bases, xp.permute_dims(rows, (0, 2, 1))], axis=1)
+
+        return xp.concat([y, c], axis=1), xp.concat([y_r, c_r], axis=1), back

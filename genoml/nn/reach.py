@@ -29,13 +29,14 @@ class HasReach(Protocol):
         ...
 
 
+T = TypeVar("T")
 LayerT = TypeVar("LayerT", bound=HasReach)
 #: several arrays -> one
 Joining: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
 @dataclass(frozen=True)
-class Row(Generic[LayerT]):
+class Row(Generic[T]):
     """Layers in a row inside another layer, which read its input or what other rows give.
 
     Attributes
@@ -48,7 +49,7 @@ class Row(Generic[LayerT]):
         The sources -> what the first layer reads, a function of each position alone. None: there is one source.
     """
 
-    layers: tuple[LayerT, ...] = ()
+    layers: tuple[T, ...] = ()
     sources: tuple[int, ...] = (0,)
     join: Joining | None = None
 
@@ -80,7 +81,9 @@ class Branches(Generic[LayerT]):
         """Whether every row but the last reads x, and the last only joins the others."""
         *first, last = self.rows
         plain = all(row.sources == (0,) and row.join is None for row in first)
-        return plain and not last.layers and last.sources == tuple(range(1, len(first) + 1)) and bool(first)
+        return (
+            plain and not last.layers and last.sources == tuple(range(1, len(first) + 1)) and len(first) > 0
+        )
 
     def pieces(self) -> list[LayerT | Branches[LayerT]]:
         """The layers, and branches between them, one after another: cut wherever all that follows reads one value."""
@@ -176,13 +179,21 @@ def per_channel(scale: Array, shift: Array) -> Correlation:
 
 def reach_in_row(layers: Sequence[HasReach], length: int) -> Reach | None:
     """Receptive field of layers in a row, for a sequence of this length; None if a layer does not say."""
-    total = Reach(copies=True)
+    span, stride, before, copies, count, everything = 1, 1, 0, True, length, False
     for layer in layers:
-        own = layer.reach(total.outputs(length))
+        own = layer.reach(count)
         if own is None:
             return None
-        total = total.then(own, length)
-    return total
+        everything = everything or own == EVERYTHING
+        if not everything:  # as Reach.then, at once: a network plans by hundreds of rows
+            before += own.before * stride
+            span += (own.span - 1) * stride
+            stride *= own.stride
+            copies = copies and own.copies
+            count = own.outputs(count)
+    if everything:
+        return EVERYTHING
+    return Reach(span, stride, before=before, copies=copies).with_outputs(count, length)
 
 
 def sees_itself(layer: object, length: int) -> Reach:

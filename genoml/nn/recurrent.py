@@ -1,4 +1,4 @@
-"""Recurrent layers: LSTM, GRU, and both directions; their steps are in genoml/ops/recurrent.py.
+"""Recurrent layers: LSTM and GRU; their steps are in genoml/ops/recurrent.py.
 
 The input's part of every gate is one matrix product for all steps; only the state's part runs step by step,
 in Python. In the pullback, whatever does not depend on later steps (the slopes of the gates) is computed for
@@ -8,22 +8,22 @@ all steps at once, so that a step costs one product and a few element-wise opera
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Any, cast
+from typing import Any
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
-from genoml.arguments import Count, Limits
+from genoml.arguments import Count
 from genoml.backend import Array, Backend
-from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import sum_rows
 from genoml.ops.recurrent import ScanPullback, gru_scan, lstm_scan
+from genoml.ops.recurrent_secants import ScanBetween, gru_between, lstm_between
+from genoml.ops.secants import Between
 from genoml.random import Drawn, Initializer, constant, glorot_normal
 
-__all__ = ["GRU", "LSTM", "Bidirectional"]
+__all__ = ["GRU", "LSTM"]
 
 
 class Recurrent(Layer):
@@ -87,10 +87,7 @@ class Recurrent(Layer):
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
-            received: list[Array | None] = [None] * (length - 1) + [grad]
-            if self.return_sequences:
-                received = [grad[:, t, :] for t in range(length)]
-            grad_z, grads = back(received, need_params)
+            grad_z, grads = back(self._received(grad, length), need_params)
             flat = xp.reshape(grad_z, (length * batch, width))
             if need_params:
                 grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": sum_rows(flat)}
@@ -101,96 +98,29 @@ class Recurrent(Layer):
 
         return (xp.permute_dims(states, (1, 0, 2)) if self.return_sequences else states[-1, :, :]), pullback
 
+    def _received(self, grad: Array, length: int) -> list[Array | None]:
+        """The gradient, or the multipliers, of each step's state."""
+        if self.return_sequences:
+            return [grad[:, t, :] for t in range(length)]
+        return [None] * (length - 1) + [grad]
 
-class Bidirectional(Container):
-    """A recurrent layer and a second one that reads the sequence backwards, their outputs side by side.
+    def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
+        """The steps between pairs of z, see genoml/ops/recurrent.py."""
+        raise NotImplementedError(f"{type(self).__name__} must define scan_between(z, z_r)")
 
-        y[n, t] = [forward(x)[n, t], backward(flipped x)[n, length - 1 - t]]
+    def between(self, x: Array, reference: Array) -> Between:
+        """The steps' own rules, after the affine input's part of the gates."""
+        xp, weights, length = array_namespace(x), self.weights_input, x.shape[1]
+        z, z_r = (xp.permute_dims(rows, (1, 0, 2)) @ weights + self.bias for rows in (x, reference))
+        states, states_r, back = self.scan_between(z, z_r)
 
-    Without ``return_sequences`` they are the last state of each: that of the backward layer has read the
-    sequence from its end to its start. Parameters are named ``forward.weights_input``,
-    ``backward.weights_input``, ...
+        def back_all(m: Array) -> Array:
+            into_z = back(self._received(m, length))
+            return xp.permute_dims(into_z @ xp.matrix_transpose(weights), (1, 0, 2))
 
-    Sequences of different lengths are padded on the right and given with a mask. The backward layer meets the
-    padding first; there its state stays 0, so that it starts at each sequence's own last step.
-
-    Parameters
-    ----------
-    layer : LSTM or GRU
-        The forward layer; the backward one has its sizes and weights of its own.
-    mask : (batch, length), 1 = real, 0 = padding, an argument of the call
-        See :class:`LSTM`.
-
-    Shapes
-    ------
-    x : (batch, length >= 1, in_features)
-    y : (batch, length, 2 hidden), or (batch, 2 hidden) without ``return_sequences``
-
-    Raises
-    ------
-    TypeError
-        If ``layer`` is not a recurrent layer.
-
-    References
-    ----------
-    Schuster and Paliwal (1997), Bidirectional recurrent neural networks, doi:10.1109/78.650093.
-    """
-
-    def __init__(
-        self, layer: Annotated[Recurrent, Limits(description="an LSTM or a GRU")], *, seed: int = 0
-    ) -> None:
-        other = type(layer)(
-            layer.in_features,
-            layer.hidden,
-            return_sequences=layer.return_sequences,
-            dtype=layer.dtype,
-            backend=layer.backend,
-        )
-        super().__init__({"forward": layer, "backward": other}, seed=seed)
-
-    def _expect_layer(self, name: str, layer: object) -> None:
-        if not isinstance(layer, Recurrent):
-            raise TypeError(f"Bidirectional expects an LSTM or a GRU, got {type(layer).__name__}")
-
-    @property
-    def directions(self) -> tuple[Recurrent, Recurrent]:
-        """The layer that reads the sequence from its start, and the one that reads it from its end."""
-        forward, backward = self.layers
-        return cast("Recurrent", forward), cast("Recurrent", backward)
-
-    reach = sees_everything
-
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        """The output, and the pullback of its gradient."""
-        xp = array_namespace(x)
-        forward, backward = self.directions
-        expect_shape(self, x, x.ndim == 3, f"(batch, length >= 1, {forward.in_features})")
-        real = run.real_steps(self, x)
-        flipped = None if real is None else xp.flip(real, axis=1)
-        y_forward, pull_forward = forward.vjp(x, replace(self.run_of("forward", run), mask=real))
-        other_run = replace(self.run_of("backward", run), mask=flipped)
-        y_backward, pull_backward = backward.vjp(xp.flip(x, axis=1), other_run)
-        learns_forward, learns_backward = self.learns("forward", run), self.learns("backward", run)
-
-        def unflip(states: Array) -> Array:
-            return xp.flip(states, axis=1) if forward.return_sequences else states
-
-        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # y holds the two outputs side by side, and x goes to both: dL/dx is the sum of what they return
-            size = forward.hidden
-            x_forward, grads_forward = pull_forward(
-                grad[..., :size], need_x=need_x, need_params=need_params and learns_forward
-            )
-            x_backward, grads_backward = pull_backward(
-                unflip(grad[..., size:]), need_x=need_x, need_params=need_params and learns_backward
-            )
-            grads = {f"forward.{name}": value for name, value in grads_forward.items()}
-            grads |= {f"backward.{name}": value for name, value in grads_backward.items()}
-            if x_forward is None or x_backward is None:
-                return None, grads
-            return x_forward + xp.flip(x_backward, axis=1), grads
-
-        return xp.concat([y_forward, unflip(y_backward)], axis=-1), pullback
+        if not self.return_sequences:
+            return states[-1, :, :], states_r[-1, :, :], back_all
+        return xp.permute_dims(states, (1, 0, 2)), xp.permute_dims(states_r, (1, 0, 2)), back_all
 
 
 class LSTM(Recurrent):
@@ -247,6 +177,10 @@ class LSTM(Recurrent):
         """Run the steps; see :meth:`Recurrent.scan`."""
         return lstm_scan(z, self.weights_recurrent, keep)  # type: ignore[no-any-return]
 
+    def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
+        """See :meth:`Recurrent.scan_between`."""
+        return lstm_between(z, z_r, self.weights_recurrent)
+
 
 class GRU(Recurrent):
     """Gated recurrent unit.
@@ -278,3 +212,7 @@ class GRU(Recurrent):
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
         return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
+
+    def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
+        """See :meth:`Recurrent.scan_between`."""
+        return gru_between(z, z_r, self.weights_recurrent, self.bias_recurrent)

@@ -7,10 +7,12 @@ from operator import add
 
 from genoml.backend import Array
 from genoml.nn.containers import Sequential
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, layer_label
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import layer_label
 from genoml.nn.reach import Branches, reach_in_row
-from genoml.nn.shape import CropTo
+from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
+from genoml.ops.secants import Between
 from genoml.ops.windows import EVERYTHING
 
 __all__ = ["CroppedResidual", "Residual"]
@@ -56,6 +58,15 @@ class Residual(Sequential):
 
         return in_memory_order(x, y, add), pullback
 
+    def between(self, x: Array, reference: Array) -> Between:
+        """y = x + f(x): the multipliers of y, and those that f gives back, added."""
+        y, y_r, back = super().between(x, reference)
+        return (
+            in_memory_order(x, y, add),
+            in_memory_order(reference, y_r, add),
+            lambda m: in_memory_order(back(m), m, add),
+        )
+
 
 class CroppedResidual(Sequential):
     """A shortcut around convolutions without padding: y = crop(x) + f(x), the middle of x being added.
@@ -83,7 +94,7 @@ class CroppedResidual(Sequential):
         f = reach_in_row(self.layers, length)
         if f is None or f == EVERYTHING:
             return None
-        crop = CropTo(f.outputs(length), dtype=self.dtype, backend=self.backend)
+        crop = crop_to(f.outputs(length), self.dtype, self.backend)
         return Branches.joined([(crop,), self.layers], lambda outputs: outputs[0] + outputs[1])
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -94,7 +105,7 @@ class CroppedResidual(Sequential):
             raise ValueError(
                 f"{layer_label(self)} expects f(x) of x's channels and no longer than x {before}, got {after}"
             )
-        middle, pullback_crop = CropTo(after[2], dtype=self.dtype, backend=self.backend).vjp(x, run)
+        middle, pullback_crop = crop_to(after[2], self.dtype, self.backend).vjp(x, run)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # y = crop(x) + f(x): dL/dx = crop^T g + (df/dx)^T g
@@ -105,3 +116,14 @@ class CroppedResidual(Sequential):
             return in_memory_order(grad_x, shortcut, add), grads
 
         return in_memory_order(y, middle, add), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """y = crop(x) + f(x): the multipliers of y where x is kept, and those that f gives back, added."""
+        y, y_r, back = super().between(x, reference)
+        crop = crop_to(y.shape[2], self.dtype, self.backend)
+        middle, middle_r, back_crop = crop.between(x, reference)
+        return (
+            in_memory_order(y, middle, add),
+            in_memory_order(y_r, middle_r, add),
+            lambda m: in_memory_order(back(m), back_crop(m), add),
+        )

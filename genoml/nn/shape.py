@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from array_api_compat import array_namespace
 
 from genoml.arguments import Count
 from genoml.backend import Array, Backend
-from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
+from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
+from genoml.nn.messages import expect_shape
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import pad_axis
 from genoml.ops.windows import Reach
@@ -25,6 +28,7 @@ class Flatten(Layer):
 
     readout = "flatten"
 
+    affine = True
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -57,6 +61,7 @@ class Transpose(Layer):
         If x has not three axes.
     """
 
+    affine = True
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
@@ -98,6 +103,8 @@ class CropTo(Layer):
         super().__init__(dtype=dtype, backend=backend)
         self.length = length
 
+    affine = True
+
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, counted from the first that is kept."""
         before = (length - self.length) // 2
@@ -118,6 +125,12 @@ class CropTo(Layer):
             return xp.permute_dims(rows, (0, 2, 1)), {}
 
         return x[:, :, before : before + self.length], pullback
+
+
+@lru_cache(maxsize=256)
+def crop_to(length: int, dtype: str = "float32", backend: Backend | None = None) -> CropTo:
+    """A CropTo for layers that crop within: the same one each time, as it holds nothing."""
+    return CropTo(length, dtype=dtype, backend=backend)
 
 
 class Pad(Layer):
@@ -144,6 +157,8 @@ class Pad(Layer):
     ) -> None:
         super().__init__(dtype=dtype, backend=backend)
         self.before, self.after = before, after
+
+    affine = True
 
     def reach(self, length: int) -> Reach:
         """An output is the input at its own position, or 0."""

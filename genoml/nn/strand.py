@@ -21,6 +21,7 @@ Research 165, who compare the two ways.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -32,6 +33,8 @@ from genoml.nn.containers import Container
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
 from genoml.ops.arrays import array_like
+from genoml.ops.pool1d import largest_between
+from genoml.ops.secants import Between
 
 __all__ = ["StrandSymmetric"]
 
@@ -102,3 +105,18 @@ class StrandSymmetric(Container):
             return grad_both[:n, ...] + xp.flip(grad_both[n:, ...], axis=(1, 2)), grads
 
         return y, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """Both strands' own, with those of the other flipped back; the mean, or the maximum's rule over the two."""
+        xp, model = array_namespace(x), self["model"]
+        y, y_r, back = model.between(x, reference)
+        other, other_r, back_other = model.between(xp.flip(x, axis=(1, 2)), xp.flip(reference, axis=(1, 2)))
+        expect_shape(self, y, y.ndim <= 2, "a model that gives (batch,) or (batch, outputs)")
+
+        def back_strands(parts: Sequence[Array]) -> Array:
+            return back(parts[0]) + xp.flip(back_other(parts[1]), axis=(1, 2))
+
+        if self.combine == "mean":
+            return 0.5 * (y + other), 0.5 * (y_r + other_r), lambda m: back_strands([0.5 * m, 0.5 * m])
+        best, best_r, back_best = largest_between([y, other], [y_r, other_r])
+        return best, best_r, lambda m: back_strands(back_best(m))

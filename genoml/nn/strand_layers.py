@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from array_api_compat import array_namespace
 
 from genoml.arguments import Count, NotNegative, Probability, Whole
 from genoml.backend import Array, Backend
+from genoml.nn.batch_norm import BatchNorm1D
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
-from genoml.nn.norm import BatchNorm1D
 from genoml.nn.reach import Correlation, per_channel, sees_everything, sees_itself
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis, sum_rows
 from genoml.ops.conv1d import conv1d_vjp
-from genoml.ops.pool1d import global_max_vjp
+from genoml.ops.pool1d import axis_max_between, global_max_vjp
+from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
@@ -112,36 +113,53 @@ class RCConv1D(Layer):
         bias = xp.concat([self.bias, xp.flip(self.bias, axis=0)], axis=0)
         return Correlation(kernel, bias, applied(self.activation))
 
-    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+    def correlate(self, x: Array) -> tuple[Array, Callable[[Array, bool, bool], tuple[Any, Any]]]:
+        """The correlation with both strands' kernels, and their bias, (batch, length, out_channels); its pullback."""
         # RCConv1D's own: a subclass with another vjp may not define them
         shortest, both = RCConv1D.reach(self, 0).shortest(), RCConv1D.correlation(self)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and x.shape[2] >= shortest
         expect_shape(self, x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
-        xp = array_namespace(x)
-        pad = self.padding
-        length = x.shape[2]
-        half = self.out_channels // 2
+        xp, pad, length = array_namespace(x), self.padding, x.shape[2]
         rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), pad, pad)
-        z, back_conv = conv1d_vjp(rows, both.kernel, 1, self.dilation)
-        y, back = self._activate(z + both.bias)
+        z, back = conv1d_vjp(rows, both.kernel, 1, self.dilation)
+
+        def pullback(grad: Array, need_x: bool, need_params: bool) -> tuple[Any, Any]:
+            grad_rows, grad_w = back(grad, need_x, need_params)
+            if grad_rows is not None:
+                grad_rows = xp.permute_dims(grad_rows[:, pad : pad + length, :], (0, 2, 1))
+            return grad_rows, grad_w
+
+        return z + both.bias, pullback
+
+    def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        xp, half = array_namespace(x), self.out_channels // 2
+        z, back_conv = self.correlate(x)
+        y, back = self._activate(z)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # the mirrored half is a flip of the same numbers: its gradient is flipped back and added
             g = back(xp.permute_dims(grad, (0, 2, 1)))
-            grad_rows, grad_w = back_conv(g, need_x, need_params)
-            grads = dict[str, Array]()
-            if grad_w is not None:
-                folded = grad_w[:, :, :half] + xp.flip(grad_w[:, :, half:], axis=(0, 1, 2))
-                grad_b = sum_rows(g)
-                grads = {
-                    "weights": xp.permute_dims(folded, (2, 1, 0)),
-                    "bias": grad_b[:half] + xp.flip(grad_b[half:], axis=0),
-                }
-            if grad_rows is None:
-                return None, grads
-            return xp.permute_dims(grad_rows[:, pad : pad + length, :], (0, 2, 1)), grads
+            grad_x, grad_w = back_conv(g, need_x, need_params)
+            if grad_w is None:
+                return grad_x, {}
+            folded = grad_w[:, :, :half] + xp.flip(grad_w[:, :, half:], axis=(0, 1, 2))
+            grad_b = sum_rows(g)
+            return grad_x, {
+                "weights": xp.permute_dims(folded, (2, 1, 0)),
+                "bias": grad_b[:half] + xp.flip(grad_b[half:], axis=0),
+            }
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """As Conv1D's, with the kernels of both strands."""
+        xp, (z, _), (z_r, back_conv) = array_namespace(x), self.correlate(x), self.correlate(reference)
+        y, y_r, back = activation_between(self.activation, z, z_r)
+
+        def back_all(m: Array) -> Array:
+            return back_conv(back(xp.permute_dims(m, (0, 2, 1))), True, False)[0]
+
+        return xp.permute_dims(y, (0, 2, 1)), xp.permute_dims(y_r, (0, 2, 1)), back_all
 
 
 def _fold(x: Array) -> Array:
@@ -196,6 +214,7 @@ class RCBatchNorm1D(BatchNorm1D):
         """The constructor's arguments; ``channels`` is twice ``layer.channels``."""
         return {**super().settings(), "channels": 2 * self.channels}
 
+    affine = True
     reach = sees_itself
 
     def correlation(self) -> Correlation:
@@ -271,3 +290,11 @@ class RCGlobalPool1D(Layer):
             return _unfold(xp.broadcast_to((grad / shape[2])[:, :, None], shape)), {}
 
         return y, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The maximum's rule over both strands and all positions, or the mean's pullback."""
+        if self.mode == "max":
+            y, y_r, back = axis_max_between(_fold(x), _fold(reference), 2)
+            return y, y_r, lambda m: _unfold(back(m))
+        y_r, pullback = self.vjp(reference)
+        return self.vjp(x)[0], y_r, lambda m: pullback(m)[0]

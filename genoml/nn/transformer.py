@@ -10,13 +10,14 @@ from array_api_compat import array_namespace
 from genoml.arguments import Count, Share
 from genoml.backend import Array, Backend
 from genoml.nn.attention.self_attention import SelfAttention
-from genoml.nn.containers import Container, pull_row
+from genoml.nn.containers import Container, between_row, pull_row
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
-from genoml.nn.norm import LayerNorm
+from genoml.nn.layer_norm import LayerNorm
 from genoml.nn.reach import sees_everything
 from genoml.ops.activations import ActivationName
+from genoml.ops.secants import Between, activation_between
 
 __all__ = ["MLP", "TransformerBlock"]
 
@@ -90,6 +91,19 @@ class MLP(Container):
             return (None if grad_x is None else xp.reshape(grad_x, shape)), grads
 
         return xp.reshape(y, (*shape[:-1], self.out_features)), pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The chain rule for multipliers, at every position."""
+        xp, hidden, output = array_namespace(x), self["hidden"].params, self["output"].params
+        z, z_r = (rows @ hidden["weights"] + hidden["bias"] for rows in (x, reference))
+        y, y_r, back = activation_between(self.activation, z, z_r)
+
+        def back_rows(m: Array) -> Array:
+            into_z = back(m @ xp.matrix_transpose(output["weights"]))
+            return into_z @ xp.matrix_transpose(hidden["weights"])
+
+        y, y_r = (rows @ output["weights"] + output["bias"] for rows in (y, y_r))
+        return y, y_r, back_rows
 
 
 class TransformerBlock(Container):
@@ -196,3 +210,18 @@ class TransformerBlock(Container):
             return (grad + g if need_x else None), grads
 
         return x + h, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The chain rule for multipliers through both sums x + f(x)."""
+        backs = []
+        for names in (("norm1", "attention"), ("norm2", "mlp")):
+            y, y_r, back = between_row([self[name] for name in names], x, reference)
+            x, reference = x + y, reference + y_r
+            backs.append(back)
+
+        def back_block(m: Array) -> Array:
+            for back in reversed(backs):
+                m = m + back(m)
+            return m
+
+        return x, reference, back_block

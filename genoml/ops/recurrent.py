@@ -63,7 +63,7 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> tuple[Arra
     def back(received: list[Array | None], need_weights: bool = True) -> tuple[Array, dict[str, Array]]:
         a = xp.reshape(xp.stack(activations), (length, batch, 4, size))
         slopes, into_cell, kept = _lstm_slopes(a, xp.stack(cells[:-1]), xp.stack(squashed), keep)
-        grad_z = _lstm_back(received, slopes, into_cell, kept, weights, keep)
+        grad_z = lstm_back(received, slopes, into_cell, kept, weights, keep)
         return grad_z, ({"weights_recurrent": recurrent_grad(before, grad_z)} if need_weights else {})
 
     before = xp.stack(states[:-1])
@@ -93,7 +93,7 @@ def _lstm_slopes(a: Array, before: Array, bounded: Array, keep: Array | None) ->
     )
 
 
-def _lstm_back(
+def lstm_back(
     received: list[Array | None],
     slopes: Array,
     into_cell: Array,
@@ -167,7 +167,7 @@ def gru_scan(z: Array, weights: Array, bias: Array, keep: Array | None = None) -
         before = xp.stack(states[:-1])
         r, u, n, q = (xp.stack(values) for values in zip(*gates_of_steps, strict=True))
         slopes, slope_n = _gru_slopes(r, u, n, q, before)
-        grad_states = _gru_back(received, slopes, u, weights)
+        grad_states = gru_back(received, slopes, u, weights)
         # z acts on n directly, h_{t-1} W through r: their gradients differ in the last block only
         shared = xp.reshape(grad_states[:, :, None, :] * slopes, (length, batch, 3 * size))
         grad_z = xp.concat([shared[:, :, : 2 * size], grad_states * slope_n], axis=2)
@@ -194,7 +194,7 @@ def _gru_slopes(r: Array, u: Array, n: Array, q: Array, before: Array) -> tuple[
     return xp.stack(parts, axis=2), slope_n
 
 
-def _gru_back(received: list[Array | None], slopes: Array, updates: Array, weights: Array) -> Array:
+def gru_back(received: list[Array | None], slopes: Array, updates: Array, weights: Array) -> Array:
     """The recursion in reverse: dh_{t-1} = dL/dy_{t-1} + dh_t u_t + (dh_t slopes_t) W^T.
 
     Shapes

@@ -6,7 +6,7 @@ Whole numbers only. Every layer that reads windows of positions describes them b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -95,13 +95,9 @@ class Reach:
         if EVERYTHING in (self, other):
             return EVERYTHING
         before = self.before + other.before * self.stride
-        found = Reach(
-            self.span + (other.span - 1) * self.stride,
-            self.stride * other.stride,
-            before=before,
-            copies=self.copies and other.copies,
-        )
-        return found._with_outputs(other.outputs(self.outputs(length)), length)
+        span = self.span + (other.span - 1) * self.stride
+        found = Reach(span, self.stride * other.stride, before=before, copies=self.copies and other.copies)
+        return found.with_outputs(other.outputs(self.outputs(length)), length)
 
     def beside(self, other: Reach, length: int) -> Reach:
         """The smallest receptive field that holds both, of two layers that read one sequence of this length."""
@@ -109,11 +105,12 @@ class Reach:
             return EVERYTHING
         before = max(self.before, other.before)
         after = max(self.span - self.before, other.span - other.before)
-        return Reach(before + after, self.stride, before=before)._with_outputs(self.outputs(length), length)
+        return Reach(before + after, self.stride, before=before).with_outputs(self.outputs(length), length)
 
-    def _with_outputs(self, count: int, length: int) -> Reach:
+    def with_outputs(self, count: int, length: int) -> Reach:
         """The same with ``after`` chosen so that a sequence of this length has ``count`` outputs."""
-        return replace(self, after=(count - 1) * self.stride + self.span - length - self.before)
+        after = (count - 1) * self.stride + self.span - length - self.before
+        return Reach(self.kernel, self.stride, self.dilation, self.before, after, self.partial, self.copies)
 
 
 #: the receptive field of a layer whose every output may read every position
@@ -174,8 +171,8 @@ def slices(places: Places, reach: Reach, length: int) -> Places:
     """
     starts, width = places
     stride = reach.stride
-    ahead = -(-reach.before // stride)  # outputs that see the padding before the input
-    size = reach.reads(ahead, ahead + width)[1]
+    ahead = max(-(-reach.before // stride), 0)  # outputs that see the padding before the input
+    size = reach.reads(ahead, ahead + width)[1] + max(-reach.after, 0)  # with what the layer cuts off
     if max(reach.before, reach.after) > 0 or reach.reads(max(starts), max(starts) + width)[1] > length:
         size += (length - size) % stride
     if size >= length:

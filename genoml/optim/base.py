@@ -1,16 +1,17 @@
-"""Base of the optimisers: steps, weight decay, and arrays by parameter name."""
+"""Bases of the optimisers: steps, weight decay, arrays by parameter name, all parameters in one operation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
-from array_api_compat import device as device_of
 
 from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
+from genoml.ops.updates import update_all
 from genoml.parallel import ALONE, Workers
 
 
@@ -97,7 +98,7 @@ class Optimizer:
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""
         same = type(grad) is type(param) and grad.dtype == param.dtype and grad.shape == param.shape
-        if same and device_of(grad) == device_of(param):
+        if same and grad.device == param.device:
             return
         expects = f"{type(self).__name__} expects a gradient"
         if not is_array_api_obj(grad) or array_namespace(grad) is not array_namespace(param):
@@ -111,10 +112,8 @@ class Optimizer:
             raise TypeError(f"{expects} of {param.dtype} for {name!r}, got {grad.dtype}")
         if tuple(grad.shape) != tuple(param.shape):
             raise ValueError(f"{expects} for {name!r} of shape {tuple(param.shape)}, got {tuple(grad.shape)}")
-        if device_of(grad) != device_of(param):
-            raise ValueError(
-                f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
-            )
+        if grad.device != param.device:
+            raise ValueError(f"{expects} for {name!r} on device {param.device}, got one on {grad.device}")
 
     def step_all(
         self,
@@ -131,9 +130,78 @@ class Optimizer:
         """The next value of one parameter; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} must define step_one")
 
-    def slot(self, slot: str, name: str, like: Array) -> Array:
-        """One of the optimiser's arrays for a parameter; zeros at first."""
+    def slot(self, slot: str, name: str, like: Array, first: float = 0.0) -> Array:
+        """One of the optimiser's arrays for a parameter; full of ``first`` at first."""
         key = f"{slot}/{name}"
         if key not in self.state:
-            self.state[key] = array_namespace(like).zeros_like(like)
+            self.state[key] = array_namespace(like).full_like(like, first)
         return self.state[key]
+
+
+class Together(Optimizer):
+    """Base of optimisers whose step is one operation on all parameters, ``step_together``."""
+
+    def step_all(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        """See Optimizer: all at once, unless a subclass has a step of its own."""
+        if type(self).step_one is Together.step_one:
+            return self.step_together(params, grads, decays, workers)
+        return super().step_all(params, grads, decays, workers)
+
+    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+        """See Optimizer."""
+        ((_, updated),) = self.step_together({name: param}, {name: grad}, {name: decay}, workers)
+        return updated
+
+    def step_together(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        """The next value of each parameter that has a gradient; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__} must define step_together")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A formula of ``genoml.ops.updates``, its numbers, and the first value of each array that it keeps."""
+
+    name: str
+    numbers: Mapping[str, float]
+    slots: Mapping[str, float] = field(default_factory=dict)
+
+
+class ByRule(Together):
+    """Base of optimisers whose step is a formula of ``genoml.ops.updates``, ``rule()``."""
+
+    def step_together(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        decays: Mapping[str, float],
+        workers: Workers,
+    ) -> Iterator[tuple[str, Array]]:
+        """See the class."""
+        rule, names = self.rule(), list(grads)
+        own = [params[name] for name in names]
+        slots = [
+            [self.slot(slot, name, params[name], first) for name in names]
+            for slot, first in rule.slots.items()
+        ]
+        stepped = update_all(
+            own, list(grads.values()), slots, [decays[name] for name in names], rule=rule.name, **rule.numbers
+        )
+        for name, (updated, *kept) in zip(names, stepped, strict=True):
+            self.state |= {f"{slot}/{name}": value for slot, value in zip(rule.slots, kept, strict=True)}
+            yield name, updated
+
+    def rule(self) -> Rule:
+        """The formula of the next step; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__} must define rule")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from array_api_compat import array_namespace
-
 from genoml.arguments import NotNegative, Positive, Share
 from genoml.backend import Array
 from genoml.ops.adam import adam_update_all
-from genoml.optim.base import Optimizer
+from genoml.optim.base import ByRule, Rule, Together
 from genoml.parallel import Workers
 
 
-class SGD(Optimizer):
+class SGD(ByRule):
     """Stochastic gradient descent, with momentum in PyTorch's form.
 
         g = grad + decay p,  v = momentum v + g,  p = p - lr v            (momentum)
@@ -48,17 +46,15 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+    def rule(self) -> Rule:
         """See the class."""
-        g = grad + decay * param if decay else grad
-        if self.momentum:
-            v = self.momentum * self.slot("velocity", name, param) + g
-            self.state[f"velocity/{name}"] = v
-            g = g + self.momentum * v if self.nesterov else v
-        return param - self.learning_rate * g
+        if not self.momentum:
+            return Rule("sgd", {"rate": self.learning_rate})
+        numbers = {"rate": self.learning_rate, "momentum": self.momentum, "nesterov": self.nesterov}
+        return Rule("sgd", numbers, {"velocity": 0.0})
 
 
-class Adagrad(Optimizer):
+class Adagrad(ByRule):
     """Adagrad: steps shrink with the sum of all squared gradients, which suits sparse ones.
 
         s = s + g^2,    p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
@@ -90,18 +86,13 @@ class Adagrad(Optimizer):
         self.initial = initial
         self.eps = eps
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+    def rule(self) -> Rule:
         """See the class."""
-        xp = array_namespace(param)
-        g = grad + decay * param if decay else grad
-        fresh = f"square/{name}" not in self.state
-        s = self.slot("square", name, param) + (self.initial if fresh else 0.0) + g * g
-        self.state[f"square/{name}"] = s
         rate = self.learning_rate / (1.0 + (self.steps - 1) * self.lr_decay)
-        return param - rate * (g / (xp.sqrt(s) + self.eps))
+        return Rule("adagrad", {"rate": rate, "eps": self.eps}, {"square": self.initial})
 
 
-class RMSprop(Optimizer):
+class RMSprop(ByRule):
     """RMSprop: steps divided by the recent size of the gradient, in PyTorch's form.
 
         s = rho s + (1 - rho) g^2,    u = g / (sqrt(s) + eps)
@@ -140,25 +131,17 @@ class RMSprop(Optimizer):
         self.momentum = momentum
         self.centred = centred
 
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+    def rule(self) -> Rule:
         """See the class."""
-        xp = array_namespace(param)
-        g = grad + decay * param if decay else grad
-        s = self.rho * self.slot("square", name, param) + (1.0 - self.rho) * (g * g)
-        self.state[f"square/{name}"] = s
-        if self.centred:
-            mean = self.rho * self.slot("mean", name, param) + (1.0 - self.rho) * g
-            self.state[f"mean/{name}"] = mean
-            # a variance, which rounding may make negative
-            s = xp.maximum(s - mean * mean, xp.zeros_like(s))
-        u = g / (xp.sqrt(s) + self.eps)
-        if self.momentum:
-            u = self.momentum * self.slot("velocity", name, param) + u
-            self.state[f"velocity/{name}"] = u
-        return param - self.learning_rate * u
+        numbers = {
+            "rate": self.learning_rate, "rho": self.rho, "eps": self.eps, "momentum": self.momentum,
+            "centred": self.centred,
+        }  # fmt: skip
+        kept = {"square": True, "mean": self.centred, "velocity": self.momentum > 0.0}
+        return Rule("rmsprop", numbers, {slot: 0.0 for slot, needed in kept.items() if needed})
 
 
-class Adam(Optimizer):
+class Adam(Together):
     """Adam: adaptive moment estimation.
 
         m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2
@@ -191,19 +174,7 @@ class Adam(Optimizer):
         self.beta2 = beta2
         self.eps = eps
 
-    def step_all(
-        self,
-        params: Mapping[str, Array],
-        grads: Mapping[str, Array],
-        decays: Mapping[str, float],
-        workers: Workers,
-    ) -> Iterator[tuple[str, Array]]:
-        """See Optimizer: all at once, unless a subclass has a step of its own."""
-        if type(self).step_one is Adam.step_one:
-            return self._step_together(params, grads, decays, workers)
-        return super().step_all(params, grads, decays, workers)
-
-    def _step_together(
+    def step_together(
         self,
         params: Mapping[str, Array],
         grads: Mapping[str, Array],
@@ -230,11 +201,6 @@ class Adam(Optimizer):
             self.state[f"mean/{name}"] = mean
             self.state[f"square/{name}"] = square
             yield name, updated
-
-    def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
-        """See the class."""
-        ((_, updated),) = self._step_together({name: param}, {name: grad}, {name: decay}, workers)
-        return updated
 
     def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
         """The gradient with what weight decay adds to it, and the fraction of the parameter that decay leaves."""

@@ -2,25 +2,26 @@
 
 from genoml.report.content import (
     AttentionView,
-    Explained,
     ReportData,
     SequenceView,
+    VariantView,
     attention_views,
     sequence_views,
 )
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
-from genoml.report.page import expect_writable, write_report
+from genoml.report.page import expect_writable, write_report, write_variant_report
 
 __all__ = [
     "AttentionView",
-    "Explained",
     "ReportData",
     "SequenceView",
+    "VariantView",
     "attention_views",
     "build_report",
     "expect_writable",
     "filter_matches",
     "sequence_views",
     "write_report",
+    "write_variant_report",
 ]

@@ -14,9 +14,9 @@ from genoml.explain import (
     in_silico_mutagenesis,
     saliency,
 )
-from genoml.explain.tasks import Task
 from genoml.nn.layer import Layer
 from genoml.report.filters import FoundFilter
+from genoml.runs.explained import THE_OUTPUT, Explained
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.train.objectives import Objective
 from genoml.train.predict import finite_outputs
@@ -25,9 +25,9 @@ from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
-    "Explained",
     "ReportData",
     "SequenceView",
+    "VariantView",
     "attention_views",
     "sequence_views",
 ]
@@ -57,31 +57,27 @@ class SequenceView:
 
 
 @dataclass(frozen=True)
-class Explained:
-    """The output of a model that bases are explained for.
+class VariantView:
+    """Variant with the contributions of the bases around it for both alleles.
 
     Attributes
     ----------
-    task : int or callable
-        See :func:`genoml.explain.saliency`.
-    what : str
-        It in words; empty where there is one output alone.
-    predicted : str
-        What the number beside an explained sequence is.
-    columns : tuple of int
-        The numbers of the prediction that are added up for it; empty: all.
+    name, note : str
+        Such as ``chr1:1000 A>G``, and what it changes, in words.
+    start : int
+        Position of the first base from the variant.
+    reference, alternative : (str, array)
+        Letters, and the contribution of each.
+    alleles_bp : (int, int)
+        Lengths of both alleles.
     """
 
-    task: Task = 0
-    what: str = ""
-    predicted: str = "probability"
-    columns: tuple[int, ...] = (0,)
-
-    def number_of(self, numbers: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """The number (n,) of predictions (n, tasks)."""
-        chosen = numbers[:, list(self.columns)] if self.columns else numbers
-        found: NDArray[np.floating[Any]] = chosen.sum(axis=1)
-        return found
+    name: str
+    note: str
+    start: int
+    reference: tuple[str, NDArray[np.floating[Any]]]
+    alternative: tuple[str, NDArray[np.floating[Any]]]
+    alleles_bp: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -146,6 +142,8 @@ class ReportData:
         Saliency and mutagenesis, in the order of the page.
     attention : sequence of AttentionView
         Attention maps, in the order of the page.
+    variants : sequence of VariantView
+        Contributions for both alleles, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
     """
@@ -163,11 +161,12 @@ class ReportData:
     profiles: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     confusion: tuple[ArrayLike, Sequence[str]] | None = None
     specificity: tuple[ArrayLike, ArrayLike] | None = None
-    explained: Explained = Explained()
+    explained: Explained = THE_OUTPUT
     threshold: float = 0.5
     filters: Sequence[FoundFilter] = ()
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
+    variants: Sequence[VariantView] = ()
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -184,7 +183,7 @@ def sequence_views(
     both_strands: bool | None = None,
     ambiguous: str | None = None,
     objective: Objective | None = None,
-    explained: Explained = Explained(),
+    explained: Explained = THE_OUTPUT,
 ) -> list[SequenceView]:
     """Prediction, saliency and mutagenesis of each sequence, without its padding.
 

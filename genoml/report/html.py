@@ -24,6 +24,7 @@ from genoml.report.tasks import (
     number_figures,
     specificity_figures,
 )
+from genoml.report.variants import variant_card
 from genoml.runs.tasks import LABELS
 
 __all__ = ["build_report"]
@@ -79,6 +80,7 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         sequences=[sequence_card(view) for view in content.sequences],
         mutated=any(view.mutations is not None for view in content.sequences),
         attention=[attention_card(view) for view in content.attention],
+        variants=[variant_card(view) for view in content.variants],
     )
     with write_whole(path) as stream:
         stream.write(page.encode("utf-8"))

@@ -12,16 +12,20 @@ import numpy as np
 
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
-from genoml.report.content import Explained, ReportData, attention_views, sequence_views
+from genoml.genome import GenomeStore
+from genoml.report.content import ReportData, attention_views, sequence_views
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
-from genoml.report.tasks import explained_output, sequences_of, task_content
+from genoml.report.tasks import sequences_of, task_content
+from genoml.report.variants import variant_views
 from genoml.runs import Run, RunRecord
+from genoml.runs.explained import Explained, explained_output
 from genoml.runs.run import SequenceSource
 from genoml.runs.score import outputs_of_data
 from genoml.train.predict import score_predictions
+from genoml.variants import Summary
 
-__all__ = ["expect_writable", "write_report"]
+__all__ = ["expect_writable", "write_report", "write_variant_report"]
 
 
 def write_report(
@@ -103,6 +107,58 @@ def write_report(
         numbers = run.objective.numbers(run.outputs(unlabelled))
         content |= _explained(run, unlabelled, numbers, explained, show, top)
     build_report(out, ReportData(**content, details=_details(run.record)))
+    return out
+
+
+def write_variant_report(
+    run: Run,
+    genome: GenomeStore,
+    summary: Summary,
+    out: str | PathLike[str],
+    *,
+    top: int = 5,
+    length_bp: int | None = None,
+) -> Path:
+    """Write a page about the variants with the largest effects: one HTML file, to open anywhere and offline.
+
+    Parameters
+    ----------
+    run : Run
+        The run that scored them.
+    genome : GenomeStore
+        The genome.
+    summary : Summary
+        Result of :func:`genoml.variants.score_file`.
+    out : path
+        HTML file to write.
+    top : int
+        Number of variants.
+    length_bp : int, optional
+        Length of a window; that of the training if None.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    ValueError
+        If Matplotlib or Jinja is not installed; if ``out`` is a folder, or in none.
+    """
+    out = Path(out)
+    expect_writable(out)
+    strongest = summary.strongest[:top]
+    statuses = ", ".join(
+        f"{count:,} {name}" for name, count in sorted(summary.statuses.items(), key=lambda each: -each[1])
+    )
+    data = ReportData(
+        title=f"Variants scored by {run.path.resolve().name}",
+        summary=f"{summary.records:,} records, {summary.alts:,} alternative alleles: {statuses or 'none'}.",
+        variants=variant_views(run, genome, strongest, length_bp or run.record.length_bp),
+        details=_details(run.record),
+    )
+    build_report(out, data)
     return out
 
 
@@ -193,6 +249,8 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
 
 
 def _model_name(record: RunRecord) -> str:
+    if record.source is not None:
+        return f"the network of {', '.join(record.source.files)}"
     return "the network" if record.config is None else record.config.title
 
 
@@ -202,7 +260,9 @@ def _details(record: RunRecord) -> dict[str, str]:
     of_epochs = "" if config is None else f" of {config.epochs}"
     epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
     options = {} if config is None else config.model_options
+    source = record.source
     facts = {
+        "licence": "" if source is None else source.licence,
         "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
         "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
@@ -210,7 +270,9 @@ def _details(record: RunRecord) -> dict[str, str]:
             key: str(data.get(key, ""))
             for key in ("positives", "negatives", "table", "h5ad", "genome", "regions")
         },
-        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate",
+        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate"
+        if source is None
+        else "",
         "length": f"{record.length_bp} bp",
         "backend": ", ".join(record.backend.values()),
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),

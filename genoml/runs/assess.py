@@ -19,18 +19,13 @@ from genoml.evaluation import (
 from genoml.evaluation.curves import precision_recall_curve
 from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.nn.layer import Layer
-from genoml.random import host_generator
 from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.runs.config import TrainConfig
+from genoml.runs.score_baselines import linear_targets, some_examples
 from genoml.runs.task_scores import linear_scores, task_scores
 from genoml.runs.tasks import TaskRecord
 from genoml.train.objectives import BinaryClassification
 from genoml.train.predict import predict_outputs, score_predictions
-
-#: training sequences that the k-mer model learns from, at most, so that it takes a small part of the run
-MOST_FOR_BASELINE = 10_000
-#: values of targets among them, at most
-_MOST_VALUES = 200_000
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,10 +159,9 @@ def score_baseline(
 ) -> dict[str, float]:
     """AUROC and AUPR of 6-mer logistic regression on the validation data.
 
-    It learns from ``MOST_FOR_BASELINE`` of the training sequences at most, the rarer class in full as far as
-    half of them.
+    It learns from some of the training sequences, see ``some_examples``.
     """
-    rows = some_examples(data.targets[:, 0], MOST_FOR_BASELINE, seed)
+    rows = some_examples(data, TaskRecord(), seed)
     baseline = KmerBaseline(both_strands=both_strands, ambiguous=ambiguous)
     baseline.fit(data.codes[rows], data.targets[rows])
     scores = score_predictions(baseline.predict(validation.codes), validation.targets[:, 0])
@@ -179,33 +173,10 @@ def ridge_baseline(
 ) -> dict[str, float]:
     """Scores of ridge regression on 5-mers, of labels, classes, numbers or logarithms of relative counts.
 
-    It learns from ``MOST_FOR_BASELINE`` of the training sequences at most, fewer of many tasks. A missing value counts
-    as the mean of its task.
+    It learns from some of the training sequences, see ``some_examples``; a missing value counts as the mean
+    of its task.
     """
-    tasks = data.targets.shape[1]
-    most = max(1, min(MOST_FOR_BASELINE, _MOST_VALUES // tasks))
-    rows = np.arange(len(data))
-    if len(data) > most:
-        rows = np.sort(host_generator(config.seed, "baseline").permutation(rows)[:most])
-    part = data.take(rows)
-    values = part.targets.astype(np.float64)
-    if task.kind == "counts":
-        values = np.log1p(values) - part.extras.get("offset", 0.0)
-    if task.kind == "cell_types":
-        values = np.log1p(task.log_multiplier * values)
-    known = np.broadcast_to(part.extras.get("mask", np.ones((1, 1))), values.shape) != 0
-    means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    part = data.take(some_examples(data, task, config.seed))
     ridge = KmerRidge(both_strands=config.reads_both_strands(data.alphabet), ambiguous=config.ambiguous)
-    predicted = ridge.fit(part.codes, np.where(known, values, means)).predict(validation.codes)
+    predicted = ridge.fit(part.codes, linear_targets(part, task)).predict(validation.codes)
     return linear_scores(task, predicted, validation)
-
-
-def some_examples(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Positions of at most ``most`` examples, in order."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    rng = host_generator(seed, "baseline")
-    rarer = labels == (labels.mean() < 0.5)
-    few = rng.permutation(np.flatnonzero(rarer))[: most // 2]
-    many = rng.permutation(np.flatnonzero(~rarer))[: most - len(few)]
-    return np.sort(np.concatenate([few, many]))

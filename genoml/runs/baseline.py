@@ -174,24 +174,7 @@ class KmerRidge(_KmerModel):
         counts = self._counts(codes)
         self._learn_scale(counts)
         x = self.backend.to_numpy(self._standardised(counts)).astype(np.float64)
-        y = np.asarray(targets, np.float64)
-        self.bias = y.mean(axis=0)
-        n, centred = len(x), y - self.bias
-        # the smaller of the two Gram matrices: its eigenvalues are the squared singular values of x
-        wide = x.shape[1] > n
-        values, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
-        values = np.maximum(values, 0.0)
-        if wide:
-            basis, along = x.T @ vectors, vectors.T @ centred  # w = x' u (s^2 + lambda)^-1 u' y
-        else:
-            basis, along = vectors, vectors.T @ (x.T @ centred)  # w = v (s^2 + lambda)^-1 v' x' y
-        penalties = _PENALTIES * max(float(values.sum()) / len(values), 1e-12)
-        shrunk = along[None] / (values[None] + penalties[:, None])[:, :, None]
-        fitted = np.einsum("ij,pjt->pit", x @ basis, shrunk)
-        freedom = 1.0 + np.sum(values[None] / (values[None] + penalties[:, None]), axis=1)
-        error = np.mean(np.square(centred[None] - fitted), axis=1)
-        best = np.argmin(error / np.square(np.maximum(1.0 - freedom / n, 1e-6))[:, None], axis=0)
-        self.weights = basis @ np.stack([shrunk[p, :, t] for t, p in enumerate(best)], axis=1)
+        self.weights, self.bias = ridge_weights(x, np.asarray(targets, np.float64))
         return self
 
     def predict(self, codes: Codes) -> np.ndarray:
@@ -199,6 +182,27 @@ class KmerRidge(_KmerModel):
         x = self.backend.to_numpy(self._standardised(self._counts(codes)))
         predicted: np.ndarray = x @ self.weights + self.bias
         return predicted
+
+
+def ridge_weights(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (features, tasks) and bias (tasks,) of a ridge regression, as ``KmerRidge`` has them."""
+    bias = y.mean(axis=0)
+    n, centred = len(x), y - bias
+    # the smaller of the two Gram matrices: its eigenvalues are the squared singular values of x
+    wide = x.shape[1] > n
+    values, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
+    values = np.maximum(values, 0.0)
+    if wide:
+        basis, along = x.T @ vectors, vectors.T @ centred  # w = x' u (s^2 + lambda)^-1 u' y
+    else:
+        basis, along = vectors, vectors.T @ (x.T @ centred)  # w = v (s^2 + lambda)^-1 v' x' y
+    penalties = _PENALTIES * max(float(values.sum()) / len(values), 1e-12)
+    shrunk = along[None] / (values[None] + penalties[:, None])[:, :, None]
+    fitted = np.einsum("ij,pjt->pit", x @ basis, shrunk)
+    freedom = 1.0 + np.sum(values[None] / (values[None] + penalties[:, None]), axis=1)
+    error = np.mean(np.square(centred[None] - fitted), axis=1)
+    best = np.argmin(error / np.square(np.maximum(1.0 - freedom / n, 1e-6))[:, None], axis=0)
+    return basis @ np.stack([shrunk[p, :, t] for t, p in enumerate(best)], axis=1), bias
 
 
 @cache

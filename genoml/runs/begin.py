@@ -13,6 +13,7 @@ from genoml.nn.layer import Layer
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import RunFolder
+from genoml.runs.make_task import make_task
 from genoml.runs.record import RECORD, RunError, read_record
 from genoml.runs.run import load_run
 from genoml.runs.tasks import guess_task
@@ -29,10 +30,9 @@ def settle_network(
     backend: Backend,
     say: Callable[[str], object],
 ) -> tuple[TrainConfig, list[str], dict[str, float]]:
-    """Settings that name a network, the lines of what was tried, and the AUROC of baselines in validation.
+    """Settings that name a network, the lines of what was tried, and the score of baselines in validation.
 
-    ``auto`` is the network of the run to begin with, if there is one; of labels 0 and 1 the one that
-    ``choose_network`` finds; of other tasks motif_cnn.
+    ``auto`` is the network of the run to begin with, if there is one; else the one that ``choose_network`` finds.
     """
     if config.model != "auto":
         return config, [], {}
@@ -52,9 +52,10 @@ def settle_network(
                 config, model=other.network, model_options=options, members=members
             )
             return changed, lines, {}
-    if (config.data.task or guess_task(data)) != "binary" or config.init is not None:
+    if (config.data.task or guess_task(data)) == "profile" or config.init is not None:
         return msgspec.structs.replace(config, model=config.network), lines, {}
-    config, scores = choose_network(data, validation, config, backend, tell)
+    task, _ = make_task(data, config)
+    config, scores = choose_network(data, validation, config, backend, tell, task)
     return config, lines, scores
 
 

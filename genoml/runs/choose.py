@@ -1,11 +1,11 @@
-"""Choice of the network for labels 0 and 1 on validation data: baselines, and short trials where they leave it open."""
+"""Choice of the network on validation data: baselines, and short trials of the networks that they leave open."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -13,28 +13,28 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.data.checks import FitCheck
-from genoml.metrics import auroc
-from genoml.models import build_model
-from genoml.runs.assess import MOST_FOR_BASELINE, some_examples
-from genoml.runs.baseline import KmerBaseline
 from genoml.runs.config import TrainConfig
-from genoml.runs.site_baselines import composition_baseline, positional_baseline
-from genoml.sequence.alphabet import PAD_CODE
+from genoml.runs.make_task import make_task
+from genoml.runs.score_baselines import POSITIONS, baseline_scores, kmer_names
+from genoml.runs.settle_task import network_for
+from genoml.runs.tasks import LABELS, TaskRecord, begin_at_mean, build_network
 from genoml.train import fit
 
 #: validation sequences of the rarer class below which nothing is chosen by them
 _FEWEST = 20
 #: training sequences up to which an ensemble is trained
 _SMALL = 20_000
-#: length up to which a network has weights for each position
-_LONGEST_BP = 1000
-#: how much better than k-mers positions must be in AUROC for a network that knows them; from how much worse on they
-#: are not tried
+#: training sequences up to which batches are small, and promoter_cnn is tried, with these options
+_FEW = 5_000
+_FEW_OPTIONS = {"filters": 128, "kernel_size": 11}
+#: how much better than k-mers positions must be for a network that knows them; from how much worse on they are not
+#: tried
 _BETTER, _WORSE = 0.02, 0.05
-#: names of the baselines, as lines and records have them
-TRAITS, KMERS, ONE_STRAND, POSITIONS = (
-    "length and GC alone", "6-mers", "6-mers of one strand", "base at each position",
-)  # fmt: skip
+#: what each network is good at, for the lines
+_WHY = {
+    "site_cnn": "which knows positions, as they say more than k-mers",
+    "motif_cnn": "which finds motifs anywhere",
+}
 
 
 def choose_network(
@@ -43,122 +43,139 @@ def choose_network(
     config: TrainConfig,
     backend: Backend,
     say: Callable[[str], object],
+    task: TaskRecord | None = None,
 ) -> tuple[TrainConfig, dict[str, float]]:
     """Settings with the network, its strands and the number of members in place of ``model = "auto"``.
 
     Baselines are trained first. Where the base at each position is best among them (sites at one place of every
-    sequence), the network is ``site_cnn``, on one strand. Where it is near the k-mers, ``site_cnn`` and ``motif_cnn``
-    are trained for a third of the epochs, and the better one is taken. Otherwise it is ``motif_cnn``. Up to 20,000
-    training sequences it becomes an ensemble. All together takes at most three times as long as one ``motif_cnn``.
-    What the settings say themselves (strands, members) is kept.
+    sequence), the network is ``site_cnn``, on one strand. Otherwise it is ``motif_cnn``, or a better one of those that
+    are tried for a third of their epochs: ``site_cnn`` where positions are near the k-mers, and up to 5,000 training
+    sequences ``promoter_cnn``, one layer of motifs. Up to 20,000 training sequences it becomes an ensemble. All
+    together takes at most about three times as long as one ``motif_cnn``. What the settings say themselves (strands,
+    members, epochs, batches) is kept.
 
     Parameters
     ----------
     data, validation : SequenceData
-        Sequences with one label each.
+        Sequences with their targets.
     config : TrainConfig
         Settings, whose ``model`` is ``"auto"``.
     backend : Backend
         Where the trials are trained.
     say : callable
         Told of each thing that is tried or chosen, a line each.
+    task : TaskRecord, optional
+        The task; labels 0 and 1 if None.
 
     Returns
     -------
     TrainConfig, dict
-        The settings; AUROC in validation of each baseline.
+        The settings; the score in validation of each baseline.
     """
-    chosen, scores = "motif_cnn", dict[str, float]()
-    strands, tried = config.reverse_complement, False
-    positives = int(np.sum(validation.targets[:, 0] == 1))
-    rarer = min(positives, len(validation) - positives)
+    task = task or TaskRecord()
+    rarer, scores = _rarer(validation, task), dict[str, float]()
+    if config.best_within is None and config.patience is None:
+        config = msgspec.structs.replace(config, best_within=0.25 / sqrt(max(rarer, 1)))
+    if len(data) <= _FEW:
+        config = msgspec.structs.replace(config, batch_size=config.batch_size or 32)
+    only = network_for(config, data.codes.shape[1])
+    chosen, tried = msgspec.structs.replace(config, model=only), False
     if rarer < _FEWEST:
-        say(f"auto: motif_cnn, as {len(validation)} validation sequences are too few to choose by")
+        say(f"auto: {only}, as {len(validation)} validation sequences are too few to choose by")
     else:
-        scores = baseline_scores(data, validation, config)
+        scores = baseline_scores(data, validation, config, task)
         listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
-        say(f"auto: AUROC of baselines in validation: {listed}")
-        both = config.reads_both_strands(data.alphabet)
-        gap = scores.get(POSITIONS, 0.0) - max(scores[KMERS], scores.get(ONE_STRAND, 0.0))
-        if gap >= _BETTER:
-            chosen = "site_cnn"
-            say("auto: site_cnn, which knows positions, as they say more than k-mers")
-        elif gap >= -_WORSE:
-            tried = True
-            chosen = _try_both(data, validation, config, backend, say)
-        else:
-            say("auto: motif_cnn, which finds motifs anywhere")
-        if chosen == "site_cnn" and strands is None:
-            strands = False
-        # a difference of AUROC that chance does not make among so few
-        margin = 0.01 + 0.1 / sqrt(rarer)
-        if strands is None and both and scores[ONE_STRAND] > scores[KMERS] + margin:
-            strands = False
-        if both and strands is False and config.reverse_complement is None:
+        say(f"auto: {_label(task)} of baselines in validation: {listed}")
+        open_ones = _candidates(data, config, task, scores, rarer)
+        tried = len(open_ones) > 1
+        chosen = _try_each(open_ones, data, validation, task, backend, say) if tried else open_ones[0]
+        if not tried:
+            short = only == "site_cnn"
+            say(f"auto: {chosen.model}, {'as the sequences are short' if short else _WHY[chosen.model]}")
+        if chosen.reverse_complement is False and config.reads_both_strands(data.alphabet):
             say("auto: one strand is read, as it says more than both; reverse_complement = true reads both")
-    members = config.members
-    if members is None:
-        members = 1 if len(data) > _SMALL else 2 if tried and chosen == "motif_cnn" else 3
-        if members > 1:
-            say(f"auto: {members} members from different initial weights, whose outputs are averaged")
-    shift_bp = _shift(config, chosen, data) if tried else config.shift_bp
-    return msgspec.structs.replace(
-        config, model=chosen, reverse_complement=strands, members=members, shift_bp=shift_bp
-    ), scores
+    members = config.members or _members(len(data), chosen.model, tried)
+    if members > 1 and config.members is None:
+        say(f"auto: {members} members from different initial weights, whose outputs are averaged")
+    return msgspec.structs.replace(chosen, members=members), scores
 
 
-def _shift(config: TrainConfig, network: str, data: SequenceData) -> int | None:
-    """Random shift of sites that k-mers find as well as positions do: their place is not exact to the base."""
-    vague = config.shift_bp is None and network == "site_cnn"
-    return data.codes.shape[1] // 20 if vague else config.shift_bp
+def _rarer(validation: SequenceData, task: TaskRecord) -> int:
+    """Validation sequences of the rarer class; half of all where there are no two classes."""
+    if task.kind != "binary":
+        return len(validation) // 2
+    positives = int(np.sum(validation.targets[:, 0] == 1))
+    return min(positives, len(validation) - positives)
 
 
-def baseline_scores(data: SequenceData, validation: SequenceData, config: TrainConfig) -> dict[str, float]:
-    """AUROC in validation of each baseline by name; that of positions for sequences of one length alone."""
-    rows = some_examples(data.targets[:, 0], MOST_FOR_BASELINE, config.seed)
-    codes, targets = data.codes[rows], data.targets[rows]
-    both, ambiguous = config.reads_both_strands(data.alphabet), config.ambiguous
-    baselines: dict[str, Any] = {
-        TRAITS: composition_baseline(),
-        KMERS: KmerBaseline(both_strands=both, ambiguous=ambiguous),
-    }
-    if both:
-        baselines[ONE_STRAND] = KmerBaseline(both_strands=False, ambiguous=ambiguous)
-    held = validation.codes[np.arange(len(validation))]
-    if codes.shape[1] <= _LONGEST_BP and not any((part == PAD_CODE).any() for part in (codes, held)):
-        baselines[POSITIONS] = positional_baseline(bool(config.reverse_complement), ambiguous)
-    found = {name: each.fit(codes, targets).predict(held) for name, each in baselines.items()}
-    return {
-        name: float(auroc(np.asarray(p, np.float64), validation.targets[:, 0])) for name, p in found.items()
-    }
+def _label(task: TaskRecord) -> str:
+    """The score of baselines in words."""
+    return "Pearson's r of log counts" if task.kind == "counts" else LABELS[task.score]
 
 
-def _try_both(
+def _members(count: int, network: str, tried: bool) -> int:
+    """Members of an ensemble for ``count`` training sequences, by the time that they take."""
+    if count > _SMALL:
+        return 1
+    return {"promoter_cnn": 5, "motif_cnn": 2 if tried else 3}.get(network, 3)
+
+
+def _candidates(
+    data: SequenceData, config: TrainConfig, task: TaskRecord, scores: dict[str, float], rarer: int
+) -> list[TrainConfig]:
+    """Settings of the networks that the baselines leave open."""
+    kmers, one_strand = (scores.get(name, -1.0) for name in kmer_names(task))
+    gap = scores[POSITIONS] - max(kmers, one_strand) if POSITIONS in scores else -1.0
+    sites = msgspec.structs.replace(
+        config, model="site_cnn", reverse_complement=bool(config.reverse_complement)
+    )
+    if gap >= _BETTER or network_for(config, data.codes.shape[1]) == "site_cnn":
+        return [sites]
+    # a difference that chance does not make among so few
+    if config.reverse_complement is None and one_strand > kmers + 0.01 + 0.1 / sqrt(rarer):
+        config = msgspec.structs.replace(config, reverse_complement=False)
+    found = [msgspec.structs.replace(config, model="motif_cnn")]
+    if len(data) <= _FEW:
+        epochs = config.epochs or 40
+        found.append(
+            msgspec.structs.replace(config, model="promoter_cnn", model_options=_FEW_OPTIONS, epochs=epochs)
+        )
+    if gap >= -_WORSE:  # k-mers find the sites as well: their place is not exact to the base
+        shift_bp = data.codes.shape[1] // 20 if config.shift_bp is None else config.shift_bp
+        found.append(msgspec.structs.replace(sites, shift_bp=shift_bp))
+    return found
+
+
+def _try_each(
+    candidates: list[TrainConfig],
     data: SequenceData,
     validation: SequenceData,
-    config: TrainConfig,
+    task: TaskRecord,
     backend: Backend,
     say: Callable[[str], object],
-) -> str:
-    """The better of both networks after a third of the epochs."""
-    scores = {}
-    for name, strands in (
-        ("motif_cnn", config.reverse_complement),
-        ("site_cnn", config.reverse_complement or False),
-    ):
-        shift_bp = _shift(config, name, data)
-        settings = msgspec.structs.replace(config, model=name, reverse_complement=strands, shift_bp=shift_bp)
-        settings = settings.for_data(data.codes.shape[1], alphabet=data.alphabet)
+) -> TrainConfig:
+    """The best of the candidates after a third of their epochs."""
+    scores = []
+    for config in candidates:
+        shape = data.codes.shape[1], data.targets.shape[1]
+        settings = config.for_data(shape[0], alphabet=data.alphabet, n_outputs=shape[1])
         epochs = max(1, settings.n_epochs // 3)
-        settings = msgspec.structs.replace(settings, epochs=epochs)
-        model = build_model(name, settings.model_options, seed=config.seed, backend=backend)
-        options = settings.fit_options(config.sampler.epoch_size(data.targets))
+        settings = msgspec.structs.replace(settings, epochs=epochs, members=1)
+        own, _ = make_task(data, settings)
+        model = build_network(settings, own, backend)
+        begin_at_mean(model, own)
+        options = settings.fit_options(
+            settings.sampler.epoch_size(data.targets), objective=own.objective(settings)
+        )
         options = replace(options, no_checks=get_args(FitCheck))  # of the training itself
         history = fit(model, data, validation=validation, options=options, progress=None)
         if history.interrupted:
             raise KeyboardInterrupt
-        scores[name] = -np.inf if history.best is None else history.best.get("validation_auroc", -np.inf)
-        say(f"auto: {name} after {epochs} epochs: AUROC {scores[name]:.4f} in validation")
-    best = max(scores, key=lambda name: scores[name])
-    say(f"auto: {best}, the better one")
-    return best
+        best = history.best or {}
+        scores.append(best.get(f"validation_{task.score}", -np.inf))
+        say(
+            f"auto: {config.model} after {epochs} epochs: {LABELS[task.score]} {scores[-1]:.4f} in validation"
+        )
+    chosen = candidates[int(np.argmax(scores))]
+    say(f"auto: {chosen.model}, the {'better' if len(candidates) == 2 else 'best'} one")
+    return chosen

@@ -49,7 +49,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Count | None,
         Meta(description="passes over the training sequences; left out: 20, or 40 with `shuffle`"),
     ] = None
-    batch_size: Annotated[Count, Meta(description="sequences a step")] = 128
+    batch_size: Annotated[
+        Count | None, Meta(description="sequences a step; left out: 128, or 32 of few sequences with `auto`")
+    ] = None
     learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
@@ -113,6 +115,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Count | None,
         Meta(description="stop after so many epochs without a better validation AUROC; left out: never"),
     ] = None
+    best_within: Annotated[
+        NotNegative | None,
+        Meta(description="how much below the best score an epoch is as good; left out: 0, or by `auto`"),
+    ] = None
     validation_fraction: Annotated[
         Annotated[float, Meta(gt=0, lt=1)],
         Meta(description="share of the training sequences held out to choose the best epoch by"),
@@ -146,9 +152,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "none"
     sampling: Annotated[
         Literal["uniform", "balanced", "negatives"],
-        Meta(
-            description="what an epoch sees: all once; as many of each class; all positives and new negatives"
-        ),
+        Meta(description="an epoch: all once; as many of each class; all positives and new negatives"),
     ] = "uniform"
     negatives_per_positive: Annotated[
         Annotated[float, Meta(gt=0, le=1e6)],
@@ -156,9 +160,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 1.0
     calibrate: Annotated[
         Literal["none", "temperature", "platt"],
-        Meta(
-            description="how probabilities are calibrated on the validation sequences; see docs/imbalance.md"
-        ),
+        Meta(description="calibration of probabilities on the validation sequences; see docs/imbalance.md"),
     ] = "none"
     threshold_by: Annotated[
         Literal["f1", "mcc", "precision", "recall"],
@@ -251,10 +253,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             If ``model_options`` ask for another number of outputs.
         """
         epochs = 40 if self.epochs is None and shuffled else self.n_epochs
-        known = (
-            {} if self.data.task == "profile" else model_spec(self.network).options_for(length_bp, n_outputs)
-        )
-        options = known | self.model_options
+        options = self.model_options
+        if self.data.task != "profile":
+            options = model_spec(self.network).options_for(length_bp, n_outputs) | options
         if options.get("n_outputs", n_outputs) != n_outputs:
             raise ValueError(
                 f"model_options.n_outputs: expects {n_outputs}, as many as the data have tasks or classes, got "
@@ -265,7 +266,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             shift_bp = 0 if self.network == "site_cnn" else length_bp // 20
         return msgspec.structs.replace(
             self, model=self.network, members=self.members or 1, model_options=options, shift_bp=shift_bp,
-            epochs=epochs, reverse_complement=self.reads_both_strands(alphabet),
+            epochs=epochs, batch_size=self.batch_size or 128, reverse_complement=self.reads_both_strands(alphabet),
         )  # fmt: skip
 
     def fit_options(
@@ -277,10 +278,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Options of ``fit``, for epochs of ``n_examples`` examples; without an ``objective`` labels 0 and 1."""
         if objective is None:
             objective = BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma)
-        steps = self.n_epochs * -(-n_examples // self.batch_size)
+        batch_size = self.batch_size or 128
+        steps = self.n_epochs * -(-n_examples // batch_size)
         return FitOptions(
-            epochs=self.n_epochs,
-            batch_size=self.batch_size,
+            epochs=self.n_epochs, batch_size=batch_size,
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),
@@ -288,12 +289,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             objective=objective,
             freeze=tuple(self.freeze),
             learning_rates=self.learning_rates,
-            max_grad_norm=self.max_grad_norm,
-            max_weight_norm=self.max_weight_norm,
+            max_grad_norm=self.max_grad_norm, max_weight_norm=self.max_weight_norm,
             average_decay=self.average_decay,
             patience=self.patience,
+            best_within=self.best_within or 0.0,
             ambiguous=self.ambiguous,
             threads=self.threads,
             seed=self.seed,
             no_checks=tuple(name for name in get_args(FitCheck) if name in self.no_checks),
-        )
+        )  # fmt: skip

@@ -20,6 +20,7 @@ from genoml.runs.progress import Progress
 from genoml.runs.read_data import ReadData, read_described
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
+from genoml.runs.settle_task import network_for
 from genoml.runs.split import split_validation
 from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous
@@ -210,7 +211,8 @@ def read_pair(positives: Files, negatives: Files, config: TrainConfig) -> tuple[
     first = load_files(positives, config.ambiguous)
     second = first.shuffled(config.seed) if shuffled else load_files(negatives, config.ambiguous)
     length = max(first.longest, second.longest)
-    _refuse_unfit((first, second), config.for_data(length, shuffled=shuffled), length)
+    named = msgspec.structs.replace(config, model=network_for(config, length))
+    _refuse_unfit((first, second), named.for_data(length, shuffled=shuffled), length)
     codes = [part.codes(length) for part in (first, second)]
     groups = [chromosomes(part.names) for part in (first, second)]
     sources = {

@@ -47,6 +47,41 @@ class RunError(ValueError):
         super().__init__(printable(message))
 
 
+class SourceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the network of an imported run came from.
+
+    Attributes
+    ----------
+    files, sha256 : list of str
+        Names of the files, and their hashes.
+    format, recipe : str
+        Format of the files; the recipe that said how their arrays belong together.
+    licence : str
+        Of the weights, as whoever imported them named it.
+    bases : str
+        Order of the bases in the files; the network of the run reads A, C, G, T.
+    outputs : list of str
+        Names of the outputs in the files.
+    last : {"", "softmax", "sigmoid"}
+        Function of the outputs that was cut off, and that the objective applies.
+    fixed_length : bool
+        Whether the network reads sequences of the run's length alone.
+    difference : float or None
+        Largest difference from the original's outputs; None: nothing was compared.
+    """
+
+    files: list[str]
+    sha256: list[str]
+    format: str
+    recipe: str = ""
+    licence: str = ""
+    bases: str = "ACGT"
+    outputs: list[str] = []
+    last: Literal["", "softmax", "sigmoid"] = ""
+    fixed_length: bool = False
+    difference: float | None = None
+
+
 class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Content of ``run.json``: either ``config`` or ``network``, which describe the model, and the rest."""
 
@@ -56,6 +91,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     config: TrainConfig | None = None
     #: the description of a network that was made by hand
     network: NetworkSettings | None = None
+    #: where the network came from, if it was imported
+    source: SourceRecord | None = None
     #: length of the training sequences after padding; shorter ones are padded to it
     length_bp: int
     alphabet: str = "auto"
@@ -66,7 +103,7 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     warnings: dict[str, str] = {}
     #: what was guessed, chosen or left out: a line each
     notes: list[str] = []
-    #: what was tried and chosen where the model is auto: a line each, and AUROC of baselines in validation
+    #: what was tried and chosen where the model is auto: a line each, and the score of baselines in validation
     auto: list[str] = []
     baselines: dict[str, float] = {}
     #: what the targets mean, and what was learned from those of the training data

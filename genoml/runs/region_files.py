@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
@@ -77,30 +77,49 @@ def _track_paths(out: Path, names: list[str]) -> list[Path]:
 def _write_track(
     run: Run, store: GenomeStore, windows: Intervals, outputs: np.ndarray, track: int, path: Path
 ) -> Path:
+    objective = run.objective
+    if not isinstance(objective, Profile):
+        write_track(
+            path, store, windows, lambda row: float(objective.numbers(outputs[row : row + 1])[0, track])
+        )
+        return path
+
+    def reads(row: int) -> np.ndarray:
+        found = objective.predictions(outputs[row : row + 1].astype(np.float64))
+        if windows.strand[row] == "-":
+            found = turn_tracks(found, strands_of(objective.strands, objective.tracks))
+        values: np.ndarray = found[0, track]
+        return values
+
+    write_track(path, store, centre(windows, objective.length_bp), reads)
+    return path
+
+
+def write_track(
+    path: Path, store: GenomeStore, windows: Intervals, values_of: Callable[[int], float | np.ndarray]
+) -> None:
+    """Write a bigWig file of windows of a genome; each base has the value of the window whose middle is nearest.
+
+    ``values_of(row)`` is one value for all bases of a window, or one a base, in the order of the plus strand.
+    """
     number = {name: place for place, name in enumerate(store.names)}
     place = np.array([number[name] for name in windows.names], np.int64)[windows.codes]
     order = np.lexsort((windows.start, place))
-    objective = run.objective
-    shown = centre(windows, objective.length_bp) if isinstance(objective, Profile) else windows
-    spans = _apart(shown[order], store)
+    spans = _apart(windows[order], store)
     used = {store.names[code]: store.sizes[store.names[code]] for code in np.unique(place).tolist()}
 
     def values() -> Iterator[tuple[str, int, int, float]]:
         for row, (start, end) in zip(order.tolist(), spans, strict=True):
             if start >= end:
                 continue
-            chrom, first = str(shown.chrom[row]), int(shown.start[row])
-            if isinstance(objective, Profile):
-                reads = objective.predictions(outputs[row : row + 1].astype(np.float64))
-                if windows.strand[row] == "-":
-                    reads = turn_tracks(reads, strands_of(objective.strands, objective.tracks))
-                for base in range(start, end):
-                    yield chrom, base, base + 1, float(reads[0, track, base - first])
-            else:
-                yield chrom, start, end, float(objective.numbers(outputs[row : row + 1])[0, track])
+            chrom, first, found = str(windows.chrom[row]), int(windows.start[row]), values_of(row)
+            if isinstance(found, float):
+                yield chrom, start, end, found
+                continue
+            for base in range(start, end):
+                yield chrom, base, base + 1, float(found[base - first])
 
     write_bigwig(path, used, values())
-    return path
 
 
 def _apart(windows: Intervals, store: GenomeStore) -> list[tuple[int, int]]:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from genoml.nn.layer import Layer
 from genoml.runs.folder import RunFolder
 from genoml.runs.network import NetworkSettings
-from genoml.runs.record import RunRecord
+from genoml.runs.record import RunRecord, SourceRecord
 from genoml.runs.run import Run
+from genoml.runs.tasks import TaskRecord
 from genoml.sequence.encode import check_ambiguous
 from genoml.train import History
 from genoml.train.fingerprint import versions
@@ -29,6 +30,8 @@ def save_run(
     history: History | None = None,
     data: Mapping[str, Any] | None = None,
     standalone: bool = True,
+    task: TaskRecord | None = None,
+    source: SourceRecord | None = None,
 ) -> Run:
     """Write a run folder for a trained network that was made by hand.
 
@@ -57,6 +60,10 @@ def save_run(
     standalone : bool
         Whether the network is described, so that ``load_run(path)`` can build it. With False any network can be
         saved, and ``load_run(path, model=...)`` needs the same one.
+    task : TaskRecord, optional
+        What the targets mean, for ``genoml evaluate`` on tables.
+    source : SourceRecord, optional
+        Where an imported network came from.
 
     Raises
     ------
@@ -98,6 +105,8 @@ def save_run(
         seed=model.seed,
         backend={"name": model.backend.name, **model.backend.describe()},
         versions=versions(model.backend),
+        task=task or TaskRecord(),
+        source=source,
     )
     if history is not None and history.best is not None:
         record.best, record.best_epoch = history.best, history.best_epoch

@@ -68,7 +68,7 @@ def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np
     if not len(sequences):
         raise ValueError(f"{sequences.path}: expects at least one sequence, got none")
     widths = _widths(record, sequences)
-    order, parts = [], []
+    order, parts = list[np.ndarray](), list[np.ndarray]()
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
         outputs = finite_outputs(
@@ -78,6 +78,10 @@ def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np
             ambiguous=trained.ambiguous,
             both_strands=trained.both_strands,
         )
+        if parts and outputs.shape[1:] != parts[0].shape[1:]:
+            raise ValueError(
+                f"{sequences.path}: its outputs have a value a position; expects sequences of one length"
+            )
         order.append(rows)
         parts.append(outputs)
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
@@ -149,6 +153,9 @@ def _widths(record: RunRecord, sequences: NamedSequences) -> np.ndarray:
         if model_spec(config.model).fixed_length:
             refuse_long(sequences, config.model, trained)
             return np.full(len(sequences), trained)
+    if record.source is not None and record.source.fixed_length:
+        refuse_long(sequences, f"network of {record.source.files[0]}", trained)
+        return np.full(len(sequences), trained)
     return padded_lengths(np.array(list(map(len, sequences.letters))), trained)
 
 

@@ -100,10 +100,17 @@ def _refuse(
     raise ValueError(f"{where}target {name} expects {expected}, got {value} of {data.name_of(row)}")
 
 
+def network_for(config: TrainConfig, length_bp: int) -> str:
+    """The network that settings name; of ``auto`` motif_cnn, or site_cnn for sequences that are too short for it."""
+    short = config.model == "auto" and length_bp < model_spec("motif_cnn").min_length_bp()
+    return "site_cnn" if short else config.network
+
+
 def refuse_unread(settings: DataSettings, data: SequenceData, config: TrainConfig) -> None:
     """Raise ValueError for windows or sequences that are shorter than the network reads, or shifted out of view."""
-    shortest = model_spec(config.network).min_length_bp(**check_options(config.network, config.model_options))
     width = data.codes.shape[1]
+    network = network_for(config, width)
+    shortest = model_spec(network).min_length_bp(**check_options(network, config.model_options))
     if settings.genome is not None and width < shortest:
         raise ValueError(
             f"windows of {width} bp are shorter than the model reads (at least {shortest} bp); choose a larger "

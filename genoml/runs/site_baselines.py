@@ -1,4 +1,7 @@
-"""Baselines that count no k-mers: length and GC content alone, and the base at each position."""
+"""Baselines that count no k-mers: length and GC content alone, and the base at each position.
+
+Logistic regression for labels 0 and 1, ridge regression for other targets.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from genoml.backend import Array, Backend, get_backend
 from genoml.data.codes import Codes
 from genoml.nn.dense import Dense
 from genoml.ops.activations import sigmoid
-from genoml.runs.baseline import train_logistic
+from genoml.runs.baseline import ridge_weights, train_logistic
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.encode import one_hot
 from genoml.sequence.matched import gc_content
@@ -62,19 +65,47 @@ class LogisticBaseline:
         return np.asarray(sigmoid(self.backend.to_numpy(logits)))[:, 0]
 
 
-def composition_baseline() -> LogisticBaseline:
-    """Logistic regression on length, GC content, and their squares: what no network should be needed for."""
-    return LogisticBaseline(_composition, l2=0.01, steps=300)
+class RidgeBaseline:
+    """Ridge regression y = z w + b, z the standardised features of a sequence; its penalty as ``KmerRidge`` finds it.
+
+    Parameters
+    ----------
+    features : callable
+        Base codes (n, length) -> numbers (n, features).
+    """
+
+    def __init__(self, features: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.features = features
+
+    def fit(self, codes: Codes, targets: np.ndarray) -> RidgeBaseline:
+        """Train on base codes (n, length) and numbers (n, tasks)."""
+        x = self.features(np.asarray(codes)).astype(np.float64)
+        self._mean, self._scale = x.mean(axis=0), 1.0 / (x.std(axis=0) + 1e-3)
+        scaled = (x - self._mean) * self._scale
+        self.weights, self.bias = ridge_weights(scaled, np.asarray(targets, np.float64))
+        return self
+
+    def predict(self, codes: Codes) -> np.ndarray:
+        """Numbers (n, tasks) of base codes (n, length)."""
+        scaled = (self.features(np.asarray(codes)) - self._mean) * self._scale
+        predicted: np.ndarray = scaled @ self.weights + self.bias
+        return predicted
+
+
+def composition_baseline(binary: bool = True) -> LogisticBaseline | RidgeBaseline:
+    """Regression on length, GC content, and their squares: what no network should be needed for."""
+    return LogisticBaseline(_composition, l2=0.01, steps=300) if binary else RidgeBaseline(_composition)
 
 
 def positional_baseline(
-    both_strands: bool = False, ambiguous: str = "zero", *, l2: float = 30.0
-) -> LogisticBaseline:
-    """Logistic regression on the base at each position, for sequences of one length.
+    both_strands: bool = False, ambiguous: str = "zero", *, binary: bool = True
+) -> LogisticBaseline | RidgeBaseline:
+    """Regression on the base at each position, for sequences of one length.
 
     With ``both_strands`` a sequence and its reverse complement have the same features, the sum of both one-hot arrays.
     """
-    return LogisticBaseline(partial(_positions, both_strands=both_strands, ambiguous=ambiguous), l2=l2)
+    features = partial(_positions, both_strands=both_strands, ambiguous=ambiguous)
+    return LogisticBaseline(features, l2=30.0) if binary else RidgeBaseline(features)
 
 
 def _composition(codes: np.ndarray) -> np.ndarray:

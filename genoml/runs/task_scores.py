@@ -41,7 +41,7 @@ def linear_scores(task: TaskRecord, predicted: np.ndarray, data: SequenceData) -
     """Scores of a linear model's predictions of the targets: numbers that rank them, in their own unit."""
     names = task.objective().task_names
     mask = data.extras.get("mask")
-    if task.kind == "multilabel":
+    if task.kind in ("binary", "multilabel"):
         return BinaryClassification(task_names=names).scores(predicted, data.targets, mask=mask)
     if task.kind == "classes":
         return MultiClassification(task_names=names).scores(predicted, data.targets, mask=mask)

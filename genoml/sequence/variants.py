@@ -59,9 +59,10 @@ class Variants:
         if not len(chrom) == len(places) == len(alt) == count or (places < 0).any():
             raise ValueError("Variants expects chrom, pos >= 0, ref and alt of one length")
         names, codes = coded(chrom)
-        columns = (["."] * count if id is None else id, map(str.upper, ref), map(str.upper, alt))
+        identifiers = texts(["."] * count if id is None else id)
+        alleles = [texts(map(str.upper, each)) for each in (ref, alt)]
         row = np.arange(count)
-        return cls(names, codes, places, *map(texts, columns), row, np.ones(count, np.int64), 0 * row)
+        return cls(names, codes, places, identifiers, alleles[0], alleles[1], row, 0 * row + 1, 0 * row)
 
     @property
     def chrom(self) -> np.ndarray:

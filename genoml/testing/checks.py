@@ -14,7 +14,7 @@ import numpy as np
 
 from genoml.backend import Array, Backend, get_backend, use_backend
 from genoml.nn.layer import Layer, Pass
-from genoml.ops.windows import EVERYTHING, Reach, slices
+from genoml.ops.windows import EVERYTHING, slices
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase
 from genoml.testing.gradients import check_gradients, expect
@@ -26,6 +26,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.secants import check_secants
 
 
 def check_layer(
@@ -66,6 +67,7 @@ def check_layer(
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
     check_reach(case)
+    check_secants(case, on, dtype, LIMITS.secant[dtype])
     check_saved(case, on, dtype)
     check_copied(case, on, dtype)
 
@@ -285,7 +287,8 @@ def check_reach(case: LayerCase) -> None:
         else:
             starts, size = slices(((start,), 1), reach, length)
             first = starts[0]
-            if _before(layer.reach(size)) != reach.before:
+            own = layer.reach(size)
+            if own is None or own.before != reach.before:
                 continue  # the layer depends on the length, and is not computed on slices
             at = start - first // reach.stride
             got = evaluate(x[:, :, first : first + size])[:, :, at : at + 1]
@@ -294,7 +297,3 @@ def check_reach(case: LayerCase) -> None:
             difference <= LIMITS.difference["float64"],
             f"output {start} of a slice differs by {difference:.3g}",
         )
-
-
-def _before(reach: Reach | None) -> int | None:
-    return None if reach is None else reach.before

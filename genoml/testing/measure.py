@@ -16,6 +16,7 @@ from genoml.nn.layer import Layer, Pass
 from genoml.random import host_generator
 from genoml.testing.cases import LayerCase, LossCase
 from genoml.testing.gradients import expect, measure_gradients, measure_loss_gradient
+from genoml.testing.secants import secant_error
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Limits:
 
     #: pullback against central differences, which are themselves good to about 1e-9
     gradient: float = 1e-6
+    #: multipliers times differences against the change of the output, by dtype
+    secant: Mapping[str, float] = field(default_factory=lambda: {"float64": 5e-13, "float32": 5e-5})
     #: outputs and gradients against NumPy's and against the formula, by dtype
     difference: Mapping[str, float] = field(default_factory=lambda: {"float64": 1e-11, "float32": 2e-5})
 
@@ -43,11 +46,14 @@ class Figures:
         Output and gradients -> difference from NumPy's in float64, on the same weights and input.
     formula : float or None
         Output in evaluation mode against the case's reference; None if it has none.
+    secant : float or None
+        What the multipliers of a layer's ``between`` miss of the change of its output; None of a loss.
     """
 
     gradients: Mapping[str, float]
     differences: Mapping[str, float]
     formula: float | None
+    secant: float | None = None
 
     @property
     def gradient(self) -> float | None:
@@ -66,6 +72,7 @@ class Figures:
             *((f"gradient of {name}", value, limits.gradient) for name, value in self.gradients.items()),
             *((f"{name} against NumPy", value, allowed) for name, value in self.differences.items()),
             ("output against the formula", self.formula or 0.0, allowed),
+            ("multipliers against the change", self.secant or 0.0, limits.secant[dtype]),
         ]
         return [f"{what}: {value:.1e}, allowed {limit:.0e}" for what, value, limit in named if value > limit]
 
@@ -157,7 +164,8 @@ def measure_layer(
         slopes = measure_gradients(case.build(on, dtype), case.input(), training=case.training)
         gradients = {name: slope.error for name, slope in slopes.items()}
     differences = layer_differences(case, run_case(case, on, dtype), dtype)
-    return Figures(gradients, differences, formula_difference(case, on, dtype))
+    formula, secant = formula_difference(case, on, dtype), secant_error(case, on, dtype)
+    return Figures(gradients, differences, formula, secant)
 
 
 def loss_differences(case: LossCase, on: Backend, dtype: str) -> dict[str, float]:

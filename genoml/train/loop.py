@@ -183,14 +183,14 @@ class Trainer:
         if self.validation is not None:
             record |= self.validate(self.validation)
         score = self._score(record)
-        improved = score > state.best_score
+        improved = score > state.best_score - self.options.best_within
         best_epoch = state.epoch + 1 if improved else state.history.best_epoch
         self._tell_schedule(record)
         self.state = replace(
             state, schedule=memory_of(self.options.schedule), epoch=state.epoch + 1, batch=0, elapsed_s=0.0, losses=[],
             history=History([*state.history.epochs, record], best_epoch),
             best=Weights.of(model) if improved else state.best,
-            best_score=score if improved else state.best_score,
+            best_score=max(score, state.best_score),
         )  # fmt: skip
         if self.callback is not None:
             self.callback.epoch(record, improved)
@@ -261,9 +261,9 @@ def fit(
 
     The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
     classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
-    loss. A warning names validation sequences that are copies of training sequences, and sequences of several classes,
-    if all are in memory; ``FitOptions(no_checks=("copies", "classes"))`` leaves that out. Validation, prediction and
-    explanation go by ``model.trained``: both strands if it was trained on both.
+    loss; with ``best_within`` the last one so near to it. A warning names validation sequences that are copies of
+    training sequences, and sequences of several classes, if all are in memory, but for ``FitOptions.no_checks``.
+    Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
 
     Returns
     -------

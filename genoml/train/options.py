@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
-from genoml.arguments import Count, Limits, Positive, Share, Whole, checked, conform
+from genoml.arguments import Count, Limits, NotNegative, Positive, Share, Whole, checked, conform
 from genoml.backend import Array
 from genoml.data import Augmentation, Sampler, SequenceData
 from genoml.data.checks import FitCheck, warn_of_leaks
@@ -78,6 +78,9 @@ class FitOptions:
     average_decay: Share = 0.0
     #: stop after this many epochs without a better validation score; None = never
     patience: Count | None = None
+    #: an epoch also counts as better whose score is less than this below the best: few validation sequences cannot tell
+    #: them apart, and where the learning rate falls to 0 at the end the later weights are the better ones
+    best_within: NotNegative = 0.0
     ambiguous: Ambiguous = "zero"
     #: threads that share out each batch; None = the backend's own number (all cores on NumPy)
     threads: Count | None = None

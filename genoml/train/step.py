@@ -11,9 +11,11 @@ import numpy as np
 from genoml.backend import Array
 from genoml.data import SequenceData
 from genoml.data.dataset import Rows
-from genoml.nn.containers import Parallel, Sequential
-from genoml.nn.ensemble import Ensemble
+from genoml.nn.containers import Sequential
+from genoml.nn.graph import Graph
 from genoml.nn.layer import EVALUATION, Layer, Pass
+from genoml.nn.node import INPUT
+from genoml.nn.parallel import Ensemble, Parallel
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.optim.base import is_weights
 from genoml.parallel import Threads
@@ -239,6 +241,17 @@ def first_not_finite(layer: Layer, x: Array, run: Pass = EVALUATION) -> str | No
 def _note_finite(layer: Layer, x: Array, path: str, run: Pass, flags: dict[str, Array]) -> Array:
     """The output for ``x``; whether it, parameters and state are finite is noted for each layer, on the device."""
     # other containers give their layers inputs that cannot be computed here
+    if isinstance(layer, Graph):
+        values = {INPUT: x}
+        for node in layer.nodes:
+            read = [values[source] for source in node.sources]
+            below = f"{path}.{node.name}" if path else node.name
+            values[node.name] = (
+                node.joined(read, below)[0]
+                if node.joins
+                else _note_finite(layer[node.name], read[0], below, layer.run_of(node.name, run), flags)
+            )
+        return values[layer.nodes[-1].name]
     if isinstance(layer, Sequential | Parallel):
         y = x
         for name, child in layer.named_layers.items():

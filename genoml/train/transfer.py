@@ -15,8 +15,8 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.checkpoint import host_weights
-from genoml.nn.ensemble import Ensemble
 from genoml.nn.layer import Layer
+from genoml.nn.parallel import Ensemble
 
 #: paths that a line names, at most
 _NAMED = 6

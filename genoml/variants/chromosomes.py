@@ -33,7 +33,7 @@ class Chromosomes:
     def match(cls, genome: GenomeStore, variants: Variants) -> Chromosomes:
         """The rule under which most rows are on chromosomes of the genome; names as they are if it is a tie."""
         known = {name: number for number, name in enumerate(genome.names)}
-        rules = [cls(known, prefix) for prefix in ("same", "added", "removed")]  # type: ignore[arg-type]
+        rules = [cls(known, prefix) for prefix in ("same", "added", "removed")]
         return max(rules, key=lambda rule: int((rule.numbers(variants) >= 0).sum()))
 
     def numbers(self, variants: Variants) -> np.ndarray:

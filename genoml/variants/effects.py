@@ -69,10 +69,8 @@ class Effect:
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """Names of the columns, for the names of the tasks; of a function they are known from its result alone."""
-        single = len(names) == 1
-        if self.kind == "profile":
-            return [part if single else f"{part}_{name}" for name in names for part in _PARTS]
-        return ["effect"] if single else [f"effect_{name}" for name in names]
+        parts = _PARTS if self.kind == "profile" else ("effect",)
+        return [f"{part}_{name}" if name else part for name in names for part in parts]
 
     def __call__(self, reference: np.ndarray, alternative: np.ndarray, change: Change) -> np.ndarray:
         """The effects (n, columns) of outputs (n, outputs) for both alleles, float64."""
@@ -126,7 +124,7 @@ class Effect:
     def _of_profiles(self, reference: np.ndarray, alternative: np.ndarray, change: Change) -> np.ndarray:
         before, after = self._linear(reference), self._linear(alternative)
         shapes = [self.objective.predictions(outputs) for outputs in (reference, alternative)]
-        distance = jensen_shannon_distance(*_aligned(*shapes, change)) / math.sqrt(math.log(2.0))
+        distance = jensen_shannon_distance(*_aligned(shapes[0], shapes[1], change)) / math.sqrt(math.log(2.0))
         # a profile without reads has no shape
         distance = np.where(np.isnan(distance), 0.0, distance)
         change_of_counts = (after - before) / math.log(2.0)

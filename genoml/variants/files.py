@@ -14,7 +14,7 @@ from genoml.io.files import write_whole
 from genoml.io.vcf import VcfFile
 from genoml.runs import Run
 from genoml.sequence.variants import Variants, join_variants
-from genoml.variants.check import check_variants, refuse_another_build
+from genoml.variants.check import CheckOptions, check_variants, refuse_another_build
 from genoml.variants.chromosomes import Chromosomes
 from genoml.variants.lines import annotated_header, annotated_lines, table_header, table_lines
 from genoml.variants.partial import Partial
@@ -69,27 +69,14 @@ def score_file(
     ValueError
         As ``score_variants``; if a partial file is there and not to be resumed, or is of another scoring.
     """
-    if not 0 <= least_match <= 1:
-        raise ValueError(f"least_match expects a share from 0 to 1, got {least_match}")
-    if annotated is not None:
-        blocks = _regular(calls.with_lines())
-    else:
-        blocks = _regular(([], variants) for variants in calls)
-    first = list[Block]()
-    while sum(len(set(variants.record.tolist())) for _, variants in first) < _FIRST:
-        block = next(blocks, None)
-        if block is None:
-            break
-        first.append(block)
     with Scorer(run.model, genome, **options) as scorer:
-        beginning = join_variants(variants for _, variants in first)
-        chromosomes = Chromosomes.match(genome, beginning)
-        checked = check_variants(genome, beginning, scorer.check, chromosomes)
-        refuse_another_build(beginning, checked, calls.path, genome, least_match)
-        writer, all_blocks = Writer(scorer, chromosomes, calls.path), chain(first, blocks)
-        if not isinstance(out, str | Path):
-            return writer.stream(all_blocks, out)
+        chromosomes, all_blocks = checked_blocks(
+            calls, genome, scorer.check, least_match, with_lines=annotated is not None, size=BLOCK
+        )
+        writer = Writer(scorer, chromosomes, calls.path)
         empty = writer.empty()
+        if not isinstance(out, str | Path):
+            return writer.stream(all_blocks, out, table_header(empty), lambda _, scores: table_lines(scores))
         files = [(Path(out), table_header(empty))]
         if annotated is not None:
             files.append((Path(annotated), annotated_header(calls.header, empty, run.path.name, calls.path)))
@@ -106,6 +93,38 @@ def score_file(
         return writer.write(all_blocks, Path(out), parts_of, finish, resume=resume, facts=facts)
 
 
+def checked_blocks(
+    calls: VcfFile,
+    genome: GenomeStore,
+    options: CheckOptions,
+    least_match: float,
+    *,
+    with_lines: bool,
+    size: int,
+) -> tuple[Chromosomes, Iterator[Block]]:
+    """The rule for the names of a file's chromosomes, and its blocks of ``size`` records.
+
+    Raises
+    ------
+    FormatError
+        If too few REF alleles of the first 10,000 records are the genome's.
+    """
+    if not 0 <= least_match <= 1:
+        raise ValueError(f"least_match expects a share from 0 to 1, got {least_match}")
+    blocks = _regular(calls.with_lines() if with_lines else (([], variants) for variants in calls), size)
+    first, records = list[Block](), 0
+    for block in blocks:
+        first.append(block)
+        records += len(set(block[1].record.tolist()))
+        if records >= _FIRST:
+            break
+    beginning = join_variants(variants for _, variants in first)
+    chromosomes = Chromosomes.match(genome, beginning)
+    checked = check_variants(genome, beginning, options, chromosomes)
+    refuse_another_build(beginning, checked, calls.path, genome, least_match)
+    return chromosomes, chain(first, blocks)
+
+
 def write_parts(path: Path, head: bytes, partial: Partial, number: int) -> None:
     """Write a file of a part of each block."""
     with write_whole(path) as file:
@@ -113,7 +132,7 @@ def write_parts(path: Path, head: bytes, partial: Partial, number: int) -> None:
         file.writelines(partial.part(number))
 
 
-def _regular(blocks: Iterable[Block]) -> Iterator[Block]:
+def _regular(blocks: Iterable[Block], size: int) -> Iterator[Block]:
     """Blocks of the same number of records each, however they come."""
     lines, parts = list[bytes](), list[Variants]()
     held = 0
@@ -121,13 +140,13 @@ def _regular(blocks: Iterable[Block]) -> Iterator[Block]:
         rest, held_lines = variants, more
         while len(rest):
             first = int(rest.record[0])
-            room = BLOCK - held
+            room = size - held
             cut = int(np.searchsorted(rest.record, first + room))
             parts.append(rest[:cut])
             taken = int(rest.record[cut - 1]) - first + 1
             lines += held_lines[:taken]
             held, rest, held_lines = held + taken, rest[cut:], held_lines[taken:]
-            if held == BLOCK:
+            if held == size:
                 yield lines, join_variants(parts)
                 lines, parts, held = [], [], 0
     if parts:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
+from genoml.sequence.variants import Variants
 from genoml.variants.scorer import VariantScores
 
 #: the INFO key of an annotated VCF
 KEY = "GENOML"
+CellT = TypeVar("CellT")
 _FIXED = ("chrom", "pos", "id", "ref", "alt", "status")
 
 
@@ -52,21 +55,26 @@ def _numbers(scores: VariantScores) -> np.ndarray:
 
 
 def annotated_header(header: bytes, scores: VariantScores, run: str, path: str) -> bytes:
-    """The header of a VCF file with a line for the key.
+    """The header of a VCF file with a line for the key, see ``with_key``."""
+    what = "|".join(["status", *number_names(scores)])
+    return with_key(header, KEY, ".", f"genoml variants, run {run}, for each ALT: {what}", path)
+
+
+def with_key(header: bytes, key: str, number: str, description: str, path: str) -> bytes:
+    """The header of a VCF file with a line for one more INFO key, of text.
 
     Raises
     ------
     ValueError
         If it has the key already.
     """
-    if f"##INFO=<ID={KEY},".encode() in header:
+    if f"##INFO=<ID={key},".encode() in header:
         raise ValueError(
-            f"{path}: has INFO key {KEY} already; remove it with bcftools annotate -x INFO/{KEY}"
+            f"{path}: has INFO key {key} already; remove it with bcftools annotate -x INFO/{key}"
         )
-    what = "|".join(["status", *number_names(scores)])
-    text = f"genoml variants, run {run}, for each ALT: {what}".replace("\\", "\\\\").replace('"', '\\"')
+    text = description.replace("\\", "\\\\").replace('"', '\\"')
     end = b"\r\n" if header.endswith(b"\r\n") else b"\n"
-    line = f'##INFO=<ID={KEY},Number=.,Type=String,Description="{text}">'.encode() + end
+    line = f'##INFO=<ID={key},Number={number},Type=String,Description="{text}">'.encode() + end
     last = header.rindex(b"#CHROM")
     return header[:last] + line + header[last:]
 
@@ -76,20 +84,26 @@ def annotated_lines(lines: Sequence[bytes], scores: VariantScores) -> bytes:
     numbers = _numbers(scores)
     numbers[numbers == "nan"] = "."
     cells = ["|".join(row) for row in zip(scores.status.tolist(), *numbers.T.tolist(), strict=True)]
-    values: list[list[str]] = [[] for _ in lines]
-    for record, cell in zip(
-        (scores.variants.record - scores.variants.record[:1]).tolist(), cells, strict=True
-    ):
+    values = by_record(scores.variants, cells, len(lines))
+    return b"".join(
+        with_entry(line, f"{KEY}={','.join(own)}") for line, own in zip(lines, values, strict=True)
+    )
+
+
+def by_record(variants: Variants, cells: Sequence[CellT], records: int) -> list[list[CellT]]:
+    """Something for each ALT of a block, as lists for each record."""
+    values: list[list[CellT]] = [[] for _ in range(records)]
+    for record, cell in zip((variants.record - variants.record[:1]).tolist(), cells, strict=True):
         values[record].append(cell)
-    return b"".join(_annotated(line, ",".join(own)) for line, own in zip(lines, values, strict=True))
+    return values
 
 
-def _annotated(line: bytes, value: str) -> bytes:
+def with_entry(line: bytes, entry: str) -> bytes:
+    """The line of a record with one more entry in its INFO column."""
     fields = line.split(b"\t", 8)
     info = fields[7]
     end = info.find(b"\n") if len(fields) == 8 else len(info)
     end = len(info) if end < 0 else end
     end -= info[end - 1 : end] == b"\r"
-    entry = f"{KEY}={value}".encode()
-    fields[7] = (entry if info[:end] == b"." else info[:end] + b";" + entry) + info[end:]
+    fields[7] = (entry.encode() if info[:end] == b"." else info[:end] + b";" + entry.encode()) + info[end:]
     return b"\t".join(fields)

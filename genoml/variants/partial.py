@@ -99,3 +99,5 @@ class Partial:
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+        if not self.notes:  # nothing to go on with
+            self.path.unlink(missing_ok=True)

@@ -143,7 +143,8 @@ def _track_rows(scores: VariantScores) -> bytes:
     means = -scores.effect.reshape(-1, 3, count).mean(axis=1)
     rows = np.empty(len(means), _with_values(count))
     rows["chrom"], rows["pos"], rows["values"] = variants.codes[::3], variants.pos[::3], means
-    return rows[~np.isnan(means).any(axis=1)].tobytes()
+    known = ~np.isnan(means).any(axis=1)
+    return bytes(rows[known].tobytes())
 
 
 def _with_values(count: int) -> np.dtype[Any]:

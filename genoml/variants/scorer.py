@@ -11,7 +11,6 @@ import numpy as np
 from genoml.genome import GenomeStore, Intervals
 from genoml.nn.layer import Layer
 from genoml.parallel import Threads
-from genoml.sequence.alphabet import BYTE_TO_CODE
 from genoml.sequence.euler import row_keys
 from genoml.sequence.shuffle import shuffle_each
 from genoml.sequence.variants import Variants
@@ -22,6 +21,7 @@ from genoml.variants.check import Checked, CheckOptions, check_variants, windows
 from genoml.variants.chromosomes import Chromosomes
 from genoml.variants.effects import Change, Effect, EffectKind
 from genoml.variants.outputs import Outputs
+from genoml.variants.windows import allele_codes, with_allele
 
 #: windows whose outputs are held together, shuffles counted too
 _WINDOWS = 1024
@@ -157,9 +157,9 @@ class Scorer:
                 tables = [np.full((len(variants), len(columns)), np.nan) for _ in tables]
             for table, values in zip(tables, found, strict=True):
                 table[places] = values
-        return VariantScores(
-            variants, checked.status, *predictions, tables[0], self.names, columns, *tables[1:]
-        )
+        z, p = tables[1:] if self.null else (None, None)
+        before, after = predictions
+        return VariantScores(variants, checked.status, before, after, tables[0], self.names, columns, z, p)
 
     def _jobs(self, alleles: Variants) -> Iterator[_Job]:
         """Rows in windows, those with the same change together."""
@@ -193,12 +193,12 @@ class Scorer:
     def _job(self, alleles: Variants, job: _Job, turned: np.ndarray) -> list[np.ndarray]:
         """Predictions for REF and ALT as the file has them, effects, and with shuffles z and p, (rows, ...) each."""
         stretch, ahead = self._stretch(alleles, job)
-        alts = _codes(alleles.alt[job.rows.reshape(-1)])
+        alts = allele_codes(alleles.alt[job.rows.reshape(-1)])
         result = self._effects(stretch, ahead, job, alts, turned)
         if not self.null:
             return result
         n, kinds = job.rows.shape
-        refs = _codes(alleles.ref[job.rows.reshape(-1)]).reshape(n, kinds, -1)
+        refs = allele_codes(alleles.ref[job.rows.reshape(-1)]).reshape(n, kinds, -1)
         first = alleles[job.rows[:, 0]]
         keys = row_keys(self.seed, first.codes[:, None], first.pos[:, None], np.arange(self.null)[None, :])
         shuffled = shuffle_each(np.repeat(stretch, self.null, axis=0), keys.reshape(-1))
@@ -243,7 +243,7 @@ class Scorer:
         found = []
         for right in (False, True) if self.check.both_anchors else (False,):
             change = change._replace(right=right)
-            changed = _with_allele(stretch, ahead, change, alts)
+            changed = with_allele(stretch, ahead, change, alts)
             outputs = self.outputs.whole(np.concatenate([codes, changed]))
             found.append(self._result(outputs[:n], outputs[n:], change, turned))
         return [np.mean(np.stack(parts), axis=0) for parts in zip(*found, strict=True)]
@@ -256,20 +256,3 @@ class Scorer:
         effects = self.effect.as_written(reference, alternative, change, turned)
         pair = [self.outputs.read.objective.numbers(each)[:, self.tasks] for each in (reference, alternative)]
         return [np.where(turned[:, None], *pair[::-1]), np.where(turned[:, None], *pair), effects]
-
-
-def _codes(alleles: np.ndarray) -> np.ndarray:
-    """Alleles of one length as base codes, (n, length)."""
-    letters = "".join(alleles).encode().translate(BYTE_TO_CODE["DNA"])
-    return np.frombuffer(letters, np.uint8).reshape(len(alleles), -1)
-
-
-def _with_allele(stretch: np.ndarray, ahead: int, change: Change, alts: np.ndarray) -> np.ndarray:
-    """Windows with the alternative allele, filled up from the genome at the end that the alleles do not share."""
-    rows = np.repeat(stretch, len(alts) // len(stretch), axis=0)
-    at, length = ahead + change.at, change.length_bp
-    whole = np.concatenate([rows[:, :at], alts, rows[:, at + change.ref_bp :]], axis=1)
-    if change.right:
-        end = ahead + length + change.alt_bp - change.ref_bp
-        return whole[:, end - length : end]
-    return whole[:, ahead : ahead + length]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +14,6 @@ from genoml.io.genes import Gene
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.variants.splice_networks import SpliceNetwork
 from genoml.variants.splice_scores import DeltaScores, aligned, bases_read, delta_scores, nearest_boundary
-
-#: a stretch goes on to the next variant if it is nearer than this share of a context: a stretch of its own costs more
-_SHARED_CONTEXT = 0.5
-#: outputs in a stretch, at most, whose maps are held
-_LONGEST_STRETCH = 20_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ def splice_effects(
     reference = np.zeros((len(variants), width, 3), np.float32)
     alternative = np.zeros((len(variants), width, 3), np.float32)
     context = networks[0].context_bp
-    for rows in _stretches(variants, context, options.distance):
+    for rows in _by_gene(variants):
         held = [variants[row] for row in rows]
         first, codes = _bases(genome, held, context, options.distance)
         edits = [replace(each.edit, position=each.edit.position - first) for each in held]
@@ -130,34 +125,25 @@ def _window(each: InGene, first: int, distance: int) -> tuple[int, int]:
     return at - distance, at + bases_read(each.start, each.edit, distance)
 
 
-def _stretches(variants: Sequence[InGene], context_bp: int, distance: int) -> Iterator[list[int]]:
-    """Rows of variants of one gene that share a stretch, by position."""
-    by_gene: dict[int, list[int]] = defaultdict(list)
+def _by_gene(variants: Sequence[InGene]) -> list[list[int]]:
+    """Rows of the variants of each gene."""
+    rows: dict[int, list[int]] = defaultdict(list)
     for row, each in enumerate(variants):
-        by_gene[id(each.gene)].append(row)
-    for rows in by_gene.values():
-        rows.sort(key=lambda row: variants[row].pos)
-        shared = [rows[0]]
-        for row in rows[1:]:
-            gap = variants[row].pos - variants[shared[-1]].pos
-            span = variants[row].pos - variants[shared[0]].pos
-            if gap > _SHARED_CONTEXT * context_bp + distance or span > _LONGEST_STRETCH:
-                yield shared
-                shared = []
-            shared.append(row)
-        yield shared
+        rows[id(each.gene)].append(row)
+    return list(rows.values())
 
 
 def _bases(
     genome: GenomeStore, variants: Sequence[InGene], context_bp: int, distance: int
 ) -> tuple[int, np.ndarray]:
-    """Where the stretch of these variants begins, and its base codes, none outside their gene."""
+    """Where the stretch of these variants of a gene begins, and its base codes, none outside the gene."""
     gene, flank = variants[0].gene, context_bp // 2
-    first = variants[0].pos - distance - flank
-    stop = max(
-        max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants
-    ) + flank
+    first = min(each.pos for each in variants) - distance - flank
+    stop = (
+        max(max(each.pos + distance + 1, each.edit.position + each.edit.removed) for each in variants) + flank
+    )
     codes = np.full(stop - first, PAD_CODE, np.uint8)
-    begin, end = max(first, gene.start), min(stop, gene.end)
-    codes[begin - first : end - first] = genome.fetch(Intervals(variants[0].chrom, [begin], [end]))[0]
+    chrom = variants[0].chrom
+    begin, end = max(first, gene.start), min(stop, gene.end, genome.size_of(chrom))
+    codes[begin - first : end - first] = genome.fetch(Intervals(chrom, [begin], [end]))[0]
     return first, codes

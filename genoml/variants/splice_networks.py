@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import as_file, files
+from os import PathLike
 
 import numpy as np
 
 from genoml.backend import Backend, get_backend
-from genoml.checkpoint import load_weights
+from genoml.checkpoint import load_weights, pack_weights
 from genoml.explain.mutants.cones import Edit, trace_maps
 from genoml.models import spliceai
+from genoml.nn import Graph
 from genoml.nn.layer import Layer
 from genoml.ops.windows import EVERYTHING
+from genoml.runs import load_run
 from genoml.sequence.alphabet import COMPLEMENT_CODES
 
 #: length with which a network's receptive field is asked for
 _LONG = 1 << 16
+#: outputs whose own maps are held at a time: 5 kB each, and as much for half a context at either end
+_STRETCH = 4000
 #: bases on which a network is tried
 _TRIED = 64
 #: outputs that sum to 1 within this are probabilities already
@@ -76,12 +83,16 @@ class SpliceNetwork:
         return cls(layer, name, own, bool(y.min() >= 0.0 and sums < _SUM_TOLERANCE))
 
     @classmethod
-    def shipped(cls, backend: str | Backend | None = None) -> SpliceNetwork:
+    def shipped(cls, backend: str | Backend | None = None, *, context_bp: int | None = None) -> SpliceNetwork:
         """The network that comes with genoml, see genoml/resources/README.md."""
         layer = spliceai()
         with as_file(files("genoml") / "resources" / "ci_spliceai1.safetensors") as path:
             load_weights(path, layer)
-        return cls.of(layer.to(get_backend(backend)), SHIPPED)
+        return cls.of(layer.to(get_backend(backend)), SHIPPED, context_bp=context_bp)
+
+    def digest(self) -> str:
+        """Hash of the weights."""
+        return sha256(pack_weights(self.layer)).hexdigest()
 
     def changed(
         self, codes: np.ndarray, reverse: bool, edits: Sequence[Edit], windows: Sequence[tuple[int, int]]
@@ -113,7 +124,7 @@ class SpliceNetwork:
             windows = [(length - stop, length - start) for start, stop in windows]
         outputs = [(start - flank, stop - flank) for start, stop in windows]
         way = -1 if reverse else 1
-        for own, edited in trace_maps(self.layer, codes).changed(edits, outputs):
+        for own, edited in trace_maps(self.layer, codes, stretch=_STRETCH).changed(edits, outputs):
             yield self._probabilities(own)[::way], self._probabilities(edited)[::way]
 
     def _probabilities(self, y: np.ndarray) -> np.ndarray:
@@ -129,11 +140,64 @@ def _turned(edit: Edit, length: int) -> Edit:
     return Edit(length - edit.position - edit.removed, edit.removed, COMPLEMENT_CODES[edit.bases[::-1]])
 
 
+def load_networks(
+    runs: Sequence[str | PathLike[str]] = (),
+    *,
+    context_bp: int | None = None,
+    backend: str | Backend | None = None,
+) -> list[SpliceNetwork]:
+    """Networks of run folders, such as ``genoml import`` makes; the members of an ensemble one by one.
+
+    Parameters
+    ----------
+    runs : sequence of path
+        The folders; without any, the network that comes with genoml.
+    context_bp : int, optional
+        The context that they must have; None: one and the same.
+
+    Raises
+    ------
+    RunError
+        If a run is missing or damaged.
+    ValueError
+        As :meth:`SpliceNetwork.of`.
+    """
+    found = list[SpliceNetwork]()
+    for path in runs:
+        run = load_run(path, backend)
+        source = run.record.source
+        name = ", ".join(filter(None, [run.path.name, source.licence if source else ""]))
+        for member in _members(run.model):
+            found.append(SpliceNetwork.of(member, name, context_bp=context_bp))
+            context_bp = found[0].context_bp
+    return found or [SpliceNetwork.shipped(backend, context_bp=context_bp)]
+
+
+def _members(model: Layer) -> Sequence[Layer]:
+    """The networks of a mean of networks, whose maps are then held one after another; else the model itself."""
+    *networks, last = model.nodes if isinstance(model, Graph) else [None]
+    if (
+        last is None
+        or last.layer != "mean"
+        or any(node.joins or node.sources != ("input",) for node in networks)
+    ):
+        return [model]
+    return model.layers
+
+
+def names_of(networks: Sequence[SpliceNetwork]) -> str:
+    """The names of networks, each once, with how many have it."""
+    counts = Counter(network.name for network in networks)
+    return "; ".join(name if count == 1 else f"{count} of {name}" for name, count in counts.items())
+
+
 def _context_of(layer: Layer, name: str) -> int:
     """Bases that an output of a network sees beside its own."""
     reach = layer.reach(_LONG)
     if reach is None or reach == EVERYTHING:
-        raise ValueError(f"{name}: does not say how many bases an output sees, as a network of convolutions does")
+        raise ValueError(
+            f"{name}: does not say how many bases an output sees, as a network of convolutions does"
+        )
     if reach.stride != 1 or reach.outputs(_LONG) != _LONG - reach.span + 1:
         raise ValueError(
             f"{name}: expects an output for each base with its whole context, got {reach.outputs(_LONG)} for {_LONG} "

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -16,15 +16,43 @@ from genoml.io.files import write_whole
 from genoml.io.processes import locked
 from genoml.sequence.variants import Variants, join_variants
 from genoml.variants.chromosomes import Chromosomes
-from genoml.variants.lines import table_header, table_lines
 from genoml.variants.partial import Partial
-from genoml.variants.scorer import Scorer, VariantScores
 
 #: the strongest variants that are remembered
 _STRONGEST = 20
 
 #: lines of records, if they are needed, and the variants
-Block = tuple[list[bytes], Variants]
+Block: TypeAlias = tuple[list[bytes], Variants]
+
+
+class Scored(Protocol):
+    """Scores of a block, as a writer reads them: see ``VariantScores``."""
+
+    @property
+    def variants(self) -> Variants: ...
+    @property
+    def status(self) -> np.ndarray: ...
+    @property
+    def reference(self) -> np.ndarray: ...
+    @property
+    def alternative(self) -> np.ndarray: ...
+    @property
+    def effect(self) -> np.ndarray: ...
+    @property
+    def tasks(self) -> Sequence[str]: ...
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+
+ScoredT = TypeVar("ScoredT", bound=Scored)
+ScoredT_co = TypeVar("ScoredT_co", bound=Scored, covariant=True)
+
+
+class Scores(Protocol[ScoredT_co]):
+    """What scores blocks of variants, and what the scores follow from beside these, as values that have a text."""
+
+    def score(self, variants: Variants, chromosomes: Chromosomes | None = None) -> ScoredT_co: ...
+    def facts(self) -> tuple[Any, ...]: ...
 
 
 @dataclass
@@ -59,12 +87,12 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Writer:
+class Writer(Generic[ScoredT]):
     """Scores blocks of variants and writes what is made of the scores.
 
     Attributes
     ----------
-    scorer : Scorer
+    scorer : Scores
         Scores them.
     chromosomes : Chromosomes
         Their names in the genome.
@@ -72,25 +100,31 @@ class Writer:
         Where they are from, for messages.
     """
 
-    scorer: Scorer
+    scorer: Scores[ScoredT]
     chromosomes: Chromosomes
     path: str
 
-    def empty(self) -> VariantScores:
+    def empty(self) -> ScoredT:
         """Scores of no variants, which have the names of the columns."""
         return self.scorer.score(join_variants([]), self.chromosomes)
 
-    def stream(self, blocks: Iterable[Block], out: BinaryIO) -> Summary:
-        """Write the table of the scores as they come."""
-        out.write(table_header(self.empty()))
+    def stream(
+        self,
+        blocks: Iterable[Block],
+        out: BinaryIO,
+        head: bytes,
+        lines_of: Callable[[list[bytes], ScoredT], bytes],
+    ) -> Summary:
+        """Write lines of the scores as they come, after ``head``."""
+        out.write(head)
         notes = []
-        for note, _, scores in self._scored(blocks, []):
-            out.write(table_lines(scores))
+        for note, lines, scores in self._scored(blocks, []):
+            out.write(lines_of(lines, scores))
             notes.append(note)
         return self._summary(notes)
 
     def write(
-        self, blocks: Iterable[Block], out: Path, parts_of: Callable[[list[bytes], VariantScores], list[bytes]],
+        self, blocks: Iterable[Block], out: Path, parts_of: Callable[[list[bytes], ScoredT], list[bytes]],
         finish: Callable[[Partial], None], *, resume: bool, facts: object,
     ) -> Summary:  # fmt: skip
         """Score all blocks, keeping up to three parts of each in ``OUT.partial``, and make files of the parts.
@@ -124,7 +158,7 @@ class Writer:
 
     def _scored(
         self, blocks: Iterable[Block], done: list[dict[str, Any]]
-    ) -> Iterator[tuple[dict[str, Any], list[bytes], VariantScores]]:
+    ) -> Iterator[tuple[dict[str, Any], list[bytes], ScoredT]]:
         """Notes, lines and scores of the blocks that are not done yet."""
         before: set[Any] = set()
         for number, (lines, variants) in enumerate(blocks):
@@ -158,7 +192,7 @@ class Writer:
         )
 
 
-def _note(scores: VariantScores, digest: str, repeated: int) -> dict[str, Any]:
+def _note(scores: Scored, digest: str, repeated: int) -> dict[str, Any]:
     """What is kept beside the parts of a block."""
     variants = scores.variants
     kinds, counts = np.unique(scores.status, return_counts=True)
@@ -172,7 +206,7 @@ def _note(scores: VariantScores, digest: str, repeated: int) -> dict[str, Any]:
     }
 
 
-def _strongest(scores: VariantScores) -> list[dict[str, Any]]:
+def _strongest(scores: Scored) -> list[dict[str, Any]]:
     """The scored variants with the largest effects, as rows of the table."""
     measured = scores.effect[:, 2::3] if scores.columns[0].startswith("logfc") else scores.effect
     strength = np.where(np.isnan(measured), -1.0, np.abs(measured)).max(axis=1, initial=-1.0)
@@ -182,6 +216,8 @@ def _strongest(scores: VariantScores) -> list[dict[str, Any]]:
         {
             "chrom": str(variants.chrom[row]), "pos": int(variants.pos[row]), "id": variants.id[row],
             "ref": variants.ref[row], "alt": variants.alt[row], "strength": float(strength[row]),
+            "reference": dict(zip(scores.tasks, scores.reference[row].tolist(), strict=True)),
+            "alternative": dict(zip(scores.tasks, scores.alternative[row].tolist(), strict=True)),
             "effect": dict(zip(scores.columns, scores.effect[row].tolist(), strict=True)),
         }
         for row in rows.tolist()

@@ -3,7 +3,8 @@
     pip install tensorflow-cpu==2.21 tf_keras && python tests/convert/make_specimens.py
 
 The suite reads what was written once, and needs no TensorFlow. Each network has a file and ``NAME.npz`` with sequences
-``x`` (n, length, 4) and outputs ``y``, or ``y0``, ``y1``, ... of several.
+``x`` (n, length, 4) and outputs ``y``, or ``y0``, ``y1``, ... of several. mmsplice-intron3.h5 is a published network
+(MIT, see its LICENSE), from the package mmsplice 2.4.0; its outputs are made here.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ HERE = Path(__file__).parent / "specimens"
 LENGTH = 40
 
 
-def sequences(n: int = 5) -> np.ndarray:
+def sequences(n: int = 5, length: int = LENGTH) -> np.ndarray:
     """One-hot sequences, with some N."""
     rng = np.random.default_rng(0)
-    x = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (n, LENGTH))]
+    x = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (n, length))]
     x[0, :3] = 0.0
     return x
 
@@ -130,9 +131,33 @@ def splice(k: Any) -> Any:
     return k.Model(x, layer.Conv1D(3, 1, activation="softmax")(y))
 
 
+def chrombpnet(k: Any) -> Any:
+    """ChromBPNet's plan: two BPNets, of one of which the bias is; a Lambda adds their counts."""
+    layer = k.layers
+
+    def bpnet(name: str, filters: int) -> Any:
+        x = layer.Input((140, 4), name="sequence")
+        h = layer.Conv1D(filters, 21, activation="relu", name=f"{name}_1st_conv")(x)
+        for i in (1, 2):
+            conv = layer.Conv1D(filters, 3, dilation_rate=2**i, activation="relu", name=f"{name}_{i}conv")(h)
+            h = layer.add([conv, layer.Cropping1D(2**i, name=f"{name}_{i}crop")(h)])
+        profile = layer.Cropping1D(7)(layer.Conv1D(1, 75, name=f"{name}_prof_out_precrop")(h))
+        counts = layer.Dense(1, name=f"{name}_logcount_predictions")(layer.GlobalAvgPool1D()(h))
+        return k.Model([x], [layer.Flatten(name=f"{name}_logits")(profile), counts], name=name)
+
+    x = layer.Input((140, 4), name="sequence")
+    bias, free = bpnet("bpnet", 3)(x), bpnet("model_wo_bias", 4)(x)
+    profile = layer.Add(name="logits_profile_predictions")([free[0], bias[0]])
+    both = layer.Concatenate(axis=-1)([free[1], bias[1]])
+    total = layer.Lambda(
+        lambda x: tf.math.reduce_logsumexp(x, axis=-1, keepdims=True), name="logcount_predictions"
+    )
+    return k.Model([x], [profile, total(both)])
+
+
 def write(name: str, model: Any, save: Callable[[str], None]) -> None:
     """Write a network's file, and its outputs beside it."""
-    x = sequences()
+    x = sequences(length=model.input_shape[1] or LENGTH)
     found = model(x, training=False)
     outputs = found if isinstance(found, list | tuple) else [found]
     save(str(HERE / name))
@@ -140,14 +165,16 @@ def write(name: str, model: Any, save: Callable[[str], None]) -> None:
     np.savez_compressed(HERE / f"{name}.npz", x=x, **arrays)
 
 
-def freeze(models: list[Any], path: str) -> None:
-    """Write the mean of networks as a frozen graph, as CI-SpliceAI's is."""
+def freeze(models: list[Any], path: str, length: int | None = None) -> None:
+    """Write a network, or the mean of several, as a frozen graph, as CI-SpliceAI's is."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     def mean(x: Any) -> Any:
+        if len(models) == 1:
+            return models[0](x, training=False)
         return tf.reduce_mean(tf.stack([model(x, training=False) for model in models]), axis=0)
 
-    function = tf.function(mean).get_concrete_function(tf.TensorSpec((None, None, 4), tf.float32, name="x"))
+    function = tf.function(mean).get_concrete_function(tf.TensorSpec((None, length, 4), tf.float32, name="x"))
     graph = convert_variables_to_constants_v2(function).graph.as_graph_def()
     Path(path).write_bytes(graph.SerializeToString())
 
@@ -159,28 +186,25 @@ def main() -> None:
             k.utils.set_random_seed(0)
             model = build(k)
             shuffled_weights(model)
-            endings = ("h5", "keras") if build in (plain, branched) else ("keras",) if version == "3" else ("h5",)
-            for ending in endings:
-                if version == "2" and ending == "keras":
-                    continue
+            endings = ["h5"] if version == "2" else ["keras"]
+            for ending in [*endings, *(["h5"] if build is branched and version == "3" else [])]:
                 write(f"{build.__name__}-{version}.{ending}", model, model.save)
+    model = chrombpnet(tf_keras)
+    shuffled_weights(model)
+    write("chrombpnet-2.h5", model, model.save)
+    published = tf_keras.models.load_model(HERE / "mmsplice-intron3.h5", compile=False)
+    x = sequences()
+    np.savez_compressed(HERE / "mmsplice-intron3.h5.npz", x=x, y=np.asarray(published(x, training=False)))
     members = [splice(keras), splice(keras)]
     for model in members:
         shuffled_weights(model)
-    x = sequences()
     freeze(members, str(HERE / "splice.pb"))
     y = np.mean([np.asarray(model(x, training=False)) for model in members], axis=0)
     np.savez_compressed(HERE / "splice.pb.npz", x=x, y=y)
-    frozen = plain(keras, groups=1)  # XLA computes groups
-    shuffled_weights(frozen)
-    function = tf.function(lambda x: frozen(x, training=False)).get_concrete_function(
-        tf.TensorSpec((None, LENGTH, 4), tf.float32, name="x")
-    )
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    graph = convert_variables_to_constants_v2(function).graph.as_graph_def()
-    (HERE / "plain.pb").write_bytes(graph.SerializeToString())
-    np.savez_compressed(HERE / "plain.pb.npz", x=x, y=np.asarray(frozen(x, training=False)))
+    model = plain(keras, groups=1)  # XLA computes groups
+    shuffled_weights(model)
+    freeze([model], str(HERE / "plain.pb"), LENGTH)
+    np.savez_compressed(HERE / "plain.pb.npz", x=x, y=np.asarray(model(x, training=False)))
 
 
 if __name__ == "__main__":

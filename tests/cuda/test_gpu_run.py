@@ -110,6 +110,26 @@ def test_its_parts_are_commands_of_this_repository_and_fit_into_ten_minutes(
     assert found[-1].command[0] == "compute-sanitizer"
 
 
+def test_tests_that_need_what_is_not_there_are_left_out_by_name() -> None:
+    """They would end the suite before its first test."""
+    tests = ROOT / "tests"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu.importlib.util, "find_spec", lambda name: None if name == "sklearn" else name)
+        found = gpu.lacking(tests)
+    assert {"sklearn"} == {module for modules in found.values() for module in modules}
+    assert "tests/metrics/test_ranking.py" in found
+
+
+def test_without_what_every_part_needs_nothing_is_begun(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gpu, "NEEDED", ("pytest", "abacus"))
+    with pytest.raises(SystemExit):
+        gpu.main(["--into", str(tmp_path / "verified")])
+    assert "needs abacus: install it, or put its wheel into --wheels" in capsys.readouterr().err
+    assert not (tmp_path / "verified").exists()
+
+
 def test_wheels_and_genoml_itself_are_used_without_an_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,9 +6,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from counts import PAGE, PLACE, ROOT, table
+from genoml.backend import Backend
+from support.cupy_on_host import counting
+from support.optimizers import OPTIMIZERS
 
 #: kernels and products of a step; who needs more says why
 BUDGETS = {
@@ -59,3 +63,15 @@ def test_the_page_says_what_is_counted(counted: dict[str, dict[str, float]]) -> 
 
 def without_time(line: str) -> str:
     return line.rsplit("|", 2)[0]
+
+
+#: but Adam's, where weight decay is a penalty, which is added to the gradients before
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS.keys() - {"Adam decay"}))
+def test_an_optimiser_updates_all_parameters_in_one_launch(cuda: Backend, name: str) -> None:
+    optimizer = OPTIMIZERS[name].make()
+    params = {f"{at}.weights": cuda.asarray(np.ones((2, 3), np.float32)) for at in range(20)}
+    grads = {path: value + 0.5 for path, value in params.items()}
+    optimizer.update(params, grads)  # makes what it keeps
+    with counting() as found:
+        optimizer.update(params, grads)
+    assert (found["launches"], found["products"], found["sets"]) == (1, 0, 0)

@@ -50,7 +50,7 @@ def planted(cuda: Backend) -> Callable[..., None]:
     cupy: Any = cuda.xp
     options = (*OPTIONS, "-DREAL=float")
     # a module of its own in either order: the sanitizer reports a place once
-    code = source("adam").split("// Adam")[0] + PLANTED + f"// turned: {cupy_on_host.option('turned')}"
+    code = source("updates").split("// Updates")[0] + PLANTED + f"// turned: {cupy_on_host.option('turned')}"
     module = cuda.cupy.RawModule(code=code, options=options)  # type: ignore[attr-defined]
 
     def launch(name: str, *arguments: Any, threads: int = 8, shared: int = 0) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from genoml.backend import Array, Backend
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.adam import adam_update_all
-from genoml.ops.arrays import in_memory_order, pad_axis, sum_rows
+from genoml.ops.arrays import in_memory_order, pad_axis, segment_sum, sum_rows
 from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_hits, conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.dispatch import Operation
@@ -23,6 +23,7 @@ from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.recurrent import gru_scan, lstm_scan
 from genoml.ops.special import squared_error
 from genoml.ops.threefry import random_uniform
+from genoml.ops.updates import update_all
 from genoml.ops.windows import Reach
 from support.operations import LAYOUTS
 
@@ -344,6 +345,58 @@ def test_adams_update(
 
 
 @SOME
+@given(st.integers(1, 900), st.sampled_from([1, 4, 70]), st.sampled_from([1, 2, 40]), DTYPES, VIEWS, SEEDS)
+def test_sums_by_key(
+    cuda: Backend, total: int, count: int, channels: int, dtype: str, layout: str, seed: int
+) -> None:
+    rows = view(cuda, seed, (1, total, channels), dtype, layout)[0, :, :]
+    # some beyond both ends, which are ignored
+    keys = cuda.asarray(np.random.default_rng(seed).integers(-1, count + 1, total), "int32")
+    found = twin_of(cuda, segment_sum)(rows, keys, count)
+    assert_same(cuda, found, segment_sum.standard(rows, keys, count), dtype)
+
+
+#: a rule, its numbers, and the arrays that it keeps a parameter
+RULES = st.sampled_from([
+    ("sgd", {"rate": 0.1}, 0),
+    ("sgd", {"rate": 0.1, "momentum": 0.9, "nesterov": False}, 1),
+    ("sgd", {"rate": 0.1, "momentum": 0.9, "nesterov": True}, 1),
+    ("adagrad", {"rate": 0.1, "eps": 1e-6}, 1),
+    *(
+        ("rmsprop", {"rate": 0.1, "rho": 0.8, "eps": 1e-4, "momentum": momentum, "centred": centred},
+         1 + centred + (momentum > 0))
+        for momentum in (0.0, 0.5) for centred in (False, True)
+    ),
+])  # fmt: skip
+
+
+@SOME
+@given(RULES, SMALL, SMALL, SMALL, st.sampled_from([1, 3, 50]), DTYPES, VIEWS, SEEDS)
+def test_the_updates_by_rules(
+    cuda: Backend, by: tuple[str, dict[str, float], int], n: int, length: int, channels: int, parameters: int,
+    dtype: str, layout: str, seed: int,
+) -> None:  # fmt: skip
+    rule, numbers, slots = by
+    shapes = [(n, length, channels if at else 700) for at in range(parameters)]
+    params, grads, *kept = (
+        [
+            view(cuda, seed + 9 * at + k, shape, dtype, layout if k % 2 else "contiguous")
+            for at, shape in enumerate(shapes)
+        ]
+        for k in range(2 + slots)
+    )
+    kept = [
+        [array * array + 1.0 if k == 0 else 0.1 * array for array in arrays] for k, arrays in enumerate(kept)
+    ]
+    decays = [0.0, 0.1] * (parameters // 2) + [0.0] * (parameters % 2)
+    found = twin_of(cuda, update_all)(params, grads, kept, decays, rule=rule, **numbers)
+    expected = update_all.standard(params, grads, kept, decays, rule=rule, **numbers)
+    for one, other in zip(found, expected, strict=True):
+        for got, right in zip(one, other, strict=True):
+            assert_same(cuda, got, right, dtype)
+
+
+@SOME
 @given(
     SMALL, SMALL, st.integers(1, 40), SMALL, SMALL, st.sampled_from([1.0, 0.4]), st.booleans(), DTYPES, VIEWS, VIEWS,
     SEEDS,
@@ -449,6 +502,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
         (softmax_gradient, (one, one[:1, :, :])), (standardize_vjp, (one, (1, 2), 0.1)),
         (conv1d_hits, (one[:1, :1, :], one, one[0, 0, :], 9)), (conv1d_hits, (one, one, double, 9)),
         (sum_rows, (one,)), (sum_rows, (long[:, :, None, :],)), (sum_rows, (whole,)),
+        (segment_sum, (one[0, :, :], cuda.asarray(np.zeros(6, np.int64)), 2)),
     ):  # fmt: skip
         assert twin_of(cuda, operation)(*arguments) is NotImplemented, operation.name
     for given_arrays in (([one], [one], [double], [one]), ([one, double], *[[one, one]] * 3)):

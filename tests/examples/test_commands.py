@@ -6,17 +6,22 @@ import gzip
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from genoml.runs import save_run
+from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
 from support.planted import SMALL_TOML, run_genoml, write_fasta_pair
 from support.tasks import write_genome, write_signal
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = re.findall(r"^\| `genoml (train [^`]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^\| `genoml (train [^`]+)` \|", README, re.MULTILINE)
+SCORING = re.findall(r"^\| `genoml ((?:variants|saturate) [^`]+)` \|", README, re.MULTILINE)
 
 
 @pytest.fixture
@@ -60,3 +65,27 @@ def test_a_worked_command_trains_scores_and_predicts(
     assert run_genoml("evaluate", "RUN", "--json") == 0
     assert run_genoml("predict", "RUN", "POSITIVES.fa") == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("chr")
+
+
+@pytest.mark.parametrize("command", SCORING)
+def test_a_worked_command_scores_variants(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_run(small_model(), tmp_path / "RUN", length_bp=LENGTH)
+    with small_genome(tmp_path) as genome:
+        (tmp_path / "CALLS.vcf").write_text(vcf_text(some_variants(genome, 3)))
+    (tmp_path / "genome.fa").rename(tmp_path / "GENOME.fa")
+    (tmp_path / "REGIONS.bed").write_text("chr1\t1500\t1505\n")
+    (tmp_path / "examples/data").mkdir(parents=True)
+    for name in re.findall(r"examples/data/\S+", command):
+        shutil.copy(ROOT / name, tmp_path / name)
+    assert run_genoml(*shlex.split(command)) == 0
+    out = Path(shlex.split(command)[shlex.split(command).index("--out") + 1])
+    rows = [line.split("\t") for line in out.read_text().splitlines()]
+    assert {row[5] for row in rows} == {"status", "ok"}
+    assert len(rows) == {"CALLS.vcf": 4, "GENOME.fa": 16}.get(command.split()[2], 95)
+
+
+def test_the_readme_has_a_command_for_each_way_of_scoring() -> None:
+    assert len(SCORING) == 3

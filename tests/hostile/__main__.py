@@ -22,7 +22,7 @@ def _read(job: tuple[int, int]) -> Tally:
 def main() -> int:
     """Run what the options ask for; 1 if anything was not as it should be."""
     options = argparse.ArgumentParser(prog="python -m tests.hostile")
-    options.add_argument("--files", type=int, default=20_000, help="damaged text files, over all readers")
+    options.add_argument("--files", type=int, default=20_000, help="damaged files, over all readers")
     options.add_argument("--processes", type=int, default=2, help="processes that read them")
     options.add_argument("--flips", type=int, default=300, help="flipped bits of run.json")
     options.add_argument("--cuts", type=int, default=100, help="cuts of config.toml")

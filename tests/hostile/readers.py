@@ -1,4 +1,4 @@
-"""Damaged text files of every format: each is read, or refused with an error that names the file and the line."""
+"""Damaged files of every format: each is read, or refused with an error that names the file, and of text the line."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ from genoml.io import (
     read_sequences,
     read_substitution_matrix,
     read_transfac,
+    read_vcf,
+    read_weights,
 )
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text, read_config
 from genoml.runs.search_ranges import read_ranges
 from support.mutations import mutations
+from support.weights_files import sound_files
 
 Read = Callable[[Path], Iterable[Any]]
 
@@ -54,6 +57,13 @@ _HOMER = (
 )
 _BUSTER = b"# two motifs\n>one\n0 1 9 0\n10 0 0 0\n2 3 4 1\n>two /weight=1\n1 0 0 9\n# inside\n4 0 6 0\n"
 _PCM = b">AHR_HUMAN.H11MO.0.B\n40.5\t18.25\t56.25\t39\n10.75\t11.25\t34.75\t97.25\n0\t3.5\t0.5\t150\n"
+_VCF = (
+    b"##fileformat=VCFv4.3\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n"
+    b"1\t14370\trs6\tG\tA\t29\tPASS\tNS=3;DB\tGT\t0|1\n1\t17330\t.\tgtc\tG,GTCT,*\t3\tq10\t.\tGT\t1/2\n"
+    b"X\t7\t.\tN\t<DEL>,]13:5]T\t.\t.\tEND=9\tGT\t0/1\n"
+)
+_SNPS = b"SNP,CHR,BP,A2,A1,P\nrs1,1,100,g,a,\nrs2,X,7,T,TA,0.5\n"
+_COLUMNS = {"chrom": "CHR", "pos": "BP", "ref": "A2", "alt": "A1", "id": "SNP"}
 _MEME = b"""MEME version 4
 
 ALPHABET= ACGT
@@ -106,11 +116,12 @@ class Reader:
     read: Read
     sound: bytes
     #: TOML names the key of a value, or the line of what is no TOML
-    share: int = 2
+    share: int = 4
+    has_lines: bool = True
 
 
 def readers() -> dict[str, Reader]:
-    """Every reader of text of genoml by name."""
+    """Every reader of text and of weights by name; the model in zip is there as HDF5."""
     matrix = (files("genoml") / "resources" / "matrices" / "NUC.4.4").read_bytes()
     settings = config_text(TrainConfig(model_options={"dropout": [0.1, 0.2, 0.3]})).encode()
     return {
@@ -128,6 +139,8 @@ def readers() -> dict[str, Reader]:
             lambda path: [read_bed(path)], b"chr1 1 5\tx 1 +\nchr2 1 9 y 2 -\n".replace(b" ", b"\t")
         ),
         "narrowPeak": Reader(lambda path: [read_narrowpeak(path)], _PEAK),
+        "vcf": Reader(lambda path: [read_vcf(path)], _VCF),
+        "table of variants": Reader(lambda path: [read_vcf(path, columns=_COLUMNS)], _SNPS),
         "jaspar": Reader(read_jaspar, _JASPAR),
         "pfm": Reader(read_jaspar, _PFM),
         "meme": Reader(read_meme, _MEME),
@@ -138,14 +151,18 @@ def readers() -> dict[str, Reader]:
         "pcm": Reader(read_motifs, _PCM),
         "meme by content": Reader(read_motifs, _MEME),
         "transfac by content": Reader(read_motifs, _TRANSFAC),
-        "substitution matrix": Reader(lambda path: [read_substitution_matrix(path)], matrix, share=1),
+        "substitution matrix": Reader(lambda path: [read_substitution_matrix(path)], matrix, share=2),
         "table of numbers": Reader(lambda path: [read_table_data(path, **_NUMBERS)], _TABLE),
         "table of classes": Reader(
             lambda path: [read_table_data(path, sequence="seq", classes="kind")], _TABLE.replace(b",", b"\t")
         ),
-        "genome": Reader(_store, _FASTA.replace(b"\n\n", b"\n"), share=1),
-        "settings": Reader(lambda path: [read_config(path, {})], settings, share=1),
-        "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, share=1),
+        "genome": Reader(_store, _FASTA.replace(b"\n\n", b"\n"), share=2),
+        "settings": Reader(lambda path: [read_config(path, {})], settings, share=2),
+        "ranges": Reader(lambda path: [read_ranges(path)], _RANGES, share=2),
+    } | {
+        f"weights, {name}": Reader(lambda path: [read_weights(path)], sound, share, has_lines=False)
+        for name, sound in sound_files().items()
+        if (share := {"model.keras": 0, "model.h5": 1}.get(name, 2))  # each takes a process
     }
 
 
@@ -176,7 +193,7 @@ class Tally:
                 pass
         except FormatError as error:
             names_it = error.path == str(path) and str(path) in str(error) and str(error).isprintable()
-            if names_it and (error.line or 0) >= 1:
+            if names_it and ((error.line or 0) >= 1 or not reader.has_lines):
                 self.refused += 1
             else:
                 self._fault(f"{name}: line {error.line} of {error.path}: {error}", path)

@@ -22,6 +22,7 @@ ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
     "linear": lambda z: z,
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
     "gelu": F.gelu,
     "silu": F.silu,
 }
@@ -110,6 +111,28 @@ def parallel(call: Call, x: torch.Tensor) -> torch.Tensor:
     return torch.cat([forward(call.child(name), x) for name in call.layer.named_layers], dim=1)
 
 
+def graph(call: Call, x: torch.Tensor) -> torch.Tensor:
+    found = {"input": x}
+    for node in call.layer.nodes:
+        read = [found[source] for source in node.sources]
+        if node.layer is None:
+            found[node.name] = forward(call.child(node.name), read[0])
+            continue
+        if node.crop:
+            length = min(each.shape[2] for each in read)
+            read = [each[:, :, (each.shape[2] - length) // 2 :][:, :, :length] for each in read]
+        found[node.name] = JOINS[node.layer](read, node.axis)
+    return found[call.layer.nodes[-1].name]
+
+
+JOINS: dict[str, Callable[[list[torch.Tensor], int], torch.Tensor]] = {
+    "add": lambda each, axis: torch.stack(each).sum(dim=0),
+    "mean": lambda each, axis: torch.stack(each).mean(dim=0),
+    "multiply": lambda each, axis: torch.stack(each).prod(dim=0),
+    "concatenate": lambda each, axis: torch.cat(each, dim=axis),
+}
+
+
 def ensemble(call: Call, x: torch.Tensor) -> torch.Tensor:
     each = torch.stack([forward(call.child(name), x) for name in call.layer.named_layers], dim=1)
     return each if call.training else each.mean(dim=1)
@@ -145,6 +168,8 @@ COUNTERPARTS: dict[type[nn.Layer], Callable[[Call, torch.Tensor], torch.Tensor]]
     nn.Sequential: sequential,
     nn.Parallel: parallel,
     nn.Ensemble: ensemble,
+    nn.Graph: graph,
+    nn.Sum: graph,
     nn.MotifLayer: motif.motif_layer,
     nn.RCConv1D: motif.rc_conv,
     nn.RCBatchNorm1D: motif.rc_batch_norm,

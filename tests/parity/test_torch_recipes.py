@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 from genoml.convert import ConvertError, convert_state_dict
 from genoml.models import build_model
@@ -82,7 +82,11 @@ class Unit(nn.Module):
         self.norm, self.slope = norm, slope
         for i in (1, 2):
             setattr(self, f"{norm}{i}", nn.BatchNorm1d(6))
-            setattr(self, f"conv{i}", nn.Conv1d(6, 6, width, dilation=dilation, padding=(width - 1) * dilation // 2))
+            setattr(
+                self,
+                f"conv{i}",
+                nn.Conv1d(6, 6, width, dilation=dilation, padding=(width - 1) * dilation // 2),
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = x
@@ -218,7 +222,8 @@ def original(name: str) -> tuple[nn.Module, torch.Tensor, np.ndarray]:
     with torch.no_grad():
         for key, value in model.state_dict().items():
             if value.dtype.is_floating_point:
-                drawn = rng.uniform(0.5, 1.5, value.shape) if "var" in key else rng.normal(size=value.shape) / max(value[0].numel(), 4) ** 0.5
+                drawn = rng.normal(size=value.shape) / max(value[0].numel(), 4) ** 0.5
+                drawn = np.abs(drawn) + 0.5 if "var" in key else drawn
                 value.copy_(torch.tensor(drawn))
     x = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (3, length))].transpose(0, 2, 1)
     given = torch.tensor(x)
@@ -280,7 +285,9 @@ def test_arrays_that_do_not_fit_are_named_with_the_number_of_others(
 
 def test_another_context_than_that_of_the_weights_is_refused() -> None:
     model, _, x = original("openspliceai")
-    with pytest.raises(ConvertError, match=r"weights were made for 80 bases of context .*, --context says 400"):
+    with pytest.raises(
+        ConvertError, match=r"weights were made for 80 bases of context .*, --context says 400"
+    ):
         convert_state_dict("openspliceai", arrays_of(model), length_bp=x.shape[2], context=400)
 
 

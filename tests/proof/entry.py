@@ -37,6 +37,8 @@ class Entry:
         (backend, dtype) -> its largest difference there; None if it computes on the host alone.
     gradient, formula : callable
         The error of the gradient, and that of the output against the formula, on NumPy in float64.
+    deeplift : callable
+        What the multipliers of a layer miss of the change of its output, on NumPy, by dtype.
     torch : callable
         The differences of output and gradient from PyTorch's in float64.
     """
@@ -45,6 +47,7 @@ class Entry:
     on: Callable[[Backend, str], float] | None
     gradient: Callable[[], Figure] = no_figure
     formula: Callable[[], Figure] = no_figure
+    deeplift: Callable[[], dict[str, float] | str] = no_figure  # type: ignore[assignment]
     torch: Callable[[], tuple[Figure, Figure]] = no_figures
 
 

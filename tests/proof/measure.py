@@ -13,7 +13,9 @@ from support.limits import Limit
 DTYPES = ("float64", "float32")
 #: the columns that are measured on NumPy in float64
 GRADIENT, FORMULA, FORWARD, BACKWARD = "gradient", "formula", "PyTorch, output", "PyTorch, gradient"
-NUMPY_COLUMNS = (GRADIENT, FORMULA, FORWARD, BACKWARD)
+#: and in both
+DEEPLIFT = "DeepLIFT"
+NUMPY_COLUMNS = (GRADIENT, FORMULA, DEEPLIFT, FORWARD, BACKWARD)
 #: a cell: figures by dtype, or words
 Cell = dict[str, float] | str
 #: section -> row -> column -> cell
@@ -28,7 +30,7 @@ def numpy_columns(entry: Entry) -> dict[str, Cell]:
     """What is measured on NumPy in float64, and against PyTorch."""
     forward, backward = entry.torch()
     figures = {GRADIENT: entry.gradient(), FORMULA: entry.formula(), FORWARD: forward, BACKWARD: backward}
-    return {column: _cell(figure) for column, figure in figures.items()}
+    return {DEEPLIFT: entry.deeplift(), **{column: _cell(figure) for column, figure in figures.items()}}
 
 
 def section_column(section: Section, backend: Backend, limits: Mapping[str | None, Limit]) -> dict[str, Cell]:

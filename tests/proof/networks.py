@@ -13,6 +13,7 @@ from genoml.nn.activations import Activation
 from genoml.nn.layer import Pass
 from genoml.testing import LayerCase, forward_backward, layer_differences, measure_layer, run_case
 from genoml.testing.layers import LAYERS
+from genoml.testing.secants import secant_error
 from proof.entry import NONE, Entry, Figure, Section, forward_and_gradient
 from support.models import SMALL, small_input
 
@@ -46,6 +47,11 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
         found = measured().formula
         return NONE if found is None else found
 
+    def deeplift() -> dict[str, float] | str:
+        home = get_backend("numpy")
+        found = {dtype: secant_error(case, home, dtype) for dtype in ("float64", "float32")}
+        return NONE if None in found.values() else found  # type: ignore[return-value]
+
     return Entry(
         name,
         on=lambda backend, dtype: max(
@@ -53,6 +59,7 @@ def layer_entry(name: str, case: LayerCase, torch_run: TorchRun | None = None) -
         ),
         gradient=gradient,
         formula=formula,
+        deeplift=deeplift,
         torch=by_torch,
     )
 

@@ -12,6 +12,7 @@ from genoml.ops.arrays import in_memory_order, pad_axis
 from genoml.ops.normalise import batch_statistics, statistics_gradient
 from genoml.ops.recurrent import gru_scan
 from genoml.ops.special import squared_error
+from genoml.ops.updates import update_all
 from proof.operation_case import Arrays, OperationCase, named
 
 RNG = np.random.default_rng(13)
@@ -182,6 +183,34 @@ def adams_case() -> OperationCase:
     return OperationCase(arrays | {"square": arrays["square"] ** 2}, run, loop)
 
 
+def updates_case() -> OperationCase:
+    """RMSprop, centred and with momentum, of two parameters, one with decay; Optimisers have the other rules."""
+    numbers = {"rate": 0.02, "rho": 0.9, "eps": 1e-3, "momentum": 0.5, "centred": True}
+    kept = ("square", "mean", "velocity")
+
+    def run(a: Arrays) -> Arrays:
+        params, grads, *slots = ([a[name], a[name][0, :]] for name in ("param", "grad", *kept))
+        (first, *_), (_, *others) = update_all(params, grads, slots, [0.1, 0.0], rule="rmsprop", **numbers)
+        return {"y": first} | dict(zip(kept, others, strict=True))
+
+    def step(p: float, g: float, s: float, m: float, v: float) -> tuple[float, ...]:
+        s, m = 0.9 * s + 0.1 * g * g, 0.9 * m + 0.1 * g
+        v = 0.5 * v + g / ((s - m * m) ** 0.5 + 1e-3)
+        return p - 0.02 * v, s, m, v
+
+    def loop(a: Arrays) -> Arrays:
+        given = [a[name] for name in ("param", "grad", *kept)]
+        y = np.zeros_like(a["param"])
+        for at in np.ndindex(*y.shape):
+            p, g, *own = (array[at] for array in given)
+            y[at] = step(p, g + 0.1 * p, *own)[0]
+        rows = np.array([step(*own)[1:] for own in zip(*(array[0] for array in given), strict=True)])
+        return {"y": y} | {name: rows[:, at] for at, name in enumerate(kept)}
+
+    arrays = {name: RNG.standard_normal((6, 5)) for name in ("param", "grad", *kept)}
+    return OperationCase(arrays | {"square": 1.0 + arrays["mean"] ** 2}, run, loop)
+
+
 def padding_case() -> OperationCase:
     """A number before and after each sequence."""
 
@@ -236,6 +265,7 @@ def training_cases() -> dict[str, OperationCase]:
         "statistics_gradient": statistics_gradient_case(),
         "gru_scan": gru_case(),
         "adam_update_all": adams_case(),
+        "update_all": updates_case(),
         "pad_axis": padding_case(),
         "in_memory_order": sum_of_branches_case(),
         "squared_error": squared_error_case(),

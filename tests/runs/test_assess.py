@@ -82,7 +82,7 @@ def _turned(data: SequenceData, model: Any) -> SequenceData:
 
 def test_the_baseline_learns_from_a_part_of_many_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     data, validation = planted_data(60), planted_data(20, seed=1)
-    monkeypatch.setattr("genoml.runs.assess.MOST_FOR_BASELINE", 50)
+    monkeypatch.setattr("genoml.runs.score_baselines.MOST_FOR_BASELINE", 50)
     found = score_baseline(data, validation, 0)
     assert found == score_baseline(data, validation, 0)
     assert 0.0 <= found["auroc"] <= 1.0

@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge
 from genoml.backend import Backend
 from genoml.metrics import auroc, pearson
 from genoml.runs.baseline import KmerBaseline, KmerRidge
+from genoml.runs.site_baselines import composition_baseline, positional_baseline
 from genoml.sequence import reverse_complement
 
 RNG = np.random.default_rng(9)
@@ -80,3 +81,11 @@ def test_a_baseline_reads_ambiguous_letters_as_asked() -> None:
     blind = KmerBaseline(2).fit(codes, labels).predict(codes)
     seeing = KmerBaseline(2, ambiguous="iupac").fit(codes, labels).predict(codes)
     assert np.ptp(blind) == 0 < np.ptp(seeing)
+
+
+def test_ridge_regression_on_positions_and_on_composition_finds_what_decides() -> None:
+    at_place = (CODES[:, 7] == 2)[:, None] + 0.1 * RNG.standard_normal((300, 1))
+    found = positional_baseline(binary=False).fit(CODES[:200], at_place[:200]).predict(CODES[200:])
+    assert pearson(found[:, 0], at_place[200:, 0]) > 0.9
+    share = composition_baseline(binary=False).fit(CODES[:200], SHARE[:200]).predict(CODES[200:])
+    assert pearson(share[:, 0], SHARE[200:, 0]) > 0.99

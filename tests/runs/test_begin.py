@@ -100,7 +100,8 @@ def test_auto_is_recorded_with_its_baselines_and_takes_the_network_of_init(
     pair = write_fasta_pair(tmp_path, 120, 40)
     config = TrainConfig(epochs=1, threads=1, validation_fraction=0.2)
     record = train_files(*pair, tmp_path / "run", config).record
-    assert record.training.model in ("motif_cnn", "site_cnn")
+    assert record.training.model in ("motif_cnn", "promoter_cnn", "site_cnn")
+    assert record.training.batch_size == 32
     assert {"6-mers", "base at each position"} <= record.baselines.keys()
     assert record.auto[0].startswith("auto: AUROC of baselines in validation")
     train_files(*pair, tmp_path / "small", TrainConfig(**SMALL))

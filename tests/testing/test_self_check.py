@@ -14,7 +14,7 @@ from genoml.nn.activations import Activation
 from genoml.testing import LIMITS, Figures, has_float64, measure_layer, measure_loss, relative_difference
 from genoml.testing.__main__ import line_of, main, run
 from genoml.testing.cases import loss_cases
-from genoml.testing.layers import LAYERS, activations, attention, basic, motif, profile, recurrent
+from genoml.testing.layers import LAYERS, activations, attention, basic, graph, motif, profile, recurrent
 from genoml_numpy import NumpyBackend
 from support.backends import StrictBackend
 
@@ -44,7 +44,7 @@ def test_every_public_layer_and_loss_is_checked() -> None:
 
 
 def test_no_entry_of_the_registry_hides_another() -> None:
-    families = (activations, attention, basic, motif, profile, recurrent)
+    families = (activations, attention, basic, graph, motif, profile, recurrent)
     assert len(LAYERS) == sum(len(family.LAYERS) for family in families)
 
 

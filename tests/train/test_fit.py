@@ -12,7 +12,19 @@ from genoml.data import Augmentation, CodeRows, SequenceData, split_by_group, sp
 from genoml.losses import binary_cross_entropy_with_logits
 from genoml.metrics import auroc
 from genoml.models import build_model
-from genoml.nn import BatchNorm1D, Conv1D, Dense, Dropout, Exp, GlobalMaxPool1D, Layer, Parallel, Sequential
+from genoml.nn import (
+    BatchNorm1D,
+    Conv1D,
+    Dense,
+    Dropout,
+    Exp,
+    GlobalMaxPool1D,
+    Graph,
+    Layer,
+    Node,
+    Parallel,
+    Sequential,
+)
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
 from genoml.optim import SGD, AdamW
 from genoml.optim.schedules import one_cycle
@@ -104,6 +116,18 @@ def test_the_model_ends_with_the_epoch_of_the_greatest_validation_auroc() -> Non
     assert [improved for _, improved in recorder.epochs] == [
         score > max(scores[:i], default=-1.0) for i, score in enumerate(scores)
     ]
+
+
+@pytest.mark.parametrize("within", [0.02, 1.0])
+def test_the_last_epoch_that_is_near_enough_to_the_best_is_kept(within: float) -> None:
+    rest, held = split_random(planted_data(40), 0.3, 0)
+    model, options = small_model(), small_options(epochs=8, best_within=within)
+    recorder = Recorder(model)
+    history = fit(model, rest, validation=held, options=options, callback=recorder)
+    scores = [record["validation_auroc"] for record in history.epochs]
+    near = [i for i, score in enumerate(scores) if score > max(scores[:i], default=-1.0) - within]
+    assert history.best_epoch == near[-1] + 1
+    assert same(weights(model), recorder.weights[near[-1]])
 
 
 def test_without_validation_the_last_weights_are_kept() -> None:
@@ -384,6 +408,14 @@ def test_the_first_layer_that_is_not_finite_is_found_in_nested_containers() -> N
     model.params["both.b.d.bias"] = np.array([np.inf], np.float32)
     assert first_not_finite(model, x) == "layer both.b.d (Dense)"
     assert first_not_finite(model, x * np.float32(np.nan)) == "layer both.a (GlobalMaxPool1D)"
+
+
+def test_the_first_node_of_a_graph_that_is_not_finite_is_found() -> None:
+    nodes = [Node("a", Dense(3, 2)), Node("b", Dense(3, 2)), Node("y", "multiply", ["a", "b"])]
+    model, x = Sequential({"graph": Graph(nodes)}), np.ones((1, 3), np.float32)
+    assert first_not_finite(model, x) is None
+    model.params["graph.b.weights"] = np.full((3, 2), np.inf, np.float32)
+    assert first_not_finite(model, x) == "layer graph.b (Dense)"
 
 
 # ------------------------------------------------------------ intervals and interruption

@@ -29,3 +29,31 @@ extern "C" __global__ void add_parts(const REAL* parts, int kinds, int blocks, i
     if (threadIdx.y == 0 && channel < channels) sums[kind * channels + channel] = sum;
   }
 }
+
+// parts[share, key, c] = sum of a share of the rows with this key; order is that of the sorted keys
+extern "C" __global__ void segment_sum(
+    const REAL* rows, index_t row_stride, index_t stride_c, const int* keys, const index_t* order, int total, int count,
+    int channels, int shares, REAL* parts) {
+  int key = blockIdx.x % count, share = blockIdx.x / count, ends[2];
+  for (int end = 0; end < 2; ++end) {  // how many keys are below this one, and below the next
+    int low = 0, high = total;
+    while (low < high) {
+      int middle = low + (high - low) / 2;
+      if (keys[order[middle]] < key + end) low = middle + 1;
+      else high = middle;
+    }
+    ends[end] = low;
+  }
+  index_t size = ends[1] - ends[0];
+  int first = ends[0] + (int)(size * share / shares), stop = ends[0] + (int)(size * (share + 1) / shares);
+  for (int tile = blockIdx.y * WIDTH; tile < channels; tile += COLUMN_STEP) {
+    int channel = tile + threadIdx.x;
+    double sum = 0;
+    if (channel < channels)
+      for (int at = first + threadIdx.y; at < stop; at += HEIGHT) sum += rows[order[at] * row_stride + channel * stride_c];
+    REAL own = (REAL)sum, none = 0;
+    column_sums(&own, &none);
+    if (threadIdx.y == 0 && channel < channels)
+      parts[((index_t)share * count + key) * channels + channel] = own;
+  }
+}

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from genoml_cupy.launch import Kernels
-from genoml_cupy.twins.adam import adam_update_all
 from genoml_cupy.twins.attention import plain_attention_vjp
 from genoml_cupy.twins.conv import conv1d_vjp, pad_axis
 from genoml_cupy.twins.norm import batch_statistics, standardize_vjp, statistics_gradient
@@ -19,8 +18,9 @@ from genoml_cupy.twins.rectify import rectified_vjp
 from genoml_cupy.twins.recurrent import gru_scan, lstm_scan
 from genoml_cupy.twins.scan import conv1d_hits, conv1d_max, conv1d_max_grad_w
 from genoml_cupy.twins.softmax import softmax, softmax_gradient
-from genoml_cupy.twins.sums import sum_rows
+from genoml_cupy.twins.sums import segment_sum, sum_rows
 from genoml_cupy.twins.threefry import random_uniform
+from genoml_cupy.twins.updates import adam_update_all, update_all
 
 _TWINS = (
     adam_update_all,
@@ -37,11 +37,13 @@ _TWINS = (
     plain_attention_vjp,
     random_uniform,
     rectified_vjp,
+    segment_sum,
     softmax,
     softmax_gradient,
     standardize_vjp,
     statistics_gradient,
     sum_rows,
+    update_all,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ def covered(*arrays: Array) -> bool:
     return all(array.dtype == dtype and array.size for array in arrays)
 
 
+# a step makes some three hundred of these scalars, and the same ones as the step before
+@lru_cache(maxsize=1 << 12)
 def indices(*values: int) -> tuple[np.int64, ...]:
     """Parameters of type index_t."""
     return tuple(map(np.int64, values))
 
 
+@lru_cache(maxsize=1 << 12)
 def ints(*values: int) -> tuple[np.int32, ...]:
     """Parameters of type int."""
     return tuple(map(np.int32, values))
@@ -38,7 +42,12 @@ def ints(*values: int) -> tuple[np.int32, ...]:
 
 def strides(array: Array) -> tuple[np.int64, ...]:
     """Strides of each axis, in elements."""
-    return indices(*(stride // array.dtype.itemsize for stride in array.strides))
+    return _in_elements(array.strides, array.dtype.itemsize)
+
+
+@lru_cache(maxsize=1 << 12)
+def _in_elements(strides_bytes: tuple[int, ...], itemsize: int) -> tuple[np.int64, ...]:
+    return indices(*(stride // itemsize for stride in strides_bytes))
 
 
 def elementwise(count: int) -> tuple[Size, Size]:

@@ -80,7 +80,7 @@ def batch_statistics(
         *map(xp.ascontiguousarray, given), *ints(shift is not None), real(dtype, momentum), real(dtype, eps),
         results,
     )  # fmt: skip
-    return tuple(results)
+    return kernels.rows(results)
 
 
 def statistics_gradient(
@@ -102,4 +102,4 @@ def statistics_gradient(
         "batch", "statistics_gradient", dtype, *elementwise(sum_g.size), *map(xp.ascontiguousarray, given),
         real(dtype, count), *indices(sum_g.size), results,
     )  # fmt: skip
-    return tuple(results)
+    return kernels.rows(results)

@@ -58,7 +58,7 @@ def rectified_vjp(
             "rectify", "rectified_backward", x.dtype, grid, block, *of_grad, at, *of_x, rows[0], with_mean,
             *sizes, *ints(gap), matrix, parts,
         )  # fmt: skip
-        sums = add_parts(kernels, parts)
+        sums = kernels.rows(add_parts(kernels, parts))
 
         def into_x(
             factor: Array | None = None, slope: Array | None = None, constant: Array | None = None

@@ -2,7 +2,7 @@
 
 The standard version copies the rows that each kernel position reads, and adds whole arrays. In one long sequence,
 position k reads the rows from k times the dilation on, without a copy, and in blocks the sums stay in the core's cache.
-Rows whose window spans two sequences are computed and dropped.
+Rows whose window spans two sequences are computed and dropped; the last sequence has none.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ def covers(length: int, kernel_size: int, dilation: int) -> bool:
 
 
 def _correlate(rows: np.ndarray, w: np.ndarray, dilation: int) -> np.ndarray:
-    """y[t] = sum_k rows[t + k dilation] @ w[k], over the rows that exist."""
-    t = len(rows)
+    """y[t] = sum_k rows[t + k dilation] @ w[k], a row for each; those that would read past the end hold anything."""
     k_size, _, f = w.shape
-    y = np.empty((t, f), np.result_type(rows, w))
-    spare = np.empty((min(_BLOCK, t), f), y.dtype)
-    for start in range(0, t, _BLOCK):
-        out = y[start : start + _BLOCK]
-        np.matmul(rows[start : start + _BLOCK], w[0], out=out)
+    y = np.empty((len(rows), f), np.result_type(rows, w))
+    count = max(len(rows) - (k_size - 1) * dilation, 0)
+    spare = np.empty((min(_BLOCK, count), f), y.dtype)
+    for start in range(0, count, _BLOCK):
+        out = y[start : min(start + _BLOCK, count)]
+        np.matmul(rows[start : start + len(out)], w[0], out=out)
         for k in range(1, k_size):
-            read = rows[start + k * dilation : start + len(out) + k * dilation]
-            if len(read):
-                out[: len(read)] += np.matmul(read, w[k], out=spare[: len(read)])
+            at = start + k * dilation
+            out += np.matmul(rows[at : at + len(out)], w[k], out=spare[: len(out)])
     return y
 
 

@@ -7,17 +7,16 @@ is the sequence's own map, which is computed once for all its edits, where the o
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from genoml.arguments import Count, checked
 from genoml.backend import Array
-from genoml.explain.mutants.geometry import Cone, Stretch, cone_of, needs
-from genoml.explain.mutants.operations import Network, network_of
+from genoml.explain.mutants.geometry import Cone, Stretch, needs
+from genoml.explain.mutants.plans import Edit, Plans
 from genoml.explain.mutants.stretches import NotKeptError, OwnMaps, edited_outputs, trace
 from genoml.nn.layer import Layer
 from genoml.parallel import Threads
@@ -26,33 +25,9 @@ from genoml.sequence.encode import one_hot
 __all__ = ["Edit", "TracedMaps", "trace_maps"]
 
 
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """A change of a sequence: ``bases`` take the place of its bases [position, position + removed).
-
-    A substitution has as many bases as it removes; an insertion removes none, a deletion has none.
-
-    Shapes
-    ------
-    bases : (n,), uint8 base codes
-    """
-
-    position: int
-    removed: int
-    bases: np.ndarray
-
-    @property
-    def longer(self) -> int:
-        """Bases by which the edited sequence is longer; below 0, shorter."""
-        return len(self.bases) - self.removed
-
-    def apply(self, codes: np.ndarray) -> np.ndarray:
-        """The edited sequence."""
-        return np.concatenate([codes[: self.position], self.bases, codes[self.position + self.removed :]])
-
-
+@checked
 def trace_maps(
-    model: Layer, codes: np.ndarray, *, ambiguous: str = "zero", stretch: int = 10_000
+    model: Layer, codes: np.ndarray, *, ambiguous: str = "zero", stretch: Count = 10_000
 ) -> TracedMaps:
     """A model's maps of one sequence, from which those of edited copies are computed.
 
@@ -67,7 +42,12 @@ def trace_maps(
     ambiguous : {"zero", "uniform", "iupac", "error"}
         What becomes of ambiguous bases.
     stretch : int
-        Positions of the output for which the sequence's own maps are kept at a time.
+        Positions of the output for which the sequence's own maps are kept at a time: for SpliceAI's network 100 MB.
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` is not (length,) uint8.
     """
     return TracedMaps(model, codes, ambiguous, stretch)
 
@@ -79,24 +59,33 @@ _BATCH_POSITIONS = 1 << 14
 class TracedMaps:
     """A model's maps of one sequence, and of edited copies: see :func:`trace_maps`."""
 
-    def __init__(self, model: Layer, codes: np.ndarray, ambiguous: str, stretch: int) -> None:
+    def __init__(
+        self, model: Layer, codes: np.ndarray, ambiguous: str, stretch: int, plans: Plans | None = None
+    ) -> None:
         self.model = model
+        self.stretch = stretch
+        self._options: dict[str, Any] = {"dtype": model.dtype, "backend": model.backend}
+        self._options["ambiguous"] = ambiguous
         self.codes = np.asarray(codes)
         if self.codes.ndim != 1 or self.codes.dtype != np.uint8:
             raise ValueError(
                 f"trace_maps expects codes (length,) uint8, got {self.codes.shape} {self.codes.dtype}"
             )
-        self.stretch = stretch
-        self._options: dict[str, Any] = {"dtype": model.dtype, "backend": model.backend}
-        self._options["ambiguous"] = ambiguous
-        self._networks = {0: network_of(model, len(self.codes))}
-        self._cones = defaultdict[tuple[int, ...], list[Cone]](list)
+        length = len(self.codes)
+        self._plans = plans if plans is not None and plans.length == length else Plans(model, length)
         self._own: OwnMaps | None = None
+
+    def on(self, codes: np.ndarray) -> TracedMaps:
+        """The maps of another sequence by the same model; of the same length, nothing is planned anew.
+
+        For the same weights: after a training, begin with :func:`trace_maps`.
+        """
+        return TracedMaps(self.model, codes, self._options["ambiguous"], self.stretch, self._plans)
 
     @property
     def positions(self) -> int | None:
         """Positions of the output; None if it is no map."""
-        return self._network(0).lengths[-1]
+        return self._plans.network(0).lengths[-1]
 
     def outputs(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """The sequence's own outputs at the positions [start, stop), (channels, stop - start), on the host.
@@ -153,7 +142,7 @@ class TracedMaps:
                 raise ValueError(
                     f"edit {number} expects bases of 0 to {len(self.codes)}, got {edit.position} to {end}"
                 )
-            asked[number] = self._checked(asked[number], self._longer(edit))
+            asked[number] = self._checked(asked[number], self._plans.longer(edit))
         found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         backend = self.model.backend
         with backend.computing(), Threads(backend.threads) as threads:
@@ -167,26 +156,14 @@ class TracedMaps:
 
     # ------------------------------------------------------------ the sequence itself
 
-    def _network(self, longer: int) -> Network:
-        """The network for the sequence with so many bases more."""
-        if longer not in self._networks:
-            self._networks[longer] = network_of(self.model, len(self.codes) + longer)
-        return self._networks[longer]
-
-    def _longer(self, edit: Edit) -> int:
-        """By how many positions the output is longer after an edit."""
-        return (self._network(edit.longer).lengths[-1] or 0) - (self.positions or 0)
-
     def _checked(self, outputs: Stretch, longer: int) -> Stretch:
         """A stretch of the output, which must lie in it, and be there after an edit too."""
         (start, stop), count = outputs, self.positions
         if count is None:
             return 0, 0
         if not 0 <= start < min(stop, stop + longer) or max(stop, start) > count:
-            what = f"expects outputs in 0 to {count}" + (
-                f" that a deletion of {-longer} leaves" if longer < 0 else ""
-            )
-            raise ValueError(f"trace_maps {what}, got {start} to {stop}")
+            left = f" that a deletion of {-longer} leaves" if longer < 0 else ""
+            raise ValueError(f"trace_maps expects outputs in 0 to {count}{left}, got {start} to {stop}")
         return start, stop
 
     def _rows(self, codes: np.ndarray, start: int, stop: int) -> Array:
@@ -196,7 +173,9 @@ class TracedMaps:
         """The sequence's own maps for these outputs: those that are there, if they hold them."""
         if self._own is None or not self._own.holds((start, stop)):
             self._own = None  # let go first
-            self._own = trace(self._network(0), lambda a, b: self._rows(self.codes, a, b), (start, stop))
+            self._own = trace(
+                self._plans.network(0), lambda a, b: self._rows(self.codes, a, b), (start, stop)
+            )
         return self._own
 
     def _own_outputs(self, start: int, stop: int) -> np.ndarray:
@@ -216,7 +195,7 @@ class TracedMaps:
         count, numbers = self.positions or 0, list[int]()
         start, stop = 0, 0
         for number in sorted(range(len(edits)), key=lambda number: asked[number]):
-            spare = max(self._longer(edits[number]), 0)
+            spare = max(self._plans.longer(edits[number]), 0)
             low, high = max(asked[number][0] - spare, 0), min(asked[number][1] + spare, count)
             if numbers and (low > stop + self._around(low, high) or max(stop, high) - start > self.stretch):
                 yield (start, stop), numbers
@@ -228,14 +207,14 @@ class TracedMaps:
 
     def _around(self, start: int, stop: int) -> int:
         """Half the positions of the input that outputs read beside their own."""
-        first, last = needs(self._network(0), (start, stop))[0] or (0, 0)
+        first, last = needs(self._plans.network(0), (start, stop))[0] or (0, 0)
         return max((last - first) - (stop - start), 0) // 2
 
     def _batches(self, edits: dict[int, tuple[Edit, Stretch]]) -> list[tuple[Cone, list[int]]]:
         """Edits with cones alike, by number, in batches."""
         alike = dict[int, tuple[Cone, list[int]]]()
         for number, (edit, outputs) in edits.items():
-            cone = self._cone(edit, outputs)
+            cone = self._plans.cone(edit, outputs)
             alike.setdefault(id(cone), (cone, []))[1].append(number)
         found = []
         for cone, numbers in alike.values():
@@ -243,18 +222,6 @@ class TracedMaps:
             size = max(_BATCH_POSITIONS // max(*widths, 1, 1), 1)
             found += [(cone, numbers[at : at + size]) for at in range(0, len(numbers), size)]
         return found
-
-    def _cone(self, edit: Edit, outputs: Stretch) -> Cone:
-        """The cone of an edit, or one that only lies elsewhere."""
-        start, stop = outputs[0] - edit.position, outputs[1] - edit.position
-        known = self._cones[edit.longer, len(edit.bases), start, stop]
-        for cone in known:
-            if -cone.room[0] <= edit.position - cone.position <= cone.room[1]:
-                return cone
-        new = edit.position, edit.position + len(edit.bases)
-        networks = self._network(0), self._network(edit.longer)
-        known.append(cone_of(*networks, new, edit.longer, (outputs[0], outputs[1] + self._longer(edit))))
-        return known[-1]
 
     def _fill(
         self,
@@ -269,7 +236,7 @@ class TracedMaps:
         to_numpy = self.model.backend.to_numpy
         for cone, numbers in batches[first:last]:
             edits = [tasks[number][0] for number in numbers]
-            network = self._network(edits[0].longer)
+            network = self._plans.network(edits[0].longer)
             bases = one_hot(np.stack([edit.bases for edit in edits]), **self._options)
             try:
                 y = edited_outputs(network, own, cone, bases, [edit.position for edit in edits])
@@ -282,7 +249,7 @@ class TracedMaps:
     def _apart(self, edit: Edit, outputs: Stretch) -> np.ndarray:
         """The outputs of an edited copy, computed without the sequence's own maps."""
         codes, (start, stop) = edit.apply(self.codes), outputs
-        asked = start, stop + self._longer(edit)
-        own = trace(self._network(edit.longer), lambda a, b: self._rows(codes, a, b), asked)
+        asked = start, stop + self._plans.longer(edit)
+        own = trace(self._plans.network(edit.longer), lambda a, b: self._rows(codes, a, b), asked)
         found: np.ndarray = self.model.backend.to_numpy(own.outputs(*asked))[0]
         return found

@@ -105,16 +105,18 @@ def cone_of(own: Network, edited: Network, edit: Stretch, longer: int, outputs: 
             reached.append((0, 0))
             shifts.append(None)
             continue
-        first, stop = (
-            min(reached[i][0] for i in operation.sources),
-            max(reached[i][1] for i in operation.sources),
-        )
+        # without a shift, a source of which nothing is changed plays no part
+        spans = [
+            reached[i] for i in operation.sources if shifts[i] != 0 or reached[i][0] < reached[i][1]
+        ] or [(0, 0)]
+        first, stop = min(low for low, _ in spans), max(high for _, high in spans)
         shift = _common([shifts[i] for i in operation.sources])
         first, stop, shift = _through(operation.reach, own.operations[number - 1].reach, first, stop, shift)
         if shift is None or length - before != shift:
             stop, shift = length, None
-        first = min(max(first, 0), length)
-        reached.append((first, min(max(stop, first), length)))
+        # the own map has neither positions before its first nor behind its last
+        first = min(max(first, 0), length, before)
+        reached.append((first, min(max(stop, first, shift or 0), length)))
         shifts.append(shift)
 
     def read(value: int, start: int, stop: int) -> Read:
@@ -153,7 +155,7 @@ def cone_of(own: Network, edited: Network, edit: Stretch, longer: int, outputs: 
         reads = tuple(read(i, low, high) for i in operation.sources)
         computed.append(Computed(start, stop, reads, ahead))
         at_end = start == 0 or stop == edited.lengths[number] or low < 0 or high > length
-        if at_end or operation.reach.stride > 1 or operation.layer is not None:
+        if at_end or operation.reach.stride > 1 or operation.pads_itself:
             room = [0, 0]
     last = len(edited.operations)
     output = None if edited.lengths[last] is None else read(last, *outputs)
@@ -171,8 +173,7 @@ def _through(
     if own is None or own.before != reach.before:
         return 0, 1 << 62, None
     if shift == 0 and first >= stop:  # nothing is changed
-        first = reach.seen_by(first, first)[0]
-        return first, first, 0
+        return 0, 0, 0
     first, stop = reach.seen_by(first, stop)
     whole = shift is not None and shift % reach.stride == 0
     return first, max(stop, first), (shift or 0) // reach.stride if whole else None

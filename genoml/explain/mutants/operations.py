@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import is_
 
 from array_api_compat import array_namespace
 
@@ -29,10 +31,10 @@ class Operation:
         What an output position sees; None: it reads whole maps, and gives no map.
     join : callable or None
         The sources as one, position by position.
-    correlation : Correlation or None
-        Of what is read.
     layer : Evaluated or None
-        Given what is read, if there is no correlation: it pads by itself.
+        Given what is read.
+    correlation : Correlation or None
+        What the layer is, if it is one, and is computed by.
     tail : tuple of Evaluated
         Functions of each position alone, of what comes out.
     """
@@ -40,14 +42,19 @@ class Operation:
     sources: tuple[int, ...]
     reach: Reach | None
     join: Joining | None = None
-    correlation: Correlation | None = None
     layer: Evaluated | None = None
+    correlation: Correlation | None = None
     tail: tuple[Evaluated, ...] = ()
 
     @property
     def alone(self) -> bool:
         """Whether each output is made of one position of one source."""
-        return self.join is None and self.layer is None and self.correlation is None and self.reach == Reach()
+        return self.join is None and self.layer is None and self.reach == Reach()
+
+    @property
+    def pads_itself(self) -> bool:
+        """Whether the layer's own ``vjp`` computes it, with its own padding."""
+        return self.layer is not None and self.correlation is None
 
     def reads(self, start: int, stop: int, length: int) -> tuple[int, int, int]:
         """The stretch of its sources, of this length, from which the outputs [start, stop) are computed.
@@ -57,7 +64,7 @@ class Operation:
         """
         if self.reach is None:
             return 0, length, 0
-        if self.layer is None:
+        if self.layer is None or not self.pads_itself:
             return *self.reach.reads(start, stop), 0
         (first,), size = slices(((start,), stop - start), self.reach, length)
         own = self.layer.reach(size)
@@ -113,6 +120,14 @@ class Network:
         self.lengths.append(None if whole else operation.reach.outputs(length))  # type: ignore[union-attr,arg-type]
         return len(self.operations)
 
+    @cached_property
+    def last_read(self) -> list[list[int]]:
+        """For each operation the values that none after it reads."""
+        last = {source: number for number, own in enumerate(self.operations) for source in own.sources}
+        return [
+            [source for source in last if last[source] == number] for number in range(len(self.operations))
+        ]
+
     def lay(self, layer: Evaluated, value: int) -> int:
         """Append the operations of a layer that reads a value; the number of its output."""
         length = self.lengths[value]
@@ -138,17 +153,22 @@ class Network:
         if reach.copies:
             return value if reach == Reach(copies=True) else self.add(Operation((value,), reach))
         if reach == Reach():
-            return self._append_alone(layer, value)
-        correlation = layer.correlation()
-        own = None if correlation is not None else layer
-        return self.add(Operation((value,), reach, correlation=correlation, layer=own))
+            return self.add(Operation((value,), Reach(), tail=(layer,)))
+        return self.add(Operation((value,), reach, layer=layer, correlation=layer.correlation()))
 
     def _join(self, join: Joining, sources: tuple[int, ...]) -> int:
         maps = all(self.lengths[source] is not None for source in sources)
         return self.add(Operation(sources, Reach() if maps else None, join=join))
 
-    def _append_alone(self, layer: Evaluated, value: int) -> int:
-        return self.add(Operation((value,), Reach(), tail=(layer,)))
+    def with_kernels_of(self, other: Network) -> Network:
+        """The same with the kernels of a network that was laid for another length, where its layers are the same."""
+        pairs = list(zip(self.operations, other.operations, strict=False))
+        same = len(self.operations) == len(other.operations) and all(
+            a.layer is b.layer and len(a.tail) == len(b.tail) and all(map(is_, a.tail, b.tail))
+            for a, b in pairs
+        )
+        both = [replace(a, correlation=b.correlation) for a, b in pairs]
+        return Network(both, self.lengths) if same else self
 
     def merged(self) -> Network:
         """The same with each function of single positions in the operation before it, if nothing else reads that."""

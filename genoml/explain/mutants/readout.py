@@ -11,8 +11,8 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.explain.mutants.steps import Evaluated
 from genoml.explain.mutants.windows import Changed, reference_windows
-from genoml.nn.layer import Layer
 from genoml.nn.reach import Correlation
 from genoml.ops.arrays import pad_axis
 from genoml.ops.windows import EVERYTHING
@@ -36,7 +36,7 @@ class Readout(Protocol):
         ...
 
 
-def readout_of(layers: Sequence[Layer]) -> tuple[Readout | None, int]:
+def readout_of(layers: Sequence[Evaluated]) -> tuple[Readout | None, int]:
     """The readout at the beginning of these layers, if there is one, and the number of layers that it takes."""
     first = layers[0]
     if first.readout == "max":
@@ -51,7 +51,7 @@ def readout_of(layers: Sequence[Layer]) -> tuple[Readout | None, int]:
     return None, 0
 
 
-def pooled(layer: Layer, rows: Array) -> Array:
+def pooled(layer: Evaluated, rows: Array) -> Array:
     """The vectors that a readout layer makes of channels-last maps."""
     y, _ = layer.vjp(array_namespace(rows).permute_dims(rows, (0, 2, 1)))
     return y
@@ -61,7 +61,7 @@ def pooled(layer: Layer, rows: Array) -> Array:
 class Mean:
     """Mean over the positions: the reference's mean, plus the change of the window's mean."""
 
-    layer: Layer
+    layer: Evaluated
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class Mean:
 class Maximum:
     """Maximum over the positions: of the window, and of the reference before and after it."""
 
-    layer: Layer
+    layer: Evaluated
 
     @property
     def name(self) -> str:

@@ -63,7 +63,7 @@ class OwnMaps:
         xp = array_namespace(rows)
         if len(set(moved)) == 1:
             own = rows[:, low + moved[0] : high + moved[0], :]
-            return xp.broadcast_to(own, (len(moved), *own.shape[1:]))
+            return own if len(moved) == 1 else xp.broadcast_to(own, (len(moved), *own.shape[1:]))
         return xp.concat([rows[:, low + by : high + by, :] for by in moved], axis=0)
 
 
@@ -75,9 +75,7 @@ def trace(network: Network, bases: Callable[[int, int], Array], outputs: Stretch
     needed = needs(network, outputs)
     first, stop = needed[0] or (0, network.lengths[0] or 0)
     values: dict[int, tuple[int, Array]] = {0: (first, bases(first, stop))}
-    keep, last_reader = _kept(network), dict[int, int]()
-    for number, operation in enumerate(network.operations, 1):
-        last_reader |= dict.fromkeys(operation.sources, number)
+    keep = _kept(network)
     for number, operation in enumerate(network.operations, 1):
         own = needed[number]
         if own is None and operation.reach is not None:
@@ -93,8 +91,8 @@ def trace(network: Network, bases: Callable[[int, int], Array], outputs: Stretch
                 rows = pad_axis(inside, max(-low, 0), max(high - length, 0))
             read.append(_as_given(rows, operation.reach is None and length is not None))
         values[number] = start, operation.evaluate(read, ahead, stop - start)
-        for source in set(operation.sources):
-            if last_reader[source] == number and source not in keep:
+        for source in network.last_read[number - 1]:
+            if source not in keep:
                 del values[source]
     last = len(network.operations)
     return OwnMaps(outputs, values, last, network.lengths[last] is not None)
@@ -119,7 +117,7 @@ def _kept(network: Network) -> set[int]:
         reach = operation.reach
         widest = min((a for a, _ in known), default=0), max((b for _, b in known), default=0)
         reached.append(None if reach is None else reach.seen_by(*widest))
-        if reach is None or reach.span > 1 or operation.layer is not None:
+        if reach is None or reach.span > 1 or operation.pads_itself:
             kept |= set(operation.sources)
         elif len(operation.sources) > 1:
             own = zip(operation.sources, read, strict=True)
@@ -162,11 +160,9 @@ def edited_outputs(
         if read.behind[1] > read.behind[0]:
             parts.append(own.cut(value, read.behind, moved))
         rows = parts[0] if len(parts) == 1 else xp.concat(parts, axis=1)
-        return pad_axis(rows, read.zeros_before, read.zeros_behind)
+        zeros = read.zeros_before, read.zeros_behind
+        return pad_axis(rows, *zeros) if any(zeros) else rows
 
-    last_reader = dict[int, int]()
-    for number, operation in enumerate(network.operations, 1):
-        last_reader |= dict.fromkeys(operation.sources, number)
     for number, (operation, computed) in enumerate(zip(network.operations, cone.computed, strict=True), 1):
         if computed is not None:
             rows = [
@@ -177,9 +173,8 @@ def edited_outputs(
             ]
             windows[number] = operation.evaluate(rows, computed.ahead, computed.stop - computed.start)
             del rows
-        for source in set(operation.sources):
-            if last_reader[source] == number:
-                windows.pop(source, None)
+        for source in network.last_read[number - 1]:
+            windows.pop(source, None)
     last = len(network.operations)
     if cone.output is None:
         return windows[last]

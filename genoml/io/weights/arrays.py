@@ -9,10 +9,8 @@ import numpy as np
 
 from genoml.io.errors import shown
 from genoml.io.plain import strict_json
-from genoml.io.weights.contents import MOST_PARTS, Archive, Contents, Room, WeightsError, numbers
+from genoml.io.weights.contents import MOST_JSON, MOST_TENSORS, Archive, Contents, Room, WeightsError, numbers
 
-#: Bytes of the header of a safetensors file, at most.
-MOST_HEADER = 16 << 20
 _SAFETENSORS = {
     "F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1",
     "U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "BOOL": "b1", "C64": "c8",
@@ -26,14 +24,14 @@ def read_safetensors(content: bytes) -> Contents:
     from safetensors import deserialize
 
     length = int.from_bytes(content[:8], "little")
-    if length > min(MOST_HEADER, len(content) - 8):
+    if length > min(MOST_JSON, len(content) - 8):
         raise WeightsError(f"{len(content)} bytes, of which the header claims {length}")
     header = strict_json(content[8 : 8 + length])
-    tensors = {}
+    if len(header) > MOST_TENSORS:
+        raise WeightsError(f"holds {len(header)} tensors; expects at most {MOST_TENSORS}")
     found = dict(deserialize(content))  # type: ignore[no-untyped-call]
-    if len(found) > MOST_PARTS:
-        raise WeightsError(f"holds {len(found)} tensors; expects at most {MOST_PARTS}")
-    for name in sorted(found, key=lambda name: header[name]["data_offsets"]):
+    tensors = {}
+    for name in sorted(found, key=lambda name: (header[name]["data_offsets"], name)):
         entry = found[name]
         if entry["dtype"] not in _SAFETENSORS:
             raise WeightsError(

@@ -15,19 +15,26 @@ import numpy as np
 
 from genoml.io.errors import shown
 
-#: Tensors, layers and nodes of a file, at most.
+#: Nodes of a graph, groups of HDF5, at most.
 MOST_PARTS = 100_000
+#: Arrays of a file that is no graph, at most.
+MOST_TENSORS = 20_000
 #: Bytes of JSON, at most.
-MOST_JSON = 16 << 20
+MOST_JSON = 4 << 20
 #: A file may unpack to this many times its size, or to 64 MiB.
 _UNPACKED = 100
 _FEW_BYTES = 64 << 20
 #: Axes that an array of NumPy has, at most.
-_MOST_AXES = 64
+MOST_AXES = 64
 
 
 class WeightsError(ValueError):
     """What is wrong with a file, and what to do; ``read_weights`` names the file."""
+
+
+def describe_damage(error: BaseException) -> str:
+    """Words for what a parser of others raised."""
+    return f"damaged, or not what it looks like ({type(error).__name__}: {error})"[:300]
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Room:
         WeightsError
             If there is not so much left, or it is no shape.
         """
-        if len(shape) > _MOST_AXES or any(not isinstance(n, int) or n < 0 for n in shape):
+        if len(shape) > MOST_AXES or any(not isinstance(n, int) or n < 0 for n in shape):
             raise WeightsError(f"{shown(what)} has an impossible shape, {shown(str(tuple(shape)))}")
         # an axis of no elements counts as one, since NumPy multiplies the others all the same
         self._left -= prod(n or 1 for n in shape) * itemsize
@@ -125,8 +132,8 @@ class Archive:
         self._members: dict[str, zipfile.ZipInfo] = {}
         room = Room(len(content))
         members = self._zip.infolist()
-        if len(members) > MOST_PARTS:
-            raise WeightsError(f"holds {len(members)} files; expects at most {MOST_PARTS}")
+        if len(members) > MOST_TENSORS:
+            raise WeightsError(f"holds {len(members)} files; expects at most {MOST_TENSORS}")
         for member in members:
             name, parts = member.filename, PurePosixPath(member.filename).parts
             if name.startswith("/") or ".." in parts or "\\" in name or ":" in name:

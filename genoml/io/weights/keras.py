@@ -24,24 +24,22 @@ _NOT_WEIGHTS = {"optimizer", "optimizer_weights", "metrics", "seed_generator"}
 _HOLDERS = {"layers", "_layer_checkpoint_dependencies"}
 
 
-def read_keras_zip(content: bytes, archive: Archive) -> Contents:
-    """Read a ``.keras`` archive: ``config.json`` and ``model.weights.h5``."""
-    topology = _object(archive.read("config.json"), "config.json")
-    metadata = (
-        _object(archive.read("metadata.json"), "metadata.json") if "metadata.json" in archive.names else {}
-    )
-    tensors = _Hdf5(archive.read("model.weights.h5")).weights(topology)
-    return Contents("keras", tensors, topology, metadata)
+def read_keras(content: bytes) -> Contents:
+    """Read ``.h5`` of a whole model or its weights, ``.weights.h5``, or ``.keras``, which is a zip archive.
 
-
-def read_keras_hdf5(content: bytes) -> Contents:
-    """Read ``.h5`` of a whole model or its weights, and ``.weights.h5``."""
+    Of a sound file; ``read_apart`` reads any.
+    """
+    if content.startswith(b"PK"):
+        archive = Archive(content)
+        topology = _object(archive.read("config.json"), "config.json")
+        about = archive.read("metadata.json") if "metadata.json" in archive.names else b"{}"
+        tensors = _Hdf5(archive.read("model.weights.h5")).weights(topology)
+        return Contents("keras", tensors, topology, _object(about, "metadata.json"))
     file = _Hdf5(content)
     config = file.text(file.root, "model_config")
-    topology = None if config is None else _object(config, "model_config")
-    about = {name: file.text(file.root, name) for name in ("keras_version", "backend")}
-    metadata = {name: value for name, value in about.items() if value is not None}
-    return Contents("keras", file.weights(topology), topology, metadata)
+    found = None if config is None else _object(config, "model_config")
+    texts = {name: file.text(file.root, name) for name in ("keras_version", "backend")}
+    return Contents("keras", file.weights(found), found, {key: each for key, each in texts.items() if each})
 
 
 def _object(text: str | bytes, what: str) -> dict[str, Any]:
@@ -80,10 +78,8 @@ class _Hdf5:
     """An HDF5 file in memory; every object is checked before it is opened or read, so that no other is read."""
 
     def __init__(self, content: bytes) -> None:
-        try:
-            import h5py
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("needs h5py; pip install 'genoml-xp[hdf5]'", name=error.name) from error
+        import h5py
+
         self._h5py = h5py
         self._size = len(content)
         self._room = Room(len(content))
@@ -93,7 +89,7 @@ class _Hdf5:
 
     def weights(self, topology: dict[str, Any] | None) -> dict[str, np.ndarray]:
         """Arrays by ``LAYER/...``."""
-        base = self._child(self.root, "model_weights") if "model_weights" in self.root else self.root
+        base = self._child(self.root, "model_weights") or self.root
         layers = self._texts(base, "layer_names")
         if layers is None:
             self._walk(base, "", topology, 0)
@@ -113,8 +109,10 @@ class _Hdf5:
 
     def _walk(self, group: Any, prefix: str, topology: Any, depth: int) -> None:
         """Arrays of newer files: a group a layer, with its arrays by number in ``vars``."""
-        if depth > _MOST_DEPTH:
-            raise WeightsError(f"groups within groups, deeper than {_MOST_DEPTH}")
+        if depth > _MOST_DEPTH or not isinstance(group, self._h5py.Group):
+            raise WeightsError(
+                f"groups within groups, deeper than {_MOST_DEPTH}, or an array in place of one"
+            )
         for name in sorted(group, key=lambda name: (len(name), name) if name.isdecimal() else (0, name)):
             if name in _NOT_WEIGHTS:
                 continue
@@ -128,7 +126,8 @@ class _Hdf5:
                 for place in child:
                     layer = self._child(child, place)
                     own, inner = known.get(place, (place, None))
-                    own = self.text(layer["vars"], "name") or own if "vars" in layer else own
+                    arrays = self._child(layer, "vars")
+                    own = self.text(arrays, "name") or own if arrays else own
                     self._walk(layer, f"{prefix}{own}/", inner, depth + 1)
             else:
                 self._walk(child, f"{prefix}{name}/", None, depth + 1)
@@ -137,31 +136,29 @@ class _Hdf5:
         """What lies at a path within a group; names of layers and weights may be paths."""
         for step in path.split("/"):
             group = self._child(group, step)
+            if group is None:
+                raise WeightsError(f"lacks {shown(path)}, which it lists")
         return group
 
     def _child(self, group: Any, name: str) -> Any:
-        """A group or dataset of this file itself, by a name without path."""
+        """A group or dataset of this file itself, by a name without path; None if there is none."""
         self._parts += 1
         if self._parts > MOST_PARTS:
             raise WeightsError(f"more than {MOST_PARTS} groups and arrays")
-        if (
-            "/" in name
-            or name in (".", "..", "")
-            or not isinstance(group, self._h5py.Group)
-            or name not in group
-        ):
-            raise WeightsError(f"lacks {shown(name)}, which it lists")
-        if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
+        if "/" in name or name in (".", "..", "") or not isinstance(group, self._h5py.Group):
+            raise WeightsError(f"{shown(name)!r}, which it lists, is no name in a group")
+        link = group.get(name, getlink=True)  # ``name in group`` would follow it, into another file even
+        if not isinstance(link, self._h5py.HardLink | None):
             raise WeightsError(
                 f"refused: {shown(name)} is a link to another place; expects the arrays themselves"
             )
-        return group[name]
+        return None if link is None else group[name]
 
     def _take(self, key: str, data: Any) -> None:
         """Read an array, if it is one of numbers that lie in this file as they are."""
         if key in self._found:
             raise WeightsError(f"{shown(key)} is there twice")
-        if not isinstance(data, self._h5py.Dataset) or data.shape is None:
+        if not isinstance(data, self._h5py.Dataset):
             raise WeightsError(f"{shown(key)} is no array")
         made = data.id.get_create_plist()
         is_chunked = made.get_layout() == self._h5py.h5d.CHUNKED
@@ -169,7 +166,7 @@ class _Hdf5:
             raise WeightsError(f"refused: {shown(key)} lies in another file; expects the arrays themselves")
         if not {made.get_filter(i)[0] for i in range(made.get_nfilters())} <= _FILTERS:
             raise WeightsError(f"refused: {shown(key)} is packed by a plug-in; save it without, or with gzip")
-        if data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
+        if data.shape is None or data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
             raise WeightsError(f"{shown(key)} holds {shown(str(data.dtype))}; expects numbers")
         self._room.take(key, data.shape, data.dtype.itemsize)
         if is_chunked:

@@ -85,7 +85,7 @@ class _Reader:
         domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}::"
         attributes: dict[str, Any] = {}
         for each in node.attribute:
-            where = f"{node.name} ({node.op_type})"
+            where = f"{node.name or 'without name'} ({node.op_type})"
             if each.type == kinds.TENSOR:
                 attributes[each.name] = self.array(each.t, where)
             elif each.type == kinds.STRING:

@@ -26,7 +26,7 @@ _DTYPES = {
 _TENSOR = {f"torch._utils._rebuild_tensor{version}" for version in ("", "_v2", "_v3")}
 _CALLED = {"collections.OrderedDict", "torch._utils._rebuild_parameter"} | _TENSOR
 #: Instructions of a pickle, at most.
-_MOST_STEPS = 2_000_000
+_MOST_STEPS = 500_000
 ADVICE = "where it was made, run torch.save(model.state_dict(), FILE)"
 ONLY = f"only tensors are read ({ADVICE})"
 
@@ -105,13 +105,10 @@ def _called(function: Any, given: Any) -> Any:
     code: str | None = storage.code
     if function.name.endswith("_v3"):
         code = given[6].code if len(given) > 6 and isinstance(given[6], _Name) else None
-    if (
-        not isinstance(shape, tuple)
-        or not isinstance(strides, tuple)
-        or len(shape) != len(strides)
-        or not code
-    ):
-        raise WeightsError("a tensor without a type, or whose shape and strides differ in length")
+    if not code or not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        raise WeightsError("a tensor without type, shape or strides")
+    if len(shape) != len(strides):
+        raise WeightsError(f"a tensor of {len(shape)} axes with {len(strides)} strides")
     return Tensor(storage, code, _whole(start), tuple(map(_whole, shape)), tuple(map(_whole, strides)))
 
 
@@ -135,6 +132,8 @@ _PUSHED = {
     "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINSTRING",
     "SHORT_BINSTRING",
 }  # fmt: skip
+#: instructions that change what lies on the stack
+_CHANGES = {"REDUCE", "BUILD", "SETITEM", "SETITEMS", "APPEND", "APPENDS"}
 
 
 class Machine:
@@ -168,6 +167,8 @@ class Machine:
             stack.append(_MADE[name]())
         elif name in ("GLOBAL", "INST"):
             stack.append(_find(value.replace(" ", ".", 1), self._whole))
+            if name == "INST":
+                self._change(name)
         elif name == "STACK_GLOBAL":
             last, room = stack.pop(), stack.pop()
             stack.append(_find(f"{room}.{last}" if type(room) is type(last) is str else "?", self._whole))
@@ -191,6 +192,8 @@ class Machine:
 
     def _change(self, name: str) -> None:
         """Carry out an instruction that calls something, or changes what lies below."""
+        if name not in _CHANGES:
+            raise WeightsError(f"refused: the instruction {name} of a pickle; {ONLY}")
         if name in ("SETITEMS", "APPENDS"):
             found, self._stack = self._stack, self._marks.pop()
         else:
@@ -205,9 +208,7 @@ class Machine:
             _set(target, found)
         elif name in ("APPEND", "APPENDS") and isinstance(target, list):
             target += found
-        elif name != "BUILD" or not isinstance(
-            target, _Dict
-        ):  # attributes of an OrderedDict: versions of modules
+        elif name != "BUILD" or not isinstance(target, _Dict):  # versions of modules, which are left out
             raise WeightsError(f"refused: the instruction {name} of a pickle; {ONLY}")
 
     def _stored(self, given: Any) -> Storage:

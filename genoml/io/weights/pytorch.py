@@ -9,34 +9,40 @@ from typing import Any
 import numpy as np
 
 from genoml.io.errors import shown
-from genoml.io.weights.contents import MOST_PARTS, Archive, Contents, Room, WeightsError, numbers
+from genoml.io.weights.contents import MOST_TENSORS, Archive, Contents, Room, WeightsError, numbers
 from genoml.io.weights.pickles import ADVICE, ONLY, Machine, Storage, Tensor
 
 #: What a stream begins with, as a pickle of its own.
 _MAGIC = 0x1950A86A20F9469CFC6C
+#: values of a checkpoint that are kept beside its tensors
+_PLAIN = (str, int, float)
 
 
 def _state(root: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a state dict, or of those in a checkpoint; and the checkpoint's plain values."""
     if not isinstance(root, dict):
-        what = "one tensor" if isinstance(root, Tensor) else f"a {type(root).__name__}"
-        raise WeightsError(f"holds {what}, expects a dictionary of tensors: {ADVICE}")
-    plain = {
-        key: value
-        for key, value in root.items()
-        if isinstance(key, str) and isinstance(value, str | int | float)
-    }
-    groups = {"": root} | {f"{key}.": value for key, value in root.items() if isinstance(value, dict)}
-    found = {
-        prefix: {str(key): value for key, value in group.items() if isinstance(value, Tensor)}
-        for prefix, group in groups.items()
-    }
-    kept = {prefix: group for prefix, group in found.items() if group}
-    if len(kept) == 1:  # {"state_dict": ..., "epoch": 7}
-        kept = dict(zip([""], kept.values(), strict=True))
-    if not kept:
+        raise WeightsError(f"expects a dictionary of tensors: {ADVICE}")
+    groups: dict[str, dict[str, Tensor]] = {}
+    seen, waiting = set[int](), [("", root)]
+    while waiting:
+        prefix, group = waiting.pop(0)
+        if id(group) in seen:  # a dictionary that holds itself
+            continue
+        seen.add(id(group))
+        if tensors := {str(key): value for key, value in group.items() if isinstance(value, Tensor)}:
+            groups[prefix] = tensors
+        waiting += [
+            (f"{prefix}{key}.", value)
+            for key, value in group.items()
+            if isinstance(value, dict) and not str(key).startswith("optim")
+        ]
+    if not groups:
         raise WeightsError(f"holds no tensors by name: {ADVICE}")
-    return {prefix + key: value for prefix, group in kept.items() for key, value in group.items()}, plain
+    if len(groups) == 1:  # {"state_dict": ..., "epoch": 7}
+        groups = {"": tensors for tensors in groups.values()}  # noqa: B035
+    kept = {prefix + key: value for prefix, group in groups.items() for key, value in group.items()}
+    plain = {key: value for key, value in root.items() if isinstance(key, str) and isinstance(value, _PLAIN)}
+    return kept, plain
 
 
 class _Arrays:
@@ -50,8 +56,8 @@ class _Arrays:
 
     def all(self, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
         """The array of each tensor."""
-        if len(tensors) > MOST_PARTS:
-            raise WeightsError(f"holds {len(tensors)} tensors; expects at most {MOST_PARTS}")
+        if len(tensors) > MOST_TENSORS:
+            raise WeightsError(f"holds {len(tensors)} tensors; expects at most {MOST_TENSORS}")
         return {name: self._cut(name, tensor) for name, tensor in tensors.items()}
 
     def _cut(self, name: str, tensor: Tensor) -> np.ndarray:
@@ -119,6 +125,8 @@ def read_pytorch_stream(content: bytes) -> Contents:
         if size != storage.size:
             raise WeightsError(f"storage {shown(key)} says {storage.size} elements and {size}")
         found[key] = stream.read(size * _itemsize(storage.code))
+    if rest := len(stream.read()):
+        raise WeightsError(f"{rest} bytes are left over after the storages")
 
     def read(storage: Storage) -> bytes:
         return found[storage.key]

@@ -13,18 +13,18 @@ import numpy as np
 
 from genoml.io.errors import FormatError
 from genoml.io.plain import NotPlainError, read_plain
+from genoml.io.weights.apart import read_apart
 from genoml.io.weights.arrays import read_deepbind, read_npy, read_npz, read_safetensors
-from genoml.io.weights.contents import Archive, Contents, GraphNode, WeightsError
-from genoml.io.weights.keras import read_keras_hdf5, read_keras_zip
+from genoml.io.weights.contents import Archive, Contents, GraphNode, WeightsError, describe_damage
 from genoml.io.weights.onnx import read_onnx
 from genoml.io.weights.pytorch import read_pytorch_stream, read_pytorch_zip
 from genoml.io.weights.tensorflow import read_frozen_graph
 
 #: Bytes of a file, at most.
-_MOST = 4 << 30
+_MOST_BYTES = 4 << 30
 _KNOWN = "safetensors, PyTorch, Keras, TensorFlow frozen graphs, ONNX, NumPy, DeepBind's tables"
 _SAVED_MODEL = (
-    "a SavedModel, which holds a program; where it was made, save it as Keras ('FILE.keras') or ONNX"
+    "a SavedModel, which holds a program; where it was made, save it by model.save('FILE.keras'), or as ONNX"
 )
 
 
@@ -74,39 +74,39 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         links, devices and folders.
     ModuleNotFoundError
         For Keras without ``h5py``, ONNX without ``onnx``.
-    FileNotFoundError
-        If there is no such file.
+    OSError
+        If there is no such file, or it cannot be read.
     """
     name = os.fspath(path)
     try:
-        if os.path.isdir(path):
-            is_saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
-            raise WeightsError(f"a folder; {_SAVED_MODEL if is_saved_model else 'expects a file'}")
-        content = read_plain(Path(path), _MOST)
+        content = read_plain(Path(path), _MOST_BYTES)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{name}: no such file; check the path") from None
+    except NotPlainError as error:
+        is_saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
+        raise FormatError(f"a folder, {_SAVED_MODEL}" if is_saved_model else str(error), path=name) from error
+    try:
         found = _reader(content)(content)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{name}: {error}", name=error.name) from error
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{name}: no such file; check the path") from None
-    except (WeightsError, NotPlainError) as error:
+    except WeightsError as error:
         raise FormatError(str(error), path=name) from error
     except Exception as error:  # what the parsers of others raise at damaged files is not documented
-        what = f"{type(error).__name__}: {error}"[:200]
-        raise FormatError(f"damaged, or not what it looks like ({what})", path=name) from error
+        raise FormatError(describe_damage(error), path=name) from error
     return WeightsFile(name, **found._asdict(), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _reader(content: bytes) -> Callable[[bytes], Contents]:
     """The reader of what the first bytes are the mark of."""
     marks: dict[bytes, Callable[[bytes], Contents]] = {
-        b"\x89HDF\r\n\x1a\n": read_keras_hdf5,
+        b"\x89HDF\r\n\x1a\n": read_apart,
         b"\x93NUMPY": read_npy,
         b"# deepbind 0.1": read_deepbind,
         b"PK\x03\x04": _read_zip,
         b"\x80": read_pytorch_stream,
         b"\x0a": read_frozen_graph,
     }
-    if content[8:9] == b"{":
+    if content[3:9] == b"\0\0\0\0\0{":  # a header of less than 16 MiB
         return read_safetensors
     for mark, reader in marks.items():
         if content.startswith(mark):
@@ -125,7 +125,7 @@ def _read_zip(content: bytes) -> Contents:
     if any(name.endswith("/data.pkl") for name in archive.names):
         return read_pytorch_zip(content, archive)
     if "model.weights.h5" in archive.names:
-        return read_keras_zip(content, archive)
+        return read_apart(content)
     if archive.names and all(name.endswith(".npy") for name in archive.names):
         return read_npz(content, archive)
     raise WeightsError(f"a zip archive of something else; known: {_KNOWN}")

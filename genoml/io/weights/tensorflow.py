@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genoml.io.errors import shown
-from genoml.io.weights.contents import MOST_PARTS, Contents, GraphNode, Room, WeightsError, numbers
+from genoml.io.weights.contents import MOST_AXES, MOST_PARTS, Contents, GraphNode, Room, WeightsError, numbers
 
 #: numbers of the types
 _TYPES = {
@@ -87,6 +87,8 @@ def _shape(data: memoryview) -> tuple[int, ...] | None:
         if number == 2:
             sizes = [_integer(size) for field, size in _fields(_bytes(value)) if field == 1]
             axes.append(sizes[-1] if sizes else 0)
+            if len(axes) > MOST_AXES:
+                raise WeightsError(f"a shape of more than {MOST_AXES} axes")
     return tuple(axes)
 
 
@@ -105,6 +107,8 @@ def _tensor(name: str, data: memoryview, room: Room) -> np.ndarray | None:
             single.append(np.frombuffer(_bytes(value), np.dtype(_FIXED[number]).newbyteorder("<")))
         elif number in _VARINTS:
             single.append(_varints(value))
+        if len(single) > MOST_PARTS:
+            raise WeightsError(f"{shown(name)} has its values one by one; expects at most {MOST_PARTS} so")
     if kind == _TEXT:
         return None
     if kind not in _TYPES:
@@ -128,13 +132,18 @@ def _tensor(name: str, data: memoryview, room: Room) -> np.ndarray | None:
 
 def _varints(value: Any) -> np.ndarray:
     """One whole number, or several packed together."""
-    if isinstance(value, int):
-        return np.array([_integer(value)])
-    found, at = [], 0
-    while at < len(value):
-        number, at = _varint(value, at)
-        found.append(_integer(number))
-    return np.array(found, np.int64)
+    if isinstance(value, int) or not len(value):
+        return np.array([_integer(value)] if isinstance(value, int) else [], np.int64)
+    data = np.frombuffer(value, np.uint8)
+    ends = np.flatnonzero(data < 128)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if data[-1] >= 128 or (ends - starts).max() > 9:
+        raise WeightsError("a number of more than 10 bytes")
+    found = np.zeros(len(ends), np.uint64)
+    for place in range(10):  # each byte has 7 bits, the lowest first
+        has = starts + place <= ends
+        found[has] |= (data[starts[has] + place] & 127).astype(np.uint64) << np.uint64(7 * place)
+    return found.view(np.int64)
 
 
 def _values(name: str, number: int, value: Any, room: Room) -> list[Any]:
@@ -143,12 +152,8 @@ def _values(name: str, number: int, value: Any, room: Room) -> list[Any]:
         text = bytes(_bytes(value))
         return [text.decode() if text.isascii() else text]
     if number in (3, 5, 6):
-        found = _varints(value).tolist()
-        return (
-            found
-            if number == 3
-            else [bool(each) if number == 5 else _TYPES.get(each, each) for each in found]
-        )
+        whole: list[int] = _varints(value).tolist()
+        return whole if number == 3 else [bool(n) if number == 5 else _TYPES.get(n, n) for n in whole]
     if number == 4:
         return [float(each) for each in np.frombuffer(_bytes(value), "<f4")]
     if number == 7:

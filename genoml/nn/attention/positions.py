@@ -101,6 +101,7 @@ class SinusoidalPositions(Layer):
     def __init__(self, *, dtype: str = "float32", backend: str | Backend | None = None) -> None:
         super().__init__(dtype=dtype, backend=backend)
 
+    affine = True
     reach = sees_everything
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:

@@ -93,6 +93,17 @@ class Attention:
         for k_start in range(0, q_stop if self.causal else self.length, size):
             yield Tile(q_start, q_stop, k_start, min(k_start + size, self.length))
 
+    def pulled(self, grad_scores: Array, weights: Array, grad: Array) -> AttentionGradient:
+        """Gradients by the products: S = scale q k^T + term gives dq = scale dS k, dk = scale dS^T q; dv = W^T g."""
+        transpose = array_namespace(weights).matrix_transpose
+        query, key = grad_scores @ self.key, transpose(grad_scores) @ self.query
+        return AttentionGradient(
+            query=query if self.scale == 1.0 else query * self.scale,
+            key=key if self.scale == 1.0 else key * self.scale,
+            value=transpose(weights) @ grad,
+            term=_term_gradient(self, [(grad_scores, self.whole())]),
+        )
+
 
 @dataclass(frozen=True)
 class AttentionGradient:
@@ -129,12 +140,7 @@ def attend_whole(
         # y = W v, W = softmax(S), S = q k^T + term:
         # dv = W^T g, dW = g v^T, dS = W (dW - sum(dW W)), dq = dS k, dk = dS^T q
         grad_scores = softmax_gradient(weights, grad @ xp.matrix_transpose(a.value))
-        return AttentionGradient(
-            query=grad_scores @ a.key,
-            key=xp.matrix_transpose(grad_scores) @ a.query,
-            value=xp.matrix_transpose(weights) @ grad,
-            term=_term_gradient(a, [(grad_scores, a.whole())]),
-        )
+        return a.pulled(grad_scores, weights, grad)
 
     return weights @ a.value, (weights if with_weights else None), pullback
 

@@ -13,7 +13,9 @@ from genoml.nn.attention.projections import Projections, join_heads, split_heads
 from genoml.nn.attention.scores import AttendPullback, attend_blocks, attend_whole, attention_weights
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback
 from genoml.nn.reach import sees_everything
+from genoml.ops.activations import allow
 from genoml.ops.arrays import sum_rows
+from genoml.ops.secants import Between, midpoint, softmax_between
 from genoml.random import Initializer, constant, glorot_normal
 
 __all__ = ["SelfAttention"]
@@ -214,6 +216,36 @@ class SelfAttention(Layer):
             return grad_x, grads
 
         return y, pullback
+
+    def between(self, x: Array, reference: Array) -> Between:
+        """The softmax's rule; of the products q k^T and W v the product rule; all else is affine.
+
+        Projections of the mean of a pair are the means of the pair's: the products' pullbacks there are the rule.
+        """
+        xp, bias, weights = array_namespace(x), self.output_bias, self.output_weights
+        mean = Projections(self, midpoint(x, reference), EVALUATION)
+        own, other, middle = (
+            Projections(self, x, EVALUATION).attention,
+            Projections(self, reference, EVALUATION).attention,
+            mean.attention,
+        )
+        whole = own.whole()
+        scores, scores_r = (allow(a.scores(whole), a.allowed(whole)) for a in (own, other))
+        read, read_r, back_softmax = softmax_between(scores, scores_r, -1)
+        mean_read = midpoint(read, read_r)
+
+        def projected(context: Array) -> Array:
+            rows = join_heads(context) @ weights + bias
+            return xp.reshape(rows, (context.shape[0], context.shape[2], self.out_features))
+
+        def back(m: Array) -> Array:
+            n, length, _ = m.shape
+            rows = xp.reshape(m, (n * length, self.out_features)) @ xp.matrix_transpose(weights)
+            g = split_heads(rows, n, length, self.heads)
+            into_scores = back_softmax(g @ xp.matrix_transpose(middle.value))
+            return mean.pullback(middle.pulled(into_scores, mean_read, g), True, False)[0]
+
+        return projected(read @ own.value), projected(read_r @ other.value), back
 
     def attention(self, x: Array, *, mask: Any = None) -> Array:
         """The attention weights with which each position (axis 2) reads each other one (axis 3).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import mul
 from typing import Any
 
 #: bytes of the arrays that kernels were given, each array of a launch once
@@ -23,12 +24,13 @@ def bytes_of(argument: Any, itemsize: int) -> int:
 
 
 def bytes_of_table(argument: Any, itemsize: int) -> int:
-    """A structure with a field ``size`` has addresses, as uint64, of arrays of as many elements."""
+    """A structure with a field ``size`` has addresses, as uint64, of arrays of as many elements; each counts once."""
     fields = argument.dtype.fields or {}
     if "size" not in fields:
         return 0
-    addresses = sum(kind.base == "uint64" for kind, _ in fields.values())
-    return int(addresses * argument["size"].sum() * itemsize)
+    pointers = [argument[name].tolist() for name, (kind, _) in fields.items() if kind.base == "uint64"]
+    different = (len({*addresses} - {0}) for addresses in zip(*pointers, strict=True))
+    return itemsize * sum(map(mul, different, argument["size"].tolist()))
 
 
 def is_array(argument: Any) -> bool:

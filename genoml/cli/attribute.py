@@ -1,0 +1,128 @@
+"""``genoml attribute``: write what each base contributes to a trained model's output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from genoml.cli.options import backend_option, examples, open_backend
+from genoml.cli.tile import opened_genome
+from genoml.data.peaks import GenomeCodes
+from genoml.genome import concat
+from genoml.io.bed import bed_intervals
+from genoml.runs import load_run
+from genoml.runs.attribute import Attributions, Method, attribute
+from genoml.runs.regions import windows_of
+from genoml.runs.run import Run
+
+
+@click.command(
+    "attribute",
+    epilog=examples(
+        "genoml attribute RUN sequences.fa --out contributions.npz",
+        "genoml attribute RUN --genome genome.fa --regions peaks.bed --out contributions.npz --bigwig bases.bw",
+        "genoml attribute RUN sequences.fa --method mutagenesis --explain profile --out contributions.npz",
+        "genoml attribute RUN sequences.fa --out contributions.npz --modisco peaks",
+    ),
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("sequences", required=False, type=click.Path())
+@click.option("--genome", metavar="FILE", help="FASTA or store of a genome, in place of SEQUENCES.")
+@click.option("--regions", metavar="BED", help="With --genome: windows around these.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="NPZ file to write.")
+@click.option(
+    "--method",
+    default="deeplift",
+    show_default=True,
+    type=click.Choice(["deeplift", "saliency", "mutagenesis"]),
+    help="DeepLIFT from shuffled references, gradient times input, or in-silico mutagenesis.",
+)
+@click.option(
+    "--references",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of DeepLIFT: dinucleotide shuffles of each sequence.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the shuffles.")
+@click.option(
+    "--explain",
+    metavar="OUTPUT",
+    help="Output that is explained: a task or class (the first); of profiles counts (the default) or profile, of one "
+    "track counts:TRACK.",
+)
+@click.option(
+    "--bigwig",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --genome: contributions along the genome (.bw); where windows overlap, those of the nearest middle.",
+)
+@click.option(
+    "--modisco",
+    metavar="PREFIX",
+    help="Also write PREFIX.onehot.npz and PREFIX.attributions.npz for modisco.",
+)
+@backend_option
+def command(
+    run: Path,
+    sequences: str | None,
+    genome: str | None,
+    regions: str | None,
+    out: Path,
+    method: Method,
+    references: int,
+    seed: int,
+    explain: str | None,
+    bigwig: Path | None,
+    modisco: str | None,
+    backend_name: str | None,
+) -> None:
+    """Write what each base of SEQUENCES, a FASTA or FASTQ file, contributes to the output of the model in RUN.
+
+    The NPZ file holds names, codes (n, length), actual (n, length), which is what each base contributes, hypothetical
+    (n, length, 4), which is what each of A, C, G and T would, and how they were computed. DeepLIFT's contributions sum,
+    for each sequence, to the difference of the output from its mean over the sequence's own shuffles.
+
+    With --genome the sequences are windows of the training's length around --regions, on their strands.
+    """
+    if out.is_dir() or not out.absolute().parent.is_dir() or out.suffix != ".npz":
+        raise ValueError(f"{out}: --out expects a file name that ends in .npz, in a folder that exists")
+    if (sequences is None) == (genome is None):
+        got = "neither" if genome is None else "both"
+        raise click.UsageError(f"expects SEQUENCES, or --genome and --regions; got {got}")
+    if genome is None and (regions is not None or bigwig is not None):
+        raise click.UsageError("--regions and --bigwig have a meaning with --genome only")
+    loaded = load_run(run, open_backend(backend_name))
+    how: dict[str, Any] = {"method": method, "references": references, "seed": seed, "output": explain}
+    if genome is not None:
+        found = _of_genome(loaded, genome, regions, bigwig, how)
+    else:
+        named = loaded.read(str(sequences))
+        found = attribute(loaded, named.letters, named.ids, **how)
+    found.save(out)
+    files = [out, *([bigwig] if bigwig else []), *(found.save_modisco(modisco) if modisco else [])]
+    sums = f", sums exact to {found.error:.0e}" if method == "deeplift" else ""
+    click.echo(
+        f"contributions to {found.output}: {len(found.names)} sequences of {found.codes.shape[1]} bp "
+        f"by {method}{sums}; {', '.join(map(str, files))}",
+        err=True,
+    )
+
+
+def _of_genome(
+    run: Run, genome: str, regions: str | None, bigwig: Path | None, how: dict[str, Any]
+) -> Attributions:
+    """Contributions in windows around regions, and their track."""
+    if regions is None:
+        raise click.UsageError("--genome expects --regions: the peaks whose bases are explained")
+    with opened_genome(genome) as store:
+        windows = windows_of(run, store, concat(bed_intervals(regions, sizes=store.sizes)))
+        names = [f"{windows.place(row)}({windows.strand[row]})" for row in range(len(windows))]
+        codes = GenomeCodes(store, windows)[np.arange(len(windows))]
+        found = attribute(run, codes, names, **how)
+        if bigwig is not None:
+            found.save_bigwig(bigwig, store, windows)
+    return found

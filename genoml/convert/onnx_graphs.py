@@ -1,0 +1,268 @@
+"""ONNX graphs: each operation by its rule; constants, such as arithmetic of shapes, are computed as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from genoml.convert import operations as ops
+from genoml.convert import shapes
+from genoml.convert.arithmetic import arithmetic
+from genoml.convert.builder import Builder, ConvertError, Value
+from genoml.convert.network import Converted, finish, sequence_input
+from genoml.convert.nodes import convert_nodes, graph_nodes, in_order
+from genoml.convert.onnx_recurrent import recurrent
+from genoml.convert.onnx_shapes import SHAPE_RULES, Rule, axes_of
+from genoml.convert.shapes import is_constant
+from genoml.io.weights import GraphNode, WeightsFile
+
+__all__ = ["convert_onnx"]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is known of an operation that has a meaning together with later ones only: part of GELU's formula."""
+
+    kind: str
+    value: Value
+
+
+def _padding(node: GraphNode, spatial: int) -> list[Any]:
+    """Padding of each axis of positions."""
+    auto = node.attributes.get("auto_pad", "NOTSET")
+    if auto in ("VALID", "SAME_UPPER"):
+        return ["valid" if auto == "VALID" else "same"] * spatial
+    if auto != "NOTSET":
+        raise ConvertError(f"auto_pad {auto}")
+    pads = list(node.attributes.get("pads") or [0] * (2 * spatial))
+    return list(zip(pads[:spatial], pads[spatial:], strict=True))
+
+
+def _conv(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    x, kernel = shapes.needed(given[0]), shapes.constant(given[1], "kernel")
+    spatial = kernel.ndim - 2
+    ones = [1] * spatial
+    bias = shapes.constant(given[2], "bias") if len(given) > 2 and given[2] is not None else None
+    return ops.convolution(
+        b, node.name, x, kernel, bias, channels=1, positions=range(2, 2 + spatial),
+        stride=node.attributes.get("strides") or ones, dilation=node.attributes.get("dilations") or ones,
+        padding=_padding(node, spatial), groups=int(node.attributes.get("group", 1)),
+    )  # fmt: skip
+
+
+def _gemm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    said = node.attributes
+    if said.get("transA") or (said.get("alpha", 1.0), said.get("beta", 1.0)) != (1.0, 1.0):
+        raise ConvertError("transA, alpha or beta")
+    weights = shapes.constant(given[1], "weights")
+    bias = shapes.constant(given[2], "bias").reshape(-1) if len(given) > 2 and given[2] is not None else None
+    return ops.dense(
+        b, node.name, shapes.needed(given[0]), weights.T if said.get("transB") else weights, bias
+    )
+
+
+def _matmul(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    return ops.dense(b, node.name, shapes.needed(given[0]), shapes.constant(given[1], "weights"))
+
+
+def _normalise(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    names = ("gamma", "beta", "running_mean", "running_var")
+    arrays = {name: shapes.constant(x, name) for name, x in zip(names, given[1:5], strict=True)}
+    return ops.batch_norm(
+        b, node.name, shapes.needed(given[0]), arrays, float(node.attributes.get("epsilon", 1e-5)), 1
+    )
+
+
+def _layer_norm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    x = shapes.needed(given[0])
+    if int(node.attributes.get("axis", -1)) not in (-1, x.ndim - 1):
+        raise ConvertError("a layer normalisation of several axes")
+    arrays = {"gamma": shapes.constant(given[1], "scale")}
+    if len(given) > 2 and given[2] is not None:
+        arrays["beta"] = shapes.constant(given[2], "bias")
+    return ops.layer_norm(b, node.name, x, arrays, float(node.attributes.get("epsilon", 1e-5)))
+
+
+def _arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
+    """Sums and products of two values, or of a value and constants; parts of GELU."""
+    first, second = given
+    if isinstance(first, Part) or isinstance(second, Part):
+        return (
+            _of_gelu(b, node, first, second) if isinstance(first, Part) else _of_gelu(b, node, second, first)
+        )
+    return arithmetic(b, node.name, node.operation, first, second)
+
+
+def _erf(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
+    """The beginning of GELU, x (1 + erf(x / sqrt 2)) / 2."""
+    source, scale, shift = b.affine.get(shapes.needed(given[0]).node, (None, np.ones(1), np.ones(1)))
+    if source is None or not np.allclose(scale, 0.5**0.5) or np.any(shift):
+        raise ConvertError("an error function that is no part of GELU")
+    return Part("erf", source)
+
+
+def _of_gelu(b: Builder, node: GraphNode, part: Part, other: Any) -> Value | Part:
+    """The rest of GELU, in any order of its products: erf + 1, times x, times 1/2."""
+    half = is_constant(other) and np.allclose(other, 0.5)
+    if part.kind == "erf" and node.operation == "Add" and is_constant(other) and np.allclose(other, 1.0):
+        return Part("1 + erf", part.value)
+    if node.operation == "Mul" and part.kind == "1 + erf":
+        if half:
+            return Part("cdf", part.value)
+        if isinstance(other, Value) and other.node == part.value.node:
+            return Part("2 gelu", part.value)
+        source, scale, shift = b.affine.get(getattr(other, "node", ""), (None, np.ones(1), np.ones(1)))
+        if (
+            source is not None
+            and source.node == part.value.node
+            and np.allclose(scale, 0.5)
+            and not np.any(shift)
+        ):
+            return ops.elementwise(b, node.name, part.value, "gelu")
+    doubled = part.kind == "2 gelu" and (half or (is_constant(other) and np.allclose(other, 2.0)))
+    whole = part.kind == "cdf" and isinstance(other, Value) and other.node == part.value.node
+    if (node.operation == "Mul" and (whole or (doubled and half))) or (
+        node.operation == "Div" and doubled and not half
+    ):
+        return ops.elementwise(b, node.name, part.value, "gelu")
+    raise ConvertError("an error function that is no part of GELU")
+
+
+def _elementwise(kind: str, **defaults: float) -> Rule:
+    """A function by its name; its options are the operation's attributes."""
+
+    def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+        options = {ours: float(node.attributes.get("alpha", default)) for ours, default in defaults.items()}
+        return ops.elementwise(b, node.name, shapes.needed(given[0]), kind, **options)
+
+    return rule
+
+
+def _gelu(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    tanh = node.attributes.get("approximate", "none") == "tanh"
+    return ops.elementwise(b, node.name, shapes.needed(given[0]), "gelu_tanh" if tanh else "gelu")
+
+
+def _pool(kind: str) -> Rule:
+    def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+        x, sizes = shapes.needed(given[0]), node.attributes["kernel_shape"]
+        along = [i for i in range(len(sizes)) if x.order[2 + i] is not None]
+        flat = [size for i, size in enumerate(sizes) if i not in along]
+        if len(along) != 1 or any(size != 1 for size in flat):
+            raise ConvertError("a pooling along more than one axis")
+        at = along[0]
+        if any(step != 1 for step in node.attributes.get("dilations") or ()):
+            raise ConvertError("a pooling with dilation")
+        steps = node.attributes.get("strides") or [1] * len(sizes)
+        return ops.pool(
+            b, node.name, x, kind, channels=1, positions=2 + at, size=int(sizes[at]), stride=int(steps[at]),
+            padding=_padding(node, len(sizes))[at], ceil_mode=bool(node.attributes.get("ceil_mode")),
+        )  # fmt: skip
+
+    return rule
+
+
+def _global(kind: str) -> Rule:
+    def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+        x = shapes.needed(given[0])
+        along = [axis for axis in range(2, x.ndim) if x.order[axis] is not None]
+        return ops.global_pool(b, node.name, x, kind, positions=along[0], keepdims=True)
+
+    return rule
+
+
+def _reduce(kind: str) -> Rule:
+    def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+        x, keep = shapes.needed(given[0]), bool(node.attributes.get("keepdims", 1))
+        axes = [x.axis(axis) for axis in axes_of(node, given)]
+        along = [axis for axis in axes if x.order[axis] is not None]
+        if len(along) != 1:
+            raise ConvertError(f"it reduces axes {axes} of an array {x.shape[1:]}")
+        found = ops.global_pool(b, node.name, x, kind, positions=along[0], keepdims=True)
+        return found if keep else shapes.squeeze(b, found, axes)
+
+    return rule
+
+
+def _softmax(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    x = shapes.needed(given[0])
+    axis = x.axis(int(node.attributes.get("axis", -1)))
+    if "axis" not in node.attributes and x.ndim > 2:
+        raise ConvertError("a softmax that does not say its axis")
+    return ops.softmax(b, node.name, x, axis)
+
+
+_RULES: dict[str, Rule] = {
+    **dict.fromkeys(("Identity", "Dropout", "Cast"), lambda b, node, given: given[0]),
+    **SHAPE_RULES,
+    "Conv": _conv,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "BatchNormalization": _normalise,
+    "LayerNormalization": _layer_norm,
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _arithmetic),
+    "Sum": lambda b, node, given: shapes.join(b, node.name, "add", [shapes.needed(x) for x in given]),
+    "Mean": lambda b, node, given: shapes.join(b, node.name, "mean", [shapes.needed(x) for x in given]),
+    "Relu": _elementwise("relu"),
+    "Sigmoid": _elementwise("sigmoid"),
+    "Tanh": _elementwise("tanh"),
+    "Exp": _elementwise("exp"),
+    "Softplus": _elementwise("softplus"),
+    "Elu": _elementwise("elu", alpha=1.0),
+    "LeakyRelu": _elementwise("leaky_relu", slope=0.01),
+    "Gelu": _gelu,
+    "Erf": _erf,
+    "Softmax": _softmax,
+    "MaxPool": _pool("max"),
+    "AveragePool": _pool("average"),
+    "GlobalMaxPool": _global("max"),
+    "GlobalAveragePool": _global("average"),
+    "ReduceMean": _reduce("average"),
+    "ReduceMax": _reduce("max"),
+    "LSTM": recurrent,
+    "GRU": recurrent,
+}
+
+
+def convert_onnx(
+    file: WeightsFile,
+    *,
+    length_bp: int | None = None,
+    outputs: Sequence[str] | None = None,
+    cut: bool = False,
+) -> Converted:
+    """The network of an ONNX graph with one input, (batch, 4, length) or (batch, length, 4).
+
+    Parameters
+    ----------
+    file : WeightsFile
+        From ``genoml.io.read_weights``.
+    length_bp : int, optional
+        Length of the sequences, where the graph leaves it open.
+    outputs : sequence of str, optional
+        Names of values, in place of the graph's outputs.
+    cut : bool
+        Whether a last softmax or sigmoid is cut off.
+
+    Raises
+    ------
+    ConvertError
+        For an operation that no rule converts; the message names the node.
+    """
+    inputs = file.metadata["inputs"]
+    if len(inputs) != 1 or next(iter(inputs.values())) is None:
+        raise ConvertError(f"import: expects a graph with one input whose shape it says, got {list(inputs)}")
+    ((name, shape),) = inputs.items()
+    b = Builder()
+    first = next((axis for axis in range(1, len(shape)) if shape[axis] == 4), None)
+    source, fixed = sequence_input(b, name, shape, length_bp, channels=first)
+    values: dict[str, Any] = {name: source, **file.tensors}
+    wanted = list(outputs or file.metadata["outputs"])
+    nodes = [replace(node, name=node.name or node.outputs[0]) for node in graph_nodes(file)]
+    convert_nodes(b, in_order(nodes, wanted, values), _RULES, values)
+    return finish(
+        b, source, [(each, shapes.needed(values[each])) for each in wanted], fixed_length=fixed, cut=cut
+    )

@@ -1,0 +1,114 @@
+"""The command attribute: its files, along a genome too, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genoml.explain import deeplift, in_silico_mutagenesis, saliency
+from genoml.io import read_fasta
+from genoml.io.bigwig import BigWig
+from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
+from genoml.runs import load_run, save_run
+from genoml.sequence import base_codes
+from support.planted import run_genoml
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def test_the_file_holds_contributions_that_sum_to_the_change(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    assert run_genoml("attribute", trained / "run", trained / "pos.fa", "--references", 3, "--out", out) == 0
+    found, records = arrays_of(out), list(read_fasta(trained / "pos.fa"))
+    model, codes = load_run(trained / "run").model, base_codes([record.sequence for record in records])
+    expected = deeplift(model, codes, n_references=3)
+    assert list(found["names"]) == [record.id for record in records]
+    assert np.array_equal(found["codes"], codes)
+    assert np.array_equal(found["hypothetical"], expected.hypothetical)
+    assert np.array_equal(found["actual"], expected.actual)
+    assert (str(found["method"]), int(found["references"]), int(found["seed"])) == ("deeplift", 3, 0)
+    assert float(found["error"]) < 1e-4
+    assert str(found["genoml"])
+
+
+@pytest.mark.parametrize("method", ["saliency", "mutagenesis"])
+def test_other_methods(method: str, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    assert run_genoml("attribute", trained / "run", trained / "pos.fa", "--method", method, "--out", out) == 0
+    found, model = arrays_of(out), load_run(trained / "run").model
+    codes = found["codes"]
+    if method == "saliency":
+        assert np.array_equal(found["actual"], saliency(model, codes).actual)
+    else:
+        changes = in_silico_mutagenesis(model, codes)
+        own = changes - changes.mean(axis=2, keepdims=True)
+        np.testing.assert_allclose(found["hypothetical"], own, atol=1e-6)
+        picked = np.take_along_axis(own, codes[:, :, None].astype(int), axis=2)[:, :, 0]
+        np.testing.assert_allclose(found["actual"], picked, atol=1e-6)
+
+
+def test_modisco_reads_channels_first(trained: Path, tmp_path: Path) -> None:
+    arguments = ["--out", tmp_path / "out.npz", "--references", 2, "--modisco", tmp_path / "peaks"]
+    assert run_genoml("attribute", trained / "run", trained / "pos.fa", *arguments) == 0
+    found = arrays_of(tmp_path / "out.npz")
+    x = arrays_of(tmp_path / "peaks.onehot.npz")["arr_0"]
+    scores = arrays_of(tmp_path / "peaks.attributions.npz")["arr_0"]
+    assert x.shape == scores.shape == (len(found["codes"]), 4, found["codes"].shape[1])
+    assert np.array_equal(x.argmax(axis=1), found["codes"])
+    assert np.array_equal(scores.transpose(0, 2, 1), found["hypothetical"].astype(np.float32))
+
+
+def test_contributions_along_a_genome_are_those_of_the_windows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    genome = "".join(rng.choice(list("ACGT"), 400))
+    (tmp_path / "g.fa").write_text(f">chr1\n{genome}\n")
+    (tmp_path / "r.bed").write_text("chr1\t100\t120\ta\t0\t+\nchr1\t200\t220\tb\t0\t-\n")
+    model = Sequential([Conv1D(4, 3, 8), GlobalMaxPool1D(), Dense(3, 1)], seed=2)
+    run = save_run(model, tmp_path / "run", length_bp=40).path
+    out, track = tmp_path / "o.npz", tmp_path / "o.bw"
+    options = [
+        "--genome",
+        tmp_path / "g.fa",
+        "--regions",
+        tmp_path / "r.bed",
+        "--out",
+        out,
+        "--bigwig",
+        track,
+    ]
+    assert run_genoml("attribute", run, *options, "--references", 2) == 0
+    found = arrays_of(out)
+    assert list(found["names"]) == ["chr1:90-130(+)", "chr1:190-230(-)"]
+    with BigWig(track) as values:
+        plus, minus = values.values("chr1", 90, 130), values.values("chr1", 190, 230)
+    np.testing.assert_allclose(plus, found["actual"][0], rtol=1e-6)
+    np.testing.assert_allclose(minus, found["actual"][1, ::-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("run pos.fa --out x.txt", "expects a file name that ends in .npz"),
+        ("run --out x.npz", "expects SEQUENCES, or --genome and --regions; got neither"),
+        ("run pos.fa --genome g.fa --out x.npz", "got both"),
+        ("run pos.fa --bigwig o.bw --out x.npz", "have a meaning with --genome only"),
+        ("run --genome g.fa --out x.npz", "--genome expects --regions"),
+        ("run pos.fa --explain other --out x.npz", "no output is named 'other'"),
+        ("run pos.fa --method shap --out x.npz", "'shap' is not one of"),
+    ],
+)
+def test_what_is_refused(
+    arguments: str,
+    message: str,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(trained)
+    assert run_genoml("attribute", *arguments.split()) == 2
+    assert message in capsys.readouterr().err
