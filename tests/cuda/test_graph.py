@@ -99,3 +99,12 @@ def test_what_a_graph_cannot_hold_is_refused_and_leaves_the_model_as_it_was(grap
     assert "__matmul__" not in vars(graphs.cupy.ndarray)
     plain = graphs.asarray(np.ones((2, 2), np.float32))
     np.testing.assert_array_equal(graphs.to_numpy(plain @ plain), 2.0)
+
+
+def test_graphs_are_off_unless_the_environment_or_a_person_asks(
+    graphs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GENOML_CUDA_GRAPHS", raising=False)
+    assert not type(graphs)().graphs
+    monkeypatch.setenv("GENOML_CUDA_GRAPHS", "1")
+    assert "with CUDA graphs" in type(graphs)().describe()["version"]
