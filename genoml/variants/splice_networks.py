@@ -166,8 +166,10 @@ def load_networks(
     found = list[SpliceNetwork]()
     for path in runs:
         run = load_run(path, backend)
-        source = run.record.source
-        name = ", ".join(filter(None, [run.path.name, source.licence if source else ""]))
+        name, source = run.path.name, run.record.source
+        if source is not None:
+            more = f" and {len(source.files) - 1} more" if len(source.files) > 1 else ""
+            name += f" ({source.files[0]}{more}, {source.licence or 'licence not named'})"
         for member in _members(run.model):
             found.append(SpliceNetwork.of(member, name, context_bp=context_bp))
             context_bp = found[0].context_bp
