@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,8 @@ class Candidates(NamedTuple):
 
     def take(self, rows: NDArray[np.intp]) -> Candidates:
         """The candidates at these indices."""
-        return Candidates(self.width, *(column[rows] for column in self[1:]))
+        p, worst, rank = self.p[rows], self.worst[rows], self.rank[rows]
+        return Candidates(self.width, self.start[rows], p, worst, rank, self.sign[rows])
 
     def below(self, threshold: float) -> Candidates:
         """Those that are below the threshold."""
@@ -51,17 +52,17 @@ class Caller(Protocol):
     """A method of calling seqlets, with its null distribution."""
 
     def levels(self, rows: NDArray[np.float64], below: float) -> list[Candidates]:
-        """Candidates of rows of contributions, from the narrowest to the widest."""
+        """Candidates of rows of contributions, from the narrowest to the widest; of one width, ranked by p."""
 
 
-def blocks(contributions: NDArray) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def blocks(contributions: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Number of the first row and contributions in float64, some rows at a time."""
     step = max(1, _POSITIONS_AT_ONCE // contributions.shape[1])
     for first in range(0, len(contributions), step):
         yield first, contributions[first : first + step].astype(np.float64)
 
 
-def chosen(levels: list[Candidates], rows: NDArray) -> list[Candidates]:
+def chosen(levels: list[Candidates], rows: NDArray[Any]) -> list[Candidates]:
     """Candidates of rows of contributions that do not overlap: the widest first, then by rank.
 
     What a chosen one covers is taken. No candidate is wider than one chosen before it, so the two overlap only if its
@@ -83,11 +84,16 @@ def chosen(levels: list[Candidates], rows: NDArray) -> list[Candidates]:
     return found
 
 
-def counts(caller: Caller, contributions: NDArray, thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+def counts(caller: Caller, contributions: NDArray[Any], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Number of seqlets at each threshold, which must fall."""
     found = np.zeros(len(thresholds), np.int64)
     for _, rows in blocks(contributions):
         levels = caller.levels(rows, thresholds[0])
+        if len(levels) == 1:
+            # of one width, and ranked by p: a lower threshold chooses the same up to itself
+            worst = np.sort(chosen(levels, rows)[0].worst)
+            found += np.searchsorted(worst, thresholds)
+            continue
         for number, threshold in enumerate(thresholds):
             levels = [own for level in levels if len((own := level.below(threshold)).start)]
             if not levels:

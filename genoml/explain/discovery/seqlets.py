@@ -244,7 +244,9 @@ def _refuse_without_meaning(
         )
 
 
-def _controlled(caller: Caller, values: NDArray, control: NDArray, fdr: float) -> tuple[float, float | None]:
+def _controlled(
+    caller: Caller, values: NDArray[Any], control: NDArray[Any], fdr: float
+) -> tuple[float, float | None]:
     """The largest threshold that keeps to a false discovery rate, and its estimate; 0 and None if there is none."""
     calls, false = (counts(caller, given, _THRESHOLDS) for given in (values, control))
     estimates = np.full(len(calls), math.inf)
@@ -264,7 +266,7 @@ def _controlled(caller: Caller, values: NDArray, control: NDArray, fdr: float) -
 
 
 def _called(
-    caller: Caller, values: NDArray, threshold: float, rate: float | None, flank: int, width: int | None
+    caller: Caller, values: NDArray[Any], threshold: float, rate: float | None, flank: int, width: int | None
 ) -> Seqlets:
     """Seqlets at a threshold. ``width``: of all of them, without the flanks; None: that of the candidate."""
     length = values.shape[1]
@@ -278,8 +280,8 @@ def _called(
             score = sums[row, start + size] - sums[row, start]
             low, high = np.maximum(start - flank, 0), np.minimum(start + size + flank, length)
             parts.append((first + row, low, high, score, level.p, level.sign))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    example, start, p = columns[0], columns[1], columns[4]
+    example, start, end, score, p, sign = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((start, example, p))
+    columns = example[order], start[order], end[order], score[order], p[order], sign[order]
     kept = threshold if math.isfinite(threshold) else None
-    return Seqlets(*(column[order] for column in columns), kept, rate, values.shape)
+    return Seqlets(*columns, threshold=kept, fdr=rate, shape=(len(values), length))

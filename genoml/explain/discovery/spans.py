@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +20,9 @@ class Spans:
     of an FFT is 1e-16 of the largest probability, and small p-values would be noise.
     """
 
-    def __init__(self, contributions: NDArray, shortest: int, longest: int, signs: tuple[int, ...]) -> None:
+    def __init__(
+        self, contributions: NDArray[Any], shortest: int, longest: int, signs: tuple[int, ...]
+    ) -> None:
         self._low = float(contributions.min())
         self._step = (float(contributions.max()) - self._low) / (_BINS - 1)
         self._widths = range(shortest, longest + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,37 +31,42 @@ class Windows:
     ... 95 %; the lower side is its own.
     """
 
-    def __init__(self, contributions: NDArray, flank: int, signs: tuple[int, ...]) -> None:
+    def __init__(self, contributions: NDArray[Any], flank: int, signs: tuple[int, ...]) -> None:
         self._flank, self._signs = flank, signs
         values = np.concatenate([_sums(rows).reshape(-1) for _, rows in blocks(contributions)])
         self._mode = _mode(values)
         sides = {sign: sign * (values[sign * (values - self._mode) >= 0] - self._mode) for sign in (1, -1)}
         total = sum(map(len, sides.values()))
-        self._share = {sign: len(side) / total for sign, side in sides.items()}
+        self._share = {sign: max(len(side), 1) / total for sign, side in sides.items()}
         self._rate = {sign: _steepest(side) for sign, side in sides.items()}
         if len(values) > _SAMPLE:
             values = np.random.RandomState(_SEED).choice(values, _SAMPLE, replace=False)
         self._edges = self._thresholds(values)
 
     def levels(self, rows: NDArray[np.float64], below: float) -> list[Candidates]:
-        """Windows with room for the flank whose p-value is below a threshold; of infinity, TF-MoDISco's own."""
+        """Windows with room for the flank whose p-value is below a threshold, the smallest p-value first.
+
+        Of infinity, TF-MoDISco's: those beyond its own thresholds, the largest absolute sum first.
+        """
         sums = _sums(rows)
         sums = sums[:, self._flank : sums.shape[1] - self._flank]
         signs = np.where(sums >= 0, np.int8(1), np.int8(-1))
-        p = np.empty(sums.shape)
+        log_p = np.empty(sums.shape)
         for sign in (1, -1):
             own = signs == sign
             distance = np.maximum(sign * (sums[own] - self._mode), 0.0)
-            p[own] = self._share[sign] * np.exp(-self._rate[sign] * distance)
+            log_p[own] = math.log(self._share[sign]) - self._rate[sign] * distance
+        p, rank = np.exp(log_p), log_p
         passing = p < below
         if math.isinf(below):
+            rank = -np.abs(sums)
             passing = (sums >= self._edges[1]) | (sums <= -self._edges[-1])
         row, at = np.nonzero(passing & np.isin(signs, self._signs))
         start = row * (rows.shape[1] + 1) + at + self._flank
         own = (row, at)
         # what is nearer to a chosen window than half a window and the flank is left out
         apart = WINDOW_BP // 2 + self._flank + 1
-        return [Candidates(apart, start, p[own], p[own], -np.abs(sums[own]), signs[own])]
+        return [Candidates(apart, start, p[own], p[own], rank[own], signs[own])]
 
     def _thresholds(self, values: NDArray[np.float64]) -> dict[int, float]:
         """Least absolute sum of either sign that passes."""
