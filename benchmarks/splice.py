@@ -2,8 +2,8 @@
 
     python benchmarks/splice.py --tensorflow VENV/bin/python --weights FOLDER [--page docs/splice.md]
 
-VENV has tensorflow-cpu and h5py; FOLDER holds ``spliceai1.h5`` ... of the package spliceai 1.3.1 (CC BY-NC 4.0: your own
-copy). Two processes, one of each side, are asked in turn; times are seconds of processor time, all of one thread, and the
+VENV has tensorflow-cpu and h5py; FOLDER holds ``spliceai1.h5`` of the package spliceai 1.3.1 (CC BY-NC 4.0: your own
+copy). Two processes, one of each side, are asked in turn; times are seconds of processor time of one thread, and the
 least of the rounds counts. One network is measured; five cost five times as much on either side.
 
 Prints the table, or writes it between the marks of a page.
@@ -12,6 +12,7 @@ Prints the table, or writes it between the marks of a page.
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -31,12 +32,21 @@ WINDOW = CONTEXT + 2 * DISTANCE + 1
 #: positions of a gene in which all substitutions are scored
 PLACES = 60
 MARKS = ("<!-- benchmarks/splice.py: begin -->", "<!-- benchmarks/splice.py: end -->")
+#: a gene that comes with genoml
+EXAMPLE = Path(__file__).parents[1] / "genoml" / "resources" / "splice_example.fa.gz"
 ALPHABET = np.eye(4, dtype=np.float32)
 
 
 def codes_of(seed: int, length: int = WINDOW) -> np.ndarray:
-    """Random bases."""
-    return np.random.default_rng(seed).integers(0, 4, length, dtype=np.uint8)
+    """Random bases with TUBB8 in them, on its strand, one of its bases in the middle."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 4, length, dtype=np.uint8)
+    with gzip.open(EXAMPLE, "rt") as file:
+        letters = "".join(line.strip() for line in file if line[0] != ">").strip("N")
+    gene = np.array(["TGCA".index(base) for base in reversed(letters)], np.uint8)
+    first = WINDOW // 2 - int(rng.integers(len(gene)))
+    codes[first : first + len(gene)] = gene
+    return codes
 
 
 def tensorflow_side(weights: str) -> dict[str, Callable[[int], Any]]:
@@ -86,9 +96,7 @@ def genoml_side(weights: str) -> dict[str, Callable[[int], Any]]:
         bases = range(1, 2 if places == 1 else 4)
         at = [middle + place for place in range(places) for _ in bases]
         added = list(bases) * places
-        edits = [
-            Edit(p, 1, (codes[p : p + 1] + np.uint8(b)) % 4) for p, b in zip(at, added, strict=True)
-        ]
+        edits = [Edit(p, 1, (codes[p : p + 1] + np.uint8(b)) % 4) for p, b in zip(at, added, strict=True)]
         windows = [(p - DISTANCE, p + DISTANCE + 1) for p in at]
         begin = time.process_time()
         found = list(network.changed(codes, False, edits, windows))
@@ -178,7 +186,7 @@ def table(tensorflow: Side, genoml: Side, rounds: int, sequences: int) -> str:
     ]
     lines += [
         "",
-        f"Largest difference from TensorFlow's probabilities on {sequences} random sequences: {difference:.1g}. Peak "
+        f"Largest difference from TensorFlow's probabilities on {sequences} windows of a gene: {difference:.1g}. Peak "
         f"memory of genoml's process: {memory:,.0f} MB. {genoml('version')}; {tensorflow('version')}; one thread, "
         f"{platform.machine()}, least of {rounds} rounds in turn, processor time.",
     ]

@@ -117,6 +117,16 @@ def for_configuration() -> Names:
     return {**for_restarts(), "my_callback": Callbacks()}
 
 
+def for_splice() -> Names:
+    (letters,) = random_sequences(1, 300)
+    write_fasta("GENOME.fa", [("chr1", letters)])
+    Path("GENES.gtf").write_text('chr1\t.\texon\t100\t200\t.\t+\t.\tgene_id "G"\n')
+    record = f"chr1\t150\t.\t{letters[149]}\t{letters[149]}A\t.\t.\t.\n"
+    head = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    Path("CALLS.vcf").write_text(head + record)
+    return {}
+
+
 def for_variants() -> Names:
     run = save_run(small_model(), "run", length_bp=LENGTH)
     with small_genome(Path.cwd()) as genome:
@@ -134,6 +144,7 @@ SETUPS: dict[str, Callable[[], Names]] = {
     "motif_layer": for_motif_layer,
     "restarts": for_restarts,
     "sequences": for_sequences,
+    "splice": for_splice,
     "training": for_training,
     "variants": for_variants,
 }

@@ -27,11 +27,11 @@ _WORKSPACE_BYTES = 32 << 20
 
 
 class StepGraph:
-    """A function (rows, step) -> (loss, gradients) of a model, by a graph from the second call on.
+    """A function (rows, step) -> (loss, gradients) of a model, by a graph from the second call in a row with one shape.
 
-    ``rows`` are NumPy arrays, in tuples and dicts. The first call runs as it is, which compiles kernels; so do calls
-    with rows of other shapes. Recorded, the step is an array of the device, and gradients lie in the graph's memory,
-    until the next call.
+    ``rows`` are NumPy arrays, in tuples and dicts. The first call runs as it is, which compiles kernels; so do later
+    calls with rows of other shapes. Recorded, the step is an array of the device, and gradients lie in the graph's
+    memory, until the next call.
 
     Raises
     ------
@@ -48,10 +48,10 @@ class StepGraph:
     def __call__(self, rows: Any, step: int, x: None = None) -> tuple[Array, Mapping[str, Array]]:
         """What the function returns; the model's state is changed as the function changes it."""
         shapes = [(array.shape, array.dtype) for array in _arrays_in(rows)]
-        if self._shapes is None:
+        as_before = shapes == self._shapes
+        if self._graph is None:
             self._shapes = shapes
-            return self.function(rows, step)  # type: ignore[no-any-return]
-        if shapes != self._shapes:
+        if not as_before:
             return self.function(rows, step)  # type: ignore[no-any-return]
         given = [self.xp.asarray(array) for array in (*_arrays_in(rows), np.uint32(step & 0xFFFFFFFF))]
         given += [*self.model.params.values(), *self.model.state.values()]
@@ -91,7 +91,7 @@ def _recording(kernels: Kernels, stream: Any) -> Iterator[list[Any]]:
 
     Meanwhile, for milliseconds, products of all arrays of CuPy go to cuBLAS past CuPy, which refuses them.
     """
-    cupy, made = kernels.xp, []
+    cupy, made = kernels.xp, list[Any]()
     library, plain = Cublas(cupy, stream), kernels.cublas
     kernels.cublas = library
     cupy.ndarray.__matmul__ = lambda a, b: _matmul(kernels, a, b)
@@ -173,11 +173,11 @@ def _matmul(kernels: Kernels, a: Array, b: Array) -> Array:
     outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     (m, k), n = a.shape[-2:], b.shape[-1]
     y = xp.empty((*outer, m, n), a.dtype)
-    pair = []
-    for array in (a, b):
-        whole = array if array.ndim == 2 else xp.broadcast_to(array, (*outer, *array.shape[-2:]))
-        pair.append(_matrix(xp, whole))
-    kernels.product(m, n, k, *pair, Matrix(y, n, 0, m * n), batch=math.prod(outer))
+    first, second = (
+        _matrix(xp, array if array.ndim == 2 else xp.broadcast_to(array, (*outer, *array.shape[-2:])))
+        for array in (a, b)
+    )
+    kernels.product(m, n, k, first, second, Matrix(y, n, 0, m * n), batch=math.prod(outer))
     return y
 
 

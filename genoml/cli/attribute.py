@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -95,7 +96,7 @@ def command(
     if genome is None and (regions is not None or bigwig is not None):
         raise click.UsageError("--regions and --bigwig have a meaning with --genome only")
     loaded = load_run(run, open_backend(backend_name))
-    how = {"method": method, "references": references, "seed": seed, "output": explain}
+    how: dict[str, Any] = {"method": method, "references": references, "seed": seed, "output": explain}
     if genome is not None:
         found = _of_genome(loaded, genome, regions, bigwig, how)
     else:
@@ -111,7 +112,9 @@ def command(
     )
 
 
-def _of_genome(run: Run, genome: str, regions: str | None, bigwig: Path | None, how: dict) -> Attributions:
+def _of_genome(
+    run: Run, genome: str, regions: str | None, bigwig: Path | None, how: dict[str, Any]
+) -> Attributions:
     """Contributions in windows around regions, and their track."""
     if regions is None:
         raise click.UsageError("--genome expects --regions: the peaks whose bases are explained")

@@ -98,10 +98,11 @@ def command(
         click.echo(f"genoml: networks: {names_of(networks)}", err=True)
         scorer = SpliceScorer(networks, store, read_genes(str(genes)), SpliceOptions(distance, mask))
         file = open_vcf(str(calls))
-        shared = {"key": key, "least_match": least_match}
         if out == "-":
             with open_output(out) as stream:
-                result = score_splicing(scorer, file, stream, **shared)
+                result = score_splicing(scorer, file, stream, key=key, least_match=least_match)
         else:
-            result = score_splicing(scorer, file, out, raw=raw, resume=resume, **shared)
+            result = score_splicing(
+                scorer, file, out, key=key, raw=raw, least_match=least_match, resume=resume
+            )
     tell_summary(result, [each for each in (out if out != "-" else "standard output", raw) if each])

@@ -81,7 +81,9 @@ from genoml.runs.data_settings import FILE_KEYS
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the training sequences (20; 40 with shuffles)."
 )
-@click.option("--batch-size", type=click.IntRange(1), help="Sequences a step (128).")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Sequences a step (128; 32 of few sequences with `auto`)."
+)
 @click.option(
     "--seed", type=click.IntRange(0), help="Fixes all that is random: the same seed gives the same run (0)."
 )

@@ -8,6 +8,7 @@ and is made only where a layer asks for another order.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -24,6 +25,10 @@ __all__ = ["BATCH", "Builder", "ConvertError", "Value"]
 
 #: size of the batch in shapes as the tool sees them: a number that no other axis has
 BATCH = 1009
+
+
+#: nodes of a network, and numbers of one array in it, at most
+_MOST_NODES, _MOST_NUMBERS = 20_000, 1 << 28
 
 
 class ConvertError(ValueError):
@@ -77,20 +82,19 @@ class Builder:
         #: the value that a node scales and shifts, with both
         self.affine: dict[str, tuple[Value, np.ndarray, np.ndarray]] = {}
         self.inputs: list[str] = []
+        self._names = Counter[str]()
         #: size of the batch in the file
         self.batch = 1
-        #: lines about what was changed or left out
-        self.notes: list[str] = []
 
     # ------------------------------------------------------------ nodes
 
     def unique(self, name: str) -> str:
         """A name for a node that no other has, of letters, digits and ``_``."""
         name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
-        found, number = name, 1
+        found = name
         while found in self.nodes or found in self.inputs or found == INPUT:
-            number += 1
-            found = f"{name}_{number}"
+            self._names[name] += 1
+            found = f"{name}_{self._names[name] + 1}"
         return found
 
     def input(self, name: str, shape: Sequence[int], *, channels: int) -> Value:
@@ -118,13 +122,18 @@ class Builder:
             shape = output_shape(layer, self.shapes[source])
         except ValueError as error:
             raise ConvertError(f"node {name}: {error}") from error
-        self.nodes[name], self.shapes[name] = (layer, (source,)), shape
-        return name
+        return self._keep(name, layer, (source,), shape)
 
     def join(self, name: str, how: str, sources: Sequence[str], shape: tuple[int, ...]) -> str:
         """Add a node that joins others: ``add``, ``multiply``, ``mean`` or ``concatenate``."""
-        name = self.unique(name)
-        self.nodes[name], self.shapes[name] = (how, tuple(sources)), shape
+        return self._keep(self.unique(name), how, tuple(sources), shape)
+
+    def _keep(self, name: str, layer: Layer | str, sources: tuple[str, ...], shape: tuple[int, ...]) -> str:
+        """Keep a node, unless a small file asks for more than a network has."""
+        if len(self.nodes) >= _MOST_NODES:
+            raise ConvertError(f"import: the network has more than {_MOST_NODES:,} nodes")
+        _expect_size(name, shape)
+        self.nodes[name], self.shapes[name] = (layer, sources), shape
         return name
 
     # ------------------------------------------------------------ orders of axes
@@ -196,12 +205,22 @@ def _set_arrays(name: str, layer: Layer, arrays: Mapping[str, np.ndarray]) -> No
             table[key] = layer.backend.asarray(np.ascontiguousarray(value), dtype=layer.dtype)
 
 
+def _expect_size(name: str, shape: tuple[int, ...]) -> None:
+    """Raise ConvertError for an array that is larger than any network's."""
+    if prod(shape) > _MOST_NUMBERS:
+        raise ConvertError(
+            f"node {name} gives {prod(shape):,} numbers a sequence, more than {_MOST_NUMBERS:,}"
+        )
+
+
 def output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of a layer's output for one example; computed for zeros where no rule says it faster."""
-    if isinstance(layer, nn.Conv1D) and len(shape) == 3 and layer.in_channels == shape[1]:
+    if isinstance(layer, nn.Conv1D | nn.Pad) and len(shape) == 3:
+        channels = layer.out_channels if isinstance(layer, nn.Conv1D) else shape[1]
         count = layer.reach(shape[2]).outputs(shape[2])
-        if count >= 1:
-            return (shape[0], layer.out_channels, count)
+        fits = isinstance(layer, nn.Pad) or layer.in_channels == shape[1]
+        if fits and count >= 1:
+            return (shape[0], channels, count)
     if isinstance(layer, nn.activations.Activation | nn.BatchNorm1D | nn.Softmax | nn.Dropout):
         return shape
     zeros = layer.backend.asarray(np.zeros(shape), dtype=layer.dtype)

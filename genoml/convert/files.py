@@ -68,7 +68,7 @@ def _converted(
     cut: bool,
 ) -> Converted:
     known = topology if topology is not None else file.topology
-    if recipe in KERAS_RECIPES and isinstance(known, Mapping):
+    if recipe is not None and recipe in KERAS_RECIPES and isinstance(known, Mapping):
         rules = KERAS_RECIPES[recipe]
         made = convert_keras(known, file.tensors, length_bp=length_bp, cut=cut, rules=rules)
         return replace(made, tracks=1)

@@ -15,6 +15,10 @@ from genoml.io.weights import GraphNode, WeightsFile
 __all__ = ["convert_nodes", "graph_nodes", "in_order", "unsupported"]
 
 
+#: numbers of a constant that is computed, at most
+_MOST_CONSTANT = 1 << 24
+
+
 def graph_nodes(file: WeightsFile) -> list[GraphNode]:
     """The nodes of a file that holds a graph; none of any other."""
     return list(file.topology) if isinstance(file.topology, tuple) else []
@@ -97,5 +101,9 @@ def convert_nodes(
             raise ConvertError(
                 f"import: node {node.name} ({node.operation}) is used as no rule knows ({what})"
             ) from error
+        if is_constant(made) and made.size > _MOST_CONSTANT:
+            raise ConvertError(
+                f"import: node {node.name} ({node.operation}) makes a constant of shape {made.shape}"
+            )
         for name, value in zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=False):
             values[name] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, overload
 
 import numpy as np
 
@@ -78,7 +78,11 @@ def unsqueeze(x: OperandT, axes: Sequence[int]) -> OperandT:
     return replace(x, shape=tuple(shape), order=tuple(order))
 
 
-def squeeze(b: Builder, x: OperandT, axes: Sequence[int]) -> OperandT:
+@overload
+def squeeze(b: Builder, x: Value, axes: Sequence[int]) -> Value: ...
+@overload
+def squeeze(b: Builder, x: np.ndarray, axes: Sequence[int]) -> np.ndarray: ...
+def squeeze(b: Builder, x: Any, axes: Sequence[int]) -> Any:
     """Leave out axes of size 1; of a constant all, if none is named."""
     if not isinstance(x, Value):
         return np.squeeze(x, tuple(axes) or None)
@@ -103,6 +107,10 @@ def flatten(b: Builder, name: str, x: Value) -> Value:
     return Value(b.add(name, nn.Flatten(), x.node), (x.shape[0], prod(own[1:])), (0, 1), places)
 
 
+@overload
+def reshape(b: Builder, name: str, x: Value, target: Sequence[int]) -> Value: ...
+@overload
+def reshape(b: Builder, name: str, x: np.ndarray, target: Sequence[int]) -> np.ndarray: ...
 def reshape(b: Builder, name: str, x: Any, target: Sequence[int]) -> Any:
     """Another shape: flattened, with or without axes of size 1, or one axis as several that follow one another."""
     if not isinstance(x, Value):

@@ -155,7 +155,8 @@ def _both_strands(
     )
     # base b at position l is base 3 - b at position L - 1 - l of the other strand
     other = hypothetical[:, ::-1, ::-1], actual[:, ::-1], delta
-    return tuple(0.5 * (a + b) for a, b in zip(found, other, strict=True))
+    mean = [0.5 * (a + b) for a, b in zip(found, other, strict=True)]
+    return mean[0], mean[1], mean[2]
 
 
 def _one_strand(
@@ -183,7 +184,7 @@ def _one_strand(
     m = xp.reshape(xp.permute_dims(found, (0, 2, 1)), tuple(r_pairs.shape))
     hypothetical = xp.mean(m - xp.sum(m * r_pairs, axis=3, keepdims=True), axis=1)
     actual = xp.mean(xp.sum(m * (x_pairs - r_pairs), axis=3), axis=1)
-    return tuple(backend.to_numpy(own) for own in (hypothetical, actual, delta))
+    return backend.to_numpy(hypothetical), backend.to_numpy(actual), backend.to_numpy(delta)
 
 
 def weights_of_pairs(weights: Array, y_r: Array) -> Array:

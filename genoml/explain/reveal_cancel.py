@@ -97,8 +97,8 @@ class RevealCancel(Layer):
         z, back = grouped_conv1d_vjp(rows, weights, layer.groups, layer.stride, layer.dilation)
 
         def transposed(m: Array) -> Array:
-            found = back(m, True, False)[0][:, before : before + x.shape[2], :]
-            return xp.permute_dims(found, (0, 2, 1))
+            found: Any = back(m, True, False)[0]
+            return xp.permute_dims(found[:, before : before + x.shape[2], :], (0, 2, 1))
 
         return z, transposed
 

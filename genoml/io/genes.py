@@ -109,7 +109,7 @@ def read_genes(path: FilePath) -> Genes:
     else:
         genes = _features(source)
     if not genes:
-        raise FormatError("there is no gene in it", path=source.path, fix="expects lines of exons")
+        raise FormatError("there is no gene in it", path=source.path, line=1, fix="expects lines of exons")
     return Genes(genes)
 
 
@@ -119,6 +119,10 @@ def _lines(source: Source) -> Iterator[tuple[int, list[str]]]:
         number = 0
         while line := stream.readline(_LONGEST_LINE):
             number += 1
+            if len(line) == _LONGEST_LINE:
+                raise FormatError(
+                    f"the line has more than {_LONGEST_LINE} bytes", path=source.path, line=number
+                )
             if line.startswith((b"##FASTA", b">")):
                 return
             if line.startswith(b"#") or not line.strip():

@@ -18,7 +18,9 @@ from array_api_compat import array_namespace
 
 from genoml.arguments import checked
 from genoml.backend import Array, Backend
-from genoml.nn.messages import Placed, expect_shape, layer_label
+from genoml.nn.messages import Placed
+from genoml.nn.messages import expect_shape as expect_shape
+from genoml.nn.messages import layer_label as layer_label
 from genoml.nn.reach import Branches, Correlation
 from genoml.nn.summary import ModelSummary, describe_tree, summarise_model
 from genoml.nn.tables import ArrayTables, Gradient, Parameter, State

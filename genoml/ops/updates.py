@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
@@ -83,4 +85,4 @@ def _rmsprop(
     return p - rate * u, *kept
 
 
-RULES = {"sgd": _sgd, "adagrad": _adagrad, "rmsprop": _rmsprop}
+RULES: dict[str, Callable[..., tuple[Array, ...]]] = {"sgd": _sgd, "adagrad": _adagrad, "rmsprop": _rmsprop}

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from array_api_compat import array_namespace, is_array_api_obj
+from array_api_compat import device as device_of
 
 from genoml.arguments import NotNegative, Positive, checked
 from genoml.backend import Array
@@ -98,7 +99,7 @@ class Optimizer:
     def _expect_like(self, name: str, param: Array, grad: Array) -> None:
         """Raise unless the gradient has the parameter's library, dtype, shape and device: no silent broadcast."""
         same = type(grad) is type(param) and grad.dtype == param.dtype and grad.shape == param.shape
-        if same and grad.device == param.device:
+        if same and device_of(grad) == device_of(param):
             return
         expects = f"{type(self).__name__} expects a gradient"
         if not is_array_api_obj(grad) or array_namespace(grad) is not array_namespace(param):
@@ -112,8 +113,10 @@ class Optimizer:
             raise TypeError(f"{expects} of {param.dtype} for {name!r}, got {grad.dtype}")
         if tuple(grad.shape) != tuple(param.shape):
             raise ValueError(f"{expects} for {name!r} of shape {tuple(param.shape)}, got {tuple(grad.shape)}")
-        if grad.device != param.device:
-            raise ValueError(f"{expects} for {name!r} on device {param.device}, got one on {grad.device}")
+        if device_of(grad) != device_of(param):
+            raise ValueError(
+                f"{expects} for {name!r} on device {device_of(param)}, got one on {device_of(grad)}"
+            )
 
     def step_all(
         self,

@@ -2,7 +2,6 @@
 
 from genoml.report.content import (
     AttentionView,
-    Explained,
     ReportData,
     SequenceView,
     VariantView,
@@ -15,7 +14,6 @@ from genoml.report.page import expect_writable, write_report, write_variant_repo
 
 __all__ = [
     "AttentionView",
-    "Explained",
     "ReportData",
     "SequenceView",
     "VariantView",

@@ -64,7 +64,7 @@ class Attributions:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a compressed NPZ file with an array a field, and the version of genoml."""
-        fields = {name: np.asarray(value) for name, value in vars(self).items()}
+        fields: dict[str, Any] = {name: np.asarray(value) for name, value in vars(self).items()}
         with write_whole(path) as file:
             np.savez_compressed(file, genoml=np.asarray(version("genoml-xp")), **fields)
 

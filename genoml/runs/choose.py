@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
+from statistics import mean
 from typing import get_args
 
 import msgspec
@@ -13,6 +14,7 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.data.checks import FitCheck
+from genoml.data.splits import FoldsBy, k_folds
 from genoml.runs.config import TrainConfig
 from genoml.runs.make_task import make_task
 from genoml.runs.score_baselines import POSITIONS, baseline_scores, kmer_names
@@ -22,6 +24,8 @@ from genoml.train import fit
 
 #: validation sequences of the rarer class below which nothing is chosen by them
 _FEWEST = 20
+#: folds of the training part in which the baselines are compared then
+_FOLDS = 5
 #: training sequences up to which an ensemble is trained
 _SMALL = 20_000
 #: training sequences up to which batches are small, and promoter_cnn is tried, with these options
@@ -32,6 +36,7 @@ _FEW_OPTIONS = {"filters": 128, "kernel_size": 11}
 _BETTER, _WORSE = 0.02, 0.05
 #: what each network is good at, for the lines
 _WHY = {
+    "promoter_cnn": "one layer of motifs, for few sequences",
     "site_cnn": "which knows positions, as they say more than k-mers",
     "motif_cnn": "which finds motifs anywhere",
 }
@@ -48,11 +53,12 @@ def choose_network(
     """Settings with the network, its strands and the number of members in place of ``model = "auto"``.
 
     Baselines are trained first. Where the base at each position is best among them (sites at one place of every
-    sequence), the network is ``site_cnn``, on one strand. Otherwise it is ``motif_cnn``, or a better one of those that
-    are tried for a third of their epochs: ``site_cnn`` where positions are near the k-mers, and up to 5,000 training
-    sequences ``promoter_cnn``, one layer of motifs. Up to 20,000 training sequences it becomes an ensemble. All
-    together takes at most about three times as long as one ``motif_cnn``. What the settings say themselves (strands,
-    members, epochs, batches) is kept.
+    sequence), the network is ``site_cnn``, on one strand. Otherwise it is ``motif_cnn``, or a better one of those
+    that are tried for a third of their epochs: ``site_cnn`` where positions are near the k-mers, and up to 5,000
+    training sequences ``promoter_cnn``, one layer of motifs. With few validation sequences nothing is tried: it is
+    ``site_cnn`` or ``promoter_cnn``, by baselines in folds of the training part. Up to 20,000 training sequences it
+    becomes an ensemble. All together takes at most about three times as long as one ``motif_cnn``. What the
+    settings say themselves (strands, members, epochs, batches) is kept.
 
     Parameters
     ----------
@@ -73,39 +79,52 @@ def choose_network(
         The settings; the score in validation of each baseline.
     """
     task = task or TaskRecord()
-    rarer, scores = _rarer(validation, task), dict[str, float]()
+    rarer = _rarer(validation, task)
     if config.best_within is None and config.patience is None:
         config = msgspec.structs.replace(config, best_within=0.25 / sqrt(max(rarer, 1)))
     if len(data) <= _FEW:
         config = msgspec.structs.replace(config, batch_size=config.batch_size or 32)
-    only = network_for(config, data.codes.shape[1])
-    chosen, tried = msgspec.structs.replace(config, model=only), False
-    if rarer < _FEWEST:
-        say(f"auto: {only}, as {len(validation)} validation sequences are too few to choose by")
+    enough = rarer >= _FEWEST
+    scores = baseline_scores(data, validation, config, task) if enough else _in_folds(data, config, task)
+    listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    if not enough:
+        say(f"auto: {len(validation)} validation sequences are too few to choose by")
+    if scores:
+        where = "validation" if enough else f"{_FOLDS} folds of the training part"
+        say(f"auto: {_label(task)} of baselines in {where}: {listed}")
+    open_ones = _candidates(data, config, task, scores, rarer if enough else _rarer(data, task))
+    tried = enough and len(open_ones) > 1
+    if tried:
+        chosen = _try_each(open_ones, data, validation, task, backend, say)
     else:
-        scores = baseline_scores(data, validation, config, task)
-        listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
-        say(f"auto: {_label(task)} of baselines in validation: {listed}")
-        open_ones = _candidates(data, config, task, scores, rarer)
-        tried = len(open_ones) > 1
-        chosen = _try_each(open_ones, data, validation, task, backend, say) if tried else open_ones[0]
-        if not tried:
-            short = only == "site_cnn"
-            say(f"auto: {chosen.model}, {'as the sequences are short' if short else _WHY[chosen.model]}")
-        if chosen.reverse_complement is False and config.reads_both_strands(data.alphabet):
-            say("auto: one strand is read, as it says more than both; reverse_complement = true reads both")
+        chosen = open_ones[min(1, len(open_ones) - 1) if len(data) <= _FEW else 0]
+        short = network_for(config, data.codes.shape[1]) == "site_cnn"
+        say(f"auto: {chosen.model}, {'as the sequences are short' if short else _WHY[chosen.model]}")
+    if chosen.reverse_complement is False and config.reads_both_strands(data.alphabet):
+        say("auto: one strand is read, as it says more than both; reverse_complement = true reads both")
     members = config.members or _members(len(data), chosen.model, tried)
     if members > 1 and config.members is None:
         say(f"auto: {members} members from different initial weights, whose outputs are averaged")
-    return msgspec.structs.replace(chosen, members=members), scores
+    return msgspec.structs.replace(chosen, members=members), scores if enough else {}
 
 
-def _rarer(validation: SequenceData, task: TaskRecord) -> int:
-    """Validation sequences of the rarer class; half of all where there are no two classes."""
+def _in_folds(data: SequenceData, config: TrainConfig, task: TaskRecord) -> dict[str, float]:
+    """The mean score of each baseline over folds of the training part; none of too few sequences."""
+    if _rarer(data, task) < _FEWEST:
+        return {}
+    by: FoldsBy = "class" if task.kind == "binary" else "random"
+    found = [baseline_scores(*parts, config, task) for parts in k_folds(data, _FOLDS, config.seed, by=by)]
+    return {
+        name: mean(each[name] for each in found) for name in found[0] if all(name in each for each in found)
+    }
+
+
+def _rarer(data: SequenceData, task: TaskRecord) -> int:
+    """Sequences of the rarer class; half of all where there are no two classes."""
     if task.kind != "binary":
-        return len(validation) // 2
-    positives = int(np.sum(validation.targets[:, 0] == 1))
-    return min(positives, len(validation) - positives)
+        return len(data) // 2
+    positives = int(np.sum(data.targets[:, 0] == 1))
+    return min(positives, len(data) - positives)
 
 
 def _label(task: TaskRecord) -> str:

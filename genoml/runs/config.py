@@ -84,10 +84,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     log_multiplier: Annotated[
         Positive | None,
-        Meta(
-            description="cell types: m of log(1 + m value); left out: 1000 for values below 1 in the mean, such as "
-            "coverage, else 1"
-        ),
+        Meta(description="cell types: m of log(1 + m value); left out: 1000 of means below 1, else 1"),
     ] = None
     count_distribution: Annotated[
         Literal["auto", "poisson", "negative_binomial"],
@@ -136,9 +133,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     shift_bp: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(
-            description="largest random shift in training; left out: a twentieth of the sequence length, 0 for site_cnn"
-        ),
+        Meta(description="largest random shift in training; left out: length / 20, 0 for site_cnn"),
     ] = None
     ambiguous: Annotated[
         Literal["zero", "uniform", "iupac", "error"],

@@ -294,6 +294,7 @@ def _no_negatives(settings: DataSettings, key: str) -> None:
 
 
 def _stems(paths: Sequence[str]) -> tuple[str, ...]:
-    """Names of tasks: those of their files, without folder and suffix, as far as these differ."""
-    stems = [Path(path).name.split(".")[0] for path in paths]
-    return tuple(stems if len(set(stems)) == len(stems) else map(os.fspath, paths))
+    """Names of tasks: those of their files, without folder and suffixes, or without the last one, if these differ."""
+    files = [Path(path) for path in paths]
+    tries = [[file.name.split(".")[0] for file in files], [file.stem for file in files], [*paths]]
+    return tuple(next((stems for stems in tries if len(set(stems)) == len(stems)), paths))

@@ -88,7 +88,8 @@ def _write_track(
         found = objective.predictions(outputs[row : row + 1].astype(np.float64))
         if windows.strand[row] == "-":
             found = turn_tracks(found, strands_of(objective.strands, objective.tracks))
-        return found[0, track]
+        values: np.ndarray = found[0, track]
+        return values
 
     write_track(path, store, centre(windows, objective.length_bp), reads)
     return path

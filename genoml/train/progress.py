@@ -31,6 +31,7 @@ _SCORES = {
     "validation_accuracy": "accuracy",
     "validation_deviance_explained": "deviance explained",
     "validation_pearson": "Pearson's r",
+    "validation_profile_pearson": "Pearson's r of profiles",
 }
 
 

@@ -17,6 +17,7 @@ from genoml.explain.mutants.cones import Edit, trace_maps
 from genoml.models import spliceai
 from genoml.nn import Graph
 from genoml.nn.layer import Layer
+from genoml.nn.node import INPUT
 from genoml.ops.windows import EVERYTHING
 from genoml.runs import load_run
 from genoml.sequence.alphabet import COMPLEMENT_CODES
@@ -165,8 +166,10 @@ def load_networks(
     found = list[SpliceNetwork]()
     for path in runs:
         run = load_run(path, backend)
-        source = run.record.source
-        name = ", ".join(filter(None, [run.path.name, source.licence if source else ""]))
+        name, source = run.path.name, run.record.source
+        if source is not None:
+            more = f" and {len(source.files) - 1} more" if len(source.files) > 1 else ""
+            name += f" ({source.files[0]}{more}, {source.licence or 'licence not named'})"
         for member in _members(run.model):
             found.append(SpliceNetwork.of(member, name, context_bp=context_bp))
             context_bp = found[0].context_bp
@@ -175,14 +178,11 @@ def load_networks(
 
 def _members(model: Layer) -> Sequence[Layer]:
     """The networks of a mean of networks, whose maps are then held one after another; else the model itself."""
-    *networks, last = model.nodes if isinstance(model, Graph) else [None]
-    if (
-        last is None
-        or last.layer != "mean"
-        or any(node.joins or node.sources != ("input",) for node in networks)
-    ):
+    if not isinstance(model, Graph):
         return [model]
-    return model.layers
+    *networks, last = model.nodes
+    apart = all(not node.joins and node.sources == (INPUT,) for node in networks)
+    return model.layers if last.layer == "mean" and apart else [model]
 
 
 def names_of(networks: Sequence[SpliceNetwork]) -> str:

@@ -134,6 +134,25 @@ def test_a_topology_that_is_none_is_refused(config: Any, message: str) -> None:
         convert_keras(config, {})
 
 
+def test_a_small_file_cannot_ask_for_a_large_array() -> None:
+    with pytest.raises(ConvertError, match=r"node pad gives .* numbers a sequence, more than 268,435,456"):
+        convert_keras(sequential(CONV, ("ZeroPadding1D", "pad", {"padding": 1 << 40})), ARRAYS)
+
+
+def test_models_within_models_that_call_one_another_twice_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genoml.convert.builder._MOST_NODES", 200)
+    model: dict[str, Any] = sequential(("Activation", "a", {"activation": "tanh"}))
+    for depth in range(40):
+        inner = [
+            {**model, "config": {**model["config"], "name": f"m{depth}"}, "name": f"m{depth}_{i}"}
+            for i in (0, 1)
+        ]
+        model = sequential()
+        model["config"]["layers"] += inner
+    with pytest.raises(ConvertError, match="the network has more than 200 nodes"):
+        convert_keras(model, {})
+
+
 def test_layers_that_wait_for_one_another_are_refused() -> None:
     def add(name: str, *read: str) -> dict[str, Any]:
         calls = [[[other, 0, 0, {}] for other in read]]

@@ -245,6 +245,10 @@ REFUSED: dict[str, Callable[[], tuple[list[Any], dict[str, Any]]]] = {
     "reads z, which is not in the file": lambda: refused(op("Add", "h,z", "y")),
     r"node Conv_y \(Conv\): its kernel depends on the sequences": lambda: ([op("Conv", "x,x", "y")], {}),
     "it makes a constant of shape": lambda: refused(op("ConstantOfShape", "s", "y"), s=I([1 << 40])),
+    "makes a constant of shape": lambda: refused(
+        *[op("Concat", f"c{i},c{i}", f"c{i + 1}", axis=0) for i in range(30)], op("Add", "h,c30", "y"),
+        c0=np.zeros(8, np.float32),
+    ),
     "used as no rule knows": lambda: refused(op("Transpose", "h", "y", perm=[7, 8, 9])),
 }  # fmt: skip
 

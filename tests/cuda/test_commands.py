@@ -27,7 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with open_variant("cupy-on-host") as opened:
         backend: Any = opened
         for name in ("numpy", "cupy", "graphs"):
-            backend.graphs = name == "graphs"
             flag = "numpy" if name == "numpy" else "cupy"
             options = (
                 "--out",
@@ -40,8 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 flag,
                 "--quiet",
             )
-            assert run_genoml("train", *pair, *options) == 0
-        backend.graphs = False
+            backend.graphs = name == "graphs"
+            try:
+                assert run_genoml("train", *pair, *options) == 0
+            finally:
+                backend.graphs = False
         yield made
 
 

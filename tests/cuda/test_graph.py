@@ -42,17 +42,17 @@ def data_of(model: Layer, name: str, n: int = 64) -> SequenceData:
 def trained(
     name: str, backend: Any, graphs: bool, **options: Any
 ) -> tuple[dict[str, np.ndarray], list[float]]:
-    """Weights, state, moments and losses after 20 steps, of which one has fewer examples."""
+    """Weights, state, moments and losses after 20 steps, of which two have fewer examples."""
     backend.graphs = graphs
     model = model_of(name, backend)
     settings = {"schedule": warm_up(4, cosine(20)), "average_decay": 0.9, "max_grad_norm": 0.5} | options
     steps = Steps(model, data_of(model, name), FitOptions(threads=1, **settings))
     rng = np.random.default_rng(1)
     for step in range(20):
-        index = rng.integers(0, 64, LAST if step == 9 else BATCH)
+        index = rng.integers(0, 64, LAST if step in (0, 9) else BATCH)
         with counting() as found:
             steps.run(steps.batch(step, index))
-        assert found["graphs"] == (graphs and step not in (0, 9))
+        assert found["graphs"] == (graphs and step not in (0, 1, 9))
         assert not found["waits"]
     arrays = dict(model.params) | dict(model.state) | steps.options.optimizer.state
     arrays |= {f"average/{path}": value for path, value in steps.average.weights.arrays.items()}  # type: ignore[union-attr]
@@ -99,3 +99,12 @@ def test_what_a_graph_cannot_hold_is_refused_and_leaves_the_model_as_it_was(grap
     assert "__matmul__" not in vars(graphs.cupy.ndarray)
     plain = graphs.asarray(np.ones((2, 2), np.float32))
     np.testing.assert_array_equal(graphs.to_numpy(plain @ plain), 2.0)
+
+
+def test_graphs_are_off_unless_the_environment_or_a_person_asks(
+    graphs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GENOML_CUDA_GRAPHS", raising=False)
+    assert not type(graphs)().graphs
+    monkeypatch.setenv("GENOML_CUDA_GRAPHS", "1")
+    assert "with CUDA graphs" in type(graphs)().describe()["version"]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genoml import backend as backends
 from genoml import nn, train
 from genoml.backend import Backend, use_backend
 from genoml.data import Augmentation, ProfileData, SequenceData
@@ -65,6 +66,13 @@ class QueuedGraphs(QueuedCupy):
     def __init__(self) -> None:
         super().__init__()
         self.graphs = True
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``use_backend`` remembers its backend by name, and the next tests are to get their own."""
+    monkeypatch.setattr(backends, "_instances", dict(backends._instances))
+    monkeypatch.setattr(backends, "_by_type", {})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -21,6 +21,7 @@ from genoml.io import (
     read_bed,
     read_fasta,
     read_fastq,
+    read_genes,
     read_jaspar,
     read_meme,
     read_motifs,
@@ -87,6 +88,17 @@ _TRANSFAC = (
     b"VV x\nXX\n//\nAC MA0001.1\nXX\nID TEST\nDE MA0001.1 TEST\nPO\tA\tC\tG\tT\n01\t1.0\t2.0\t3.0\t4.0\n"
     b"02\t10.0\t0.0\t0.0\t0.0\nXX\nCC tax_group:none\nXX\n//\nID b\nP0 A C G T\n00 1 2 3 4 N\nXX\n//\n"
 )
+_GTF = b"#!x\n" + b"".join(
+    b'chr1\tE\texon\t%d\t%d\t.\t+\t.\tgene_id "G1"; gene_name "ONE";\n' % (at, at + 20) for at in (11, 41, 90)
+)
+_GFF3 = (
+    b"##gff-version 3\nchr1\tx\tgene\t11\t60\t.\t-\t.\tID=g;Name=O%3B\nchr1\tx\tmRNA\t11\t60\t.\t-\t.\tID=t;Parent=g\n"
+    b"chr1\tx\texon\t11\t20\t.\t-\t.\tParent=t\nchr1\tx\texon\t41\t60\t.\t-\t.\tParent=t\n"
+)
+_GENES = (
+    b"#NAME\tCHROM\tSTRAND\tTX_START\tTX_END\tEXON_START\tEXON_END\nONE\t1\t+\t10\t60\t10,40,\t30,60,\n"
+    b"TWO\t1\t-\t10\t60\t10,\t60,\n"
+)
 _TABLE = (
     b'name,seq,dev,hk,kind,set,w\na,ACGTACGT,1.5,-2,EI,chr1,1\nb,"acgun",NA,3e2,IE,chr2,0.5\n'
     b'"c, ""d""",RYSW,,nan,N,chr1,2\n'
@@ -140,6 +152,9 @@ def readers() -> dict[str, Reader]:
         ),
         "narrowPeak": Reader(lambda path: [read_narrowpeak(path)], _PEAK),
         "vcf": Reader(lambda path: [read_vcf(path)], _VCF),
+        "gtf": Reader(lambda path: read_genes(path).genes, _GTF),
+        "gff3": Reader(lambda path: read_genes(path).genes, _GFF3),
+        "table of genes": Reader(lambda path: read_genes(path).genes, _GENES, share=1),
         "table of variants": Reader(lambda path: [read_vcf(path, columns=_COLUMNS)], _SNPS),
         "jaspar": Reader(read_jaspar, _JASPAR),
         "pfm": Reader(read_jaspar, _PFM),

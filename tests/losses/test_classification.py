@@ -9,6 +9,7 @@ import pytest
 
 from genoml.backend import Backend
 from genoml.losses import (
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     focal_loss,
     focal_loss_multiclass,
@@ -115,3 +116,27 @@ def test_targets_of_another_shape_are_refused(loss: Any) -> None:
         loss(np.zeros((2, 3)), [[0], [1]])
     with pytest.raises(ValueError, match=r"predictions \(batch, classes, ...\), got \(3,\)"):
         loss(np.zeros(3), 1)
+
+
+@pytest.mark.parametrize("loss", [binary_cross_entropy, binary_cross_entropy_with_logits])
+def test_class_weights_a_label_are_those_of_each_column_alone(backend: Backend, loss: Any) -> None:
+    rng = np.random.default_rng(4)
+    predictions = rng.uniform(0.1, 0.9, (5, 2)).astype(np.float32)
+    targets = rng.integers(0, 2, (5, 2)).astype(np.float32)
+    negatives, positives = (1.0, 3.0), (0.25, 2.0)
+    got = loss(backend.asarray(predictions), targets, class_weight=(negatives, positives))
+    columns = [
+        loss(
+            backend.asarray(predictions[:, each : each + 1]),
+            targets[:, each : each + 1],
+            class_weight=(negatives[each], positives[each]),
+        )
+        for each in range(2)
+    ]
+    assert float(got[0]) == pytest.approx(sum(float(part[0]) for part in columns) / 2.0, rel=1e-6)
+    grads = np.concatenate([backend.to_numpy(part[1]) for part in columns], axis=1) / 2.0
+    np.testing.assert_allclose(backend.to_numpy(got[1]), grads, rtol=1e-6)
+    mixed = loss(backend.asarray(predictions), targets, class_weight=((1.0, 1.0), 2.0))
+    close(backend, mixed, loss(backend.asarray(predictions), targets, class_weight=(1.0, 2.0)))
+    with pytest.raises(ValueError, match=r"class_weight of a shape that broadcasts to \(5, 2\), got \(3,\)"):
+        loss(backend.asarray(predictions), targets, class_weight=((1.0, 1.0, 1.0), 2.0))

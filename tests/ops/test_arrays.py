@@ -80,11 +80,13 @@ def test_the_reference_decides_whatever_the_default_backend() -> None:
     assert get_backend("numpy").owns(array_like([1.0], np.zeros(1, np.float32), "loss"))
 
 
-@pytest.mark.parametrize("value", [0.0, -2.5, 3, math.inf, math.nan])
-def test_a_constant_has_the_dtype_asked_for_each_time(value: float, backend: Backend) -> None:
+@pytest.mark.parametrize("value", [0.0, -2.5, 3, math.inf, math.nan, (1.0, -2.5, math.inf), ()])
+def test_a_constant_has_the_dtype_asked_for_each_time(
+    value: float | tuple[float, ...], backend: Backend
+) -> None:
     for dtype in ("float32", "int32", "float32") if isinstance(value, int) else ("float32",):
         found = constant_like(backend.asarray([1], dtype), value)
-        assert (tuple(found.shape), found.dtype) == ((), backend.dtype(dtype))
+        assert (tuple(found.shape), found.dtype) == (np.shape(value), backend.dtype(dtype))
         np.testing.assert_array_equal(backend.to_numpy(found), value)
 
 

@@ -14,6 +14,7 @@ from genoml.backend import Backend
 from genoml.ops.conv1d import choose_algorithm, conv1d_phases, conv1d_taps, conv1d_vjp
 from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
+from genoml_numpy.twins.conv1d_dilated import conv1d_dilated
 from support.backends import has_float64
 from support.guard import no_host_read
 from support.operations import LAYOUTS, assert_close, laid_out, loop_conv
@@ -203,3 +204,14 @@ def test_the_output_has_every_position_at_which_the_kernel_lies_inside(
     if reach < length:
         inside = [start for start in range(0, length, stride) if start + reach < length]
         assert Reach(kernel, stride, dilation).outputs(length) == len(inside)
+
+
+@pytest.mark.parametrize(("batch", "length"), [(3, 1000), (1, 4300), (40, 60)])
+def test_dilated_sequences_in_blocks_give_what_positions_of_the_kernel_give(batch: int, length: int) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(batch, length, 3)), rng.normal(size=(4, 3, 2))
+    y, pullback = conv1d_dilated(x, w, 7)
+    expected, expected_pullback = conv1d_taps(x, w, 1, 7)
+    grad = rng.normal(size=expected.shape)
+    for got, own in zip((y, *pullback(grad)), (expected, *expected_pullback(grad)), strict=True):
+        np.testing.assert_allclose(got, own, atol=1e-10)

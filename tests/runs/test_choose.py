@@ -13,9 +13,9 @@ from genoml.runs import choose
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
+from genoml.runs.make_task import make_task
 from genoml.runs.score_baselines import POSITIONS, TRAITS, baseline_scores
 from genoml.runs.settle_task import refuse_unread
-from genoml.runs.tasks import make_task
 from genoml.sequence.alphabet import PAD_CODE
 from support.planted import planted_data
 
@@ -104,11 +104,20 @@ def test_many_sequences_get_one_network(monkeypatch: pytest.MonkeyPatch) -> None
     assert chosen(sites(200))[0].members == 1
 
 
-def test_nothing_is_chosen_by_few_validation_sequences() -> None:
+def test_with_few_validation_sequences_baselines_are_compared_in_folds_of_the_training_part() -> None:
     config, scores, lines = chosen(sites(60))
-    assert (config.model, scores) == ("motif_cnn", {})
+    assert (config.model, scores) == ("site_cnn", {})
     assert config.best_within == pytest.approx(0.25 / 8**0.5)
-    assert lines[0] == "auto: motif_cnn, as 16 validation sequences are too few to choose by"
+    assert lines[0] == "auto: 16 validation sequences are too few to choose by"
+    assert lines[1].startswith("auto: AUROC of baselines in 5 folds of the training part: length and GC")
+    config, scores, lines = chosen(planted_data(30, 60))
+    assert (config.model, config.members, scores) == ("promoter_cnn", 5, {})
+    assert lines[2] == "auto: promoter_cnn, one layer of motifs, for few sequences"
+
+
+def test_nothing_is_compared_in_too_few_sequences() -> None:
+    config, scores, lines = chosen(sites(30))
+    assert (config.model, scores, len(lines)) == ("promoter_cnn", {}, 3)
 
 
 def test_sequences_of_several_lengths_have_no_positions() -> None:

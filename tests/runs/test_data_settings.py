@@ -13,6 +13,7 @@ from genoml.runs import DataSettings
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import found_files
 from genoml.runs.make_task import make_task
+from genoml.runs.read_data import _stems
 from genoml.runs.split import split_validation
 from genoml.runs.tasks import guess_task
 
@@ -112,3 +113,16 @@ def test_groups_of_a_table_and_shares_of_classes_are_kept_in_a_random_split() ->
     assert held.targets.sum(axis=0).tolist() == [12, 6, 2]
     with pytest.raises(ValueError, match="class 2: training needs at least 2 examples of each class, got 1"):
         split_validation(data(np.eye(3)[[0, 0, 1, 1, 2]]), TrainConfig())
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/plus.bw", "b/minus.bw"], ("plus", "minus")),
+        (["x.plus.bw", "x.minus.bw"], ("x.plus", "x.minus")),
+        (["a/x.bw", "b/x.bw"], ("a/x.bw", "b/x.bw")),
+        (["a/x.bw", "a/x.bw"], ("a/x.bw", "a/x.bw")),
+    ],
+)
+def test_tasks_are_named_by_what_tells_their_files_apart(paths: list[str], names: tuple[str, ...]) -> None:
+    assert _stems(paths) == names

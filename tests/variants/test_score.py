@@ -24,7 +24,7 @@ from genoml.nn import (
 from genoml.sequence import base_codes, decode, dinucleotide_shuffle
 from genoml.train import BinaryClassification, Counts, Profile, Regression
 from genoml.train.predict import predict_outputs
-from genoml.variants import VariantScores, score_variants
+from genoml.variants import CheckOptions, VariantScores, allele_windows, check_variants, score_variants
 from support.calls import LENGTH, Row, letters_of, other, small_genome, small_model, some_variants
 
 BELOW_0 = Regression(mean=(-9.0,) * 2, scale=(0.1,) * 2)
@@ -282,3 +282,15 @@ def test_a_model_that_gives_no_number_is_refused(genome: GenomeStore) -> None:
     model["3"].weights = model["3"].weights * np.nan
     with pytest.raises(ValueError, match=r"the model gives no number \(NaN\)"):
         scores(model, genome, rows, objective=objective)
+
+
+def test_windows_of_both_alleles_are_those_made_by_hand(genome: GenomeStore) -> None:
+    rows = some_variants(genome, 12)
+    checked = check_variants(genome, variants_of(rows), CheckOptions(LENGTH))
+    reference, alternative, at = allele_windows(genome, checked.alleles, LENGTH)
+    assert list(zip(decode(reference), decode(alternative), strict=True)) == [
+        windows_by_hand(genome, row) for row in rows
+    ]
+    assert [window[start] for window, start in zip(decode(reference), at, strict=True)] == [
+        allele[0] for allele in checked.alleles.ref
+    ]

@@ -19,8 +19,10 @@ def random_uniform(
     if count == 0:
         return numbers
     on_host = isinstance(step, int | np.integer)
-    words = [np.uint32(word & 0xFFFFFFFF) for word in (*key, start // 2)]
-    words.insert(2, np.uint32(step & 0xFFFFFFFF) if on_host else step)
+    given = (*key, *([step] if on_host else []), start // 2)
+    words: list[Any] = [np.uint32(word & 0xFFFFFFFF) for word in given]
+    if not on_host:
+        words.insert(2, step)
     blocks = (start + count + 1) // 2 - start // 2
     kernels.launch(
         "threefry",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -75,7 +76,7 @@ def _update(
     name: str,
     params: list[Array],
     grads: list[Array],
-    slots: list[list[Array] | None],
+    slots: Sequence[list[Array] | None],
     decays: list[float],
     numbers: list[float],
     flags: tuple[bool, ...] = (),
@@ -100,7 +101,7 @@ def _launch(
     name: str,
     params: list[Array],
     grads: list[Array],
-    slots: list[list[Array] | None],
+    slots: Sequence[list[Array] | None],
     decays: list[float],
     scalars: list[np.generic],
 ) -> list[tuple[Array, ...]]:
