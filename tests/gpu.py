@@ -88,16 +88,26 @@ def _suite(output: str, file: Path) -> dict[str, Any]:
     return {**counts, "passed": passed, "failed": bad}
 
 
+def imports(file: Path) -> set[str]:
+    """What a file imports at its top, by full names."""
+    body = ast.parse(file.read_bytes()).body
+    names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
+    return names | {
+        f"{n.module}.{alias.name}" for n in body if isinstance(n, ast.ImportFrom) for alias in n.names
+    }
+
+
 def lacking(tests: Path) -> dict[str, list[str]]:
-    """Files of tests that import what is not here, and what that is."""
+    """Files of tests that import what is not here, themselves or by another file of tests, and what that is."""
     places = (tests, ROOT, ROOT / "backends")
     own, found = {path.stem for place in places for path in place.iterdir()}, {}
+    of_helpers = {f"{file.parent.name}.{file.stem}": imports(file) for file in tests.glob("*/*.py")}
     for file in sorted(tests.rglob("test_*.py")):
-        body = ast.parse(file.read_bytes()).body
-        names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
-        names |= {
-            f"{n.module}.{alias.name}" for n in body if isinstance(n, ast.ImportFrom) for alias in n.names
-        }
+        names, before = imports(file), set[str]()
+        while names != before:
+            before = names
+            helpers = {".".join(name.split(".")[:2]) for name in names} & of_helpers.keys()
+            names = names.union(*(of_helpers[helper] for helper in helpers))
         tops = {name.partition(".")[0] for name in names} - own
         tops |= {"numba" for name in names if f"{name}.".startswith("genoml_numpy.compiled.")}
         missing = sorted(top for top in tops if importlib.util.find_spec(top) is None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from genoml import Dense, Flatten, Sequential, write_fasta, write_fastq
+from genoml.convert import KERAS_RULES
 from genoml.data import SequenceData
 from genoml.models import build_model
 from genoml.runs import save_run
@@ -127,6 +129,12 @@ def for_splice() -> Names:
     return {}
 
 
+def for_import() -> Names:
+    specimens = Path(__file__).parent / "convert" / "specimens"
+    shutil.copy(specimens / "recurrent-3.keras", "model.keras")
+    return {}
+
+
 def for_variants() -> Names:
     run = save_run(small_model(), "run", length_bp=LENGTH)
     with small_genome(Path.cwd()) as genome:
@@ -139,6 +147,7 @@ SETUPS: dict[str, Callable[[], Names]] = {
     "configuration": for_configuration,
     "explain": for_explain,
     "imbalance": for_imbalance,
+    "import": for_import,
     "layers": for_layers,
     "models": for_models,
     "motif_layer": for_motif_layer,
@@ -157,6 +166,7 @@ def test_every_guide_with_python_is_run() -> None:
 @pytest.mark.parametrize("guide", sorted(SETUPS))
 def test_the_python_of_a_guide_runs(guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(KERAS_RULES, "my_lambda", None)  # a rule that a guide adds goes with the test
     names = SETUPS[guide]()
     for block in blocks(DOCS / f"{guide}.md"):
         exec(compile(block, f"docs/{guide}.md", "exec"), names)

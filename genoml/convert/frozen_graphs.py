@@ -280,7 +280,9 @@ def convert_frozen_graph(
         raise ConvertError(
             f"import: expects a graph with one placeholder, got {[node.name for node in inputs]}"
         )
-    shape = list(inputs[0].attributes.get("shape", ()))
+    shape = inputs[0].attributes.get("shape")
+    if not isinstance(shape, tuple | list):
+        raise ConvertError(f"import: input {inputs[0].name} does not say its shape")
     read = {name for node in nodes for name in node.inputs}
     wanted = list(outputs) if outputs else [node.name for node in nodes if node.name not in read]
     b = Builder()

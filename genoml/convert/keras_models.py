@@ -58,7 +58,9 @@ def convert_keras(
         name, shape = _input_of(config)
         source, fixed = sequence_input(b, name, shape, length_bp)
         outputs = _model(b, config, _Below(weights, known), [source])
-    except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except ConvertError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ConvertError(f"import: the topology is not as Keras writes it ({what})") from error
     return finish(b, source, outputs, fixed_length=fixed, cut=cut)

@@ -77,6 +77,8 @@ def sequence_input(
     ConvertError
         If it is no input of sequences, the length is unknown, or another than the one given.
     """
+    if not all(size is None or isinstance(size, int) for size in shape):
+        raise ConvertError(f"import: input {name} has shape {tuple(shape)}; expects whole numbers")
     sizes = [-1 if size is None else int(size) for size in shape]
     bases = [axis for axis in range(1, len(sizes)) if sizes[axis] == 4]
     if channels is None:
@@ -116,6 +118,8 @@ def finish(
         If an output is the input itself.
     """
     named = [(name, b.settled(value)) for name, value in outputs]
+    if not named:
+        raise ConvertError("import: the network has no outputs")
     if len(named) > 1:
         flat = [shapes.flatten(b, f"{name}_flat", value) for name, value in named]
         joined = shapes.join(b, "outputs", "concatenate", [replace(x, features=None) for x in flat], 1)
@@ -173,6 +177,8 @@ def _network(b: Builder, output: str) -> Layer:
         before = name
     else:
         return nn.Sequential({name: layer for name, (layer, _) in nodes.items()})
+    if all(isinstance(layer, str) for layer, _ in nodes.values()):
+        raise ConvertError("import: the network has no layers")
     made = []
     for name, (layer, sources) in nodes.items():
         how, _, axis = layer.partition(":") if isinstance(layer, str) else (layer, "", "")

@@ -75,15 +75,20 @@ def convert_nodes(
         For an operation without a rule, or used otherwise than its rule knows; the message names the node.
     """
     for node in nodes:
+        missing = [name for name in node.inputs if name and name not in values]
+        if missing:
+            raise ConvertError(f"import: node {node.name} reads {missing[0]}, which its node does not give")
         given = [values[name] if name else None for name in node.inputs]
-        if node.operation in FOLDED and all(map(is_constant, given)):
-            with np.errstate(all="ignore"):
-                values[node.outputs[0]] = np.asarray(FOLDED[node.operation](*given))
-            continue
-        if node.operation not in rules:
+        folded = node.operation in FOLDED and all(map(is_constant, given))
+        if not folded and node.operation not in rules:
             raise unsupported(node.name, node.operation, rules)
         try:
-            made = rules[node.operation](b, node, given)
+            with np.errstate(all="ignore"):
+                made = (
+                    np.asarray(FOLDED[node.operation](*given))
+                    if folded
+                    else rules[node.operation](b, node, given)
+                )
         except ConvertError as error:
             if str(error).startswith("import: "):
                 raise

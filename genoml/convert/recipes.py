@@ -60,19 +60,21 @@ class Arrays:
         if found is None:
             self.problems.append(f"{key} is missing, expected {words}")
             return np.zeros([size or 1 for size in pattern])
-        fits = found.ndim == len(pattern) and all(
-            size in (None, own) for size, own in zip(pattern, found.shape, strict=False)
+        fits = (
+            found.size
+            and found.ndim == len(pattern)
+            and all(size in (None, own) for size, own in zip(pattern, found.shape, strict=False))
         )
         if fits:
             return found
         self.problems.append(f"{key} expected {words}, found {tuple(found.shape)}")
         same = found.ndim == len(pattern)
-        return np.zeros([size or (found.shape[i] if same else 1) for i, size in enumerate(pattern)])
+        return np.zeros([size or (max(found.shape[i], 1) if same else 1) for i, size in enumerate(pattern)])
 
     def size(self, name: str, axis: int) -> int:
         """Size of an array's axis; 1 where there is none."""
         found = self.tensors.get(f"{self.prefix}{name}")
-        return int(found.shape[axis]) if found is not None and found.ndim > axis else 1
+        return max(int(found.shape[axis]), 1) if found is not None and found.ndim > axis else 1
 
     def count(self, name: str) -> int:
         """How many arrays of a numbered name there are: ``"rconvs.{}.weight"``."""

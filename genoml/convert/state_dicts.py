@@ -185,7 +185,7 @@ def convert_state_dict(
             outputs = recipe.build(b, arrays, x)
             arrays.check(name)
             made = finish(b, x, list(outputs.items()), fixed_length=recipe.fixed_length, cut=cut)
-    except ConvertError:
+    except ValueError:
         if arrays.problems:
             arrays.check(name)
         raise

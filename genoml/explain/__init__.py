@@ -2,6 +2,7 @@
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.deeplift import deeplift, integrated_gradients
+from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
@@ -19,10 +20,12 @@ __all__ = [
     "MutationReach",
     "ProfilePart",
     "Saliency",
+    "Seqlets",
     "TracedMaps",
     "attention_layers",
     "attention_maps",
     "base_probabilities",
+    "call_seqlets",
     "chance_similarity",
     "count_task",
     "deeplift",

@@ -42,6 +42,7 @@ from genoml.testing.measure import (
     relative_difference,
     run_case,
 )
+from genoml.testing.secants import check_secants, secant_error
 
 __all__ = [
     "LIMITS",
@@ -64,6 +65,7 @@ __all__ = [
     "check_reach",
     "check_same_numbers",
     "check_saved",
+    "check_secants",
     "forward_backward",
     "has_float64",
     "layer_differences",
@@ -74,4 +76,5 @@ __all__ = [
     "measure_loss_gradient",
     "relative_difference",
     "run_case",
+    "secant_error",
 ]

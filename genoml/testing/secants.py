@@ -17,7 +17,7 @@ from genoml.testing.cases import LayerCase
 from genoml.testing.gradients import expect
 
 #: sizes of the differences of x and its references
-DIFFERENCES = (1e-9, 1e-6, 1e-3, 0.1, 1.0, 5.0)
+DIFFERENCES = (1e-9, 1e-3, 1.0, 5.0)
 
 
 def references(x: np.ndarray, size: float, count: int, dtype: str) -> np.ndarray:
@@ -65,9 +65,8 @@ def secant_error(case: LayerCase, on: Backend, dtype: str) -> float | None:
     layer, x = case.build(on, dtype), case.input().astype(dtype)
     errors = [0.0]
     for size in DIFFERENCES:
-        for count in (1, 3):
-            rise, total, _ = sums(layer, x, references(x, size, count, dtype))
-            errors += list(np.abs(rise - total) / (1.0 + np.abs(rise)))
+        rise, total, _ = sums(layer, x, references(x, size, 3, dtype))
+        errors += list(np.abs(rise - total) / (1.0 + np.abs(rise)))
     return float(max(errors)) if all(map(math.isfinite, errors)) else math.inf
 
 

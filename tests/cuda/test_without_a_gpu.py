@@ -22,7 +22,8 @@ from genoml.cli import _COMMANDS, cli, main
 fasta, other, settings, out = sys.argv[1:]
 #: commands that ask for more than click knows
 MORE = {
-    "align": [fasta, other, "--score-only"], "demo": ["--out", out], "scan": [fasta],
+    "align": [fasta, other, "--score-only"], "attribute": [out, fasta, "--out", out + ".npz"],
+    "demo": ["--out", out], "scan": [fasta], "splice": ["--example", "--out", out + ".tsv"],
     "train": [fasta, other, "--out", out],
 }
 

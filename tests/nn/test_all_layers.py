@@ -102,6 +102,13 @@ def test_a_gradient_asked_for_alone_is_the_same(case: LayerCase, backend: Backen
 
 
 @CASES
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_multipliers_sum_to_the_change_of_the_output(case: LayerCase, backend: Backend, dtype: str) -> None:
+    dtype = dtype if has_float64(backend) else "float32"
+    testing.check_secants(case, backend, dtype, testing.LIMITS.secant[dtype])
+
+
+@CASES
 def test_edge_sizes_and_memory_layouts(case: LayerCase, backend: Backend) -> None:
     testing.check_edges(case, backend, dtype_of(backend))
 

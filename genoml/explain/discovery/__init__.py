@@ -1,0 +1,1 @@
+"""From contributions of bases to the stretches that matter: seqlets."""
