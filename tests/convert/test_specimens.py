@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,17 @@ import pytest
 
 from genoml.backend import Backend, use_backend
 from genoml.convert import Converted, convert_file, keras, tensorflow, with_bases
-from genoml.io import read_weights
+from genoml.io import WeightsFile, read_weights
 from genoml.nn import Sequential
 
 HERE = Path(__file__).parent / "specimens"
 NAMES = sorted(path.name.removesuffix(".npz") for path in HERE.glob("*.npz"))
+
+
+@cache
+def weights(name: str) -> WeightsFile:
+    """The file, read once: HDF5 takes a process of its own."""
+    return read_weights(HERE / name)
 
 
 def specimen(name: str) -> tuple[Converted, np.ndarray, list[np.ndarray]]:
@@ -21,7 +28,7 @@ def specimen(name: str) -> tuple[Converted, np.ndarray, list[np.ndarray]]:
     arrays = np.load(HERE / f"{name}.npz")
     recipe = "chrombpnet" if name.startswith("chrombpnet") else None  # for a layer that holds code
     with use_backend("numpy"):
-        converted = convert_file(read_weights(HERE / name), recipe=recipe, length_bp=arrays["x"].shape[1])
+        converted = convert_file(weights(name), recipe=recipe, length_bp=arrays["x"].shape[1])
     return converted, arrays["x"], [arrays[key] for key in arrays.files if key != "x"]
 
 
