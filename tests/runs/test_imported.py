@@ -13,6 +13,7 @@ from genoml.explain import saliency
 from genoml.report import write_report
 from genoml.runs import RunError, import_weights, load_run
 from genoml.runs.evaluate import data_of_run, evaluate_data
+from support.planted import run_genoml
 
 SPECIMENS = Path(__file__).parents[1] / "convert" / "specimens"
 PLAIN, SPLICE = SPECIMENS / "plain-3.keras", SPECIMENS / "splice.pb"
@@ -189,3 +190,29 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     import_weights(PLAIN, tmp_path / "run")
     with pytest.raises(RunError):
         import_weights(PLAIN, tmp_path / "run")
+
+
+def test_attributions_variants_and_saturation_read_an_imported_run(tmp_path: Path) -> None:
+    run = import_weights(PLAIN, tmp_path / "run", tasks=["a", "b", "c"]).path
+    genome = "".join(np.random.default_rng(4).choice(list("ACGT"), 300))
+    (tmp_path / "g.fa").write_text(f">chr1\n{genome}\n")
+    (tmp_path / "r.bed").write_text("chr1\t100\t103\n")
+    other = "A" if genome[149] != "A" else "C"
+    head = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (tmp_path / "c.vcf").write_text(f"{head}chr1\t150\t.\t{genome[149]}\t{other}\t.\t.\t.\n")
+    at = ["--genome", tmp_path / "g.fa", "--regions", tmp_path / "r.bed", "--explain", "b"]
+    assert run_genoml("attribute", run, *at, "--out", tmp_path / "a.npz", "--references", 2) == 0
+    assert (
+        run_genoml("variants", run, tmp_path / "c.vcf", tmp_path / "g.fa", "--out", tmp_path / "v.tsv") == 0
+    )
+    files = [tmp_path / "g.fa", tmp_path / "r.bed"]
+    assert run_genoml("saturate", run, *files, "--out", tmp_path / "s.tsv") == 0
+    header, row = (line.split("\t") for line in (tmp_path / "v.tsv").read_text().splitlines())
+    found = dict(zip(header, row, strict=True))
+    window = genome[129:169]
+    expected = load_run(run).predict([window, window[:20] + other + window[21:]])
+    assert found["status"] == "ok"
+    np.testing.assert_allclose(
+        [float(found["reference_b"]), float(found["alternative_b"])], expected[:, 1], atol=1e-5
+    )
+    assert len((tmp_path / "s.tsv").read_text().splitlines()) == 10
