@@ -127,7 +127,8 @@ def main():
     print(f"AUPR {aupr(never, labels):.4f}, F1 0.0000, Brier {brier_score(never, labels):.4f}")
     print(f"\n| {'remedy':40} | " + " | ".join(f"{name:15}" for name in COLUMNS) + " |")
     print("|---" * (1 + len(COLUMNS)) + "|")
-    steps = epochs * -(-len(train) // TrainConfig().batch_size)
+    batch_size = TrainConfig().for_data(train.codes.shape[1]).batch_size
+    steps = epochs * -(-len(train) // batch_size)
     for name, remedy in REMEDIES.items():
         print(row(name, [run(remedy, parts, steps, seed) for seed in range(seeds)]), flush=True)
     print(row("6-mer logistic regression", [of_baseline(parts)]))

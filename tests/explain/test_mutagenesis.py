@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.explain import in_silico_mutagenesis, mutation_reach
+from genoml.explain.mutants import readout
+from genoml.explain.mutants.readout import Maximum
+from genoml.explain.mutants.windows import Changed
 from genoml.models import build_model
 from genoml.nn import (
     AttentionPool1D,
@@ -408,3 +415,32 @@ def test_a_layer_that_does_not_say_its_reach_is_named_and_computed_whole() -> No
         found = in_silico_mutagenesis(model, random_codes(2, LENGTH))
     expected = in_silico_mutagenesis(model, random_codes(2, LENGTH), windows=False)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_threads_that_meet_in_a_readout_get_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a readout makes once, at the first need, is whole for every thread."""
+    made = readout._running_maximum
+
+    def slowly(rows: np.ndarray) -> np.ndarray:
+        sleep(0.01)
+        return made(rows)
+
+    monkeypatch.setattr(readout, "_running_maximum", slowly)
+    rows = np.random.default_rng(0).standard_normal((2, 60, 3))
+    changed = [
+        Changed(rows, ((start, start + 20), 9), 3, np.random.default_rng(start).standard_normal((12, 9, 3)))
+        for start in range(4)
+    ]
+    layer = GlobalMaxPool1D(dtype="float64")
+    expected = [Maximum(layer).trace(rows)[1](own) for own in changed]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            _, gather = Maximum(layer).trace(rows)
+            meet = Barrier(4)
+
+            def at_once(own: Changed, gather=gather, meet=meet) -> np.ndarray:
+                meet.wait(10)
+                return gather(own)
+
+            for found, value in zip(pool.map(at_once, changed), expected, strict=True):
+                assert np.array_equal(found, value)

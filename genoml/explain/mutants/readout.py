@@ -92,16 +92,20 @@ class Maximum:
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
         xp = array_namespace(rows)
-        tables: list[Array] = []
+        tables: tuple[Array, Array] | None = None
         calls = 0
 
         def at_places(starts: Sequence[int], width: int) -> Array:
             """The reference's maximum outside each window, (n, P, features)."""
-            if not tables:
-                tables.append(_running_maximum(rows))
-                tables.append(xp.flip(_running_maximum(xp.flip(rows, axis=1)), axis=1))
+            nonlocal tables
+            own = tables
+            if own is None:  # threads that meet here make the same ones
+                own = tables = (
+                    _running_maximum(rows),
+                    xp.flip(_running_maximum(xp.flip(rows, axis=1)), axis=1),
+                )
             ends = [start + width for start in starts]
-            outside = xp.stack([_taken(tables[0], starts), _taken(tables[1], ends)], axis=2)
+            outside = xp.stack([_taken(own[0], starts), _taken(own[1], ends)], axis=2)
             return _by_place(rows, pooled(self.layer, _as_windows(outside)))
 
         def at_place(start: int, stop: int) -> Array:
