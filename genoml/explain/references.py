@@ -16,6 +16,7 @@ from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, task_of, weights_of
 from genoml.nn.layer import Layer
 from genoml.ops.secants import paired
+from genoml.parallel import Threads
 from genoml.sequence.codes import Sequences
 from genoml.sequence.shuffle import klet_shuffle
 from genoml.sequence.strand import reverse_complement
@@ -82,12 +83,19 @@ def contributions(
     shuffled = reference_codes(codes, references, n_references, seed)
     task = task_of(model, task)
     count = 1 if shuffled is None else shuffled.shape[1]
-    step, parts = max(1, batch_size // count), []
-    with model.backend.computing():
-        for start in range(0, len(codes), step):
-            rows = slice(start, start + step)
+    step = max(1, batch_size // count)
+    starts = range(0, len(codes), step)
+    parts: list[Any] = [None] * len(starts)
+
+    def fill(first: int, last: int) -> None:
+        for number in range(first, last):
+            rows = slice(starts[number], starts[number] + step)
             given = references if shuffled is None else shuffled[rows]
-            parts.append(_both_strands(model, codes[rows], given, multipliers, task, read))
+            parts[number] = _both_strands(model, codes[rows], given, multipliers, task, read)
+
+    backend = model.backend
+    with backend.computing(), Threads(backend.threads) as threads:
+        threads.workers.share_out(fill, len(parts))
     hypothetical, actual, delta = (np.concatenate(own) for own in zip(*parts, strict=True))
     error = np.abs(actual.sum(axis=1, dtype=np.float64) - delta) / (1.0 + np.abs(delta))
     worst = int(np.argmax(error))
