@@ -94,6 +94,7 @@ def contributions(
             parts[number] = _both_strands(model, codes[rows], given, multipliers, task, read)
 
     backend = model.backend
+    model.draw()  # before the threads, which would draw one each
     with backend.computing(), Threads(backend.threads) as threads:
         threads.workers.share_out(fill, len(parts))
     hypothetical, actual, delta = (np.concatenate(own) for own in zip(*parts, strict=True))
