@@ -109,6 +109,15 @@ def cuda_compile(session):
 
 
 @nox.session
+def tensorflow(session):
+    """Networks that TensorFlow and Keras write anew, beside genoml's of the same files; the suite reads kept ones."""
+    install(session, "-e", ".[test-base]")
+    session.install("tensorflow-cpu==2.21", "tf_keras")
+    session.run("python", "tests/convert/make_specimens.py")
+    session.run("pytest", "-q", "--backend", "numpy", "tests/convert/test_specimens.py", *session.posargs)
+
+
+@nox.session
 def counts(session):
     """Launches, products and bytes of a step of each network, into docs/gpu.md with `-- --page`; needs no GPU."""
     install(session, "-e", ".[test-base,test-cupy]")
