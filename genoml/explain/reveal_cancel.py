@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -13,6 +14,7 @@ from genoml.nn.batch_norm import BatchNorm1D
 from genoml.nn.containers import Container, Sequential
 from genoml.nn.conv import Conv1D
 from genoml.nn.dense import Dense
+from genoml.nn.graph import Graph
 from genoml.nn.layer import EVALUATION, Layer, Pass, Pullback
 from genoml.ops.activations import activation_vjp
 from genoml.ops.arrays import constant_like
@@ -107,24 +109,53 @@ def with_reveal_cancel(model: Layer, *, dense_only: bool) -> Layer:
     """A view of a network whose dense layers, and convolutions but for ``dense_only``, have this rule.
 
     A layer's own activation counts, and in a row that behind it, with a batch normalisation between. The view shares
-    the network's arrays; it serves ``between`` alone.
+    the network's arrays; it serves ``between`` alone. Layers of other kinds, and those inside MLP, keep Rescale.
+
+    Raises
+    ------
+    ValueError
+        If no layer gets the rule: the contributions would be those of Rescale.
     """
-    kinds = (Dense,) if dense_only else (Conv1D, Dense)
+    found = list[RevealCancel]()
+    view = _view(model, (Dense,) if dense_only else (Conv1D, Dense), found)
+    if not found:
+        what = "dense layer" if dense_only else "convolution or dense layer"
+        raise ValueError(f"the rule finds no {what} with an activation behind it; use rule rescale")
+    return view
+
+
+def _view(model: Layer, kinds: tuple[type[Layer], ...], found: list[RevealCancel]) -> Layer:
+    """The view of a layer; ``found`` gets the layers of the rule."""
     if type(model) in kinds:
-        return _ruled([model])[0] or model
+        return _take(_ruled([model])[0], found) or model
     if not isinstance(model, Container):
         return model
     view: Any = object.__new__(type(model))
     view.__dict__.update(model.__dict__)
-    layers, own = dict(model.named_layers), dict[str, Layer]()
-    names = list(layers)
-    while names:
-        row = [layers[name] for name in names[:3]] if isinstance(model, Sequential) else [layers[names[0]]]
-        ruled, count = _ruled(row) if type(row[0]) in kinds else (None, 1)
-        own[names[0]] = ruled or with_reveal_cancel(row[0], dense_only=dense_only)
-        names = names[count:]
-    view.named_layers = own
+    rows = [[name] for name in model.named_layers]
+    if isinstance(model, Sequential):
+        rows = [list(model.named_layers)]
+    elif isinstance(model, Graph):
+        rows = [list(stretch.names) for stretch in view._stretches]
+    view.named_layers = own = dict[str, Layer]()
+    for names in rows:
+        while names:
+            row = [model[name] for name in names[:3]]
+            ruled, count = _ruled(row) if type(row[0]) in kinds else (None, 1)
+            own[names[0]] = _take(ruled, found) or _view(row[0], kinds, found)
+            names = names[count:]
+    if isinstance(model, Graph):
+        view._stretches = [
+            replace(stretch, names=[name for name in stretch.names if name in own])
+            for stretch in view._stretches
+        ]
     return view  # type: ignore[no-any-return]
+
+
+def _take(ruled: RevealCancel | None, found: list[RevealCancel]) -> RevealCancel | None:
+    if ruled is not None:
+        found.append(ruled)
+    return ruled
 
 
 def _ruled(row: list[Layer]) -> tuple[RevealCancel | None, int]:

@@ -149,6 +149,28 @@ def test_other_rules_sum_too_through_rows_graphs_and_normalisations(rule: Any) -
     assert not np.allclose(found.actual, plain.actual, atol=1e-3)
 
 
+def test_nodes_of_a_graph_have_the_rule_that_layers_in_a_row_have() -> None:
+    layers = {"conv": Conv1D(4, 6, 5, activation=None), "norm": BatchNorm1D(6), "act": GELU(), "flat": Flatten(),
+              "dense": Dense(48, 1)}  # fmt: skip
+    row = Sequential(layers, seed=3).to(dtype="float64")
+    before = ["input", *list(layers)[:-1]]
+    graph = Graph(
+        [Node(name, None, source) for name, source in zip(layers, before, strict=True)], row.named_layers
+    )
+    codes, references = codes_of(2, 12), codes_of(2, 12, 5)[:, None, :]
+    found, expected = (
+        deeplift(model, codes, references=references, rule="reveal_cancel") for model in (graph, row)
+    )
+    np.testing.assert_allclose(found.actual, expected.actual, atol=1e-14)
+    assert not np.allclose(expected.actual, deeplift(row, codes, references=references).actual, atol=1e-4)
+
+
+def test_a_rule_that_no_layer_gets_is_refused() -> None:
+    model = Sequential([Conv1D(4, 3, 5, activation="relu"), Flatten(), Dense(24, 1)])
+    with pytest.raises(ValueError, match="finds no dense layer with an activation behind it"):
+        deeplift(model, codes_of(1, 12), rule="genomics")
+
+
 @pytest.mark.filterwarnings("ignore:integrated_gradients")
 def test_integrated_gradients_sum_as_well_as_their_steps_allow() -> None:
     layers = [Conv1D(4, 3, 5, activation="tanh"), Flatten(), Dense(24, 1)]
