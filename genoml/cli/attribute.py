@@ -8,12 +8,11 @@ from typing import Any
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, examples, open_backend
+from genoml.cli.options import backend_option, examples, open_run
 from genoml.cli.tile import opened_genome
 from genoml.data.peaks import GenomeCodes
 from genoml.genome import concat
 from genoml.io.bed import bed_intervals
-from genoml.runs import load_run
 from genoml.runs.attribute import Attributions, Method, attribute
 from genoml.runs.regions import windows_of
 from genoml.runs.run import Run
@@ -95,7 +94,7 @@ def command(
         raise click.UsageError(f"expects SEQUENCES, or --genome and --regions; got {got}")
     if genome is None and (regions is not None or bigwig is not None):
         raise click.UsageError("--regions and --bigwig have a meaning with --genome only")
-    loaded = load_run(run, open_backend(backend_name))
+    loaded = open_run(run, backend_name)
     how: dict[str, Any] = {"method": method, "references": references, "seed": seed, "output": explain}
     if genome is not None:
         found = _of_genome(loaded, genome, regions, bigwig, how)

@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,6 +15,9 @@ from click.shell_completion import CompletionItem
 from genoml.backend import Backend, BackendError, backend_entry_points, get_backend, use_backend
 from genoml.data.files import SHUFFLE
 from genoml.io.files import write_whole
+
+if TYPE_CHECKING:
+    from genoml.runs import Run
 
 
 def examples(*lines: str) -> str:
@@ -50,6 +54,17 @@ backend_option = click.option(
     shell_complete=_completed(backend_entry_points),
     help="Array library to run on: numpy (default), cupy, torch, jax, ... See `genoml backends`.",
 )
+
+
+def open_run(path: Path, backend_name: str | None) -> Run:
+    """Load a run for sequences alone; a warning says of a network with control tracks that they are read as 0."""
+    from genoml.runs import load_run
+
+    run = load_run(path, open_backend(backend_name))
+    config = run.record.config
+    if config is not None and config.model_options.get("control_tracks"):
+        click.echo("warning: the network was trained with control tracks, which are read as 0 here", err=True)
+    return run
 
 
 def open_backend(name: str | None) -> Backend:

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, examples, open_backend
+from genoml.cli.options import backend_option, examples, open_run
 from genoml.cli.tile import scan_genome
 from genoml.data import NamedSequences
 from genoml.data.files import table_sequences
 from genoml.io.files import write_whole
-from genoml.runs import DataSettings, Run, load_run
+from genoml.runs import DataSettings, Run
 from genoml.runs.read_cell_types import predict_h5ad
 from genoml.train.predict import score_names
 
@@ -98,10 +98,7 @@ def command(
     """
     if out != _STANDARD_OUTPUT and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ValueError(f"{out}: expects a file name in a folder that exists; choose another --out")
-    loaded_run = load_run(run, open_backend(backend_name))
-    config = loaded_run.record.config
-    if config is not None and config.model_options.get("control_tracks"):
-        click.echo("warning: the network was trained with control tracks, which are read as 0 here", err=True)
+    loaded_run = open_run(run, backend_name)
     if layer is not None and h5ad is None:
         raise click.UsageError("--layer has a meaning with --h5ad only")
     if h5ad is not None:

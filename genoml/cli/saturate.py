@@ -7,12 +7,11 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, examples, open_backend
+from genoml.cli.options import backend_option, examples, open_run
 from genoml.cli.tile import opened_genome
 from genoml.cli.variants import scoring_options, tell_summary
 from genoml.genome import concat
 from genoml.io.bed import bed_intervals
-from genoml.runs import load_run
 
 
 @click.command(
@@ -46,7 +45,7 @@ def command(
     """
     from genoml.variants import saturate_regions
 
-    loaded = load_run(run, open_backend(backend_name))
+    loaded = open_run(run, backend_name)
     with opened_genome(genome) as store:
         places = concat(bed_intervals(regions, sizes=store.sizes))
         options["tasks"] = options["tasks"] or None

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, examples, open_backend, open_output
+from genoml.cli.options import backend_option, examples, open_output, open_run
 from genoml.cli.tile import opened_genome
 from genoml.genome import concat
 from genoml.io.bed import bed_intervals
 from genoml.io.vcf import open_vcf
-from genoml.runs import load_run
 
 
 def scoring_options(command: Any) -> Any:
@@ -177,7 +176,7 @@ def command(
         expect_writable(report)
     for path in filter(None, (None if out == "-" else out, vcf, summary)):
         _expect_writable(Path(path), calls)
-    loaded = load_run(run, open_backend(backend_name))
+    loaded = open_run(run, backend_name)
     file = open_vcf(calls, columns=_named(columns))
     with opened_genome(genome) as store:
         found = None if regions is None else concat(bed_intervals(regions, sizes=store.sizes))

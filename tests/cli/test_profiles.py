@@ -78,11 +78,25 @@ def test_a_run_is_scored_on_its_held_out_part_with_its_controls(
     assert scores["n_examples"] == 20
 
 
-def test_a_prediction_without_the_controls_of_the_training_says_so(
-    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    "words",
+    [
+        "predict RUN one.fa --out one.tsv",
+        "attribute RUN one.fa --out one.npz --method saliency",
+        "variants RUN calls.vcf one.fa --out one.tsv --edges pad",
+        "saturate RUN one.fa one.bed --out one.tsv --edges pad",
+    ],
+)
+def test_commands_without_the_controls_of_the_training_say_so(
+    words: str, run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "one.fa").write_text(">one\n" + "ACGT" * 15 + "\n")
-    assert run_genoml("predict", run, tmp_path / "one.fa", "--out", tmp_path / "one.tsv") == 0
+    monkeypatch.chdir(tmp_path)
+    Path("one.fa").write_text(">one\n" + "ACGT" * 15 + "\n")
+    Path("one.bed").write_text("one\t30\t31\n")
+    head = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    Path("calls.vcf").write_text(f"{head}one\t30\t.\tC\tT\t.\t.\t.\n")
+    capsys.readouterr()
+    assert run_genoml(*(str(run) if word == "RUN" else word for word in words.split())) == 0
     said = "warning: the network was trained with control tracks, which are read as 0 here"
     assert capsys.readouterr().err.splitlines()[0] == said
 
