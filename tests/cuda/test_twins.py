@@ -336,7 +336,14 @@ def test_adams_update(
             array = array if at % 3 else array[0, :, :]
             arrays.append(array * array if k == 3 else array)
     decays = [0.01 * at for at in range(parameters)]
-    options = {"beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8, "decoupled": decoupled}
+    options = {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "rate": 0.01,
+        "correction": 0.3,
+        "eps": 1e-8,
+        "decoupled": decoupled,
+    }
     found = twin_of(cuda, adam_update_all)(*given_arrays, decays, **options)
     expected = adam_update_all.standard(*given_arrays, decays, **options)
     assert len(found) == parameters
