@@ -23,6 +23,7 @@ BUDGETS = {
     "danq, 64 x 1000": 638,
     "deepstarr, 128 x 249": 90,
     "bpnet, 16 x 2114": 155,
+    "spliceai, 1 x 10101": 804,
     "attention, 8 x 512, 128 wide, 8 heads, without weights": 25,
     "attention, 1 x 4096, 128 wide, 8 heads, without weights": 25,
     "LSTM, 64 x 75, 320 to 320": 308,

@@ -166,7 +166,7 @@ def test_the_maximum_of_a_scan_and_the_gradient_of_its_kernels(
 
 @SOME
 @given(
-    SMALL, st.integers(0, 30), st.sampled_from([1, 4, 17]), st.sampled_from([1, 3, 40]), st.integers(1, 7),
+    SMALL, st.integers(0, 30), st.sampled_from([1, 4, 17]), st.sampled_from([1, 3, 40]), st.integers(1, 12),
     st.integers(1, 3), DTYPES, VIEWS, VIEWS, SEEDS,
 )  # fmt: skip
 def test_a_convolution_as_products(
