@@ -126,8 +126,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
     Examples
     --------
-    >>> from sklearn.model_selection import cross_val_score
-    >>> scores = cross_val_score(SequenceClassifier(epochs=5), sequences, labels, scoring="roc_auc")  # doctest: +SKIP
+    >>> sequences, labels = ["ACGTACGTACGT", "TTTTACGTAAAA"] * 10, ["peak", "background"] * 10
+    >>> classifier = SequenceClassifier("promoter_cnn", epochs=1, settings={"no_checks": ["copies"]})
+    >>> classifier.fit(sequences, labels).predict_proba(sequences[:3]).shape
+    (3, 2)
     """
 
     classes_: NDArray[Any]
