@@ -84,8 +84,9 @@ def ablate(
     codes : array, or letters
         Sequences as base codes, or letters.
     sites : array, Seqlets or path
-        Rows (example, start, end) of whole numbers; seqlets; or a BED file, whose chromosomes are the ``names`` of the
-        sequences, or those of the genome where names are loci (``chr8:100-300(-)``, 0-based, end not included).
+        Rows (example, start, end) of whole numbers, positions of the letters or codes as given; seqlets; or a BED
+        file, whose chromosomes are the ``names`` of the sequences, or those of the genome where names are loci
+        (``chr8:100-300(-)``, 0-based, end not included).
     how : {"shuffle", "random", "zero", "background"}
         What takes the place of a site's bases: its letters in another order; bases drawn by the composition of its
         sequence; nothing, a column of zeros, which no training has shown the model (one repeat); what stands there when
@@ -113,9 +114,10 @@ def ablate(
         model, codes, "ablate", task=task, both_strands=both_strands, ambiguous=ambiguous,
         batch_size=batch_size, windows=windows,
     )  # fmt: skip
-    found = found_sites(sites, scored.codes, names)
-    bases = replacements(scored.codes, found, how, 1 if how == "zero" else n, seed)
-    after = ablated(scored, found.example, found.start, bases)
+    found = found_sites(sites, scored.lengths, names)
+    placed = found.moved(scored.ahead)
+    bases = replacements(scored.codes, placed, how, 1 if how == "zero" else n, seed)
+    after = ablated(scored, placed.example, placed.start, bases)
     return Ablation(found, how, scored.own[found.example], after, gc_content(scored.codes)[found.example])
 
 

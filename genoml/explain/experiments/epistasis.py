@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,39 +93,44 @@ def pairs(
     Raises
     ------
     ValueError
-        If no sequence has two sites, or two overlap; and as :func:`ablate`.
+        If no sequence has two sites that do not overlap; and as :func:`ablate`.
+
+    Warns
+    -----
+    UserWarning
+        For sites that overlap, whose pairs are left out.
     """
     scored = ScoredSequences(
         model, codes, "pairs", task=task, both_strands=both_strands, ambiguous=ambiguous,
         batch_size=batch_size, windows=windows,
     )  # fmt: skip
-    found = found_sites(sites, scored.codes, names)
+    found = found_sites(sites, scored.lengths, names)
+    placed = found.moved(scored.ahead)
     couples = np.array(_couples(found), np.int64).reshape(-1, 2)
     if not len(couples):
-        raise ValueError("pairs expects a sequence with two sites or more, got one site a sequence at most")
-    bases = replacements(scored.codes, found, how, 1 if how == "zero" else n, seed)
-    alone = ablated(scored, found.example, found.start, bases) - scored.own[found.example][:, None]
+        raise ValueError("pairs expects a sequence with two sites that do not overlap, got none")
+    bases = replacements(scored.codes, placed, how, 1 if how == "zero" else n, seed)
+    alone = ablated(scored, placed.example, placed.start, bases) - scored.own[found.example][:, None]
     first, second = couples.T
     example = found.example[first]
     joined = []
     for a, b in couples.tolist():
-        low = found.start[a]
-        span = np.repeat(scored.codes[None, found.example[a], low : found.end[b]], len(bases[a]), axis=0)
-        span[:, : found.end[a] - low], span[:, found.start[b] - low :] = bases[a], bases[b]
+        low = placed.start[a]
+        span = np.repeat(scored.codes[None, found.example[a], low : placed.end[b]], len(bases[a]), axis=0)
+        span[:, : placed.end[a] - low], span[:, placed.start[b] - low :] = bases[a], bases[b]
         joined.append(span)
-    joint = ablated(scored, example, found.start[first], joined) - scored.own[example][:, None]
+    joint = ablated(scored, example, placed.start[first], joined) - scored.own[example][:, None]
     gc = gc_content(scored.codes)[example]
     return PairEffects(found, first, second, joint, alone[first], alone[second], gc)
 
 
 def _couples(sites: Sites) -> list[tuple[int, int]]:
-    """Pairs of sites of one sequence, in the order along it."""
+    """Pairs of sites of one sequence that do not overlap, in the order along it."""
     couples: list[tuple[int, int]] = []
     for example in np.unique(sites.example):
         rows = np.flatnonzero(sites.example == example)
-        rows = rows[np.argsort(sites.start[rows], kind="stable")]
-        for a, b in combinations(rows.tolist(), 2):
-            if sites.start[b] < sites.end[a]:
-                raise ValueError(f"sites {a} and {b} of sequence {example} overlap; pairs expects them apart")
-            couples.append((a, b))
-    return couples
+        couples += combinations(rows[np.argsort(sites.start[rows], kind="stable")].tolist(), 2)
+    apart = [(a, b) for a, b in couples if sites.end[a] <= sites.start[b]]
+    if overlapping := len(couples) - len(apart):
+        warnings.warn(f"pairs: {overlapping} pairs of sites overlap, and are left out", stacklevel=4)
+    return apart

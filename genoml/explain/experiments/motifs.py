@@ -27,8 +27,8 @@ class DrawnMotif:
 
     Attributes
     ----------
-    name : str
-        Its name, or its letters.
+    name, symbol : str
+        Its name, or its letters; the symbol of its factor, if it has one.
     probabilities : array of shape (width, 4)
         Of the matrix, or of the IUPAC letters: for logos.
     codes : array of shape (n or 1, width)
@@ -38,6 +38,12 @@ class DrawnMotif:
     name: str
     probabilities: NDArray[np.float64]
     codes: NDArray[np.uint8]
+    symbol: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and symbol."""
+        return f"{self.symbol} ({self.name})" if self.symbol else self.name
 
     @property
     def width(self) -> int:
@@ -79,8 +85,10 @@ def _is_codes(value: Any) -> bool:
 
 
 def _drawn(name: str, motif: AnyMotif, n: int, sample: bool, seed: int, number: int) -> DrawnMotif:
+    symbol = ""
     if isinstance(motif, Motif | DiscoveredMotif):
-        name = name or getattr(motif, "symbol", "") or motif.name
+        symbol = "" if name else getattr(motif, "symbol", "")
+        name = name or motif.name
         matrix = np.asarray(motif.probabilities, np.float64)
         chosen = matrix if sample else np.eye(4)[["ACGT".index(base) for base in consensus(matrix)]]
     else:
@@ -89,10 +97,10 @@ def _drawn(name: str, motif: AnyMotif, n: int, sample: bool, seed: int, number: 
         members = MEMBERSHIP[codes].astype(np.float64)
         matrix = chosen = members / members.sum(axis=1, keepdims=True)
     if (chosen.max(axis=1) == 1).all():
-        return DrawnMotif(name, matrix, chosen.argmax(axis=1).astype(np.uint8)[None, :])
+        return DrawnMotif(name, matrix, chosen.argmax(axis=1).astype(np.uint8)[None, :], symbol)
     draws = host_generator(seed, "motif", number).random((n, len(chosen), 1))
     below = np.cumsum(chosen, axis=1)[:, :3] / chosen.sum(axis=1, keepdims=True)
-    return DrawnMotif(name, matrix, (draws >= below).sum(axis=2).astype(np.uint8))
+    return DrawnMotif(name, matrix, (draws >= below).sum(axis=2).astype(np.uint8), symbol)
 
 
 def _codes_of(motif: Any, name: str) -> NDArray[np.uint8]:

@@ -26,7 +26,8 @@ from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
 from genoml.nn.layer import EVALUATION, Layer
 from genoml.parallel import Threads
-from genoml.sequence.codes import Sequences
+from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.codes import Sequences, holds_letters
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.predict import refuse_nan
@@ -40,7 +41,7 @@ _FEW_CHANGES = 64
 
 @dataclass(frozen=True)
 class _Strand:
-    """One strand of the sequences: whether it is the other one, and the outputs' weights (n, outputs)."""
+    """Whether it is the other strand, and the outputs' weights (n, outputs)."""
 
     turned: bool
     weights: Array
@@ -51,14 +52,10 @@ class ScoredSequences:
 
     Parameters
     ----------
-    model : Layer
-        A model that reads one-hot sequences (batch, 4, length).
-    sequences : array, or letters
-        Sequences as base codes; letters are padded to the training's length.
+    model, sequences, task, both_strands, ambiguous
+        As in ``saliency``. The weights that a function makes of a sequence's outputs hold for its copies.
     what : str
         The function that is called, for messages.
-    task, both_strands, ambiguous
-        As in ``saliency``. The weights that a function makes of a sequence's outputs hold for its copies.
     batch_size, windows
         Copies computed at a time; whether only what a change reaches is computed of them.
 
@@ -68,6 +65,8 @@ class ScoredSequences:
         The sequences.
     own : array of shape (n,)
         f of each.
+    ahead, lengths : arrays of shape (n,)
+        Padding before the letters that were given, and their number; of codes 0, and all.
     """
 
     def __init__(
@@ -77,11 +76,12 @@ class ScoredSequences:
         read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
         self.codes: NDArray[np.uint8] = np.asarray(read_codes(model, sequences))
         checked_codes(self.codes, what, batch_size)
+        inside = (self.codes != PAD_CODE) | (not holds_letters(sequences))
+        self.ahead, self.lengths = inside.argmax(axis=1), inside.sum(axis=1)
         self._model, twice = one_strand(model) if windows else (model, False)
         self._batch, self._windows = batch_size, windows
-        self._options: dict[str, Any] = {
-            "dtype": model.dtype, "backend": model.backend, "ambiguous": read.ambiguous
-        }  # fmt: skip
+        self._options: dict[str, Any] = {"dtype": model.dtype, "backend": model.backend}
+        self._options["ambiguous"] = read.ambiguous
         self._plans: dict[tuple[int, int], Plan] = {}
         model.draw()  # before threads, which would draw one each
         task = task_of(model, task)
@@ -200,5 +200,4 @@ class ScoredSequences:
 
 
 def _mean(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The mean over the strands."""
     return parts[0] if len(parts) == 1 else 0.5 * (parts[0] + parts[1])

@@ -48,17 +48,22 @@ class Sites:
     def __len__(self) -> int:
         return len(self.example)
 
+    def moved(self, ahead: NDArray[np.int64]) -> Sites:
+        """The same in sequences with so many positions ahead, (n,)."""
+        by = ahead[self.example]
+        return Sites(self.example, self.start + by, self.end + by, self.names)
 
-def found_sites(sites: SomeSites, codes: np.ndarray, names: Sequence[str] | None) -> Sites:
-    """Sites, which must lie in the sequences, on bases of theirs.
+
+def found_sites(sites: SomeSites, lengths: np.ndarray, names: Sequence[str] | None = None) -> Sites:
+    """Sites, which must lie in the sequences, of these lengths (n,).
 
     Raises
     ------
     ValueError
-        Without sites, for one outside of its sequence or on padding, or a BED file whose names are not known.
+        Without sites, for one outside of its sequence, or a BED file whose names are not known.
     """
     if isinstance(sites, str | PathLike):
-        found = _of_bed(sites, names, codes.shape[1])
+        found = _of_bed(sites, names, lengths)
     elif isinstance(sites, Seqlets):
         found = Sites(sites.example, sites.start, sites.end, ("",) * len(sites))
     else:
@@ -71,22 +76,15 @@ def found_sites(sites: SomeSites, codes: np.ndarray, names: Sequence[str] | None
         found = Sites(example, start, end, ("",) * len(rows))
     if not len(found):
         raise ValueError("expects at least one site, got none")
-    n, length = codes.shape
-    good = (found.example >= 0) & (found.example < n)
-    good &= (found.start >= 0) & (found.start < found.end) & (found.end <= length)
-    if not good.all():
-        row = int(np.argmin(good))
-        raise ValueError(
-            f"site {row} (example {found.example[row]}, {found.start[row]} to {found.end[row]}) is outside of the "
-            f"{n} sequences of {length} bp"
-        )
     for row, (example, start, end) in enumerate(zip(found.example, found.start, found.end, strict=True)):
-        if (codes[example, start:end] == PAD_CODE).any():
-            raise ValueError(f"site {row} (example {example}, {start} to {end}) is on padding, not on bases")
+        length = lengths[example] if 0 <= example < len(lengths) else -1
+        if not 0 <= start < end <= length:
+            where = f"its sequence, which has {length} bp" if length >= 0 else f"the {len(lengths)} sequences"
+            raise ValueError(f"site {row} (example {example}, {start} to {end}) is outside of {where}")
     return found
 
 
-def _of_bed(path: str | PathLike[str], names: Sequence[str] | None, length: int) -> Sites:
+def _of_bed(path: str | PathLike[str], names: Sequence[str] | None, lengths: np.ndarray) -> Sites:
     """Sites of a BED file: on sequences by their names, or on the genome that the names are loci of."""
     if names is None:
         raise ValueError(f"{path}: sites of a BED file expect names=, the names of the sequences")
@@ -113,8 +111,10 @@ def _of_bed(path: str | PathLike[str], names: Sequence[str] | None, length: int)
         for row in inside:
             locus = loci[row]
             low, high = (int(locus[2]), int(locus[3])) if locus else (0, 0)
-            if high - low != length:
-                raise ValueError(f"{names[row]} is a locus of {high - low} bp, but its sequence has {length}")
+            if high - low != lengths[row]:
+                raise ValueError(
+                    f"{names[row]} is a locus of {high - low} bp, but its sequence has {lengths[row]}"
+                )
             turned = locus is not None and locus[4] == "-"
             first = high - end if turned else start - low
             found.append((row, first, first + end - start, str(labels[number])))
@@ -132,10 +132,19 @@ def replacements(codes: np.ndarray, sites: Sites, how: How, n: int, seed: int) -
     ``"shuffle"``: the site's own letters in another order. ``"random"``: bases drawn by the composition of its
     sequence. ``"zero"``: no base. ``"background"``: what stands there when the whole sequence is shuffled with its
     dinucleotides.
+
+    Raises
+    ------
+    ValueError
+        For a site on padding.
     """
     found: list[Any] = []
     for number, (example, start, end) in enumerate(zip(sites.example, sites.start, sites.end, strict=True)):
         own, width = codes[example], end - start
+        if (own[start:end] == PAD_CODE).any():
+            raise ValueError(
+                f"site {number} (example {example}, {start} to {end}) is on padding, not on bases"
+            )
         rng = host_generator(seed, "ablate", number)
         if how == "shuffle":
             found.append(rng.permuted(np.repeat(own[None, start:end], n, axis=0), axis=1))

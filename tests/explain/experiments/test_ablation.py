@@ -11,6 +11,7 @@ import pytest
 from genoml.backend import Backend
 from genoml.explain import Seqlets, ablate, deeplift, dependency_map, pairs, saliency
 from genoml.explain.experiments.sites import How, found_sites, replacements
+from genoml.sequence import base_codes
 from genoml.train.predict import predict_outputs
 from support.experiments import CODES, LETTERS, NETWORKS, network, random_codes, small
 
@@ -38,17 +39,17 @@ def test_an_effect_is_the_change_of_a_prediction(how: Any) -> None:
 
 def test_what_takes_a_sites_place_is_what_was_asked_for() -> None:
     codes = random_codes(3, 60)
-    sites = found_sites([(1, 10, 40)], codes, None)
+    sites = found_sites([(1, 10, 40)], np.full(3, 60))
     own = np.bincount(codes[1, 10:40], minlength=4)
     for row in replacements(codes, sites, "shuffle", 4, 0)[0]:
         assert np.array_equal(np.bincount(row, minlength=4), own)
         assert not np.array_equal(row, codes[1, 10:40])
     assert (replacements(codes, sites, "zero", 2, 0)[0] == 15).all()
-    whole = found_sites([(1, 0, 60)], codes, None)
+    whole = found_sites([(1, 0, 60)], np.full(3, 60))
     for row in replacements(codes, whole, "background", 3, 0)[0]:
         assert np.array_equal(np.bincount(row, minlength=4), np.bincount(codes[1], minlength=4))
     poor = np.zeros((1, 60), np.uint8)
-    assert not replacements(poor, found_sites([(0, 5, 9)], poor, None), "random", 5, 0)[0].any()
+    assert not replacements(poor, found_sites([(0, 5, 9)], np.array([60])), "random", 5, 0)[0].any()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -94,24 +95,25 @@ def test_sites_are_seqlets_or_a_bed_file_too(tmp_path: Path) -> None:
 def test_sites_of_a_genome_lie_on_the_loci_that_the_names_are(tmp_path: Path) -> None:
     bed = tmp_path / "sites.bed"
     bed.write_text("chr1\t110\t115\ta\nchr2\t52\t56\tb\n")
+    lengths = np.full(3, 32)
     names = ["chr1:100-132", "chr1:105-137(-)", "chr2:50-82(+)"]
-    found = found_sites(bed, CODES, names)
+    found = found_sites(bed, lengths, names)
     rows = [*zip(found.example.tolist(), found.start.tolist(), found.end.tolist(), found.names, strict=True)]
     assert rows == [(0, 10, 15, "a"), (1, 22, 27, "a"), (2, 2, 6, "b")]
     with pytest.raises(ValueError, match="chr1:100-132 is a locus of 32 bp, but its sequence has 20"):
-        found_sites(bed, CODES[:, :20], names)
+        found_sites(bed, lengths - 12, names)
     bed.write_text("chr3\t110\t115\n")
     with pytest.raises(ValueError, match="chr3:110-115 is on no sequence"):
-        found_sites(bed, CODES, names)
+        found_sites(bed, lengths, names)
     with pytest.raises(ValueError, match="expect names="):
-        found_sites(bed, CODES, None)
+        found_sites(bed, lengths)
 
 
 @pytest.mark.parametrize(
     ("sites", "message"),
     [
-        ([(0, 30, 33)], r"site 0 \(example 0, 30 to 33\) is outside of the 3 sequences of 32 bp"),
-        ([(0, 1, 3), (3, 1, 3)], r"site 1 \(example 3, 1 to 3\) is outside"),
+        ([(0, 30, 33)], r"site 0 \(example 0, 30 to 33\) is outside of its sequence, which has 32 bp"),
+        ([(0, 1, 3), (3, 1, 3)], r"site 1 \(example 3, 1 to 3\) is outside of the 3 sequences"),
         ([(0, 5, 5)], "is outside"),
         ([(0, 5)], r"sites expects whole numbers \(k, 3\)"),
         (np.zeros((0, 3), int), "expects at least one site, got none"),
@@ -122,15 +124,27 @@ def test_sites_outside_are_named(sites: Any, message: str) -> None:
         ablate(small(), CODES, sites)
 
 
-def test_a_site_on_padding_is_named() -> None:
-    with pytest.raises(ValueError, match=r"site 0 \(example 1, 0 to 4\) is on padding"):
-        ablate(small(), [LETTERS[0], LETTERS[1][:20]], [(1, 0, 4)])
+def test_positions_are_those_of_the_letters_also_where_they_are_padded() -> None:
+    some = [LETTERS[0], LETTERS[1][:20]]
+    found = ablate(small(), some, [(1, 0, 4), (1, 8, 20)], how="zero")
+    padded = base_codes(some, pad="both")
+    assert (padded[1] == 15).sum() == 12
+    same = ablate(small(), padded, [(1, 6, 10), (1, 14, 26)], how="zero")
+    assert np.array_equal(found.after, same.after)
+    assert found.sites.start.tolist() == [0, 8]
+    joined = pairs(small(), some, [(1, 0, 4), (1, 8, 20)], n=2).epistasis
+    assert np.array_equal(joined, pairs(small(), padded, [(1, 6, 10), (1, 14, 26)], n=2).epistasis)
+    with pytest.raises(ValueError, match="outside of its sequence, which has 20 bp"):
+        ablate(small(), some, [(1, 18, 22)])
+    with pytest.raises(ValueError, match=r"site 0 \(example 1, 4 to 8\) is on padding, not on bases"):
+        ablate(small(), padded, [(1, 4, 8)])
 
 
-def test_pairs_that_overlap_or_are_alone_are_refused() -> None:
-    with pytest.raises(ValueError, match="sites 1 and 0 of sequence 0 overlap"):
-        pairs(small(), CODES, [(0, 5, 9), (0, 1, 6)])
-    with pytest.raises(ValueError, match="a sequence with two sites or more"):
+def test_pairs_that_overlap_are_left_out_and_counted() -> None:
+    with pytest.warns(UserWarning, match="pairs: 1 pairs of sites overlap, and are left out"):
+        found = pairs(small(), CODES, [(0, 5, 9), (0, 1, 6), (0, 20, 24)], n=2)
+    assert [*zip(found.first.tolist(), found.second.tolist(), strict=True)] == [(1, 2), (0, 2)]
+    with pytest.raises(ValueError, match="a sequence with two sites that do not overlap, got none"):
         pairs(small(), CODES, [(0, 5, 9), (1, 1, 6)])
 
 

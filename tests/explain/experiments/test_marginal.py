@@ -101,7 +101,7 @@ def test_letters_that_stand_for_several_bases_are_drawn_for_each_background() ->
 def test_a_matrix_is_its_most_probable_bases_or_drawn_by_its_probabilities() -> None:
     matrix = Motif("M1", np.array([[0.7, 0.1, 0.1, 0.1], [0.0, 0.0, 0.3, 0.7]]), symbol="TF")
     (plain,) = drawn_motifs(matrix, 5)
-    assert (plain.name, decode(plain.codes)) == ("TF", ["AT"])
+    assert (plain.label, decode(plain.codes)) == ("TF (M1)", ["AT"])
     (drawn,) = drawn_motifs([matrix], 4000, sample=True, seed=1)
     shares = np.stack([np.bincount(drawn.codes[:, place], minlength=4) / 4000 for place in range(2)])
     np.testing.assert_allclose(shares, matrix.probabilities, atol=0.03)
