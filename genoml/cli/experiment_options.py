@@ -105,7 +105,7 @@ def known_motifs(path: str | None) -> tuple[list[Motif], str]:
 def experiment(
     path: Path,
     compute: Callable[[Run, Task], tuple[Found, np.ndarray, Sequence[str]]],
-    words: Callable[[Found], str],
+    words: Callable[[Any], str],
     *,
     explain: str | None,
     out: str,

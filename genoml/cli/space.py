@@ -82,14 +82,14 @@ def command(
     apart = _range(distances)
 
     def compute(loaded: Run, task: Task) -> Any:
-        pair = [_one(word, motifs) for word in (first, second)]
         codes = backgrounds_of(
             loaded, sequences=sequences, shuffles=shuffles, genome=genome, count=count, seed=seed
         )
         found = space(
             loaded.model,
             codes,
-            *pair,
+            _one(first, motifs),
+            _one(second, motifs),
             apart,
             orientations=orientations or "all",
             fixed=fixed,

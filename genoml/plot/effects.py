@@ -168,7 +168,7 @@ def distance_map(
     whole_numbers(ax.xaxis)
     figure = ax.figure
     bar = figure.colorbar(drawn, ax=ax, pad=0.015, fraction=0.05)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelcolor=MUTED, labelsize=SMALL, width=0.8, length=3)
     bar.set_label(label, color=INK, fontsize=NORMAL)
     return ax

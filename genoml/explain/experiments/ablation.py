@@ -131,6 +131,6 @@ def ablated(
     for one in np.unique(keys, axis=0):
         rows = np.flatnonzero((keys == one).all(axis=1))
         rows = rows[np.argsort(start[rows], kind="stable")]
-        new = np.stack([bases[row] for row in rows], axis=1)[None]  # (1, repeats, sites, width)
+        new = np.stack([bases[row] for row in rows.tolist()], axis=1)[None]  # (1, repeats, sites, width)
         found[rows] = scored.replaced(start[rows].tolist(), new, rows=[one[0]])[0].T
     return found

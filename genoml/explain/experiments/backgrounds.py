@@ -79,17 +79,19 @@ def backgrounds(
         p = np.asarray(source, np.float64)
         if p.shape != (4,) or (p < 0).any() or abs(p.sum() - 1) > 1e-6:
             raise ValueError(f"backgrounds expect 4 probabilities that sum to 1, of A, C, G, T, got {source}")
-        return host_generator(seed, "backgrounds").choice(4, (n, length), p=p / p.sum()).astype(np.uint8)
+        drawn = host_generator(seed, "backgrounds").choice(4, (n, length), p=p / p.sum())
+        return np.asarray(drawn, np.uint8)
     if not isinstance(source, GenomeStore):
         raise TypeError(f"backgrounds of kind 'gc' expect a GenomeStore, got {type(source).__name__}")
     if matched is None:
-        return source.fetch(sample_windows(source, n, length, strand="random", seed=seed))
+        windows = sample_windows(source, n, length, strand="random", seed=seed)
+        return np.asarray(source.fetch(windows))
     gc = np.resize(gc_content(matched), n)
     pool = sample_windows(source, _POOL * n, length, strand="random", seed=seed)
     sample = matched_sample(
         gc, np.full(n, length), pool.columns["gc"], pool.length_bp, gc_step=0.05, seed=seed
     )
-    return source.fetch(pool[sample.index])
+    return np.asarray(source.fetch(pool[sample.index]))
 
 
 def _codes_of(sequences: Any) -> NDArray[np.uint8]:
