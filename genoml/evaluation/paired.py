@@ -43,10 +43,18 @@ class PairedStatistics:
     fdr: NDArray[np.float64]
 
 
-def paired_statistics(differences: ArrayLike) -> PairedStatistics:
+def paired_statistics(differences: ArrayLike, *, rounding: float = 0.0) -> PairedStatistics:
     """Statistics of differences between pairs, such as a model's output with and without a motif in a background.
 
         s^2 = sum_i (d_i - mean)^2 / (n - 1),    t = mean sqrt(n) / s
+
+    Parameters
+    ----------
+    differences : array_like
+        Rows of them.
+    rounding : float
+        Differences as small as this, of either sign, are none to Wilcoxon's test: it would call a rounding error that
+        always has one sign.
 
     Shapes
     ------
@@ -68,7 +76,8 @@ def paired_statistics(differences: ArrayLike) -> PairedStatistics:
     error = rows.std(axis=-1, ddof=1) / math.sqrt(n)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where((mean == 0) & (error == 0), 0.0, mean / error)
-    p = np.array([signed_rank_p_value(row) for row in rows.reshape(-1, n)]).reshape(mean.shape)
+    tested = np.where(np.abs(rows) <= rounding, 0.0, rows).reshape(-1, n)
+    p = np.array([signed_rank_p_value(row) for row in tested]).reshape(mean.shape)
     return PairedStatistics(n, mean, error, t, p, benjamini_hochberg(p))
 
 

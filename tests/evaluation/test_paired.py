@@ -57,6 +57,14 @@ def test_a_p_value_that_is_unknown_is_not_counted() -> None:
     np.testing.assert_allclose(found, [0.03, np.nan, 0.04, 0.04])
 
 
+def test_rounding_is_no_difference() -> None:
+    noise = 1e-9 * np.arange(1.0, 21.0)
+    assert paired_statistics(noise).p_value < 1e-5
+    found = paired_statistics(noise, rounding=1e-7)
+    assert found.p_value == 1.0
+    assert found.mean > 0
+
+
 def test_differences_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expects finite differences \(..., n >= 1\), got \(2,\)"):
         paired_statistics([1.0, np.nan])

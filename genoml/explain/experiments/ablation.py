@@ -38,6 +38,8 @@ class Ablation:
         f with other bases in the site.
     gc : array of shape (k,)
         GC content of each site's sequence.
+    rounding : float
+        Differences as small as this are rounding.
     """
 
     sites: Sites
@@ -45,6 +47,7 @@ class Ablation:
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     gc: NDArray[np.float64]
+    rounding: float
 
     @property
     def effect(self) -> NDArray[np.float64]:
@@ -54,7 +57,7 @@ class Ablation:
     @cached_property
     def statistics(self) -> PairedStatistics:
         """Of each site's effects over the repeats, (k,): how they depend on what takes the site's place."""
-        return paired_statistics(self.effect)
+        return paired_statistics(self.effect, rounding=self.rounding)
 
 
 @checked
@@ -118,7 +121,8 @@ def ablate(
     placed = found.moved(scored.ahead)
     bases = replacements(scored.codes, placed, how, 1 if how == "zero" else n, seed)
     after = ablated(scored, placed.example, placed.start, bases)
-    return Ablation(found, how, scored.own[found.example], after, gc_content(scored.codes)[found.example])
+    own, gc = scored.own[found.example], gc_content(scored.codes)[found.example]
+    return Ablation(found, how, own, after, gc, scored.rounding(after))
 
 
 def ablated(

@@ -41,6 +41,8 @@ class PairEffects:
         f without one of them - f, with the same bases in its place.
     gc : array of shape (p,)
         GC content of each pair's sequence.
+    rounding : float
+        Differences as small as this are rounding.
     """
 
     sites: Sites
@@ -50,6 +52,7 @@ class PairEffects:
     first_alone: NDArray[np.float64]
     second_alone: NDArray[np.float64]
     gc: NDArray[np.float64]
+    rounding: float
 
     @property
     def epistasis(self) -> NDArray[np.float64]:
@@ -59,7 +62,7 @@ class PairEffects:
     @cached_property
     def statistics(self) -> PairedStatistics:
         """Of each pair's epistasis over the repeats, (p,)."""
-        return paired_statistics(self.epistasis)
+        return paired_statistics(self.epistasis, rounding=self.rounding)
 
 
 @checked
@@ -120,8 +123,8 @@ def pairs(
         span[:, : placed.end[a] - low], span[:, placed.start[b] - low :] = bases[a], bases[b]
         joined.append(span)
     joint = ablated(scored, example, placed.start[first], joined) - scored.own[example][:, None]
-    gc = gc_content(scored.codes)[example]
-    return PairEffects(found, first, second, joint, alone[first], alone[second], gc)
+    gc, rounding = gc_content(scored.codes)[example], scored.rounding(joint)
+    return PairEffects(found, first, second, joint, alone[first], alone[second], gc, rounding)
 
 
 def _couples(sites: Sites) -> list[tuple[int, int]]:

@@ -43,6 +43,8 @@ class Marginalisation:
         f with the motif.
     gc : array of shape (n,)
         GC content of each background.
+    rounding : float
+        Differences as small as this are rounding.
     """
 
     motifs: tuple[DrawnMotif, ...]
@@ -51,6 +53,7 @@ class Marginalisation:
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     gc: NDArray[np.float64]
+    rounding: float
 
     @property
     def names(self) -> list[str]:
@@ -77,7 +80,7 @@ class Marginalisation:
     @cached_property
     def statistics(self) -> PairedStatistics:
         """Of each motif's effects over the backgrounds, (m,); the false discovery rate is over the motifs."""
-        return paired_statistics(self.effect)
+        return paired_statistics(self.effect, rounding=self.rounding)
 
 
 @checked
@@ -165,4 +168,5 @@ def marginalise(
         bases = np.stack(each, axis=2).reshape(len(forward), -1, 1, int(kind[0]))
         found = scored.replaced([int(start[rows[0]])], bases)
         after[rows] = found.reshape(n, len(rows), len(strands)).transpose(1, 2, 0)
-    return Marginalisation(tuple(drawn), strands, start, scored.own, after, gc_content(scored.codes))
+    gc = gc_content(scored.codes)
+    return Marginalisation(tuple(drawn), strands, start, scored.own, after, gc, scored.rounding(after))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -37,6 +36,8 @@ __all__ = ["ScoredSequences"]
 
 #: changes of a sequence that are computed together, where there are sequences enough to fill a batch
 _FEW_CHANGES = 64
+#: rounding of f, in units of its precision
+_ROUNDING = 64
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,15 @@ class ScoredSequences:
         self.ahead, self.lengths = inside.argmax(axis=1), inside.sum(axis=1)
         self._model, twice = one_strand(model) if windows else (model, False)
         self._batch, self._windows = batch_size, windows
-        self._options: dict[str, Any] = {"dtype": model.dtype, "backend": model.backend}
-        self._options["ambiguous"] = read.ambiguous
-        self._plans: dict[tuple[int, int], Plan] = {}
+        self._options: Any = {"dtype": model.dtype, "backend": model.backend, "ambiguous": read.ambiguous}
+        self._plans: dict[int, Plan] = {}
         model.draw()  # before threads, which would draw one each
         task = task_of(model, task)
         tasks = [task, other_strand(model, task)] if read.both_strands or twice else [task]
         found = [self._read_strand(turned, own) for turned, own in zip((False, True), tasks, strict=False)]
         self._strands = [strand for strand, _ in found]
         self.own = _mean([scores for _, scores in found])
+        refuse_nan(self.own[:, None])
 
     def replaced(
         self,
@@ -129,6 +130,10 @@ class ScoredSequences:
             parts.append(self._replaced(own, weights, places, given))
         return _mean(parts)
 
+    def rounding(self, found: NDArray[np.float64]) -> float:
+        """How far apart two f may be that are the same number."""
+        return _ROUNDING * float(np.finfo(self._model.dtype).eps * np.abs(found).max())
+
     def _read_strand(self, turned: bool, task: Task) -> tuple[_Strand, NDArray[np.float64]]:
         """Weights of the outputs, and f of the sequences themselves."""
         backend, weights, scores = self._model.backend, list[Array](), list[np.ndarray]()
@@ -148,7 +153,7 @@ class ScoredSequences:
     ) -> NDArray[np.float64]:
         n, (kinds, count) = len(codes), bases.shape[1:3]
         found = np.empty((n, kinds, count))
-        plan, backend = self._plan(starts, bases.shape[3]), self._model.backend
+        plan, backend = self._plan(bases.shape[3]), self._model.backend
         rows = min(n, max(1, self._batch // min(kinds * count, _FEW_CHANGES)))
         together = max(1, self._batch // rows)
         some = min(kinds, together)
@@ -156,14 +161,12 @@ class ScoredSequences:
         portions = [(first, place) for place in places for first in range(0, kinds, some)]
         with backend.computing(), Threads(backend.threads) as threads:
             for start in range(0, n, rows):
-                part = slice(start, start + rows)
+                part = slice(start, min(start + rows, n))
                 x = one_hot(codes[part], **self._options)
                 _, outputs = plan.trace(x)
                 own = bases if len(bases) == 1 else bases[part]
-                fill = partial(
-                    self._fill, found[part], x, outputs, weights[part, :], starts, own, some, portions
-                )
-                threads.workers.share_out(fill, len(portions))
+                given = found[part], x, outputs, weights[part, :], starts, own, some, portions
+                threads.workers.share_out(partial(self._fill, *given), len(portions))
         refuse_nan(found.reshape(-1, 1))
         return found
 
@@ -174,29 +177,23 @@ class ScoredSequences:
         """Write f of some portions: ``some`` alternatives from one on, in windows of some numbers."""
         for first, place in portions[low:high]:
             new = bases[:, first : first + some, place]
-            changed = self._changed(x, (tuple(starts[place].tolist()), new.shape[3]), new)
+            kinds, width = new.shape[1], new.shape[3]
+            values = one_hot(new.reshape(-1, width), **self._options)
+            change = Changed if len(new) == len(found) else Changed.alike
+            changed = change(x, (tuple(starts[place].tolist()), width), kinds, values)
             scores = self._model.backend.to_numpy(score_of(outputs(changed), weights))
             found[:, first : first + some, place] = scores.reshape(len(found), -1, len(place))
 
-    def _changed(self, x: Array, places: Any, bases: np.ndarray) -> Changed:
-        xp, width = array_namespace(x), bases.shape[3]
-        values = one_hot(bases.reshape(-1, width), **self._options)
-        if len(bases) == x.shape[0]:
-            return Changed(x, places, bases.shape[1], values)
-        shape = tuple(values.shape)
-        copies = xp.reshape(xp.broadcast_to(values[None, ...], (x.shape[0], *shape)), (-1, *shape[1:]))
-        return Changed(x, places, bases.shape[1], copies, values)
-
-    def _plan(self, starts: np.ndarray, width: int) -> Plan:
-        middle = int(starts[len(starts) // 2])
+    def _plan(self, width: int) -> Plan:
         if not self._windows:
             return Plan((), None, (self._model,))
-        if (middle, width) not in self._plans:
-            plan = plan_of([self._model], self.codes.shape[1], ((middle,), width))
+        if width not in self._plans:
+            length = self.codes.shape[1]
+            plan = plan_of([self._model], length, (((length - width) // 2,), width))
             if not self._plans:
                 plan.warn_of_silent(stacklevel=7)
-            self._plans[middle, width] = plan
-        return self._plans[middle, width]
+            self._plans[width] = plan
+        return self._plans[width]
 
 
 def _mean(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -51,6 +51,8 @@ class Spacing:
         f of the backgrounds.
     gc : array of shape (n,)
         GC content of each background.
+    rounding : float
+        Differences as small as this are rounding.
     """
 
     motifs: tuple[DrawnMotif, DrawnMotif]
@@ -63,6 +65,7 @@ class Spacing:
     second: NDArray[np.float64]
     neither: NDArray[np.float64]
     gc: NDArray[np.float64]
+    rounding: float
 
     @property
     def n_backgrounds(self) -> int:
@@ -77,7 +80,7 @@ class Spacing:
     @cached_property
     def statistics(self) -> PairedStatistics:
         """Of the cooperativity over the backgrounds, (o, d); the false discovery rate is over all of these."""
-        return paired_statistics(self.cooperativity)
+        return paired_statistics(self.cooperativity, rounding=self.rounding)
 
     def spectrum(self, periods: ArrayLike) -> NDArray[np.float64]:
         """Amplitude of the mean cooperativity at periods in bp, (o, periods); see :func:`amplitudes`."""
@@ -181,7 +184,7 @@ def space(
             first_alone[row], second_alone[row] = ordered if fixed == "first" else ordered[::-1]
     return Spacing(
         (pair[0], pair[1]), wanted, apart, fixed, start, joint, first_alone, second_alone, scored.own,
-        gc_content(scored.codes),
+        gc_content(scored.codes), scored.rounding(joint),
     )  # fmt: skip
 
 

@@ -52,6 +52,13 @@ class Changed:
         self.values = values
         self.shared = shared
 
+    @classmethod
+    def alike(cls, whole: Array, places: Places, kinds: int, shared: Array) -> Changed:
+        """The same mutants of all sequences, whose maps are alike in their windows, (A P, width, channels)."""
+        xp, shape = array_namespace(whole), tuple(shared.shape)
+        copies = xp.broadcast_to(shared[None, ...], (whole.shape[0], *shape))
+        return cls(whole, places, kinds, xp.reshape(copies, (-1, *shape[1:])), shared)
+
     @property
     def counts(self) -> tuple[int, int, int]:
         """Sequences, mutants of each at a place, and places: (n, A, P)."""
