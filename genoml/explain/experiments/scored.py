@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -53,12 +54,10 @@ class ScoredSequences:
 
     Parameters
     ----------
-    model, sequences, task, both_strands, ambiguous
-        As in ``saliency``. The weights that a function makes of a sequence's outputs hold for its copies.
+    model, sequences, task, both_strands, ambiguous, batch_size, windows
+        As in ``marginalise``. The weights that a function makes of a sequence's outputs hold for its copies.
     what : str
         The function that is called, for messages.
-    batch_size, windows
-        Copies computed at a time; whether only what a change reaches is computed of them.
 
     Attributes
     ----------
@@ -188,8 +187,8 @@ class ScoredSequences:
         if not self._windows:
             return Plan((), None, (self._model,))
         if width not in self._plans:
-            length = self.codes.shape[1]
-            plan = plan_of([self._model], length, (((length - width) // 2,), width))
+            middle = (self.codes.shape[1] - width) // 2
+            plan = plan_of([self._model], self.codes.shape[1], ((middle,), width))
             if not self._plans:
                 plan.warn_of_silent(stacklevel=7)
             self._plans[width] = plan
