@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from genoml.backend import Backend
 from genoml.models import build_model
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Layer, Sequential
 from genoml.sequence import base_codes
@@ -34,9 +33,9 @@ NETWORKS = {
 }  # fmt: skip
 
 
-def network(name: str, backend: Backend | None = None) -> Layer:
+def network(name: str) -> Layer:
     """A network by name, for sequences of 60 bp."""
-    return build_model(name, NETWORKS[name], seed=2, backend=backend)
+    return build_model(name, NETWORKS[name], seed=2)
 
 
 def random_codes(n: int, length: int, seed: int = 0) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from genoml.backend import Backend
 from genoml.explain import Seqlets, ablate, deeplift, dependency_map, pairs, saliency
 from genoml.explain.experiments.sites import How, found_sites, replacements
 from genoml.sequence import base_codes
@@ -53,10 +52,10 @@ def test_what_takes_a_sites_place_is_what_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_windows_give_what_whole_sequences_give(name: str, backend: Backend) -> None:
+def test_windows_give_what_whole_sequences_give(name: str) -> None:
     sites = [(0, 3, 9), (0, 30, 36), (1, 20, 41), (1, 50, 60), (2, 0, 4)]
     found, whole = (
-        ablate(network(name, backend), random_codes(3, 60), sites, n=3, both_strands=True, windows=w)
+        ablate(network(name), random_codes(3, 60), sites, n=3, both_strands=True, windows=w)
         for w in (True, False)
     )
     np.testing.assert_allclose(found.after, whole.after, atol=2e-6 * np.abs(whole.after).max(), rtol=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import Backend
-from genoml.explain import DrawnMotif, backgrounds, count_task, marginalise, profile_task
+from genoml.explain import DrawnMotif, ablate, backgrounds, count_task, marginalise, profile_task, space
 from genoml.explain.experiments.motifs import drawn_motifs
 from genoml.explain.tasks import Task
 from genoml.io import jaspar_motifs
@@ -45,8 +45,8 @@ def test_an_effect_is_the_change_of_a_prediction_on_both_strands() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("both_strands", [False, True])
-def test_windows_give_what_whole_sequences_give(name: str, both_strands: bool, backend: Backend) -> None:
-    model = network(name, backend)
+def test_windows_give_what_whole_sequences_give(name: str, both_strands: bool) -> None:
+    model = network(name)
     tasks: list[Task | None] = (
         [profile_task(1, tracks=2), count_task(tracks=2)] if name == "bpnet" else [None]
     )
@@ -67,6 +67,22 @@ def test_windows_give_what_whole_sequences_give(name: str, both_strands: bool, b
         scale = np.abs(both[1].after).max()
         np.testing.assert_allclose(both[0].after, both[1].after, atol=2e-6 * scale, rtol=0)
         np.testing.assert_allclose(both[0].before, both[1].before, atol=2e-6 * scale, rtol=0)
+
+
+def test_every_backend_gives_the_same(backend: Backend) -> None:
+    model, other = (small().to(dtype="float32", backend=each) for each in (backend, "numpy"))
+    codes, options = random_codes(3, 32), dict[str, Any](task=1)
+    found, expected = (
+        marginalise(each, codes, ["TGACTCA", "NRTGACC"], **options).after for each in (model, other)
+    )
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    found, expected = (
+        space(each, codes, "TGACTCA", "CCAAT", [7], **options).joint for each in (model, other)
+    )
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    sites = [(0, 12, 18)]
+    found, expected = (ablate(each, codes, sites, n=2, **options).after for each in (model, other))
+    np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
 def test_a_symmetric_network_is_computed_on_either_strand() -> None:

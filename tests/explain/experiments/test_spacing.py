@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.backend import Backend
 from genoml.explain import amplitudes, profile_task, space
 from genoml.explain.tasks import Task
 from genoml.sequence import base_codes, reverse_complement
@@ -58,12 +57,12 @@ def test_every_arrangement_is_the_prediction_of_its_sequence(fixed: Any) -> None
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_windows_give_what_whole_sequences_give(name: str, backend: Backend) -> None:
+def test_windows_give_what_whole_sequences_give(name: str) -> None:
     task: Task | None = profile_task(tracks=2) if name == "bpnet" else None
     options: dict[str, Any] = {"task": task, "both_strands": name != "deepbind", "batch_size": 20}
     found, whole = (
         space(
-            network(name, backend),
+            network(name),
             random_codes(3, 60),
             "TGACTCA",
             "NGGAA",
