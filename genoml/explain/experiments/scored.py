@@ -24,7 +24,7 @@ from genoml.explain.mutants.readout import Gather
 from genoml.explain.mutants.windows import Changed
 from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
-from genoml.nn.layer import EVALUATION, Layer
+from genoml.nn.layer import Layer
 from genoml.parallel import Threads
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import Sequences, holds_letters
@@ -137,11 +137,11 @@ class ScoredSequences:
         """Weights of the outputs, and f of the sequences themselves."""
         backend, weights, scores = self._model.backend, list[Array](), list[np.ndarray]()
         codes = reverse_complement(self.codes) if turned else self.codes
-        with backend.computing(), Threads(backend.threads) as threads:
+        with backend.computing():
             for start in range(0, len(codes), self._batch):
                 rows = one_hot(codes[start : start + self._batch], **self._options)
                 x = array_namespace(rows).permute_dims(rows, (0, 2, 1))
-                outputs, _ = threads.vjp(self._model, x, EVALUATION)
+                outputs, _ = self._model.vjp(x)
                 weights.append(weights_of(outputs, task))
                 scores.append(backend.to_numpy(score_of(outputs, weights[-1])[:, 0]))
         xp = array_namespace(weights[0])
