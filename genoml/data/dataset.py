@@ -23,6 +23,12 @@ class Rows(NamedTuple):
     extras: dict[str, np.ndarray]
     control: np.ndarray | None = None
 
+    def labels(self, rows: slice) -> Rows:
+        """Targets and extras of some of them; the input, which a loss does not read, stays whole."""
+        return self._replace(
+            targets=self.targets[rows], extras={name: values[rows] for name, values in self.extras.items()}
+        )
+
 
 @dataclass(frozen=True)
 class SequenceData:

@@ -8,9 +8,10 @@ the heads of one long sequence.
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -37,6 +38,18 @@ def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
     """``parts`` ranges that cover 0 to count, whose sizes differ by at most one."""
     bounds = [count * part // parts for part in range(parts + 1)]
     return list(pairwise(bounds))
+
+
+def tree_sum(values: Sequence[T], add: Callable[[T, T], T] = operator.add) -> T:
+    """The sum of neighbours, then of neighbouring sums, and so on, until one is left.
+
+    The order depends on the places alone: sums of 2, 4, 8 neighbours, added up elsewhere, give the same bits.
+    """
+    level = list(values)
+    while len(level) > 1:
+        pairs = [add(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(level) & ~1 :]
+    return level[0]
 
 
 class Shares(Generic[T]):
@@ -171,11 +184,7 @@ class Meeting:
 
     def sum(self, index: int, value: Array) -> Array:
         """The sum of the parts' values, added in the same order every time."""
-        first, *others = self.gather(index, value)
-        total: Array = first
-        for other in others:
-            total = total + other
-        return total
+        return tree_sum(self.gather(index, value))
 
     def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
         """Zeros that take no memory: a part's share of a gradient that another part has computed whole."""

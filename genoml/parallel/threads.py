@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self, TypeVar
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges
+from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges, tree_sum
 
 T = TypeVar("T")
 
@@ -88,47 +88,68 @@ class Threads:
 
     def vjp(self, model: Model, x: Array, run: Any) -> tuple[Array, Any]:
         """``model.vjp(x, run)`` of the whole batch, computed in parts; ``run`` is a Pass."""
-        count = 1 if self.count == 1 else self.parts_of(model, x)
-        if count == 1:
-            return model.vjp(x, replace(run, part=replace(run.part, workers=self.workers)))
-        xp, meeting = array_namespace(x), Meeting(count)
-        ranges = even_ranges(x.shape[0], count)
-        parts = [Part(i, (ranges[i],), x.shape[0], meeting) for i in range(count)]
-
-        def forward(part: Part) -> tuple[Array, Any]:
-            ((start, stop),) = part.ranges
-            mask = None if run.mask is None else run.mask[start:stop]
-            return model.vjp(x[start:stop, ...], replace(run, mask=mask, part=part))
-
-        outputs, pullbacks = zip(*self._each(forward, parts, meeting), strict=True)
+        shares = self._shares(model, x, run)
+        if len(shares) == 1:
+            return model.vjp(x, shares[0][1])
+        xp = array_namespace(x)
+        outputs, pullbacks = zip(
+            *self._each(lambda rows, run: model.vjp(x[rows, ...], run), shares), strict=True
+        )
 
         def pullback(
             grad: Array, *, need_x: bool = True, need_params: bool = True
         ) -> tuple[Array | None, dict[str, Array]]:
-            def backward(part: Part) -> tuple[Array | None, dict[str, Array]]:
-                ((start, stop),) = part.ranges
-                found: tuple[Array | None, dict[str, Array]] = pullbacks[part.index](
-                    grad[start:stop, ...], need_x=need_x, need_params=need_params
+            def backward(rows: slice, run: Any) -> tuple[Array | None, dict[str, Array]]:
+                found: tuple[Array | None, dict[str, Array]] = pullbacks[run.part.index](
+                    grad[rows, ...], need_x=need_x, need_params=need_params
                 )
                 return found
 
-            grads_x, grads = zip(*self._each(backward, parts, meeting), strict=True)
-            # parameters serve every example: their gradients are sums over the parts
-            total: dict[str, Array] = dict(grads[0])
-            for other in grads[1:]:
-                for name, share in other.items():
-                    total[name] = meeting.add(total[name], share)
+            grads_x, grads = zip(*self._each(backward, shares), strict=True)
             grad_x: Array | None = None if grads_x[0] is None else xp.concat(grads_x)
-            return grad_x, total
+            return grad_x, _sum_of(grads, shares)
 
         return xp.concat(outputs), pullback
 
-    def _each(self, work: Callable[[Part], T], parts: Sequence[Part], meeting: Meeting) -> list[T]:
-        """Results of the work on every part, the first in this thread; waits for all parts even if one fails."""
+    def gradients(
+        self, model: Model, x: Array, run: Any, loss: Callable[[Array, slice, Part], tuple[Array, Array]]
+    ) -> tuple[Array, dict[str, Array]]:
+        """Loss of a batch, and the gradients of the parameters: forward, loss and backward at one go in each part.
 
-        def run(part: Part) -> T:
+        ``loss(outputs, rows, part)`` gives the loss of these rows of x and its gradient: their share of the batch's.
+        """
+        shares = self._shares(model, x, run)
+
+        def work(rows: slice, run: Any) -> tuple[Array, dict[str, Array]]:
+            y, pullback = model.vjp(x if len(shares) == 1 else x[rows, ...], run)
+            value, grad = loss(y, rows, run.part)
+            return value, pullback(grad, need_x=False)[1]
+
+        values, grads = zip(*self._each(work, shares), strict=True)
+        return tree_sum(values), _sum_of(grads, shares)
+
+    def _shares(self, model: Model, x: Array, run: Any) -> list[tuple[slice, Any]]:
+        """The rows of a batch that each thread computes, and their pass."""
+        count, total = 1 if self.count == 1 else self.parts_of(model, x), int(x.shape[0])
+        if count == 1:
+            return [(slice(0, total), replace(run, part=replace(run.part, workers=self.workers)))]
+        meeting = Meeting(count)
+        shares = []
+        for index, (start, stop) in enumerate(even_ranges(total, count)):
+            mask = None if run.mask is None else run.mask[start:stop]
+            part = Part(index, ((start, stop),), total, meeting)
+            shares.append((slice(start, stop), replace(run, mask=mask, part=part)))
+        return shares
+
+    def _each(self, work: Callable[[slice, Any], T], shares: Sequence[tuple[slice, Any]]) -> list[T]:
+        """The work on every share, the first in this thread; waits for all even if one fails."""
+        meeting: Meeting | None = shares[0][1].part.meeting
+        if meeting is None:
+            return [work(*shares[0])]
+
+        def run(share: tuple[slice, Any]) -> T:
             try:
-                return work(part)
+                return work(*share)
             except BaseException:
                 meeting.abort()
                 raise
@@ -138,9 +159,9 @@ class Threads:
         errors, own = list[BaseException](), list[T]()
         try:
             with self.workers.queueing:
-                for part in parts[1:]:
-                    others.begin(pool, run, part)
-            own.append(run(parts[0]))
+                for share in shares[1:]:
+                    others.begin(pool, run, share)
+            own.append(run(shares[0]))
             others.wait()
         except BaseException as error:  # Ctrl-C too, at any moment; or a thread that cannot be started
             errors.append(error)
@@ -152,3 +173,11 @@ class Threads:
             # a broken barrier is only the consequence of another part's error
             raise next((e for e in errors if not isinstance(e, BrokenBarrierError)), errors[0])
         return own + found
+
+
+def _sum_of(grads: Sequence[dict[str, Array]], shares: Sequence[tuple[slice, Any]]) -> dict[str, Array]:
+    """Sums of the parts' gradients: parameters serve every example. The first part has all of them."""
+    if len(grads) == 1:
+        return grads[0]
+    add = shares[0][1].part.meeting.add
+    return {name: tree_sum([part[name] for part in grads if name in part], add) for name in grads[0]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 import numpy as np
@@ -18,7 +19,7 @@ from genoml.nn.node import INPUT
 from genoml.nn.parallel import Ensemble, Parallel
 from genoml.optim import clip_by_norm, limit_norms
 from genoml.optim.base import is_weights
-from genoml.parallel import Threads
+from genoml.parallel import Part, Threads
 from genoml.random import host_generator
 from genoml.train.options import FitOptions
 from genoml.train.predict import encode_batch
@@ -121,9 +122,14 @@ class Steps:
         """Loss of a batch, and the parameters' gradients; x is its input, where that has been made ahead."""
         options, model = self.options, self.model
         frozen = {path: model.state[path] for path in self._frozen_state}
-        outputs, pullback = self.threads.vjp(model, self._encode(rows) if x is None else x, self._pass(step))
-        loss, grad = self._loss(outputs, rows)
-        _, grads = pullback(grad, need_x=False)
+        x = self._encode(rows) if x is None else x
+        if self.objective.in_parts:
+            share = partial(self._loss_share, rows)
+            loss, grads = self.threads.gradients(model, x, self._pass(step), share)
+        else:
+            outputs, pullback = self.threads.vjp(model, x, self._pass(step))
+            loss, grad = self._loss(outputs, rows)
+            _, grads = pullback(grad, need_x=False)
         if self.frozen:
             expect_frozen(model, frozen)
             grads = {path: value for path, value in grads.items() if path not in self.frozen}
@@ -132,6 +138,21 @@ class Steps:
             loss = loss + value
             grads |= {name: grads[name] + more for name, more in penalty_grads.items() if name in grads}
         return loss, grads
+
+    def _loss_share(self, batch: Rows, outputs: Array, at: slice, part: Part) -> tuple[Array, Array]:
+        """Share of some rows in the loss of their batch, and its gradient.
+
+        The mean over the labels of a batch is that of its parts' means, weighted by their numbers of labels.
+        """
+        if part.meeting is None:
+            return self._loss(outputs, batch)
+        rows = batch.labels(at)
+        loss, grad = self._loss(outputs, rows)
+        share = len(rows.targets) / part.total
+        if "mask" in rows.extras:
+            known = np.asarray(np.count_nonzero(rows.extras["mask"]))
+            share = int(known) / max(int(part.whole_sum(known)), 1)
+        return loss * share, grad * share
 
     def _loss(self, outputs: Array, rows: Rows) -> tuple[Array, Array]:
         """Loss and its gradient; of an ensemble the mean loss of its members, and the gradient of each one's own."""
