@@ -19,6 +19,7 @@ from array_api_compat import array_namespace
 
 from genoml.backend import Array
 from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges, tree_sum
+from genoml.parallel.ranks import ONE_RANK, Ranks
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ class Threads:
     ----------
     count : int
         Number of threads, with the calling one. 1 computes every batch whole.
+    ranks : Ranks
+        Processes that have as many parts each of every batch; x is then this one's rows of it.
     least_input, least_work : int
         See LEAST_INPUT and LEAST_WORK.
 
@@ -57,10 +60,18 @@ class Threads:
         If count < 1.
     """
 
-    def __init__(self, count: int, *, least_input: int = LEAST_INPUT, least_work: int = LEAST_WORK) -> None:
+    def __init__(
+        self,
+        count: int,
+        ranks: Ranks = ONE_RANK,
+        *,
+        least_input: int = LEAST_INPUT,
+        least_work: int = LEAST_WORK,
+    ) -> None:
         if count < 1:
             raise ValueError(f"threads expects a number of at least 1, got {count}")
         self.count = count
+        self.ranks = ranks
         self.least_input = least_input
         self.least_work = least_work
         #: the last model and the number of its parameters
@@ -75,20 +86,24 @@ class Threads:
     ) -> None:
         self.workers.close()
 
-    def parts_of(self, model: Model, x: Array) -> int:
-        """The number of parts in which a batch is computed: the same for the same model and shape."""
+    def parts_of(self, model: Model, x: Array, total: int | None = None) -> int:
+        """The number of parts in which this process computes its rows x of ``total``: the same for the same shapes."""
         prepared, parameters = self._prepared
         if prepared is not model:
             model.draw()  # before the parts, which would draw one each
             parameters = sum(prod(value.shape) for value in model.params.values())
             self._prepared = model, parameters
-        size: int = prod(x.shape)
+        rows: int = x.shape[0] if total is None else total
+        size: int = prod(x.shape[1:]) * rows
         worth = min(size // self.least_input, size * max(parameters, 1) // self.least_work)
-        return max(1, min(self.count, int(x.shape[0]), worth))
+        return max(1, min(self.count, min(rows, worth) // self.ranks.count))
 
-    def vjp(self, model: Model, x: Array, run: Any) -> tuple[Array, Any]:
-        """``model.vjp(x, run)`` of the whole batch, computed in parts; ``run`` is a Pass."""
-        shares = self._shares(model, x, run)
+    def vjp(self, model: Model, x: Array, run: Any, total: int | None = None) -> tuple[Array, Any]:
+        """``model.vjp(x, run)`` of the whole batch, computed in parts; ``run`` is a Pass.
+
+        Of a batch of ``total`` rows over several ranks it is what belongs to this rank's.
+        """
+        shares = self._shares(model, x, run, total)
         if len(shares) == 1:
             return model.vjp(x, shares[0][1])
         xp = array_namespace(x)
@@ -112,13 +127,19 @@ class Threads:
         return xp.concat(outputs), pullback
 
     def gradients(
-        self, model: Model, x: Array, run: Any, loss: Callable[[Array, slice, Part], tuple[Array, Array]]
+        self,
+        model: Model,
+        x: Array,
+        run: Any,
+        loss: Callable[[Array, slice, Part], tuple[Array, Array]],
+        total: int | None = None,
     ) -> tuple[Array, dict[str, Array]]:
         """Loss of a batch, and the gradients of the parameters: forward, loss and backward at one go in each part.
 
         ``loss(outputs, rows, part)`` gives the loss of these rows of x and its gradient: their share of the batch's.
+        Of several ranks each has the sum over its own rows.
         """
-        shares = self._shares(model, x, run)
+        shares = self._shares(model, x, run, total)
 
         def work(rows: slice, run: Any) -> tuple[Array, dict[str, Array]]:
             y, pullback = model.vjp(x if len(shares) == 1 else x[rows, ...], run)
@@ -128,23 +149,26 @@ class Threads:
         values, grads = zip(*self._each(work, shares), strict=True)
         return tree_sum(values), _sum_of(grads, shares)
 
-    def _shares(self, model: Model, x: Array, run: Any) -> list[tuple[slice, Any]]:
-        """The rows of a batch that each thread computes, and their pass."""
-        count, total = 1 if self.count == 1 else self.parts_of(model, x), int(x.shape[0])
-        if count == 1:
+    def _shares(self, model: Model, x: Array, run: Any, total: int | None) -> list[tuple[slice, Any]]:
+        """The rows of x that each thread computes, and their pass."""
+        count, ranks = 1 if self.count == 1 else self.parts_of(model, x, total), self.ranks
+        total = int(x.shape[0]) if total is None else total
+        if count * ranks.count == 1:
             return [(slice(0, total), replace(run, part=replace(run.part, workers=self.workers)))]
-        meeting = Meeting(count)
-        shares = []
-        for index, (start, stop) in enumerate(even_ranges(total, count)):
-            mask = None if run.mask is None else run.mask[start:stop]
-            part = Part(index, ((start, stop),), total, meeting)
-            shares.append((slice(start, stop), replace(run, mask=mask, part=part)))
+        meeting, workers = Meeting(count, ranks), self.workers if count == 1 else ALONE
+        places = even_ranges(total, count * ranks.count)[count * ranks.rank :][:count]
+        first, shares = places[0][0], []
+        for index, (start, stop) in enumerate(places):
+            rows = slice(start - first, stop - first)
+            mask = None if run.mask is None else run.mask[rows]
+            part = Part(index, ((start, stop),), total, meeting, workers)
+            shares.append((rows, replace(run, mask=mask, part=part)))
         return shares
 
     def _each(self, work: Callable[[slice, Any], T], shares: Sequence[tuple[slice, Any]]) -> list[T]:
         """The work on every share, the first in this thread; waits for all even if one fails."""
-        meeting: Meeting | None = shares[0][1].part.meeting
-        if meeting is None:
+        meeting: Meeting = shares[0][1].part.meeting
+        if len(shares) == 1:
             return [work(*shares[0])]
 
         def run(share: tuple[slice, Any]) -> T:

@@ -55,7 +55,8 @@ def predict_outputs(
     """Outputs (n, outputs) of a model for sequences, the mean of both strands if it was trained on both.
 
     They are what the model's objective reads: logits, logarithms of rates, values. Runs of sequences are shared out
-    among ``threads``, as many as the backend has if None; the bits are the same for any number of them.
+    among ``threads``, as many as the backend has if None, and the ranks of a ``Threads``, which all get all outputs;
+    the bits are the same for any number of them.
 
     Parameters
     ----------
@@ -90,11 +91,12 @@ def predict_outputs(
     backend = model.backend
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
     runs = [(codes, rows) for _, codes in batches for rows in _runs_of(codes, batch_size, backend)]
-    outputs = [np.zeros(0)] * len(runs)
+    own = range(len(runs))[shared.ranks.rows(len(runs))]
+    outputs = dict[int, np.ndarray]()
     run, reading = Pass(part=Part(workers=shared.workers)), Lock()
 
     def fill(block: int, first: int, last: int) -> None:
-        for number in range(block + first, block + last):
+        for number in own[block + first : block + last]:
             codes, rows = runs[number]
             with reading:  # of files, perhaps, or of an array of yours
                 given = codes[rows], None if control is None else control[rows]
@@ -102,10 +104,11 @@ def predict_outputs(
 
     with backend.computing(), nullcontext() if shared is threads else shared:
         at_once = _RUNS_AHEAD * shared.count
-        for block in range(0, len(runs), at_once):
-            shared.workers.share_out(partial(fill, block), min(at_once, len(runs) - block))
+        for block in range(0, len(own), at_once):
+            shared.workers.share_out(partial(fill, block), min(at_once, len(own) - block))
+    everyone = shared.ranks.gather([outputs[number] for number in own])
     order = np.argsort(np.concatenate([rows for rows, _ in batches]))
-    return np.concatenate(outputs)[order]
+    return np.concatenate([part for parts in everyone for part in parts])[order]
 
 
 def _runs_of(codes: Codes, batch_size: int, backend: Backend) -> list[slice]:
