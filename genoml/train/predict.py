@@ -13,14 +13,14 @@ from genoml.backend import Array, Backend
 from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
 from genoml.nn.layer import Layer, Pass
-from genoml.parallel import Part, Threads
+from genoml.parallel import Part, Threads, even_ranges
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.trained import Trained, batches_of, reading_of
 
-#: sequences, and base pairs, that the host computes together, at most: the same ones on any number of threads
+#: sequences, and base pairs, that the host computes together, at most
 _RUN, _RUN_BP = 64, 1 << 16
 #: such runs a thread, for whose end Ctrl-C waits
 _RUNS_AHEAD = 4
@@ -112,10 +112,13 @@ def predict_outputs(
 
 
 def _runs_of(codes: Codes, batch_size: int, backend: Backend) -> list[slice]:
-    """Rows that are computed together; on the host they do not depend on its threads, nor the bits."""
+    """Rows that are computed together, the same on any number of threads: on the host an even number of even runs."""
     count, length = codes.shape
-    step = batch_size if backend.asynchronous else min(batch_size, _RUN, max(1, _RUN_BP // max(length, 1)))
-    return [slice(start, start + step) for start in range(0, count, step)]
+    if backend.asynchronous:  # which compiles for a shape
+        return [slice(start, start + batch_size) for start in range(0, count, batch_size)]
+    most = min(batch_size, _RUN, max(1, _RUN_BP // max(length, 1)))
+    pairs = -(-count // (2 * most))
+    return [slice(*rows) for rows in even_ranges(count, min(count, 2 * pairs))]
 
 
 def _outputs_of_run(
