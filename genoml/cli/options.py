@@ -130,25 +130,20 @@ class Shard:
         return range(start, stop)
 
 
-class ShardType(click.ParamType):
-    """``I/N``: the I-th, from 1, of N shards."""
-
-    name = "I/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The shard that the words mean."""
-        if isinstance(value, Shard):
-            return value
-        match = re.fullmatch(r"(\d+)/(\d+)", value)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            self.fail(f"expects I/N with I from 1 to N, such as 3/16, got {value}", param, ctx)
-        return Shard(int(match[1]), int(match[2]))
+def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
+    """``I/N``, the I-th of N shards."""
+    if words is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", words)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise click.BadParameter(f"expects I/N with I from 1 to N, such as 3/16, got {words}")
+    return Shard(int(match[1]), int(match[2]))
 
 
 shard_option = click.option(
     "--shard",
-    type=ShardType(),
-    default=None,
+    metavar="I/N",
+    callback=_shard,
     help="Do only the I-th of N parts of the work, as in a job array: the outputs of all N, one after the other, are "
     "the whole output.",
 )
