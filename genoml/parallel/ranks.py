@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from genoml.backend import Array
+from genoml.backend import Array, Backend
 
 T = TypeVar("T")
 
@@ -39,6 +39,10 @@ class Ranks:
     def rows(self, total: int) -> slice:
         """The rows, of ``total``, that are this rank's."""
         return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
+
+    def threads(self, backend: Backend) -> int:
+        """Threads of this rank, where no other number is asked for."""
+        return backend.threads
 
     def sum(self, value: Array) -> Array:
         """The sum of a small array over the ranks, by ``tree_sum`` in their order."""

@@ -58,7 +58,7 @@ class Steps:
         self.options = options
         model.backend.load_twins()  # before two threads ask for them, or Ctrl-C interrupts it
         self.ranks = ranks
-        self.threads = Threads(options.threads or model.backend.threads, ranks)
+        self.threads = Threads(options.threads or ranks.threads(model.backend), ranks)
         self.objective = options.objective
         self.examples = data
         self.peak_rate = options.optimizer.learning_rate
