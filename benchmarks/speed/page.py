@@ -97,9 +97,15 @@ def speed_table(records: Sequence[Record], kind: str) -> str:
         ours = measured[0]["ours"] if measured else None
         ceiling = next((a[kind] for a in records if a["row"] == row.name and a["kind"] == "ceiling"), None)
         body.append(
-            [row.name, _ms(ours), *(_versus(own[row.name].get(side)) for side in present)]
-            + [least_of(measured), f"{row.targets[list(KINDS).index(kind)] or '-'}"]
-            + [_ms(ceiling), "-" if ceiling is None or ours is None else f"{ceiling / ours:.2f}"]
+            [
+                row.name,
+                _ms(ours),
+                *(_versus(own[row.name].get(side)) for side in present),
+                least_of(measured),
+                f"{row.targets[list(KINDS).index(kind)] or '-'}",
+                _ms(ceiling),
+                "-" if ceiling is None or ours is None else f"{ceiling / ours:.2f}",
+            ]
         )
     return markdown(header, body)
 
