@@ -9,6 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
@@ -217,19 +218,23 @@ class _Run:
         length = codes.shape[1]
         portions = self.plan.portions(np.arange(length), 1, length, count)
 
+        def mutants(chosen: np.ndarray) -> Array:
+            mutated = one_hot(_others(codes[:, chosen], kinds), **options)  # (n, kinds, places, 4)
+            changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, xp.reshape(mutated, (-1, 1, 4)))
+            return xp.reshape(score_of(outputs(changed), weights), (len(codes), kinds, len(chosen)))
+
         def fill(first: int, last: int) -> None:
-            for chosen in portions[first:last]:
-                bases = _others(codes[:, chosen], kinds)
-                mutated = one_hot(bases, **options)  # (n, kinds, places, 4)
-                values = xp.reshape(mutated, (bases.size, 1, 4))
-                changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, values)
-                found = backend.to_numpy(score_of(outputs(changed), weights)).reshape(bases.shape) - own
-                # (n, kinds, places) -> (n, places, 4)
-                filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
-                np.put_along_axis(
-                    filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2
-                )
-                scores[:, chosen] = filled
+            # read once, at the end: a device computes the next portion meanwhile
+            found = (
+                backend.to_numpy(xp.concat([mutants(chosen) for chosen in portions[first:last]], axis=2))
+                - own
+            )
+            places = np.concatenate(portions[first:last])
+            bases = _others(codes[:, places], kinds)
+            # (n, kinds, places) -> (n, places, 4)
+            filled = np.zeros((len(codes), len(places), 4), dtype=scores.dtype)
+            np.put_along_axis(filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2)
+            scores[:, places] = filled
 
         workers.share_out(fill, len(portions))
 
