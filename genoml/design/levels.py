@@ -79,7 +79,7 @@ class Levels:
                 f"design expects sequences of {trained.length_bp} bp, which the model was trained on, got "
                 f"{sample.shape[1]} bp"
             )
-        outputs = _flat(predict_outputs(model, sample[:1], both_strands=False))
+        outputs = _flat(predict_outputs(model, sample[:1], both_strands=read.both_strands))
         total, count = outputs.shape[1], 0
         if isinstance(objective, Profile):
             count = objective.tracks

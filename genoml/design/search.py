@@ -118,7 +118,7 @@ class Anneal(Method):
     ----------
     hottest, coldest : float, optional
         Temperatures of the first and last round, in units of the score; left out: the mean size of what the allowed
-        changes of the starts do, and a hundredth of it.
+        changes of a start do, and a hundredth of it.
 
     References
     ----------
@@ -136,8 +136,9 @@ class Anneal(Method):
         current = np.repeat(codes, width, axis=0)
         allowed = problem.allowed(codes, rows)
         score = problem.scorer.of_codes(codes)
-        hottest = self.hottest or self._size_of_changes(problem, codes, score, allowed)
-        coldest = self.coldest or hottest / 100.0
+        sizes = self._sizes_of_changes(problem, codes, score, allowed)
+        hottest = np.repeat(np.full(n, self.hottest) if self.hottest else sizes, width)
+        coldest = np.full(n * width, self.coldest) if self.coldest else hottest / 100.0
         allowed, score = np.repeat(allowed, width, axis=0), np.repeat(score, width)
         best, best_score = current.copy(), score.copy()
         history = [best_score.reshape(n, width).max(axis=1)]
@@ -170,7 +171,8 @@ class Anneal(Method):
         return Path(best[top], history)
 
     @staticmethod
-    def _size_of_changes(problem: Problem, codes: Codes, score: Floats, allowed: np.ndarray) -> float:
-        """The mean size of what allowed changes do; 1 if they do nothing."""
-        effects = np.abs(problem.scorer.of_changes(codes) - score[:, None, None])[allowed]
-        return float(effects.mean()) if effects.size and effects.mean() > 0 else 1.0
+    def _sizes_of_changes(problem: Problem, codes: Codes, score: Floats, allowed: np.ndarray) -> Floats:
+        """The mean size of what the allowed changes of each start do; 1 where they do nothing."""
+        effects = np.abs(problem.scorer.of_changes(codes) - score[:, None, None]) * allowed
+        means = effects.sum(axis=(1, 2)) / np.maximum(allowed.sum(axis=(1, 2)), 1)
+        return np.asarray(np.where(means > 0, means, 1.0))
