@@ -75,10 +75,10 @@ class Designed:
 
     @property
     def edits(self) -> list[tuple[str, ...]]:
-        """The edits of each designed sequence, such as ``17A>G``: 0-based position, base before and after."""
+        """The edits of each designed sequence, such as ``A17G``: base before, 0-based position, base after."""
         return [
             tuple(
-                f"{place}{CODE_LETTERS[old]}>{CODE_LETTERS[new]}"
+                f"{CODE_LETTERS[old]}{place}{CODE_LETTERS[new]}"
                 for place, old, new in zip(at.tolist(), first[at].tolist(), made[at].tolist(), strict=True)
             )
             for first, made in zip(self.start[self.rows], self.codes, strict=True)

@@ -18,8 +18,8 @@ from genoml.random import derive_key
 
 __all__ = ["Gradient"]
 
-#: logit of the start's base above the others at first, so that about one base in fifty is drawn anew
-_FIRST_LOGIT = 5.0
+#: logit of the start's base above the others at first, so that about one base in a thousand is drawn anew
+_FIRST_LOGIT = 8.0
 
 
 @checked
@@ -31,8 +31,8 @@ class Gradient(Method):
 
     Each round draws ``width`` sequences for each start, from the same logits, and takes one step of Adam along their
     mean gradient. A drawn sequence that violates a constraint gets back bases of the start until it does not, the least
-    sure ones first. The sequence with the smallest L is kept. At the end the edits that L does without are taken back,
-    the most useless one first, by in-silico mutagenesis.
+    sure ones first. The sequence with the smallest L is kept. At the end single changes lower L further, the best
+    first, by in-silico mutagenesis; among them are the edits that do not bring what they cost, which are taken back.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Gradient(Method):
 
     penalty: NotNegative | None = None
     temperature: Positive = 1.0
-    learning_rate: Positive = 0.3
+    learning_rate: Positive = 1.0
 
     rounds = 200
 
@@ -88,7 +88,7 @@ class Gradient(Method):
             by_base = 0.5 * np.repeat(cost, width)[:, None, None] * edited - gradient
             by_logits = self._through(noisy, by_base).reshape(n, width, length, 4).mean(axis=1)
             adam.update(params, {"logits": (by_logits * free[:, :, None]).astype(np.float32)})
-        best = _taken_back(problem, best, rows, cost)
+        best = _settled(problem, best, rows, cost)
         history.append(problem.scorer.of_codes(best))
         return Path(best, history)
 
@@ -124,18 +124,25 @@ def _loss(problem: Problem, codes: Codes, score: Floats, rows: np.ndarray, cost:
     return np.asarray(cost * (codes != problem.start[rows]).sum(axis=1) - score)
 
 
-def _taken_back(problem: Problem, codes: Codes, rows: np.ndarray, cost: Floats) -> Codes:
-    """The sequences without the edits that do not bring what they cost, taken back one after another."""
+def _settled(problem: Problem, codes: Codes, rows: np.ndarray, cost: Floats) -> Codes:
+    """The sequences after single changes, the best first, until none lowers -f + cost edits.
+
+    An edit that does not bring what it costs is taken back by that.
+    """
     codes, active, start = codes.copy(), np.arange(len(codes)), problem.start[rows]
-    while len(active):
+    for _ in range(codes.shape[1]):
         own = codes[active]
-        back = (own != start[active])[:, :, None] & (_one_hot(start[active]) > 0)
-        back &= problem.allowed(own, rows[active])
-        scores = problem.scorer.of_changes(own)
-        change, found = best_changes(scores, back)
-        with_edit = scores[np.arange(len(own)), 0, own[:, 0]] - cost[active]
-        useless = (found > -np.inf) & ~better_than(with_edit, found)
-        active, change = active[useless], change[useless]
+        edited = (own != start[active]).astype(np.int64)[:, :, None]
+        dearer = (np.arange(4) != start[active][:, :, None]).astype(np.int64) - edited
+        gain = problem.scorer.of_changes(own) - cost[active, None, None] * dearer
+        change, found = best_changes(gain, problem.allowed(own, rows[active]))
+        now = gain[np.arange(len(own)), 0, own[:, 0]]
+        # of equal ones that with fewer edits
+        fewer = np.take_along_axis(dearer.reshape(len(own), -1), change[:, None], axis=1)[:, 0] < 0
+        better = better_than(found, now) | (fewer & ~better_than(now, found))
+        active, change = active[better], change[better]
+        if not len(active):
+            break
         codes[active] = apply_changes(codes[active], change)
     return codes
 

@@ -2,18 +2,21 @@
 
 from genoml.report.content import (
     AttentionView,
+    DesignView,
     ReportData,
     SequenceView,
     VariantView,
     attention_views,
     sequence_views,
 )
+from genoml.report.design_page import write_design_report
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.page import expect_writable, write_report, write_variant_report
 
 __all__ = [
     "AttentionView",
+    "DesignView",
     "ReportData",
     "SequenceView",
     "VariantView",
@@ -22,6 +25,7 @@ __all__ = [
     "expect_writable",
     "filter_matches",
     "sequence_views",
+    "write_design_report",
     "write_report",
     "write_variant_report",
 ]

@@ -25,6 +25,7 @@ from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
+    "DesignView",
     "ReportData",
     "SequenceView",
     "VariantView",
@@ -78,6 +79,30 @@ class VariantView:
     reference: tuple[str, NDArray[np.floating[Any]]]
     alternative: tuple[str, NDArray[np.floating[Any]]]
     alleles_bp: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class DesignView:
+    """Designed sequence with the contributions of its bases before and after.
+
+    Attributes
+    ----------
+    name, note : str
+        Name of its start, and what changed, in words.
+    start : int
+        Position of the first base that is shown.
+    before, after : (str, array)
+        Letters, and the contribution of each.
+    edited : tuple of int
+        Positions of the edits that are shown.
+    """
+
+    name: str
+    note: str
+    start: int
+    before: tuple[str, NDArray[np.floating[Any]]]
+    after: tuple[str, NDArray[np.floating[Any]]]
+    edited: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -144,6 +169,10 @@ class ReportData:
         Attention maps, in the order of the page.
     variants : sequence of VariantView
         Contributions for both alleles, in the order of the page.
+    path : array of shape (rounds + 1, n), optional
+        Score of the goal of designed sequences after each round.
+    designs : sequence of DesignView
+        Designed sequences, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
     """
@@ -167,6 +196,8 @@ class ReportData:
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
     variants: Sequence[VariantView] = ()
+    path: NDArray[np.floating[Any]] | None = None
+    designs: Sequence[DesignView] = ()
     details: Mapping[str, str] = field(default_factory=dict)
 
 
