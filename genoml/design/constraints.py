@@ -119,7 +119,7 @@ def allowed_changes(
     Of a sequence that satisfies all, those after which it still does. Of one that does not, those that make none more
     wrong, and all together less.
     """
-    allowed = np.arange(4, dtype=np.uint8) != codes[:, :, None]
+    allowed: NDArray[np.bool_] = np.arange(4, dtype=np.uint8) != codes[:, :, None]
     if not constraints:
         return allowed
     less = np.zeros(allowed.shape, dtype=np.int64)
@@ -128,7 +128,8 @@ def allowed_changes(
         allowed &= change <= 0
         less += change
     wrong = sum(constraint.count(codes, origin) for constraint in constraints)
-    return allowed & ((less < 0) | (np.asarray(wrong) == 0)[:, None, None])
+    allowed &= (less < 0) | (np.asarray(wrong) == 0)[:, None, None]
+    return allowed
 
 
 # ------------------------------------------------------------ by position
@@ -147,7 +148,7 @@ class KeptBases(Constraint):
     def after(self, codes: np.ndarray, origin: Origin) -> Counts:
         now = (codes != origin.codes) & self.kept(origin)
         new = (np.arange(4) != origin.codes[:, :, None]) & self.kept(origin)[:, :, None]
-        return self.count(codes, origin)[:, None, None] - now[:, :, None] + new
+        return np.asarray(self.count(codes, origin)[:, None, None] - now[:, :, None] + new)
 
     def tell(self, row: np.ndarray) -> str:
         return "bases that are to stay differ from the start"

@@ -51,11 +51,11 @@ class Goal:
         """The numbers of the tasks whose levels the goal reads, of a model whose tasks have these names."""
         raise NotImplementedError(f"{type(self).__name__} must define tasks")
 
-    def score(self, levels: Floats, wanted: Floats | None) -> Floats:
-        """The number (...,) that is to become as large as possible; ``wanted`` are levels (tasks,)."""
+    def score(self, levels: Floats, wanted: Floats) -> Floats:
+        """The number (...,) that is to become as large as possible; ``wanted`` are levels, (tasks,) or none."""
         raise NotImplementedError(f"{type(self).__name__} must define score")
 
-    def gradient(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def gradient(self, levels: Floats, wanted: Floats) -> Floats:
         """Derivative of the score by each level, (..., tasks)."""
         raise NotImplementedError(f"{type(self).__name__} must define gradient")
 
@@ -69,10 +69,10 @@ class Maximise(Goal):
     def tasks(self, names: Sequence[str]) -> list[int]:
         return [number_of(self.task, names)]
 
-    def score(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def score(self, levels: Floats, wanted: Floats) -> Floats:
         return levels[..., 0]
 
-    def gradient(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def gradient(self, levels: Floats, wanted: Floats) -> Floats:
         return np.ones_like(levels)
 
 
@@ -80,10 +80,10 @@ class Maximise(Goal):
 class Minimise(Maximise):
     """As small a level of one task as possible: f = -y."""
 
-    def score(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def score(self, levels: Floats, wanted: Floats) -> Floats:
         return -levels[..., 0]
 
-    def gradient(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def gradient(self, levels: Floats, wanted: Floats) -> Floats:
         return -np.ones_like(levels)
 
 
@@ -113,10 +113,10 @@ class Target(Goal):
     def tasks(self, names: Sequence[str]) -> list[int]:
         return [number_of(task, names) for task in self.values]
 
-    def score(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def score(self, levels: Floats, wanted: Floats) -> Floats:
         return np.asarray(-((levels - wanted) ** 2).sum(axis=-1))
 
-    def gradient(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def gradient(self, levels: Floats, wanted: Floats) -> Floats:
         return np.asarray(-2.0 * (levels - wanted))
 
 
@@ -152,10 +152,10 @@ class Specific(Goal):
             raise ValueError(f"Specific expects another task beside {self.task!r} to be against, got none")
         return [task, *numbers]
 
-    def score(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def score(self, levels: Floats, wanted: Floats) -> Floats:
         return np.asarray(levels[..., 0] - levels[..., 1:].max(axis=-1))
 
-    def gradient(self, levels: Floats, wanted: Floats | None) -> Floats:
+    def gradient(self, levels: Floats, wanted: Floats) -> Floats:
         found = np.zeros_like(levels)
         found[..., 0] = 1.0
         highest: Any = levels[..., 1:].argmax(axis=-1)[..., None] + 1

@@ -115,8 +115,11 @@ class Gradient(Method):
     def _free(problem: Problem, codes: Codes, rows: np.ndarray) -> NDArray[np.bool_]:
         """Positions that are not kept, (n, length)."""
         origin = problem.origin(rows)
-        kept = [each.kept(origin) for each in problem.constraints if isinstance(each, KeptBases)]
-        return ~np.logical_or.reduce(kept, initial=False) & np.ones(codes.shape, dtype=bool)
+        free = np.ones(codes.shape, dtype=bool)
+        for each in problem.constraints:
+            if isinstance(each, KeptBases):
+                free &= ~each.kept(origin)
+        return free
 
 
 def _loss(problem: Problem, codes: Codes, score: Floats, rows: np.ndarray, cost: Floats) -> Floats:

@@ -37,14 +37,14 @@ class Scorer:
         The goal.
     ensemble : {"mean", "minimum"} or float
         How the members' scores become one.
-    wanted : array or None
-        Levels that the goal wants.
+    wanted : array
+        Levels that the goal wants, if any.
     """
 
     members: Sequence[Levels]
     goal: Goal
     ensemble: Ensemble
-    wanted: Floats | None
+    wanted: Floats
 
     @classmethod
     def of(cls, models: Sequence[Layer], goal: Goal, ensemble: Ensemble, codes: np.ndarray) -> Scorer:
@@ -67,7 +67,7 @@ class Scorer:
                 )
         tasks = goal.tasks(every[0].names)
         members = [each.only(tasks) for each in every]
-        wanted = None if goal.wanted is None else members[0].wanted(goal.wanted)
+        wanted = np.zeros(0) if goal.wanted is None else members[0].wanted(goal.wanted)
         return cls(members, goal, ensemble, wanted)
 
     def _combined(self, scores: Sequence[Floats]) -> Floats:

@@ -61,7 +61,7 @@ class _Words(Constraint):
         places = sorted(
             (int(place), str(decode(row[place : place + words.shape[1]])))
             for words in self._fitting(len(row))
-            for place in np.flatnonzero((~_mismatches(row[None], words).any(axis=0)).any(axis=0)[0])
+            for place in np.flatnonzero((_mismatches(row[None], words).max(axis=0) == 0).any(axis=0)[0])
         )
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
         return ", ".join(f"{word} at {place}" for place, word in places[:3]) + more

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from genoml import plot
 from genoml.explain import saliency
-from genoml.explain.tasks import Task
 from genoml.nn.layer import Layer
 from genoml.report.content import DesignView
 from genoml.report.figures import one_figure, svg_address
@@ -20,13 +19,13 @@ from genoml.sequence.codes import decode
 _LOGO_BP = 120
 
 
-def design_views(model: Layer, result: DesignFiles, task: Task, top: int) -> list[DesignView]:
+def design_views(model: Layer, result: DesignFiles, top: int) -> list[DesignView]:
     """The designed sequences with the highest scores, with the contributions of their bases before and after."""
     found, views = result.found, []
     edits = found.edits
     for place in np.argsort(-found.scores, kind="stable")[:top].tolist():
         start, made = found.start[found.rows[place]], found.codes[place]
-        actual = saliency(model, np.stack([start, made]), task=task).actual
+        actual = saliency(model, np.stack([start, made]), task=result.task).actual
         edited = np.flatnonzero(start != made)
         cut = _window(edited, len(made))
         before, after = found.before[found.rows[place]], found.predictions[place]

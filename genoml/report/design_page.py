@@ -5,7 +5,6 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from genoml.explain.tasks import Task
 from genoml.report.content import ReportData
 from genoml.report.design import design_views
 from genoml.report.html import build_report
@@ -16,9 +15,7 @@ from genoml.runs.design import DesignFiles
 __all__ = ["write_design_report"]
 
 
-def write_design_report(
-    run: Run, result: DesignFiles, out: str | PathLike[str], *, task: Task | None = None, top: int = 5
-) -> Path:
+def write_design_report(run: Run, result: DesignFiles, out: str | PathLike[str], *, top: int = 5) -> Path:
     """Write a page about designed sequences: one HTML file, to open anywhere and offline.
 
     It draws the path of the goal's score over the rounds, and for the sequences with the highest scores the
@@ -32,8 +29,6 @@ def write_design_report(
         Result of :func:`genoml.runs.design.design_sequences`.
     out : path
         HTML file to write.
-    task : int, array_like or callable, optional
-        The output that contributions are to, see :func:`genoml.explain.saliency`.
     top : int
         Number of sequences.
 
@@ -57,7 +52,7 @@ def write_design_report(
         title=f"Sequences designed by {run.path.resolve().name}",
         summary=f"{len(found.rows)} of {len(found.start)} sequences designed{spread}.{failed}",
         path=found.history,
-        designs=design_views(run.model, result, task, top),
+        designs=design_views(run.model, result, top),
         details=run_details(run.record),
     )
     build_report(out, data)

@@ -8,13 +8,15 @@ from os import PathLike
 
 from genoml.data.files import NamedSequences
 from genoml.design import Designed, Goal, Maximise, Minimise, Specific, Target, design
+from genoml.explain.tasks import Task
 from genoml.io.errors import first_word
 from genoml.io.fasta import fasta_bytes
 from genoml.io.files import write_whole
 from genoml.runs.design_settings import DesignSettings, GoalSettings
-from genoml.runs.explained import explained_output
+from genoml.runs.explained import Explained, explained_output
 from genoml.runs.run import Run
 from genoml.sequence.codes import decode
+from genoml.train.profile_objective import Profile
 
 __all__ = ["DesignFiles", "design_sequences"]
 
@@ -29,10 +31,13 @@ class DesignFiles:
         Of the starts.
     found : Designed
         See :func:`genoml.design.design`.
+    task : int or callable
+        The output that the goal is about first, see :func:`genoml.explain.saliency`.
     """
 
     names: Sequence[str]
     found: Designed
+    task: Task = 0
 
     def save_fasta(self, path: str | PathLike[str]) -> None:
         """Write the designed sequences; after a name its predictions by task and its edits from the start.
@@ -107,40 +112,46 @@ def design_sequences(runs: Sequence[Run], sequences: NamedSequences, settings: D
             bad = next(at for at, letter in enumerate(letters) if letter.upper() not in "ACGTU")
             what = f"expects A, C, G and T, got {letters[bad]!r} at position {bad}"
             raise ValueError(f"{sequences.place(place)}: {what}")
+    goal, task = _goal(runs[0], settings.goal)
     found = design(
         [run.model for run in runs], sequences.codes(length),
-        goal=_goal(runs[0], settings.goal),
+        goal=goal,
         constraints=settings.constraints.build(),
         method=settings.build_method(),
         rounds=settings.rounds, width=settings.width, ensemble=settings.ensemble, seed=settings.seed,
     )  # fmt: skip
-    return DesignFiles(sequences.ids, found)
+    return DesignFiles(sequences.ids, found, task)
 
 
-def _goal(run: Run, settings: GoalSettings) -> Goal:
-    """The goal, with tasks by number."""
-    task = _task(run, settings.task)
+def _goal(run: Run, settings: GoalSettings) -> tuple[Goal, Task]:
+    """The goal, with tasks by number, and the output that it is about first."""
     if settings.kind == "target":
-        return Target({_task(run, name): value for name, value in settings.values.items()})
+        tasks = {name: _explained(run, name) for name in settings.values}
+        goal = Target({tasks[name].columns[0]: value for name, value in settings.values.items()})
+        return goal, next(iter(tasks.values())).task
+    explained = _explained(run, settings.task)
+    (task,) = explained.columns
     if settings.kind == "specific":
-        against = None if settings.against is None else [_task(run, name) for name in settings.against]
-        return Specific(task, against)
-    return Minimise(task) if settings.kind == "minimise" else Maximise(task)
+        others = [_explained(run, name).columns[0] for name in settings.against or []]
+        return Specific(task, others or None), explained.task
+    return Minimise(task) if settings.kind == "minimise" else Maximise(task), explained.task
 
 
-def _task(run: Run, name: str | None) -> int:
-    """The number of a task, by its name or by that of its output.
+def _explained(run: Run, name: str | None) -> Explained:
+    """A task by its name, or by that of its output.
 
     Raises
     ------
     ValueError
         If there is none; the message names those that there are.
     """
+    if not isinstance(run.objective, Profile):
+        return explained_output(run, name)
     names = list(run.objective.task_names) or run.record.task.names
-    if name in names:
-        return names.index(name)
-    columns = explained_output(run, name).columns
-    if (name or "").partition(":")[0] == "profile" or len(columns) > 1 or (not columns and len(names) > 1):
-        known = ", ".join(f"counts:{each}" for each in names)
+    if name in names or (name is None and run.objective.tracks == 1):
+        name = f"counts:{name or (names or ['0'])[0]}"
+    found = explained_output(run, name)
+    if len(found.columns) != 1 or (name or "").startswith("profile"):
+        known = ", ".join(names or map(str, range(run.objective.tracks)))
         raise ValueError(f"a goal expects the counts of one track, one of {known}, got {name or 'none'}")
-    return columns[0] if columns else 0
+    return found

@@ -43,7 +43,7 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         check_fields(self)
 
 
-class GoalSettings(_Settings):
+class GoalSettings(_Settings, frozen=True, kw_only=True):
     """What is wanted."""
 
     kind: Literal["maximise", "minimise", "target", "specific"] = "maximise"
@@ -64,7 +64,7 @@ class GoalSettings(_Settings):
             raise ValueError("expects against with the kind specific only")
 
 
-class GCSettings(_Settings):
+class GCSettings(_Settings, frozen=True, kw_only=True):
     """Share of G and C."""
 
     low: _Share
@@ -72,7 +72,7 @@ class GCSettings(_Settings):
     window: Count | None = None
 
 
-class ProteinSettings(_Settings):
+class ProteinSettings(_Settings, frozen=True, kw_only=True):
     """A protein that stays."""
 
     protein: str
@@ -80,7 +80,7 @@ class ProteinSettings(_Settings):
     table: int | str = 1
 
 
-class ConstraintSettings(_Settings):
+class ConstraintSettings(_Settings, frozen=True, kw_only=True):
     """What holds of every designed sequence."""
 
     fixed: list[_Pair] = []
@@ -122,7 +122,7 @@ class ConstraintSettings(_Settings):
         return found
 
 
-class DesignSettings(_Settings):
+class DesignSettings(_Settings, frozen=True, kw_only=True):
     """All settings of a design; docs/design.md lists the keys.
 
     Raises

@@ -12,7 +12,7 @@ from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 from genoml.runs import load_run, save_run
 from genoml.runs.design_settings import read_design
 from genoml.sequence import base_codes, decode
-from genoml.train import Regression
+from genoml.train import Profile, Regression
 from support.planted import run_genoml
 
 SETTINGS = """
@@ -180,3 +180,21 @@ def test_what_is_refused(
     assert run_genoml("design", two_tasks(tmp_path), *f"--start a.fa --out o.fa {arguments}".split()) == 2
     assert message in capsys.readouterr().err
     assert not Path("o.fa").exists()
+
+
+def test_the_counts_of_a_profile_are_a_goal_by_their_track(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Sequential([Conv1D(4, 3, 8), GlobalMaxPool1D(), Dense(3, 2 * 6)], seed=1)
+    objective = Profile(2, 5, strands="+-", count_weight=1.0, task_names=("plus", "minus"))
+    run = save_run(model, tmp_path / "run", objective=objective, length_bp=20).path
+    (tmp_path / "a.fa").write_text(">one\nACGTACTGACTGACTGACTG\n")
+    options = ["--start", tmp_path / "a.fa", "--out", tmp_path / "o.fa", "--rounds", 2]
+    for name in ("minus", "counts:minus"):
+        page = tmp_path / f"{name[:6]}.html"
+        assert run_genoml("design", run, *options, "--task", name, "--report", page) == 0
+    assert run_genoml("design", run, *options, "--task", "profile:minus") == 2
+    assert run_genoml("design", run, *options) == 2
+    err = capsys.readouterr().err
+    assert "a goal expects the counts of one track, one of plus, minus, got profile:minus" in err
+    assert "one of plus, minus, got none" in err
