@@ -18,7 +18,7 @@ from genoml.train.predict import predict_outputs
 #: name of a network, its options, length in bp
 NETWORKS: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("deepstarr", {"n_outputs": 1}, 249),
-    ("basset", {"n_outputs": 1}, 600),
+    ("basset", {"n_outputs": 1, "filters": (60, 40, 40)}, 300),
     ("deepbind", {}, 200),
 )
 MOTIFS = ["TGACTCA", "GATAAGA", "CACGTGA"]
