@@ -13,7 +13,6 @@ from genoml.arguments import Count, Whole, checked
 from genoml.design.constraints import Constraint
 from genoml.design.goals import Goal, Maximise
 from genoml.design.gradient import Gradient
-from genoml.design.levels import Levels
 from genoml.design.problem import Method, Problem
 from genoml.design.scorer import Scorer
 from genoml.design.search import Anneal, Beam, Evolve
@@ -175,20 +174,13 @@ def design(
     for row, made in zip(rows[~holds].tolist(), found[~holds], strict=True):
         failed[row] = problem.violations(made, row)
     found, rows, history = found[holds], rows[holds], history[:, holds]
-    every = [Levels.of(each, codes) for each in models]
-    tasks = len(every[0].names)
+    names = scorer.members[0].names
     return Designed(
-        found, rows, codes, every[0].names,
-        _mean_predictions(every, found, tasks), _mean_predictions(every, codes, tasks),
+        found, rows, codes, names,
+        scorer.predictions(found), scorer.predictions(codes),
         scorer.of_codes(found) if len(found) else np.zeros(0),
         history, tuple(sorted(failed)), failed,
     )  # fmt: skip
-
-
-def _mean_predictions(members: Sequence[Levels], codes: np.ndarray, tasks: int) -> NDArray[np.float64]:
-    if not len(codes):
-        return np.zeros((0, tasks))
-    return np.asarray(np.mean([member.predictions(codes) for member in members], axis=0))
 
 
 def _codes_of(start: Any, seed: int) -> NDArray[np.uint8]:

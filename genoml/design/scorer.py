@@ -101,6 +101,12 @@ class Scorer:
         """The scores (n,) of sequences, computed whole."""
         return self._combined([self._score(member, member.outputs(codes)) for member in self.members])
 
+    def predictions(self, codes: np.ndarray) -> Floats:
+        """Predictions (n, tasks) of all tasks for sequences, the mean of the members."""
+        if not len(codes):
+            return np.zeros((0, len(self.members[0].names)))
+        return np.asarray(np.mean([member.predictions(codes) for member in self.members], axis=0))
+
     def of_changes(self, codes: np.ndarray, stretches: np.ndarray | None = None) -> Floats:
         """The scores (n, positions, kinds) after each replacement of a base, or by one of some stretches.
 
@@ -121,7 +127,8 @@ class Scorer:
 
     def with_gradient(self, codes: np.ndarray) -> tuple[Floats, Floats]:
         """The scores (n,) of sequences, and their gradient by the bases, (n, length, 4)."""
-        parts = [self._with_gradient(codes[at : at + _BATCH]) for at in range(0, len(codes), _BATCH)]
+        with self.members[0].model.backend.computing():
+            parts = [self._with_gradient(codes[at : at + _BATCH]) for at in range(0, len(codes), _BATCH)]
         scores, gradients = zip(*parts, strict=True)
         return np.concatenate(scores), np.concatenate(gradients)
 
