@@ -15,10 +15,10 @@ from genoml.nn import Conv1D, Dense, Flatten, GlobalMaxPool1D, Sequential
 from genoml.sequence import base_codes
 from genoml.train.predict import predict_outputs
 
-#: name of a network, its options, length in bp
+#: name of a network, its options, length in bp; of few filters, since the others compute every candidate whole
 NETWORKS: tuple[tuple[str, dict[str, Any], int], ...] = (
-    ("deepstarr", {"n_outputs": 1}, 249),
-    ("basset", {"n_outputs": 1, "filters": (60, 40, 40)}, 300),
+    ("deepstarr", {"n_outputs": 1, "filters": (32, 30, 30, 60), "dense_units": 64}, 249),
+    ("basset", {"n_outputs": 1, "filters": (32, 24, 24), "dense_units": 64}, 300),
     ("deepbind", {}, 200),
 )
 MOTIFS = ["TGACTCA", "GATAAGA", "CACGTGA"]
@@ -70,8 +70,8 @@ def _substitutions(versions: dict[str, str], sequences: int = 2, rounds: int = 3
         rows.append([name, length, sequences, rounds, *same.values()])
     return Table(
         "Design: the edits of tangermeme",
-        f"tangermeme {versions['tangermeme']} (PyTorch {versions['torch']}), networks with the same random weights, "
-        "random sequences, no constraints, the first output as high as possible. `design` by evolve beside "
+        f"tangermeme {versions['tangermeme']} (PyTorch {versions['torch']}), networks of few filters with the same "
+        "random weights, random sequences, no constraints, the first output as high as possible. `design` by evolve beside "
         "`greedy_substitution`; by beam of width 1 beside `beam_substitution`; by insert of three motifs on both "
         "strands beside `greedy_substitution` with these motifs. How many sequences are the same in every base.",
         ("network", "bp", "sequences", "rounds", "evolve, the same", "beam, the same", "insert, the same"),

@@ -30,7 +30,7 @@ def design_views(model: Layer, result: DesignFiles, top: int) -> list[DesignView
         cut = _window(edited, len(made))
         before, after = found.before[found.rows[place]], found.predictions[place]
         moved = ", ".join(
-            f"{name} {old:.3g} to {new:.3g}"
+            f"{name} {old:.3g} to {new:.3g}" if len(found.names) > 1 else f"{old:.3g} to {new:.3g}"
             for name, old, new in list(zip(found.names, before, after, strict=True))[:4]
         )
         note = f"predicted {moved}; {len(edited)} edits: {', '.join(edits[place][:8]) or 'none'}"

@@ -45,8 +45,8 @@ def write_design_report(run: Run, result: DesignFiles, out: str | PathLike[str],
     out = Path(out)
     expect_writable(out)
     found = result.found
-    edits = list(map(len, found.edits))
-    spread = f", with {min(edits)} to {max(edits)} edits" if edits else ""
+    edits = sorted(set(map(len, found.edits)))
+    spread = f", with {' to '.join(map(str, dict.fromkeys((edits[0], edits[-1]))))} edits" if edits else ""
     failed = f" {len(found.failed)} could not be made to satisfy the constraints." if found.failed else ""
     data = ReportData(
         title=f"Sequences designed by {run.path.resolve().name}",
