@@ -66,7 +66,7 @@ def constraints(sequences: int) -> str:
     weak = codes[third : 2 * third]
     weak[rng.random(weak.shape) < 0.4] = 0  # few G and C, and runs of A
     rules = [Avoid(["BsaI", "BsmBI", "EcoRI"]), GC(0.35, 0.65), NoRun(6)]
-    found = design(build_model("motif_cnn", {"pool_size": 8}), codes, constraints=rules, rounds=5)
+    found = design(build_model("motif_cnn", {"pool_size": 8}), codes, constraints=rules, rounds=2)
     letters = decode(found.codes)
     sites = re.compile("GGTCTC|CGTCTC|GAATTC|AAAAAAA|CCCCCCC|GGGGGGG|TTTTTTT")
     clean = [not sites.search(each) and not sites.search(str(reverse_complement(each))) for each in letters]

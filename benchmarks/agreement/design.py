@@ -71,9 +71,9 @@ def _substitutions(versions: dict[str, str], sequences: int = 2, rounds: int = 3
     return Table(
         "Design: the edits of tangermeme",
         f"tangermeme {versions['tangermeme']} (PyTorch {versions['torch']}), networks of few filters with the same "
-        "random weights, random sequences, no constraints, the first output as high as possible. `design` by evolve beside "
-        "`greedy_substitution`; by beam of width 1 beside `beam_substitution`; by insert of three motifs on both "
-        "strands beside `greedy_substitution` with these motifs. How many sequences are the same in every base.",
+        "random weights, random sequences, no constraints, the first output as high as possible. `design` by evolve "
+        "beside `greedy_substitution`; by beam of width 1 beside `beam_substitution`; by insert of three motifs on "
+        "both strands beside `greedy_substitution` with these motifs. How many sequences are the same in every base.",
         ("network", "bp", "sequences", "rounds", "evolve, the same", "beam, the same", "insert, the same"),
         rows,
     )
