@@ -155,6 +155,7 @@ SETUPS: dict[str, Callable[[], Names]] = {
     "alignment": for_alignment,
     "configuration": for_configuration,
     "design": for_design,
+    "distributed": for_restarts,
     "explain": for_explain,
     "imbalance": for_imbalance,
     "import": for_import,

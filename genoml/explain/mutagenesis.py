@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -96,12 +95,7 @@ def in_silico_mutagenesis(
     codes = np.asarray(codes)
     inner, twice = one_strand(model) if windows else (model, False)
     plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
-    if plan.silent:
-        warnings.warn(
-            f"{', '.join(plan.silent)} does not say what its outputs see (Layer.reach): from there on every "
-            "mutant is computed whole",
-            stacklevel=2,
-        )
+    plan.warn_of_silent(stacklevel=3)
     task = task_of(model, task)
     run = _Run(inner, plan, task, batch_size, read.ambiguous)
     scores = run.scores(codes)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from genoml.backend import Array
 from genoml.explain.mutants.plan import Plan, plan_of
-from genoml.explain.mutants.steps import follow
 from genoml.explain.mutants.windows import Changed
 from genoml.nn.layer import Layer
 from genoml.nn.strand import StrandSymmetric
@@ -208,27 +207,13 @@ class Replacements:
         # many sequences rather than many positions: all sequences have the same windows
         rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
         places = max(1, self.batch_size // (kinds * rows))
-        portions = self.portions(length, places)
+        starts = np.arange(length - self.width + 1)
+        portions = self.plan.portions(starts, self.width, length, places)
         backend = self.model.backend
         with backend.computing(), Threads(backend.threads) as threads:
             for start in range(0, n, rows):
                 part = slice(start, min(start + rows, n))
                 self._compute_few(codes[part], kinds, bases, portions, part, write, threads.workers)
-
-    def portions(self, length: int, count: int) -> list[np.ndarray]:
-        """The positions in portions of ``count``: in each, positions a stride apart, whose windows have one width.
-
-        Positions whose windows were moved at an end of the map are portions of their own; the others need no gather.
-        """
-        stride, rows, last = self.plan.stride, list[np.ndarray](), length - self.width + 1
-        for first in range(min(stride, last)):
-            row = np.arange(first, last, stride)
-            (starts, _), _ = follow(self.plan.steps, (tuple(row.tolist()), self.width), length)
-            ahead = np.asarray(starts) * stride - row
-            middle = len(row) // 2
-            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
-            rows += [row[side == which] for which in range(3)]
-        return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
 
     def _compute_few(
         self,
@@ -248,13 +233,16 @@ class Replacements:
         read, xp = self.reader(whole), array_namespace(x)
         own = backend.to_numpy(read(whole))[:, :, None, :]
 
+        def computed(chosen: np.ndarray) -> Array:
+            letters = bases(codes, chosen)
+            n, _, count, width = letters.shape
+            values = xp.reshape(one_hot(letters, **options), (n * kinds * count, width, 4))
+            places: Places = (tuple(chosen.tolist()), width)
+            return xp.reshape(read(outputs(Changed(x, places, kinds, values))), (n, kinds, count, -1))
+
         def compute(first: int, last: int) -> None:
-            for chosen in portions[first:last]:
-                letters = bases(codes, chosen)
-                n, _, count, width = letters.shape
-                values = xp.reshape(one_hot(letters, **options), (n * kinds * count, width, 4))
-                places: Places = (tuple(chosen.tolist()), width)
-                found = backend.to_numpy(read(outputs(Changed(x, places, kinds, values))))
-                write(part, chosen, found.reshape(n, kinds, count, -1) - own)
+            # read once, at the end: a device computes the next portion meanwhile
+            found = xp.concat([computed(chosen) for chosen in portions[first:last]], axis=2)
+            write(part, np.concatenate(portions[first:last]), backend.to_numpy(found) - own)
 
         workers.share_out(compute, len(portions))

@@ -2,22 +2,23 @@
 
 from genoml.report.content import (
     AttentionView,
-    DesignView,
     ReportData,
+    Section,
     SequenceView,
     VariantView,
     attention_views,
     sequence_views,
 )
-from genoml.report.design_page import write_design_report
+from genoml.report.design import write_design_report
+from genoml.report.experiments import write_experiment_report
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.page import expect_writable, write_report, write_variant_report
 
 __all__ = [
     "AttentionView",
-    "DesignView",
     "ReportData",
+    "Section",
     "SequenceView",
     "VariantView",
     "attention_views",
@@ -26,6 +27,7 @@ __all__ = [
     "filter_matches",
     "sequence_views",
     "write_design_report",
+    "write_experiment_report",
     "write_report",
     "write_variant_report",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +25,8 @@ from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
-    "DesignView",
     "ReportData",
+    "Section",
     "SequenceView",
     "VariantView",
     "attention_views",
@@ -82,30 +82,6 @@ class VariantView:
 
 
 @dataclass(frozen=True)
-class DesignView:
-    """Designed sequence with the contributions of its bases before and after.
-
-    Attributes
-    ----------
-    name, note : str
-        Name of its start, and what changed, in words.
-    start : int
-        Position of the first base that is shown.
-    before, after : (str, array)
-        Letters, and the contribution of each.
-    edited : tuple of int
-        Positions of the edits that are shown.
-    """
-
-    name: str
-    note: str
-    start: int
-    before: tuple[str, NDArray[np.floating[Any]]]
-    after: tuple[str, NDArray[np.floating[Any]]]
-    edited: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class AttentionView:
     """Attention of one layer for one sequence.
 
@@ -123,6 +99,26 @@ class AttentionView:
     name: str
     sequence: str
     weights: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page that is figures alone, each with its description.
+
+    Attributes
+    ----------
+    title, note : str
+        The heading, and what the figures show, in words.
+    figures : sequence of mappings
+        ``image`` (an address), ``alt``, and if it has them ``name`` and ``note``.
+    layout : {"wide", "pair", "cards"}
+        One below the other over the whole width, in pairs, or many.
+    """
+
+    title: str
+    note: str
+    figures: Sequence[Mapping[str, str]]
+    layout: Literal["wide", "pair", "cards"] = "pair"
 
 
 @dataclass(frozen=True)
@@ -169,10 +165,8 @@ class ReportData:
         Attention maps, in the order of the page.
     variants : sequence of VariantView
         Contributions for both alleles, in the order of the page.
-    path : array of shape (rounds + 1, n), optional
-        Score of the goal of designed sequences after each round.
-    designs : sequence of DesignView
-        Designed sequences, in the order of the page.
+    sections : sequence of Section
+        Other parts, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
     """
@@ -196,8 +190,7 @@ class ReportData:
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
     variants: Sequence[VariantView] = ()
-    path: NDArray[np.floating[Any]] | None = None
-    designs: Sequence[DesignView] = ()
+    sections: Sequence[Section] = ()
     details: Mapping[str, str] = field(default_factory=dict)
 
 

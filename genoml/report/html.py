@@ -10,7 +10,6 @@ from typing import Any
 
 from genoml.io.files import write_whole
 from genoml.report.content import ReportData
-from genoml.report.design import design_card, path_figures
 from genoml.report.figures import (
     attention_card,
     curve_figures,
@@ -81,8 +80,6 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         sequences=[sequence_card(view) for view in content.sequences],
         mutated=any(view.mutations is not None for view in content.sequences),
         attention=[attention_card(view) for view in content.attention],
-        path=path_figures(content.path),
-        designs=[design_card(view) for view in content.designs],
         variants=[variant_card(view) for view in content.variants],
     )
     with write_whole(path) as stream:
