@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import cli as cli
     from genoml import convert as convert
     from genoml import data as data
+    from genoml import design as design
     from genoml import estimators as estimators
     from genoml import evaluation as evaluation
     from genoml import explain as explain

@@ -23,6 +23,7 @@ _COMMANDS = {
     "attribute": "Write what each base contributes to a model's output.",
     "backends": "List the backends and what each would run on.",
     "config": "Print every setting of training, or check a file of them.",
+    "design": "Change sequences to reach a goal, under constraints.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
     "evaluate": "Score a trained model on labelled sequences.",
     "export": "Write a model as ONNX, for other tools to run.",

@@ -17,6 +17,7 @@ from genoml.explain.match import Match, chance_similarity, match_motif, match_mo
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.mutants.cones import Edit, TracedMaps, trace_maps
 from genoml.explain.references import Contributions
+from genoml.explain.replacements import output_changes
 from genoml.explain.saliency import Saliency, saliency
 from genoml.explain.tasks import ProfilePart, count_task, profile_task
 from genoml.sequence.motifs.bank import base_probabilities, information_content
@@ -58,6 +59,7 @@ __all__ = [
     "match_motif",
     "match_motifs",
     "mutation_reach",
+    "output_changes",
     "pairs",
     "profile_task",
     "saliency",

@@ -9,6 +9,7 @@ from genoml.report.content import (
     attention_views,
     sequence_views,
 )
+from genoml.report.design import write_design_report
 from genoml.report.experiments import write_experiment_report
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
@@ -25,6 +26,7 @@ __all__ = [
     "expect_writable",
     "filter_matches",
     "sequence_views",
+    "write_design_report",
     "write_experiment_report",
     "write_report",
     "write_variant_report",

@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from genoml.backend import Array
 from genoml.data import Codes
-from genoml.explain.mutagenesis import one_strand
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.readout import Gather
 from genoml.explain.mutants.windows import Changed
+from genoml.explain.replacements import one_strand
 from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
 from genoml.nn.layer import Layer
