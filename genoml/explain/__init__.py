@@ -2,6 +2,8 @@
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.deeplift import deeplift, integrated_gradients
+from genoml.explain.discovery.hits import Hits, call_hits
+from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
@@ -14,8 +16,10 @@ from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
     "Contributions",
+    "DiscoveredMotif",
     "Edit",
     "FilterMotif",
+    "Hits",
     "Match",
     "MutationReach",
     "ProfilePart",
@@ -25,6 +29,7 @@ __all__ = [
     "attention_layers",
     "attention_maps",
     "base_probabilities",
+    "call_hits",
     "call_seqlets",
     "chance_similarity",
     "count_task",
