@@ -62,7 +62,7 @@ class Output(nn.Module):
 
 def counterparts(name: str, options: dict[str, Any], length_bp: int) -> tuple[Any, nn.Module]:
     """genoml's network, and PyTorch's with its weights."""
-    sized = options if name == "bpnet" else options | {"length_bp": length_bp}
+    sized = options if name in ("bpnet", "deepbind") else options | {"length_bp": length_bp}
     ours = build_model(name, sized)
     networks.Dilated = Dilated  # type: ignore[misc]
     theirs = getattr(networks, name)(**sized).eval()
