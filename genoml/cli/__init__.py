@@ -23,6 +23,7 @@ _COMMANDS = {
     "backends": "List the backends and what each would run on.",
     "config": "Print every setting of training, or check a file of them.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
+    "discover": "Find motifs in contributions, and their sites; with a page.",
     "evaluate": "Score a trained model on labelled sequences.",
     "fetch": "Write the sequences of intervals of a genome.",
     "import": "Make a run of another tool's network: Keras, TensorFlow, ONNX, PyTorch.",

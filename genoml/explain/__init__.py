@@ -6,7 +6,7 @@ from genoml.explain.discovery.hits import Hits, call_hits
 from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
 from genoml.explain.filters import FilterMotif, filter_motifs
-from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
+from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs, most_significant
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.mutants.cones import Edit, TracedMaps, trace_maps
 from genoml.explain.references import Contributions
@@ -40,6 +40,7 @@ __all__ = [
     "integrated_gradients",
     "match_motif",
     "match_motifs",
+    "most_significant",
     "mutation_reach",
     "profile_task",
     "saliency",

@@ -24,6 +24,7 @@ from genoml.nn.layer import Layer
 from genoml.runs.explained import Explained, explained_output
 from genoml.runs.region_files import write_track
 from genoml.runs.run import Run
+from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.intervals import Intervals
@@ -245,6 +246,13 @@ def _read_arrays(path: str | PathLike[str]) -> dict[str, np.ndarray]:
         if len(shape) != 2 or given != size:
             what = f"{name} expects the shape {size} beside actual of {shape}, got {given}"
             raise FormatError(what, path=str(path), fix=_FIX)
-    if arrays["codes"].dtype != np.uint8:
-        raise FormatError(f"codes expects uint8, got {arrays['codes'].dtype}", path=str(path), fix=_FIX)
+    for name in sorted({*expected, "actual"} - {"names"}):
+        values, codes = arrays[name], name.endswith("codes")
+        if values.dtype != np.uint8 if codes else values.dtype.kind != "f":
+            kind = "uint8" if codes else "floats"
+            raise FormatError(f"{name} expects {kind}, got {values.dtype}", path=str(path), fix=_FIX)
+        bad = values > PAD_CODE if codes else ~np.isfinite(values)
+        if bad.any():
+            place = np.argwhere(bad)[0].tolist()
+            raise FormatError(f"{name} is {values[tuple(place)]} at {place}", path=str(path), fix=_FIX)
     return arrays

@@ -119,6 +119,9 @@ def test_what_is_written_is_read_back(trained: Path, tmp_path: Path) -> None:
         ({"codes": np.zeros((2, 8))}, "codes expects uint8, got float64"),
         ({"hypothetical": np.zeros((2, 4, 8))}, r"hypothetical expects the shape \(2, 8, 4\) beside actual"),
         ({"control_actual": np.zeros((3, 8))}, r"control_codes expects the shape \(3, 8\) .* got None"),
+        ({"actual": np.full((2, 8), np.inf)}, r"actual is inf at \[0, 0\]"),
+        ({"actual": np.zeros((2, 8), np.int8)}, "actual expects floats, got int8"),
+        ({"codes": np.full((2, 8), 16, np.uint8)}, r"codes is 16 at \[0, 0\]"),
         (None, "is no NPZ file of contributions"),
     ],
 )

@@ -131,7 +131,7 @@ def call_hits(
     own, bases = own_contributions(contributions, codes)
     n, length = bases.shape
     names = tuple(motif.name for motif in motifs)
-    parts: list[tuple[NDArray[Any], ...]] = []
+    parts = [_NO_HITS]
     left: list[float] = []
     if motifs and n:
         bank, target = Bank.of(motifs, trim), get_backend(backend)
@@ -147,12 +147,16 @@ def call_hits(
             f"above {GAP:g}, after {MOST_STEPS:,} steps",
             stacklevel=3,
         )
-    columns = [np.concatenate(each) for each in zip(*parts, strict=True)] if parts else list(_NO_HITS)
-    return Hits(*columns, names=names, shape=(n, length))
+    arrays = (np.concatenate(each) for each in zip(*parts, strict=True))
+    columns: dict[str, Any] = dict(zip(_COLUMNS, arrays, strict=True))
+    return Hits(**columns, names=names, shape=(n, length))
 
 
+_COLUMNS = ("example", "start", "end", "strand", "motif", "coefficient", "correlation", "share")
 _WHOLE, _REAL = np.zeros(0, np.int64), np.zeros(0)
-_NO_HITS = (_WHOLE, _WHOLE, _WHOLE, np.zeros(0, np.int8), _WHOLE, _REAL, _REAL, _REAL)
+_NO_HITS: tuple[NDArray[Any], ...] = (
+    _WHOLE, _WHOLE, _WHOLE, np.zeros(0, np.int8), _WHOLE, _REAL, _REAL, _REAL,
+)  # fmt: skip
 
 
 def own_contributions(

@@ -32,7 +32,8 @@ class Bank(NamedTuple):
 
     @classmethod
     def of(cls, motifs: Sequence[DiscoveredMotif], trim: float) -> Bank:
-        cores = [_core(motif, trim) for motif in motifs]
+        cores = [motif.contributions[motif.core(trim)] for motif in motifs]
+        cores = [core / np.linalg.norm(core) for core in cores]
         width = np.repeat([len(core) for core in cores], 2)
         kernel = np.zeros((int(width.max()), 4, len(width)), np.float32)
         for column, core in enumerate(cores):
@@ -130,15 +131,3 @@ def _fitted(
     ready = (np.ascontiguousarray(each, np.float32) for each in arrays)
     h, gap = fit_sparse(*ready, gap=GAP, most_steps=MOST_STEPS, backend=backend)
     return h[which, place], gap
-
-
-def _core(motif: DiscoveredMotif, trim: float) -> NDArray[np.float64]:
-    """A motif's contributions without its weak ends, of unit norm."""
-    values = np.asarray(motif.contributions, np.float64)
-    strength = np.abs(values).sum(axis=1)
-    if not (np.isfinite(values).all() and strength.any()):
-        raise ValueError(f"motif {motif.name} expects finite contributions, and one that is not 0")
-    strong = np.flatnonzero(strength >= trim * strength.max())
-    core = values[strong[0] : strong[-1] + 1]
-    found: NDArray[np.float64] = core / np.linalg.norm(core)
-    return found

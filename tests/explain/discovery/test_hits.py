@@ -162,9 +162,3 @@ def test_a_bed_file_has_the_motif_and_its_strand_in_the_genome(tmp_path):
 def test_what_is_refused(own, codes, options, message):
     with pytest.raises(ValueError, match=message):
         call_hits(own, codes, MOTIFS, **options)
-
-
-def test_a_motif_without_contributions_is_named():
-    empty = motif_of(LONG[0], 0 * LONG[1], "pos_7")
-    with pytest.raises(ValueError, match="motif pos_7 expects finite contributions"):
-        call_hits(np.ones((1, 40)), np.zeros((1, 40), np.uint8), [empty])
