@@ -2,6 +2,7 @@
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.deeplift import deeplift, integrated_gradients
+from genoml.explain.discovery.discover import discover_motifs
 from genoml.explain.discovery.hits import Hits, call_hits
 from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
@@ -34,6 +35,7 @@ __all__ = [
     "chance_similarity",
     "count_task",
     "deeplift",
+    "discover_motifs",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",
