@@ -1,7 +1,7 @@
 """Hits of motifs beside Fi-NeMo's: the same motifs and contributions, where each tool calls sites, and its time.
 
-DIR/discovery is the folder of `python -m benchmarks.discovery`, with its sets and modisco-lite's motifs of them. The
-package finemo is needed (`pip install finemo==0.41`, and PyTorch).
+DIR/discovery is the folder of `python -m benchmarks.discovery`, with its sets and the motifs that genoml finds in
+them. The package finemo is needed (`pip install finemo==0.41`, and PyTorch).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def tables(data: Path) -> list[Table]:
             "Hits beside Fi-NeMo",
             f"finemo {version('finemo')}, `fit_contribs(...)` with its own defaults (lambda 0.7, trim 0.3, "
             "contributions of the sequences' own bases), one thread; genoml: `call_hits(actual, codes, motifs)`. The "
-            f"first {_MOST:,} sequences of sets of `python -m benchmarks.discovery`, and the motifs that modisco-lite "
+            f"first {_MOST:,} sequences of sets of `python -m benchmarks.discovery`, and the motifs that genoml "
             "finds in the sets.",
             (
                 "set",
@@ -70,7 +70,7 @@ def _row(folder: Path, name: str) -> tuple[object, ...]:
             f"motif_{number}", each.sign, np.full_like(each.contributions, 0.25), each.contributions,
             each.hypothetical, each.example, each.start, each.strand,
         )
-        for number, each in enumerate(Result.read(folder / "modisco" / f"{name}.npz").motifs)
+        for number, each in enumerate(Result.read(folder / "genoml" / f"{name}.npz").motifs)
     ]  # fmt: skip
     call_hits(actual[:10], codes[:10], motifs)  # what is compiled is compiled before the clock runs
     begun = time.perf_counter()

@@ -51,14 +51,14 @@ def write_discovery_report(found: Discovery, out: str | PathLike[str], details: 
     """
     out = Path(out)
     expect_writable(out)
-    sites = _sites(found)
+    sites = [_sites_of(found, [at]) for at in range(len(found.motifs))]
     order = range(min(len(found.motifs), _MOST_CARDS))
     counts = np.stack([each.present for each in sites]).astype(np.float64) if sites else np.zeros((0, 0))
     shown = np.argsort(-counts.sum(axis=1), kind="stable")[:_MOST_PAIRS]
     together = None
     if len(shown) > 1:
         pairs = counts[shown] @ counts[shown].T
-        together = _together_figure(found, pairs, [found.label(at) for at in shown.tolist()])
+        together = _together_figure(found, pairs, [_short(found, at) for at in shown.tolist()])
     unit = _unit(found)
     write_page(
         out,
@@ -83,27 +83,40 @@ def discovery_summary(found: Discovery) -> str:
     n, unit = len(found.regions.names), _unit(found)
     if not found.motifs:
         return f"{n:,} {unit}: no motif was found."
-    sites = _sites(found)
-    best = sorted(range(len(sites)), key=lambda at: -sites[at].share)
-    names = {at: _named(found, at) for at in best[:3]}
+    groups: dict[str, list[int]] = {}
+    for at in range(len(found.motifs)):
+        groups.setdefault(_factor(found, at), []).append(at)
+    sites = {name: _sites_of(found, members) for name, members in groups.items()}
+    best = sorted(groups, key=lambda name: -sites[name].share)
     where = f"has a {'site' if found.hits is not None else 'seqlet'} in"
-    first = sites[best[0]]
     line = (
-        f"{n:,} {unit}: {names[best[0]]} explains {_percent(first.share)} of the contributions and {where} "
-        f"{_percent(first.regions)} of the {unit}"
+        f"{n:,} {unit}: {_named(found, groups[best[0]])} explains {_percent(sites[best[0]].share)} of the "
+        f"contributions and {where} {_percent(sites[best[0]].regions)} of the {unit}"
     )
-    others = [f"{names[at]} {_percent(sites[at].share)}" for at in best[1:3]]
+    others = [f"{_named(found, groups[name])} {_percent(sites[name].share)}" for name in best[1:3]]
     line += f"; then {' and '.join(others)}" if others else ""
     rest = len(best) - 3
     return line + (f"; {rest} more explain{'s' if rest == 1 else ''} less." if rest > 0 else ".")
 
 
-def _named(found: Discovery, at: int) -> str:
-    """Factor and accession of what a motif clearly is, or its own name and letters."""
+def _short(found: Discovery, at: int) -> str:
+    match, name = found.clear_match(at), found.motifs[at].name
+    return name if match is None else f"{name} {match.symbol or match.name}"
+
+
+def _factor(found: Discovery, at: int) -> str:
+    """The factor that a motif clearly is with the motif's sign, or its own name."""
     match, motif = found.clear_match(at), found.motifs[at]
+    return motif.name if match is None else f"{motif.sign} {match.symbol or match.name}"
+
+
+def _named(found: Discovery, members: list[int]) -> str:
+    """Factor of motifs and accession of the first, or the name and letters of a motif without one."""
+    match, motif = found.clear_match(members[0]), found.motifs[members[0]]
     name = f"{motif.name} ({motif.trimmed().pattern})"
     if match is not None:
-        name = f"{match.symbol} ({match.name})" if match.symbol else match.name
+        several = f", {len(members)} motifs" if len(members) > 1 else ""
+        name = f"{match.symbol} ({match.name}{several})" if match.symbol else match.name
     return name if motif.sign > 0 else f"{name}, which lowers the output,"
 
 
@@ -115,27 +128,24 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.095 or share == 0 else f"{100 * share:.1f} %"
 
 
-def _sites(found: Discovery) -> list[_Sites]:
-    """Sites of each motif: its hits, or without these its seqlets."""
+def _sites_of(found: Discovery, members: list[int]) -> _Sites:
+    """Sites of one or more motifs: their hits, or without these their seqlets; what several cover counts once."""
     size = np.abs(found.attributions.actual).astype(np.float64)
-    total, (n, length) = float(size.sum()), size.shape
-    sites = []
-    for at, motif in enumerate(found.motifs):
-        if found.hits is not None:
-            own = found.hits.motif == at
-            example, start, end = (
-                each[own] for each in (found.hits.example, found.hits.start, found.hits.end)
-            )
-        else:
-            start, end, inside = motif.trimmed().places(length)
-            example = motif.example[inside]
-        change = np.zeros((n, length + 1), np.int32)
-        np.add.at(change, (example, start), 1)
-        np.add.at(change, (example, end), -1)
-        covered: NDArray[np.bool_] = np.cumsum(change, axis=1)[:, :-1] > 0
-        present = np.asarray(covered.any(axis=1))
-        sites.append(_Sites((start + end) / 2, present, float(size[covered].sum() / total)))
-    return sites
+    n, length = size.shape
+    if found.hits is not None:
+        own = np.isin(found.hits.motif, members)
+        example, start, end = (each[own] for each in (found.hits.example, found.hits.start, found.hits.end))
+    else:
+        motifs = [found.motifs[at].trimmed() for at in members]
+        places = [(*motif.places(length), motif) for motif in motifs]
+        example = np.concatenate([motif.example[inside] for *_, inside, motif in places])
+        start, end = (np.concatenate([place[which] for place in places]) for which in (0, 1))
+    change = np.zeros((n, length + 1), np.int32)
+    np.add.at(change, (example, start), 1)
+    np.add.at(change, (example, end), -1)
+    covered: NDArray[np.bool_] = np.cumsum(change, axis=1)[:, :-1] > 0
+    present = np.asarray(covered.any(axis=1))
+    return _Sites((start + end) / 2, present, float(size[covered].sum() / size.sum()))
 
 
 def _notes(found: Discovery) -> list[str]:
@@ -236,9 +246,8 @@ def _logos(motif: DiscoveredMotif, matches: list[Match], found: Discovery) -> An
     for panel, (match, rows) in zip(panels[2:], known, strict=True):
         plot.logo(panel, rows, start=-match.offset)
         name = match.symbol or match.name
-        panel.set_ylabel(
-            name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…", parse_math=False
-        )
+        short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+        panel.set_ylabel(f"{short}\n{match.name}" if match.symbol else short, parse_math=False)
     for panel in panels:
         panel.axvspan(-0.5, core.stop - core.start - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
         panel.set(xlim=(min(starts) - 0.5, max(ends) - 0.5), xticks=[], xlabel="")

@@ -58,6 +58,16 @@ def test_names_that_are_no_loci_are_sequences_and_no_motif_is_said(found):
     assert discovery_summary(empty) == "150 sequences: no motif was found."
 
 
+def test_motifs_of_one_factor_are_said_once_and_what_both_cover_counts_once(found):
+    twice = replace(
+        found, motifs=[*found.motifs, found.motifs[0]], matches=[*found.matches, found.matches[0]], hits=None
+    )
+    once = replace(found, hits=None)
+    said, alone = discovery_summary(twice), discovery_summary(once)
+    assert "CTCFL (MA1102.3, 2 motifs) explains" in said
+    assert said.replace(", 2 motifs", "") == alone
+
+
 def test_a_negative_motif_lowers_the_output(found):
     motifs = [replace(motif, sign=-1, contributions=-motif.contributions) for motif in found.motifs]
     assert "CTCFL (" in discovery_summary(replace(found, motifs=motifs))
