@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
     "discover": "Find motifs in contributions, and their sites; with a page.",
     "evaluate": "Score a trained model on labelled sequences.",
+    "export": "Write a model as ONNX, for other tools to run.",
     "fetch": "Write the sequences of intervals of a genome.",
     "import": "Make a run of another tool's network: Keras, TensorFlow, ONNX, PyTorch.",
     "kmers": "Count k-mers, of a file or of each record, as a table.",
