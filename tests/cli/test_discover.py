@@ -15,7 +15,7 @@ from support.sites import LONG, attributions
 def test_motifs_their_sites_and_a_page_are_found_in_planted_contributions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    attributions(130).save(tmp_path / "x.npz")
+    attributions(200).save(tmp_path / "x.npz")
     out = tmp_path / "out"
     assert run_genoml("discover", tmp_path / "x.npz", "--out", out, "--h5", tmp_path / "x.h5") == 0
     names = ["hits.bed", "motifs.meme", "motifs.npz", "report.html", "seqlets.bed"]
@@ -29,7 +29,7 @@ def test_motifs_their_sites_and_a_page_are_found_in_planted_contributions(
     hits = read_bed(out / "hits.bed")
     assert set(hits.columns["name"].tolist()) == {motif.name for motif in motifs}
     said = capsys.readouterr()
-    assert said.out.startswith("130 peaks: ")
+    assert said.out.startswith("200 peaks: ")
     assert "no motifs were looked for in them" in said.err
     assert said.err.rstrip().endswith("report.html")
 
