@@ -31,7 +31,7 @@ _COMMANDS = {
     "kmers": "Count k-mers, of a file or of each record, as a table.",
     "orfs": "Find open reading frames, on linear and circular sequences.",
     "predict": "Write a trained model's score of each sequence.",
-    "report": "Write one offline page about a run: curves, motifs, saliency.",
+    "report": "Write one offline page about a run: curves, motifs, contributions.",
     "revcomp": "Write the reverse complement of each sequence.",
     "saturate": "Score every substitution in regions of a genome.",
     "scan": "Find where motifs match sequences, as BED or a table.",
