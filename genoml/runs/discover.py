@@ -224,7 +224,7 @@ def discover(
     motifs: list[DiscoveredMotif] = []
     if len(some):
         motifs = discover_motifs(
-            attributions.hypothetical, attributions.codes, some,
+            attributions.hypothetical, np.minimum(attributions.codes, 4), some,
             most_seqlets=most_seqlets, seed=seed, progress=progress,
         )  # fmt: skip
     found = None
