@@ -23,6 +23,8 @@ from genoml.runs import save_run
 from genoml.sequence import decode
 from genoml.train import Callbacks, FitOptions
 from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
+from support.sites import LONG as LONG_MOTIF
+from support.sites import motif_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 Names = dict[str, Any]
@@ -75,7 +77,8 @@ def for_motif_layer() -> Names:
 
 def for_explain() -> Names:
     options = {"filters": 4, "heads": 2, "blocks": 1}
-    return {"sequences": random_sequences(2, 60), "model": build_model("attention_cnn", options)}
+    model = build_model("attention_cnn", options)
+    return {"sequences": random_sequences(2, 60), "model": model, "motifs": [motif_of(*LONG_MOTIF, "pos_0")]}
 
 
 def for_sequences() -> Names:
