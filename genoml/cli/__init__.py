@@ -24,6 +24,7 @@ _COMMANDS = {
     "config": "Print every setting of training, or check a file of them.",
     "demo": "Train a CTCF motif network on real peaks, and write a report.",
     "evaluate": "Score a trained model on labelled sequences.",
+    "export": "Write a model as ONNX, for other tools to run.",
     "fetch": "Write the sequences of intervals of a genome.",
     "import": "Make a run of another tool's network: Keras, TensorFlow, ONNX, PyTorch.",
     "kmers": "Count k-mers, of a file or of each record, as a table.",
