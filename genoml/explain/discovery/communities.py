@@ -35,7 +35,7 @@ class Graph(NamedTuple):
     def strength(self) -> NDArray[np.float64]:
         """Sum of the weights of each node."""
         row = np.repeat(np.arange(len(self.at) - 1), np.diff(self.at))
-        return np.bincount(row, self.weight, minlength=len(self.at) - 1)
+        return np.bincount(row, self.weight, minlength=len(self.at) - 1).astype(np.float64)
 
     @classmethod
     def from_entries(cls, row: Any, node: Any, weight: Any, n: int) -> Graph:
@@ -44,7 +44,7 @@ class Graph(NamedTuple):
         row, node, weight = row[order], node[order], weight[order]
         new = np.ones(len(row), bool)
         new[1:] = (row[1:] != row[:-1]) | (node[1:] != node[:-1])
-        total = np.bincount(np.cumsum(new) - 1, weight, minlength=0)
+        total = np.bincount(np.cumsum(new) - 1, weight).astype(np.float64)
         return cls(np.searchsorted(row[new], np.arange(n + 1)), node[new], total)
 
 

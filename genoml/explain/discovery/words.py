@@ -95,7 +95,8 @@ def reversed_words(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     last = SPAN - 1 - np.argmax(digits[:, ::-1] > 0, axis=1)
     power = last[:, None] - np.arange(SPAN)
     other = np.where(digits > 0, 5 - digits, 0)
-    return np.where(power >= 0, other * _DIGITS[np.maximum(power, 0)], 0).sum(axis=1)
+    keys = np.where(power >= 0, other * _DIGITS[np.maximum(power, 0)], 0).sum(axis=1)
+    return np.asarray(keys, np.int64)
 
 
 @cache
