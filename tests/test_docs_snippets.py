@@ -152,6 +152,7 @@ def for_variants() -> Names:
 SETUPS: dict[str, Callable[[], Names]] = {
     "alignment": for_alignment,
     "configuration": for_configuration,
+    "distributed": for_restarts,
     "explain": for_explain,
     "imbalance": for_imbalance,
     "import": for_import,

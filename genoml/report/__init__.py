@@ -3,11 +3,13 @@
 from genoml.report.content import (
     AttentionView,
     ReportData,
+    Section,
     SequenceView,
     VariantView,
     attention_views,
     sequence_views,
 )
+from genoml.report.experiments import write_experiment_report
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.page import expect_writable, write_report, write_variant_report
@@ -15,6 +17,7 @@ from genoml.report.page import expect_writable, write_report, write_variant_repo
 __all__ = [
     "AttentionView",
     "ReportData",
+    "Section",
     "SequenceView",
     "VariantView",
     "attention_views",
@@ -22,6 +25,7 @@ __all__ = [
     "expect_writable",
     "filter_matches",
     "sequence_views",
+    "write_experiment_report",
     "write_report",
     "write_variant_report",
 ]

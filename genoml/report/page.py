@@ -25,7 +25,7 @@ from genoml.runs.score import outputs_of_data
 from genoml.train.predict import score_predictions
 from genoml.variants import Summary
 
-__all__ = ["expect_writable", "write_report", "write_variant_report"]
+__all__ = ["expect_writable", "run_details", "write_report", "write_variant_report"]
 
 
 def write_report(
@@ -106,7 +106,7 @@ def write_report(
         unlabelled = run.read(sequences)
         numbers = run.objective.numbers(run.outputs(unlabelled))
         content |= _explained(run, unlabelled, numbers, explained, show, top)
-    build_report(out, ReportData(**content, details=_details(run.record)))
+    build_report(out, ReportData(**content, details=run_details(run.record)))
     return out
 
 
@@ -156,7 +156,7 @@ def write_variant_report(
         title=f"Variants scored by {run.path.resolve().name}",
         summary=f"{summary.records:,} records, {summary.alts:,} alternative alleles: {statuses or 'none'}.",
         variants=variant_views(run, genome, strongest, length_bp or run.record.length_bp),
-        details=_details(run.record),
+        details=run_details(run.record),
     )
     build_report(out, data)
     return out
@@ -254,7 +254,7 @@ def _model_name(record: RunRecord) -> str:
     return "the network" if record.config is None else record.config.title
 
 
-def _details(record: RunRecord) -> dict[str, str]:
+def run_details(record: RunRecord) -> dict[str, str]:
     """Facts about how the run was made."""
     config, data = record.config, record.data
     of_epochs = "" if config is None else f" of {config.epochs}"

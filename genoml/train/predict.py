@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -10,13 +12,18 @@ import numpy as np
 from genoml.backend import Array, Backend
 from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
-from genoml.nn.layer import EVALUATION, Layer
-from genoml.parallel import Threads
+from genoml.nn.layer import Layer, Pass
+from genoml.parallel import Part, Threads, even_ranges
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.objectives import BinaryClassification, Objective
-from genoml.train.trained import batches_of, reading_of
+from genoml.train.trained import Trained, batches_of, reading_of
+
+#: sequences, and base pairs, that the host computes together, at most
+_RUN, _RUN_BP = 64, 1 << 16
+#: such runs a thread, for whose end Ctrl-C waits
+_RUNS_AHEAD = 4
 
 
 def encode_batch(
@@ -47,8 +54,9 @@ def predict_outputs(
 ) -> np.ndarray:
     """Outputs (n, outputs) of a model for sequences, the mean of both strands if it was trained on both.
 
-    They are what the model's objective reads: logits, logarithms of rates, values. Each batch is shared out
-    among ``threads``, as many as the backend has if None.
+    They are what the model's objective reads: logits, logarithms of rates, values. Runs of sequences are shared out
+    among ``threads``, as many as the backend has if None, and the ranks of a ``Threads``, which all get all outputs;
+    the bits are the same for any number of them.
 
     Parameters
     ----------
@@ -79,25 +87,51 @@ def predict_outputs(
     batches = batches_of(model, given)
     if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
-    backend, outputs = model.backend, []
+    model.draw()  # before the threads, which would draw one each
+    backend = model.backend
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
+    runs = [(codes, rows) for _, codes in batches for rows in _runs_of(codes, batch_size, backend)]
+    own = range(len(runs))[shared.ranks.rows(len(runs))]
+    outputs = dict[int, np.ndarray]()
+    run, reading = Pass(part=Part(workers=shared.workers)), Lock()
+
+    def fill(block: int, first: int, last: int) -> None:
+        for number in own[block + first : block + last]:
+            codes, rows = runs[number]
+            with reading:  # of files, perhaps, or of an array of yours
+                given = codes[rows], None if control is None else control[rows]
+            outputs[number] = _outputs_of_run(model, read, *given, run)
+
     with backend.computing(), nullcontext() if shared is threads else shared:
-        for part, rows in (
-            (codes[start : start + batch_size], slice(start, start + batch_size))
-            for _, codes in batches
-            for start in range(0, len(codes), batch_size)
-        ):
-            tracks = None if control is None else control[rows]
-            x = encode_batch(part, backend, model.dtype, read.ambiguous, tracks)
-            logits, _ = shared.vjp(model, x, EVALUATION)
-            if read.both_strands:
-                turned = None if tracks is None else read.objective.turned_control(tracks)
-                x = encode_batch(reverse_complement(part), backend, model.dtype, read.ambiguous, turned)
-                other, _ = shared.vjp(model, x, EVALUATION)
-                logits = (logits + read.objective.turned(other)) * 0.5
-            outputs.append(backend.to_numpy(logits))
+        at_once = _RUNS_AHEAD * shared.count
+        for block in range(0, len(own), at_once):
+            shared.workers.share_out(partial(fill, block), min(at_once, len(own) - block))
+    everyone = shared.ranks.gather([outputs[number] for number in own])
     order = np.argsort(np.concatenate([rows for rows, _ in batches]))
-    return np.concatenate(outputs)[order]
+    return np.concatenate([part for parts in everyone for part in parts])[order]
+
+
+def _runs_of(codes: Codes, batch_size: int, backend: Backend) -> list[slice]:
+    """Rows that are computed together, the same on any number of threads: on the host an even number of even runs."""
+    count, length = codes.shape
+    if backend.asynchronous:  # which compiles for a shape
+        return [slice(start, start + batch_size) for start in range(0, count, batch_size)]
+    most = min(batch_size, _RUN, max(1, _RUN_BP // max(length, 1)))
+    pairs = -(-count // (2 * most))
+    return [slice(*rows) for rows in even_ranges(count, min(count, 2 * pairs))]
+
+
+def _outputs_of_run(
+    model: Layer, read: Trained, codes: np.ndarray, control: np.ndarray | None, run: Pass
+) -> np.ndarray:
+    """Outputs of a run of sequences, on the host."""
+    backend = model.backend
+    outputs, _ = model.vjp(encode_batch(codes, backend, model.dtype, read.ambiguous, control), run)
+    if read.both_strands:
+        turned = None if control is None else read.objective.turned_control(control)
+        x = encode_batch(reverse_complement(codes), backend, model.dtype, read.ambiguous, turned)
+        outputs = (outputs + read.objective.turned(model.vjp(x, run)[0])) * 0.5
+    return backend.to_numpy(outputs)
 
 
 def finite_outputs(model: Layer, sequences: Sequences | Codes | SequenceData, **options: Any) -> np.ndarray:
