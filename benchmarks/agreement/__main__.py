@@ -23,6 +23,7 @@ TOPICS = (
     "genome",
     "profiles",
     "profiles_trained",
+    "experiments",
     "hits",
 )
 _FOLDER = Path(__file__).parent
