@@ -219,7 +219,7 @@ def _card(found: Discovery, at: int, sites: _Sites) -> dict[str, Any]:
 
 
 def _small(value: float | None) -> str:
-    return "" if value is None else f"{value:.1g}"
+    return "" if value is None else f"{value:.1g}" if value < 1 else f"{value:.0f}"
 
 
 def _logos(motif: DiscoveredMotif, matches: list[Match], found: Discovery) -> Any:
