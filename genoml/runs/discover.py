@@ -82,11 +82,6 @@ class Discovery:
     notes: list[str]
     seconds: float
 
-    def label(self, motif: int) -> str:
-        """Name of a motif: the factor that it clearly matches with accession, or its own name."""
-        best = self.clear_match(motif)
-        return self.motifs[motif].name if best is None else best.label
-
     def clear_match(self, motif: int) -> Match | None:
         """The most significant known motif, if its q-value is at most 0.05."""
         best = self.matches[motif][:1]

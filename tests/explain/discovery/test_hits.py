@@ -92,6 +92,12 @@ def test_a_site_that_is_cut_off_by_the_end_is_none():
     assert not len(call_hits(own, codes, MOTIFS[:1], least_correlation=0.5))
 
 
+def test_a_motif_that_is_wider_than_the_sequences_has_no_hits():
+    own, codes, _ = planted(4)
+    assert not len(call_hits(own[:, :10], codes[:, :10], MOTIFS[:1]))
+    assert set(call_hits(own[:, :10], codes[:, :10], MOTIFS).motif.tolist()) <= {1}
+
+
 def test_letters_that_are_no_base_and_padding_contribute_nothing():
     own, codes, sites = planted(10)
     codes, own = np.pad(codes, ((0, 0), (0, 9)), constant_values=15), np.pad(own, ((0, 0), (0, 9)))
