@@ -24,7 +24,7 @@ from tangermeme.deep_lift_shap import deep_lift_shap
 from torch import nn
 
 from genoml.explain import deeplift
-from genoml.models import build_model
+from genoml.models import MODELS, build_model
 from genoml.random import host_generator
 from genoml.sequence import dinucleotide_shuffle
 from parity import networks
@@ -37,8 +37,6 @@ ROWS = (
     ("attention_cnn", {"n_outputs": 1}, 600, 8),
     ("danq", {"n_outputs": 1}, 1000, 4),
 )
-#: networks of any length
-_ANY_LENGTH = ("bpnet", "attention_cnn")
 
 
 class Dilated(nn.Module):
@@ -69,7 +67,7 @@ class Output(nn.Module):
 
 def counterparts(name: str, options: dict[str, Any], length_bp: int) -> tuple[Any, nn.Module]:
     """genoml's network, and PyTorch's with its weights."""
-    sized = options if name in _ANY_LENGTH else options | {"length_bp": length_bp}
+    sized = options | ({"length_bp": length_bp} if MODELS[name].fixed_length else {})
     ours = build_model(name, sized)
     networks.Dilated = Dilated  # type: ignore[misc]
     theirs = getattr(networks, name)(**sized).eval()

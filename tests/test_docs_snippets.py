@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml import Dense, Flatten, Sequential, write_fasta, write_fastq
+from genoml import Conv1D, Dense, Flatten, GlobalMaxPool1D, Sequential, write_fasta, write_fastq
 from genoml.convert import KERAS_RULES
 from genoml.data import SequenceData
 from genoml.models import build_model
 from genoml.runs import save_run
 from genoml.sequence import decode
-from genoml.train import Callbacks, FitOptions
+from genoml.train import Callbacks, FitOptions, Regression, Trained
 from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -76,6 +76,15 @@ def for_motif_layer() -> Names:
 def for_explain() -> Names:
     options = {"filters": 4, "heads": 2, "blocks": 1}
     return {"sequences": random_sequences(2, 60), "model": build_model("attention_cnn", options)}
+
+
+def for_design() -> Names:
+    def network(seed: int) -> Sequential:
+        network = Sequential([Conv1D(4, 6, 5), GlobalMaxPool1D(), Dense(6, 2)], seed=seed)
+        network.trained = Trained(Regression(task_names=("dev", "hk")), False, 60)
+        return network
+
+    return {"sequences": random_sequences(3, 60), "model": network(1), "other": network(2)}
 
 
 def for_sequences() -> Names:
@@ -145,6 +154,8 @@ def for_variants() -> Names:
 SETUPS: dict[str, Callable[[], Names]] = {
     "alignment": for_alignment,
     "configuration": for_configuration,
+    "design": for_design,
+    "distributed": for_restarts,
     "explain": for_explain,
     "imbalance": for_imbalance,
     "import": for_import,

@@ -23,6 +23,8 @@ TOPICS = (
     "genome",
     "profiles",
     "profiles_trained",
+    "design",
+    "experiments",
 )
 _FOLDER = Path(__file__).parent
 _PAGE = _FOLDER.parents[1] / "docs" / "agreement.md"

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
-from genoml.explain.mutants.windows import Changed
+from genoml.explain.replacements import Replacements, one_strand, other_bases
 from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
 from genoml.nn.layer import Layer
-from genoml.nn.strand import StrandSymmetric
 from genoml.ops.windows import Places
-from genoml.parallel import Threads, Workers
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import Sequences
-from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.trained import read_codes, reading_of
 
@@ -98,12 +95,7 @@ def in_silico_mutagenesis(
     codes = np.asarray(codes)
     inner, twice = one_strand(model) if windows else (model, False)
     plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
-    if plan.silent:
-        warnings.warn(
-            f"{', '.join(plan.silent)} does not say what its outputs see (Layer.reach): from there on every "
-            "mutant is computed whole",
-            stacklevel=2,
-        )
+    plan.warn_of_silent(stacklevel=3)
     task = task_of(model, task)
     run = _Run(inner, plan, task, batch_size, read.ambiguous)
     scores = run.scores(codes)
@@ -111,13 +103,6 @@ def in_silico_mutagenesis(
         run = replace(run, task=other_strand(model, task))
         scores = 0.5 * (scores + run.scores(reverse_complement(codes))[:, ::-1, ::-1])
     return scores
-
-
-def one_strand(model: Layer) -> tuple[Layer, bool]:
-    """The model of a single strand, and whether the output is its mean over both strands."""
-    if type(model) is StrandSymmetric and model.combine == "mean":
-        return model["model"], True
-    return model, False
 
 
 @dataclass(frozen=True)
@@ -179,10 +164,6 @@ def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
     return MutationReach(length_bp, tuple(found), end, whole, plan.silent)
 
 
-# Positions computed at once, where there are sequences enough to fill a batch.
-_FEW_PLACES = 2
-
-
 @dataclass(frozen=True)
 class _Run:
     """One call of in_silico_mutagenesis: the model, its plan and the options."""
@@ -195,67 +176,29 @@ class _Run:
 
     def scores(self, codes: np.ndarray) -> np.ndarray:
         """f of every mutant minus f of its sequence, (n, length, 4)."""
-        n, length = codes.shape
-        scores = np.zeros((n, length, 4), dtype=self.model.dtype)
+        scores = np.zeros((*codes.shape, 4), dtype=self.model.dtype)
         # a base has three others; an ambiguous one has four
         kinds = 4 if (codes > 3).any() else 3
-        # many sequences rather than many positions: all sequences have the same windows
-        rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
-        places = max(1, self.batch_size // (kinds * rows))
-        backend = self.model.backend
-        with backend.computing(), Threads(backend.threads) as threads:
-            for start in range(0, n, rows):
-                part = slice(start, start + rows)
-                self._fill(scores[part], codes[part], kinds, places, threads.workers)
+
+        def write(rows: slice, chosen: np.ndarray, found: np.ndarray) -> None:
+            bases = other_bases(codes[rows][:, chosen], kinds)
+            # (n, kinds, places) -> (n, places, 4)
+            filled = np.zeros((len(bases), len(chosen), 4), dtype=scores.dtype)
+            np.put_along_axis(
+                filled, bases.transpose(0, 2, 1).astype(np.intp), found[..., 0].transpose(0, 2, 1), 2
+            )
+            scores[rows, chosen] = filled
+
+        run = Replacements(self.model, self.plan, self._reader, self.batch_size, self.ambiguous)
+        run.compute(
+            codes, kinds, lambda codes, chosen: other_bases(codes[:, chosen], kinds)[..., None], write
+        )
         # where all four bases were computed, the sequence's own differs by rounding; padding has no score
         own = np.eye(4, dtype=bool)[np.minimum(codes, 3)] & (codes < 4)[:, :, None]
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
         return scores
 
-    def portions(self, length: int, count: int) -> list[np.ndarray]:
-        """The positions in portions of ``count``: in each, positions a stride apart, whose windows have one width.
-
-        Positions whose windows were moved at an end of the map are portions of their own; the others need no gather.
-        """
-        stride, rows = self.plan.stride, list[np.ndarray]()
-        for first in range(min(stride, length)):
-            row = np.arange(first, length, stride)
-            (starts, _), _ = follow(self.plan.steps, (tuple(row.tolist()), 1), length)
-            ahead = np.asarray(starts) * stride - row
-            middle = len(row) // 2
-            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
-            rows += [row[side == which] for which in range(3)]
-        return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
-
-    def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
-        """Write the scores of a few sequences, ``count`` positions at a time."""
-        backend = self.model.backend
-        options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
-        x = one_hot(codes, ambiguous=self.ambiguous, **options)
-        whole, outputs = self.plan.trace(x)
-        weights, xp = weights_of(whole, self.task), array_namespace(x)
-        own = backend.to_numpy(score_of(whole, weights))[:, :, None]
-        portions = self.portions(codes.shape[1], count)
-
-        def fill(first: int, last: int) -> None:
-            for chosen in portions[first:last]:
-                bases = _others(codes[:, chosen], kinds)
-                mutated = one_hot(bases, **options)  # (n, kinds, places, 4)
-                values = xp.reshape(mutated, (bases.size, 1, 4))
-                changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, values)
-                found = backend.to_numpy(score_of(outputs(changed), weights)).reshape(bases.shape) - own
-                # (n, kinds, places) -> (n, places, 4)
-                filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
-                np.put_along_axis(
-                    filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2
-                )
-                scores[:, chosen] = filled
-
-        workers.share_out(fill, len(portions))
-
-
-def _others(codes: np.ndarray, kinds: int) -> np.ndarray:
-    """The bases that replace these, (n, kinds, places): in the cycle A C G T the next ones, the base itself last."""
-    known = np.where(codes < 4, codes, 3)[:, None, :]
-    others: np.ndarray = (known + np.arange(1, kinds + 1, dtype=np.uint8)[:, None]) % 4
-    return others.astype(np.uint8)
+    def _reader(self, whole: Array) -> Callable[[Array], Array]:
+        """Reader of the task, with the weights that hold for all mutants."""
+        weights = weights_of(whole, self.task)
+        return lambda outputs: score_of(outputs, weights)[:, :, None]

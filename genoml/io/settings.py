@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -155,7 +155,8 @@ def _plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of:
         key = f"{key}.{shown(unknown[1])}".removeprefix(".")
         return f"{key}: unknown key{of}; {_nearest(unknown[1], getattr(inner, '__struct_fields__', ()))}"
     if what.startswith("Invalid enum"):
-        what += f", expects {' or '.join(_choices(type, key.rpartition('.')[2]))}"
+        within, _, last = path.rstrip("`").rpartition(".")
+        what += f", expects {' or '.join(_choices(_declared(type, within), last))}"
     for words, plain in _WORDS.items():
         what = what.replace(words, plain)
     return f"{key}: {what}" if key else what
@@ -164,7 +165,9 @@ def _plain_words(error: msgspec.ValidationError, type: Any, place: str = "", of:
 def _declared(type: Any, path: str) -> Any:
     """The type of what is at a path of names within a Struct."""
     for name in filter(None, path.split(".")):
-        declared = _types(type).get(name)
+        declared = _types(type).get(name.partition("[")[0])
+        if "[" in name:  # an item of a list
+            declared = get_args(declared)[0]
         type = getattr(declared, "__origin__", declared)
     return type
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from genoml.explain.mutagenesis import one_strand
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.readout import Maximum
 from genoml.explain.mutants.windows import Changed
+from genoml.explain.replacements import one_strand
 from genoml.nn.layer import Layer
 from genoml.ops.windows import Places
 from genoml.parallel import Threads
