@@ -37,8 +37,6 @@ ROWS = (
     ("attention_cnn", {"n_outputs": 1}, 600, 8),
     ("danq", {"n_outputs": 1}, 1000, 4),
 )
-#: networks of any length
-_ANY_LENGTH = ("bpnet", "attention_cnn")
 
 
 class Dilated(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +72,9 @@ def _trained_on(record: RunRecord) -> str:
     """The data of the training in a few words; empty if they are not known."""
 
     def named(key: str) -> str:
-        return ", ".join(Path(word).name for word in str(record.data.get(key, "")).split(", ") if word)
+        # several files are one text, or further keys: "regions", "regions 2"
+        kept = [str(value) for name, value in record.data.items() if re.fullmatch(rf"{key}( \d+)?", name)]
+        return ", ".join(Path(word).name for text in kept for word in text.split(", ") if word)
 
     negatives = str(record.data.get("negatives", ""))
     positives = named("positives") or named("regions") or named("table") or named("h5ad")
@@ -86,12 +89,7 @@ def _in_validation(record: RunRecord) -> str:
     reached = f"reaches {LABELS[score]} {held_out.scores[score]:.3f}"
     if score not in held_out.baseline:
         return reached
-    return f"{reached} ({baseline_name(record)} {held_out.baseline[score]:.3f})"
-
-
-def baseline_name(record: RunRecord) -> str:
-    """The simple method that every training is compared with."""
-    return "6-mer logistic regression" if record.task.kind == "binary" else "ridge regression on 5-mers"
+    return f"{reached} ({record.task.baseline} {held_out.baseline[score]:.3f})"
 
 
 def validation_rows(record: RunRecord) -> dict[str, dict[str, float]]:
@@ -102,9 +100,7 @@ def validation_rows(record: RunRecord) -> dict[str, dict[str, float]]:
     keys = [key for key in LABELS if key in held_out.scores]
     rows = {model_name(record): {key: held_out.scores[key] for key in keys}}
     if held_out.baseline:
-        rows[baseline_name(record)] = {
-            key: held_out.baseline[key] for key in keys if key in held_out.baseline
-        }
+        rows[record.task.baseline] = {key: held_out.baseline[key] for key in keys if key in held_out.baseline}
     score = baseline_score(record.task)
     return rows | {f"{name}, tried at first": {score: value} for name, value in record.baselines.items()}
 

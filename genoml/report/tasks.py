@@ -24,6 +24,8 @@ from genoml.sequence import decode
 
 #: tasks with figures of their own, at most
 MOST_TASKS = 4
+#: scores in the first line, at most
+_IN_WORDS = 3
 #: sequences in which the filters' motifs are looked for, at most, and their bases
 _MOST_SEQUENCES, _MOST_BP = 4000, 1 << 20
 
@@ -54,7 +56,8 @@ def _content(
     names = list(result["tasks"])
     shown = [key for key in LABELS if key in result]
     where = "on its held-out part" if held_out else f"on {len(data):,} examples"
-    words = ", ".join(f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None)
+    known = [f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None]
+    words = ", ".join(known[:_IN_WORDS])
     several = len(names) > 1 and task.kind != "classes"
     content: dict[str, Any] = {
         "summary": f"reaches {words} {where}" + (f", in the mean over {len(names)} tasks" if several else ""),

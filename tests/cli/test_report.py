@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from genoml.io import read_motifs
+from genoml.report.details import first_line
 from genoml.runs import load_run
 from support.planted import run_genoml
 
@@ -75,6 +76,18 @@ def test_the_first_line_says_what_was_trained_on_what_is_reached_and_what_is_loo
         line,
     )
     assert re.search(r"It looks for .*\(MA\d{4}\.\d\)\.$", line)
+
+
+def test_the_first_line_names_every_file_of_the_training(trained: Path) -> None:
+    record = load_run(trained / "run").record
+    record.data = {"genome": "/far/g.fa", "regions": "a.bed", "regions 2": "/far/b.bed", "hashes": {}}
+    assert first_line(record, "is good").startswith(
+        "Trained on a.bed, b.bed, promoter_cnn is good; in validation"
+    )
+    record.data = {"positives": "x/p.fa, x/q.fa", "negatives": "shuffle"}
+    assert first_line(record, "").startswith(
+        "Trained on p.fa, q.fa against their dinucleotide shuffles, promoter_cnn"
+    )
 
 
 def test_the_page_says_how_it_was_made_and_holds_its_numbers(trained: Path, tmp_path: Path) -> None:
