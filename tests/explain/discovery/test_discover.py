@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,17 @@ def test_one_planted_motif_is_found_and_the_negative_sign_is_its_own() -> None:
     whole = set(zip(motif.example.tolist(), motif.start.tolist(), strict=True))
     for one in motif.subpatterns:
         assert set(zip(one.example.tolist(), one.start.tolist(), strict=True)) < whole
+
+
+def test_noise_has_no_motifs() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(120, 80, 4)).astype(np.float32)
+    actual = rng.integers(0, 4, (120, 80))
+    windows = call_seqlets(np.take_along_axis(values, actual[:, :, None], 2)[:, :, 0], "windows")
+    everywhere = replace(windows, sign=np.ones_like(windows.sign))
+    lines: list[str] = []
+    assert discover_motifs(values, actual, everywhere, progress=lines.append) == []
+    assert int(lines[0].split()[0]) >= 100
 
 
 def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads() -> None:
