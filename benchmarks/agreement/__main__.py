@@ -25,6 +25,7 @@ TOPICS = (
     "profiles_trained",
     "design",
     "experiments",
+    "hits",
 )
 _FOLDER = Path(__file__).parent
 _PAGE = _FOLDER.parents[1] / "docs" / "agreement.md"

@@ -2,6 +2,9 @@
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.deeplift import deeplift, integrated_gradients
+from genoml.explain.discovery.discover import discover_motifs
+from genoml.explain.discovery.hits import Hits, call_hits
+from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
 from genoml.explain.experiments.ablation import Ablation, ablate
 from genoml.explain.experiments.backgrounds import backgrounds
@@ -13,7 +16,7 @@ from genoml.explain.experiments.periods import HELICAL_BP, amplitudes
 from genoml.explain.experiments.sites import Sites
 from genoml.explain.experiments.spacing import Spacing, space
 from genoml.explain.filters import FilterMotif, filter_motifs
-from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
+from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs, most_significant
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.mutants.cones import Edit, TracedMaps, trace_maps
 from genoml.explain.references import Contributions
@@ -27,9 +30,11 @@ __all__ = [
     "Ablation",
     "Contributions",
     "DependencyMap",
+    "DiscoveredMotif",
     "DrawnMotif",
     "Edit",
     "FilterMotif",
+    "Hits",
     "Marginalisation",
     "Match",
     "MutationReach",
@@ -46,11 +51,13 @@ __all__ = [
     "attention_maps",
     "backgrounds",
     "base_probabilities",
+    "call_hits",
     "call_seqlets",
     "chance_similarity",
     "count_task",
     "deeplift",
     "dependency_map",
+    "discover_motifs",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",
@@ -58,6 +65,7 @@ __all__ = [
     "marginalise",
     "match_motif",
     "match_motifs",
+    "most_significant",
     "mutation_reach",
     "output_changes",
     "pairs",

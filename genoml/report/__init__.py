@@ -2,21 +2,24 @@
 
 from genoml.report.content import (
     AttentionView,
+    Composition,
+    FalseCall,
     ReportData,
     Section,
     SequenceView,
     VariantView,
-    attention_views,
-    sequence_views,
 )
 from genoml.report.design import write_design_report
 from genoml.report.experiments import write_experiment_report
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.page import expect_writable, write_report, write_variant_report
+from genoml.report.views import attention_views, sequence_views
 
 __all__ = [
     "AttentionView",
+    "Composition",
+    "FalseCall",
     "ReportData",
     "Section",
     "SequenceView",

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from genoml import plot
 from genoml.explain import saliency
 from genoml.report.content import ReportData, Section
+from genoml.report.details import run_details
 from genoml.report.figures import one_figure, svg_address
 from genoml.report.html import build_report
-from genoml.report.page import expect_writable, run_details
+from genoml.report.page import expect_writable
 from genoml.runs import Run
 from genoml.runs.design import DesignFiles
 from genoml.sequence.codes import decode
@@ -79,7 +80,7 @@ def write_design_report(run: Run, result: DesignFiles, out: str | PathLike[str],
         title=f"Sequences designed by {run.path.resolve().name}",
         summary=f"{len(found.rows)} of {len(found.start)} sequences designed{spread}.{failed}",
         sections=sections if len(found.rows) else (),
-        details=run_details(run.record),
+        details=run_details(run),
     )
     build_report(out, data)
     return out

@@ -13,9 +13,10 @@ from genoml import plot
 from genoml.explain import HELICAL_BP, Ablation, Marginalisation, Spacing
 from genoml.explain.tasks import Task
 from genoml.report.content import ReportData, Section
+from genoml.report.details import run_details
 from genoml.report.experiment_figures import effects_figure, motif_card, site_logo, wide_figure
 from genoml.report.html import build_report
-from genoml.report.page import expect_writable, run_details
+from genoml.report.page import expect_writable
 from genoml.runs import Run
 from genoml.runs.explained import explained_output
 
@@ -76,7 +77,7 @@ def write_experiment_report(
             raise ValueError("a page about sites expects their sequences: codes and names")
         parts = _of_sites(run, found, codes, names, what, explained.task)
     heading, summary, sections, facts = parts
-    details = {"effects on": what, **facts, **run_details(run.record)}
+    details = {"effects on": what, **facts, **run_details(run)}
     build_report(
         out, ReportData(title=f"{heading}: {title}", summary=summary, sections=sections, details=details)
     )

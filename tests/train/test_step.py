@@ -28,7 +28,7 @@ from genoml.train import (
 )
 
 RNG = np.random.default_rng(3)
-EXAMPLES, TASKS = 11, 2
+EXAMPLES, TASKS = 12, 2
 LABELS = RNG.integers(0, 2, (EXAMPLES, TASKS)).astype(np.float32)
 PROFILES = RNG.poisson(2.0, (EXAMPLES, TASKS, 5)).astype(np.float32)
 WEIGHTS = RNG.random(EXAMPLES).astype(np.float32)
@@ -85,7 +85,7 @@ def expect_same_in_parts(
         return Ensemble(networks) if members else networks[0]
 
     whole = step_of(model(), objective, rows, 1)
-    for threads in (2, 4):
+    for threads in (3, 5) if backend.name == "numpy" else (3,):  # parts of one size compile once
         parts = step_of(model(), objective, rows, threads)
         for name, expected in whole.items():
             close = (1e-11, 1e-12) if dtype == "float64" else (1e-4, 1e-5)

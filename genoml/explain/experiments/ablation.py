@@ -72,7 +72,7 @@ def ablate(
     names: Sequence[str] | None = None,
     task: Task | None = None,
     both_strands: bool | None = None,
-    batch_size: Count = 384,
+    batch_size: Count = 512,
     windows: bool = True,
     ambiguous: str | None = None,
 ) -> Ablation:

@@ -95,7 +95,7 @@ def marginalise(
     task: Task | None = None,
     both_strands: bool | None = None,
     seed: Whole = 0,
-    batch_size: Count = 384,
+    batch_size: Count = 512,
     windows: bool = True,
     ambiguous: str | None = None,
 ) -> Marginalisation:

@@ -37,6 +37,8 @@ __all__ = ["ScoredSequences"]
 
 #: changes of a sequence that are computed together, where there are sequences enough to fill a batch
 _FEW_CHANGES = 64
+#: whole sequences that a processor computes together
+_WHOLE = 64
 #: rounding of f, in units of its precision
 _ROUNDING = 64
 
@@ -71,7 +73,7 @@ class ScoredSequences:
 
     def __init__(
         self, model: Layer, sequences: Sequences | Codes, what: str, *, task: Task | None = None,
-        both_strands: bool | None = None, ambiguous: str | None = None, batch_size: int = 384, windows: bool = True,
+        both_strands: bool | None = None, ambiguous: str | None = None, batch_size: int = 512, windows: bool = True,
     ) -> None:  # fmt: skip
         read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
         self.codes: NDArray[np.uint8] = np.asarray(read_codes(model, sequences))
@@ -91,13 +93,9 @@ class ScoredSequences:
         refuse_nan(self.own[:, None])
 
     def replaced(
-        self,
-        starts: Sequence[int],
-        bases: NDArray[np.uint8],
-        *,
-        rows: ArrayLike | None = None,
+        self, starts: Sequence[int], bases: NDArray[np.uint8], *, rows: ArrayLike | None = None,
         within: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.float64]:
+    ) -> NDArray[np.float64]:  # fmt: skip
         """f of copies with other bases in one of several windows, (n, A, P).
 
         Parameters
@@ -129,7 +127,7 @@ class ScoredSequences:
             parts.append(self._replaced(own, weights, places, given))
         return _mean(parts)
 
-    def rounding(self, found: NDArray[np.float64]) -> float:
+    def rounding(self, found: np.ndarray) -> float:
         """How far apart two f may be that are the same number."""
         return _ROUNDING * float(np.finfo(self._model.dtype).eps * np.abs(found).max())
 
@@ -153,8 +151,10 @@ class ScoredSequences:
         n, (kinds, count) = len(codes), bases.shape[1:3]
         found = np.empty((n, kinds, count))
         plan, backend = self._plan(bases.shape[3]), self._model.backend
-        rows = min(n, max(1, self._batch // min(kinds * count, _FEW_CHANGES)))
-        together = max(1, self._batch // rows)
+        whole = not (plan.changes_less or backend.asynchronous)
+        size = min(self._batch, _WHOLE) if whole else self._batch
+        rows = min(n, max(1, size // min(kinds * count, _FEW_CHANGES)))
+        together = max(1, size // rows)
         some = min(kinds, together)
         places = plan.portions(starts, bases.shape[3], codes.shape[1], max(1, together // some))
         portions = [(first, place) for place in places for first in range(0, kinds, some)]

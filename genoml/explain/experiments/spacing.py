@@ -102,7 +102,7 @@ def space(
     task: Task | None = None,
     both_strands: bool | None = None,
     seed: Whole = 0,
-    batch_size: Count = 384,
+    batch_size: Count = 512,
     windows: bool = True,
     ambiguous: str | None = None,
 ) -> Spacing:
