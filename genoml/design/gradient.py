@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ class Gradient(Method):
 
     Each round draws ``width`` sequences for each start, from the same logits, and takes one step of Adam along their
     mean gradient. A drawn sequence that violates a constraint gets back bases of the start until it does not, the least
-    sure ones first. The sequence with the smallest L is kept. At the end single changes lower L further, the best
+    sure ones first. With more edits than ``MostEdits`` allows, each costs more from round to round, until few enough
+    are drawn. The allowed sequence with the smallest L is kept. At the end single changes lower L further, the best
     first, by in-silico mutagenesis; among them are the edits that do not bring what they cost, which are taken back.
 
     Parameters
@@ -52,7 +53,7 @@ class Gradient(Method):
 
     penalty: NotNegative | None = None
     temperature: Positive = 1.0
-    learning_rate: Positive = 1.0
+    learning_rate: Positive = 0.5
 
     rounds = 200
 
@@ -65,6 +66,12 @@ class Gradient(Method):
         params = {"logits": (_FIRST_LOGIT * _one_hot(codes)).astype(np.float32)}
         adam = Adam(self.learning_rate)
         key, origin = derive_key(problem.seed, "gumbel"), np.repeat(rows, width)
+        most = min(
+            (each.edits for each in problem.constraints if isinstance(each, MostEdits)), default=length
+        )
+        others = [each for each in problem.constraints if not isinstance(each, MostEdits)]
+        unlimited = replace(problem, constraints=others)
+        price, rise = cost.copy(), self._best_gain(problem, codes, rows)
         starts, free = np.repeat(codes, width, axis=0), self._free(problem, codes, rows)
         for step in range(rounds):
             # of all starts, so that what is drawn for one does not depend on the others
@@ -75,9 +82,13 @@ class Gradient(Method):
                 free[:, None, :, None], noisy, np.where(_one_hot(codes)[:, None] > 0, 0.0, -np.inf)
             )
             noisy = noisy.reshape(-1, length, 4)
-            proposed = _projected(problem, noisy.argmax(axis=2).astype(np.uint8), starts, noisy, origin)
+            proposed = _projected(unlimited, noisy.argmax(axis=2).astype(np.uint8), starts, noisy, origin)
             found, gradient = problem.scorer.with_gradient(proposed)
             loss = _loss(problem, proposed, found, origin, np.repeat(cost, width)).reshape(n, width)
+            edits = (proposed != problem.start[origin]).sum(axis=1).reshape(n, width)
+            loss[edits > most] = np.inf
+            # with more edits than are allowed, each of them costs more from round to round
+            price = np.maximum(price + 0.01 * rise * np.where(edits.mean(axis=1) > most, 1.0, -1.0), cost)
             pick = loss.argmin(axis=1)
             better = loss[np.arange(n), pick] < best_loss
             place = (pick + width * np.arange(n))[better]
@@ -85,7 +96,7 @@ class Gradient(Method):
             best_loss[better] = loss[better, pick[better]]
             history.append(best_score.copy())
             edited = _one_hot(proposed) - _one_hot(problem.start[origin])
-            by_base = 0.5 * np.repeat(cost, width)[:, None, None] * edited - gradient
+            by_base = 0.5 * np.repeat(price, width)[:, None, None] * edited - gradient
             by_logits = self._through(noisy, by_base).reshape(n, width, length, 4).mean(axis=1)
             adam.update(params, {"logits": (by_logits * free[:, :, None]).astype(np.float32)})
         best = _settled(problem, best, rows, cost)
@@ -96,10 +107,15 @@ class Gradient(Method):
         """What an edit of each sequence costs, (n,)."""
         if self.penalty is not None:
             return np.full(len(codes), self.penalty)
+        return 0.1 * self._best_gain(problem, codes, rows)
+
+    @staticmethod
+    def _best_gain(problem: Problem, codes: Codes, rows: np.ndarray) -> Floats:
+        """What the best allowed change of each sequence brings, (n,)."""
         scores = problem.scorer.of_changes(codes)
         own = scores[np.arange(len(codes)), 0, codes[:, 0]]
         _, best = best_changes(scores, problem.allowed(codes, rows))
-        return np.asarray(0.1 * np.maximum(np.where(best > -np.inf, best - own, 0.0), 0.0))
+        return np.asarray(np.maximum(np.where(best > -np.inf, best - own, 0.0), 0.0))
 
     def _through(self, noisy: Floats, by_base: Floats) -> Floats:
         """The gradient by the logits, of that by the bases, (n, length, 4).
@@ -159,9 +175,6 @@ def _projected(problem: Problem, codes: Codes, starts: Codes, noisy: Floats, row
 
     Each time the base that puts most right gets back, or if none does, the one that was drawn with the least margin.
     """
-    for constraint in problem.constraints:
-        if isinstance(constraint, MostEdits):
-            codes = _surest(codes, starts, _margins(noisy, codes, starts), constraint.edits)
     codes = codes.copy()
     active = np.flatnonzero(problem.wrong(codes, rows) > 0)
     while len(active):
@@ -181,9 +194,3 @@ def _margins(noisy: Floats, codes: Codes, starts: Codes) -> Floats:
     drawn = np.take_along_axis(noisy, codes[:, :, None].astype(np.int64), axis=2)
     own = np.take_along_axis(noisy, starts[:, :, None].astype(np.int64), axis=2)
     return np.asarray((drawn - own)[:, :, 0])
-
-
-def _surest(codes: Codes, starts: Codes, margins: Floats, most: int) -> Codes:
-    """The sequences with the ``most`` edits of the largest margins alone."""
-    rank = np.argsort(np.argsort(-np.where(codes != starts, margins, -np.inf), axis=1, kind="stable"), axis=1)
-    return np.where(rank < most, codes, starts)
