@@ -20,7 +20,7 @@ from genoml.data import split_three_ways
 from genoml.explain import deeplift
 from genoml.io import Motif, jaspar_motifs, read_fasta
 from genoml.runs.attribute import attribute
-from genoml.sequence import base_codes, compare_motifs
+from genoml.sequence import compare_motifs
 
 Arrays = dict[str, NDArray[Any]]
 

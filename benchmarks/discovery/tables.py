@@ -14,7 +14,7 @@ TOOLS = ("genoml", "modisco")
 
 
 def tables(folder: Path, names: list[str]) -> list[Table]:
-    """Planted motifs, motifs found again, seqlets, time and memory."""
+    """Planted motifs, motifs found again, time and memory."""
     found = {
         name: {tool: Result.read(path) for tool in TOOLS if (path := folder / tool / f"{name}.npz").exists()}
         for name in names
@@ -24,7 +24,7 @@ def tables(folder: Path, names: list[str]) -> list[Table]:
     for name in both:
         with np.load(folder / "modisco" / f"{name}.npz") as file:
             version = f" {file['version']}"
-    made = (_planted(folder, found), _again(both, version), _seqlets(both, version), _cost(both, version))
+    made = (_planted(folder, found), _again(both, version), _cost(both, version))
     return [table for table in made if table.rows]
 
 
@@ -69,27 +69,11 @@ def _again(both: dict[str, dict[str, Result]], version: str) -> Table:
             )
     return Table(
         "Motifs of modisco-lite found again",
-        f"Each motif of modisco-lite{version}, `TFMoDISco` with its defaults, of at least {LEAST_SEQLETS} seqlets, beside "
-        "the motif of `discover_motifs` that is most like it, on the same contributions. Correlation: of the "
+        f"Each motif of modisco-lite{version}, `TFMoDISco` with its defaults, of at least {LEAST_SEQLETS} seqlets, "
+        "beside the motif of `discover_motifs` that is most like it, on the same contributions. Correlation: of the "
         "contributions, aligned, over all positions of either. Overlap: Jaccard index of the seqlets; two are the "
         "same if, aligned, they share half the motif.",
         ("set", "motif", "seqlets", "correlation", "overlap", f"both at least {CORRELATION}, {OVERLAP}"),
-        rows,
-    )
-
-
-def _seqlets(both: dict[str, dict[str, Result]], version: str) -> Table:
-    rows = []
-    for name, results in both.items():
-        ours, theirs = (results[tool].extracted for tool in TOOLS)
-        # genoml sorts by p-value, modisco by sequence and then by strength
-        same = len({*map(tuple, ours.tolist())} & {*map(tuple, theirs.tolist())})
-        rows.append((name, len(theirs), len(ours), same))
-    return Table(
-        "Seqlets beside modisco-lite",
-        f'`call_seqlets(contributions, "windows")` beside `extract_seqlets` of modisco-lite{version}, with its defaults: '
-        "example, start and end.",
-        ("set", "modisco's", "genoml's", "equal"),
         rows,
     )
 
@@ -104,7 +88,7 @@ def _cost(both: dict[str, dict[str, Result]], version: str) -> Table:
         rows.append(tuple(cells))
     return Table(
         "Discovery: time and memory",
-        f"One thread; seconds of the processor, kernels compiled before; largest resident memory. modisco-lite{version}.",
+        f"modisco-lite{version}. Seconds of the processor, kernels compiled before; largest resident memory.",
         (
             "set",
             "seqlets",
