@@ -2,6 +2,8 @@
 
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.deeplift import deeplift, integrated_gradients
+from genoml.explain.discovery.discover import discover_motifs
+from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
 from genoml.explain.filters import FilterMotif, filter_motifs
 from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
@@ -14,6 +16,7 @@ from genoml.sequence.motifs.bank import base_probabilities, information_content
 
 __all__ = [
     "Contributions",
+    "DiscoveredMotif",
     "Edit",
     "FilterMotif",
     "Match",
@@ -29,6 +32,7 @@ __all__ = [
     "chance_similarity",
     "count_task",
     "deeplift",
+    "discover_motifs",
     "filter_motifs",
     "in_silico_mutagenesis",
     "information_content",

@@ -8,11 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
+from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
 from genoml_numpy.compiled.rectify import rectified_vjp, squares_around
+from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 
 TWINS: dict[str, Callable[..., Any]] = {
     "conv1d_max": conv1d_max,
     "conv1d_vjp": conv1d_vjp,
+    "gather_communities": gather_communities,
+    "jaccard": jaccard,
+    "move_nodes": move_nodes,
+    "multiply_rows": multiply_rows,
     "rectified_vjp": rectified_vjp,
+    "refine_nodes": refine_nodes,
+    "spell_words": spell_words,
     "squares_around": squares_around,
 }
