@@ -156,10 +156,22 @@ def spell_words(place: Any, letter: Any, strength: Any, keys: Any, sums: Any) ->
                 choice[i] += 1
                 for j in range(i + 1, letters):
                     choice[j] = choice[j - 1] + 1
-        order = np.argsort(-np.abs(total[:count]), kind="mergesort")
-        for i in range(min(most, count)):
-            keys[n, i] = key[order[i]]
-            sums[n, i] = total[order[i]]
+        # the largest, and of those on the edge the first
+        size = min(most, count)
+        if size == 0:
+            continue
+        strength_of = np.abs(total[:count])
+        edge = np.partition(strength_of, count - size)[count - size]
+        spare = size
+        for i in range(count):
+            spare -= strength_of[i] > edge
+        place_of = 0
+        for i in range(count):
+            if strength_of[i] > edge or (strength_of[i] == edge and spare > 0):
+                spare -= strength_of[i] == edge
+                keys[n, place_of] = key[i]
+                sums[n, place_of] = total[i]
+                place_of += 1
 
 
 @compiled(

@@ -12,7 +12,7 @@ from genoml.backend import get_backend
 from genoml.parallel.parts import Workers
 from genoml.random import host_generator
 
-_RUNS = 50
+_RUNS = 16
 _MOST_ITERATIONS = 10
 # a gain that is less than this is rounding
 _LEAST_GAIN = 1e-12

@@ -13,7 +13,7 @@ from genoml.arguments import Count, Whole, checked
 from genoml.backend import get_backend
 from genoml.explain.discovery.affinity import affinities
 from genoml.explain.discovery.communities import Graph, communities
-from genoml.explain.discovery.joins import joined, parts, split
+from genoml.explain.discovery.joins import absorbed, joined, parts, split
 from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.patterns import MOTIF_BP, Pattern, aggregated
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
@@ -183,6 +183,7 @@ def _of_one_sign(
     tell(f"round 2: {len(patterns)} communities")
     pieces = [piece for one in patterns for piece in split(tracks, one, graph, seed, workers)]
     final = joined(tracks, pieces, workers)
+    final = absorbed(tracks, final, workers)
     kept = [
         one
         for one in final

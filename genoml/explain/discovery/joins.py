@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +13,18 @@ from genoml.explain.discovery.tracks import Sites, Tracks, concatenated, turned
 from genoml.ops.jaccard import jaccard
 from genoml.parallel.parts import Workers
 
-# least confusion and least correlation to join; below both of a pair two patterns are never joined
+# least confusion and least correlation to join
 _JOIN = ((0.8, 0.8), (0.5, 0.85), (0.2, 0.9))
-_REFUSE = ((0.4, 0.75), (0.2, 0.8), (0.1, 0.85), (0.0, 0.9))
 _LEAST_CORRELATION = 0.7
-_LEAST_OVERLAP = 0.7
+# positions that two patterns share at least
+_LEAST_OVERLAP_BP = 10
 # seqlets of a pattern whose similarities are looked at
 _SAMPLE = 100
-_RUNS = 10
+_RUNS = 4
+# a pattern of fewer seqlets may be two sites side by side; cosine of it with these, and share of a site within it
+_FEW = 100
+_LEAST_TOGETHER = 0.9
+_LEAST_WITHIN = 0.7
 
 
 class Fit(NamedTuple):
@@ -36,7 +38,7 @@ class Fit(NamedTuple):
 def fit(a: NDArray[np.float32], b: NDArray[np.float32]) -> Fit:
     """Cosine of two means at the best offset and strand: b[p] lies on a[p + offset]."""
     width = len(a)
-    shift = width - math.ceil(_LEAST_OVERLAP * width)
+    shift = width - _LEAST_OVERLAP_BP
     padded = np.zeros((width + 2 * shift, a.shape[1]))
     padded[shift : shift + width] = a
     windows = np.stack([padded[o : o + width] for o in range(2 * shift + 1)]).reshape(2 * shift + 1, -1)
@@ -88,57 +90,86 @@ def _matches(found: float, correlation: float, rules: tuple[tuple[float, float],
     return any(found >= least and correlation >= least_fit for least, least_fit in rules)
 
 
-def _refused(found: float, correlation: float) -> bool:
-    return any(found <= most and correlation < least for most, least in _REFUSE)
-
-
 def joined(tracks: Tracks, patterns: list[Pattern], workers: Workers) -> list[Pattern]:
     """Patterns of which no two are one: the pair with the largest correlation is joined first.
 
-    Two are one if their seqlets are as hard to tell apart as their means are alike (confusion and correlation at least
-    0.8 and 0.8, 0.5 and 0.85, or 0.2 and 0.9), unless one holds a part that differs from a part of the other
-    (confusion at most, and correlation below: 0.4 and 0.75, 0.2 and 0.8, 0.1 and 0.85, 0 and 0.9).
+    Two are one if their seqlets are as hard to tell apart as their means are alike: confusion and correlation at least
+    0.8 and 0.8, 0.5 and 0.85, or 0.2 and 0.9. What was joined is aligned and compared anew.
     """
-    alive = {number: one._replace(members=frozenset([number])) for number, one in enumerate(patterns)}
-    refused: set[tuple[int, int]] = set()
+    alive = dict(enumerate(patterns))
     wanted: dict[tuple[int, int], Fit] = {}
 
     def compare(i: int, j: int) -> None:
         how = fit(alive[i].mean, alive[j].mean)
-        found = 0.0
-        if how.correlation >= _LEAST_CORRELATION:
-            found = confusion(tracks, alive[i].sites, laid_on(alive[j].sites, how))
-        if _matches(found, how.correlation, _JOIN):
+        if how.correlation < _JOIN[0][1]:
+            return
+        found = confusion(tracks, alive[i].sites, laid_on(alive[j].sites, how))
+        if any(found >= least and how.correlation >= least_fit for least, least_fit in _JOIN):
             wanted[i, j] = how
-        if len(alive[i].members) == len(alive[j].members) == 1 and _refused(found, how.correlation):
-            refused.add((i, j))
 
     for j in alive:
         for i in range(j):
             compare(i, j)
-    while True:
-        open_pairs = {
-            pair: how
-            for pair, how in wanted.items()
-            if not any((min(two), max(two)) in refused for two in product(*(alive[i].members for i in pair)))
-        }
-        if not open_pairs:
-            return list(alive.values())
-        i, j = max(open_pairs, key=lambda pair: (open_pairs[pair].correlation, -pair[0], -pair[1]))
-        both = _together(tracks, alive[i], alive.pop(j), wanted[i, j], workers)
-        alive[i] = both
+    while wanted:
+        i, j = max(wanted, key=lambda pair: (wanted[pair].correlation, -pair[0], -pair[1]))
+        alive[i] = _together(tracks, alive[i], alive.pop(j), wanted[i, j], workers)
         wanted = {pair: how for pair, how in wanted.items() if not {i, j} & set(pair)}
-        for other in sorted(alive):
+        for other in alive:
             if other != i:
                 compare(min(i, other), max(i, other))
+    return list(alive.values())
 
 
 def _together(tracks: Tracks, a: Pattern, b: Pattern, how: Fit, workers: Workers) -> Pattern:
     """One pattern of two."""
     sites = concatenated([a.sites, laid_on(b.sites, how)])
     nodes = np.concatenate([a.nodes, b.nodes])
-    found = aggregated(tracks, nodes, sites, MOTIF_BP, None, workers)
-    return found._replace(members=a.members | b.members)
+    return aggregated(tracks, nodes, sites, MOTIF_BP, None, workers)
+
+
+def absorbed(tracks: Tracks, patterns: list[Pattern], workers: Workers) -> list[Pattern]:
+    """Patterns without those that are two sites of larger ones side by side; their seqlets join the stronger site.
+
+    At a high density of sites windows with two of them at the same distance repeat by chance. A pattern with fewer
+    than 100 seqlets is taken for that if its mean has a cosine of at least 0.9 with its least-squares fit by two
+    means of larger patterns, at any offsets and strands.
+    """
+    order = sorted(patterns, key=lambda one: (-len(one.nodes), int(one.nodes.min())))
+    for number in range(len(order) - 1, 0, -1):
+        larger = order[:number]
+        if len(order[number].nodes) < _FEW and (found := _side_by_side(order[number], larger)):
+            which, how = found
+            order[which] = _together(tracks, larger[which], order.pop(number), how, workers)
+    return order
+
+
+def _side_by_side(one: Pattern, larger: list[Pattern]) -> tuple[int, Fit] | None:
+    """Which of the larger patterns is the stronger of two sites, and how it lies; None if it is not two sites."""
+    width = len(one.mean)
+    sites, rows = [], []
+    for which, other in enumerate(larger):
+        for flipped in (False, True):
+            mean = turned(other.mean[None])[0] if flipped else other.mean
+            for offset in range(_LEAST_OVERLAP_BP - width, width - _LEAST_OVERLAP_BP + 1):
+                row = np.zeros_like(mean)
+                own = slice(max(0, offset), min(width, width + offset))
+                row[own] = mean[own.start - offset : own.stop - offset]
+                if (norm := np.linalg.norm(row)) >= _LEAST_WITHIN * np.linalg.norm(mean):
+                    rows.append(row.ravel() / norm)
+                    sites.append((which, offset, flipped))
+    basis, target = np.stack(rows).astype(np.float64), one.mean.ravel().astype(np.float64)
+    target /= max(float(np.linalg.norm(target)), 1e-30)
+    along = basis @ target
+    first = int(np.argmax(along))
+    # of the rest, as seen at a right angle to the first
+    across = basis - np.outer(basis @ basis[first], basis[first])
+    size = np.linalg.norm(across, axis=1)
+    rest = (across @ target) / np.where(size > 0.5, size, np.inf)
+    if along[first] ** 2 + max(0.0, float(rest.max())) ** 2 < _LEAST_TOGETHER**2:
+        return None
+    which, offset, flipped = sites[first]
+    # the site lies on the pattern at the offset: turned about, the pattern lies on the site
+    return which, Fit(float(along[first]), offset if flipped else -offset, flipped)
 
 
 def parts(graph: Graph, nodes: NDArray[np.int64], seed: int, workers: Workers) -> NDArray[np.int64]:

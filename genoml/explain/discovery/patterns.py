@@ -19,6 +19,7 @@ _ROUNDS = 5
 # a position is kept that this share, and this number, of the seqlets cover
 _SUPPORT = 0.2
 _LEAST_SUPPORT = 30
+_NEAR = 0.95
 
 
 class Pattern(NamedTuple):
@@ -32,14 +33,11 @@ class Pattern(NamedTuple):
         Where they are, each MOTIF_BP long and as the motif reads.
     mean : array of shape (MOTIF_BP, 8)
         Mean contributions and hypothetical contributions, each of absolute sum 1.
-    members : frozenset
-        Which of the first patterns it was joined from.
     """
 
     nodes: NDArray[np.int64]
     sites: Sites
     mean: NDArray[np.float32]
-    members: frozenset[int] = frozenset()
 
 
 def aggregated(
@@ -75,12 +73,10 @@ def aggregated(
     return pattern(tracks, nodes[kept], placed.take(kept))
 
 
-def pattern(
-    tracks: Tracks, nodes: NDArray[np.int64], sites: Sites, members: frozenset[int] = frozenset()
-) -> Pattern:
+def pattern(tracks: Tracks, nodes: NDArray[np.int64], sites: Sites) -> Pattern:
     """The pattern of sites as they are."""
     mean = tracks.pair(sites, MOTIF_BP).mean(axis=0)
-    return Pattern(nodes, sites, scaled(mean[None, :, :4], mean[None, :, 4:])[0], members)
+    return Pattern(nodes, sites, scaled(mean[None, :, :4], mean[None, :, 4:])[0])
 
 
 def _against(
@@ -111,10 +107,14 @@ def _placed(
 
 
 def _window(size: NDArray[Any], supported: NDArray[np.bool_]) -> int:
-    """First position of the window of MOTIF_BP with the largest sum, within the supported positions if they suffice."""
+    """First position of the window of MOTIF_BP with the largest sum within the supported positions.
+
+    Of windows with at least 95 % of that sum it is the middle one: then the motif is in the middle of the window.
+    """
     known = np.flatnonzero(supported)
     low, high = int(known[0]), int(known[-1]) + 1
     if high - low <= MOTIF_BP:
         return (low + high - MOTIF_BP) // 2
     sums = np.convolve(size[low:high], np.ones(MOTIF_BP), "valid")
-    return low + int(np.argmax(sums))
+    near = np.flatnonzero(sums >= _NEAR * sums.max())
+    return low + int(near[np.argmin(np.abs(near - near.mean()))])
