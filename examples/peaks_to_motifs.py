@@ -60,10 +60,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", default="numpy", help="numpy, cupy, torch or jax")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--references", type=int, default=10, help="shuffles a peak that DeepLIFT compares with")
+    parser.add_argument(
+        "--references", type=int, default=10, help="shuffles a peak that DeepLIFT compares with"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder to make; a temporary one if left out")
-    parser.add_argument("--quick", action="store_true", help="a small slice: 800 peaks, 5 epochs, 2 references")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small slice: 800 peaks, 5 epochs, 2 references"
+    )
     arguments = parser.parse_args()
     use_backend(arguments.backend)
     if arguments.quick:
@@ -75,7 +79,9 @@ def main():
     model = train(codes, names, arguments.epochs, arguments.seed)
 
     found = deeplift(model, codes, n_references=arguments.references, seed=arguments.seed)
-    print(f"contributions of {len(codes)} peaks sum to the change of the output within {found.error.max():.0e}")
+    print(
+        f"contributions of {len(codes)} peaks sum to the change of the output within {found.error.max():.0e}"
+    )
     seqlets = call_seqlets(found.actual, "windows")
     motifs = discover_motifs(found.hypothetical, codes, seqlets, seed=arguments.seed)
     hits = call_hits(found.hypothetical, codes, motifs)

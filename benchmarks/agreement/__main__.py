@@ -23,6 +23,9 @@ TOPICS = (
     "genome",
     "profiles",
     "profiles_trained",
+    "attributions",
+    "seqlets",
+    "discovery",
 )
 _FOLDER = Path(__file__).parent
 _PAGE = _FOLDER.parents[1] / "docs" / "agreement.md"

@@ -43,7 +43,7 @@ def tables(_data: Path) -> list[Table]:
             "Contributions beside tangermeme and captum",
             "`deeplift(model, codes, references=...)` beside `deep_lift_shap` of tangermeme "
             f"{version('tangermeme')} and `DeepLift` of captum {version('captum')} on PyTorch {version('torch')}: the "
-            f"same weights, {SEQUENCES} random sequences, {REFERENCES} dinucleotide shuffles of each; of BPNet the count. "
+            f"same weights, {SEQUENCES} random sequences, {REFERENCES} dinucleotide shuffles of each; BPNet's count. "
             "The largest differences of the contributions of bases, relative to the largest contribution, and how far "
             "their sums miss the change of the output, relative to 1 + the change.",
             (
@@ -94,7 +94,9 @@ def _contributions(name: str, options: dict[str, Any], length_bp: int, kind: str
         # over the length and 15 zeros on both sides
         network.pool = nn.Sequential(nn.MaxPool1d(length_bp + 15), nn.Flatten())
     codes = host_generator(0, name).integers(0, 4, (SEQUENCES, length_bp)).astype(np.uint8)
-    references = np.stack([dinucleotide_shuffle(np.repeat(row[None], REFERENCES, 0), seed=1) for row in codes])
+    references = np.stack(
+        [dinucleotide_shuffle(np.repeat(row[None], REFERENCES, 0), seed=1) for row in codes]
+    )
     found = deeplift(ours, codes, references=references, task=-1, both_strands=False)
     x, r = (torch.tensor(np.eye(4, dtype=kind)[rows]).transpose(-1, -2) for rows in (codes, references))
     other = deep_lift_shap(theirs, x, references=r, device="cpu", warning_threshold=1.0, dtype=x.dtype)

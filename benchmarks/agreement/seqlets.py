@@ -68,8 +68,8 @@ def _spans(actual: dict[str, NDArray[Any]]) -> Table:
 
 
 NOTES = (
-    "Of spans of one length, genoml chooses the smallest p-value first; tangermeme orders them by the largest p-value of "
-    "the spans that start where they do, and so takes another one where several overlap. In that order (the column "
+    "Of spans of one length, genoml chooses the smallest p-value first; tangermeme orders them by the largest p-value "
+    "of the spans that start where they do, and so takes another one where several overlap. In that order (the column "
     "before the last two) genoml's are tangermeme's.",
     "tangermeme calls positive seqlets alone.",
 )
@@ -116,7 +116,9 @@ def _windows(actual: dict[str, NDArray[Any]], folder: Path) -> Table:
         order = np.lexsort((ours.start, -np.abs(ours.score), ours.example))
         places = np.array(_places(ours))[order]
         same = len(set(map(tuple, places.tolist())) & set(map(tuple, theirs.tolist())))
-        rows.append((SETS[name], len(theirs), len(places), same, "yes" if np.array_equal(places, theirs) else "no"))
+        rows.append(
+            (SETS[name], len(theirs), len(places), same, "yes" if np.array_equal(places, theirs) else "no")
+        )
     return Table(
         "Seqlets beside modisco-lite",
         f'`call_seqlets(contributions, "windows")` beside `extract_seqlets` of {tool}, with the defaults of '

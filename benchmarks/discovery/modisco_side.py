@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("result")
     parser.add_argument("--most", type=int, default=20_000, help="seqlets of either sign")
     parser.add_argument("--warm", default=None, help="a small set that compiles the kernels")
+    parser.add_argument("--runs", type=int, default=50, help="of Leiden, of which the best is taken")
     parser.add_argument("--seqlets", action="store_true", help="extract seqlets, and no more")
     options = parser.parse_args()
     if options.seqlets:
@@ -55,7 +56,9 @@ def main() -> None:
         TFMoDISco(*inputs(options.warm), max_seqlets_per_metacluster=options.most)
     one_hot, hypothetical = inputs(options.set)
     start = time.perf_counter(), processor_seconds()
-    patterns = TFMoDISco(one_hot, hypothetical, max_seqlets_per_metacluster=options.most)
+    patterns = TFMoDISco(
+        one_hot, hypothetical, max_seqlets_per_metacluster=options.most, n_leiden_runs=options.runs
+    )
     seconds = [time.perf_counter() - start[0], processor_seconds() - start[1]]
     peak = [
         resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
