@@ -8,7 +8,9 @@ used.
 
 from __future__ import annotations
 
+import warnings as _warnings
 from importlib import import_module as _import_module
+from pathlib import Path as _Path
 from pkgutil import iter_modules as _iter_modules
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:  # what the functions below find, for those who read types
     from genoml import cli as cli
     from genoml import convert as convert
     from genoml import data as data
+    from genoml import estimators as estimators
     from genoml import evaluation as evaluation
     from genoml import explain as explain
     from genoml import genome as genome
@@ -82,3 +85,20 @@ def _fetch(name: str) -> object:
         if name in module.__all__:
             return getattr(module, name)
     raise AttributeError(f"module 'genoml' has no attribute {name!r}")
+
+
+def _warn_of_other_genoml(folder: _Path) -> None:
+    """Warn if another tool, whose distribution is called genoml too, is installed in the same folder.
+
+    Its files are then among these, or these among its, whichever came last.
+    """
+    found = [path.name for path in folder.glob("genoml-*.dist-info")]
+    if found:
+        _warnings.warn(
+            f"{folder} also holds {found[0]}, an unrelated tool that installs a package and a command of the same name; "
+            "keep genoml-xp in an environment of its own, and install it again there",
+            stacklevel=3,
+        )
+
+
+_warn_of_other_genoml(_Path(__file__).parents[1])

@@ -109,3 +109,15 @@ def test_a_star_brings_the_names_and_hides_no_module_of_the_standard_library() -
         print(io.BytesIO.__name__, random.random.__name__)
     """
     assert output_of(code).splitlines() == ["Conv1D (4, 4) read_fasta", "BytesIO random"]
+
+
+@pytest.mark.parametrize("other", ["genoml-1.5.3.dist-info", None])
+def test_an_unrelated_tool_of_the_same_name_beside_it_is_said_in_one_line(
+    other: str | None, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    for name in ("genoml_xp-0.1.0.dist-info", "genomlkit-1.0.dist-info", *([other] if other else [])):
+        (tmp_path / name).mkdir()
+    genoml._warn_of_other_genoml(tmp_path)
+    lines = [str(warning.message) for warning in recwarn]
+    assert len(lines) == (other is not None)
+    assert all(f"{tmp_path} also holds {other}, an unrelated tool" in line for line in lines)

@@ -26,6 +26,7 @@ TOPICS = (
     "attributions",
     "seqlets",
     "discovery",
+    "hits",
 )
 _FOLDER = Path(__file__).parent
 _PAGE = _FOLDER.parents[1] / "docs" / "agreement.md"

@@ -1,8 +1,8 @@
 """Measure genoml's speed and memory beside PyTorch's and JAX's, and write docs/performance.md.
 
-python -m benchmarks.speed                          everything, about 20 minutes on two quiet cores
+python -m benchmarks.speed                          everything, about 40 minutes on two quiet cores
 python -m benchmarks.speed --rows danq --keep       only these rows of the tables, and put them into the page
-python -m benchmarks.speed --growth                 only the growth plots; also --memory, --install, --loop
+python -m benchmarks.speed --growth                 only the growth plots; also --other, --memory, --install, --loop
 python -m benchmarks.speed --profile basset bpnet   only where the time of these networks goes
 python -m benchmarks.speed --page                   the page and the plots made anew from the kept results
 python -m benchmarks.speed --smoke                  a short run that only shows that all works; nothing is kept
@@ -30,7 +30,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", help="only the rows whose name holds one of these words")
     parser.add_argument("--keep", action="store_true", help="with --rows: put them into the page")
     parser.add_argument("--profile", nargs="*", metavar="ROW", help="by default basset and bpnet")
-    for part in ("speed", "memory", "install", "growth", "loop"):
+    for part in ("speed", "other", "memory", "install", "growth", "loop"):
         parser.add_argument(f"--{part}", action="store_true")
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--smoke", action="store_true")

@@ -54,6 +54,20 @@ def cropped_residual(walk: Walk, layer: Any, path: str, x: jax.Array) -> jax.Arr
     return x[:, before : before + y.shape[1]] + y
 
 
+def graph(walk: Walk, layer: Any, path: str, x: jax.Array) -> jax.Array:
+    """Nodes in turn; sums of arrays whose longer ones are cropped."""
+    found = {"input": x}
+    for node in layer.nodes:
+        read = [found[name] for name in node.sources]
+        if node.joins:
+            shortest = min(one.shape[1] for one in read)
+            starts = [(one.shape[1] - shortest) // 2 for one in read]
+            found[node.name] = sum(one[:, at : at + shortest] for one, at in zip(read, starts, strict=True))
+        else:
+            found[node.name] = walk(layer.named_layers[node.name], below(path, node.name), read[0])
+    return found[layer.nodes[-1].name]
+
+
 def parallel(walk: Walk, layer: Any, path: str, x: jax.Array) -> jax.Array:
     outputs = []
     for name, child in layer.named_layers.items():
@@ -179,6 +193,7 @@ def self_attention(walk: Walk, layer: Any, path: str, x: jax.Array) -> tuple[jax
 LAYERS: dict[type, Callable[..., Any]] = {
     nn.Sequential: sequential,
     nn.CroppedResidual: cropped_residual,
+    nn.Graph: graph,
     nn.Parallel: parallel,
     nn.Conv1D: conv,
     nn.BatchNorm1D: batch_norm,
@@ -242,6 +257,8 @@ class Jax:
             y = walk(model, "", x)
             if isinstance(y, tuple):
                 return y[0], y[1] if weights else None, walk.state
+            if walk.channels_last and y.ndim == 3:
+                y = y.transpose(0, 2, 1)
             return y, None, walk.state
 
         def loss_of(params: Arrays, state: Arrays, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, Any]:

@@ -1,4 +1,4 @@
-"""Interleaved timing: A B C A B C, so that a machine's moods fall on all."""
+"""Timing in turn: A B C A B C, so that a machine's moods fall on all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+
+#: runs a side's work so many times, and says how many seconds one took
+Timed = Callable[[int], float]
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,16 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def interleaved(
-    ours: Callable[[], object], others: Mapping[str, Callable[[], object]], rounds: int, least_s: float
-) -> dict[str, Timing]:
+def interleaved(ours: Timed, others: Mapping[str, Timed], rounds: int, least_s: float) -> dict[str, Timing]:
     """Each side once a round, as often as fills ``least_s``; genoml's time beside every other's of its round."""
     sides = {"": ours, **others}
     repeats = {}
-    for name, work in sides.items():
-        first = seconds(work, 1)
+    for name, timed in sides.items():
+        first = timed(1)
         # the first run may have compiled or fetched memory; a long one is not worth another to find out
-        once = first if first > 4 * least_s else seconds(work, 1)
+        once = first if first > 4 * least_s else timed(1)
         repeats[name] = max(1, round(least_s / max(once, 1e-6)))
-    found = [{name: seconds(work, repeats[name]) for name, work in sides.items()} for _ in range(rounds)]
+    found = [{name: timed(repeats[name]) for name, timed in sides.items()} for _ in range(rounds)]
     return {name: _timing([a[""] for a in found], [a[name] for a in found]) for name in others}
 
 

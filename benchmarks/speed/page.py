@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed.other_work import WORK
 from benchmarks.speed.plots import AXES, draw_growth
 from benchmarks.speed.profile_table import loop_table, profile_tables
-from benchmarks.speed.rows import Row, rows
+from benchmarks.speed.rows import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, IMAGES = ROOT / "docs" / "performance.md", ROOT / "docs" / "images"
@@ -20,6 +21,8 @@ Results = dict[str, Any]
 
 #: heading of each side's column
 SIDES = {"eager": "PyTorch", "fused": "with fused AdamW", "compiled": "torch.compile", "jax": "JAX (jit)"}
+#: what other work is measured beside
+OTHERS = {"eager": "PyTorch"}
 KINDS = {"step": "Training step", "infer": "Inference"}
 
 
@@ -53,17 +56,23 @@ def speed_section(results: Results) -> str:
     """Training step and inference, beside every other side and beside a direct convolution at full rate."""
     records = results.get("speed", [])
     parts = [machine_line(results)]
-    for threads in sorted({record["threads"] for record in records if "threads" in record}):
-        chosen = [record for record in records if record.get("threads") == threads]
+    groups = {(a["kernels"], a["threads"]) for a in records if "threads" in a}
+    for kernels, threads in sorted(groups, key=lambda group: (group[0] != "native", group[1])):
+        chosen = [a for a in records if (a.get("kernels"), a.get("threads")) == (kernels, threads)]
+        on = f"{threads} thread{'s' if threads > 1 else ''}" + (
+            f", held to {kernels}" if kernels != "native" else ""
+        )
         for kind, title in KINDS.items():
-            parts.append(f"### {title}, {threads} thread{'s' if threads > 1 else ''}")
-            parts.append(speed_table(chosen, kind, with_target=threads > 1))
+            parts.append(f"### {title}, {on}")
+            parts.append(speed_table(chosen, kind))
         rates = [record["rate"] / 1e9 for record in chosen if record.get("kind") == "ceiling"]
         if rates:
             parts.append(
-                f"NumPy's matrix product on {threads} thread{'s' if threads > 1 else ''}, measured beside each row: "
+                f"NumPy's matrix product on {on}, measured beside each row: "
                 f"{min(rates):.0f} to {max(rates):.0f} GFLOP/s."
             )
+        used = {f"{a['side']}: {a['in use']}": None for a in chosen if "in use" in a}
+        parts += [f"Kernels in use: {'; '.join(used)}."] if used else []
     failed = [record for record in records if "threads" not in record]
     parts += [f"{record['row']}: {record['failed']}" for record in failed]
     return "\n\n".join(parts)
@@ -74,38 +83,60 @@ def machine_line(results: Results) -> str:
     return ", ".join(f"{name} {value}".strip() for name, value in machine.items()) + "."
 
 
-def speed_table(records: Sequence[Record], kind: str, *, with_target: bool) -> str:
-    present = [side for side in SIDES if any(a.get("side") == side and a["kind"] == kind for a in records)]
+def speed_table(records: Sequence[Record], kind: str) -> str:
+    """A line for each row, with the fastest of the other sides."""
+    own = {row.name: sides_of(records, row.name, kind) for row in rows()}
+    present = [side for side in SIDES if any(side in sides for sides in own.values())]
     header = ["network", "genoml, ms", *(f"{SIDES[side]}, ms: ratio (range)" for side in present)]
-    header += ["to reach", "reached"] if with_target else []
-    header += ["direct at full rate, ms", "over genoml's"]
+    header += ["fastest / genoml", "to reach", "direct at full rate, ms", "over genoml's"]
     body = []
     for row in rows():
-        own = {a["side"]: a for a in records if a["row"] == row.name and a.get("side") and a["kind"] == kind}
-        if not own:
+        measured = [a for a in own[row.name].values() if "ours" in a]
+        if not own[row.name]:
             continue
-        # PyTorch's process comes first, if there is one
-        times = [a["ours"] for a in own.values() if "ours" in a]
+        ours = measured[0]["ours"] if measured else None
         ceiling = next((a[kind] for a in records if a["row"] == row.name and a["kind"] == "ceiling"), None)
         body.append(
-            [row.name, _ms(times[0] if times else None), *(_versus(own.get(side)) for side in present)]
-            + ([f"{row.target:g}", reached(row, own)] if with_target else [])
-            + [_ms(ceiling), "-" if ceiling is None or not times else f"{ceiling / times[0]:.2f}"]
+            [
+                row.name,
+                _ms(ours),
+                *(_versus(own[row.name].get(side)) for side in present),
+                least_of(measured),
+                f"{row.targets[list(KINDS).index(kind)] or '-'}",
+                _ms(ceiling),
+                "-" if ceiling is None or ours is None else f"{ceiling / ours:.2f}",
+            ]
         )
     return markdown(header, body)
 
 
-def reached(row: Row, own: dict[str, Record]) -> str:
-    """``yes``, or the sides against which the ratio is below the target."""
-    short = [
-        SIDES[side]
-        for side in SIDES
-        if "ratio" in own.get(side, {}) and own[side]["ratio"] < (row.target or 0)
-    ]
-    measured = [side for side in own if "ratio" in own[side]]
-    if not measured:
-        return "-"
-    return f"no: {', '.join(short)}" if short else "yes"
+def sides_of(records: Sequence[Record], row: str, kind: str) -> dict[str, Record]:
+    """What was measured, or what failed, of a row by side."""
+    return {
+        a["side"]: a
+        for a in records
+        if (a["row"], a["kind"]) == (row, kind) and a.get("side") in SIDES and ("ours" in a or "failed" in a)
+    }
+
+
+def least_of(measured: Sequence[Record]) -> str:
+    """The least ratio: that of the fastest other side."""
+    return f"{min(a['ratio'] for a in measured):.2f}" if measured else "-"
+
+
+def other_section(results: Results) -> str:
+    """Explaining, scanning and reading."""
+    records = results.get("other", [])
+    header = ["work", "threads", "genoml, ms", "beside", "its, ms: ratio (range)", "to reach"]
+    body = []
+    for name, work in WORK.items():
+        for a in records:
+            if a["row"] == name and a.get("side") not in (None, "genoml") and "in use" not in a:
+                cells = [name.replace("<", "&lt;"), str(a["threads"]), _ms(a.get("ours"))]
+                cells += [OTHERS.get(a["side"], a["side"]), _versus(a), f"{work.target or '-'}"]
+                body.append(cells)
+    failed = [f"{a['row']}: {a['failed']}" for a in records if "side" not in a and "failed" in a]
+    return "\n\n".join([markdown(header, body), *failed])
 
 
 def _versus(record: Record | None) -> str:
@@ -188,6 +219,7 @@ def growth_section(results: Results) -> str:
 
 SECTIONS: dict[str, Callable[[Results], str]] = {
     "table": speed_section,
+    "other": other_section,
     "memory": memory_section,
     "install": install_section,
     "growth": growth_section,

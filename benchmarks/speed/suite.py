@@ -6,15 +6,18 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmarks import install
+from benchmarks.speed.compare import compared, compared_work
+from benchmarks.speed.other_work import WORK
+from benchmarks.speed.page import KINDS
+from benchmarks.speed.process import Record, run_job
 from benchmarks.speed.rows import growth_rows, row_by_name, rows
-from benchmarks.speed.worker import Record, run_job
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class Plan:
     smoke: bool
 
     @property
-    def least_s(self) -> float:
-        """What a side runs for at least in each round."""
-        return 0.0 if self.smoke else 0.1
+    def timing(self) -> Any:
+        """How many rounds, and what a side runs for at least in each."""
+        return {"rounds": self.rounds, "least_s": 0.0 if self.smoke else 0.1}
 
     @property
     def most(self) -> int:
@@ -47,28 +50,51 @@ def say(words: str) -> None:
 
 
 def speed(plan: Plan) -> list[Record]:
-    """Training step and inference beside every other side."""
+    """Training step and inference beside every other side; held to AVX2 on the larger number of threads."""
     found: list[Record] = []
-    common = {"kinds": ["step", "infer"], "rounds": plan.rounds, "least_s": plan.least_s}
-    # what was compiled for another number of threads is not for this one
-    environment = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
-    for name in plan.rows:
+    sides = [*(["eager", "fused"] if there("torch") else []), *(["jax"] if there("jax") else [])]
+    groups = [("native", threads) for threads in plan.threads]
+    for kernels, threads in groups if plan.smoke else [*groups, ("AVX2", plan.most)]:
+        # compiling takes longer than all else: once for a row
+        once = [] if plan.smoke or (kernels, threads) != ("native", plan.most) or not sides else ["compiled"]
+        for name in plan.rows:
+            say(f"{name}, {kernels}, threads: {threads}")
+            records = compared(name, threads, kernels, [*sides, *once], kinds=list(KINDS), **plan.timing)
+            found += _or_failed(name, records)
+    return found
+
+
+def other(plan: Plan) -> list[Record]:
+    """Explaining, scanning and reading beside other libraries."""
+    found: list[Record] = []
+    modules = {"eager": "torch"}
+    for name, work in list(WORK.items())[: 1 if plan.smoke else None]:
+        sides = [side for side in work.sides if side != "genoml" and there(modules.get(side, side))]
         say(name)
-        jobs: list[Record] = []
-        if importlib.util.find_spec("torch"):
-            sides = ["fused"] if plan.smoke else ["fused", "compiled"]
-            jobs += [{"task": "torch", "threads": plan.threads, "sides": sides}]
-        if importlib.util.find_spec("jax"):
-            jobs += [{"task": "jax", "threads": [threads]} for threads in plan.threads]
-        for job in jobs:
-            found += run_job({**job, **common, "rows": [name]}, **environment)
+        for threads in plan.threads:
+            found += _or_failed(name, compared_work(name, sides, threads, **plan.timing))
+    return found
+
+
+def there(module: str) -> bool:
+    """Whether it is installed."""
+    return importlib.util.find_spec(module) is not None
+
+
+def _or_failed(name: str, records: Iterator[Record]) -> list[Record]:
+    """The records until one says that the sides do not agree, or that one of them ended."""
+    found: list[Record] = []
+    try:
+        found.extend(records)
+    except (RuntimeError, ValueError) as error:
+        found.append({"row": name, "failed": str(error)})
     return found
 
 
 def memory(plan: Plan) -> list[Record]:
     """Each side alone in a fresh process: peak memory, time to the first step."""
     others = {"plain": "numba", "eager": "torch", "jax": "jax"}
-    sides = ["genoml", *(side for side, module in others.items() if importlib.util.find_spec(module))]
+    sides = ["genoml", *(side for side, module in others.items() if there(module))]
     found: list[Record] = []
     for name in plan.rows:
         say(f"{name}, alone")
@@ -82,34 +108,30 @@ def memory(plan: Plan) -> list[Record]:
 
 def growth(plan: Plan) -> list[Record]:
     """A training step against what grows, beside PyTorch eager."""
-    if not importlib.util.find_spec("torch"):
+    if not there("torch"):
         return []
     points = growth_rows()[:1] if plan.smoke else growth_rows()
-    job = {"task": "torch", "sides": [], "kinds": ["step"], "rounds": min(plan.rounds, 3), "least_s": 0.05}
     say("growth")
     once = list(dict.fromkeys(row.name for *_, row in points))
-    times = {
-        record["row"]: record
-        for record in run_job({**job, "rows": once, "threads": [plan.most]})
-        if is_time(record)
-    }
+    times = {name: _step_beside_eager(plan, name, plan.most) for name in once}
     found = [
-        {"panel": panel, "axis": axis, "value": value, **times[row.name]}
+        {"panel": panel, "axis": axis, "value": value, **record}
         for panel, axis, value, row in points
-        if row.name in times
+        for record in times[row.name]
     ]
     usual = {row.name: panel for panel, axis, value, row in points if (axis, value) == ("batch", 64)}
     counts = sorted({1, *(2**i for i in range(1, 10) if 2**i < plan.most), plan.most})
-    if usual:
-        for record in run_job({**job, "rows": list(usual), "threads": counts}):
-            if is_time(record):
-                place = {"panel": usual[record["row"]], "axis": "threads", "value": record["threads"]}
-                found.append({**place, **record})
+    for name, panel in usual.items():
+        for threads in counts:
+            place = {"panel": panel, "axis": "threads", "value": threads}
+            found += [place | record for record in _step_beside_eager(plan, name, threads)]
     return found
 
 
-def is_time(record: Record) -> bool:
-    return "ours" in record
+def _step_beside_eager(plan: Plan, name: str, threads: int) -> list[Record]:
+    timing = {"rounds": min(plan.rounds, 3), "least_s": 0.05}
+    records = _or_failed(name, compared(name, threads, "native", ["eager"], kinds=["step"], **timing))
+    return [record for record in records if "ours" in record]
 
 
 def profile(plan: Plan) -> list[Record]:
@@ -137,6 +159,7 @@ def installing(plan: Plan) -> Record:
 
 PARTS: dict[str, Callable[[Plan], Any]] = {
     "speed": speed,
+    "other": other,
     "memory": memory,
     "install": installing,
     "growth": growth,
@@ -152,7 +175,7 @@ def merge(results: dict[str, Any], part: str, found: Any) -> dict[str, Any]:
     name = KEPT.get(part, part)
     if isinstance(found, list) and part != "growth":
         again = {record["row"] for record in found}
-        order = {row.name: place for place, row in enumerate(rows())}
+        order = {name: place for place, name in enumerate([*(row.name for row in rows()), *WORK])}
         kept = [record for record in results.get(name, []) if record["row"] not in again]
         found = sorted([*kept, *found], key=lambda record: order[record["row"]])
     return {**results, "machine": machine(), name: found}

@@ -63,6 +63,50 @@ class States(torch.nn.Module):
         return self.lstm(x)[0]
 
 
+class SpliceBlock(torch.nn.Module):
+    """Normalisation, rectifier and convolution twice, beside a shortcut that is cropped as far."""
+
+    def __init__(self, filters: int, width: int, dilation: int) -> None:
+        super().__init__()
+        for number in (1, 2):
+            self.add_module(f"norm{number}", torch.nn.BatchNorm1d(filters, 1e-3))
+            self.add_module(f"conv{number}", torch.nn.Conv1d(filters, filters, width, dilation=dilation))
+        self.crop = (width - 1) * dilation
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv1(torch.relu(self.norm1(x)))
+        y = self.conv2(torch.relu(self.norm2(y)))
+        return x[:, :, self.crop : -self.crop] + y
+
+
+class Splice(torch.nn.Module):
+    """SpliceAI, cropping as it goes; a skip is cropped before its convolution, which has width 1."""
+
+    def __init__(self, filters: int = 32) -> None:
+        super().__init__()
+        self.conv, self.skip0 = torch.nn.Conv1d(4, filters, 1), torch.nn.Conv1d(filters, filters, 1)
+        for group, (width, dilation) in enumerate(((11, 1), (11, 4), (21, 10), (41, 25)), 1):
+            for number in range(1, 5):
+                self.add_module(f"block{group}_{number}", SpliceBlock(filters, width, dilation))
+            self.add_module(f"skip{group}", torch.nn.Conv1d(filters, filters, 1))
+        self.sites = torch.nn.Conv1d(filters, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        length = x.shape[2] - 10_000
+        x = self.conv(x)
+        total = self.skip0(middle(x, length))
+        for group in range(1, 5):
+            for number in range(1, 5):
+                x = self.get_submodule(f"block{group}_{number}")(x)
+            total = total + self.get_submodule(f"skip{group}")(middle(x, length))
+        return self.sites(total)
+
+
+def middle(x: torch.Tensor, length: int) -> torch.Tensor:
+    start = (x.shape[2] - length) // 2
+    return x[:, :, start : start + length]
+
+
 def build(row: Row) -> torch.nn.Module:
     """The row's network."""
     options = dict(row.options)
@@ -70,6 +114,7 @@ def build(row: Row) -> torch.nn.Module:
         "promoter_cnn": Promoter,
         "attention": Attention,
         "lstm": States,
+        "spliceai": Splice,
     }
     module = own.get(row.network, NETWORKS.get(row.network))(**options)  # type: ignore[misc]
     for name, parameter in module.named_parameters():
@@ -108,17 +153,8 @@ def copy_parameters(params: Mapping[str, np.ndarray], module: torch.nn.Module) -
 class Torch:
     """PyTorch, eager; ``fused`` takes the optimiser's fused kernel, ``compiled`` puts it through torch.compile."""
 
-    def __init__(
-        self,
-        row: Row,
-        params: Mapping[str, np.ndarray] | None = None,
-        *,
-        fused: bool = False,
-        compiled: bool = False,
-    ) -> None:
+    def __init__(self, row: Row, *, fused: bool = False, compiled: bool = False) -> None:
         self.module, self.fused = build(row), fused
-        if params is not None:
-            copy_parameters(params, self.module)
         self.model: Any = self.module
         self.x = torch.tensor(np.ascontiguousarray(row.inputs()))
         self.optimizer = self._optimizer()

@@ -1,38 +1,23 @@
-"""One measurement in a process of its own: ``python -m benchmarks.speed.worker JOB``.
+"""What a process that measures does: ``python -m benchmarks.speed.worker JOB``.
 
-JOB is a JSON object with ``task``, ``rows`` (their names) and what the task takes; results are JSON objects, one a
-line of standard output. ``run_job`` is the other end.
+JOB is a JSON object with ``task`` and what the task takes. Of most tasks the results are JSON objects, one a line of
+standard output, and the process ends. A worker of ``turns`` stays: it reads a request a line, and answers each.
+``benchmarks.speed.process`` is the other end.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+import numpy as np
 
-Record = dict[str, Any]
-Job = dict[str, Any]
-
-
-def run_job(job: Job, **environment: str) -> list[Record]:
-    """The results of a job; of one that ends badly, what there was, and a record with ``failed``."""
-    command = [sys.executable, "-m", "benchmarks.speed.worker", json.dumps(job | {"spawned": time.time()})]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    records: list[Record] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        records.append({"row": job["rows"][0], "failed": f"{job['task']} failed: {last}"})
-    return records
+from benchmarks.speed.process import Job, Record
 
 
 def use_cores(count: int) -> None:
@@ -41,99 +26,159 @@ def use_cores(count: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def check_equal(ours: Any, others: dict[str, Any]) -> None:
-    """Raise ValueError unless all give the same output, loss and gradients, and nearly the same loss after a step.
-
-    Outputs may differ by 1e-4 and the gradients of each parameter by 0.03 of their Euclidean norm, the loss by 1e-4 of
-    itself. Gradients agree to about 1e-5 but for a ReLU or a maximum whose choice hangs on rounding: one in millions,
-    which alone moves one filter's gradient by some hundredths. Parameters none of whose gradients reaches 1e-4 of the
-    network's largest are left out: a bias in front of batch normalisation changes nothing, and its gradient is
-    rounding. The loss after the step, where the optimiser shows, may differ by 1e-2: AdamW's first step has the same
-    size whatever the gradient's, so those near zero, whose rounding differs, move their weights as far as the others.
-    """
-    for name, side in others.items():
-        _expect_near(f"{name}: outputs", side.infer(), ours.infer(), 1e-4)
-    _expect_losses(ours, others, 1e-4)
-    gradients = ours.mean_gradients()
-    largest = max(abs(value).max() for value in gradients.values())
-    for name, side in others.items():
-        found = side.mean_gradients()
-        for parameter, value in gradients.items():
-            if abs(value).max() > 1e-4 * largest:
-                _expect_near(f"{name}: gradients of {parameter}", found[parameter], value, 0.03)
-    _expect_losses(ours, others, 1e-2)
+# ---------------------------------------------------------------- sides
 
 
-def _expect_near(what: str, found: Any, expected: Any, tolerance: float) -> None:
-    if found.shape != expected.shape:
-        raise ValueError(f"{what} have shape {found.shape}, genoml's {expected.shape}")
-    difference = float(((found - expected) ** 2).sum() / (expected**2).sum()) ** 0.5
-    if not difference <= tolerance:
-        raise ValueError(f"{what} differ by {difference:.1e} of their norm")
-
-
-def _expect_losses(ours: Any, others: dict[str, Any], tolerance: float) -> None:
-    loss = ours.step()
-    for name, side in others.items():
-        other = side.step()
-        if not abs(other - loss) <= tolerance * abs(loss):
-            raise ValueError(f"{name}: the loss is {other:.6g}, genoml's {loss:.6g}")
-
-
-def torch_sides(row: Any, ours: Any, wanted: list[str]) -> tuple[dict[str, Any], Record]:
-    """PyTorch's sides at genoml's weights, and why one is missing."""
-    from benchmarks.speed.torch_side import Torch
-
-    params = ours.model.params
-    sides: dict[str, Any] = {"eager": Torch(row, params)}
-    if "fused" in wanted:
-        sides["fused"] = Torch(row, params, fused=True)
-    if "compiled" in wanted:
-        try:
-            sides["compiled"] = Torch(row, params, fused=True, compiled=True)
-        except Exception as error:  # whatever a compiler may say
-            return sides, {"side": "compiled", "failed": str(error).strip().splitlines()[0]}
-    return sides, {}
-
-
-def compare(job: Job) -> Iterator[Record]:
-    """Training step and inference of rows, genoml and the other sides interleaved."""
-    from benchmarks.speed.measure import gemm_rate, interleaved
-    from benchmarks.speed.rows import row_by_name
+def _start_genoml() -> Any:
+    import genoml.models
+    import genoml.nn  # noqa: F401 - counted as an import
     from benchmarks.speed.sides import Genoml
-    from benchmarks.speed.work import operations
 
-    for name, threads in ((name, threads) for name in job["rows"] for threads in job["threads"]):
-        row, common = row_by_name(name), {"row": name, "threads": threads}
-        ours, missing = Genoml(row, threads), Record()
-        with ours.running():
-            rate = gemm_rate(threads)
-            if job["task"] == "jax":
-                from benchmarks.speed.jax_side import Jax
+    def start(row: Any, threads: int, stack: ExitStack) -> Any:
+        side = Genoml(row, threads)
+        stack.enter_context(side.running())
+        return side
 
-                sides: dict[str, Any] = {"jax": Jax(row, ours.model)}
-            else:
-                import torch
+    return start
 
-                torch.set_num_threads(threads)
-                # compiling takes longer than all else: for the largest number of threads only
-                wanted = [
-                    side for side in job["sides"] if side != "compiled" or threads == max(job["threads"])
-                ]
-                sides, missing = torch_sides(row, ours, wanted)
-            check_equal(ours, sides)
-            for kind in job["kinds"]:
-                # the optimiser's kernel plays no part in an inference
-                chosen = {
-                    side: getattr(sides[side], kind) for side in sides if (side, kind) != ("fused", "infer")
-                }
-                timings = interleaved(getattr(ours, kind), chosen, job["rounds"], job["least_s"])
-                yield from ({**common, "kind": kind, "side": a, **b.as_dict()} for a, b in timings.items())
-                if missing:
-                    yield {**common, "kind": kind, **missing}
-            step, infer = operations(ours.model, ours.x)
-            rate = max(rate, gemm_rate(threads))
-            yield {**common, "kind": "ceiling", "rate": rate, "step": step / rate, "infer": infer / rate}
+
+def _start_torch(**how: bool) -> Callable[[], Any]:
+    def starting() -> Any:
+        import torch
+
+        from benchmarks.speed.torch_side import Torch
+
+        def start(row: Any, threads: int, stack: ExitStack) -> Any:
+            torch.set_num_threads(threads)
+            return Torch(row, **how)
+
+        return start
+
+    return starting
+
+
+def _start_jax() -> Any:
+    from benchmarks.speed.jax_side import Jax
+
+    return lambda row, threads, stack: Jax(row, row.build())
+
+
+#: PyTorch's sides
+TORCH = ("eager", "fused", "compiled")
+#: imports a side, and gives what builds it
+STARTS: dict[str, Callable[[], Any]] = {
+    "genoml": _start_genoml,
+    "plain": _start_genoml,
+    "eager": _start_torch(),
+    "fused": _start_torch(fused=True),
+    "compiled": _start_torch(fused=True, compiled=True),
+    "jax": _start_jax,
+}
+
+
+def kernels_in_use(side: str) -> str:
+    """The kernels that a side's library has chosen for this processor."""
+    if side in TORCH:
+        import torch
+
+        return f"PyTorch {torch.backends.cpu.get_cpu_capability()}"
+    if side == "jax":
+        import jaxlib
+
+        return f"XLA {jaxlib.__version__} {os.environ.get('XLA_FLAGS', 'native')}"
+    from threadpoolctl import threadpool_info
+
+    found = {
+        f"OpenBLAS {one['version']} {one['architecture']}"
+        for one in threadpool_info()
+        if "architecture" in one
+    }
+    return ", ".join(sorted(found))
+
+
+# ---------------------------------------------------------------- turns
+
+
+class Turns:
+    """One side of one row at a time, and its answers."""
+
+    def __init__(self, side: str, threads: int) -> None:
+        self.side, self.threads = side, threads
+        self.stack = ExitStack()
+        self.start: Any = None
+        self.built: Any = None
+
+    def build(self, row: str) -> str:
+        """The network of a row with its first weights; the kernels in use."""
+        from benchmarks.speed.rows import row_by_name
+
+        self.stack.close()
+        self.start = self.start or STARTS[self.side]()
+        found = row_by_name(row)
+        self.built = self.start(found, self.threads, self.stack)
+        if self.side in TORCH:
+            from benchmarks.speed.torch_side import copy_parameters
+
+            copy_parameters(found.build().params, self.built.module)
+        return kernels_in_use(self.side)
+
+    def work(self, name: str) -> str:
+        """A piece of work that is no network's step; the kernels in use."""
+        from benchmarks.speed.other_work import WORK
+
+        self.built = WORK[name].sides[self.side](self.threads, self.stack)
+        return kernels_in_use(self.side)
+
+    def check(self, path: str) -> list[float]:
+        """Write the output and the gradients of the first step; the losses before and after it."""
+        output = self.built.infer()
+        losses = [self.built.step()]
+        gradients = {f"of {name}": np.array(value) for name, value in self.built.mean_gradients().items()}
+        losses.append(self.built.step())
+        np.savez(path, output=output, **gradients)
+        return losses
+
+    def result(self, path: str) -> None:
+        """Write what a piece of work gives."""
+        np.savez(path, output=self.built.run())
+
+    def time(self, kind: str, repeats: int) -> float:
+        """Seconds of one of so many, after one that wakes the threads up where the work is short."""
+        from benchmarks.speed.measure import seconds
+
+        work = getattr(self.built, kind)
+        if repeats > 1:
+            work()
+        return seconds(work, repeats)
+
+    def rate(self) -> float:
+        """Of NumPy's matrix product."""
+        from benchmarks.speed.measure import gemm_rate
+
+        return gemm_rate(self.threads)
+
+    def operations(self) -> tuple[float, float]:
+        """Of a step and of an inference."""
+        from benchmarks.speed.work import operations
+
+        return operations(self.built.model, self.built.x)
+
+
+def serve(job: Job) -> None:
+    """Answer requests until there are none."""
+    turns = Turns(job["side"], job["threads"][0])
+    answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
+    with turns.stack:
+        for line in sys.stdin:
+            request = json.loads(line)
+            try:
+                reply: Record = {"answer": getattr(turns, request.pop("do"))(**request)}
+            except Exception as error:  # whatever a library may say: it is shown in the place of a time
+                reply = {"failed": (str(error).strip().splitlines() or [type(error).__name__])[0]}
+            print(json.dumps(reply), file=answers, flush=True)
+
+
+# ---------------------------------------------------------------- alone
 
 
 def fresh(job: Job) -> Iterator[Record]:
@@ -167,51 +212,19 @@ def fresh(job: Job) -> Iterator[Record]:
     }
 
 
-def _start_genoml() -> Any:
-    import genoml.models
-    import genoml.nn  # noqa: F401 - counted as an import
-    from benchmarks.speed.sides import Genoml
-
-    def start(row: Any, threads: int, stack: ExitStack) -> Any:
-        side = Genoml(row, threads)
-        stack.enter_context(side.running())
-        return side
-
-    return start
-
-
-def _start_torch() -> Any:
-    import torch
-
-    from benchmarks.speed.torch_side import Torch
-
-    def start(row: Any, threads: int, stack: ExitStack) -> Any:
-        torch.set_num_threads(threads)
-        return Torch(row)
-
-    return start
-
-
-def _start_jax() -> Any:
-    from benchmarks.speed.jax_side import Jax
-
-    return lambda row, threads, stack: Jax(row, row.build())
-
-
-#: imports a side, and gives what builds it
-STARTS = {"genoml": _start_genoml, "plain": _start_genoml, "eager": _start_torch, "jax": _start_jax}
-
-
 def main() -> None:
     job: Job = json.loads(sys.argv[1])
-    if job["task"] in ("jax", "fresh"):  # before their libraries look at the machine
+    if job["task"] in ("turns", "fresh"):  # before their libraries look at the machine
         use_cores(job["threads"][0])
+    if job["task"] == "turns":
+        serve(job)
+        return
     if job["task"] == "profile":
         from benchmarks.speed.profile import profiles as task
     elif job["task"] == "loop":
         from benchmarks.speed.loop import loops as task
     else:
-        task = fresh if job["task"] == "fresh" else compare
+        task = fresh
     for record in task(job):
         print(json.dumps(record), flush=True)
 

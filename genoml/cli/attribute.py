@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import numpy as np
@@ -25,6 +25,7 @@ from genoml.runs.run import Run
         "genoml attribute RUN --genome genome.fa --regions peaks.bed --out contributions.npz --bigwig bases.bw",
         "genoml attribute RUN sequences.fa --method mutagenesis --explain profile --out contributions.npz",
         "genoml attribute RUN sequences.fa --out contributions.npz --modisco peaks",
+        "genoml attribute RUN sequences.fa --out contributions.npz --control 5",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -36,15 +37,29 @@ from genoml.runs.run import Run
     "--method",
     default="deeplift",
     show_default=True,
-    type=click.Choice(["deeplift", "saliency", "mutagenesis"]),
-    help="DeepLIFT from shuffled references, gradient times input, or in-silico mutagenesis.",
+    type=click.Choice(get_args(Method)),
+    help="DeepLIFT or integrated gradients from shuffled references, gradient times input, or in-silico mutagenesis.",
 )
 @click.option(
     "--references",
     default=20,
     show_default=True,
     type=click.IntRange(1),
-    help="Of DeepLIFT: dinucleotide shuffles of each sequence.",
+    help="Of DeepLIFT and integrated gradients: dinucleotide shuffles of each sequence.",
+)
+@click.option(
+    "--steps",
+    default=32,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of integrated gradients: points on the way from a shuffle to the sequence.",
+)
+@click.option(
+    "--control",
+    metavar="N",
+    default=0,
+    type=click.IntRange(0),
+    help="Also explain N shuffles of each sequence (of 500 of them, if there are more): the control of seqlets.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the shuffles.")
 @click.option(
@@ -73,6 +88,8 @@ def command(
     out: Path,
     method: Method,
     references: int,
+    steps: int,
+    control: int,
     seed: int,
     explain: str | None,
     bigwig: Path | None,
@@ -83,7 +100,8 @@ def command(
 
     The NPZ file holds names, codes (n, length), actual (n, length), which is what each base contributes, hypothetical
     (n, length, 4), which is what each of A, C, G and T would, and how they were computed. DeepLIFT's contributions sum,
-    for each sequence, to the difference of the output from its mean over the sequence's own shuffles.
+    for each sequence, to the difference of the output from its mean over the sequence's own shuffles. With --control it
+    holds control_codes (m, length) and control_actual (m, length) too, of shuffled sequences by the same method.
 
     With --genome the sequences are windows of the training's length around --regions, on their strands.
     """
@@ -95,7 +113,10 @@ def command(
     if genome is None and (regions is not None or bigwig is not None):
         raise click.UsageError("--regions and --bigwig have a meaning with --genome only")
     loaded = open_run(run, backend_name)
-    how: dict[str, Any] = {"method": method, "references": references, "seed": seed, "output": explain}
+    how: dict[str, Any] = {
+        "method": method, "references": references, "steps": steps, "seed": seed, "output": explain,
+        "control": control,
+    }  # fmt: skip
     if genome is not None:
         found = _of_genome(loaded, genome, regions, bigwig, how)
     else:
@@ -103,10 +124,11 @@ def command(
         found = attribute(loaded, named.letters, named.ids, **how)
     found.save(out)
     files = [out, *([bigwig] if bigwig else []), *(found.save_modisco(modisco) if modisco else [])]
-    sums = f", sums exact to {found.error:.0e}" if method == "deeplift" else ""
+    sums = f", sums exact to {found.error:.0e}" if found.references else ""
+    beside = "" if found.control_codes is None else f", beside {len(found.control_codes)} shuffled ones"
     click.echo(
         f"contributions to {found.output}: {len(found.names)} sequences of {found.codes.shape[1]} bp "
-        f"by {method}{sums}; {', '.join(map(str, files))}",
+        f"by {method}{sums}{beside}; {', '.join(map(str, files))}",
         err=True,
     )
 

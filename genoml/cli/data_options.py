@@ -18,7 +18,8 @@ class SeveralWords(click.Command):
     """Command whose options of files take several words, as a shell makes of a pattern: ``--regions A.bed B.bed``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each of its words."""
+        """Repeat the option before each of its words; the context's ``meta`` keeps what was typed."""
+        ctx.meta["genoml.words"] = list(args)
         spread: list[str] = []
         option = ""
         words = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,6 +59,12 @@ from genoml.runs.evaluate import data_of_run
     type=click.FloatRange(0, 1),
     help="Probability from which on a sequence is called positive (that of the run, or 0.5).",
 )
+@click.option(
+    "--replicate",
+    multiple=True,
+    metavar="FILE...",
+    help="Of profiles: bigWig of another replicate, one a track, whose scores stand beside the model's.",
+)
 @backend_option
 def command(
     run: Path,
@@ -69,6 +76,7 @@ def command(
     explain: str | None,
     threshold: float | None,
     held_out: bool,
+    replicate: tuple[str, ...],
     backend_name: str | None,
     **options: Any,
 ) -> None:
@@ -76,8 +84,9 @@ def command(
 
     It shows the training curves. With POSITIVES and NEGATIVES, FASTA or FASTQ files that the model was not
     trained on (or the word `shuffle` for NEGATIVES), also ROC and precision-recall, calibration, the confusion at
-    the threshold, the filters as motifs with what they resemble in JASPAR, and the bases that matter in the
-    highest-scoring positives, or in those that --show names. --sequences shows the latter two for sequences
+    the threshold, the worst false calls, GC content and length of both classes, the motifs found in what bases
+    contribute and the filters as motifs, with what they resemble in JASPAR, and the bases that matter in the
+    highest-scoring positives, or in those that --show names. --sequences shows the latter three for sequences
     without labels. A run of another task, such as a regression on a table, is shown on other data with the options that
     name them, or on its own with --held-out: predicted against true numbers, the calibration of counts, the confusion
     of classes.
@@ -94,6 +103,8 @@ def command(
         raise click.UsageError("expects one of files, --sequences, options of the data and --held-out")
     if show and not (labelled or unlabelled or values or held_out):
         raise click.UsageError("--show expects POSITIVES and NEGATIVES, or --sequences")
+    if replicate and not (values or held_out):
+        raise click.UsageError("--replicate expects --held-out, or the data that it is a replicate of")
     if to_output := str(out) == "-":
         if sys.stdout.isatty():
             raise click.UsageError(
@@ -107,7 +118,7 @@ def command(
     data = data_of_run(loaded, values) if values or held_out else None
     write_report(
         loaded, out, *labelled, sequences=unlabelled, data=data, held_out=held_out, show=show, top=top,
-        explain=explain, threshold=threshold,
+        explain=explain, threshold=threshold, replicate=replicate, command=_typed(),
     )  # fmt: skip
     if what and (labelled or unlabelled or data is not None):
         click.echo(f"bases are explained for {what}", err=True)
@@ -115,3 +126,14 @@ def command(
         click.echo(out.read_bytes(), nl=False)
     else:
         click.echo(f"report: {out} (open it in any browser)")
+
+
+def _typed() -> str:
+    """The command, without the name of the page."""
+    words = list(click.get_current_context().meta["genoml.words"])
+    kept = [
+        word
+        for word, before in zip(words, ["", *words[:-1]], strict=True)
+        if "--out" not in (word, before) and not word.startswith("--out=")
+    ]
+    return shlex.join(["genoml", "report", *kept])

@@ -1,4 +1,4 @@
-"""Networks of other tools as genoml's layers: Keras, TensorFlow, ONNX, state dicts. No code of a file is run."""
+"""Networks of other tools as genoml's layers, and genoml's as ONNX. No code of a file is run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from genoml.convert.frozen_graphs import convert_frozen_graph
 from genoml.convert.keras_models import convert_keras
 from genoml.convert.keras_sequences import KERAS_RULES
 from genoml.convert.network import Converted, with_bases
+from genoml.convert.onnx_export import export_onnx
 from genoml.convert.onnx_graphs import convert_onnx
+from genoml.convert.onnx_writer import ExportError
 from genoml.convert.state_dicts import RECIPES, convert_state_dict
 from genoml.io.weights import WeightsFile
 from genoml.nn.layer import Layer
@@ -23,11 +25,13 @@ __all__ = [
     "RECIPES",
     "ConvertError",
     "Converted",
+    "ExportError",
     "convert_file",
     "convert_frozen_graph",
     "convert_keras",
     "convert_onnx",
     "convert_state_dict",
+    "export_onnx",
     "keras",
     "onnx",
     "state_dict",

@@ -24,10 +24,11 @@ __all__ = ["convert_onnx"]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What is known of an operation that has a meaning together with later ones only: part of GELU's formula."""
+    """What is known of an operation that has a meaning together with later ones only: part of GELU, or a ceiling."""
 
     kind: str
     value: Value
+    number: float = 0.0
 
 
 def _padding(node: GraphNode, spatial: int) -> list[Any]:
@@ -141,6 +142,19 @@ def _elementwise(kind: str, **defaults: float) -> Rule:
     return rule
 
 
+def _min(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
+    """A ceiling, of an exponential."""
+    if len(given) != 2 or not is_constant(given[1]) or np.size(given[1]) != 1:
+        raise ConvertError("a minimum that is no ceiling")
+    return Part("ceiling", shapes.needed(given[0]), float(np.reshape(given[1], ())))
+
+
+def _exp(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    if isinstance(given[0], Part) and given[0].kind == "ceiling":
+        return ops.elementwise(b, node.name, given[0].value, "exp", ceiling=given[0].number)
+    return ops.elementwise(b, node.name, shapes.needed(given[0]), "exp")
+
+
 def _gelu(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     tanh = node.attributes.get("approximate", "none") == "tanh"
     return ops.elementwise(b, node.name, shapes.needed(given[0]), "gelu_tanh" if tanh else "gelu")
@@ -209,7 +223,8 @@ _RULES: dict[str, Rule] = {
     "Relu": _elementwise("relu"),
     "Sigmoid": _elementwise("sigmoid"),
     "Tanh": _elementwise("tanh"),
-    "Exp": _elementwise("exp"),
+    "Exp": _exp,
+    "Min": _min,
     "Softplus": _elementwise("softplus"),
     "Elu": _elementwise("elu", alpha=1.0),
     "LeakyRelu": _elementwise("leaky_relu", slope=0.01),

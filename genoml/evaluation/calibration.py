@@ -30,15 +30,15 @@ class Calibration:
     ----------
     slope : float
         1 / temperature, above 0: below 1, the model was too sure. The order of the predictions stays.
-    offset : float
-        Number added to the log-odds.
+    offset : float or tuple of float
+        Number added to the log-odds; of several labels one each.
     """
 
     slope: float = 1.0
-    offset: float = 0.0
+    offset: float | tuple[float, ...] = 0.0
 
     def __post_init__(self) -> None:
-        if not (0.0 < self.slope < math.inf and math.isfinite(self.offset)):
+        if not (0.0 < self.slope < math.inf and np.isfinite(self.offset).all()):
             raise ValueError(
                 f"Calibration expects a slope above 0 and a finite offset, got {self.slope} and {self.offset}"
             )
@@ -50,7 +50,7 @@ class Calibration:
 
     def __call__(self, logits: ArrayLike) -> Floats:
         """Calibrate logits; the result has the same shape, in float64."""
-        return self.slope * np.asarray(logits, np.float64) + self.offset
+        return self.slope * np.asarray(logits, np.float64) + np.asarray(self.offset)
 
 
 def log_odds(prior: float) -> float:

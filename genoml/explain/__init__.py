@@ -3,10 +3,11 @@
 from genoml.explain.attention import attention_layers, attention_maps
 from genoml.explain.deeplift import deeplift, integrated_gradients
 from genoml.explain.discovery.discover import discover_motifs
+from genoml.explain.discovery.hits import Hits, call_hits
 from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.seqlets import Seqlets, call_seqlets
 from genoml.explain.filters import FilterMotif, filter_motifs
-from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs
+from genoml.explain.match import Match, chance_similarity, match_motif, match_motifs, most_significant
 from genoml.explain.mutagenesis import MutationReach, in_silico_mutagenesis, mutation_reach
 from genoml.explain.mutants.cones import Edit, TracedMaps, trace_maps
 from genoml.explain.references import Contributions
@@ -19,6 +20,7 @@ __all__ = [
     "DiscoveredMotif",
     "Edit",
     "FilterMotif",
+    "Hits",
     "Match",
     "MutationReach",
     "ProfilePart",
@@ -28,6 +30,7 @@ __all__ = [
     "attention_layers",
     "attention_maps",
     "base_probabilities",
+    "call_hits",
     "call_seqlets",
     "chance_similarity",
     "count_task",
@@ -39,6 +42,7 @@ __all__ = [
     "integrated_gradients",
     "match_motif",
     "match_motifs",
+    "most_significant",
     "mutation_reach",
     "profile_task",
     "saliency",

@@ -12,7 +12,7 @@ from genoml.sequence.motifs.bank import base_probabilities, information_content
 from genoml.sequence.motifs.compare import MotifComparison, compare_motifs
 from genoml.sequence.motifs.motif import Motif
 
-__all__ = ["Match", "chance_similarity", "match_motif", "match_motifs"]
+__all__ = ["Match", "chance_similarity", "match_motif", "match_motifs", "most_significant"]
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,8 @@ class Match:
         The known motif's place in the list that was searched.
     p_value, e_value : float or None
         Tomtom's, of this target: see :func:`genoml.sequence.compare_motifs`. None unless asked for.
+    q_value : float or None
+        Of :func:`most_significant`: the false discovery rate of all pairs with p-values as small.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Match:
     target: int
     p_value: float | None = None
     e_value: float | None = None
+    q_value: float | None = None
 
     @property
     def accession(self) -> str:
@@ -145,6 +148,41 @@ def match_motifs(
             matches = [_with_p_value(match, compared) for match in matches]
         found.append(matches)
     return found
+
+
+def most_significant(
+    queries: Iterable[ArrayLike], targets: Sequence[Motif], *, limit: int = 3
+) -> list[list[Match]]:
+    """The known motifs with the smallest p-values for each of several motifs, with q-values over all pairs.
+
+    With the p-values of all m pairs of a query and a target in rising order, q of the i-th is that of Benjamini and
+    Hochberg:
+
+        q(i) = min_{j >= i} m p(j) / j
+
+    Ties go to the higher similarity. Parameters and shapes are those of :func:`match_motifs`.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
+    """
+    found = match_motifs(queries, targets, limit=None, p_values=True)
+    p = np.array([match.p_value for matches in found for match in matches], np.float64)
+    order = np.argsort(-p, kind="stable")
+    q = np.empty_like(p)
+    q[order] = np.minimum.accumulate(p[order] * p.size / np.arange(p.size, 0, -1))
+    best, first = [], 0
+    for matches in found:
+        own = np.clip(q[first : first + len(matches)], 0.0, 1.0).tolist()
+        first += len(matches)
+        chosen = sorted(zip(matches, own, strict=True), key=_significance)[:limit]
+        best.append([replace(match, q_value=value) for match, value in chosen])
+    return best
+
+
+def _significance(pair: tuple[Match, float]) -> tuple[float, float]:
+    match, _ = pair
+    return (1.0 if match.p_value is None else match.p_value, -match.similarity)
 
 
 def chance_similarity(query: ArrayLike) -> float:

@@ -164,6 +164,7 @@ def mutation_reach(model: Layer, length_bp: int) -> MutationReach:
 
     Examples
     --------
+    >>> from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
     >>> print(mutation_reach(Sequential([Conv1D(4, 8, 5), GlobalMaxPool1D(), Dense(8, 1)]), 100))
     changed positions: Conv1D 5 of 96, GlobalMaxPool1D; whole: Dense
     """

@@ -44,8 +44,12 @@ class GenomeStore:
 
     Examples
     --------
-    >>> with GenomeStore.build("hg38.fa.gz", "hg38.store") as store:  # doctest: +SKIP
-    ...     codes = store.fetch(centre(read_narrowpeak("peaks.narrowPeak"), 1000))
+    >>> from genoml.io import write_fasta
+    >>> from genoml.sequence.intervals import Intervals
+    >>> write_fasta("genome.fa", [("chr1", "ACGTACGTAC")])
+    >>> with GenomeStore.build("genome.fa", "genome.store") as store:
+    ...     store.fetch(Intervals(["chr1"], [2], [6]))
+    array([[2, 3, 0, 1]], dtype=uint8)
     """
 
     def __init__(self, path: str, expected: str | None = None) -> None:

@@ -239,24 +239,29 @@ def write_meme(path: FilePath, motifs: Iterable[Motif]) -> None:
         For a name or symbol with white space, or an empty name.
     """
     with write_whole(path) as stream:
-        stream.write(b"MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n")
-        for motif in motifs:
-            texts = (motif.name, motif.symbol)
-            if not motif.name or any(text and ([text] != text.split() or control_in(text)) for text in texts):
-                raise ValueError(
-                    f"a motif expects a name, and a name and symbol without white space, "
-                    f"got {motif.name!r} and {motif.symbol!r}"
-                )
-            n_sites = motif.n_sites
-            matrix = motif.matrix
-            if motif.kind == "counts":
-                n_sites = float(matrix.sum(axis=1).max()) if n_sites is None else n_sites
-                matrix = motif.probabilities
-            header = f"letter-probability matrix: alength= 4 w= {motif.width}"
-            header += "" if n_sites is None else f" nsites= {_digits(float(n_sites))}"
-            rows = [" ".join(map(_digits, row)) for row in matrix.tolist()]
-            lines = [f"MOTIF {motif.name} {motif.symbol}".rstrip(), header, *rows, "", ""]
-            stream.write("\n".join(lines).encode())
+        stream.write(meme_text(motifs).encode())
+
+
+def meme_text(motifs: Iterable[Motif]) -> str:
+    """Content of the file that :func:`write_meme` writes; errors as there."""
+    parts = ["MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n"]
+    for motif in motifs:
+        texts = (motif.name, motif.symbol)
+        if not motif.name or any(text and ([text] != text.split() or control_in(text)) for text in texts):
+            raise ValueError(
+                f"a motif expects a name, and a name and symbol without white space, "
+                f"got {motif.name!r} and {motif.symbol!r}"
+            )
+        n_sites = motif.n_sites
+        matrix = motif.matrix
+        if motif.kind == "counts":
+            n_sites = float(matrix.sum(axis=1).max()) if n_sites is None else n_sites
+            matrix = motif.probabilities
+        header = f"letter-probability matrix: alength= 4 w= {motif.width}"
+        header += "" if n_sites is None else f" nsites= {_digits(float(n_sites))}"
+        rows = [" ".join(map(_digits, row)) for row in matrix.tolist()]
+        parts.append("\n".join([f"MOTIF {motif.name} {motif.symbol}".rstrip(), header, *rows, "", ""]))
+    return "".join(parts)
 
 
 def _digits(value: float) -> str:

@@ -72,6 +72,7 @@ class Graph(Container):
 
     Examples
     --------
+    >>> from genoml.nn import Conv1D, Sequential
     >>> block = Graph([
     ...     Node("conv", Conv1D(4, 4, 3)),
     ...     Node("gate", Sequential([Conv1D(4, 4, 3, activation="sigmoid")])),

@@ -12,6 +12,7 @@ from genoml.plot.lines import pr, profile, roc, training_curve
 from genoml.plot.logos import contributions, letters, logo
 from genoml.plot.maps import attention_map
 from genoml.plot.numbers import count_calibration, scatter
+from genoml.plot.sites import co_occurrence, positions
 from genoml.plot.style import BAND, BASE_COLOURS, GRID, INK, LINES, MUTED, require_matplotlib
 
 __all__ = [
@@ -23,12 +24,14 @@ __all__ = [
     "MUTED",
     "attention_map",
     "class_table",
+    "co_occurrence",
     "confusion",
     "contributions",
     "count_calibration",
     "histogram",
     "letters",
     "logo",
+    "positions",
     "pr",
     "profile",
     "reliability",

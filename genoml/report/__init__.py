@@ -2,18 +2,21 @@
 
 from genoml.report.content import (
     AttentionView,
+    Composition,
+    FalseCall,
     ReportData,
     SequenceView,
     VariantView,
-    attention_views,
-    sequence_views,
 )
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.page import expect_writable, write_report, write_variant_report
+from genoml.report.views import attention_views, sequence_views
 
 __all__ = [
     "AttentionView",
+    "Composition",
+    "FalseCall",
     "ReportData",
     "SequenceView",
     "VariantView",

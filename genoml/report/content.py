@@ -1,4 +1,4 @@
-"""Content of a report: its data, and their computation from a model and sequences."""
+"""Content of a report: its data."""
 
 from __future__ import annotations
 
@@ -9,27 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genoml.explain import (
-    attention_maps,
-    in_silico_mutagenesis,
-    saliency,
-)
-from genoml.nn.layer import Layer
 from genoml.report.filters import FoundFilter
+from genoml.report.motifs import FoundMotif
 from genoml.runs.explained import THE_OUTPUT, Explained
-from genoml.sequence.alphabet import PAD_CODE
-from genoml.train.objectives import Objective
-from genoml.train.predict import finite_outputs
-from genoml.train.profile_objective import Profile
-from genoml.train.trained import reading_of
 
 __all__ = [
     "AttentionView",
+    "Composition",
+    "FalseCall",
     "ReportData",
     "SequenceView",
     "VariantView",
-    "attention_views",
-    "sequence_views",
 ]
 
 
@@ -43,17 +33,35 @@ class SequenceView:
         Its name, and its letters without padding.
     probability : float
         The model's prediction.
-    saliency : array of shape (length,)
-        Gradient times input, see :func:`genoml.explain.saliency`.
+    contributions : array of shape (length,)
+        What each base contributes, see :func:`genoml.explain.deeplift`.
     mutations : array of shape (length, 4), optional
-        Differences of the output, see :func:`genoml.explain.in_silico_mutagenesis`; None: saliency alone.
+        Differences of the output, see :func:`genoml.explain.in_silico_mutagenesis`; None: contributions alone.
+    method : str
+        Of the contributions.
     """
 
     name: str
     sequence: str
     probability: float
-    saliency: NDArray[np.floating[Any]]
+    contributions: NDArray[np.floating[Any]]
     mutations: NDArray[np.floating[Any]] | None
+    method: str = "DeepLIFT"
+
+    @property
+    def falls(self) -> NDArray[np.floating[Any]] | None:
+        """How much the output falls, on average, when each base is another."""
+        if self.mutations is None:
+            return None
+        found: NDArray[np.floating[Any]] = -self.mutations.sum(axis=1) / 3.0
+        return found
+
+    @property
+    def correlation(self) -> float | None:
+        """Pearson's r of the contributions and the effects of mutations; None where it is not defined."""
+        if self.falls is None or np.ptp(self.falls) == 0 or np.ptp(self.contributions) == 0:
+            return None
+        return float(np.corrcoef(self.contributions, self.falls)[0, 1])
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,29 @@ class AttentionView:
     weights: NDArray[np.floating[Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """GC content, NaN without a base, and length of sequences, (n,) each, and which of them are positives."""
+
+    gc: NDArray[np.floating[Any]]
+    length_bp: NDArray[np.integer[Any]]
+    positive: NDArray[np.bool_]
+
+    @property
+    def varies(self) -> bool:
+        """Whether they have several lengths."""
+        return int(self.length_bp.min()) < int(self.length_bp.max())
+
+
+@dataclass(frozen=True)
+class FalseCall:
+    """A sequence that is called what it is not: its name and probability, and whether it is a positive."""
+
+    name: str
+    probability: float
+    positive: bool
+
+
 @dataclass(frozen=True)
 class ReportData:
     """Data of a report. Every part but the title may be empty, and is then left out.
@@ -111,16 +142,24 @@ class ReportData:
     metrics : mapping
         Row of the table (such as ``"model"``, ``"6-mer logistic regression"``) -> metric -> value; known
         metrics are ``auroc``, ``aupr``, ``f1``, ``n_positives`` and ``n_negatives``.
+    validation : mapping
+        As ``metrics``, of the network and of simple methods on the validation data of the training.
     history : sequence of mappings
         One an epoch: ``epoch``, ``loss``, ``validation_loss``, ``validation_auroc``.
     curves : mapping
         Name -> (predictions, targets), host arrays, for the ROC and precision-recall curves.
     probabilities : (predictions, targets), optional
         Of the model, from 0 to 1, for calibration, confusion and how they spread.
+    composition : Composition, optional
+        Of the positives and negatives.
+    false_calls : sequence of FalseCall
+        The worst ones, in the order of the page.
     ranked : bool
         Whether rows of the metrics are models, of which the best score is marked.
     numbers : mapping
         Task -> (predictions, targets), for scatter plots; ``unit`` is added to their axes.
+    tasks_note : str
+        Which tasks the figures are of.
     unit : str
         Such as ``", log10 (1 + count)"``.
     counts : mapping
@@ -138,24 +177,34 @@ class ReportData:
     filters : sequence of tuples
         (motif of a filter, its best match or None, the known motif matched or None, and, of an ensemble, in which
         members it is), in the order of the page.
+    motifs : sequence of tuples
+        (motif found in the contributions, its best match or None, the known motif matched or None).
+    motifs_note : str
+        In which sequences they were found, or why none were looked for.
     sequences : sequence of SequenceView
-        Saliency and mutagenesis, in the order of the page.
+        Contributions and mutagenesis, in the order of the page.
     attention : sequence of AttentionView
         Attention maps, in the order of the page.
     variants : sequence of VariantView
         Contributions for both alleles, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
+    downloads : mapping
+        Name of a file -> its text.
     """
 
     title: str
     summary: str = ""
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    validation: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     probabilities: tuple[ArrayLike, ArrayLike] | None = None
+    composition: Composition | None = None
+    false_calls: Sequence[FalseCall] = ()
     ranked: bool = True
     numbers: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
+    tasks_note: str = ""
     unit: str = ""
     counts: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
     profiles: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
@@ -164,68 +213,10 @@ class ReportData:
     explained: Explained = THE_OUTPUT
     threshold: float = 0.5
     filters: Sequence[FoundFilter] = ()
+    motifs: Sequence[FoundMotif] = ()
+    motifs_note: str = ""
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
     variants: Sequence[VariantView] = ()
     details: Mapping[str, str] = field(default_factory=dict)
-
-
-#: sequences longer than this many bp have no mutagenesis in profile networks, whose every mutant is computed whole
-_LONGEST_MUTATED = 600
-_LETTERS = np.array(list("ACGT" + "N" * 12))
-
-
-def sequence_views(
-    model: Layer,
-    names: Sequence[str],
-    codes: NDArray[np.uint8],
-    *,
-    both_strands: bool | None = None,
-    ambiguous: str | None = None,
-    objective: Objective | None = None,
-    explained: Explained = THE_OUTPUT,
-) -> list[SequenceView]:
-    """Prediction, saliency and mutagenesis of each sequence, without its padding.
-
-    ``objective`` turns outputs into predictions, as in ``genoml.train.predict.predict``; what is None is as the model
-    was trained. ``explained`` is the output that the bases are explained for. Long sequences of profile networks have
-    saliency alone.
-
-    Shapes
-    ------
-    codes : (n, length), uint8
-    """
-    read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous)
-    options: dict[str, Any] = {"both_strands": read.both_strands, "ambiguous": read.ambiguous}
-    named = np.where(_LETTERS == "T", "U", _LETTERS) if read.alphabet == "RNA" else _LETTERS
-    wanted = reading_of(model, objective=objective).objective
-    numbers = wanted.numbers(finite_outputs(model, codes, **options))
-    probabilities = explained.number_of(numbers.reshape(len(codes), -1))
-    contributions = saliency(model, codes, task=explained.task, **options).actual
-    mutations = None
-    if not isinstance(wanted, Profile) or codes.shape[1] <= _LONGEST_MUTATED:
-        mutations = in_silico_mutagenesis(model, codes, task=explained.task, **options)
-    views = []
-    for i, name in enumerate(names):
-        real = codes[i] != PAD_CODE
-        letters = "".join(named[codes[i][real]])
-        effects = None if mutations is None else mutations[i][real]
-        views.append(SequenceView(name, letters, float(probabilities[i]), contributions[i][real], effects))
-    return views
-
-
-def attention_views(
-    model: Layer, names: Sequence[str], codes: NDArray[np.uint8], *, ambiguous: str | None = None
-) -> list[AttentionView]:
-    """Maps of every attention layer for each sequence; none for a model without attention.
-
-    Shapes
-    ------
-    codes : (n, length), uint8
-    """
-    maps = attention_maps(model, codes, ambiguous=ambiguous)
-    return [
-        AttentionView(layer, name, "".join(_LETTERS[codes[i]]), weights[i])
-        for i, name in enumerate(names)
-        for layer, weights in maps.items()
-    ]
+    downloads: Mapping[str, str] = field(default_factory=dict)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genoml.backend import Backend, get_backend
 from genoml.data import SequenceData, ShuffledNegatives, split_by_group
 from genoml.data.files import chromosomes
+from genoml.data.traits import Traits
 from genoml.io import read_fasta
-from genoml.report.content import ReportData, sequence_views
+from genoml.report.content import Composition, ReportData
+from genoml.report.details import known_motifs, run_details
+from genoml.report.downloads import motif_downloads, prediction_download, score_download
 from genoml.report.filters import FoundFilter, filter_matches
 from genoml.report.html import build_report
+from genoml.report.labels import label_content, reached
+from genoml.report.motifs import found_motifs
+from genoml.report.views import sequence_views
 from genoml.runs import KmerBaseline, Progress, Run, begin_run
 from genoml.runs.config import TrainConfig
+from genoml.runs.explained import THE_OUTPUT
 from genoml.sequence import base_codes
 from genoml.train.predict import predict, score_predictions
 
@@ -95,40 +103,53 @@ def load_peaks(seed: int) -> SequenceData:
     groups = chromosomes([record.name for record in records])
     if groups is None:
         raise ValueError("the shipped peaks have lost their coordinates; reinstall genoml-xp")
-    return ShuffledNegatives.of(codes, groups, seed=seed)
+    ids = [record.id for record in records]
+    names = np.array([*ids, *(f"shuffle of {name}" for name in ids)], dtype=object)
+    return replace(ShuffledNegatives.of(codes, groups, seed=seed), names=names)
 
 
 def write_demo_report(demo: Demo) -> Path:
     """Write the report page into the run's folder, and return its path."""
     run, metrics = demo.run, demo.metrics
     record, config = run.record, run.record.training
-    backend, targets = run.model.backend, demo.test.targets[:, 0]
-    predictions = demo.scores[_NETWORK]
-    best = np.argsort(-predictions, kind="stable")[:_N_SEQUENCES]
+    backend, data = run.model.backend, demo.test
+    predictions, targets = demo.scores[_NETWORK], data.targets[:, 0]
+    best = np.argsort(-predictions, kind="stable")
     names = [f"{place} of the held-out peaks" for place in ("first", "second", "third")]
-    content = ReportData(
+    traits = Traits.of_data(data)
+    composition = Composition(traits.gc, traits.length_bp, targets == 1)
+    called = [str(name) for name in traits.names]
+    motifs, note = found_motifs(run.model, data.codes[best[targets[best] == 1]], THE_OUTPUT)
+    named = known_motifs(motifs, demo.filters)
+    content: dict[str, Any] = label_content(record, predictions, composition, called, run.threshold) | {
+        "metrics": metrics,
+        "curves": {name: (values, targets) for name, values in demo.scores.items()},
+    }
+    page = ReportData(
         title="CTCF binding sites",
         summary=(
-            "On chromosomes that it never saw, the network tells CTCF peaks from their dinucleotide shuffles "
-            f"with AUROC {metrics[_NETWORK]['auroc']:.3f}; {_BASELINE} reaches {metrics[_BASELINE]['auroc']:.3f}."
+            f"On chromosomes that it never saw, the network {reached(predictions, targets)}; {_BASELINE} reaches "
+            f"{metrics[_BASELINE]['auroc']:.3f}.{named}"
         ),
-        metrics=metrics,
         history=run.history(),
-        curves={name: (values, targets) for name, values in demo.scores.items()},
-        probabilities=(predictions, targets),
         filters=demo.filters,
-        sequences=sequence_views(run.model, names, demo.test.codes[best]),
+        motifs=motifs,
+        motifs_note=note,
+        sequences=sequence_views(run.model, names, data.codes[best[:_N_SEQUENCES]]),
         details={
             "data": "6,000 CTCF ChIP-seq peaks of 100 bp and one exact dinucleotide shuffle of each",
             "held out": f"{', '.join(TEST_CHROMOSOMES)} (test), {', '.join(VALIDATION_CHROMOSOMES)} (validation)",
-            "model": f"{config.model}, best epoch {record.best_epoch} of {config.epochs}",
-            "backend": ", ".join(record.backend.values()),
-            "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
-            "seed": str(record.seed),
+            **run_details(
+                run,
+                f"genoml demo --epochs {config.epochs} --seed {record.seed}"
+                + (f" --backend {backend.name}" if backend.name != "numpy" else ""),
+            ),
             "time": f"{demo.seconds:.0f} s",
-            "command": f"genoml demo --epochs {config.epochs} --seed {record.seed}"
-            + (f" --backend {backend.name}" if backend.name != "numpy" else ""),
         },
+        downloads=score_download(metrics)
+        | prediction_download(called, targets, predictions)
+        | motif_downloads(demo.filters, motifs),
+        **content,
     )
-    build_report(run.path / "report.html", content)
+    build_report(run.path / "report.html", page)
     return run.path / "report.html"

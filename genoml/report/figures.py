@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -13,18 +14,11 @@ from numpy.typing import ArrayLike
 
 from genoml import plot
 from genoml.evaluation import brier_score, expected_calibration_error
-from genoml.explain.filters import FilterMotif
-from genoml.explain.match import Match, chance_similarity
 from genoml.metrics import aupr, auroc
-from genoml.report.content import AttentionView, SequenceView
+from genoml.report.content import Composition
 from genoml.runs.tasks import LABELS
-from genoml.sequence.motifs.motif import Motif
 
 __all__ = ["one_figure", "svg_address"]
-
-
-# Letters of a longer logo are too small to read, in bp.
-_LONGEST_LOGO = 120
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -124,117 +118,24 @@ def probability_figures(
     ]
 
 
-def filter_card(
-    motif: FilterMotif, match: Match | None, target: Motif | None, members: str = ""
-) -> dict[str, Any]:
-    """Logo of a filter above that of its match, aligned, and the text beside them."""
-    if target is None:
-        match = None
-    alt = f"Logo of filter {motif.index}"
-    if match is not None:
-        alt += f" above the logo of {match.label}"
-    return {
-        "index": motif.index,
-        "members": members,
-        "n_sites": f"{motif.n_sites:,}",
-        "match": match,
-        "recognised": match is not None and match.similarity > chance_similarity(motif.probabilities),
-        "similarity": "" if match is None else f"{match.similarity:.2f}",
-        "p_value": "" if match is None or match.p_value is None else f"{match.p_value:.1g}",
-        "alt": alt + ".",
-        "image": svg_address(_logos(motif, match, target)),
-    }
-
-
-def _logos(motif: FilterMotif, match: Match | None, target: Motif | None) -> Any:
-    plot.require_matplotlib()
-    from matplotlib.figure import Figure
-
-    logos = [("filter", motif.probabilities, 0, motif.n_sites or None)]
-    if match is not None and target is not None:
-        known = target.probabilities if match.strand == "+" else target.probabilities[::-1, ::-1]
-        logos.append(("known", known, -match.offset, None))
-    low = min(start for _, _, start, _ in logos)
-    high = max(start + len(matrix) for _, matrix, start, _ in logos)
-    figure = Figure(figsize=(4.4, 1.2 * len(logos)))
-    figure.subplots_adjust(left=0.1, right=0.995, top=1 - 0.06 / len(logos), bottom=0.03, hspace=0.12)
-    for row, (name, matrix, start, n_sites) in enumerate(logos):
-        ax = plot.logo(figure.add_subplot(len(logos), 1, row + 1), matrix, start=start, n_sites=n_sites)
-        ax.axvspan(-0.5, len(motif.counts) - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
-        ax.set(xlim=(low - 0.5, high - 0.5), xticks=[], xlabel="", ylabel=f"{name}, bits")
-    return figure
-
-
-def sequence_card(view: SequenceView) -> dict[str, Any]:
-    """Two logos of a sequence, one above the other: saliency, and the effect of mutations, if it was computed."""
-    plot.require_matplotlib()
-    from matplotlib.figure import Figure
-
-    start, stop = _busiest(view)
-    letters = view.sequence[start:stop]
-    rows = 1 if view.mutations is None else 2
-    figure = Figure(figsize=(9.6, 1.65 * rows), layout="constrained")
-    panels = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
-    plot.contributions(panels[0], view.saliency[start:stop], letters, start=start, ylabel="gradient x input")
-    effect, words = view.saliency[start:stop], "saliency; the strongest base"
-    if view.mutations is not None:
-        # how much the output falls, on average, when the base is another
-        effect, words = (
-            -view.mutations[start:stop].sum(axis=1) / 3.0,
-            "saliency above, mutagenesis below; the ",
+def composition_figures(composition: Composition | None) -> list[dict[str, str]]:
+    """GC content and length of positives beside those of negatives; of one length, GC content alone."""
+    if composition is None:
+        return []
+    known = ~np.isnan(composition.gc)
+    columns = {"GC content": (composition.gc[known], composition.positive[known])}
+    if composition.varies:
+        columns["length (bp)"] = composition.length_bp, composition.positive
+    return [
+        one_figure(
+            f"Histograms of the {name} of positives and of negatives; AUROC {_area(float(auroc(values, labels)))}.",
+            lambda ax, name=name, values=values, labels=labels: plot.histogram(
+                ax, values, labels, xlabel=name
+            ),
+            title=f"{name}: alone it tells them apart with AUROC {_area(float(auroc(values, labels)))}",
         )
-        words += "strongest mutation"
-        plot.contributions(panels[1], effect, letters, start=start, ylabel="loss when mutated")
-        panels[0].set_xlabel("")
-        figure.align_ylabels(panels)
-    strongest = int(np.argmax(np.abs(effect)))
-    alt = (
-        f"Contributions of the bases {start} to {stop} of {view.name}: {words} is at position {start + strongest} "
-        f"({letters[strongest]})."
-    )
-    return {
-        "name": view.name,
-        "probability": f"{view.probability:.3f}" if view.probability < 1000 else f"{view.probability:,.0f}",
-        "cut": f"{start} to {stop} of {len(view.sequence)} bp" if stop - start < len(view.sequence) else "",
-        "alt": alt,
-        "image": svg_address(figure),
-    }
-
-
-def _busiest(view: SequenceView) -> tuple[int, int]:
-    """Range of at most 120 bp in which bases matter most: longer logos are not readable."""
-    length = len(view.sequence)
-    if length <= _LONGEST_LOGO:
-        return 0, length
-    effects = view.saliency[:, None] if view.mutations is None else view.mutations
-    summed = np.concatenate([[0.0], np.cumsum(np.abs(effects).sum(axis=1))])
-    start = int(np.argmax(summed[_LONGEST_LOGO:] - summed[:-_LONGEST_LOGO]))
-    return start, start + _LONGEST_LOGO
-
-
-def attention_card(view: AttentionView) -> dict[str, Any]:
-    """Attention maps of a layer's heads, in rows of two, on one colour scale."""
-    plot.require_matplotlib()
-    from matplotlib.figure import Figure
-
-    heads = len(view.weights)
-    columns = min(heads, 2)
-    rows = -(-heads // columns)
-    figure = Figure(figsize=(4.8 * columns, 4.9 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.08}).reshape(-1)
-    for panel in panels[heads:]:
-        panel.set_axis_off()
-    for head, (panel, weights) in enumerate(zip(panels, view.weights, strict=False)):
-        plot.attention_map(panel, weights, view.sequence, highest=float(view.weights.max()))
-        panel.set_title(f"head {head}", color=plot.INK, fontsize=10, loc="left", pad=16)
-    alt = f"Attention maps of layer {view.layer} for {view.name}, {heads} heads."
-    return {
-        "layer": view.layer,
-        "name": view.name,
-        "heads": heads,
-        "alt": alt,
-        "image": svg_address(figure),
-    }
+        for name, (values, labels) in columns.items()
+    ]
 
 
 # The colours of figures where the reader's theme is dark.
@@ -256,6 +157,7 @@ _RULES = "".join(
     for light, dark in _DARK.items()
     for part in ("fill", "stroke")
 )
+_PATH, _DIGITS = re.compile(r' d="[^"]*"'), re.compile(r"(\.\d\d)\d+")
 _STYLE = f"<style>@media (prefers-color-scheme: dark){{{_RULES}}}</style>"
 
 
@@ -282,5 +184,7 @@ def svg_address(figure: Any) -> str:
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": "genoml"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    svg = buffer.getvalue().removesuffix("</svg>\n") + _STYLE + "</svg>"
+    # a hundredth of a point is less than a pixel of any screen
+    svg = _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), buffer.getvalue())
+    svg = svg.removesuffix("</svg>\n") + _STYLE + "</svg>"
     return "data:image/svg+xml," + quote(svg.replace("\n", " "), safe=" ,:;=/()-!*")

@@ -21,7 +21,10 @@ from genoml.train.trained import reading_of
 
 __all__ = ["FoundFilter", "filter_matches"]
 
-#: motif of a filter, its match, the known motif matched, and, of an ensemble, in which members it is
+#: filters that are compared for each entry: those that agree become one
+_COMPARED = 8
+
+#: motif of a filter, its match, the known motif matched, and what else it stands for: filters, members of an ensemble
 FoundFilter: TypeAlias = (
     tuple[FilterMotif, Match | None, Motif | None] | tuple[FilterMotif, Match | None, Motif | None, str]
 )
@@ -37,8 +40,8 @@ def filter_matches(
 ) -> list[FoundFilter]:
     """Strongest filters of a model's first layer as motifs, each with its best known motif and a p-value.
 
-    Of an ensemble those of all members: filters that clearly match one known motif are one entry, the strongest, with
-    the members that have it.
+    Filters that clearly match known motifs of one factor are one entry, the strongest, with their number; of an
+    ensemble, with the members that have it.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def filter_matches(
     codes : array
         Sequences (n, length), base codes, whose windows excite the filters: the positives.
     limit : int
-        Number of filters.
+        Number of entries; up to eight times as many filters are compared.
     both_strands : bool, optional
         As in :func:`genoml.explain.filter_motifs`; as the model was trained if None.
     known : sequence of Motif, optional
@@ -55,6 +58,7 @@ def filter_matches(
     """
     both = reading_of(model, both_strands=both_strands).both_strands
     members = list(model) if isinstance(model, Ensemble) else [model]
+    most = max(limit, _COMPARED * limit // len(members))
     active: list[tuple[int, FilterMotif]] = []
     for number, member in enumerate(members, 1):
         scan = _first_scan(member)
@@ -64,35 +68,41 @@ def filter_matches(
         kernels = model.backend.to_numpy(weights)
         if codes.shape[1] >= kernels.shape[2]:
             motifs = filter_motifs(kernels, None, codes, both_strands=both)
-            active += [(number, motif) for motif in motifs[:limit] if motif.n_sites]
+            active += [(number, motif) for motif in motifs[:most] if motif.n_sites]
     targets = jaspar_motifs() if known is None else list(known)
     best = match_motifs([motif.probabilities for _, motif in active], targets, limit=1, p_values=True)
     found = [
         (number, motif, *((matches[0], targets[matches[0].target]) if matches else (None, None)))
         for (number, motif), matches in zip(active, best, strict=True)
     ]
-    if len(members) == 1:
-        return [(motif, match, target) for _, motif, match, target in found]
     return _merged(found, len(members))[:limit]
 
 
 def _merged(
     found: Sequence[tuple[int, FilterMotif, Match | None, Motif | None]], count: int
 ) -> list[FoundFilter]:
-    """Filters of several members, the strongest first: those that clearly match one known motif as one."""
+    """Filters of all members, the strongest first: those that clearly match motifs of one factor as one."""
     groups: dict[Any, list[tuple[int, FilterMotif, Match | None, Motif | None]]] = {}
     for place, entry in enumerate(sorted(found, key=lambda each: -each[1].strength)):
         _, motif, match, _ = entry
         clear = match is not None and match.similarity > chance_similarity(motif.probabilities)
-        groups.setdefault(match.target if clear and match is not None else ("alone", place), []).append(entry)
+        name = (match.symbol or match.accession) if clear and match is not None else ("alone", place)
+        groups.setdefault(name, []).append(entry)
     merged: list[FoundFilter] = []
     for group in groups.values():
         number, motif, match, target = group[0]
-        others = sorted({each[0] for each in group})
-        words = f"member{'s' if len(others) > 1 else ''} {', '.join(map(str, others))} of {count}"
-        shown = f"; that of member {number}" if len(others) > 1 else ""
-        merged.append((motif, match, target, words + shown))
+        words = _words([each[0] for each in group], number, count)
+        merged.append((motif, match, target, words) if words else (motif, match, target))
     return merged
+
+
+def _words(members: Sequence[int], shown: int, count: int) -> str:
+    """What stands behind one entry: how many filters, or, of an ensemble, which members."""
+    if count == 1:
+        return f"{len(members)} filters agree; the strongest is shown" if len(members) > 1 else ""
+    own = sorted(set(members))
+    words = f"member{'s' if len(own) > 1 else ''} {', '.join(map(str, own))} of {count}"
+    return words + (f"; that of member {shown}" if len(own) > 1 else "")
 
 
 def _first_scan(layer: Layer) -> Layer | Any:

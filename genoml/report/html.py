@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from importlib.resources import files
 from os import PathLike
 from typing import Any
+from urllib.parse import quote
 
 from genoml.io.files import write_whole
+from genoml.report.cards import attention_card, filter_card, motif_card, sequence_card, variant_card
 from genoml.report.content import ReportData
 from genoml.report.figures import (
-    attention_card,
+    composition_figures,
     curve_figures,
-    filter_card,
     number,
     probability_figures,
-    sequence_card,
     training_figures,
 )
 from genoml.report.tasks import (
@@ -24,11 +24,29 @@ from genoml.report.tasks import (
     number_figures,
     specificity_figures,
 )
-from genoml.report.variants import variant_card
 from genoml.runs.tasks import LABELS
 
 __all__ = ["build_report"]
 
+#: sections in the order of the page, and their titles
+_TITLES = {
+    "metrics": "How good it is",
+    "validation": "Beside simple methods",
+    "curves": "Positives against negatives",
+    "probabilities": "What a probability is worth",
+    "false_calls": "Worst false calls",
+    "composition": "GC content and length",
+    "numbers": "Predicted against true",
+    "classes": "True and predicted classes",
+    "motifs": "Motifs found in what bases contribute",
+    "sequences": "Which bases matter",
+    "variants": "What variants change",
+    "attention": "What attends to what",
+    "filters": "What the first layer looks for",
+    "training": "Training",
+    "downloads": "Files",
+    "details": "How this was made",
+}
 # Headings of the table of metrics; other keys appear as they are.
 _HEADINGS = {
     "n_examples": "examples",
@@ -67,27 +85,47 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = files("genoml").joinpath("resources", "report.html.j2").read_text(encoding="utf-8")
+    parts: dict[str, Any] = {
+        "metrics": _table(content.metrics, content.ranked),
+        "validation": _table(content.validation, ranked=True),
+        "curves": curve_figures(content.curves),
+        "probabilities": probability_figures(content.probabilities, content.threshold),
+        "false_calls": content.false_calls,
+        "composition": composition_figures(content.composition),
+        "numbers": [*number_figures(content), *specificity_figures(content)],
+        "classes": class_figures(content.confusion),
+        "sequences": [sequence_card(view) for view in content.sequences],
+        "variants": [variant_card(view) for view in content.variants],
+        "attention": [attention_card(view) for view in content.attention],
+        "motifs": [motif_card(*entry) for entry in content.motifs] or content.motifs_note,
+        "filters": [filter_card(*entry) for entry in content.filters],
+        "training": training_figures(content.history),
+        "downloads": {name: _address(name, text) for name, text in content.downloads.items()},
+        "details": content.details,
+    }
     page = environment.from_string(source).render(
         content=content,
-        table=_table(content.metrics, content.ranked),
-        numbers=[*number_figures(content), *specificity_figures(content)],
-        classes=class_figures(content.confusion),
-        training=training_figures(content.history),
-        curves=curve_figures(content.curves),
-        probabilities=probability_figures(content.probabilities, content.threshold),
-        filters=[filter_card(*entry) for entry in content.filters],
-        merged=any(len(entry) > 3 for entry in content.filters),
-        sequences=[sequence_card(view) for view in content.sequences],
+        titles=_TITLES,
+        contents={name: _TITLES[name] for name in _TITLES if parts[name]},
         mutated=any(view.mutations is not None for view in content.sequences),
-        attention=[attention_card(view) for view in content.attention],
-        variants=[variant_card(view) for view in content.variants],
+        methods=sorted({view.method for view in content.sequences}),
+        merged=any(len(entry) > 3 for entry in content.filters),
+        **parts,
     )
     with write_whole(path) as stream:
         stream.write(page.encode("utf-8"))
 
 
+def _address(name: str, text: str) -> str:
+    """Data address of a file."""
+    kind = "tab-separated-values" if name.endswith(".tsv") else "plain"
+    return f"data:text/{kind};charset=utf-8,{quote(text)}"
+
+
 def _table(metrics: Mapping[str, Mapping[str, float]], ranked: bool) -> dict[str, Any]:
-    """Headings and rows as text, the best of each score marked where rows are models."""
+    """Headings and rows as text, the best of each score marked where rows are models; nothing without rows."""
+    if not metrics:
+        return {}
     keys = list(dict.fromkeys(key for row in metrics.values() for key in row))
     scores = [key for key in keys if not key.startswith("n_")]
     best = {

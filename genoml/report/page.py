@@ -12,17 +12,22 @@ import numpy as np
 
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences
+from genoml.data.traits import Traits
 from genoml.genome import GenomeStore
-from genoml.report.content import ReportData, attention_views, sequence_views
+from genoml.report.content import Composition, ReportData
+from genoml.report.details import first_line, run_details, validation_rows
+from genoml.report.downloads import motif_downloads, prediction_download, score_download
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
+from genoml.report.labels import label_content, reached
+from genoml.report.motifs import found_motifs
 from genoml.report.tasks import sequences_of, task_content
 from genoml.report.variants import variant_views
-from genoml.runs import Run, RunRecord
+from genoml.report.views import attention_views, sequence_views
+from genoml.runs import Run
 from genoml.runs.explained import Explained, explained_output
 from genoml.runs.run import SequenceSource
 from genoml.runs.score import outputs_of_data
-from genoml.train.predict import score_predictions
 from genoml.variants import Summary
 
 __all__ = ["expect_writable", "write_report", "write_variant_report"]
@@ -41,11 +46,14 @@ def write_report(
     top: int = 3,
     explain: str | None = None,
     threshold: float | None = None,
+    replicate: Sequence[str] = (),
+    command: str = "",
 ) -> Path:
     """Write a page about a run: one HTML file, to open anywhere and offline.
 
-    It shows the training curves; with sequences also the filters as motifs, and the bases that matter in some of
-    them; with labelled sequences also ROC and precision-recall, calibration and the confusion at the threshold.
+    It shows the training curves; with sequences also the filters as motifs, the motifs found in what bases contribute,
+    and the bases that matter in some of them; with labelled sequences also ROC and precision-recall, calibration, the
+    confusion at the threshold, the worst false calls, and GC content and length of both classes.
 
     Parameters
     ----------
@@ -67,6 +75,10 @@ def write_report(
         The output that they are explained for, see ``explained_output``; the first one, or the counts of profiles.
     threshold : float, optional
         Probability from which on a sequence is called positive; that of the run if None.
+    replicate : sequence of str
+        Of profiles: bigWig files of another replicate, one a track, whose scores stand beside the model's.
+    command : str
+        How the page was made, which it tells.
 
     Returns
     -------
@@ -85,6 +97,8 @@ def write_report(
         raise ValueError("write_report expects positives and negatives, both or none")
     if sum(each is not None for each in (positives, sequences, data)) > 1:
         raise ValueError("write_report expects positives and negatives, or sequences, or data, not both")
+    if len(replicate) and (data is None or run.record.task.kind != "profile"):
+        raise ValueError("a replicate expects data, and a run of the task profile")
     if len(show) and positives is None and sequences is None and data is None:
         raise ValueError("write_report expects sequences to show")
     out = Path(out)
@@ -92,22 +106,34 @@ def write_report(
     explained = explained_output(run, explain)
     content: dict[str, Any] = {
         "title": run.path.resolve().name, "history": run.history(), "explained": explained,
+        "validation": validation_rows(run.record),
     }  # fmt: skip
+    cut = run.threshold if threshold is None else threshold
     if positives is not None and negatives is not None:
         run.expect_one_label("a report of positives and negatives")
-        labelled, others = run.read_labelled(positives, negatives)
-        predictions = run.predict(labelled)
-        content |= _of_labels(run, predictions[:, 0], run.predict(others)[:, 0])
-        content["threshold"] = run.threshold if threshold is None else threshold
-        content |= _explained(run, labelled, predictions, explained, show, top)
+        content |= _of_files(run, *run.read_labelled(positives, negatives), explained, show, top, cut)
     elif data is not None:
-        content |= _of_data(run, data, explained, show, top, threshold, held_out=held_out)
+        content |= _of_data(run, data, explained, show, top, cut, held_out=held_out, replicate=replicate)
     elif sequences is not None:
         unlabelled = run.read(sequences)
         numbers = run.objective.numbers(run.outputs(unlabelled))
         content |= _explained(run, unlabelled, numbers, explained, show, top)
-    build_report(out, ReportData(**content, details=_details(run.record)))
+    content["summary"] = _summary(run, content)
+    content["downloads"] = (
+        content.get("downloads", {})
+        | score_download(content.get("metrics", {}))
+        | motif_downloads(content.get("filters", ()), content.get("motifs", ()))
+    )
+    build_report(out, ReportData(**content, details=run_details(run, command)))
     return out
+
+
+def _summary(run: Run, content: dict[str, Any]) -> str:
+    """First line of the page."""
+    found = content.get("motifs", ()), content.get("filters", ())
+    if content.get("probabilities") is not None:
+        return first_line(run.record, reached(*content["probabilities"]), *found)
+    return first_line(run.record, content.get("summary", ""), *found)
 
 
 def write_variant_report(
@@ -156,7 +182,7 @@ def write_variant_report(
         title=f"Variants scored by {run.path.resolve().name}",
         summary=f"{summary.records:,} records, {summary.alts:,} alternative alleles: {statuses or 'none'}.",
         variants=variant_views(run, genome, strongest, length_bp or run.record.length_bp),
-        details=_details(run.record),
+        details=run_details(run),
     )
     build_report(out, data)
     return out
@@ -172,44 +198,52 @@ def expect_writable(out: Path) -> None:
         raise ValueError(f"{out.parent}: no such folder; make it, or choose another")
 
 
+def _of_files(
+    run: Run,
+    positives: NamedSequences,
+    negatives: NamedSequences,
+    explained: Explained,
+    show: Sequence[str],
+    top: int,
+    threshold: float,
+) -> dict[str, Any]:
+    """Parts of a report about two files of labelled sequences."""
+    of_positives = run.predict(positives)
+    predictions = np.concatenate([of_positives[:, 0], run.predict(negatives)[:, 0]])
+    parts = _of_labels(run, predictions, Traits.of_files(positives, negatives), threshold)
+    return parts | _explained(run, positives, of_positives, explained, show, top)
+
+
 def _of_data(
     run: Run,
     data: SequenceData,
     explained: Explained,
     show: Sequence[str],
     top: int,
-    threshold: float | None,
+    threshold: float,
     *,
     held_out: bool,
+    replicate: Sequence[str],
 ) -> dict[str, Any]:
     """Parts of a report about data with targets of the run's task."""
-    predictions = run.objective.numbers(outputs_of_data(run.model, run.record, data, as_trained=held_out))
     if run.record.task.kind == "binary":
-        known = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
-        positive = known & (data.targets[:, 0] == 1)
-        parts = _of_labels(run, predictions[positive, 0], predictions[known & ~positive, 0])
-        parts["threshold"] = run.threshold if threshold is None else threshold
+        outputs = outputs_of_data(run.model, run.record, data, as_trained=held_out)
+        predictions = run.objective.numbers(outputs)
+        parts = _of_labels(run, predictions[:, 0], Traits.of_data(data), threshold)
     else:
-        parts = task_content(run, data, held_out=held_out)
+        predictions, parts = task_content(run, data, held_out=held_out, replicate=replicate)
     some, rows = sequences_of(data)
     return parts | _explained(run, some, predictions[rows], explained, show, top)
 
 
-def _of_labels(run: Run, of_positives: np.ndarray, of_negatives: np.ndarray) -> dict[str, Any]:
-    """Parts of a report that need labels."""
-    predictions = np.concatenate([of_positives, of_negatives])
-    targets = np.concatenate([np.ones(len(of_positives)), np.zeros(len(of_negatives))])
-    scores = score_predictions(predictions, targets)
-    name = _model_name(run.record)
-    return {
-        "summary": (
-            f"{name} tells {scores['n_positives']:,} positives from {scores['n_negatives']:,} negatives with "
-            f"AUROC {scores['auroc']:.3f} and AUPR {scores['aupr']:.3f}."
-        ),
-        "metrics": {name: scores},
-        "curves": {name: (predictions, targets)},
-        "probabilities": (predictions, targets),
-    }
+def _of_labels(run: Run, predictions: np.ndarray, traits: Traits, threshold: float) -> dict[str, Any]:
+    """Parts of a report about sequences with one label, those without one left out."""
+    labels = traits.targets.reshape(-1)
+    known = ~np.isnan(labels)
+    composition = Composition(traits.gc[known], traits.length_bp[known], labels[known] == 1)
+    names = [str(name) for name in traits.names[known]]
+    parts = label_content(run.record, predictions[known], composition, names, threshold)
+    return parts | {"downloads": prediction_download(names, composition.positive, predictions[known])}
 
 
 def _explained(
@@ -221,13 +255,16 @@ def _explained(
     top: int,
 ) -> dict[str, Any]:
     """Filters, logos and attention maps of a report, of the sequences with the highest predictions (n, tasks)."""
-    model = run.model
+    model, scores = run.model, explained.number_of(predictions)
+    codes = sequences.codes(max(sequences.longest, run.record.length_bp))
+    motifs, note = found_motifs(model, codes[np.argsort(-scores, kind="stable")], explained)
     parts: dict[str, Any] = {
         "filters": filter_matches(model, sequences.codes(sequences.longest)),
+        "motifs": motifs,
+        "motifs_note": note,
         "sequences": [],
         "attention": [],
     }
-    scores = explained.number_of(predictions)
     for place, index in enumerate(_chosen(sequences, scores, show, top)):
         one = sequences.take([index])
         codes = one.codes(max(one.longest, run.record.length_bp))
@@ -246,36 +283,3 @@ def _chosen(sequences: NamedSequences, predictions: np.ndarray, show: Sequence[s
     if missing:
         raise ValueError(f"{sequences.path}: no sequence is named {missing[0]}")
     return [places[name] for name in show]
-
-
-def _model_name(record: RunRecord) -> str:
-    if record.source is not None:
-        return f"the network of {', '.join(record.source.files)}"
-    return "the network" if record.config is None else record.config.title
-
-
-def _details(record: RunRecord) -> dict[str, str]:
-    """Facts about how the run was made."""
-    config, data = record.config, record.data
-    of_epochs = "" if config is None else f" of {config.epochs}"
-    epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
-    options = {} if config is None else config.model_options
-    source = record.source
-    facts = {
-        "licence": "" if source is None else source.licence,
-        "model": ", ".join(filter(None, [_model_name(record), epochs, record.status])),
-        "options": ", ".join(f"{key} {value}" for key, value in options.items()),
-        "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
-        **{
-            key: str(data.get(key, ""))
-            for key in ("positives", "negatives", "table", "h5ad", "genome", "regions")
-        },
-        "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate"
-        if source is None
-        else "",
-        "length": f"{record.length_bp} bp",
-        "backend": ", ".join(record.backend.values()),
-        "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
-        "seed": str(record.seed),
-    }
-    return {key: value for key, value in facts.items() if value}

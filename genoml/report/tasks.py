@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from genoml import plot
 from genoml.data import NamedSequences, ProfileData, SequenceData
 from genoml.evaluation.specificity import gini
 from genoml.metrics import pearson
 from genoml.report.content import ReportData
+from genoml.report.details import model_name
 from genoml.report.figures import number, one_figure
 from genoml.runs import Run
 from genoml.runs.evaluate import evaluate_data
@@ -27,26 +28,41 @@ MOST_TASKS = 4
 _MOST_SEQUENCES, _MOST_BP = 4000, 1 << 20
 
 
-def task_content(run: Run, data: SequenceData, *, held_out: bool) -> dict[str, Any]:
-    """Summary, scores and figures' data of a run on a data set."""
-    task = run.record.task
-    result = evaluate_data(run, data, held_out=held_out)
+def task_content(
+    run: Run, data: SequenceData, *, held_out: bool, replicate: Sequence[str] = ()
+) -> tuple[NDArray[np.floating[Any]], dict[str, Any]]:
+    """Predictions of a run on a data set; and what it reaches, its scores and figures' data.
+
+    ``replicate``: see ``evaluate_data``.
+    """
     outputs = outputs_of_data(run.model, run.record, data, as_trained=held_out)
     predictions = run.objective.numbers(outputs)
+    result = evaluate_data(run, data, held_out=held_out, replicate=replicate)
+    return predictions, _content(run, data, outputs, predictions, result, held_out=held_out)
+
+
+def _content(
+    run: Run,
+    data: SequenceData,
+    outputs: np.ndarray,
+    predictions: np.ndarray,
+    result: dict[str, Any],
+    *,
+    held_out: bool,
+) -> dict[str, Any]:
+    task = run.record.task
     names = list(result["tasks"])
     shown = [key for key in LABELS if key in result]
-    where = "its held-out part" if held_out else f"{len(data):,} examples"
+    where = "on its held-out part" if held_out else f"on {len(data):,} examples"
     words = ", ".join(f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None)
-    name = "the network" if run.record.config is None else run.record.config.title
-    mean = " in the mean" if len(names) > 1 and task.kind != "classes" else ""
-    shown_of = (
-        f" Figures are of the first {MOST_TASKS} of {len(names)} tasks." if len(names) > MOST_TASKS else ""
-    )
+    several = len(names) > 1 and task.kind != "classes"
     content: dict[str, Any] = {
-        "summary": f"On {where}, {name} reaches {words}{mean}." + shown_of * (task.kind != "classes"),
-        "metrics": _rows(result, names, shown, name),
+        "summary": f"reaches {words} {where}" + (f", in the mean over {len(names)} tasks" if several else ""),
+        "metrics": _rows(result, names, shown, model_name(run.record)),
         "ranked": False,
     }
+    if len(names) > MOST_TASKS and several:
+        content["tasks_note"] = f"Figures are of the first {MOST_TASKS} of {len(names)} tasks."
     if task.kind == "classes":
         return content | {"confusion": (np.array(result["confusion"]), names)}
     if isinstance(data, ProfileData):
@@ -111,12 +127,16 @@ def _rows(
     whole = {key: _number(result[key]) for key in shown}
     if result["task"] == "classes":
         return {model: whole | {"n_examples": result["n_examples"]}}
-    if len(names) == 1:
-        return {names[0]: whole | {"n_examples": result["n_examples"]}}
-    of_each = {
-        name: {key: _number(scores.get(key)) for key in shown} for name, scores in result["tasks"].items()
-    }
-    return {"mean": whole} | of_each
+    rows = {names[0]: whole | {"n_examples": result["n_examples"]}}
+    if len(names) > 1:
+        rows = {"mean": whole} | _rows_of(result["tasks"], shown)
+    return rows | _rows_of(result.get("replicate", {}), shown, ", the replicate")
+
+
+def _rows_of(
+    scores: dict[str, dict[str, Any]], shown: list[str], also: str = ""
+) -> dict[str, dict[str, float]]:
+    return {f"{name}{also}": {key: _number(each.get(key)) for key in shown} for name, each in scores.items()}
 
 
 def _number(value: float | None) -> float:

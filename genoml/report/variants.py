@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from genoml import plot
 from genoml.explain import saliency
 from genoml.explain.tasks import Task
 from genoml.genome import GenomeStore
 from genoml.report.content import VariantView
-from genoml.report.figures import svg_address
 from genoml.runs import Run
 from genoml.runs.explained import explained_output
 from genoml.sequence.alphabet import PAD_CODE
@@ -73,24 +71,3 @@ def _note(row: Mapping[str, Any], column: str) -> str:
     return (
         f"{column.replace('_', ' ', 1)} {row['effect'][column]:+.3g}; predicted {before:.3g} and {after:.3g}"
     )
-
-
-def variant_card(view: VariantView) -> dict[str, Any]:
-    """Two logos of the bases around a variant on one scale: the reference allele above, the alternative below."""
-    plot.require_matplotlib()
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.6, 3.3), layout="constrained")
-    panels = figure.subplots(2, 1, sharex=True)
-    both = np.concatenate([view.reference[1], view.alternative[1], [0.0]])
-    margin = 0.05 * float(np.ptp(both)) or 1.0
-    limits = (float(both.min()) - margin, float(both.max()) + margin)
-    named = (("reference", view.reference), ("alternative", view.alternative))
-    for panel, (name, (letters, heights)), width in zip(panels, named, view.alleles_bp, strict=True):
-        plot.contributions(panel, heights, letters, start=view.start, ylabel=name, limits=limits)
-        panel.axvspan(-0.5, width - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
-        panel.set_xlabel("")
-    panels[1].set_xlabel("position from the variant (bp)")
-    figure.align_ylabels(panels)
-    alt = f"Contributions of the bases around {view.name}: reference allele above, alternative below; {view.note}."
-    return {"name": view.name, "note": view.note, "alt": alt, "image": svg_address(figure)}

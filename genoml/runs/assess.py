@@ -21,6 +21,7 @@ from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.nn.layer import Layer
 from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.runs.config import TrainConfig
+from genoml.runs.make_task import label_shares
 from genoml.runs.score_baselines import linear_targets, some_examples
 from genoml.runs.task_scores import linear_scores, task_scores
 from genoml.runs.tasks import TaskRecord
@@ -82,7 +83,8 @@ def assess(
     if task is not None and task.kind != "binary":
         has_baseline = config.baseline and task.kind != "profile"
         baseline = ridge_baseline(data, validation, config, task) if has_baseline else {}
-        return HeldOut(scores=task_scores(task, outputs, validation), baseline=baseline)
+        scores = task_scores(task, outputs, validation)
+        return HeldOut(calibration=label_offsets(config, task, data), scores=scores, baseline=baseline)
     logits = outputs[:, 0].astype(np.float64)
     targets = validation.targets[:, 0]
     calibration = calibrate(logits, targets, config.calibrate, prior_offset(config, data.targets))
@@ -126,6 +128,13 @@ def prior_offset(config: TrainConfig, targets: np.ndarray) -> float:
     if config.class_weight == "balanced":
         return true  # weighed, the classes have equal shares
     return true - log_odds(config.sampler.share_of_positives(targets))
+
+
+def label_offsets(config: TrainConfig, task: TaskRecord, data: SequenceData) -> Calibration:
+    """The same for several labels, each by its share of the training data."""
+    if task.kind != "multilabel" or config.class_weight == "none":
+        return Calibration()
+    return Calibration(offset=tuple(log_odds(share) for share in label_shares(data).tolist()))
 
 
 def calibrate(

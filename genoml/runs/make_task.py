@@ -48,9 +48,7 @@ def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list
     if kind == "cell_types":
         return _cell_types(data, config, names, said)
     if kind == "multilabel" and config.class_weight != "none":
-        said.append(
-            "class_weight: probabilities are those of labels that are as often 1 as 0; they are not calibrated"
-        )
+        said.append("class_weight: probabilities are moved back to each label's share in the training part")
     return TaskRecord(kind=kind, names=names), said
 
 
@@ -148,11 +146,15 @@ def class_weights(
         return None
     if task.kind == "classes":
         return tuple((1.0 / (data.targets.shape[1] * data.targets.mean(axis=0))).tolist())
-    known = present(data)
-    positive = np.where(known, data.targets, 0.0).sum(axis=0) / known.sum(axis=0)
-    both = (positive > 0.0) & (
-        positive < 1.0
-    )  # a label of one class in the training part has nothing to weigh
-    share = np.where(both, positive, 0.5)
+    share = label_shares(data)
     negatives, positives = (0.5 / (1.0 - share)).tolist(), (0.5 / share).tolist()
     return (tuple(negatives), tuple(positives)) if task.kind == "multilabel" else (negatives[0], positives[0])
+
+
+def label_shares(data: SequenceData) -> np.ndarray:
+    """Share of the positives of each label; one half of a label of one class, which has nothing to weigh."""
+    known = present(data)
+    positive = np.where(known, data.targets, 0.0).sum(axis=0) / known.sum(axis=0)
+    both = (positive > 0.0) & (positive < 1.0)
+    found: np.ndarray = np.where(both, positive, 0.5)
+    return found

@@ -10,13 +10,16 @@ import numpy as np
 from genoml.backend import Array, Backend
 from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
-from genoml.nn.layer import EVALUATION, Layer
-from genoml.parallel import Threads
+from genoml.nn.layer import Layer, Pass
+from genoml.parallel import Part, Threads
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.objectives import BinaryClassification, Objective
-from genoml.train.trained import batches_of, reading_of
+from genoml.train.trained import Trained, batches_of, reading_of
+
+#: sequences that are computed together where the host computes: the same ones on any number of threads
+_RUN = 64
 
 
 def encode_batch(
@@ -47,8 +50,8 @@ def predict_outputs(
 ) -> np.ndarray:
     """Outputs (n, outputs) of a model for sequences, the mean of both strands if it was trained on both.
 
-    They are what the model's objective reads: logits, logarithms of rates, values. Each batch is shared out
-    among ``threads``, as many as the backend has if None.
+    They are what the model's objective reads: logits, logarithms of rates, values. Runs of sequences are shared out
+    among ``threads``, as many as the backend has if None; the bits are the same for any number of them.
 
     Parameters
     ----------
@@ -79,25 +82,40 @@ def predict_outputs(
     batches = batches_of(model, given)
     if not sum(len(rows) for rows, _ in batches):
         raise ValueError("predict_outputs expects at least one sequence, got none")
-    backend, outputs = model.backend, []
+    model.draw()  # before the threads, which would draw one each
+    backend = model.backend
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
-    with backend.computing(), nullcontext() if shared is threads else shared:
-        for part, rows in (
-            (codes[start : start + batch_size], slice(start, start + batch_size))
-            for _, codes in batches
-            for start in range(0, len(codes), batch_size)
-        ):
+    runs = [
+        (codes, slice(start, start + step))
+        for _, codes in batches
+        for step in [batch_size if backend.asynchronous else min(batch_size, _RUN)]
+        for start in range(0, len(codes), step)
+    ]
+    outputs, run = [np.zeros(0)] * len(runs), Pass(part=Part(workers=shared.workers))
+
+    def fill(first: int, last: int) -> None:
+        for number in range(first, last):
+            codes, rows = runs[number]
             tracks = None if control is None else control[rows]
-            x = encode_batch(part, backend, model.dtype, read.ambiguous, tracks)
-            logits, _ = shared.vjp(model, x, EVALUATION)
-            if read.both_strands:
-                turned = None if tracks is None else read.objective.turned_control(tracks)
-                x = encode_batch(reverse_complement(part), backend, model.dtype, read.ambiguous, turned)
-                other, _ = shared.vjp(model, x, EVALUATION)
-                logits = (logits + read.objective.turned(other)) * 0.5
-            outputs.append(backend.to_numpy(logits))
+            outputs[number] = _outputs_of_run(model, read, codes[rows], tracks, run)
+
+    with backend.computing(), nullcontext() if shared is threads else shared:
+        shared.workers.share_out(fill, len(runs))
     order = np.argsort(np.concatenate([rows for rows, _ in batches]))
     return np.concatenate(outputs)[order]
+
+
+def _outputs_of_run(
+    model: Layer, read: Trained, codes: np.ndarray, control: np.ndarray | None, run: Pass
+) -> np.ndarray:
+    """Outputs of a run of sequences, on the host."""
+    backend = model.backend
+    outputs, _ = model.vjp(encode_batch(codes, backend, model.dtype, read.ambiguous, control), run)
+    if read.both_strands:
+        turned = None if control is None else read.objective.turned_control(control)
+        x = encode_batch(reverse_complement(codes), backend, model.dtype, read.ambiguous, turned)
+        outputs = (outputs + read.objective.turned(model.vjp(x, run)[0])) * 0.5
+    return backend.to_numpy(outputs)
 
 
 def finite_outputs(model: Layer, sequences: Sequences | Codes | SequenceData, **options: Any) -> np.ndarray:

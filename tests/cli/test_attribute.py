@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from genoml.explain import deeplift, in_silico_mutagenesis, saliency
-from genoml.io import read_fasta
+from genoml.explain import (
+    call_seqlets,
+    deeplift,
+    in_silico_mutagenesis,
+    integrated_gradients,
+    saliency,
+)
+from genoml.io import FormatError, read_fasta
 from genoml.io.bigwig import BigWig
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 from genoml.runs import load_run, save_run
+from genoml.runs.attribute import Attributions, attribute
 from genoml.sequence import base_codes
 from support.planted import run_genoml
 
@@ -50,6 +58,83 @@ def test_other_methods(method: str, trained: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(found["hypothetical"], own, atol=1e-6)
         picked = np.take_along_axis(own, codes[:, :, None].astype(int), axis=2)[:, :, 0]
         np.testing.assert_allclose(found["actual"], picked, atol=1e-6)
+
+
+def test_integrated_gradients_sum_as_far_as_they_say(trained: Path, tmp_path: Path) -> None:
+    arguments = ["--method", "integrated_gradients", "--references", 2, "--steps", 9]
+    with pytest.warns(UserWarning, match="take more steps"):
+        run_genoml(
+            "attribute", trained / "run", trained / "pos.fa", *arguments, "--out", tmp_path / "out.npz"
+        )
+    found = Attributions.load(tmp_path / "out.npz")
+    with pytest.warns(UserWarning, match="take more steps"):
+        expected = integrated_gradients(load_run(trained / "run").model, found.codes, n_references=2, steps=9)
+    assert np.array_equal(found.actual, expected.actual)
+    assert (found.method, found.references) == ("integrated_gradients", 2)
+    assert found.error == expected.error.max() > 0
+
+
+def test_a_control_is_shuffled_sequences_by_the_same_method(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.runs.attribute._CONTROL_SEQUENCES", 20)
+    run = load_run(trained / "run")
+    records = list(read_fasta(trained / "pos.fa"))
+    letters, names = [record.sequence for record in records], [record.id for record in records]
+    letters[0] = letters[0][:10] + "NNN" + letters[0][13:]
+    alone = attribute(run, letters, names, method="saliency")
+    found = attribute(run, letters, names, method="saliency", control=3)
+    codes, control = found.codes, found.control_codes
+    assert alone.control_codes is None
+    assert np.array_equal(alone.actual, found.actual)
+    assert control is not None
+    assert control.shape == (60, codes.shape[1])
+    assert np.array_equal(found.control_actual, saliency(run.model, control).actual)
+    # three shuffles each of 20 of the sequences: the same bases in another order, N where it was
+    kinds = {tuple(np.bincount(row, minlength=6)) for row in codes}
+    assert {tuple(np.bincount(row, minlength=6)) for row in control} <= kinds
+    assert len(np.unique(control, axis=0)) == 60
+    assert np.array_equal(attribute(run, letters, names, method="saliency", control=3).control_codes, control)
+    seqlets = call_seqlets(found.actual, control=found.control_actual, fdr=0.5)
+    assert len(seqlets) > 0
+    assert seqlets.fdr is not None
+    assert seqlets.fdr <= 0.5
+
+
+def test_what_is_written_is_read_back(trained: Path, tmp_path: Path) -> None:
+    arguments = ["--references", 2, "--control", 1, "--out", tmp_path / "out.npz"]
+    assert run_genoml("attribute", trained / "run", trained / "pos.fa", *arguments) == 0
+    found, arrays = Attributions.load(tmp_path / "out.npz"), arrays_of(tmp_path / "out.npz")
+    assert set(vars(found)) == set(arrays) - {"genoml"}
+    for name, array in arrays.items():
+        if name != "genoml":
+            assert np.array_equal(getattr(found, name), array)
+    assert [type(value) for value in (found.names, found.error, found.method)] == [list, float, str]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"codes": None}, "holds no array codes, but names, hypothetical, actual"),
+        ({"codes": np.zeros((2, 8))}, "codes expects uint8, got float64"),
+        ({"hypothetical": np.zeros((2, 4, 8))}, r"hypothetical expects the shape \(2, 8, 4\) beside actual"),
+        ({"control_actual": np.zeros((3, 8))}, r"control_codes expects the shape \(3, 8\) .* got None"),
+        ({"actual": np.full((2, 8), np.inf)}, r"actual is inf at \[0, 0\]"),
+        ({"actual": np.zeros((2, 8), np.int8)}, "actual expects floats, got int8"),
+        ({"codes": np.full((2, 8), 16, np.uint8)}, r"codes is 16 at \[0, 0\]"),
+        (None, "is no NPZ file of contributions"),
+    ],
+)
+def test_other_files_are_refused(change: dict[str, Any] | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    arrays = {"names": np.array(["a", "b"]), "codes": np.zeros((2, 8), np.uint8),
+              "hypothetical": np.zeros((2, 8, 4)), "actual": np.zeros((2, 8))}  # fmt: skip
+    if change is None:
+        path.write_bytes(b"text")
+    else:
+        np.savez(path, **{name: array for name, array in (arrays | change).items() if array is not None})
+    with pytest.raises(FormatError, match=message):
+        Attributions.load(path)
 
 
 def test_modisco_reads_channels_first(trained: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,21 +118,35 @@ def test_the_page_has_counts_and_profiles_and_names_what_it_explains(
     assert run_genoml(*words, "--explain", "profile:minus") == 0
     page = (tmp_path / "page.html").read_text()
     assert "The output that is explained: the shape of the profile of minus." in page
-    assert "saliency above, mutagenesis below" in page
+    assert "DeepLIFT above, mutagenesis below" in page
     capsys.readouterr()
     assert run_genoml(*words, "--explain", "shape") == 2
     known = "counts, counts:plus, counts:minus, profile, profile:plus, profile:minus"
     assert f"no output is named 'shape'; there are {known}" in capsys.readouterr().err
 
 
-def test_long_windows_of_profiles_have_saliency_alone(
+def test_long_windows_of_profiles_have_contributions_alone(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genoml.report.content._LONGEST_MUTATED", 50)
+    monkeypatch.setattr("genoml.report.views._LONGEST_MUTATED", 50)
     assert run_genoml("report", run, "--held-out", "--top", 1, "--out", tmp_path / "page.html") == 0
     page = (tmp_path / "page.html").read_text()
-    assert "Gradient times input: what each base adds" in page
+    assert "DeepLIFT: what each base adds" in page
     assert "in-silico mutagenesis" not in page
+
+
+def test_another_replicate_stands_beside_the_model_on_the_page(
+    planted: Planted, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("report", run, "--held-out", "--top", 0, "--out", tmp_path / "page.html")
+    assert run_genoml(*words, "--replicate", planted.plus, planted.minus) == 0
+    page = re.sub(r"<[^>]*>", " ", (tmp_path / "page.html").read_text())
+    # the data themselves: no distance
+    assert re.search(r"plus, the replicate\s+(–\s+)?0\.000", page)
+    assert "minus, the replicate" in page
+    capsys.readouterr()
+    assert run_genoml("report", run, "--replicate", planted.plus, "--out", tmp_path / "page.html") == 2
+    assert "--replicate expects --held-out, or the data" in capsys.readouterr().err
 
 
 def test_another_replicate_is_scored_beside_the_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,9 @@ def test_labels_are_weighed_by_the_share_of_each(capsys: pytest.CaptureFixture[s
     Path("weighed.toml").write_text(SMALL_TOML + 'class_weight = "balanced"\n')
     words = (*TABLE, "--targets", "bound,free", "--epochs", 1, "--quiet", "--out")
     assert run_genoml("train", *words, "weighed", "--config", "weighed.toml") == 0
-    line = "class_weight: probabilities are those of labels that are as often 1 as 0; they are not calibrated"
+    line = "class_weight: probabilities are moved back to each label's share in the training part"
     assert line in record_of("weighed")["notes"]
+    assert len(record_of("weighed")["held_out"]["calibration"]["offset"]) == 2
     assert run_genoml("evaluate", "weighed") == 0
 
 
@@ -491,7 +493,10 @@ def test_the_page_of_each_task_shows_its_figures(
     assert f'<section id="{section}"' in text
     assert alt in text
     assert run_genoml("report", tmp_path / "run", "--table", "table.tsv", "--top", 0, "--out", page) == 0
-    assert "On 96 examples, promoter_cnn reaches" in page.read_text()
+    line = re.search(r'<p class="summary">(.*)</p>', page.read_text())
+    assert line is not None
+    assert line[1].startswith("Trained on table.tsv, promoter_cnn reaches ")
+    assert " on 96 examples" in line[1]
 
 
 def test_a_search_takes_the_same_options_and_compares_by_the_tasks_score(

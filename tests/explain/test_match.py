@@ -11,6 +11,7 @@ from genoml.explain import (
     information_content,
     match_motif,
     match_motifs,
+    most_significant,
 )
 from genoml.io import Motif, jaspar_motifs
 
@@ -164,3 +165,19 @@ def test_p_values_come_if_asked_for_and_leave_the_ranking(known, ctcf):
     assert with_p[0].e_value == pytest.approx(len(known) * with_p[0].p_value)
     noise = np.random.default_rng(6).dirichlet([0.3] * 4, 12)
     assert match_motif(noise, known, limit=1, p_values=True)[0].e_value > 1e-3
+
+
+def test_q_values_are_those_of_benjamini_and_hochberg_over_all_pairs():
+    known = jaspar_motifs()[:60]
+    queries = [known[3].probabilities, known[7].probabilities[1:], np.full((6, 4), 0.25)]
+    found = most_significant(queries, known, limit=60)
+    pairs = [(match.p_value, match.q_value) for matches in found for match in matches]
+    p, q = np.array(pairs).T
+    assert len(p) == 180
+    expected = [min(1.0, min(180 * other / (p <= other).sum() for other in p[p >= one])) for one in p]
+    np.testing.assert_allclose(q, expected, rtol=1e-12)
+    assert [matches[0].target for matches in found[:2]] == [3, 7]
+    for matches in found:
+        assert sorted(match.p_value for match in matches) == [match.p_value for match in matches]
+    assert [len(matches) for matches in most_significant(queries, known)] == [3, 3, 3]
+    assert most_significant(queries, []) == [[], [], []]

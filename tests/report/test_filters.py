@@ -49,3 +49,10 @@ def test_filters_of_members_that_match_one_motif_are_one_entry_with_their_member
     strengths = [entry[0].strength for entry in found]
     assert strengths == sorted(strengths, reverse=True)
     assert len(filter_matches(both, codes, limit=2, both_strands=False)) <= 2
+
+
+def test_filters_of_one_network_that_agree_are_one_entry() -> None:
+    found = filter_matches(member(["CREB1", "CREB1", "GATA1"], 0), sites(), both_strands=False)
+    assert [entry[3] for entry in found if len(entry) == 4] == ["2 filters agree; the strongest is shown"]
+    assert len(found) == 2
+    assert {entry[2].symbol for entry in found if entry[2] is not None} >= {"GATA1"}

@@ -17,8 +17,9 @@ import pytest
 
 from genoml import plot
 from genoml.explain import FilterMotif, match_motif
+from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.io import Motif, jaspar_motifs
-from genoml.report import AttentionView, ReportData, SequenceView, build_report
+from genoml.report import AttentionView, Composition, FalseCall, ReportData, SequenceView, build_report
 
 #: how the address of a figure begins
 SVG = "data:image/svg+xml,"
@@ -41,6 +42,10 @@ def content() -> ReportData:
         match = match_motif(motif.counts, known)[0]
         filters.append((motif, match, known[match.target]))
     filters.append((FilterMotif(1, np.zeros((9, 4)), 0, 0.0), None, None))
+    cwm = np.asarray(ctcf.probabilities) - 0.25
+    rows = np.arange(30)
+    found = DiscoveredMotif("neg_0", -1, ctcf.probabilities, -cwm, -cwm, rows, rows, np.ones(30, np.int8))
+    match = match_motif(ctcf.matrix, known)[0]
     return ReportData(
         title="CTCF against shuffled sequences",
         summary="The network reaches AUROC 0.9.",
@@ -48,6 +53,11 @@ def content() -> ReportData:
             "network": {"auroc": 0.91, "aupr": 0.92, "f1": 0.8, "n_positives": 1200, "n_negatives": 900},
             "6-mer regression": {"auroc": 0.81, "aupr": float("nan"), "f1": 0.7, "n_positives": 1200},
         },
+        validation={"network": {"auroc": 0.9}, "6-mer regression": {"auroc": 0.7}},
+        composition=Composition(rng.uniform(size=400), rng.integers(90, 110, 400), targets == 1),
+        false_calls=[FalseCall("chr1:5-105", 0.97, False), FalseCall("chr2:5-105", 0.03, True)],
+        motifs=[(found, match, known[match.target])],
+        motifs_note="Looked for in 400 sequences.",
         history=[
             {"epoch": i, "loss": 1 / i, "validation_loss": 1.1 / i, "validation_auroc": 1 - 0.4 / i}
             for i in range(1, 9)
@@ -61,13 +71,14 @@ def content() -> ReportData:
         sequences=[SequenceView("peak", "ACGTN" * 30, 0.93, rng.normal(size=150), rng.normal(size=(150, 4)))],
         attention=[AttentionView("block1.attention", "peak", "ACGT" * 25, rng.uniform(size=(3, 10, 10)))],
         details={"backend": "numpy 2.4 on cpu", "seed": "1", "command": "genoml demo --seed 1"},
+        downloads={"scores.tsv": "name\tauroc\nnet & co\t0.9\n", "filters.meme": "MEME version 4\n"},
     )
 
 
 class Page(HTMLParser):
     """What a page refers to, its identifiers, its headings and its text."""
 
-    void = frozenset({"meta", "link", "br", "img", "input", "hr"})
+    void = frozenset({"meta", "link", "br", "img", "input", "hr", "source"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -120,8 +131,13 @@ def test_every_part_is_there(tmp_path, content):
     assert page.open == []
     for part in (
         "metrics",
+        "validation",
         "curves",
         "probabilities",
+        "false_calls",
+        "composition",
+        "motifs",
+        "downloads",
         "sequences",
         "attention",
         "filters",
@@ -129,7 +145,8 @@ def test_every_part_is_there(tmp_path, content):
         "details",
     ):
         assert part in page.values("id")
-    assert page.tags.count("img") == len(page.images) == 2 + 2 + 3 + 3 + 1 + 1
+        assert f"#{part}" in page.values("href")
+    assert page.tags.count("img") == len(page.images) == 2 + 2 + 3 + 3 + 1 + 1 + 2 + 1
     for words in (
         "CTCF against shuffled sequences",
         "The network reaches AUROC 0.9.",
@@ -139,13 +156,17 @@ def test_every_part_is_there(tmp_path, content):
         "No clear match filter 0, 20 sites; closest",
         "No clear match filter 1, 0 sites",
         "genoml demo --seed 1",
-        "peak predicted probability 0.930; bases",
+        "peak predicted probability 0.930; DeepLIFT and mutagenesis agree with r = ",
+        "network 0.900 6-mer regression 0.700",
+        "chr1:5-105 negative 0.970 chr2:5-105 positive 0.030",
+        "Looked for in 400 sequences.",
+        "CTCF neg_0, lowers the output, 30 seqlets; MA0139.2, forward strand, similarity 1.00",
         "of 150 bp, where mutations act most",
         "block1.attention peak, 3 heads",
     ):
         assert words in page.text
     assert "<h3>CTCF</h3>" in text
-    assert len(re.findall(r'<td class="best">', text)) == 3
+    assert len(re.findall(r'<td class="best">', text)) == 3 + 1
 
 
 def references(figure: ElementTree.Element) -> list[str]:
@@ -157,12 +178,13 @@ def references(figure: ElementTree.Element) -> list[str]:
 
 def test_nothing_refers_to_the_network(tmp_path, content):
     text, page = built(tmp_path / "report.html", content)
-    assert "http" not in re.sub(r'<img src="[^"]*"', "", text)
+    rest = re.sub(r' (src|srcset)="[^"]*"', "", text)
+    assert "http" not in rest
     assert "@import" not in text
     assert not {"script", "link", "iframe", "svg", "base"} & set(page.tags)
     addresses = [page.values(name) for name in ("src", "href", "xlink:href", "srcset", "data", "action")]
-    assert all(value.startswith(("#", SVG)) for values in addresses for value in values)
-    assert "url(" not in re.sub(r'<img src="[^"]*"', "", text)
+    assert all(value.startswith(("#", SVG, "data:text/")) for values in addresses for value in values)
+    assert "url(" not in rest
     for figure in page.images:
         assert not {"script", "foreignObject"} & {element.tag.split("}")[-1] for element in figure.iter()}
         # attention maps are images, held in the figure itself
@@ -189,6 +211,27 @@ def test_every_colour_of_a_figure_has_one_for_a_dark_page(tmp_path, content):
         colours = {found for style in styles for found in re.findall(r"(?:fill|stroke): #\w{6}", style)}
         assert f"fill: {plot.INK}" in colours
         assert [colour for colour in colours if f'[style*="{colour}"]' not in rules] == []
+
+
+def test_files_of_the_page_are_saved_as_they_are(tmp_path, content):
+    _, page = built(tmp_path / "report.html", content)
+    addresses = [value for value in page.values("href") if value.startswith("data:")]
+    saved = [unquote(address.partition(",")[2]) for address in addresses]
+    assert dict(zip(page.values("download"), saved, strict=True)) == content.downloads
+
+
+def test_logos_of_sequences_wrap_on_a_phone(tmp_path, content):
+    _, page = built(tmp_path / "report.html", content)
+    (address,) = page.values("srcset")
+    assert page.values("media") == ["(max-width: 34rem)"]
+    assert not re.search(r"\s", address)
+    wide = next(image for image in page.images if float(image.attrib["width"].removesuffix("pt")) > 600)
+    narrow = ElementTree.fromstring(unquote(address.removeprefix(SVG)))
+    width, height = (float(narrow.attrib[name].removesuffix("pt")) for name in ("width", "height"))
+    # three rows of forty bases in the place of one of 120, half as wide
+    assert width < 0.5 * float(wide.attrib["width"].removesuffix("pt"))
+    assert height > 2 * float(wide.attrib["height"].removesuffix("pt"))
+    assert len([style for style in narrow.iter(f"{NAMESPACE}style") if "dark" in style.text]) == 1
 
 
 def test_figures_say_what_they_show(tmp_path, content):

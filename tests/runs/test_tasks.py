@@ -9,8 +9,10 @@ import pytest
 
 from genoml.backend import Backend, use_backend
 from genoml.data import SequenceData
+from genoml.evaluation import Calibration
 from genoml.models import bias_factorised, build_model
 from genoml.nn import Ensemble
+from genoml.runs.assess import label_offsets
 from genoml.runs.config import TrainConfig
 from genoml.runs.make_task import class_weights, make_task
 from genoml.runs.tasks import TaskRecord, begin_at_mean
@@ -107,3 +109,37 @@ def test_each_label_has_weights_of_its_own_classes_by_the_examples_that_are_know
     assert float(grad[0, 0]) == pytest.approx(-0.5 * 2.0 / 10)
     with pytest.raises(ValueError, match="class_weight: expects none beside focal_gamma"):
         make_task(data, TrainConfig(class_weight="balanced", focal_gamma=2.0))
+
+
+def test_weighed_labels_that_fit_the_data_are_calibrated_label_by_label() -> None:
+    # four groups of sequences, told apart by the network, and the share of each label in each; a label of one class
+    shares = np.array([[0.01, 0.5, 0.0], [0.02, 0.9, 0.0], [0.1, 0.8, 0.0], [0.03, 0.6, 0.0]])
+    groups = np.repeat(np.arange(4), 200)
+    targets = np.zeros((800, 3), np.float32)
+    for group, label in np.ndindex(4, 3):
+        targets[200 * group : 200 * group + round(200 * shares[group, label]), label] = 1.0
+    mask = np.ones_like(targets)
+    mask[::7, 1] = 0.0
+    data = SequenceData(np.zeros((800, 10), np.uint8), targets, extras={"mask": mask})
+    config = TrainConfig(class_weight="balanced")
+    task, said = make_task(data, config)
+    weights = class_weights(config, task, data)
+    objective = task.objective(config, class_weight=weights)
+    assert isinstance(objective, BinaryClassification)
+    known = [[mask[groups == group, label] == 1 for label in range(2)] for group in range(4)]
+    own = np.array(
+        [[targets[groups == g, t][known[g][t]].mean(dtype=float) for t in range(2)] for g in range(4)]
+    )
+    # the minimum of the weighed loss in each group: w1 p / (w0 (1 - p)); there its gradient is zero
+    low, high = np.asarray(weights)[:, :2]
+    logits = np.full((800, 3), -3.0)
+    logits[:, :2] = np.log(high * own / (low * (1.0 - own)))[groups]
+    _, grad = objective.loss(logits, targets.astype(np.float64), mask=mask.astype(np.float64))
+    for group in range(4):
+        np.testing.assert_allclose(np.asarray(grad)[groups == group, :2].sum(axis=0), 0.0, atol=1e-12)
+    predicted = task.objective(calibration=label_offsets(config, task, data)).predictions(logits)
+    np.testing.assert_allclose(predicted[:, :2], own[groups], rtol=1e-12)
+    np.testing.assert_allclose(predicted[:, 2], 1.0 / (1.0 + np.exp(3.0)))
+    assert said[-1].startswith("class_weight: probabilities are moved back")
+    # without weights nothing is moved
+    assert label_offsets(TrainConfig(), task, data) == Calibration()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class DiscoveredMotif:
     hypothetical : array of shape (width, 4)
         Mean hypothetical contributions.
     example, start : arrays of int64, shape (n_seqlets,)
-        Its seqlets: row of the sequences, and first position there; each is ``width`` long.
+        Its seqlets: row of the sequences, and first position there; each is ``width`` long, and may hang over an end.
     strand : array of int8, shape (n_seqlets,)
         1 where the motif reads as the sequence does, -1 where its reverse complement does.
     subpatterns : tuple of DiscoveredMotif
@@ -54,3 +54,42 @@ class DiscoveredMotif:
     def n_seqlets(self) -> int:
         """Number of seqlets."""
         return len(self.start)
+
+    @property
+    def pattern(self) -> str:
+        """The base with the largest contribution at each position; N where its sign is not the motif's."""
+        signed = self.sign * self.contributions
+        letters = np.where(signed.max(axis=1) > 0, signed.argmax(axis=1), 4)
+        return "".join("ACGTN"[base] for base in letters.tolist())
+
+    def core(self, share: float = 0.3) -> slice:
+        """Positions from the first to the last whose absolute contributions are this share of the largest or more.
+
+        Raises
+        ------
+        ValueError
+            If no contribution is other than 0, or one is not finite.
+        """
+        strength = np.abs(self.contributions).sum(axis=1)
+        if not (np.isfinite(strength).all() and strength.any()):
+            raise ValueError(f"motif {self.name} expects finite contributions, and one that is not 0")
+        strong = np.flatnonzero(strength >= share * strength.max())
+        return slice(int(strong[0]), int(strong[-1]) + 1)
+
+    def trimmed(self, share: float = 0.3) -> DiscoveredMotif:
+        """The motif, and its seqlets, without the ends outside of its core; its subpatterns are left out."""
+        core = self.core(share)
+        start = self.start + np.where(self.strand < 0, self.width - core.stop, core.start)
+        return replace(
+            self, probabilities=self.probabilities[core], contributions=self.contributions[core],
+            hypothetical=self.hypothetical[core], start=start, subpatterns=(),
+        )  # fmt: skip
+
+    def places(self, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """First positions and ends of its seqlets within sequences of a length, and the seqlets that lie in them.
+
+        Seqlets hang over where their sequence ends within the motif's flanks.
+        """
+        start, end = np.clip(self.start, 0, length), np.clip(self.start + self.width, 0, length)
+        inside = np.flatnonzero(end > start)
+        return start[inside], end[inside], inside

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from genoml.arguments import Count, Limits, Whole, checked
 from genoml.explain.discovery.candidates import Caller, blocks, chosen, counts
+from genoml.explain.discovery.loci import Regions
 from genoml.explain.discovery.spans import Spans
 from genoml.explain.discovery.windows import WINDOW_BP, Windows
-from genoml.io.bed import write_bed
 from genoml.io.files import FilePath
-from genoml.sequence.intervals import Intervals
 
 __all__ = ["Seqlets", "call_seqlets"]
 
-_LOCUS = re.compile(r"(\S+):(-?\d+)-(\d+)(?:\(([-+.])\))?")
 # of a control: p-values tried, four a decade
 _THRESHOLDS = np.logspace(-1, -30, 117)
 _SIGNS = {"both": (1, -1), "positive": (1,), "negative": (-1,)}
@@ -85,45 +82,8 @@ class Seqlets:
         ValueError
             If there is not one name for each row, or a locus has another length than the contributions.
         """
-        n, length = self.shape
-        if len(names) != n:
-            raise ValueError(f"to_bed expects a name for each of the {n} sequences, got {len(names)}")
-        if repeated := n - len(set(names)):
-            warnings.warn(
-                f"{path}: {repeated} of {n} regions repeat another: their seqlets count twice", stacklevel=2
-            )
-        loci = [_LOCUS.fullmatch(name) for name in names]
-        chroms, firsts, strands = list(names), np.zeros(n, np.int64), np.full(n, ".")
-        if None in loci:
-            odd = f"{names[loci.index(None)]!r} is no locus like chr8:100-300"
-            warnings.warn(f"{path}: coordinates are those in the sequences, since {odd}", stacklevel=2)
-        else:
-            chroms, firsts, strands = _regions([locus for locus in loci if locus], length)
-        strand = strands[self.example]
-        start = firsts[self.example] + np.where(strand == "-", length - self.end, self.start)
-        end = start + self.end - self.start
-        on = np.flatnonzero(end > 0)
-        rows = self.example[on].tolist()
-        columns = {"name": [names[row] for row in rows], "score": self.score[on]}
-        found = Intervals(
-            [chroms[row] for row in rows], np.maximum(start, 0)[on], end[on], strand[on], **columns
-        )
-        write_bed(path, found, columns=6)
-
-
-def _regions(
-    loci: Sequence[re.Match[str]], length: int
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.str_]]:
-    """Chromosome, start and strand of loci, which must have the length."""
-    firsts = np.array([int(locus[2]) for locus in loci], np.int64)
-    sizes = np.array([int(locus[3]) for locus in loci], np.int64) - firsts
-    if (sizes != length).any():
-        row = int(np.argmax(sizes != length))
-        raise ValueError(
-            f"{loci[row][0]!r} is a locus of {sizes[row]} bp, but the contributions have {length}; "
-            "a locus expects a 0-based start, and an end that is not included"
-        )
-    return [locus[1] for locus in loci], firsts, np.array([locus[4] or "." for locus in loci])
+        regions = Regions.of(names, self.shape, str(path))
+        regions.write(path, self.example, self.start, self.end, score=self.score)
 
 
 @checked
