@@ -5,9 +5,9 @@ of the peaks contributes to its output; stretches that contribute alike are gath
 and a sparse fit finds the sites of these motifs in all peaks. Writes motifs.meme, seqlets.bed and hits.bed, in
 coordinates of the genome, into a folder. The same in three commands:
 
-    genoml train examples/../genoml/resources/ctcf_peaks.fa.gz shuffle --out RUN
+    genoml train genoml/resources/ctcf_peaks.fa.gz shuffle --out RUN
     genoml attribute RUN genoml/resources/ctcf_peaks.fa.gz --out contributions.npz
-    genoml discover contributions.npz --out FOLDER --hits
+    genoml discover contributions.npz --out FOLDER
 
 The same script runs on any backend: python examples/peaks_to_motifs.py --backend cupy
 """
