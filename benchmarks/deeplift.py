@@ -38,7 +38,7 @@ ROWS = (
     ("danq", {"n_outputs": 1}, 1000, 4),
 )
 #: networks of any length
-_ANY_LENGTH = ("bpnet", "attention_cnn")
+_ANY_LENGTH = ("bpnet", "attention_cnn", "deepbind")
 
 
 class Dilated(nn.Module):

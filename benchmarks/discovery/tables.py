@@ -62,20 +62,27 @@ def _planted(folder: Path, found: dict[str, dict[str, Result]]) -> Table:
 def _again(both: dict[str, dict[str, Result]], version: str) -> Table:
     rows = []
     for name, results in both.items():
-        for number, seqlets, correlation, shared in found_again(results["modisco"], results["genoml"]):
-            again = correlation >= CORRELATION and shared >= OVERLAP
-            rows.append(
-                (name, number, seqlets, f"{correlation:.3f}", f"{shared:.3f}", "yes" if again else "no")
-            )
+        for number, seqlets, *values in found_again(results["modisco"], results["genoml"]):
+            again = values[0] >= CORRELATION and values[2] >= OVERLAP
+            cells = (f"{value:.3f}" for value in values)
+            rows.append((name, number, seqlets, *cells, "yes" if again else "no"))
     return Table(
         "Motifs of modisco-lite found again",
         f"Each motif of modisco-lite{version}, `TFMoDISco` with its defaults, of at least {LEAST_SEQLETS} seqlets, "
         "beside the motif of `discover_motifs` that is most like it, on the same contributions. Correlation: of the "
         "contributions, aligned, over all positions of either. Overlap: Jaccard index of the seqlets; two are the "
         "same if, aligned, they share half the motif.",
-        ("set", "motif", "seqlets", "correlation", "overlap", f"both at least {CORRELATION}, {OVERLAP}"),
+        (
+            "set", "motif", "seqlets", "correlation", "overlap", "overlap where modisco's motif has room",
+            f"found again (at least {CORRELATION}, and {OVERLAP} where it has room)",
+        ),
         rows,
-    )
+        (
+            "modisco drops seqlets that overhang the sequence while it aligns and widens patterns, so that of a set of "
+            "short sequences it keeps those in the middle; genoml keeps more. The second overlap leaves out those of "
+            "genoml's before the first and behind the last place that modisco's have.",
+        ),
+    )  # fmt: skip
 
 
 def _cost(both: dict[str, dict[str, Result]], version: str) -> Table:
