@@ -7,8 +7,8 @@
 RESULT.npz holds, of each motif i, ``probabilities_i``, ``contributions_i`` and ``hypothetical_i`` (width, 4); of all
 seqlets of motifs ``motif``, ``example``, ``start``, ``end`` and ``strand``; ``sign`` of each motif; the seqlets that
 were extracted, ``extracted`` (example, start, end), in their order; ``seconds``, of the clock and of the processor, of
-a run whose kernels are compiled (``--warm``); ``peak_mib``, of the process and of its largest child; ``version``. With
---seqlets it holds ``extracted`` and ``version`` alone.
+a run whose kernels are compiled (``--warm``); ``peak_mib``, of the process and of its largest child; ``version``, and
+``runs`` of Leiden. With --seqlets it holds ``extracted`` and ``version`` alone.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def main() -> None:
         resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
     result: dict[str, object] = {"seconds": seconds, "peak_mib": peak, "version": version("modisco-lite")}
+    result["runs"] = options.runs
     signs, seqlets = [], []
     for sign, own in zip((1, -1), patterns, strict=True):
         for pattern in own or ():

@@ -23,7 +23,7 @@ def tables(folder: Path, names: list[str]) -> list[Table]:
     version = ""
     for name in both:
         with np.load(folder / "modisco" / f"{name}.npz") as file:
-            version = f" {file['version']}"
+            version = f" {file['version']} (`n_leiden_runs={file['runs']}`)"
     made = (_planted(folder, found), _again(both, version), _cost(both, version))
     return [table for table in made if table.rows]
 
@@ -68,7 +68,7 @@ def _again(both: dict[str, dict[str, Result]], version: str) -> Table:
             rows.append((name, number, seqlets, *cells, "yes" if again else "no"))
     return Table(
         "Motifs of modisco-lite found again",
-        f"Each motif of modisco-lite{version}, `TFMoDISco` with its defaults, of at least {LEAST_SEQLETS} seqlets, "
+        f"Each motif of modisco-lite{version}, `TFMoDISco` with its other defaults, of at least {LEAST_SEQLETS} seqlets, "
         "beside the motif of `discover_motifs` that is most like it, on the same contributions. Correlation: of the "
         "contributions, aligned, over all positions of either. Overlap: Jaccard index of the seqlets; two are the "
         "same if, aligned, they share half the motif.",
