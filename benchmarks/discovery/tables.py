@@ -68,7 +68,7 @@ def _again(both: dict[str, dict[str, Result]], version: str) -> Table:
             rows.append((name, number, seqlets, *cells, "yes" if again else "no"))
     return Table(
         "Motifs of modisco-lite found again",
-        f"Each motif of modisco-lite{version}, `TFMoDISco` with its other defaults, of at least {LEAST_SEQLETS} seqlets, "
+        f"Motifs of modisco-lite{version}, `TFMoDISco` with its other defaults, of {LEAST_SEQLETS} seqlets or more, "
         "beside the motif of `discover_motifs` that is most like it, on the same contributions. Correlation: of the "
         "contributions, aligned, over all positions of either. Overlap: Jaccard index of the seqlets; two are the "
         "same if, aligned, they share half the motif.",
