@@ -118,6 +118,15 @@ def tensorflow(session):
 
 
 @nox.session
+def docs(session):
+    """The site from the guides and the docstrings, into site/; a warning is an error."""
+    install(session, "-e", ".[all,docs]")
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs", ".", "site"
+    )
+
+
+@nox.session
 def counts(session):
     """Launches, products and bytes of a step of each network, into docs/gpu.md with `-- --page`; needs no GPU."""
     install(session, "-e", ".[test-base,test-cupy]")

@@ -36,6 +36,8 @@ from genoml.optim import AdamW
 from genoml.sequence import PWM, MotifScanner
 
 BATCHES = (64, 1024)
+#: positions of a batch, so that the maps of SpliceAI's network fit into memory
+MOST_POSITIONS = 1 << 22
 #: rounds of a timing, and what a round takes
 ROUNDS, ROUND_S = 7, 0.02
 
@@ -173,6 +175,8 @@ def sizes(smoke: bool) -> Iterator[Row]:
         return
     for row in rows():
         for batch in BATCHES if row.one_hot else row.shape[:1]:
+            if batch * row.shape[-1] > MOST_POSITIONS:
+                continue
             name = f"{row.network}, {batch} x {row.shape[2]}" if row.one_hot else row.name
             yield replace(row, name=name, shape=(batch, *row.shape[1:]))
 

@@ -95,7 +95,7 @@ def _warn_of_other_genoml(folder: _Path) -> None:
     found = [path.name for path in folder.glob("genoml-*.dist-info")]
     if found:
         _warnings.warn(
-            f"{folder} also holds {found[0]}, an unrelated tool that installs a package and a command of the same name; "
+            f"{folder} also holds {found[0]}, an unrelated tool with a package and a command of the same name; "
             "keep genoml-xp in an environment of its own, and install it again there",
             stacklevel=3,
         )

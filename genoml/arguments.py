@@ -137,7 +137,7 @@ def conform(value: Any, kind: Any, what: str, name: str) -> Any:
         return _in_range(value, limits, what, name)
     if base is bool:
         return bool(value)
-    if origin in _LISTS and isinstance(value, list | tuple):
+    if origin in _LISTS and origin is not np.ndarray and isinstance(value, list | tuple):
         return _conform_items(value, get_args(base), what, name)
     return value
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from genoml import nn, optim
 from genoml.arguments import Count, Limits, checked
@@ -207,3 +208,11 @@ def test_an_annotation_that_cannot_be_evaluated_is_not_checked() -> None:
         return size
 
     assert function("3") == "3"
+
+
+def test_a_list_may_stand_beside_an_array_of_a_kind() -> None:
+    @checked
+    def take(values: NDArray[np.uint8] | list[str]) -> int:
+        return len(values)
+
+    assert take(["a", "b", "c"]) == 3

@@ -20,7 +20,7 @@ from genoml.convert import KERAS_RULES
 from genoml.data import SequenceData
 from genoml.models import build_model
 from genoml.runs import save_run
-from genoml.sequence import decode
+from genoml.sequence import base_codes, decode
 from genoml.train import Callbacks, FitOptions
 from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
 
@@ -75,7 +75,14 @@ def for_motif_layer() -> Names:
 
 def for_explain() -> Names:
     options = {"filters": 4, "heads": 2, "blocks": 1}
-    return {"sequences": random_sequences(2, 60), "model": build_model("attention_cnn", options)}
+    rng = np.random.default_rng(8)
+    peaks = rng.integers(0, 4, (120, 60), dtype=np.uint8)
+    hypothetical = rng.normal(0, 0.03, (120, 60, 4))
+    for row, start in enumerate(rng.integers(15, 37, 120)):
+        peaks[row, start : start + 8] = base_codes(["TGACTCAT"])[0]
+        hypothetical[row, start : start + 8] += np.eye(4)[peaks[row, start : start + 8]]
+    names: Names = {"hypothetical": hypothetical, "peaks": peaks}
+    return names | {"sequences": random_sequences(2, 60), "model": build_model("attention_cnn", options)}
 
 
 def for_sequences() -> Names:
@@ -145,6 +152,7 @@ def for_variants() -> Names:
 SETUPS: dict[str, Callable[[], Names]] = {
     "alignment": for_alignment,
     "configuration": for_configuration,
+    "distributed": for_restarts,
     "explain": for_explain,
     "imbalance": for_imbalance,
     "import": for_import,

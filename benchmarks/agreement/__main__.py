@@ -26,6 +26,7 @@ TOPICS = (
     "attributions",
     "seqlets",
     "discovery",
+    "experiments",
     "hits",
 )
 _FOLDER = Path(__file__).parent

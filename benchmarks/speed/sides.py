@@ -52,14 +52,24 @@ class Genoml:
 
     def forward(self, *, training: bool) -> tuple[Any, Any]:
         """The output and the pullback; of the attention layer with its weights, which are made and dropped."""
-        from genoml.nn import Pass
-        from genoml.parallel import Part
-
-        run = Pass(training=training, step=self.steps, part=Part(workers=self.threads.workers))
+        run = self._pass(training=training)
         if self.weights:
             y, _, pullback = self.model.vjp_with_weights(self.x, run)  # type: ignore[attr-defined]
             return y, pullback
         return self.threads.vjp(self.model, self.x, run)
+
+    def _pass(self, *, training: bool) -> Any:
+        from genoml.nn import Pass
+        from genoml.parallel import Part
+
+        return Pass(training=training, step=self.steps, part=Part(workers=self.threads.workers))
+
+    def _share(self, outputs: Any, rows: slice, part: Any) -> tuple[Any, Any]:
+        from genoml.losses import mean_squared_error
+
+        share = len(outputs) / len(self.targets)
+        loss, grad = mean_squared_error(outputs, self.targets[rows])
+        return loss * share, grad * share
 
     def infer(self) -> np.ndarray:
         return np.asarray(self.forward(training=False)[0])
@@ -67,9 +77,12 @@ class Genoml:
     def step(self) -> float:
         from genoml.losses import mean_squared_error
 
-        y, pullback = self.forward(training=True)
-        loss, grad = mean_squared_error(y, self.targets)
-        _, grads = pullback(grad, need_x=False)
+        if self.weights:
+            y, pullback = self.forward(training=True)
+            loss, grad = mean_squared_error(y, self.targets)
+            _, grads = pullback(grad, need_x=False)
+        else:
+            loss, grads = self.threads.gradients(self.model, self.x, self._pass(training=True), self._share)
         self.optimizer.update(self.model.params, grads, workers=self.threads.workers)
         self.steps += 1
         return float(loss)

@@ -18,6 +18,7 @@ from genoml.io.processes import signals_as_ctrl_c
 from genoml.train import NotFiniteError
 
 _COMMANDS = {
+    "ablate": "Replace sites of sequences, and write what the output loses.",
     "align": "Align the sequences of two files, pair by pair.",
     "attribute": "Write what each base contributes to a model's output.",
     "backends": "List the backends and what each would run on.",
@@ -29,6 +30,7 @@ _COMMANDS = {
     "fetch": "Write the sequences of intervals of a genome.",
     "import": "Make a run of another tool's network: Keras, TensorFlow, ONNX, PyTorch.",
     "kmers": "Count k-mers, of a file or of each record, as a table.",
+    "marginalise": "Put motifs into backgrounds, and write what each does alone.",
     "orfs": "Find open reading frames, on linear and circular sequences.",
     "predict": "Write a trained model's score of each sequence.",
     "report": "Write one offline page about a run: curves, motifs, contributions.",
@@ -37,6 +39,7 @@ _COMMANDS = {
     "scan": "Find where motifs match sequences, as BED or a table.",
     "search": "Search for the settings that train best.",
     "shuffle": "Shuffle each record, its dinucleotides or longer k-lets kept.",
+    "space": "Put two motifs at distances, and write what they do together.",
     "splice": "Score what variants do to splice sites.",
     "stats": "Sum up FASTA and FASTQ files: lengths, composition, qualities.",
     "tile": "Write windows of one length along a genome, as BED.",

@@ -97,6 +97,4 @@ def command(
     else:
         files.append(write_discovery_report(found, out / "report.html", details))
     click.echo(discovery_summary(found))
-    for note in found.notes[len(found.regions.warnings) :]:
-        click.echo(f"genoml: {note}", err=True)
     click.echo(", ".join(map(str, files)), err=True)

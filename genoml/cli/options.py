@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -108,6 +110,50 @@ out_option = click.option(
     type=click.Path(),
     help="File to write, gzipped if it ends in .gz; - is standard output.",
 )
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several runs that share a command's work out, ``number`` from 1 to ``count``."""
+
+    number: int = 1
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes what stands once, such as a header."""
+        return self.number == 1
+
+    def of(self, units: int) -> range:
+        """Its own of so many units, neighbours; the first shard has one if there is any."""
+        start, stop = (-(-units * number // self.count) for number in (self.number - 1, self.number))
+        return range(start, stop)
+
+
+def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
+    """``I/N``, the I-th of N shards."""
+    if words is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", words)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise click.BadParameter(f"expects I/N with I from 1 to N, such as 3/16, got {words}")
+    return Shard(int(match[1]), int(match[2]))
+
+
+shard_option = click.option(
+    "--shard",
+    metavar="I/N",
+    callback=_shard,
+    help="Do only the I-th of N parts of the work, as in a job array: the outputs of all N, one after the other, are "
+    "the whole output.",
+)
+
+
+def expect_file(shard: Shard | None, sequences: str | None) -> Shard:
+    """The shard, or the whole; ValueError for a shard of standard input, of which every one needs all."""
+    if shard is not None and sequences == "-":
+        raise ValueError("-: with --shard expects a file, which all shards read, got standard input")
+    return shard or Shard()
 
 
 @contextmanager

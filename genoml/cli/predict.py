@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, examples, open_run
+from genoml.cli.options import Shard, backend_option, examples, expect_file, open_run, shard_option
 from genoml.cli.tile import scan_genome
 from genoml.data import NamedSequences
 from genoml.data.files import table_sequences
 from genoml.io.files import write_whole
 from genoml.runs import DataSettings, Run
 from genoml.runs.read_cell_types import predict_h5ad
+from genoml.runs.score import BLOCK, outputs_of
 from genoml.train.predict import score_names
 
 _STANDARD_OUTPUT = Path("-")
@@ -24,6 +25,7 @@ _STANDARD_OUTPUT = Path("-")
     epilog=examples(
         "genoml predict RUN sequences.fa > scores.tsv",
         "genoml predict RUN sequences.fa.gz --out scores.tsv",
+        "genoml predict RUN sequences.fa.gz --out 3.tsv --shard 3/16",
         "genoml predict RUN --table data.tsv --sequence seq --name id --out scores.tsv",
         "genoml predict RUN --genome genome.fa --regions peaks.bed --out scores.bed",
         "genoml predict RUN --genome genome.fa --step 100 --out scores.bw --resume",
@@ -63,6 +65,12 @@ _STANDARD_OUTPUT = Path("-")
     is_flag=True,
     help="With --genome: go on where an interrupted prediction stopped, to the same bytes.",
 )
+@click.option(
+    "--logits",
+    is_flag=True,
+    help="Write columns of logits too; without --shard they come by themselves where scores are the same.",
+)
+@shard_option
 @backend_option
 def command(
     run: Path,
@@ -77,6 +85,8 @@ def command(
     regions: str | None,
     step_bp: int | None,
     resume: bool,
+    logits: bool,
+    shard: Shard | None,
     backend_name: str | None,
 ) -> None:
     """Write the score that the model in the folder RUN gives each of SEQUENCES, a FASTA or FASTQ file.
@@ -101,6 +111,9 @@ def command(
     loaded_run = open_run(run, backend_name)
     if layer is not None and h5ad is None:
         raise click.UsageError("--layer has a meaning with --h5ad only")
+    if (shard is not None or logits) and (h5ad is not None or genome is not None):
+        raise click.UsageError("--shard and --logits expect SEQUENCES or --table")
+    expect_file(shard, sequences if table is None else table)
     if h5ad is not None:
         if any((sequences, table, regions, step_bp, resume, name)):
             raise click.UsageError(
@@ -126,13 +139,7 @@ def command(
     else:
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
     names = loaded.ids if table is None else loaded.names
-    outputs = loaded_run.outputs(loaded)
-    if outputs.ndim > 2:
-        raise ValueError(
-            f"{run}: its network has a value a position, {tuple(outputs.shape[1:])} each; a table has no place for "
-            "them: read them in Python, genoml.load_run(RUN).outputs(sequences)"
-        )
-    content = _table(names, _columns(loaded_run, outputs))
+    content, count = _content(loaded_run, loaded, names, shard, logits)
     if out == _STANDARD_OUTPUT:
         click.echo(content, nl=False)
     else:
@@ -141,9 +148,7 @@ def command(
                 file.write(content)
         except OSError as error:
             raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
-    click.echo(
-        f"{len(loaded)} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True
-    )
+    click.echo(f"{count} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True)
 
 
 def _of_table(run: Run, table: str, sequence: str | None, name: str | None) -> NamedSequences:
@@ -154,13 +159,41 @@ def _of_table(run: Run, table: str, sequence: str | None, name: str | None) -> N
     return table_sequences(table, columns, name or known.name)
 
 
-def _columns(run: Run, outputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores by the name of their column, and logits where the scores of different outputs are the same."""
+def _content(
+    run: Run, loaded: NamedSequences, names: list[str], shard: Shard | None, with_logits: bool
+) -> tuple[bytes, int]:
+    """Lines of the shard's sequences, and their number."""
+    part = shard or Shard()
+    blocks = part.of(-(-len(loaded) // BLOCK))
+    if loaded and not blocks:  # fewer blocks than shards
+        return b"", 0
+    outputs = outputs_of(run.model, run.record, loaded, blocks)
+    if outputs.ndim > 2:
+        raise ValueError(
+            f"{run.path}: its network has a value a position, {tuple(outputs.shape[1:])} each; a table has no place "
+            "for them: read them in Python, genoml.load_run(RUN).outputs(sequences)"
+        )
+    wanted = True if with_logits else None if shard is None else False
+    own = names[blocks.start * BLOCK : blocks.stop * BLOCK]
+    table = _table(own, _columns(run, outputs, wanted))
+    return table if part.first else table.partition(b"\n")[2], len(outputs)
+
+
+def _columns(run: Run, outputs: np.ndarray, with_logits: bool | None) -> dict[str, np.ndarray]:
+    """Scores by the name of their column, and logits; None: where the scores of different outputs are the same."""
     scores = run.objective.numbers(outputs).astype(outputs.dtype)
     logits = run.objective.logits(outputs)
     names = score_names(scores.shape[1], run.objective.task_names)
     columns = dict(zip(names, scores.T, strict=True))
-    if logits is not None and any(map(_saturates, scores.T, logits.T)):
+    if logits is None:
+        if with_logits:
+            raise ValueError(f"--logits: the scores of {run.path} are no probabilities; leave it out")
+        return columns
+    same = not with_logits and any(map(_saturates, scores.T, logits.T))
+    if same and with_logits is False:  # another shard cannot know it, and all have the same columns
+        hint = "their logits tell them apart: --logits, for every shard"
+        click.echo(f"warning: different sequences get the same score, near 0 or 1; {hint}", err=True)
+    elif same or with_logits:
         logits = logits.astype(outputs.dtype)
         columns |= dict(zip([f"logit{name.removeprefix('score')}" for name in names], logits.T, strict=True))
     return columns

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 import numpy as np
 
 from genoml.cli.options import (
+    Shard,
     backend_option,
     examples,
+    expect_file,
     open_backend,
     open_output,
     out_option,
     sequences_argument,
+    shard_option,
 )
 
 if TYPE_CHECKING:
     from genoml.io import Motif
-    from genoml.sequence import MotifHits
+    from genoml.io.fasta import FastaRecord
+    from genoml.sequence import MotifHits, MotifScanner
 
 #: Records that are scanned together, at most: many short ones fill a batch.
 _BATCH_RECORDS = 1 << 17
@@ -26,7 +32,13 @@ _BATCH_RECORDS = 1 << 17
 _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
 
 
-@click.command("scan", epilog=examples("genoml scan peaks.fa --motifs known.meme > hits.bed"))
+@click.command(
+    "scan",
+    epilog=examples(
+        "genoml scan peaks.fa --motifs known.meme > hits.bed",
+        "genoml scan genome.fa --motifs known.meme --out 3.bed --shard 3/16",
+    ),
+)
 @sequences_argument
 @click.option(
     "--motifs",
@@ -48,6 +60,7 @@ _HEADER = "name\tmotif\tstart\tend\tstrand\tscore\tp_value\tsequence\n"
 )
 @click.option("--format", "kind", type=click.Choice(["bed", "tsv"]), default="bed", show_default=True)
 @click.option("--strand", type=click.Choice(["both", "+"]), default="both", show_default=True)
+@shard_option
 @out_option
 @backend_option
 def command(
@@ -57,6 +70,7 @@ def command(
     p_value: float,
     kind: str,
     strand: str,
+    shard: Shard | None,
     out: str,
     backend_name: str | None,
 ) -> None:
@@ -71,11 +85,10 @@ def command(
     strand. The table (tsv) has name, motif, start, end, strand, score in bits, p_value, and the matched
     sequence as it reads on its strand.
     """
-    from genoml.io import read_sequences
-    from genoml.io.records import record_batches
     from genoml.sequence import PWM, MotifScanner
 
     backend = open_backend(backend_name)
+    shard = expect_file(shard, sequences)
     if sequences == motifs_path == "-":
         raise ValueError(
             "standard input (-) can be only one of SEQUENCES and --motifs; name a file for the other"
@@ -89,13 +102,31 @@ def command(
     )
     labels = np.array([motif.name for motif in motifs], dtype=object)
     with open_output(out) as stream:
-        if kind == "tsv":
+        if kind == "tsv" and shard.first:
             stream.write(_HEADER.encode())
-        for batch in record_batches(read_sequences(sequences), most_records=_BATCH_RECORDS):
+        for batch, blocks in _batches(sequences, scanner, shard):
             ids = np.array([record.id for record in batch], dtype=object)
             letters = [record.sequence for record in batch]
-            for hits in scanner.blocks(letters):
+            for hits in scanner.blocks(letters, blocks):
                 _write(stream, hits, ids, letters, labels, kind)
+
+
+def _batches(path: str, scanner: MotifScanner, shard: Shard) -> Iterator[tuple[list[FastaRecord], range]]:
+    """Batches of records, and which blocks of each are the shard's; the file is read once more to count them."""
+    from genoml.io import read_sequences
+    from genoml.io.records import record_batches
+
+    def batches() -> Iterator[tuple[list[FastaRecord], int]]:
+        for batch in record_batches(read_sequences(path), most_records=_BATCH_RECORDS):
+            yield batch, scanner.count_blocks(sum(len(record.sequence) for record in batch), len(batch))
+
+    own = shard.of(sum(count for _, count in batches())) if shard.count > 1 else range(sys.maxsize)
+    first = 0
+    for batch, count in batches():
+        blocks = range(max(own.start - first, 0), min(own.stop - first, count))
+        if blocks:
+            yield batch, blocks
+        first += count
 
 
 def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:

@@ -35,15 +35,23 @@ class Augmentation:
 
     def __call__(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """An augmented copy of ``codes`` (n, length), uint8."""
-        turned, offsets = self.draw(len(codes), rng)
+        return self.apply(codes, *self.draw(len(codes), rng))
+
+    def apply(self, codes: np.ndarray, turned: np.ndarray | None, offsets: np.ndarray | None) -> np.ndarray:
+        """A copy of ``codes`` that is turned and moved as was drawn."""
         if turned is not None:
             codes = np.where(turned[:, None], reverse_complement(codes), codes)
         return codes if offsets is None else shift(codes, offsets)
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Draw for each sequence whether it is turned, and how far it is moved to the right; None: none is."""
-        turned = rng.random(count) < 0.5 if self.reverse_complement is not False else None
-        offsets = rng.integers(-self.shift_bp, self.shift_bp + 1, count) if self.shift_bp else None
+    def draw(
+        self, count: int, rng: np.random.Generator, rows: slice = slice(None)
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Draw for each sequence whether it is turned, and how far it is moved to the right; None: none is.
+
+        With ``rows`` the result is of these alone, the same as in the whole.
+        """
+        turned = rng.random(count)[rows] < 0.5 if self.reverse_complement is not False else None
+        offsets = rng.integers(-self.shift_bp, self.shift_bp + 1, count)[rows] if self.shift_bp else None
         return turned, offsets
 
 

@@ -23,6 +23,12 @@ class Rows(NamedTuple):
     extras: dict[str, np.ndarray]
     control: np.ndarray | None = None
 
+    def labels(self, rows: slice) -> Rows:
+        """Targets and extras of some of them; the input, which a loss does not read, stays whole."""
+        return self._replace(
+            targets=self.targets[rows], extras={name: values[rows] for name, values in self.extras.items()}
+        )
+
 
 @dataclass(frozen=True)
 class SequenceData:
@@ -134,11 +140,18 @@ class SequenceData:
             control=None if self.control is None else take_rows(self.control, index),
         )
 
-    def batch(self, index: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> Rows:
-        """The examples at these positions as arrays, augmented."""
+    def batch(
+        self,
+        index: np.ndarray,
+        augmentation: Augmentation,
+        rng: np.random.Generator,
+        rows: slice = slice(None),
+    ) -> Rows:
+        """The examples at these positions as arrays, augmented; with ``rows`` these of them alone are read."""
         if self.control is not None:
             raise ValueError("SequenceData turns no control tracks; genoml.data.ProfileData does")
-        codes = augmentation(self.codes[index], rng)
+        drawn, index = augmentation.draw(len(index), rng, rows), index[rows]
+        codes = augmentation.apply(self.codes[index], *drawn)
         return Rows(codes, self.targets[index], {name: v[index] for name, v in self.extras.items()})
 
     def for_epoch(self, epoch: int, seed: int) -> Self:

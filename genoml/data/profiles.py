@@ -68,15 +68,24 @@ class ProfileData(SequenceData):
             raise ValueError(f"ProfileData expects control ({count}, tracks, {length}), got {control}")
         control_strands(self.strands, control[1])
 
-    def batch(self, index: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> Rows:
+    def batch(
+        self,
+        index: np.ndarray,
+        augmentation: Augmentation,
+        rng: np.random.Generator,
+        rows: slice = slice(None),
+    ) -> Rows:
         """The examples at these positions as arrays; sequences, profiles and controls are turned and moved alike.
+
+        With ``rows`` these of them alone are read.
 
         Raises
         ------
         ValueError
             If windows are to be moved that are not of a genome.
         """
-        turned, offsets = augmentation.draw(len(index), rng)
+        turned, offsets = augmentation.draw(len(index), rng, rows)
+        index = index[rows]
         codes, targets = _at(self.codes, index, offsets), _at(self.targets, index, offsets)
         control = None if self.control is None else _at(self.control, index, offsets)
         if turned is not None:

@@ -1,4 +1,4 @@
-"""Evaluation of models on the host: curves, thresholds, confidence intervals, calibration, dispersion of counts.
+"""Evaluation of models on the host: curves, thresholds, intervals, calibration, dispersion of counts, paired tests.
 
 Predictions and targets are NumPy arrays: move device arrays over with ``get_backend().to_numpy`` first.
 """
@@ -7,6 +7,12 @@ from genoml.evaluation.bootstrap import ConfidenceInterval, bootstrap, delong, p
 from genoml.evaluation.calibration import Calibration, fit_platt, fit_temperature, log_odds, prior_shift
 from genoml.evaluation.curves import cumulative_calls, precision_recall_curve, roc_curve
 from genoml.evaluation.dispersion import CountDiagnosis, DispersionFit, diagnose_counts, estimate_dispersion
+from genoml.evaluation.paired import (
+    PairedStatistics,
+    benjamini_hochberg,
+    paired_statistics,
+    signed_rank_p_value,
+)
 from genoml.evaluation.reliability import (
     BrierDecomposition,
     ReliabilityCurve,
@@ -24,7 +30,9 @@ __all__ = [
     "ConfidenceInterval",
     "CountDiagnosis",
     "DispersionFit",
+    "PairedStatistics",
     "ReliabilityCurve",
+    "benjamini_hochberg",
     "bootstrap",
     "brier_decomposition",
     "brier_score",
@@ -38,12 +46,14 @@ __all__ = [
     "fit_temperature",
     "gini",
     "log_odds",
+    "paired_statistics",
     "per_task",
     "precision_recall_curve",
     "prior_shift",
     "reliability_curve",
     "roc_curve",
     "score_calls",
+    "signed_rank_p_value",
     "specificity",
     "specificity_scores",
 ]

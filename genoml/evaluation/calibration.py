@@ -50,7 +50,8 @@ class Calibration:
 
     def __call__(self, logits: ArrayLike) -> Floats:
         """Calibrate logits; the result has the same shape, in float64."""
-        return self.slope * np.asarray(logits, np.float64) + np.asarray(self.offset)
+        found: Floats = self.slope * np.asarray(logits, np.float64) + np.asarray(self.offset, np.float64)
+        return found
 
 
 def log_odds(prior: float) -> float:

@@ -127,13 +127,12 @@ def integrated_gradients(
 
     in place of DeepLIFT's multipliers, and else as :func:`deeplift`. It needs no rule of a layer, but ``steps`` passes;
     the contributions sum to the change of the output as far as the sum over steps is the integral: see ``error``.
+    Parameters, shapes, errors and warnings but for ``steps`` are those of :func:`deeplift`.
 
     Parameters
     ----------
     steps : int
         Points on the way from a reference to the sequence.
-
-    Other parameters, shapes, errors and warnings are those of :func:`deeplift`.
 
     References
     ----------

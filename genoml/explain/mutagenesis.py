@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
@@ -98,12 +98,7 @@ def in_silico_mutagenesis(
     codes = np.asarray(codes)
     inner, twice = one_strand(model) if windows else (model, False)
     plan = plan_of([inner], codes.shape[1]) if windows else Plan((), None, (model,))
-    if plan.silent:
-        warnings.warn(
-            f"{', '.join(plan.silent)} does not say what its outputs see (Layer.reach): from there on every "
-            "mutant is computed whole",
-            stacklevel=2,
-        )
+    plan.warn_of_silent(stacklevel=3)
     task = task_of(model, task)
     run = _Run(inner, plan, task, batch_size, read.ambiguous)
     scores = run.scores(codes)
@@ -212,21 +207,6 @@ class _Run:
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0
         return scores
 
-    def portions(self, length: int, count: int) -> list[np.ndarray]:
-        """The positions in portions of ``count``: in each, positions a stride apart, whose windows have one width.
-
-        Positions whose windows were moved at an end of the map are portions of their own; the others need no gather.
-        """
-        stride, rows = self.plan.stride, list[np.ndarray]()
-        for first in range(min(stride, length)):
-            row = np.arange(first, length, stride)
-            (starts, _), _ = follow(self.plan.steps, (tuple(row.tolist()), 1), length)
-            ahead = np.asarray(starts) * stride - row
-            middle = len(row) // 2
-            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
-            rows += [row[side == which] for which in range(3)]
-        return [row[start : start + count] for row in rows for start in range(0, len(row), count)]
-
     def _fill(self, scores: np.ndarray, codes: np.ndarray, kinds: int, count: int, workers: Workers) -> None:
         """Write the scores of a few sequences, ``count`` positions at a time."""
         backend = self.model.backend
@@ -235,21 +215,26 @@ class _Run:
         whole, outputs = self.plan.trace(x)
         weights, xp = weights_of(whole, self.task), array_namespace(x)
         own = backend.to_numpy(score_of(whole, weights))[:, :, None]
-        portions = self.portions(codes.shape[1], count)
+        length = codes.shape[1]
+        portions = self.plan.portions(np.arange(length), 1, length, count)
+
+        def mutants(chosen: np.ndarray) -> Array:
+            mutated = one_hot(_others(codes[:, chosen], kinds), **options)  # (n, kinds, places, 4)
+            changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, xp.reshape(mutated, (-1, 1, 4)))
+            return xp.reshape(score_of(outputs(changed), weights), (len(codes), kinds, len(chosen)))
 
         def fill(first: int, last: int) -> None:
-            for chosen in portions[first:last]:
-                bases = _others(codes[:, chosen], kinds)
-                mutated = one_hot(bases, **options)  # (n, kinds, places, 4)
-                values = xp.reshape(mutated, (bases.size, 1, 4))
-                changed = Changed(x, (tuple(chosen.tolist()), 1), kinds, values)
-                found = backend.to_numpy(score_of(outputs(changed), weights)).reshape(bases.shape) - own
-                # (n, kinds, places) -> (n, places, 4)
-                filled = np.zeros((len(codes), len(chosen), 4), dtype=scores.dtype)
-                np.put_along_axis(
-                    filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2
-                )
-                scores[:, chosen] = filled
+            # read once, at the end: a device computes the next portion meanwhile
+            found = (
+                backend.to_numpy(xp.concat([mutants(chosen) for chosen in portions[first:last]], axis=2))
+                - own
+            )
+            places = np.concatenate(portions[first:last])
+            bases = _others(codes[:, places], kinds)
+            # (n, kinds, places) -> (n, places, 4)
+            filled = np.zeros((len(codes), len(places), 4), dtype=scores.dtype)
+            np.put_along_axis(filled, bases.transpose(0, 2, 1).astype(np.intp), found.transpose(0, 2, 1), 2)
+            scores[:, places] = filled
 
         workers.share_out(fill, len(portions))
 

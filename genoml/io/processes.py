@@ -113,13 +113,9 @@ def _lock_file(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> IO
         file = open_lock(path)
         try:
             if lock(file, wait=False) is False:
-                file.seek(0)
-                holder = printable(file.read(_MOST_HOLDER).decode(errors="replace").strip())
+                holder = _holder(file)
                 if holder or time.monotonic() > deadline:
-                    raise InUseError(
-                        f"{os.fspath(what)}: is being written by {holder or 'another process'}; "
-                        "wait until it has ended"
-                    )
+                    raise _in_use(what, holder)
                 time.sleep(0.005)  # its holder has locked it just now, and is about to write its name
             elif _is_at(path, file):
                 return file
@@ -127,6 +123,29 @@ def _lock_file(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> IO
             file.close()
             raise
         file.close()  # its holder has no name yet, or has just removed it, so that it is no lock any more
+
+
+def refuse_locked(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> None:
+    """Raise InUseError if another process holds the lock of ``locked`` on this file.
+
+    The file stays as it is. The lock is held while this looks, without a name, so that a process that is about to
+    take it tries again, and is not refused.
+    """
+    with suppress(OSError), open(path, "rb") as file:
+        if lock(file, wait=False) is False:
+            raise _in_use(what, _holder(file))
+
+
+def _holder(file: IO[bytes]) -> str:
+    """What a lock file says of the process that holds it; empty if that has locked it just now."""
+    file.seek(0)
+    return printable(file.read(_MOST_HOLDER).decode(errors="replace").strip())
+
+
+def _in_use(what: str | os.PathLike[str], holder: str) -> InUseError:
+    return InUseError(
+        f"{os.fspath(what)}: is being written by {holder or 'another process'}; wait until it has ended"
+    )
 
 
 def _is_at(path: str | os.PathLike[str], file: IO[bytes]) -> bool:

@@ -14,7 +14,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, ActivationPullback, activation_vjp, log_softmax, softmax
-from genoml.ops.arrays import sum_rows
+from genoml.ops.arrays import constant_like, sum_rows
 from genoml.ops.conv1d import conv1d_vjp
 from genoml.ops.pool1d import largest_between
 from genoml.ops.secants import Between, activation_between
@@ -281,6 +281,5 @@ def log_odds_of(logits: Array, background: Sequence[float]) -> tuple[Array, Arra
     """Log-odds log2(p / background) in bits, and p, the softmax of the logits."""
     xp = array_namespace(logits)
     log_p = log_softmax(logits, axis=1)
-    logs = [math.log(q) for q in background]
-    log_q = xp.asarray(logs, dtype=logits.dtype, device=device_of(logits))
+    log_q = constant_like(logits, tuple(map(math.log, background)))
     return (log_p - log_q[None, :, None]) * (1.0 / _LN2), xp.exp(log_p)

@@ -173,8 +173,7 @@ class ControlTracks(Container):
 
     Shapes
     ------
-    x : (batch, 4 + controls, length): bases, and counts of reads, not negative; or (batch, 4, length), without control
-        reads
+    x : (batch, 4 + controls, length), bases, and counts of reads, 0 or more; or (batch, 4, length), without reads
     y : (batch, n + tracks)
 
     Raises

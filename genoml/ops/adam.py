@@ -45,14 +45,22 @@ def adam_update_all(
     grads: list[Array],
     means: list[Array],
     squares: list[Array],
-    kept: list[float],
+    decays: list[float],
     *,
+    decoupled: bool,
     workers: Workers = ALONE,
     **rates: float,
 ) -> list[tuple[Array, Array, Array]]:
     """``adam_update`` of several parameters, which on a GPU is one kernel.
 
-    ``kept`` holds a number a parameter. ``rates`` are beta1, beta2, rate, correction and eps, the same for all.
+    ``decays`` holds a number d a parameter: decoupled it leaves (1 - d) p of the parameter, else it is an L2 penalty,
+    g = grad + d p. ``rates`` are beta1, beta2, rate, correction and eps, the same for all.
     """
-    arrays = zip(params, grads, means, squares, kept, strict=True)
-    return [adam_update(*own, kept=part, workers=workers, **rates) for *own, part in arrays]
+    if not decoupled:
+        both = zip(params, grads, decays, strict=True)
+        grads = [grad + decay * param if decay else grad for param, grad, decay in both]
+    arrays = zip(params, grads, means, squares, decays, strict=True)
+    return [
+        adam_update(*own, kept=1.0 - decay if decoupled else 1.0, workers=workers, **rates)
+        for *own, decay in arrays
+    ]

@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.ops.activations import activation_vjp, log_softmax, sigmoid, softplus
+from genoml.ops.activations import FAR, activation_vjp, log_softmax, sigmoid, softplus
 from genoml.ops.arrays import clip, constant_like
 from genoml.ops.special import erf
 
@@ -135,10 +135,17 @@ def gelu_slope(x: Array, r: Array) -> Array:
     Close to each other, the slope of P is the mean of its density p between them, by Taylor's rule at the midpoint c:
     p(c) + p''(c) d^2 / 24 = p(c) (1 + (c^2 - 1) d^2 / 24), whose error is of order d^4.
     """
+    return _gelu_slope(x, r, _cumulative(x), _cumulative(r))
+
+
+def _cumulative(z: Array) -> Array:
+    return 0.5 * (1.0 + erf(z * math.sqrt(0.5)))
+
+
+def _gelu_slope(x: Array, r: Array, cumulative: Array, cumulative_r: Array) -> Array:
     xp, d, c = array_namespace(x), x - r, 0.5 * (x + r)
     c2 = c * c
     density = xp.exp(-0.5 * c2) * (1.0 / math.sqrt(2.0 * math.pi))
-    cumulative, cumulative_r = (0.5 * (1.0 + erf(z * math.sqrt(0.5))) for z in (x, r))
     near = density * (1.0 + (d * d) * (1.0 / 24.0) * (c2 - 1.0))
     slope = _near_or_quotient(d, near, cumulative - cumulative_r, 0.01)
     return 0.5 * (cumulative + cumulative_r) + c * slope
@@ -169,6 +176,13 @@ def activation_between(name: str | None, x: Array, reference: Array, **options: 
     """The activation of this name (None: the identity) between x and its references."""
     if name is None or name == "linear":
         return x, reference, lambda m: m
+    if name == "gelu":  # of which P is the greatest part of the work: once each for values and slope
+        x, reference = clip(x, -FAR), clip(reference, -FAR)
+        p, p_r = _cumulative(x), _cumulative(reference)
+        slope = array_namespace(x).reshape(
+            _gelu_slope(*paired(x, reference), *paired(p, p_r)), tuple(reference.shape)
+        )
+        return x * p, reference * p_r, lambda m: m * slope
     activate = activation_vjp(name, **options)
     slope = slope_of_pairs(SLOPES[name], x, reference, **options)
     return activate(x)[0], activate(reference)[0], lambda m: m * slope
@@ -189,7 +203,7 @@ def softmax_between(x: Array, reference: Array, axis: int) -> Between:
     and D the difference of the log-sums.  0 = sum(p - q) = sum E (d - D) gives D = sum(E d) / sum(E), so that
     M = diag(E) - E E^T / sum(E). It is symmetric, and the Jacobian diag(p) - p p^T where x = r.
     """
-    xp, shares, a, b, along = _shares(x, reference, axis)
+    xp, shares, (_, p), (_, q), along = _shares(x, reference, axis)
     shape, pairs = tuple(reference.shape), tuple(shares.shape)
     total = xp.sum(shares, axis=along, keepdims=True)
 
@@ -197,12 +211,12 @@ def softmax_between(x: Array, reference: Array, axis: int) -> Between:
         weighted = shares * xp.reshape(m, pairs)
         return xp.reshape(weighted - shares * (xp.sum(weighted, axis=along, keepdims=True) / total), shape)
 
-    return xp.exp(a), xp.exp(b), back
+    return p, q, back
 
 
 def log_softmax_between(x: Array, reference: Array, axis: int) -> Between:
     """Log-softmax: a_i - b_i = d_i - sum(E d) / sum(E), with E of :func:`softmax_between`; M^T m = m - w sum(m)."""
-    xp, shares, a, b, along = _shares(x, reference, axis)
+    xp, shares, (a, _), (b, _), along = _shares(x, reference, axis)
     shape, pairs = tuple(reference.shape), tuple(shares.shape)
     weights = shares / xp.sum(shares, axis=along, keepdims=True)
 
@@ -213,10 +227,19 @@ def log_softmax_between(x: Array, reference: Array, axis: int) -> Between:
     return a, b, back
 
 
-def _shares(x: Array, reference: Array, axis: int) -> tuple[Any, Array, Array, Array, int]:
-    """The namespace, E (n, K, ...), both log-softmaxes, and the axis of E."""
-    a, b = log_softmax(x, axis), log_softmax(reference, axis)
-    return array_namespace(x), exp_slope(*paired(a, b)), a, b, axis if axis < 0 else axis + 1
+def _shares(
+    x: Array, reference: Array, axis: int
+) -> tuple[Any, Array, tuple[Array, Array], tuple[Array, Array], int]:
+    """The namespace, E (n, K, ...), log-softmax and softmax of each, and the axis of E.
+
+    E = (p - q) / (a - b) is the slope of exp between a and b; exp((a + b) / 2) = sqrt(p) sqrt(q).
+    """
+    xp, a, b = array_namespace(x), log_softmax(x, axis), log_softmax(reference, axis)
+    p, q = xp.exp(a), xp.exp(b)
+    (pair_a, pair_b), (pair_p, pair_q) = paired(a, b), paired(p, q)
+    (root, root_q), d = paired(xp.sqrt(p), xp.sqrt(q)), pair_a - pair_b
+    shares = _near_or_quotient(d, root * root_q * sinhc(clip(d, -1.0, 1.0)), pair_p - pair_q)
+    return xp, shares, (a, p), (b, q), axis if axis < 0 else axis + 1
 
 
 # ---------------------------------------------------------------- standardising

@@ -159,6 +159,9 @@ class Adam(Together):
     Kingma and Ba (2015), Adam, arXiv:1412.6980, algorithm 1.
     """
 
+    #: whether weight decay leaves the gradient alone
+    decoupled = False
+
     def __init__(
         self,
         learning_rate: Positive = 1e-3,
@@ -182,14 +185,14 @@ class Adam(Together):
         workers: Workers,
     ) -> Iterator[tuple[str, Array]]:
         names = list(grads)
-        given = [self.penalised(params[name], grads[name], decays[name]) for name in names]
         # the bias corrections are host numbers, folded into the scalars
         stepped = adam_update_all(
             [params[name] for name in names],
-            [grad for grad, _ in given],
+            [grads[name] for name in names],
             [self.slot("mean", name, params[name]) for name in names],
             [self.slot("square", name, params[name]) for name in names],
-            [kept for _, kept in given],
+            [self.learning_rate * decays[name] if self.decoupled else decays[name] for name in names],
+            decoupled=self.decoupled,
             beta1=self.beta1,
             beta2=self.beta2,
             rate=self.learning_rate / (1.0 - self.beta1**self.steps),
@@ -202,10 +205,6 @@ class Adam(Together):
             self.state[f"square/{name}"] = square
             yield name, updated
 
-    def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
-        """The gradient with what weight decay adds to it, and the fraction of the parameter that decay leaves."""
-        return (grad + decay * param if decay else grad), 1.0
-
 
 class AdamW(Adam):
     """AdamW: Adam with decoupled weight decay, p = (1 - lr decay) p, then Adam's step on the plain gradient.
@@ -215,6 +214,4 @@ class AdamW(Adam):
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, arXiv:1711.05101, algorithm 2.
     """
 
-    def penalised(self, param: Array, grad: Array, decay: float) -> tuple[Array, float]:
-        """See Adam: the decay is decoupled from the gradient."""
-        return grad, 1.0 - self.learning_rate * decay
+    decoupled = True

@@ -8,9 +8,10 @@ the heads of one long sequence.
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -25,6 +26,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.parallel.ranks import ONE_RANK, Ranks
 
 T = TypeVar("T")
 #: seconds within which Ctrl-C is heard that the system has handed to another thread
@@ -37,6 +39,18 @@ def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
     """``parts`` ranges that cover 0 to count, whose sizes differ by at most one."""
     bounds = [count * part // parts for part in range(parts + 1)]
     return list(pairwise(bounds))
+
+
+def tree_sum(values: Sequence[T], add: Callable[[T, T], T] = operator.add) -> T:
+    """The sum of neighbours, then of neighbouring sums, and so on, until one is left.
+
+    The order depends on the places alone: sums of 2, 4, 8 neighbours, added up elsewhere, give the same bits.
+    """
+    level = list(values)
+    while len(level) > 1:
+        pairs = [add(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(level) & ~1 :]
+    return level[0]
 
 
 class Shares(Generic[T]):
@@ -146,11 +160,12 @@ class Meeting:
     """Exchange of arrays between the threads of one batch; every thread must take part in every exchange.
 
     Each part has a queue from each other one. Their values come in order, so that a part that is ahead overwrites
-    nothing, and Ctrl-C leaves nothing locked.
+    nothing, and Ctrl-C leaves nothing locked. ``ranks`` have further parts of the batch, as many each.
     """
 
-    def __init__(self, parts: int) -> None:
+    def __init__(self, parts: int, ranks: Ranks = ONE_RANK) -> None:
         self.parts = parts
+        self.ranks = ranks
         self._queues = [[SimpleQueue[object]() for _ in range(parts)] for _ in range(parts)]
         self._zeros: list[Array] = []
 
@@ -170,12 +185,11 @@ class Meeting:
         return value
 
     def sum(self, index: int, value: Array) -> Array:
-        """The sum of the parts' values, added in the same order every time."""
-        first, *others = self.gather(index, value)
-        total: Array = first
-        for other in others:
-            total = total + other
-        return total
+        """The sum of the values of all parts, of all ranks, added in the same order every time."""
+        total = tree_sum(self.gather(index, value))
+        if self.ranks.count == 1:
+            return total
+        return self.gather(index, self.ranks.sum(total) if index == 0 else total)[0]
 
     def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
         """Zeros that take no memory: a part's share of a gradient that another part has computed whole."""
@@ -201,7 +215,7 @@ class Part:
     Attributes
     ----------
     index : int
-        Of this part among all, from 0.
+        Of this part among those of this process, from 0.
     ranges : tuple of (start, stop)
         The rows of the whole batch that are here, in their order.
     total : int
@@ -220,7 +234,7 @@ class Part:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the part that does what is done once a batch."""
+        """Whether this is the part that does what is done once a batch, in each process."""
         return self.index == 0
 
     def whole_size(self, examples: int) -> int:

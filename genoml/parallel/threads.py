@@ -18,7 +18,8 @@ from typing import Any, Protocol, Self, TypeVar
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges
+from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges, tree_sum
+from genoml.parallel.ranks import ONE_RANK, Ranks
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ class Threads:
     ----------
     count : int
         Number of threads, with the calling one. 1 computes every batch whole.
+    ranks : Ranks
+        Processes that have as many parts each of every batch; x is then this one's rows of it.
     least_input, least_work : int
         See LEAST_INPUT and LEAST_WORK.
 
@@ -57,10 +60,18 @@ class Threads:
         If count < 1.
     """
 
-    def __init__(self, count: int, *, least_input: int = LEAST_INPUT, least_work: int = LEAST_WORK) -> None:
+    def __init__(
+        self,
+        count: int,
+        ranks: Ranks = ONE_RANK,
+        *,
+        least_input: int = LEAST_INPUT,
+        least_work: int = LEAST_WORK,
+    ) -> None:
         if count < 1:
             raise ValueError(f"threads expects a number of at least 1, got {count}")
         self.count = count
+        self.ranks = ranks
         self.least_input = least_input
         self.least_work = least_work
         #: the last model and the number of its parameters
@@ -75,60 +86,94 @@ class Threads:
     ) -> None:
         self.workers.close()
 
-    def parts_of(self, model: Model, x: Array) -> int:
-        """The number of parts in which a batch is computed: the same for the same model and shape."""
+    def parts_of(self, model: Model, x: Array, total: int | None = None) -> int:
+        """The number of parts in which this process computes its rows x of ``total``: the same for the same shapes."""
         prepared, parameters = self._prepared
         if prepared is not model:
             model.draw()  # before the parts, which would draw one each
             parameters = sum(prod(value.shape) for value in model.params.values())
             self._prepared = model, parameters
-        size: int = prod(x.shape)
+        rows: int = x.shape[0] if total is None else total
+        size: int = prod(x.shape[1:]) * rows
         worth = min(size // self.least_input, size * max(parameters, 1) // self.least_work)
-        return max(1, min(self.count, int(x.shape[0]), worth))
+        return max(1, min(self.count, min(rows, worth) // self.ranks.count))
 
-    def vjp(self, model: Model, x: Array, run: Any) -> tuple[Array, Any]:
-        """``model.vjp(x, run)`` of the whole batch, computed in parts; ``run`` is a Pass."""
-        count = 1 if self.count == 1 else self.parts_of(model, x)
-        if count == 1:
-            return model.vjp(x, replace(run, part=replace(run.part, workers=self.workers)))
-        xp, meeting = array_namespace(x), Meeting(count)
-        ranges = even_ranges(x.shape[0], count)
-        parts = [Part(i, (ranges[i],), x.shape[0], meeting) for i in range(count)]
+    def vjp(self, model: Model, x: Array, run: Any, total: int | None = None) -> tuple[Array, Any]:
+        """``model.vjp(x, run)`` of the whole batch, computed in parts; ``run`` is a Pass.
 
-        def forward(part: Part) -> tuple[Array, Any]:
-            ((start, stop),) = part.ranges
-            mask = None if run.mask is None else run.mask[start:stop]
-            return model.vjp(x[start:stop, ...], replace(run, mask=mask, part=part))
-
-        outputs, pullbacks = zip(*self._each(forward, parts, meeting), strict=True)
+        Of a batch of ``total`` rows over several ranks it is what belongs to this rank's.
+        """
+        shares = self._shares(model, x, run, total)
+        if len(shares) == 1:
+            return model.vjp(x, shares[0][1])
+        xp = array_namespace(x)
+        outputs, pullbacks = zip(
+            *self._each(lambda rows, run: model.vjp(x[rows, ...], run), shares), strict=True
+        )
 
         def pullback(
             grad: Array, *, need_x: bool = True, need_params: bool = True
         ) -> tuple[Array | None, dict[str, Array]]:
-            def backward(part: Part) -> tuple[Array | None, dict[str, Array]]:
-                ((start, stop),) = part.ranges
-                found: tuple[Array | None, dict[str, Array]] = pullbacks[part.index](
-                    grad[start:stop, ...], need_x=need_x, need_params=need_params
+            def backward(rows: slice, run: Any) -> tuple[Array | None, dict[str, Array]]:
+                found: tuple[Array | None, dict[str, Array]] = pullbacks[run.part.index](
+                    grad[rows, ...], need_x=need_x, need_params=need_params
                 )
                 return found
 
-            grads_x, grads = zip(*self._each(backward, parts, meeting), strict=True)
-            # parameters serve every example: their gradients are sums over the parts
-            total: dict[str, Array] = dict(grads[0])
-            for other in grads[1:]:
-                for name, share in other.items():
-                    total[name] = meeting.add(total[name], share)
+            grads_x, grads = zip(*self._each(backward, shares), strict=True)
             grad_x: Array | None = None if grads_x[0] is None else xp.concat(grads_x)
-            return grad_x, total
+            return grad_x, _sum_of(grads, shares)
 
         return xp.concat(outputs), pullback
 
-    def _each(self, work: Callable[[Part], T], parts: Sequence[Part], meeting: Meeting) -> list[T]:
-        """Results of the work on every part, the first in this thread; waits for all parts even if one fails."""
+    def gradients(
+        self,
+        model: Model,
+        x: Array,
+        run: Any,
+        loss: Callable[[Array, slice, Part], tuple[Array, Array]],
+        total: int | None = None,
+    ) -> tuple[Array, dict[str, Array]]:
+        """Loss of a batch, and the gradients of the parameters: forward, loss and backward at one go in each part.
 
-        def run(part: Part) -> T:
+        ``loss(outputs, rows, part)`` gives the loss of these rows of x and its gradient: their share of the batch's.
+        Of several ranks each has the sum over its own rows.
+        """
+        shares = self._shares(model, x, run, total)
+
+        def work(rows: slice, run: Any) -> tuple[Array, dict[str, Array]]:
+            y, pullback = model.vjp(x if len(shares) == 1 else x[rows, ...], run)
+            value, grad = loss(y, rows, run.part)
+            return value, pullback(grad, need_x=False)[1]
+
+        values, grads = zip(*self._each(work, shares), strict=True)
+        return tree_sum(values), _sum_of(grads, shares)
+
+    def _shares(self, model: Model, x: Array, run: Any, total: int | None) -> list[tuple[slice, Any]]:
+        """The rows of x that each thread computes, and their pass."""
+        count, ranks = 1 if self.count == 1 else self.parts_of(model, x, total), self.ranks
+        total = int(x.shape[0]) if total is None else total
+        if count * ranks.count == 1:
+            return [(slice(0, total), replace(run, part=replace(run.part, workers=self.workers)))]
+        meeting, workers = Meeting(count, ranks), self.workers if count == 1 else ALONE
+        places = even_ranges(total, count * ranks.count)[count * ranks.rank :][:count]
+        first, shares = places[0][0], []
+        for index, (start, stop) in enumerate(places):
+            rows = slice(start - first, stop - first)
+            mask = None if run.mask is None else run.mask[rows]
+            part = Part(index, ((start, stop),), total, meeting, workers)
+            shares.append((rows, replace(run, mask=mask, part=part)))
+        return shares
+
+    def _each(self, work: Callable[[slice, Any], T], shares: Sequence[tuple[slice, Any]]) -> list[T]:
+        """The work on every share, the first in this thread; waits for all even if one fails."""
+        meeting: Meeting = shares[0][1].part.meeting
+        if len(shares) == 1:
+            return [work(*shares[0])]
+
+        def run(share: tuple[slice, Any]) -> T:
             try:
-                return work(part)
+                return work(*share)
             except BaseException:
                 meeting.abort()
                 raise
@@ -138,9 +183,9 @@ class Threads:
         errors, own = list[BaseException](), list[T]()
         try:
             with self.workers.queueing:
-                for part in parts[1:]:
-                    others.begin(pool, run, part)
-            own.append(run(parts[0]))
+                for share in shares[1:]:
+                    others.begin(pool, run, share)
+            own.append(run(shares[0]))
             others.wait()
         except BaseException as error:  # Ctrl-C too, at any moment; or a thread that cannot be started
             errors.append(error)
@@ -152,3 +197,11 @@ class Threads:
             # a broken barrier is only the consequence of another part's error
             raise next((e for e in errors if not isinstance(e, BrokenBarrierError)), errors[0])
         return own + found
+
+
+def _sum_of(grads: Sequence[dict[str, Array]], shares: Sequence[tuple[slice, Any]]) -> dict[str, Array]:
+    """Sums of the parts' gradients: parameters serve every example. The first part has all of them."""
+    if len(grads) == 1:
+        return grads[0]
+    add = shares[0][1].part.meeting.add
+    return {name: tree_sum([part[name] for part in grads if name in part], add) for name in grads[0]}

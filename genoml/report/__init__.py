@@ -5,9 +5,11 @@ from genoml.report.content import (
     Composition,
     FalseCall,
     ReportData,
+    Section,
     SequenceView,
     VariantView,
 )
+from genoml.report.experiments import write_experiment_report
 from genoml.report.filters import filter_matches
 from genoml.report.html import build_report
 from genoml.report.page import expect_writable, write_report, write_variant_report
@@ -18,6 +20,7 @@ __all__ = [
     "Composition",
     "FalseCall",
     "ReportData",
+    "Section",
     "SequenceView",
     "VariantView",
     "attention_views",
@@ -25,6 +28,7 @@ __all__ = [
     "expect_writable",
     "filter_matches",
     "sequence_views",
+    "write_experiment_report",
     "write_report",
     "write_variant_report",
 ]

@@ -56,7 +56,7 @@ def is_clear(probabilities: NDArray[np.floating[Any]], match: Match | None) -> b
 
 
 def _matched(
-    what: str, logos: list[tuple[str, Any, float | None]], match: Match | None, target: Motif | None
+    what: str, logos: Sequence[tuple[str, Any, float | None]], match: Match | None, target: Motif | None
 ) -> dict[str, Any]:
     """Text about a match, and the logos, of which the last is the one that was matched."""
     if target is None:

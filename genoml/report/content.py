@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ __all__ = [
     "Composition",
     "FalseCall",
     "ReportData",
+    "Section",
     "SequenceView",
     "VariantView",
 ]
@@ -132,6 +133,26 @@ class FalseCall:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A part of a page that is figures alone, each with its description.
+
+    Attributes
+    ----------
+    title, note : str
+        The heading, and what the figures show, in words.
+    figures : sequence of mappings
+        ``image`` (an address), ``alt``, and if it has them ``name`` and ``note``.
+    layout : {"wide", "pair", "cards"}
+        One below the other over the whole width, in pairs, or many.
+    """
+
+    title: str
+    note: str
+    figures: Sequence[Mapping[str, str]]
+    layout: Literal["wide", "pair", "cards"] = "pair"
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Data of a report. Every part but the title may be empty, and is then left out.
 
@@ -187,6 +208,8 @@ class ReportData:
         Attention maps, in the order of the page.
     variants : sequence of VariantView
         Contributions for both alleles, in the order of the page.
+    sections : sequence of Section
+        Other parts, in the order of the page.
     details : mapping
         Facts about the run: backend, versions, seed, command, data.
     downloads : mapping
@@ -218,5 +241,6 @@ class ReportData:
     sequences: Sequence[SequenceView] = ()
     attention: Sequence[AttentionView] = ()
     variants: Sequence[VariantView] = ()
+    sections: Sequence[Section] = ()
     details: Mapping[str, str] = field(default_factory=dict)
     downloads: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -129,9 +130,7 @@ def composition_figures(composition: Composition | None) -> list[dict[str, str]]
     return [
         one_figure(
             f"Histograms of the {name} of positives and of negatives; AUROC {_area(float(auroc(values, labels)))}.",
-            lambda ax, name=name, values=values, labels=labels: plot.histogram(
-                ax, values, labels, xlabel=name
-            ),
+            partial(plot.histogram, predictions=values, targets=labels, xlabel=name),
             title=f"{name}: alone it tells them apart with AUROC {_area(float(auroc(values, labels)))}",
         )
         for name, (values, labels) in columns.items()

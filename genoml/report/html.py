@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from importlib.resources import files
 from os import PathLike
 from typing import Any
 from urllib.parse import quote
 
-from genoml.io.files import write_whole
 from genoml.report.cards import attention_card, filter_card, motif_card, sequence_card, variant_card
 from genoml.report.content import ReportData
 from genoml.report.figures import (
@@ -24,6 +22,7 @@ from genoml.report.tasks import (
     number_figures,
     specificity_figures,
 )
+from genoml.report.template import write_page
 from genoml.runs.tasks import LABELS
 
 __all__ = ["build_report"]
@@ -77,14 +76,6 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
     ValueError
         If the curves' predictions and targets do not fit each other.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise ImportError("a report needs Jinja and Matplotlib: pip install genoml-xp[report]") from error
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files("genoml").joinpath("resources", "report.html.j2").read_text(encoding="utf-8")
     parts: dict[str, Any] = {
         "metrics": _table(content.metrics, content.ranked),
         "validation": _table(content.validation, ranked=True),
@@ -103,7 +94,9 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         "downloads": {name: _address(name, text) for name, text in content.downloads.items()},
         "details": content.details,
     }
-    page = environment.from_string(source).render(
+    write_page(
+        path,
+        "report.html.j2",
         content=content,
         titles=_TITLES,
         contents={name: _TITLES[name] for name in _TITLES if parts[name]},
@@ -112,8 +105,6 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         merged=any(len(entry) > 3 for entry in content.filters),
         **parts,
     )
-    with write_whole(path) as stream:
-        stream.write(page.encode("utf-8"))
 
 
 def _address(name: str, text: str) -> str:

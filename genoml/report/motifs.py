@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -67,9 +66,8 @@ def found_motifs(
         return [], "No motifs were looked for: the output does not depend on the bases."
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        motifs = [
-            _core(motif) for motif in discover_motifs(found.hypothetical, np.minimum(codes, 4))[:_SHOWN]
-        ]
+        found_in = discover_motifs(found.hypothetical, np.minimum(codes, 4))
+    motifs = [motif.trimmed(_CORE) for motif in found_in[:_SHOWN]]
     where = f"in the {len(codes):,} sequences with the highest predictions"
     left_out = "".join(f" {str(each.message).removeprefix('discover_motifs: ')}." for each in said)
     targets = jaspar_motifs() if known is None else list(known)
@@ -79,15 +77,3 @@ def found_motifs(
         for motif, matches in zip(motifs, best, strict=True)
     ]
     return matched, (f"Looked for {where}." if matched else f"No motif was found {where}.") + left_out
-
-
-def _core(motif: DiscoveredMotif) -> DiscoveredMotif:
-    """A motif without the flanks that contribute little."""
-    size = np.abs(motif.contributions).sum(axis=1)
-    strong = np.flatnonzero(size >= _CORE * size.max())
-    low, high = int(strong[0]), int(strong[-1]) + 1
-    parts = {
-        name: getattr(motif, name)[low:high] for name in ("probabilities", "contributions", "hypothetical")
-    }
-    start = motif.start + np.where(motif.strand < 0, motif.width - high, low)
-    return replace(motif, start=start, subpatterns=(), **parts)

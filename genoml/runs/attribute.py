@@ -238,9 +238,10 @@ def _read_arrays(path: str | PathLike[str]) -> dict[str, np.ndarray]:
             raise FormatError(f"holds no array {name}, but {found}", path=str(path), fix=_FIX)
     shape = arrays["actual"].shape
     expected = {"names": shape[:1], "codes": shape, "hypothetical": (*shape, 4)}
-    if "control_actual" in arrays or "control_codes" in arrays:
-        rows = arrays.get("control_actual", arrays.get("control_codes", np.empty(0))).shape[:1]
-        expected |= {"control_actual": (*rows, *shape[1:]), "control_codes": (*rows, *shape[1:])}
+    control = [arrays[name] for name in ("control_actual", "control_codes") if name in arrays]
+    if control:
+        size = (*control[0].shape[:1], *shape[1:])
+        expected |= {"control_actual": size, "control_codes": size}
     for name, size in expected.items():
         given = arrays[name].shape if name in arrays else None
         if len(shape) != 2 or given != size:

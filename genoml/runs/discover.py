@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -25,6 +27,7 @@ from genoml.explain import (
 )
 from genoml.explain.discovery.loci import Regions
 from genoml.explain.discovery.windows import WINDOW_BP
+from genoml.io.errors import FormatWarning
 from genoml.io.files import FilePath, write_whole
 from genoml.io.meme import write_meme
 from genoml.runs.attribute import Attributions
@@ -64,7 +67,7 @@ class Discovery:
     matches : list of list of Match
         For each motif, the known ones with the smallest p-values.
     notes : list of str
-        What a reader must know: warnings, signs that were left out.
+        What a reader must know: the warnings, and signs without seqlets.
     seconds : float
         Time that it took.
     """
@@ -198,7 +201,8 @@ def discover(
     Warns
     -----
     FormatWarning
-        For names that are no loci, and for regions that repeat another.
+        For names that are no loci, for regions that repeat another, for a sign with fewer than 100 seqlets, and as
+        :func:`genoml.explain.call_seqlets` and :func:`genoml.explain.call_hits` warn.
     """
     begun = time.perf_counter()
     control = attributions.control_actual
@@ -212,35 +216,47 @@ def discover(
     regions = Regions.of(attributions.names, (n, length), source)
     # short sequences have windows too
     flank = min(_FLANK_BP, max(0, (length - WINDOW_BP) // 2))
-    seqlets = call_seqlets(attributions.actual, "windows", control=control, fdr=fdr, flank=flank)
-    notes, some = list(regions.warnings), seqlets
+    notes = list(regions.warnings)
+    with _noting(notes, source):
+        seqlets = call_seqlets(attributions.actual, "windows", control=control, fdr=fdr, flank=flank)
+    some = seqlets
     for sign, word in _SIGNS.items():
         count = int((seqlets.sign == sign).sum())
         if count < LEAST_SEQLETS:
-            notes.append(
-                f"{word} seqlets: {count}, which is fewer than {LEAST_SEQLETS}; no motifs were looked for in them"
-            )
+            few = f"{word} seqlets: {count}, which is fewer than {LEAST_SEQLETS}; no motifs were looked for in them"
+            notes.append(few)
             some = _without(some, sign)
+            if count:
+                warnings.warn(f"{source}: {few}", FormatWarning, stacklevel=2)
     motifs: list[DiscoveredMotif] = []
     if len(some):
         motifs = discover_motifs(
-            attributions.hypothetical, attributions.codes, some,
+            attributions.hypothetical, np.minimum(attributions.codes, 4), some,
             most_seqlets=most_seqlets, seed=seed, progress=progress,
         )  # fmt: skip
     found = None
     if hits:
-        found = call_hits(
-            attributions.actual,
-            attributions.codes,
-            motifs,
-            least_correlation=least_correlation,
-            backend=backend,
-        )
+        with _noting(notes, source):
+            found = call_hits(
+                attributions.actual, attributions.codes, motifs,
+                least_correlation=least_correlation, backend=backend,
+            )  # fmt: skip
     matches = [list[Match]() for _ in motifs]
     if known and motifs:
         matches = most_significant([motif.trimmed().probabilities for motif in motifs], known)
     seconds = time.perf_counter() - begun
     return Discovery(attributions, regions, seqlets, motifs, found, known, matches, notes, seconds)
+
+
+@contextmanager
+def _noting(notes: list[str], source: str) -> Iterator[None]:
+    """Warnings of the block become notes, and warnings about the source."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    for each in said:
+        notes.append(str(each.message))
+        warnings.warn(f"{source}: {each.message}", FormatWarning, stacklevel=4)
 
 
 def _without(seqlets: Seqlets, sign: int) -> Seqlets:

@@ -117,9 +117,8 @@ def _predictions(w: Writer, objective: Objective, y: Value) -> Value:
         if isinstance(objective, BinaryClassification):
             z = y.name
             if objective.calibration is not None:
-                slope, offset = (
-                    np.float32(n) for n in (objective.calibration.slope, objective.calibration.offset)
-                )
+                slope = np.float32(objective.calibration.slope)
+                offset = np.asarray(objective.calibration.offset, np.float32)  # of several labels one each
                 z = w.add("Add", w.add("Mul", z, w.tensor("slope", slope)), w.tensor("offset", offset))
             return Value(w.add("Sigmoid", z), y.shapes)
         if isinstance(objective, MultiClassification):

@@ -25,7 +25,7 @@ from genoml.checkpoint import discard_generations, pack_weights
 from genoml.checkpoint.files import pack_tensors
 from genoml.io.files import write_whole
 from genoml.io.plain import NotPlainError, open_plain, read_plain
-from genoml.io.processes import locked
+from genoml.io.processes import locked, refuse_locked
 from genoml.nn.layer import Layer
 from genoml.runs.config_text import read_config
 from genoml.runs.record import (
@@ -228,8 +228,7 @@ def refuse_existing(path: str | PathLike[str]) -> None:
     """Raise RunError unless a new run can be written to this path, InUseError if another process does it just now."""
     path = Path(path)
     if (path / LOCK).is_file():
-        with suppress(OSError), locked(path / LOCK, path):
-            pass
+        refuse_locked(path / LOCK, path)
     _refuse_files(path)
 
 

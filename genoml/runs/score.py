@@ -24,6 +24,8 @@ from genoml.train.objectives import Objective
 from genoml.train.predict import finite_outputs, score_predictions
 from genoml.train.trained import Trained, padded_lengths
 
+#: sequences that are predicted as if there were no others, so that parts of a file give the bits of the whole
+BLOCK = 1024
 #: bases in a batch of predictions, at most, which bounds memory for long sequences
 _BATCH_BP = 1 << 18
 #: metrics with bootstrap intervals
@@ -51,8 +53,10 @@ def trained_of(record: RunRecord) -> Trained:
     )
 
 
-def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
-    """Outputs (n, outputs) of a run's model for sequences, which its objective reads.
+def outputs_of(
+    model: Layer, record: RunRecord, sequences: NamedSequences, blocks: range | None = None
+) -> np.ndarray:
+    """Outputs (n, outputs) of a run's model for sequences, which its objective reads; or for some ``blocks`` of them.
 
     A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
     that a score does not depend on what else is in the file. Networks of ``genoml.models`` that read one length
@@ -69,8 +73,13 @@ def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np
         raise ValueError(f"{sequences.path}: expects at least one sequence, got none")
     widths = _widths(record, sequences)
     order, parts = list[np.ndarray](), list[np.ndarray]()
-    for width in np.unique(widths).tolist():
-        rows = np.flatnonzero(widths == width)
+    every = range(-(-len(sequences) // BLOCK))
+    for first, width in (
+        (block * BLOCK, width)
+        for block in (every if blocks is None else blocks)
+        for width in np.unique(widths[block * BLOCK : (block + 1) * BLOCK]).tolist()
+    ):
+        rows = first + np.flatnonzero(widths[first : first + BLOCK] == width)
         outputs = finite_outputs(
             model,
             sequences.take(rows.tolist()).codes(width),

@@ -67,7 +67,7 @@ def check_layer(
     check_edges(case, on, dtype)
     check_errors(case, on, dtype)
     check_reach(case)
-    check_secants(case, on, dtype, LIMITS.secant[dtype])
+    check_secants(case, on, dtype, LIMITS.secant[dtype], no_host_read)
     check_saved(case, on, dtype)
     check_copied(case, on, dtype)
 

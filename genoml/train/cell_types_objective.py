@@ -39,6 +39,7 @@ class CellTypes(Objective):
     domain: ClassVar[Domain] = FINITE
     extras: ClassVar[tuple[str, ...]] = ("sample_weight",)
     best: ClassVar[str | None] = "pearson"
+    in_parts: ClassVar[bool] = True
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         values, back = activation_vjp("softplus")(outputs)

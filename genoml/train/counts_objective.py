@@ -46,6 +46,7 @@ class Counts(Objective):
 
     domain: ClassVar[Domain] = COUNTS
     extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask", "offset")
+    in_parts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.dispersion is not None and self.distribution != "negative_binomial":

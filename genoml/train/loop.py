@@ -7,26 +7,22 @@ reads the device once a logging interval: every step on NumPy, every 16 steps wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from os import PathLike
-from typing import Any
 
 import numpy as np
 
 from genoml.data import SequenceData
 from genoml.nn.layer import Layer
 from genoml.optim.schedules import ReduceOnPlateau
+from genoml.parallel import ONE_RANK, Ranks
 from genoml.train.background import ahead
 from genoml.train.checkpoints import Checkpointer, Checkpoints
-from genoml.train.options import Callback, FitOptions, History, as_callback, options_for
+from genoml.train.options import Callback, FitOptions, History
 from genoml.train.predict import predict_outputs
-from genoml.train.progress import Shown, epoch_lines
 from genoml.train.state import TrainingState, Weights, memory_of
 from genoml.train.step import Steps
 from genoml.train.trained import Trained
-from genoml.train.transfer import take_weights
 
 #: steps between two reads of a device that works asynchronously
 ASYNCHRONOUS_INTERVAL = 16
@@ -52,6 +48,7 @@ class Trainer:
         validation: SequenceData | None,
         options: FitOptions,
         callback: Callback | None = None,
+        ranks: Ranks = ONE_RANK,
     ) -> None:
         self.model = model
         self.data, self.validation = data, validation
@@ -61,17 +58,22 @@ class Trainer:
             if part is not None:
                 options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.steps = Steps(model, data, self.options)
+        self.ranks = ranks
+        self.steps = Steps(model, data, self.options, ranks)
         steps, rate = self.steps, options.optimizer.learning_rate
         self.state = TrainingState(steps.unread, rate, steps.average, memory_of(options.schedule))
         self.checkpointer: Checkpointer | None = None
 
     def keep(self, checkpoints: Checkpoints, *, resume: bool) -> None:
-        """Save checkpoints from now on; with ``resume`` continue from the one that is there."""
-        self.checkpointer = Checkpointer(
-            checkpoints, self.model, self.options, self.data, self.validation, resume=resume
-        )
-        state = self.checkpointer.read() if resume else None
+        """Save checkpoints from now on; with ``resume`` continue from the one that is there. Rank 0 has the folder."""
+
+        def begin() -> TrainingState | None:
+            self.checkpointer = Checkpointer(
+                checkpoints, self.model, self.options, self.data, self.validation, resume=resume
+            )
+            return self.checkpointer.read() if resume else None
+
+        state = self.ranks.on_first(begin)
         if state is not None:
             self._take_up(state)
 
@@ -93,6 +95,8 @@ class Trainer:
         """Save the state; ``index`` are the positions of the batch that led to it."""
         if self.checkpointer is None or self.checkpointer.save(self.state) or index is None:
             return
+        if self.ranks.count > 1:
+            return  # the next loss will tell all of them
         self.steps.try_weights(self.state.step - 1, index)
         self.steps.diverged(self.state.step - 1, "the optimiser", index)
 
@@ -102,7 +106,12 @@ class Trainer:
         self.model.trained = Trained.on(self.data, self.options)
         try:
             # every loss is checked here; NumPy's warnings would name neither step nor layer
-            with np.errstate(all="ignore"), self.model.backend.computing(), self.steps.threads:
+            with (
+                np.errstate(all="ignore"),
+                self.model.backend.computing(),
+                self.steps.threads,
+                self.ranks.stopping(),
+            ):
                 try:
                     self._run_epochs()
                 except KeyboardInterrupt:
@@ -139,6 +148,12 @@ class Trainer:
         start = time.perf_counter() - begun.elapsed_s
         steps.examples = examples
         batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, begun.epoch)
+        least = min(len(index) for index in batches)
+        if least < self.ranks.count:
+            raise ValueError(
+                f"a batch of {least} sequences (batch_size {options.batch_size}) gives some of {self.ranks.count} "
+                "ranks none; choose another batch_size"
+            )
         first, unread = begun.step - begun.batch, 0
         rest = range(begun.batch, len(batches))
         made = ahead(lambda number: steps.batch(first + number, batches[number]), rest, options.prefetch)
@@ -221,80 +236,3 @@ class Trainer:
         if isinstance(schedule, ReduceOnPlateau):
             loss = record.get("validation_loss", record["loss"])
             schedule.report(self._score(record) if schedule.maximise else loss)
-
-
-def fit(
-    model: Layer,
-    data: SequenceData | tuple[Any, Any],
-    *,
-    validation: SequenceData | tuple[Any, Any] | None = None,
-    options: FitOptions | None = None,
-    callback: Callback | Callable[[dict[str, float]], object] | None = None,
-    progress: Shown = "auto",
-    checkpoints: Checkpoints | str | PathLike[str] | None = None,
-    resume: bool = False,
-    init: Layer | Mapping[str, Any] | None = None,
-) -> History:
-    """Train a model on sequences and targets.
-
-    Parameters
-    ----------
-    model : Layer
-        (batch, 4, length) -> (batch, outputs), of the objective in the options: logits for binary labels by default.
-        It is trained in place, on its own backend.
-    data, validation : SequenceData, or (sequences, targets)
-        Training data, and data to choose the best epoch by; without the latter the last epoch is kept. Sequences may be
-        letters (a list, an array, a column of a data frame) or codes, targets (n,) or (n, tasks).
-    options : FitOptions
-        Options of the training. Strands: both of DNA, one of RNA (letter U), unless the augmentation says otherwise.
-    callback : Callback or function, optional
-        Called after every logging interval and epoch, a function with each epoch's record and weights.
-    progress : "auto", True, False or None
-        Whether standard error gets a line an epoch, and a bar: in a terminal and in a notebook; always; never.
-    checkpoints : Checkpoints or path, optional
-        Folder for the state of the training; a path saves it after each epoch, every ten minutes and on Ctrl-C.
-    resume : bool
-        Resume the training whose checkpoint is there, with the same model, data and options; begin, if there is none.
-        The bits are those without the interruption, on the same backend and number of threads; see docs/restarts.md.
-    init : Layer, or mapping of path to array, optional
-        Weights to begin with, as far as they fit by path and shape, see ``take_weights``; History.init says which.
-
-    The best epoch is the first with the greatest validation score of the objective (AUROC for labels, accuracy for
-    classes, Pearson's r for numbers), or, for counts and where that score is undefined, with the smallest validation
-    loss; with ``best_within`` the last one so near to it. A warning names validation sequences that are copies of
-    training sequences, and sequences of several classes, if all are in memory, but for ``FitOptions.no_checks``.
-    Validation, prediction and explanation go by ``model.trained``: both strands if it was trained on both.
-
-    Returns
-    -------
-    History
-        A record an epoch: epoch (from 1), step (number of steps so far), loss, learning_rate, seconds,
-        sequences_per_second, and with validation data validation_loss and the defined scores of the objective, such
-        as validation_auroc. Ctrl-C ends training early, with ``interrupted`` set and the best weights so far.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an argument of another kind, targets that the loss is not defined for, an ``init`` of which nothing fits,
-        or a pattern that matches no parameter.
-    CheckpointError
-        If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
-    NotFiniteError
-        At the first loss that is not finite, or whose weights would make it so; up to 16 steps later, with the
-        same weights, where the backend queues its work.
-    """
-    options = options_for(model, options)
-    data = SequenceData.of(data)
-    held_out = None if validation is None else SequenceData.of(validation)
-    taken = None if init is None else take_weights(model, init)
-    trainer = Trainer(model, data, held_out, options, as_callback(callback))
-    if checkpoints is not None:
-        place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
-        trainer.keep(place, resume=resume)
-    elif resume:
-        raise ValueError("fit expects checkpoints, the folder to resume from, with resume=True, got None")
-    done = trainer.state.epoch
-    if held_out is not None and not done:
-        trainer.options.warn_of_leaks(data, held_out)
-    with epoch_lines(progress, trainer.callback, options, data.targets, done, taken) as trainer.callback:
-        return replace(trainer.run(), init=taken)

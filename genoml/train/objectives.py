@@ -44,6 +44,11 @@ class Objective:
     extras: ClassVar[tuple[str, ...]] = ("sample_weight", "mask")
     #: score that chooses the best epoch; None, or an undefined score: the loss
     best: ClassVar[str | None] = None
+    #: whether ``loss`` is a mean over labels, of which parts of a batch compute shares; else it is given whole batches
+    in_parts: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        cls.in_parts = cls.__dict__.get("in_parts", cls.in_parts and "loss" not in cls.__dict__)
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         """Loss of a batch, and its gradient with respect to the model's outputs."""
@@ -155,21 +160,21 @@ class BinaryClassification(Objective):
 
     domain: ClassVar[Domain] = PROBABILITIES
     best: ClassVar[str | None] = "auroc"
+    in_parts: ClassVar[bool] = True
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
         smooth = self.label_smoothing
         labels = targets * (1.0 - smooth) + 0.5 * smooth if smooth else targets
         if not self.focal_gamma:
-            return losses.binary_cross_entropy_with_logits(
-                outputs, labels, class_weight=self.class_weight, **extras
-            )
+            weight = self.class_weight
+            return losses.binary_cross_entropy_with_logits(outputs, labels, class_weight=weight, **extras)
         negative, positive = self.class_weight
         if isinstance(negative, tuple) or isinstance(positive, tuple):
             raise ValueError("BinaryClassification expects one class_weight for all labels with focal_gamma")
         # the focal loss weighs classes by alpha and 1 - alpha, which add up to 1
         total = negative + positive
-        alpha = positive / total
-        loss, grad = losses.focal_loss(outputs, labels, gamma=self.focal_gamma, alpha=alpha, **extras)
+        given = {"gamma": self.focal_gamma, "alpha": positive / total, **extras}
+        loss, grad = losses.focal_loss(outputs, labels, **given)
         return total * loss, total * grad
 
     def classes(self, targets: np.ndarray) -> np.ndarray | None:
@@ -210,15 +215,11 @@ class MultiClassification(Objective):
 
     domain: ClassVar[Domain] = PROBABILITIES
     best: ClassVar[str | None] = "accuracy"
+    in_parts: ClassVar[bool] = True
 
     def loss(self, outputs: Array, targets: Any, **extras: Any) -> tuple[Array, Array]:
-        return losses.softmax_cross_entropy(
-            outputs,
-            targets,
-            class_weight=self.class_weight,
-            label_smoothing=self.label_smoothing,
-            **extras,
-        )
+        options = {"class_weight": self.class_weight, "label_smoothing": self.label_smoothing, **extras}
+        return losses.softmax_cross_entropy(outputs, targets, **options)
 
     def classes(self, targets: np.ndarray) -> np.ndarray:
         return np.asarray(targets.argmax(axis=1))
@@ -270,6 +271,7 @@ class Regression(Objective):
     scale: tuple[float, ...] = ()
 
     best: ClassVar[str | None] = "pearson"
+    in_parts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.scale) or not all(0.0 < each < np.inf for each in self.scale):

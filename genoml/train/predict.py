@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -11,15 +13,17 @@ from genoml.backend import Array, Backend
 from genoml.data import Codes, SequenceData
 from genoml.metrics import aupr, auroc, f1_score
 from genoml.nn.layer import Layer, Pass
-from genoml.parallel import Part, Threads
+from genoml.parallel import Part, Threads, even_ranges
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.trained import Trained, batches_of, reading_of
 
-#: sequences that are computed together where the host computes: the same ones on any number of threads
-_RUN = 64
+#: sequences, and base pairs, that the host computes together, at most
+_RUN, _RUN_BP = 64, 1 << 16
+#: such runs a thread, for whose end Ctrl-C waits
+_RUNS_AHEAD = 4
 
 
 def encode_batch(
@@ -51,7 +55,8 @@ def predict_outputs(
     """Outputs (n, outputs) of a model for sequences, the mean of both strands if it was trained on both.
 
     They are what the model's objective reads: logits, logarithms of rates, values. Runs of sequences are shared out
-    among ``threads``, as many as the backend has if None; the bits are the same for any number of them.
+    among ``threads``, as many as the backend has if None, and the ranks of a ``Threads``, which all get all outputs;
+    the bits are the same for any number of them.
 
     Parameters
     ----------
@@ -85,24 +90,35 @@ def predict_outputs(
     model.draw()  # before the threads, which would draw one each
     backend = model.backend
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
-    runs = [
-        (codes, slice(start, start + step))
-        for _, codes in batches
-        for step in [batch_size if backend.asynchronous else min(batch_size, _RUN)]
-        for start in range(0, len(codes), step)
-    ]
-    outputs, run = [np.zeros(0)] * len(runs), Pass(part=Part(workers=shared.workers))
+    runs = [(codes, rows) for _, codes in batches for rows in _runs_of(codes, batch_size, backend)]
+    own = range(len(runs))[shared.ranks.rows(len(runs))]
+    outputs = dict[int, np.ndarray]()
+    run, reading = Pass(part=Part(workers=shared.workers)), Lock()
 
-    def fill(first: int, last: int) -> None:
-        for number in range(first, last):
+    def fill(block: int, first: int, last: int) -> None:
+        for number in own[block + first : block + last]:
             codes, rows = runs[number]
-            tracks = None if control is None else control[rows]
-            outputs[number] = _outputs_of_run(model, read, codes[rows], tracks, run)
+            with reading:  # of files, perhaps, or of an array of yours
+                given = codes[rows], None if control is None else control[rows]
+            outputs[number] = _outputs_of_run(model, read, *given, run)
 
     with backend.computing(), nullcontext() if shared is threads else shared:
-        shared.workers.share_out(fill, len(runs))
+        at_once = _RUNS_AHEAD * shared.count
+        for block in range(0, len(own), at_once):
+            shared.workers.share_out(partial(fill, block), min(at_once, len(own) - block))
+    everyone = shared.ranks.gather([outputs[number] for number in own])
     order = np.argsort(np.concatenate([rows for rows, _ in batches]))
-    return np.concatenate(outputs)[order]
+    return np.concatenate([part for parts in everyone for part in parts])[order]
+
+
+def _runs_of(codes: Codes, batch_size: int, backend: Backend) -> list[slice]:
+    """Rows that are computed together, the same on any number of threads: on the host an even number of even runs."""
+    count, length = codes.shape
+    if backend.asynchronous:  # which compiles for a shape
+        return [slice(start, start + batch_size) for start in range(0, count, batch_size)]
+    most = min(batch_size, _RUN, max(1, _RUN_BP // max(length, 1)))
+    pairs = -(-count // (2 * most))
+    return [slice(*rows) for rows in even_ranges(count, min(count, 2 * pairs))]
 
 
 def _outputs_of_run(

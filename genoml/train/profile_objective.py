@@ -64,6 +64,7 @@ class Profile(Objective):
     strands: str | None = None
 
     domain: ClassVar[Domain] = COUNTS
+    in_parts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.tracks < 1 or self.length_bp < 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +32,22 @@ def test_motifs_their_sites_and_a_page_are_found_in_planted_contributions(
     assert set(hits.columns["name"].tolist()) == {motif.name for motif in motifs}
     said = capsys.readouterr()
     assert said.out.startswith("200 peaks: ")
-    assert "no motifs were looked for in them" in said.err
+    assert "negative seqlets: 0, which is fewer than 100" in (out / "report.html").read_text().replace(
+        "N", "n"
+    )
     assert said.err.rstrip().endswith("report.html")
 
 
-def test_known_motifs_and_hits_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_motifs_and_hits_can_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     attributions(20).save(tmp_path / "x.npz")
     monkeypatch.chdir(tmp_path)
-    assert run_genoml("discover", "x.npz", "--out", "out", "--motifs", "none", "--no-hits") == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert run_genoml("discover", "x.npz", "--out", "out", "--motifs", "none", "--no-hits") == 0
+    said = capsys.readouterr().err
+    assert re.search(r"^genoml: warning: x\.npz: positive seqlets: \d+, which is fewer than 100;", said)
     assert not (tmp_path / "out" / "hits.bed").exists()
     assert "no motif was found" in (tmp_path / "out" / "report.html").read_text()
 

@@ -43,6 +43,11 @@ def profiles() -> Any:
 #: task -> network, objective, length
 RUNS: dict[str, tuple[Any, Objective, int]] = {
     "binary": (network(1), BinaryClassification(calibration=Calibration(0.7, -0.3)), LENGTH),
+    "weighed labels": (
+        network(2),
+        BinaryClassification(calibration=Calibration(offset=(-2.0, 0.5)), task_names=("a", "b")),
+        LENGTH,
+    ),
     "classes": (network(3), MultiClassification(), LENGTH),
     "regression": (network(2), Regression(mean=(1.0, -2.0), scale=(0.5, 3.0)), LENGTH),
     "counts": (network(2), Counts(distribution="poisson", log_rate=(1.0, 2.0)), LENGTH),

@@ -14,7 +14,7 @@ from genoml.io import read_fasta
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 from genoml.runs import load_run, save_run
 from genoml.sequence import base_codes, decode, reverse_complement
-from genoml.train import FitOptions, MultiClassification, fit
+from genoml.train import FitOptions, MultiClassification, Regression, fit
 from genoml.train.predict import predict
 from support.planted import GENOML, run_genoml
 
@@ -177,3 +177,72 @@ def test_scores_go_to_standard_output_unless_a_file_is_named(
     assert out.splitlines()[0] == "name\tscore"
     assert len(out.splitlines()) == 61
     assert err == "60 sequences scored; standard output\n"
+
+
+def sharded(folder: Path, count: int, *arguments: object) -> bytes:
+    """The outputs of all shards of a command, one after the other."""
+    outputs = []
+    for number in range(1, count + 1):
+        out = folder / f"part-{number}-of-{count}"
+        assert run_genoml(*arguments, "--out", out, "--shard", f"{number}/{count}") == 0
+        outputs.append(out.read_bytes())
+    return b"".join(outputs)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_shards_of_a_prediction_make_up_the_whole_byte_for_byte(
+    count: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("genoml.cli.predict.BLOCK", "genoml.runs.score.BLOCK"):
+        monkeypatch.setattr(place, 16)
+    rng, whole = np.random.default_rng(0), tmp_path / "whole.tsv"
+    records = [f">s{i}\n{''.join(rng.choice(list('ACGT'), rng.integers(25, 35)))}\n" for i in range(40)]
+    (tmp_path / "in.fa").write_text("".join(records))
+    given = "predict", trained / "run", tmp_path / "in.fa"
+    assert run_genoml(*given, "--out", whole) == 0
+    assert sharded(tmp_path, count, *given) == whole.read_bytes()
+    assert run_genoml(*given, "--out", whole, "--logits") == 0
+    assert whole.read_text().startswith("name\tscore\tlogit\n")
+    assert sharded(tmp_path, count, *given, "--logits") == whole.read_bytes()
+
+
+def test_shards_of_a_table_make_up_the_whole(trained: Path, tmp_path: Path) -> None:
+    letters = decode(np.random.default_rng(0).integers(0, 4, (5, 30), dtype=np.uint8))
+    (tmp_path / "in.tsv").write_text("sequence\n" + "".join(f"{each}\n" for each in letters))
+    given = "predict", trained / "run", "--table", tmp_path / "in.tsv"
+    assert run_genoml(*given, "--out", tmp_path / "whole.tsv") == 0
+    assert sharded(tmp_path, 2, *given) == (tmp_path / "whole.tsv").read_bytes()
+
+
+def test_a_shard_whose_scores_saturate_says_how_to_tell_them_apart(tmp_path: Path, capfd) -> None:
+    model = Sequential([Conv1D(4, 2, 3), GlobalMaxPool1D(), Dense(2, 1)])
+    model.params["2.weights"] = 200 * np.abs(model.params["2.weights"])
+    save_run(model, tmp_path / "run", length_bp=30)
+    letters = decode(np.random.default_rng(0).integers(0, 4, (50, 30), dtype=np.uint8))
+    (tmp_path / "in.fa").write_text("".join(f">{i}\n{each}\n" for i, each in enumerate(letters)))
+    found = sharded(tmp_path, 2, "predict", tmp_path / "run", tmp_path / "in.fa")
+    assert found.startswith(b"name\tscore\n")
+    assert "their logits tell them apart: --logits, for every shard" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_a_shard_is_one_of_so_many(shard: str, trained: Path, tmp_path: Path, capfd) -> None:
+    given = "predict", trained / "run", trained / "pos.fa", "--out", tmp_path / "out.tsv"
+    assert run_genoml(*given, "--shard", shard) == 2
+    assert f"expects I/N with I from 1 to N, such as 3/16, got {shard}" in capfd.readouterr().err
+
+
+def test_a_shard_of_what_cannot_be_shared_out_is_refused(trained: Path, tmp_path: Path, capfd) -> None:
+    given = "predict", trained / "run", "--out", tmp_path / "out.tsv", "--shard", "1/2"
+    assert run_genoml(*given, "-") == 2
+    assert "-: with --shard expects a file" in capfd.readouterr().err
+    assert run_genoml(*given, "--genome", "genome.fa") == 2
+    assert "--shard and --logits expect SEQUENCES or --table" in capfd.readouterr().err
+
+
+def test_logits_of_what_has_none_are_refused(tmp_path: Path, capfd) -> None:
+    model = Sequential([Conv1D(4, 2, 3), GlobalMaxPool1D(), Dense(2, 1)])
+    save_run(model, tmp_path / "run", length_bp=30, objective=Regression())
+    (tmp_path / "in.fa").write_text(">a\nACGTACGTACGT\n")
+    assert run_genoml("predict", tmp_path / "run", tmp_path / "in.fa", "--logits") == 2
+    assert "--logits: the scores of" in capfd.readouterr().err

@@ -148,3 +148,24 @@ def test_a_motif_of_homer_of_four_positions_is_found_as_it_stands(tmp_path, capf
     assert run_genoml("scan", tmp_path / "a.fa", *options) == 0
     _, hit = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
     assert (hit[:5], hit[-1]) == (["x", "1-ACGA", "4", "8", "+"], "ACGA")
+
+
+@pytest.mark.parametrize(("count", "kind"), [(3, "tsv"), (20, "bed")])
+def test_shards_of_a_scan_make_up_the_whole_byte_for_byte(count, kind, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("genoml.sequence.motifs.scanner._BLOCK", 16)
+    monkeypatch.setattr("genoml.cli.scan._BATCH_RECORDS", 2)  # hits over ends of blocks and batches
+    given = ["scan", folder / "a.fa", "--motifs", folder / "m.meme", "--p-value", 0.01, "--format", kind]
+    assert run_genoml(*given, "--out", tmp_path / "whole") == 0
+    parts = []
+    for number in range(1, count + 1):
+        assert run_genoml(*given, "--out", tmp_path / "part", "--shard", f"{number}/{count}") == 0
+        parts.append((tmp_path / "part").read_bytes())
+    assert b"".join(parts) == (tmp_path / "whole").read_bytes()
+    assert len(set(parts)) > 1
+
+
+def test_a_shard_of_standard_input_is_refused(folder, capfd):
+    assert run_genoml("scan", "-", "--motifs", folder / "m.meme", "--shard", "1/2") == 2
+    assert (
+        "-: with --shard expects a file, which all shards read, got standard input" in capfd.readouterr().err
+    )

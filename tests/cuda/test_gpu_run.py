@@ -173,6 +173,14 @@ def test_a_gpu_that_is_not_there_is_an_error_and_nothing_is_recorded(
     assert not (tmp_path / "verified").exists()
 
 
+def test_rows_of_the_benchmark_are_of_batches_that_fit_into_memory() -> None:
+    from benchmarks.gpu import sizes
+
+    names = {row.name for row in sizes(False)}
+    assert {"basset, 1024 x 600", "spliceai, 64 x 10101"} <= names
+    assert "spliceai, 1024 x 10101" not in names
+
+
 def test_the_benchmark_runs_on_numpy(tmp_path: Path) -> None:
     command = [
         sys.executable,

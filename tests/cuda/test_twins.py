@@ -166,7 +166,7 @@ def test_the_maximum_of_a_scan_and_the_gradient_of_its_kernels(
 
 @SOME
 @given(
-    SMALL, st.integers(0, 30), st.sampled_from([1, 4, 17]), st.sampled_from([1, 3, 40]), st.integers(1, 7),
+    SMALL, st.integers(0, 30), st.sampled_from([1, 4, 17]), st.sampled_from([1, 3, 40]), st.integers(1, 12),
     st.integers(1, 3), DTYPES, VIEWS, VIEWS, SEEDS,
 )  # fmt: skip
 def test_a_convolution_as_products(
@@ -323,10 +323,11 @@ def test_the_statistics_of_a_batch_and_what_their_gradient_needs(
 
 
 @SOME
-@given(SMALL, SMALL, SMALL, st.integers(1, 60), DTYPES, VIEWS, SEEDS)
+@given(SMALL, SMALL, SMALL, st.integers(1, 60), st.booleans(), DTYPES, VIEWS, SEEDS)
 def test_adams_update(
-    cuda: Backend, n: int, length: int, channels: int, parameters: int, dtype: str, layout: str, seed: int
-) -> None:
+    cuda: Backend, n: int, length: int, channels: int, parameters: int, decoupled: bool, dtype: str, layout: str,
+    seed: int,
+) -> None:  # fmt: skip
     given_arrays: tuple[list[Array], ...] = ([], [], [], [])
     for at in range(parameters):
         shape = (n, length, channels if at else 700)  # the first has more than a block's elements
@@ -334,10 +335,17 @@ def test_adams_update(
             array = view(cuda, seed + 4 * at + k, shape, dtype, layout if k % 2 else "contiguous")
             array = array if at % 3 else array[0, :, :]
             arrays.append(array * array if k == 3 else array)
-    kept = [1.0 - 0.01 * at for at in range(parameters)]
-    options = {"beta1": 0.9, "beta2": 0.999, "rate": 0.01, "correction": 0.3, "eps": 1e-8}
-    found = twin_of(cuda, adam_update_all)(*given_arrays, kept, **options)
-    expected = adam_update_all.standard(*given_arrays, kept, **options)
+    decays = [0.01 * at for at in range(parameters)]
+    options = {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "rate": 0.01,
+        "correction": 0.3,
+        "eps": 1e-8,
+        "decoupled": decoupled,
+    }
+    found = twin_of(cuda, adam_update_all)(*given_arrays, decays, **options)
+    expected = adam_update_all.standard(*given_arrays, decays, **options)
     assert len(found) == parameters
     for one, other in zip(found, expected, strict=True):
         for got, right in zip(one, other, strict=True):
@@ -491,7 +499,7 @@ def test_what_a_twin_does_not_cover_is_left_to_the_standard_version(cuda: Backen
     wide = cuda.asarray(np.ones((2000, 4, 1), np.float32))
     long = cuda.asarray(np.ones((1, (1 << 16) + 1, 4), np.float32))
     double, whole = cuda.asarray(np.ones((2, 6, 3))), cuda.asarray(np.ones((2, 6, 3), np.int32))
-    options = {"beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8}
+    options = {"beta1": 0.9, "beta2": 0.9, "rate": 0.1, "correction": 1.0, "eps": 1e-8, "decoupled": True}
     for operation, arguments in (
         (max_pool1d_vjp, (none, 2, 2)), (max_pool1d_vjp, (whole, 2, 2)), (max_pool1d_vjp, (one, 7, 7)),
         (global_max_vjp, (none,)), (rectified_vjp, (none, one[0, 0, :])), (rectified_vjp, (one, double[0, 0, :])),

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.backend import Array
+from genoml.backend import Array, Backend
 from genoml.explain import deeplift, integrated_gradients
+from genoml.explain.reveal_cancel import with_reveal_cancel
 from genoml.models import MODELS, build_model
 from genoml.nn import (
     GELU,
@@ -25,6 +26,7 @@ from genoml.nn import (
 )
 from genoml.nn.layer import EVALUATION, Pass, Pullback
 from genoml.sequence import reverse_complement
+from support.guard import no_host_read
 
 
 def codes_of(n: int, length: int, seed: int = 1) -> np.ndarray:
@@ -163,6 +165,16 @@ def test_nodes_of_a_graph_have_the_rule_that_layers_in_a_row_have() -> None:
     )
     np.testing.assert_allclose(found.actual, expected.actual, atol=1e-14)
     assert not np.allclose(expected.actual, deeplift(row, codes, references=references).actual, atol=1e-4)
+
+
+def test_a_network_whose_layers_have_the_rule_reads_nothing_from_the_device(backend: Backend) -> None:
+    model = network().to(backend, "float32")
+    ruled = with_reveal_cancel(model, dense_only=False)
+    x, references = (backend.asarray(one_hot(codes_of(n, 12)).transpose(0, 2, 1), "float32") for n in (2, 6))
+    with no_host_read(backend):
+        y, y_r, back = ruled.between(x, references)
+        multipliers = back(y_r)
+    assert (tuple(y.shape), tuple(multipliers.shape)) == ((2, 2), (6, 4, 12))
 
 
 def test_a_rule_that_no_layer_gets_is_refused() -> None:

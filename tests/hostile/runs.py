@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -83,6 +84,22 @@ def change_files(folder: Path, flips: int, cuts: int, seed: int) -> tuple[Change
     return flipped, cut
 
 
+def _killed(run: Path, command: list[str], after: float) -> bool:
+    """Kill a training that has its record so many seconds later; whether it was not finished then.
+
+    Without a record there is nothing to take up, and the folder is in the way of another training.
+    """
+    child = in_child(*command)
+    while not (run / "run.json").exists():
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert ended is None or (run / "run.json").exists(), f"{run}: not trained"
+        time.sleep(0.001)
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    end_of(child)
+    return bool(json.loads((run / "run.json").read_text())["status"] != "finished")
+
+
 def race(folder: Path, pairs: int, seed: int) -> list[str]:
     """Start two processes on one run, ``pairs`` times: one must write it, as if alone; what went wrong otherwise."""
     draw, faults = random.Random(seed), []
@@ -97,13 +114,8 @@ def race(folder: Path, pairs: int, seed: int) -> list[str]:
         run = folder / f"run{number}"
         both = [[*command, str(run)] for command in commands]
         if number % 2:  # a killed training, taken up by two
-            while not (run / "run.json").exists():
-                child = in_child(*both[0])
-                time.sleep(seconds * draw.uniform(0.3, 0.8))
-                os.kill(child, signal.SIGKILL)
-                end_of(child)
-            if json.loads((run / "run.json").read_text())["status"] == "finished":
-                continue
+            while not _killed(run, both[0], seconds * draw.uniform(0.0, 0.5)):
+                shutil.rmtree(run)  # it has ended before
             both = [["train", "--resume", str(run)]] * 2
         children = [in_child(*both[0])]
         time.sleep(draw.choice([0.0, 0.0, draw.uniform(0.0, seconds)]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from genoml.io.processes import InUseError, lock, locked, signals_as_ctrl_c
+from genoml.io.processes import InUseError, lock, locked, refuse_locked, signals_as_ctrl_c
 from support.subprocesses import process
 
 HOLD = """
@@ -60,6 +60,21 @@ def test_a_holder_that_has_just_locked_is_named_once_it_has_written_its_name(tmp
         ):
             pass
         writer.join()
+
+
+def test_to_ask_whether_a_file_is_locked_changes_nothing(tmp_path: Path) -> None:
+    """A process that has made its lock file, and not locked it yet, must find it again."""
+    path = tmp_path / "lock"
+    path.touch()
+    made = path.stat()
+    refuse_locked(path, "run")
+    assert os.path.samestat(path.stat(), made)
+    with locked(path, "run"):
+        with pytest.raises(InUseError, match=f"run: is being written by process {os.getpid()} on"):
+            refuse_locked(path, "run")
+        assert os.path.samestat(path.stat(), made)
+    refuse_locked(path, "run")  # which is not there any more
+    assert not path.exists()
 
 
 def test_a_lock_is_refused_while_another_file_object_has_it(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from genoml.train import FitOptions, fit
 from genoml.train.predict import predict_outputs
 from genoml_numpy import NumpyBackend
 from genoml_numpy.twins import products
-from support.models import SMALL, small_input, small_model
+from support.models import SMALL, small_input, small_length_bp, small_model
 from support.planted import planted_data
 from support.subprocesses import output_of
 
@@ -146,11 +146,17 @@ def test_training_is_bitwise_the_same_for_the_same_number_of_threads(
         np.testing.assert_allclose(value, whole[name], atol=2e-5)
 
 
-def test_predictions_do_not_depend_on_the_number_of_threads() -> None:
-    model, codes = small_model("danq", "numpy", "float32"), planted_data(300, 30).codes
-    one = predict_outputs(model, codes, threads=1)
-    with Threads(3, least_input=1, least_work=1) as shared:
-        np.testing.assert_allclose(predict_outputs(model, codes, threads=shared), one, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("name", ["danq", "motif_cnn", "attention_cnn", "bpnet"])
+def test_predictions_do_not_depend_on_the_number_of_threads(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_model(name, "numpy", "float32")
+    codes = np.random.default_rng(0).integers(0, 4, (75, small_length_bp(name)), dtype=np.uint8)
+    for run in (64, 7):
+        monkeypatch.setattr("genoml.train.predict._RUN", run)
+        one = predict_outputs(model, codes, threads=1)
+        for threads in (2, 3):
+            np.testing.assert_array_equal(predict_outputs(model, codes, threads=threads), one)
 
 
 def test_the_environment_sets_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def adams_case() -> OperationCase:
 
     def run(a: Arrays) -> Arrays:
         both = ([a[name], a[name][0, :]] for name in names)
-        (first, *_), (_, mean, square) = adam_update_all(*both, [0.99, 1.0], **rates)
+        (first, *_), (_, mean, square) = adam_update_all(*both, [0.01, 0.0], decoupled=True, **rates)
         return {"y": first, "mean": mean, "square": square}
 
     def loop(a: Arrays) -> Arrays:

@@ -7,7 +7,7 @@ import pytest
 
 from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.models import build_model
-from genoml.report.motifs import _core, found_motifs
+from genoml.report.motifs import _CORE, found_motifs
 from genoml.runs.explained import THE_OUTPUT
 
 
@@ -19,7 +19,7 @@ def test_flanks_that_contribute_little_are_left_out_on_either_strand() -> None:
     motif = DiscoveredMotif(
         "pos_0", 1, np.full((10, 4), 0.25), contributions, contributions, start, start, strand
     )
-    core = _core(motif)
+    core = motif.trimmed(_CORE)
     assert core.width == 4
     assert np.array_equal(core.contributions, contributions[3:7])
     # of the reverse strand the motif's last position is the first of the sequence

@@ -73,6 +73,8 @@ def in_child(*arguments: str) -> int:
         main(list(arguments))
     except SystemExit as ended:
         os._exit(int(ended.code or 0))
+    except KeyboardInterrupt:  # before or behind what the command itself catches
+        os._exit(130)
     finally:
         os._exit(70)
 

@@ -124,7 +124,8 @@ def test_a_sign_with_few_seqlets_is_left_out_and_told(monkeypatch):
     assert set(seen[0].sign.tolist()) == {1}
     what = "which is fewer than 100; no motifs were looked for in them"
     assert found.notes == [f"negative seqlets: {negative}, {what}"]
-    few = discover(attributions(20))
+    with pytest.warns(FormatWarning, match=r"x\.npz: positive seqlets: \d+, which is fewer than 100"):
+        few = discover(attributions(20), source="x.npz")
     assert len(seen) == 1
     assert [note.split(":")[0] for note in few.notes] == ["positive seqlets", "negative seqlets"]
     assert (few.motifs, len(few.hits)) == ([], 0)
@@ -132,7 +133,8 @@ def test_a_sign_with_few_seqlets_is_left_out_and_told(monkeypatch):
 
 def test_a_control_sets_the_threshold_of_the_seqlets(motifs):
     given = attributions(control=True)
-    found = discover(given, fdr=0.2)
+    with pytest.warns(FormatWarning, match="negative seqlets: 5, which is fewer than 100"):
+        found = discover(given, fdr=0.2)
     expected = call_seqlets(given.actual, "windows", control=given.control_actual, fdr=0.2)
     assert np.array_equal(found.seqlets.start, expected.start)
     assert found.seqlets.fdr is not None
@@ -140,6 +142,30 @@ def test_a_control_sets_the_threshold_of_the_seqlets(motifs):
         ValueError, match=r"x\.npz: holds no control for --fdr; write one by genoml attribute"
     ):
         discover(attributions(), fdr=0.2, source="x.npz")
+
+
+def test_a_control_that_leaves_no_seqlets_is_told_on_the_page_too(monkeypatch):
+    given = attributions(control=True)
+    same = replace(given, control_actual=given.actual, control_codes=given.codes)
+    monkeypatch.setattr(
+        "genoml.runs.discover.discover_motifs", lambda *_, **__: pytest.fail("nothing to look in")
+    )
+    with pytest.warns(
+        FormatWarning, match=r"x\.npz: no threshold reaches a false discovery rate of 0\.05"
+    ) as told:
+        found = discover(same, source="x.npz")
+    assert len(told) == 1
+    assert found.notes[0].startswith("no threshold reaches")
+    assert len(found.notes) == 3
+
+
+def test_letters_that_are_no_base_and_padding_reach_discovery_as_no_base(monkeypatch):
+    given, seen = attributions(), []
+    codes = given.codes.copy()
+    codes[0, :3] = 5, 14, 15
+    monkeypatch.setattr("genoml.runs.discover.discover_motifs", lambda *a, **_: seen.append(a[1]) or [])
+    discover(replace(given, codes=codes))
+    assert seen[0][0, :4].tolist() == [4, 4, 4, codes[0, 3]]
 
 
 def test_a_dead_model_is_told(tmp_path):

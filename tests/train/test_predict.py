@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genoml.backend import Backend
+from genoml.backend import Backend, get_backend
 from genoml.models import build_model
 from genoml.sequence import base_codes, reverse_complement
-from genoml.train.predict import encode_batch, evaluate, predict, predict_outputs, score_predictions
+from genoml.train.predict import _runs_of, encode_batch, evaluate, predict, predict_outputs, score_predictions
 from support.planted import planted_data
 
 MODEL = build_model("promoter_cnn", {"filters": 6})
@@ -87,3 +87,20 @@ def test_one_hot_in_the_place_of_codes_is_refused() -> None:
     expected = r"expects letters or uint8 base codes \(n, length\), got int8 \(2, 40, 4\)"
     with pytest.raises(TypeError, match=expected):
         predict(model, np.zeros((2, 40, 4), np.int8))
+
+
+def test_runs_of_a_prediction_are_even_bounded_and_do_not_depend_on_threads() -> None:
+    host = get_backend("numpy")
+
+    def sizes(count: int, length: int, batch_size: int = 256) -> list[int]:
+        runs = _runs_of(np.zeros((count, length), np.uint8), batch_size, host)
+        covered = [row for run in runs for row in range(count)[run]]
+        assert covered == list(range(count))
+        return [run.stop - run.start for run in runs]
+
+    assert sizes(64, 200) == [32, 32]  # two threads have work
+    assert sizes(256, 200) == [64] * 4
+    assert sizes(7, 200, batch_size=2) == [1, 2, 2, 2]
+    assert sizes(8, 2114) == [4, 4]
+    assert sizes(8, 1 << 15) == [2, 2, 2, 2]  # long sequences
+    assert sizes(1, 1 << 20) == [1]

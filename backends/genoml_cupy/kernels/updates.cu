@@ -30,15 +30,16 @@ template <class Rule> __device__ inline void for_each(const Parameters& all, Rul
   }
 }
 
-// the decay of Adam is what is left of the parameter
+// a decoupled decay is what is left of the parameter
 extern "C" __global__ void adam(
     Parameters all, REAL beta1, REAL gain1, REAL beta2, REAL gain2, REAL rate, REAL correction, REAL eps,
-    REAL* next_params, REAL* next_means, REAL* next_squares) {
-  for_each(all, [&](int own, int i, index_t out, REAL kept, REAL p, REAL g) {
+    int decoupled, REAL* next_params, REAL* next_means, REAL* next_squares) {
+  for_each(all, [&](int own, int i, index_t out, REAL decay, REAL p, REAL g) {
+    if (!decoupled) g += decay * p;
     REAL m = beta1 * all.first[own][i] + gain1 * g, v = beta2 * all.second[own][i] + gain2 * (g * g);
     next_means[out] = m;
     next_squares[out] = v;
-    next_params[out] = kept * p - rate * (m / (sqrt(v) / correction + eps));
+    next_params[out] = (decoupled ? decay * p : p) - rate * (m / (sqrt(v) / correction + eps));
   });
 }
 

@@ -4,7 +4,8 @@ A batch is one matrix of N L rows, C wide. The windows of rows r, r + K, r + 2 K
 K C wide: K products, one a phase, are one strided batch. The windows at position l of all examples are a matrix too, of
 rows L C apart: one product a position, for kernels so long that whole phases would mostly compute what straddles two
 examples. A kernel position alone is C wide: dilated kernels add up K products, and each gives its own part of the
-kernel's gradient.
+kernel's gradient. Where K is large, rows t, t + d, t + 2 d, ... are copied one behind the other, for which a dilation
+of d is none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from genoml_cupy.twins._margins import within_zeros
 
 #: Narrowest x whose kernel's gradient is made a kernel position at a time; below it a product would be too thin.
 _WIDE = 16
+#: Fewest positions of a dilated kernel for which rows are put in another order: at most three copies, for K products.
+_MANY = 8
 
 
 def conv1d_vjp(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
@@ -41,7 +44,7 @@ def conv1d_vjp(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: 
         if not need_x:
             return None, grad_w
         turned = xp.ascontiguousarray(kernel[::-1].transpose(0, 2, 1))
-        grad_x = _correlate_rows(kernels, padded, turned, dilation, n * length, length)
+        grad_x = _correlate_rows(kernels, padded, turned, dilation, n * length)
         return grad_x.reshape(n, length, c), grad_w
 
     return y, pullback
@@ -84,15 +87,16 @@ def _correlate(kernels: Kernels, rows: Array, w: Array, n: int, length: int, dil
         )
         return y
     # the last rows stay unwritten: they straddle the end, and are not part of the view
-    y = _correlate_rows(kernels, rows, w, dilation, n * length, length)
+    y = _correlate_rows(kernels, rows, w, dilation, n * length)
     return y.reshape(n, length, f)[:, :count]
 
 
-def _correlate_rows(kernels: Kernels, rows: Array, w: Array, dilation: int, total: int, length: int) -> Array:
+def _correlate_rows(kernels: Kernels, rows: Array, w: Array, dilation: int, total: int) -> Array:
     """y[t] = sum_k rows[t + k dilation] w[k] of as many rows t as there are all of, in a matrix (total, F)."""
     k, c, f = w.shape
-    y = kernels.xp.empty((total, f), dtype=rows.dtype)
-    count = rows.shape[0] - (k - 1) * dilation
+    if dilation > 1 and k >= _MANY:
+        return _apart(kernels, rows, w, dilation)[:total]
+    count, y = rows.shape[0] - (k - 1) * dilation, kernels.xp.empty((total, f), dtype=rows.dtype)
     if dilation > 1:
         for tap in range(k):
             at = Matrix(rows, c, tap * dilation * c)
@@ -107,6 +111,19 @@ def _correlate_rows(kernels: Kernels, rows: Array, w: Array, dilation: int, tota
         at, out = Matrix(rows, k * c, whole * c, c), Matrix(y, f, whole * f, f)
         kernels.product(1, f, k * c, at, Matrix(w, f), out, batch=count - whole)
     return y
+
+
+def _apart(kernels: Kernels, rows: Array, w: Array, dilation: int) -> Array:
+    """The same of rows in the order of their phases: row q d + p is at p T + q, of T rows a phase."""
+    xp, (total, c), f = kernels.xp, rows.shape, w.shape[2]
+    whole, left = divmod(total, dilation)
+    each = whole + (left > 0)
+    phases = xp.empty((dilation, each, c), dtype=rows.dtype)
+    phases[:, :whole] = rows[: whole * dilation].reshape(whole, dilation, c).transpose(1, 0, 2)
+    if left:
+        phases[:left, whole] = rows[whole * dilation :]
+    y = _correlate_rows(kernels, phases.reshape(dilation * each, c), w, 1, dilation * each)
+    return xp.ascontiguousarray(y.reshape(dilation, each, f).transpose(1, 0, 2)).reshape(each * dilation, f)
 
 
 def _grad_w(kernels: Kernels, rows: Array, grad: Array, k: int, dilation: int) -> Array:

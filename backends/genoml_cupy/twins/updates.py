@@ -31,8 +31,9 @@ def adam_update_all(
     grads: list[Array],
     means: list[Array],
     squares: list[Array],
-    kept: list[float],
+    decays: list[float],
     *,
+    decoupled: bool,
     beta1: float,
     beta2: float,
     rate: float,
@@ -42,7 +43,8 @@ def adam_update_all(
 ) -> Any:
     """See genoml.ops.adam.adam_update_all; covers arrays of one dtype."""
     numbers = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, correction, eps]
-    return _update(kernels, "adam", params, grads, [means, squares], kept, numbers)
+    own = [1.0 - decay for decay in decays] if decoupled else decays
+    return _update(kernels, "adam", params, grads, [means, squares], own, numbers, (decoupled,))
 
 
 def update_all(

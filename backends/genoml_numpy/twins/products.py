@@ -21,7 +21,7 @@ def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Any:
     """See genoml.ops.arrays.dense_grad_weights; covers batches in parts."""
     meeting = part.meeting
     rows, columns = x.shape[1], grad.shape[1]
-    if meeting is None or rows * columns < _LEAST:
+    if meeting is None or meeting.parts == 1 or rows * columns < _LEAST:
         return NotImplemented
     place = np.empty((rows, columns), np.result_type(x, grad)) if part.is_first else None
     brought = meeting.gather(part.index, (x, grad, place))

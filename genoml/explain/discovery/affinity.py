@@ -74,7 +74,7 @@ def rank_correlations(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     ranks = [np.argsort(np.argsort(x, axis=1, kind="stable"), axis=1, kind="stable") for x in (a, b)]
     first, second = (rank - (a.shape[1] - 1) / 2 for rank in ranks)
     size = (first**2).sum(axis=1)
-    return (first * second).sum(axis=1) / np.where(size > 0, size, 1)
+    return np.asarray((first * second).sum(axis=1) / np.where(size > 0, size, 1), np.float64)
 
 
 def density_adapted(
@@ -103,7 +103,8 @@ def density_adapted(
     workers.share_out(work, n)
     row = np.repeat(np.arange(n), k)
     node, share = neighbours.reshape(-1), shares.reshape(-1)
-    kept = (node >= 0) & (share > 0)
+    # the product with the other share, at most 1, must reach the least weight
+    kept = (node >= 0) & (share >= _LEAST_WEIGHT**2)
     row, node, share = row[kept], node[kept], share[kept]
     key, other = row * n + node, node * n + row
     order = np.argsort(key, kind="stable")
@@ -131,4 +132,4 @@ def _shares(similarity: NDArray[np.float64], perplexity: float) -> NDArray[np.fl
         low, high = np.where(wide, beta, low), np.where(wide, high, beta)
         beta = np.where(np.isinf(high), 2 * beta, (low + high) / 2)
     weight = np.where(known, np.exp(-beta[:, None] * distance), 0)
-    return weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+    return np.asarray(weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300), np.float64)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genoml.backend import get_backend
+from genoml.explain.discovery.words import twin
 from genoml.parallel.parts import Workers
 from genoml.random import host_generator
 
@@ -36,7 +35,7 @@ class Graph(NamedTuple):
     def strength(self) -> NDArray[np.float64]:
         """Sum of the weights of each node."""
         row = np.repeat(np.arange(len(self.at) - 1), np.diff(self.at))
-        return np.bincount(row, self.weight, minlength=len(self.at) - 1)
+        return np.bincount(row, self.weight, minlength=len(self.at) - 1).astype(np.float64)
 
     @classmethod
     def from_entries(cls, row: Any, node: Any, weight: Any, n: int) -> Graph:
@@ -45,7 +44,7 @@ class Graph(NamedTuple):
         row, node, weight = row[order], node[order], weight[order]
         new = np.ones(len(row), bool)
         new[1:] = (row[1:] != row[:-1]) | (node[1:] != node[:-1])
-        total = np.bincount(np.cumsum(new) - 1, weight, minlength=0)
+        total = np.bincount(np.cumsum(new) - 1, weight).astype(np.float64)
         return cls(np.searchsorted(row[new], np.arange(n + 1)), node[new], total)
 
 
@@ -105,8 +104,8 @@ def leiden(graph: Graph, rng: np.random.Generator) -> _Labels:
 
 def _round(graph: Graph, labels: _Labels, rng: np.random.Generator) -> _Labels:
     """Labels after moving on the graph and on ever smaller ones, whose nodes are parts of communities."""
-    move, refine = _kernel("move_nodes", move_nodes), _kernel("refine_nodes", refine_nodes)
-    gather = _kernel("gather_communities", gather_communities)
+    move, refine = twin("move_nodes", move_nodes), twin("refine_nodes", refine_nodes)
+    gather = twin("gather_communities", gather_communities)
     of_node = np.arange(len(labels))
     while True:
         n = len(graph.at) - 1
@@ -120,11 +119,6 @@ def _round(graph: Graph, labels: _Labels, rng: np.random.Generator) -> _Labels:
             return labels[of_node]
         graph = Graph(*gather(*graph, parts, len(first)))
         labels, of_node = labels[first], parts[of_node]
-
-
-def _kernel(name: str, standard: Callable[..., Any]) -> Callable[..., Any]:
-    """Numba's twin of a loop, from genoml_numpy.compiled.communities, if Numba is installed."""
-    return get_backend("numpy").twins.get(name, standard)
 
 
 def move_nodes(

@@ -28,7 +28,8 @@ class DiscoveredMotif:
     hypothetical : array of shape (width, 4)
         Mean hypothetical contributions.
     example, start : arrays of int64, shape (n_seqlets,)
-        Its seqlets: row of the sequences, and first position there; each is ``width`` long, and may hang over an end.
+        Its seqlets: row of the sequences, and first position there; each is ``width`` long. It may begin before the
+        sequence (a negative start) or end behind it: means go over what is there, with zeros.
     strand : array of int8, shape (n_seqlets,)
         1 where the motif reads as the sequence does, -1 where its reverse complement does.
     subpatterns : tuple of DiscoveredMotif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -22,6 +23,11 @@ _SPELLED = 32
 _COSINES = 1 << 22
 # a gap is 0, a base 1 to 4
 _DIGITS = 5 ** np.arange(SPAN, dtype=np.int64)
+
+
+def twin(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's twin of a loop of discovery, from genoml_numpy.compiled, if Numba is installed."""
+    return get_backend("numpy").twins.get(name, plain)
 
 
 class Words(NamedTuple):
@@ -49,7 +55,7 @@ def words(codes: NDArray[np.uint8], values: NDArray[np.float32], workers: Worker
     strength = np.where(letter < 4, np.take_along_axis(values, place, 1), 0).astype(np.float32)
     keys = np.full((len(codes), MOST_WORDS), -1, np.int64)
     sums = np.zeros((len(codes), MOST_WORDS), np.float32)
-    spell = get_backend("numpy").twins.get("spell_words", spell_words)
+    spell = twin("spell_words", spell_words)
 
     def work(start: int, stop: int) -> None:
         own = slice(start, stop)
@@ -89,18 +95,20 @@ def reversed_words(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     last = SPAN - 1 - np.argmax(digits[:, ::-1] > 0, axis=1)
     power = last[:, None] - np.arange(SPAN)
     other = np.where(digits > 0, 5 - digits, 0)
-    return np.where(power >= 0, other * _DIGITS[np.maximum(power, 0)], 0).sum(axis=1)
+    keys = np.where(power >= 0, other * _DIGITS[np.maximum(power, 0)], 0).sum(axis=1)
+    return np.asarray(keys, np.int64)
 
 
 @cache
-def _choices() -> list[NDArray[np.int64]]:
-    """All choices of 4, of 5 and of 6 of the strongest positions that may lie within a word."""
-    places = range(STRONGEST)
-    found = []
-    for letters in LETTERS:
-        chosen = [choice for choice in combinations(places, letters) if choice[-1] - choice[0] < SPAN]
-        found.append(np.array(chosen, np.int64).T)
-    return found
+def _choices() -> NDArray[np.int64]:
+    """All choices of 4, 5 and 6 of the strongest positions that may lie within a word, (6, choices); -1 for none."""
+    chosen = [
+        choice + (-1,) * (LETTERS[-1] - letters)
+        for letters in LETTERS
+        for choice in combinations(range(STRONGEST), letters)
+        if choice[-1] - choice[0] < SPAN
+    ]
+    return np.array(chosen, np.int64).T
 
 
 def spell_words(
@@ -117,28 +125,32 @@ def spell_words(
     place, letter, strength : (n, positions), by position; letter 4 is in no word
     keys, sums : (n, 500), written; -1 where there are fewer words
     """
-    positions = place.shape[1]
+    choices = _choices()
+    choices = choices[:, choices.max(axis=0) < place.shape[1]]
+    most = min(MOST_WORDS, choices.shape[1])
+    if not most:
+        return
+    last = choices.max(axis=0)
     for start in range(0, len(place), _SPELLED):
         own = slice(start, start + _SPELLED)
-        where, what, value = place[own].T, letter[own].T.astype(np.int64), strength[own].T
-        all_sums, all_keys = [], []
-        for choice in _choices():
-            choice = choice[:, choice[-1] < positions]
-            total = value[choice[0]]
-            fits = where[choice[-1]] - where[choice[0]] < SPAN
-            key = np.zeros(total.shape, np.int64)
-            for number, at in enumerate(choice):
-                if number:
-                    total = total + value[at]
-                fits &= what[at] < 4
-                key += (what[at] + 1) * _DIGITS[np.minimum(where[at] - where[choice[0]], SPAN - 1)]
-            fits &= total != 0
-            all_sums.append(np.where(fits, total, 0))
-            all_keys.append(np.where(fits, key, -1))
-        total, key = np.concatenate(all_sums).T, np.concatenate(all_keys).T
-        best = np.argsort(-np.abs(total), axis=1, kind="stable")[:, :MOST_WORDS]
-        keys[own, : best.shape[1]] = np.take_along_axis(key, best, 1)
-        sums[own, : best.shape[1]] = np.take_along_axis(total, best, 1)
+        where = place[own].T
+        # behind the last position stands 0, which is no letter; one that is no base spoils a word
+        value = np.where(letter[own].T < 4, strength[own].T, np.float32(np.nan))
+        value = np.concatenate([value, np.zeros_like(value[:1])])
+        total = value[choices[0]]
+        for at in choices[1:]:
+            total += value[at]
+        total[(where[last] - where[choices[0]] >= SPAN) | np.isnan(total)] = 0
+        size = np.ascontiguousarray(np.abs(total.T))
+        best = _largest(size, most)
+        chosen = choices[:, best]
+        rows = np.arange(best.shape[0])[:, None]
+        letters = np.where(chosen >= 0, letter[own].astype(np.int64)[rows, chosen] + 1, 0)
+        places = place[own][rows, chosen] - place[own][rows, chosen[0]]
+        key = (letters * _DIGITS[np.clip(places, 0, SPAN - 1)]).sum(axis=0)
+        found = total.T[rows, best]
+        keys[own, :most] = np.where(found != 0, key, -1)
+        sums[own, :most] = found
 
 
 def nearest(
@@ -162,7 +174,7 @@ def nearest(
     neighbours = np.empty((n, k), np.int64)
     cosines = np.empty((n, k), np.float32)
     turned = np.empty((n, k), bool)
-    multiply = get_backend("numpy").twins.get("multiply_rows", multiply_rows)
+    multiply = twin("multiply_rows", multiply_rows)
     step = max(1, _COSINES // (n * (workers.count + 1)))
 
     def work(start: int, stop: int) -> None:

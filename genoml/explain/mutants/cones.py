@@ -144,14 +144,22 @@ class TracedMaps:
                 )
             asked[number] = self._checked(asked[number], self._plans.longer(edit))
         found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        copies: dict[int, np.ndarray] = {}
         backend = self.model.backend
         with backend.computing(), Threads(backend.threads) as threads:
             for stretch, numbers in self._clusters(edits, asked):
                 own = self._trace(*stretch)
                 tasks = {number: (edits[number], asked[number]) for number in numbers}
                 batches = self._batches(tasks)
-                work = partial(self._fill, found, own, tasks, batches)
+                work = partial(self._fill, copies, own, tasks, batches)
                 threads.workers.share_out(work, len(batches))
+                whole = self._own_outputs(*stretch)  # read once for all its edits
+                for number in numbers:
+                    start, stop = (at - stretch[0] for at in asked[number])
+                    found[number] = (
+                        whole if self.positions is None else whole[:, start:stop],
+                        copies.pop(number),
+                    )
         return [found[number] for number in range(len(edits))]
 
     # ------------------------------------------------------------ the sequence itself
@@ -225,7 +233,7 @@ class TracedMaps:
 
     def _fill(
         self,
-        found: dict[int, tuple[np.ndarray, np.ndarray]],
+        found: dict[int, np.ndarray],
         own: OwnMaps,
         tasks: dict[int, tuple[Edit, Stretch]],
         batches: list[tuple[Cone, list[int]]],
@@ -233,18 +241,16 @@ class TracedMaps:
         last: int,
     ) -> None:
         """Compute some batches of edited copies."""
-        to_numpy = self.model.backend.to_numpy
         for cone, numbers in batches[first:last]:
             edits = [tasks[number][0] for number in numbers]
             network = self._plans.network(edits[0].longer)
             bases = one_hot(np.stack([edit.bases for edit in edits]), **self._options)
             try:
                 y = edited_outputs(network, own, cone, bases, [edit.position for edit in edits])
-                copies = list(to_numpy(y))
+                copies = list(self.model.backend.to_numpy(y))
             except NotKeptError:
                 copies = [self._apart(*tasks[number]) for number in numbers]
-            for number, copy in zip(numbers, copies, strict=True):
-                found[number] = to_numpy(own.outputs(*tasks[number][1]))[0], copy
+            found |= zip(numbers, copies, strict=True)
 
     def _apart(self, edit: Edit, outputs: Stretch) -> np.ndarray:
         """The outputs of an edited copy, computed without the sequence's own maps."""

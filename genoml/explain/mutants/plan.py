@@ -7,9 +7,11 @@ layers after it are computed on whole maps.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
@@ -54,6 +56,31 @@ class Plan:
         """The distance of mutations whose windows have one width in every map."""
         own = math.prod(step.stride for step in self.steps)
         return own * self.readout.stride if isinstance(self.readout, Split) else own
+
+    def portions(self, starts: np.ndarray, width: int, length: int, count: int) -> list[np.ndarray]:
+        """Windows of one width at these starts, by number, in portions of ``count``.
+
+        In each portion windows are multiples of the stride apart and reach windows of one width. Those that were moved
+        at an end of a map are portions of their own; the others need no gather.
+        """
+        stride, rows = self.stride, list[np.ndarray]()
+        for rest in np.unique(starts % stride).tolist():
+            row = np.flatnonzero(starts % stride == rest)
+            (seen, _), _ = follow(self.steps, (tuple(starts[row].tolist()), width), length)
+            ahead = np.asarray(seen) * stride - starts[row]
+            middle = len(row) // 2
+            side = np.where(ahead == ahead[middle], 0, np.where(row < row[middle], 1, 2))
+            rows += [row[side == which] for which in range(3)]
+        return [row[first : first + count] for row in rows for first in range(0, len(row), count)]
+
+    def warn_of_silent(self, stacklevel: int) -> None:
+        """Warn of layers that do not say what they see."""
+        if self.silent:
+            warnings.warn(
+                f"{', '.join(self.silent)} does not say what its outputs see (Layer.reach): from there on every "
+                "mutant is computed whole",
+                stacklevel=stacklevel,
+            )
 
     def trace(self, rows: Array) -> tuple[Array, Gather]:
         """The output for the reference (n, length, channels), and a function that gives mutants' outputs.

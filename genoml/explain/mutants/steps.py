@@ -179,7 +179,9 @@ class Correlated(Windowed):
                 for start, own in zip(starts, changed.places[0], strict=True)
             ]
             low, high = max(min(ahead), 0), min(max(ahead) + width, changed.places[1] + reach.span - 1)
-            added = convolve_changes(changed.delta, kernel, low, high - low, 1, reach.dilation)
+            added = changed.of_delta(
+                lambda d: convolve_changes(d, kernel, low, high - low, 1, reach.dilation)
+            )
             offsets = tuple(own - low for own in ahead)
             added = cut_windows(added, changed.counts, (offsets, width), zero)
             by_place = xp.reshape(added, (*changed.counts, width, added.shape[2]))

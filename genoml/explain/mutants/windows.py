@@ -9,6 +9,7 @@ are (n A P, width, channels), in that order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -34,17 +35,29 @@ class Changed:
         Mutants of each sequence at a place, A.
     values : array
         The mutants' maps in their windows.
+    shared : array, optional
+        The same for one sequence, where those of all sequences are alike.
 
     Shapes
     ------
-    whole : (n, length, channels);  values : (n A P, width, channels)
+    whole : (n, length, channels);  values : (n A P, width, channels);  shared : (A P, width, channels)
     """
 
-    def __init__(self, whole: Array, places: Places, kinds: int, values: Array) -> None:
+    def __init__(
+        self, whole: Array, places: Places, kinds: int, values: Array, shared: Array | None = None
+    ) -> None:
         self.whole = whole
         self.places = places
         self.kinds = kinds
         self.values = values
+        self.shared = shared
+
+    @classmethod
+    def alike(cls, whole: Array, places: Places, kinds: int, shared: Array) -> Changed:
+        """The same mutants of all sequences, whose maps are alike in their windows, (A P, width, channels)."""
+        xp, shape = array_namespace(whole), tuple(shared.shape)
+        copies = xp.broadcast_to(shared[None, ...], (whole.shape[0], *shape))
+        return cls(whole, places, kinds, xp.reshape(copies, (-1, *shape[1:])), shared)
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -62,6 +75,20 @@ class Changed:
         xp, shape = array_namespace(self.whole), tuple(self.values.shape)
         by_place = xp.reshape(self.values, (*self.counts, *shape[1:]))
         return xp.reshape(by_place - reference_windows(self.whole, self.places), shape)
+
+    def of_delta(self, linear: Callable[[Array], Array]) -> Array:
+        """A linear function of ``delta``, (windows, ...) -> (windows, ...).
+
+        Of values that sequences share, it is that of the values, once, minus that of each sequence's own windows.
+        """
+        if self.shared is None:
+            return linear(self.delta)
+        xp, (n, kinds, p) = array_namespace(self.whole), self.counts
+        own = reference_windows(self.whole, self.places)
+        new, old = linear(self.shared), linear(xp.reshape(own, (n * p, *own.shape[3:])))
+        rest = tuple(new.shape[1:])
+        by_place = xp.reshape(new, (1, kinds, p, *rest)) - xp.reshape(old, (n, 1, p, *rest))
+        return xp.reshape(by_place, (n * kinds * p, *rest))
 
     def at(self, places: Places) -> Array:
         """The mutants' maps in other windows, completed with the reference's map."""

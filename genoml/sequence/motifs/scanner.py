@@ -170,10 +170,22 @@ class MotifScanner:
         """
         return MotifHits.joined([_NO_HITS, *self.blocks(sequences)])
 
-    def blocks(self, sequences: str | bytes | np.ndarray | Sequences) -> Iterator[MotifHits]:
-        """The same hits in the same order, block by block, for results larger than memory."""
+    def count_blocks(self, bases: int, sequences: int) -> int:
+        """The number of blocks of a batch with so many bases in so many sequences."""
+        return len(range(0, bases + sequences, self._step))  # a place of padding after each
+
+    @property
+    def _step(self) -> int:
+        return _DEVICE_BLOCK if self.backend.asynchronous else _BLOCK
+
+    def blocks(
+        self, sequences: str | bytes | np.ndarray | Sequences, only: range | None = None
+    ) -> Iterator[MotifHits]:
+        """The same hits in the same order, block by block, for results larger than memory; or of some blocks only."""
         codes, starts = _joined(as_batch(sequences)[1])
-        begins = range(0, codes.size, _DEVICE_BLOCK if self.backend.asynchronous else _BLOCK)
+        begins = range(0, codes.size, self._step)
+        if only is not None:
+            begins = begins[only.start : only.stop]
         if len(begins) < 2:
             yield from (self._block(codes, begin, begins.step, starts) for begin in begins)
             return

@@ -258,8 +258,12 @@ def test_variants_of_a_gene_share_its_maps_and_a_cone(monkeypatch: pytest.Monkey
     flank = (400 - (traced.positions or 0)) // 2
     edits = [Edit(place, 1, (codes[place : place + 1] + 1) % 4) for place in places]
     asked = [(place - flank - 5, place - flank + 6) for place in places]
+    reads, to_numpy = list[int](), model.backend.to_numpy
+    monkeypatch.setattr(model.backend, "to_numpy", lambda array: [reads.append(1), to_numpy(array)][1])
     found = traced.changed(edits, asked)
     assert len(traces) == 4  # of 290 positions, 100 at a time
+    # from the device, for each of these: its own outputs, and those of its copies, in one batch
+    assert len(reads) == 2 * 4
     assert [len(cones) for cones in traced._plans._cones.values()] == [1]
     for which in (0, 40, len(places) - 1):
         expected = outputs(model, edits[which].apply(codes))[:, slice(*asked[which])]

@@ -111,6 +111,9 @@ def test_a_long_sequence_is_cut_into_blocks_without_loss_or_repetition() -> None
     found = rows(MotifHits.joined(blocks))
     assert found == sorted(found)
     assert found == by_windows(bank, letters, 2e-3)
+    assert scanner.count_blocks(len(letters), 1) == len(blocks)
+    parts = [*scanner.blocks(letters, range(1)), *scanner.blocks(letters, range(1, len(blocks)))]
+    assert rows(MotifHits.joined(parts)) == found
 
 
 def test_windows_do_not_straddle_two_sequences() -> None:

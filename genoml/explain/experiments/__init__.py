@@ -1,0 +1,1 @@
+"""In-silico experiments: motifs put into backgrounds, sites taken out of sequences, motifs at distances."""

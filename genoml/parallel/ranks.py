@@ -1,0 +1,69 @@
+"""Ranks: processes that compute one thing together; one process alone is rank 0 of 1.
+
+Every rank holds the same weights and calls the same functions in the same order. Of a batch it computes its own rows,
+of a prediction its own runs of sequences. What a rank would decide by its clock, its disk or a signal, rank 0 decides
+for all; rank 0 alone writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+from genoml.backend import Array, Backend
+
+T = TypeVar("T")
+
+
+class Ranks:
+    """One process alone, and the base of several: these exchange what each of them has.
+
+    Attributes
+    ----------
+    rank, count : int
+        Number of this process, from 0, of how many.
+    asked_to_stop : bool
+        Whether a rank had been asked to end before the last ``sum_all``: then all of them know it.
+    """
+
+    rank = 0
+    count = 1
+    asked_to_stop = False
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the rank that writes, and reports."""
+        return self.rank == 0
+
+    def rows(self, total: int) -> slice:
+        """The rows, of ``total``, that are this rank's."""
+        return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
+
+    def threads(self, backend: Backend) -> int:
+        """Threads of this rank, where no other number is asked for."""
+        return backend.threads
+
+    def sum(self, value: Array) -> Array:
+        """The sum of a small array over the ranks, by ``tree_sum`` in their order."""
+        return value
+
+    def sum_all(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The sums of many arrays in one exchange, in the same order."""
+        return dict(arrays)
+
+    def gather(self, value: T) -> list[T]:
+        """What each rank has, in their order, on all of them."""
+        return [value]
+
+    def on_first(self, call: Callable[[], T]) -> T:
+        """Result of a call on rank 0, on all of them; what it raises, all raise."""
+        return call()
+
+    def stopping(self) -> AbstractContextManager[Any]:
+        """Context in which Ctrl-C and SIGTERM are noted for ``asked_to_stop``; others would wait for one that left."""
+        return nullcontext()
+
+
+#: this process alone
+ONE_RANK = Ranks()
