@@ -66,14 +66,14 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder to make; a temporary one if left out")
     parser.add_argument(
-        "--quick", action="store_true", help="a small slice: 800 peaks, 5 epochs, 2 references"
+        "--quick", action="store_true", help="a small slice: 500 peaks, 5 epochs, 2 references"
     )
     arguments = parser.parse_args()
     use_backend(arguments.backend)
     if arguments.quick:
         arguments.epochs, arguments.references = 5, 2
 
-    records = list(read_fasta(str(PEAKS)))[: 800 if arguments.quick else None]
+    records = list(read_fasta(str(PEAKS)))[: 500 if arguments.quick else None]
     names = [record.name for record in records]
     codes = base_codes([record.sequence for record in records])
     model = train(codes, names, arguments.epochs, arguments.seed)
