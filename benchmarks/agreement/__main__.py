@@ -24,6 +24,9 @@ TOPICS = (
     "profiles",
     "profiles_trained",
     "design",
+    "attributions",
+    "seqlets",
+    "discovery",
     "experiments",
     "hits",
 )

@@ -43,7 +43,7 @@ def tables(_data: Path) -> list[Table]:
             "Contributions beside tangermeme and captum",
             "`deeplift(model, codes, references=...)` beside `deep_lift_shap` of tangermeme "
             f"{version('tangermeme')} and `DeepLift` of captum {version('captum')} on PyTorch {version('torch')}: the "
-            f"same weights, {SEQUENCES} random sequences, {REFERENCES} dinucleotide shuffles of each; of BPNet the count. "
+            f"same weights, {SEQUENCES} random sequences, {REFERENCES} dinucleotide shuffles of each; BPNet's count. "
             "The largest differences of the contributions of bases, relative to the largest contribution, and how far "
             "their sums miss the change of the output, relative to 1 + the change.",
             (

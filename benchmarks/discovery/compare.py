@@ -16,17 +16,17 @@ CORRELATION, OVERLAP = 0.95, 0.8
 LEAST_SEQLETS = 100
 
 
-def found_again(theirs: Result, ours: Result) -> list[tuple[int, int, float, float]]:
-    """Of each motif of the other tool with 100 seqlets: number, seqlets, and the best correlation and overlap.
+def found_again(theirs: Result, ours: Result) -> list[tuple[int, int, float, float, float]]:
+    """Of each motif of the other tool with 100 seqlets: number, seqlets, and the best correlation and overlaps.
 
-    The best is the motif of genoml, of the same sign, with the largest product of the two.
+    The best is the motif of genoml, of the same sign, with the largest product of correlation and overlap.
     """
     rows = []
     for number, motif in enumerate(theirs.motifs):
         if len(motif.start) < LEAST_SEQLETS:
             continue
         pairs = [overlap(motif, own) for own in ours.motifs if own.sign == motif.sign]
-        best = max(pairs, key=lambda pair: pair[0] * pair[1], default=(0.0, 0.0))
+        best = max(pairs, key=lambda pair: pair[0] * pair[1], default=(0.0, 0.0, 0.0))
         rows.append((number, len(motif.start), *best))
     return rows
 

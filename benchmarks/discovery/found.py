@@ -84,17 +84,22 @@ def shared(example: Any, start: Any, others: Any, other_start: Any, tolerance: f
     return here, len(there)
 
 
-def overlap(theirs: FoundMotif, ours: FoundMotif) -> tuple[float, float]:
-    """Correlation of contributions, aligned, and Jaccard index of the seqlets.
+def overlap(theirs: FoundMotif, ours: FoundMotif) -> tuple[float, float, float]:
+    """Correlation of contributions, aligned, and Jaccard index of the seqlets: of all, and where theirs have room.
 
     By the alignment each of our seqlets says where their motif would start. It is the same as one of theirs if the two
-    starts are apart by at most half the width of theirs, so that at least half of it is shared.
+    starts are apart by at most half the width of theirs, so that at least half of it is shared. Their motif has room
+    from the first to the last of their starts: seqlets that overhang the sequence are dropped while patterns are
+    aligned and widened.
     """
     value, offset, turned = aligned(theirs.contributions, ours.contributions)
     width, own = len(theirs.contributions), len(ours.contributions)
     # their first position, counted from our first, or from our last if ours is turned
-    first = -offset if not turned else own + offset - width
-    start = places(ours, first, width)
-    here, there = shared(theirs.example, theirs.start, ours.example, start, width / 2)
-    both = min(here, there)
-    return value, both / (len(theirs.start) + len(start) - both)
+    start = places(ours, -offset if not turned else own + offset - width, width)
+    room = (start >= theirs.start.min()) & (start <= theirs.start.max())
+    found = []
+    for chosen in (np.ones(len(start), bool), room):
+        here, there = shared(theirs.example, theirs.start, ours.example[chosen], start[chosen], width / 2)
+        both = min(here, there)
+        found.append(both / (len(theirs.start) + int(chosen.sum()) - both))
+    return value, found[0], found[1]

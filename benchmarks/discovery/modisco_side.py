@@ -1,12 +1,14 @@
 """TFMoDISco of modisco-lite on a set; needs only modisco-lite, so it runs in an environment of its own.
 
     pip install modisco-lite==3.0.0
-    NUMBA_NUM_THREADS=1 python benchmarks/discovery/modisco_side.py SET.npz RESULT.npz [--most 20000]
+    NUMBA_NUM_THREADS=1 python benchmarks/discovery/modisco_side.py SET.npz RESULT.npz [--warm SMALL.npz]
+    python benchmarks/discovery/modisco_side.py SET.npz RESULT.npz --seqlets
 
 RESULT.npz holds, of each motif i, ``probabilities_i``, ``contributions_i`` and ``hypothetical_i`` (width, 4); of all
 seqlets of motifs ``motif``, ``example``, ``start``, ``end`` and ``strand``; ``sign`` of each motif; the seqlets that
 were extracted, ``extracted`` (example, start, end), in their order; ``seconds``, of the clock and of the processor, of
-a run whose kernels are compiled (``--warm``); ``peak_mib``, of the process and of its largest child.
+a run whose kernels are compiled (``--warm``); ``peak_mib``, of the process and of its largest child; ``version``, and
+``runs`` of Leiden. With --seqlets it holds ``extracted`` and ``version`` alone.
 """
 
 from __future__ import annotations
@@ -42,38 +44,47 @@ def main() -> None:
     parser.add_argument("result")
     parser.add_argument("--most", type=int, default=20_000, help="seqlets of either sign")
     parser.add_argument("--warm", default=None, help="a small set that compiles the kernels")
+    parser.add_argument("--runs", type=int, default=50, help="of Leiden, of which the best is taken")
+    parser.add_argument("--seqlets", action="store_true", help="extract seqlets, and no more")
     options = parser.parse_args()
+    if options.seqlets:
+        found = extracted(*inputs(options.set))
+        np.savez_compressed(options.result, extracted=found, version=version("modisco-lite"))
+        print(f"{options.set}: {len(found)} seqlets")
+        return
     if options.warm:
         TFMoDISco(*inputs(options.warm), max_seqlets_per_metacluster=options.most)
     one_hot, hypothetical = inputs(options.set)
     start = time.perf_counter(), processor_seconds()
-    patterns = TFMoDISco(one_hot, hypothetical, max_seqlets_per_metacluster=options.most)
+    patterns = TFMoDISco(
+        one_hot, hypothetical, max_seqlets_per_metacluster=options.most, n_leiden_runs=options.runs
+    )
     seconds = [time.perf_counter() - start[0], processor_seconds() - start[1]]
     peak = [
         resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
-    found: dict[str, object] = {"seconds": seconds, "peak_mib": peak, "version": version("modisco-lite")}
+    result: dict[str, object] = {"seconds": seconds, "peak_mib": peak, "version": version("modisco-lite")}
+    result["runs"] = options.runs
     signs, seqlets = [], []
     for sign, own in zip((1, -1), patterns, strict=True):
         for pattern in own or ():
             number = len(signs)
             signs.append(sign)
-            found[f"probabilities_{number}"] = pattern.sequence
-            found[f"contributions_{number}"] = pattern.contrib_scores
-            found[f"hypothetical_{number}"] = pattern.hypothetical_contribs
+            result[f"probabilities_{number}"] = pattern.sequence
+            result[f"contributions_{number}"] = pattern.contrib_scores
+            result[f"hypothetical_{number}"] = pattern.hypothetical_contribs
             seqlets += [
                 (number, one.example_idx, one.start, one.end, -1 if one.is_revcomp else 1)
                 for one in pattern.seqlets
             ]
     columns = np.array(seqlets, np.int64).reshape(-1, 5).T
-    found.update(zip(("motif", "example", "start", "end", "strand"), columns, strict=True))
+    result.update(zip(("motif", "example", "start", "end", "strand"), columns, strict=True))
     np.savez_compressed(
-        options.result, sign=np.array(signs, np.int8), extracted=extracted(one_hot, hypothetical), **found
+        options.result, sign=np.array(signs, np.int8), extracted=extracted(one_hot, hypothetical), **result
     )
     counts = np.bincount(columns[0], minlength=len(signs)).tolist()
-    print(
-        f"{options.set}: {seconds[0]:.1f} s, {seconds[1]:.1f} s of the processor, {peak[0]:.0f} MiB, signs {signs}, seqlets {counts}"
-    )
+    print(f"{options.set}: {seconds[0]:.1f} s, {seconds[1]:.1f} s of the processor, {peak[0]:.0f} MiB")
+    print(f"signs {signs}, seqlets {counts}")
 
 
 def processor_seconds() -> float:

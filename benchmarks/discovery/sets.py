@@ -20,7 +20,7 @@ from genoml.data import split_three_ways
 from genoml.explain import deeplift
 from genoml.io import Motif, jaspar_motifs, read_fasta
 from genoml.runs.attribute import attribute
-from genoml.sequence import base_codes, compare_motifs
+from genoml.sequence import compare_motifs
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,11 +35,11 @@ def planted(
 ) -> Arrays:
     """Sequences with sites of JASPAR motifs, and contributions as a network that knows these motifs would give.
 
-    Each seed draws its motifs among those of 8 to 20 positions and at least 11 bits, of which no two match (E of
-    Tomtom above 1). A sequence has ``sites_each`` sites at random, 1 to 3 unless motifs of 60 bp leave no room; those
-    of one sequence do not overlap; a site is drawn from its matrix and lies on either strand. Hypothetical
-    contributions at a site: the logarithm of the probabilities (of 0.01 at least) less its mean over the four bases,
-    scaled so that the best site has 1, times the site's own strength (0.5 to 1.5). Everywhere: Laplace noise.
+    Each seed draws its motifs among those of 8 to 20 positions and at least 11 bits, of which no two match (p of
+    ``compare_motifs`` 0.01 or more). A sequence has ``sites_each`` sites, 1 to 3, at random places; one that would
+    overlap another is left out; a site is drawn from its matrix and lies on either strand. Hypothetical contributions
+    at a site: the logarithm of the probabilities (of 0.01 at least) less its mean over the four bases, scaled so that
+    the best site has 1, times the site's own strength (0.5 to 1.5). Everywhere: Laplace noise.
     """
     rng = np.random.default_rng([seed, 17])
     bank = _bank(rng, motifs)
@@ -47,16 +47,16 @@ def planted(
     hypothetical = rng.laplace(0.0, _NOISE, (n, length, 4))
     hypothetical -= hypothetical.mean(axis=2, keepdims=True)
     known = [_contributions(motif) for motif in bank]
-    widest = max(motif.width for motif in bank)
     sites = []
     for row in range(n):
-        slots = length // (widest + 2)
-        count = min(int(rng.integers(*sites_each, endpoint=True)), slots)
-        for slot in rng.permutation(slots)[:count].tolist():
-            which = int(rng.integers(len(bank)))
-            room = length // slots - bank[which].width
-            start, reverse = slot * (length // slots) + int(rng.integers(room + 1)), bool(rng.integers(2))
+        taken = np.zeros(length, bool)
+        for _ in range(int(rng.integers(*sites_each, endpoint=True))):
+            which, reverse = int(rng.integers(len(bank))), bool(rng.integers(2))
+            start = int(rng.integers(length - bank[which].width + 1))
             at = slice(start, start + bank[which].width)
+            if taken[at].any():
+                continue
+            taken[at] = True
             site = (rng.random(bank[which].width)[:, None] > bank[which].probabilities.cumsum(axis=1)).sum(
                 axis=1
             )

@@ -121,6 +121,12 @@ class TestWorkedExamples:
         assert "CTCF" in lines[-3]
 
     @on_numpy
+    def test_peaks_become_named_motifs_with_sites_in_the_genome(self, name: str) -> None:
+        lines = run("examples/peaks_to_motifs.py", "--backend", name, "--quick").splitlines()
+        assert re.search(r"pos_0: \d+ seqlets, CTCF MA\d+\.\d, similarity 0\.[89]", lines[3])
+        assert re.fullmatch(r"the first site: chr\w+ \d+ \d+ pos_\d \S+ [+-]", lines[-1])
+
+    @on_numpy
     def test_splice_sites_of_three_classes_are_told_apart(self, name: str) -> None:
         lines = run("examples/splice_sites.py", "--backend", name, "--quick").splitlines()
         assert "3190 sequences of 60 bp, 60 ambiguous letters" in lines[0]
