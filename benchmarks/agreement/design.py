@@ -113,6 +113,10 @@ def _gradients(versions: dict[str, str], rounds: int = 200) -> Table:
         "output.",
         ("network", "bp", "before", "ledidi", "its edits", "gradient", "its edits", "evolve", "its edits"),
         rows,
+        [
+            "The learning rate of `Gradient` (0.5) was chosen on the networks and starts of the last two rows; the first "
+            "is untouched."
+        ],
     )
 
 
