@@ -114,8 +114,8 @@ def _gradients(versions: dict[str, str], rounds: int = 200) -> Table:
         ("network", "bp", "before", "ledidi", "its edits", "gradient", "its edits", "evolve", "its edits"),
         rows,
         [
-            "The learning rate of `Gradient` (0.5) was chosen on the networks and starts of the last two rows; the first "
-            "is untouched."
+            "The learning rate of `Gradient` (0.5) was chosen on the networks and starts of the last two rows; the "
+            "first is untouched."
         ],
     )
 
