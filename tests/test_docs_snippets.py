@@ -76,9 +76,9 @@ def for_motif_layer() -> Names:
 def for_explain() -> Names:
     options = {"filters": 4, "heads": 2, "blocks": 1}
     rng = np.random.default_rng(8)
-    peaks = rng.integers(0, 4, (120, 60), dtype=np.uint8)
-    hypothetical = rng.normal(0, 0.03, (120, 60, 4))
-    for row, start in enumerate(rng.integers(15, 37, 120)):
+    peaks = rng.integers(0, 4, (130, 90), dtype=np.uint8)
+    hypothetical = rng.normal(0, 0.03, (130, 90, 4))
+    for row, start in enumerate(rng.integers(15, 67, 130)):
         peaks[row, start : start + 8] = base_codes(["TGACTCAT"])[0]
         hypothetical[row, start : start + 8] += np.eye(4)[peaks[row, start : start + 8]]
     names: Names = {"hypothetical": hypothetical, "peaks": peaks}

@@ -40,7 +40,8 @@ def jaccard(
     step = max(1, _BLOCK // max(1, width * a.shape[2]))
     values, offsets = [], []
     for start in range(0, pairs, step):
-        rows, others = first[start : start + step], second[start : start + step]
+        stop = min(start + step, pairs)
+        rows, others = first[start:stop], second[start:stop]
         x, y = xp.take(a, rows, axis=0), xp.take(b, others, axis=0)
         size, sign = xp.abs(x), xp.copysign(xp.ones_like(x), x)
         sums = xp.take(total_a, rows, axis=0) + xp.take(total_b, others, axis=0)
@@ -48,9 +49,11 @@ def jaccard(
         where = xp.full(rows.shape, low, dtype=xp.int32, device=device)
         for offset in range(low, high + 1):
             begin, end = max(0, -offset), min(width, wide - offset)
-            own = slice(begin, max(begin, end))
+            own, other = slice(begin, end), slice(begin + offset, end + offset)
+            if end <= begin:
+                own = other = slice(0, 0)
             bound = size[:, own, :]
-            t = xp.minimum(xp.maximum(y[:, begin + offset : own.stop + offset, :], -bound), bound)
+            t = xp.minimum(xp.maximum(y[:, other, :], -bound), bound)
             shared = xp.sum(xp.abs(t), axis=(1, 2))
             united = sums - shared
             signed = xp.sum(sign[:, own, :] * t, axis=(1, 2))

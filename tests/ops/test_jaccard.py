@@ -29,7 +29,7 @@ def matrices(seed: int, n: int, width: int) -> np.ndarray:
     return (rng.normal(size=(n, width, 3)) * (rng.random((n, width, 3)) < 0.6)).astype(np.float32)
 
 
-CASES = [(5, 5, -2, 2), (4, 7, -1, 4), (6, 3, -4, 0), (3, 3, 0, 0), (2, 40, 0, 38)]
+CASES = [(5, 5, -2, 2), (4, 7, -1, 4), (6, 3, -4, 0), (3, 3, 0, 0), (2, 40, 0, 38), (3, 3, -5, 5)]
 
 
 @pytest.mark.parametrize(("width", "wide", "low", "high"), CASES)

@@ -177,6 +177,8 @@ def _of_one_sign(
 ) -> list[DiscoveredMotif]:
     patterns, _, _ = _round(tracks, sites, width, seed, workers)
     tell(f"round 1: {len(patterns)} communities")
+    if sum(len(one.nodes) for one in patterns) < _FEWEST_OF_A_MOTIF:
+        return []
     sites = concatenated([one.sites for one in patterns]).widened(_FLANK, MOTIF_BP)
     sites = sites.take(sites.once())
     patterns, graph, _ = _round(tracks, sites, MOTIF_BP + 2 * _FLANK, seed, workers)
@@ -206,7 +208,7 @@ def _round(
     labels = communities(graph, seed, workers)
     strength = graph.strength
     patterns = []
-    for label in range(int(labels.max()) + 1):
+    for label in range(int(labels.max(initial=-1)) + 1):
         nodes = np.flatnonzero(labels == label)
         first = int(np.argmax(strength[nodes]))
         patterns.append(aggregated(tracks, nodes, sites.take(nodes), width, first, workers))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genoml.backend import get_backend
-from genoml.explain import DiscoveredMotif, call_seqlets, discover_motifs
+from genoml.explain import DiscoveredMotif, Seqlets, call_seqlets, discover_motifs
 from genoml.explain.discovery import discover
 from genoml.sequence import base_codes
 from genoml_numpy import compiled_twins
@@ -76,6 +76,17 @@ def test_one_planted_motif_is_found_and_the_negative_sign_is_its_own() -> None:
     whole = set(zip(motif.example.tolist(), motif.start.tolist(), strict=True))
     for one in motif.subpatterns:
         assert set(zip(one.example.tolist(), one.start.tolist(), strict=True)) < whole
+
+
+def test_noise_has_no_motifs() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(120, 80, 4)).astype(np.float32)
+    codes = rng.integers(0, 4, (120, 80))
+    start, ones = np.full(120, 20), np.ones(120)
+    seqlets = Seqlets(
+        np.arange(120), start, start + 41, ones, ones, ones.astype(np.int8), None, None, (120, 80)
+    )
+    assert discover_motifs(values, codes, seqlets) == []
 
 
 def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads() -> None:
