@@ -81,6 +81,8 @@ def _again(both: dict[str, dict[str, Result]], version: str) -> Table:
             "modisco drops seqlets that overhang the sequence while it aligns and widens patterns, so that of a set of "
             "short sequences it keeps those in the middle; genoml keeps more. The second overlap leaves out those of "
             "genoml's before the first and behind the last place that modisco's have.",
+            "On DeepSTARR's sample, whose network saw few windows, either tool finds the same motifs in other "
+            "seqlets: of 1,570, 888 are in modisco's motifs and 1,160 in genoml's.",
         ),
     )  # fmt: skip
 
