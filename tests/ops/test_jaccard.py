@@ -10,18 +10,7 @@ import pytest
 from genoml.backend import Backend
 from genoml.ops.jaccard import jaccard
 from genoml_numpy import compiled
-
-
-def by_loops(x: np.ndarray, y: np.ndarray, offset: int) -> float:
-    """Every position that either matrix has, zeros where it has none."""
-    shared = united = 0.0
-    for p in range(min(0, -offset) - len(y), len(x) + len(y) + abs(offset)):
-        for c in range(x.shape[1]):
-            own = float(x[p, c]) if 0 <= p < len(x) else 0.0
-            other = float(y[p + offset, c]) if 0 <= p + offset < len(y) else 0.0
-            shared += np.sign(own * other) * min(abs(own), abs(other))
-            united += max(abs(own), abs(other))
-    return shared / united if united else 0.0
+from support.operations import loop_jaccard
 
 
 def matrices(seed: int, n: int, width: int) -> np.ndarray:
@@ -41,7 +30,7 @@ def test_the_best_offset_is_that_of_plain_loops(
     first, second = np.array([0, 3, 1, 2, 0]), np.array([4, 0, 1, 3, 4])
     value, offset = twin(a, b, first, second, low, high)
     for i, j, best, at in zip(first, second, value, offset, strict=True):
-        each = [by_loops(a[i], b[j], o) for o in range(low, high + 1)]
+        each = [loop_jaccard(a[i], b[j], o) for o in range(low, high + 1)]
         assert best == pytest.approx(max(each), abs=1e-6)
         assert each[at - low] == pytest.approx(max(each), abs=1e-6)
 

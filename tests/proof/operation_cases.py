@@ -13,12 +13,13 @@ from genoml.ops.alignment import Rules, alignment_scores
 from genoml.ops.arrays import segment_sum
 from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
+from genoml.ops.jaccard import jaccard
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.threefry import random_uniform
 from proof.operation_case import Arrays, OperationCase, named
 from proof.operation_cases_layers import dense_weights, lstm_steps, rectified, squares
 from support.alignments import table_score
-from support.operations import loop_conv, loop_max_pool
+from support.operations import loop_conv, loop_jaccard, loop_max_pool
 
 RNG = np.random.default_rng(11)
 _ATTENTION_GRADS = ("grad_query", "grad_key", "grad_value")
@@ -177,6 +178,27 @@ def alignment(local: bool) -> OperationCase:
     )
 
 
+def similarity() -> OperationCase:
+    """The continuous Jaccard similarity of pairs of matrices, and the offset where it is largest."""
+    low, high = -3, 2
+
+    def loop(a: Arrays) -> Arrays:
+        pairs = zip(a["first"], a["second"], strict=True)
+        each = [[loop_jaccard(a["a"][i], a["b"][j], o) for o in range(low, high + 1)] for i, j in pairs]
+        return {"y": np.max(each, axis=1), "offset": np.argmax(each, axis=1) + low}
+
+    return OperationCase(
+        {
+            "a": RNG.standard_normal((4, 9, 4)),
+            "b": RNG.standard_normal((5, 7, 4)),
+            "first": RNG.integers(0, 4, 12),
+            "second": RNG.integers(0, 5, 12),
+        },
+        lambda a: named(jaccard(a["a"], a["b"], a["first"], a["second"], low, high), "y", "offset"),
+        loop,
+    )
+
+
 def adam() -> OperationCase:
     """One update, with decoupled decay, in the middle of a training."""
     rates = {"kept": 0.999, "beta1": 0.9, "beta2": 0.99, "rate": 0.02, "correction": 0.3, "eps": 1e-6}
@@ -274,8 +296,8 @@ def cases() -> dict[str, OperationCase]:
             "random_uniform": uniform_numbers(),
             "alignment_scores": alignment(local=False),
             "alignment_scores, local": alignment(local=True),
+            "jaccard": similarity(),
         }
         | row_cases()
-        | training_cases()
         | training_cases()
     )

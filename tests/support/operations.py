@@ -61,3 +61,15 @@ def assert_close(got: Any, expected: np.ndarray, dtype: Any, what: str = "") -> 
     scale = 1.0 + np.max(np.abs(expected), initial=0.0)
     limit = (1e-12 if np.dtype(dtype) == np.float64 else 2e-5) * scale
     assert np.max(np.abs(got - expected), initial=0.0) <= limit, what
+
+
+def loop_jaccard(x: np.ndarray, y: np.ndarray, offset: int) -> float:
+    """The continuous Jaccard similarity of two matrices at an offset, zeros where either has no position."""
+    shared = united = 0.0
+    for p in range(min(0, -offset) - len(y), len(x) + len(y) + abs(offset)):
+        for c in range(x.shape[1]):
+            own = float(x[p, c]) if 0 <= p < len(x) else 0.0
+            other = float(y[p + offset, c]) if 0 <= p + offset < len(y) else 0.0
+            shared += np.sign(own * other) * min(abs(own), abs(other))
+            united += max(abs(own), abs(other))
+    return shared / united if united else 0.0
