@@ -44,7 +44,7 @@ def count_kmers(codes: np.ndarray, k: int) -> list[list[str]]:
 
 def network(length: int = 12) -> Layer:
     layers = [Conv1D(4, 3, 5, activation="relu"), Flatten(), Dense(3 * (length - 4), 6, "relu"), Dense(6, 2)]
-    return Sequential(layers, seed=2).to(dtype="float64")
+    return Sequential(layers, seed=2).to("numpy", "float64")
 
 
 def by_the_paper(model: Layer, x: np.ndarray, r: np.ndarray, task: int) -> np.ndarray:

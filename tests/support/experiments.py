@@ -18,7 +18,7 @@ CODES = base_codes(LETTERS)
 
 def small() -> Layer:
     """A network of one convolution with two outputs, whose numbers beside tangermeme's are written down."""
-    return Sequential([Conv1D(4, 6, 5), GlobalMaxPool1D(), Dense(6, 2)], seed=4).to(dtype="float64")
+    return Sequential([Conv1D(4, 6, 5), GlobalMaxPool1D(), Dense(6, 2)], seed=4).to("numpy", "float64")
 
 
 #: networks with windows, with a stride, and without: attention, recurrent, profiles
