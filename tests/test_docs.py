@@ -105,3 +105,8 @@ def test_every_guide_and_module_that_the_code_names_exists() -> None:
             named = re.findall(r"\b(?:docs/\w+\.md|(?:genoml|backends)/[\w/]+\.py)\b", file.read_text())
             missing += [f"{file.relative_to(ROOT)}: {path}" for path in named if not (ROOT / path).exists()]
     assert missing == []
+
+
+def test_the_site_lists_every_guide() -> None:
+    listed = re.findall(r"^   (\w+)$", (ROOT / "docs" / "index.rst").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "README")
