@@ -109,4 +109,6 @@ def test_every_guide_and_module_that_the_code_names_exists() -> None:
 
 def test_the_site_lists_every_guide() -> None:
     listed = re.findall(r"^   (\w+)$", (ROOT / "docs" / "index.rst").read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "README")
+    assert sorted(listed) == sorted(
+        path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "README"
+    )
