@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genoml.io.processes import InUseError, lock, locked, refuse_locked, signals_as_ctrl_c
-from support.subprocesses import process
+from support.subprocesses import hearing_ctrl_c, process
 
 HOLD = """
 import sys
@@ -95,7 +95,8 @@ def test_a_signal_ends_the_block_as_ctrl_c_does_and_then_the_process(number: sig
         "    except KeyboardInterrupt:\n"
         "        print('tidied', flush=True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(int(number))], capture_output=True, text=True)
+    with hearing_ctrl_c():
+        done = subprocess.run([sys.executable, "-c", code, str(int(number))], capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("tidied\n", "", -number)
 
 

@@ -48,12 +48,14 @@ def wait_for(seen: Callable[[], object], started: subprocess.Popen[Any] | None =
 
 @contextmanager
 def hearing_ctrl_c() -> Iterator[None]:
-    """Processes started within it take Ctrl-C, also where the suite runs in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Processes started within it take Ctrl-C and SIGHUP, which a suite in the background or by nohup ignores."""
+    own = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in own.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_python(
