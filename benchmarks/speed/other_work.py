@@ -34,7 +34,8 @@ class Work:
     sides : mapping of str to callable
         By side; ``"genoml"`` is one.
     tolerance : float
-        How far the results may be apart, relative to their norm.
+        How far the results may be apart, relative to their norm. memelite bins its scores: its numbers of hits are
+        some percent off.
     target : float or None
         The other side's time over genoml's that is to be reached.
     """
@@ -213,7 +214,7 @@ def _reading(kind: str) -> dict[str, Start]:
 WORK: dict[str, Work] = {
     "saliency, BPNet, 16 x 2114": Work({"genoml": _genoml_saliency, "eager": _torch_saliency}, 1e-3),
     "mutagenesis, DeepSTARR, 4 x 249": Work({"genoml": _genoml_mutants, "eager": _torch_mutants}, 1e-3),
-    "scan, 50 motifs, 500 x 2 kb, p < 1e-4": Work({"genoml": _genoml_scan, "memelite": _memelite_scan}, 0.02, 0.5),
+    "scan, 50 motifs, 500 x 2 kb, p < 1e-4": Work({"genoml": _genoml_scan, "memelite": _memelite_scan}, 0.15, 0.5),
     "FASTQ record by record, 100,000 x 150 bp": Work(_reading("fastq"), 0.0, 0.8),
     "FASTA, 4.6 Mb": Work(_reading("fasta"), 0.0),
 }  # fmt: skip
