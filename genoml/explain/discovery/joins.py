@@ -86,10 +86,6 @@ def _auroc(high: NDArray[Any], low: NDArray[Any]) -> float:
     return float(below.mean() / 2 / len(low))
 
 
-def _matches(found: float, correlation: float, rules: tuple[tuple[float, float], ...]) -> bool:
-    return any(found >= least and correlation >= least_fit for least, least_fit in rules)
-
-
 def joined(tracks: Tracks, patterns: list[Pattern], workers: Workers) -> list[Pattern]:
     """Patterns of which no two are one: the pair with the largest correlation is joined first.
 

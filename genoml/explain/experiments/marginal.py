@@ -14,7 +14,7 @@ from genoml.arguments import Count, Whole, checked
 from genoml.data import Codes
 from genoml.evaluation.paired import PairedStatistics, paired_statistics
 from genoml.explain.experiments.motifs import AnyMotif, DrawnMotif, drawn_motifs
-from genoml.explain.experiments.places import start_of, warn_of_one
+from genoml.explain.experiments.places import start_of, warn_of_few
 from genoml.explain.experiments.scored import ScoredSequences
 from genoml.explain.tasks import Task
 from genoml.nn.layer import Layer
@@ -143,7 +143,7 @@ def marginalise(
     Warns
     -----
     UserWarning
-        With one background, of which there is no standard error.
+        With one background, of which there is no standard error, and with copies of backgrounds.
 
     References
     ----------
@@ -155,7 +155,7 @@ def marginalise(
         batch_size=batch_size, windows=windows,
     )  # fmt: skip
     n = len(scored.codes)
-    warn_of_one(n, "marginalise")
+    warn_of_few(scored.codes, "marginalise")
     drawn = drawn_motifs(motifs, n, sample=sample, seed=seed)
     start = np.array([start_of(motif, position, scored.codes) for motif in drawn], np.int64)
     after = np.empty((len(drawn), len(strands), n))

@@ -11,14 +11,20 @@ import numpy as np
 from genoml.explain.experiments.motifs import DrawnMotif
 from genoml.sequence.alphabet import PAD_CODE
 
-__all__ = ["expect_bases", "start_of", "start_of_pair", "warn_of_one"]
+__all__ = ["expect_bases", "start_of", "start_of_pair", "warn_of_few"]
 
 
-def warn_of_one(n: int, what: str) -> None:
-    """Warn of one background alone."""
-    if n == 1:
+def warn_of_few(codes: np.ndarray, what: str) -> None:
+    """Warn of one background alone, and of copies, each of which a test would count as evidence of its own."""
+    if len(codes) == 1:
         warnings.warn(
             f"{what}: one background has no standard error, nor a test; give more of them", stacklevel=4
+        )
+    elif copies := len(codes) - len(np.unique(codes, axis=0)):
+        warnings.warn(
+            f"{what}: {copies} of {len(codes)} backgrounds are copies of others, which makes standard errors and "
+            "p-values too small; give others",
+            stacklevel=4,
         )
 
 

@@ -15,7 +15,7 @@ from genoml.data import Codes
 from genoml.evaluation.paired import PairedStatistics, paired_statistics
 from genoml.explain.experiments.motifs import AnyMotif, DrawnMotif, drawn_motifs
 from genoml.explain.experiments.periods import amplitudes
-from genoml.explain.experiments.places import expect_bases, start_of_pair, warn_of_one
+from genoml.explain.experiments.places import expect_bases, start_of_pair, warn_of_few
 from genoml.explain.experiments.scored import ScoredSequences
 from genoml.explain.tasks import Task
 from genoml.nn.layer import Layer
@@ -139,7 +139,7 @@ def space(
     Warns
     -----
     UserWarning
-        With one background, of which there is no standard error.
+        With one background, of which there is no standard error, and with copies of backgrounds.
 
     References
     ----------
@@ -150,7 +150,7 @@ def space(
         batch_size=batch_size, windows=windows,
     )  # fmt: skip
     n = len(scored.codes)
-    warn_of_one(n, "space")
+    warn_of_few(scored.codes, "space")
     pair = drawn_motifs([first, second], n, sample=sample, seed=seed)
     apart = np.array(list(distances), np.int64)
     wanted = ORIENTATIONS if orientations == "all" else tuple(orientations)

@@ -135,6 +135,13 @@ def test_one_background_has_no_standard_error_and_says_so() -> None:
     assert np.isnan(found.statistics.standard_error).all()
 
 
+def test_copies_of_a_background_are_no_further_evidence_and_it_says_so() -> None:
+    with pytest.warns(UserWarning, match="marginalise: 2 of 4 backgrounds are copies of others"):
+        marginalise(small(), CODES[[0, 1, 0, 1]], "TGA")
+    with pytest.warns(UserWarning, match="space: 1 of 2 backgrounds are copies of others"):
+        space(small(), CODES[[0, 0]], "TGA", "CAC", distances=range(3))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
