@@ -15,9 +15,10 @@ from genoml.io.errors import FormatWarning
 from genoml.io.files import FilePath
 from genoml.sequence.intervals import Intervals
 
-__all__ = ["Regions"]
+__all__ = ["LOCUS", "Regions"]
 
-_LOCUS = re.compile(r"(\S+):(-?\d+)-(\d+)(?:\(([-+.])\))?")
+#: names of places in a genome, such as ``chr8:100-300(-)``; a window may begin before its chromosome
+LOCUS = re.compile(r"(\S+):(-?\d+)-(\d+)(?:\(([-+.])\))?")
 
 
 class Regions(NamedTuple):
@@ -65,7 +66,7 @@ class Regions(NamedTuple):
         said = []
         if repeated := n - len(set(names)):
             said.append(f"{what}: {repeated} of {n} regions repeat another: their seqlets count twice")
-        loci = [_LOCUS.fullmatch(name) for name in names]
+        loci = [LOCUS.fullmatch(name) for name in names]
         chroms, first, strand = list(names), np.zeros(n, np.int64), np.full(n, ".")
         if None in loci:
             odd = f"{names[loci.index(None)]!r} is no locus like chr8:100-300"

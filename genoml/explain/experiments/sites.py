@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genoml.explain.discovery.loci import LOCUS
 from genoml.explain.discovery.seqlets import Seqlets
 from genoml.io import read_bed
 from genoml.io.errors import shown
@@ -25,7 +27,6 @@ __all__ = ["How", "Sites", "SomeSites", "found_sites", "replacements"]
 How: TypeAlias = Literal["shuffle", "random", "zero", "background"]
 #: rows (example, start, end); seqlets; or a BED file
 SomeSites: TypeAlias = ArrayLike | Seqlets | str | PathLike[str]
-_LOCUS = re.compile(r"(\S+):(\d+)-(\d+)(?:\(([-+.])\))?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def _of_bed(path: str | PathLike[str], names: Sequence[str] | None, lengths: np.
     if names is None:
         raise ValueError(f"{path}: sites of a BED file expect names=, the names of the sequences")
     intervals = read_bed(path)
-    loci = [_LOCUS.fullmatch(name) for name in names]
+    loci = [LOCUS.fullmatch(name) for name in names]
     row_of = {name: row for row, name in enumerate(names)}
     labels = intervals.columns.get("name", [""] * len(intervals))
     found: list[tuple[int, int, int, str]] = []
@@ -137,8 +138,21 @@ def replacements(codes: np.ndarray, sites: Sites, how: How, n: int, seed: int) -
     ------
     ValueError
         For a site on padding.
+
+    Warns
+    -----
+    UserWarning
+        For sites that a shuffle leaves as they are, since all their letters are one.
     """
     found: list[Any] = []
+    spans = zip(sites.example, sites.start, sites.end, strict=True)
+    alike = sum(bool((codes[row, start:end] == codes[row, start]).all()) for row, start, end in spans)
+    if alike and how == "shuffle":
+        warnings.warn(
+            f"{alike} of {len(sites.start)} sites have one letter alone, which a shuffle leaves as it is; "
+            "random or background replaces them",
+            stacklevel=4,
+        )
     for number, (example, start, end) in enumerate(zip(sites.example, sites.start, sites.end, strict=True)):
         own, width = codes[example], end - start
         if (own[start:end] == PAD_CODE).any():

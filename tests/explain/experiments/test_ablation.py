@@ -17,6 +17,16 @@ from support.experiments import CODES, LETTERS, NETWORKS, network, random_codes,
 SITES = [(0, 12, 18), (0, 20, 26), (0, 28, 31), (2, 0, 9)]
 
 
+def test_a_site_of_one_letter_is_no_other_after_a_shuffle_and_it_says_so() -> None:
+    codes = CODES.copy()
+    codes[0, 4:9] = 2
+    with pytest.warns(
+        UserWarning, match="1 of 2 sites have one letter alone, which a shuffle leaves as it is"
+    ):
+        found = ablate(small(), codes, [(0, 4, 9), (1, 4, 9)], n=2)
+    assert not found.effect[0].any()
+
+
 def test_a_site_without_bases_is_that_of_tangermeme_which_is_written_down() -> None:
     found = ablate(small(), CODES, [(row, 12, 18) for row in range(3)], how="zero", task=1)
     np.testing.assert_allclose(found.after[:, 0], [-1.10430575, -0.53262595, -1.0044825], atol=1e-8)
