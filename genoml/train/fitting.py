@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
 from typing import Any
+
+import numpy as np
 
 from genoml.data import SequenceData
 from genoml.nn.layer import Layer
@@ -75,7 +78,7 @@ def fit(
     ------
     TypeError, ValueError
         For an argument of another kind, targets that the loss is not defined for, an ``init`` of which nothing fits,
-        or a pattern that matches no parameter.
+        or a pattern that matches no parameter; where a rank has other weights, targets or options than rank 0.
     CheckpointError
         If a checkpoint cannot be written, is damaged or of another training, or is there and not to be resumed.
     NotFiniteError
@@ -86,6 +89,7 @@ def fit(
     data = SequenceData.of(data)
     held_out = None if validation is None else SequenceData.of(validation)
     taken = None if init is None else take_weights(model, init)
+    _expect_alike(model, data, held_out, options, ranks)
     trainer = Trainer(model, data, held_out, options, as_callback(callback) if ranks.first else None, ranks)
     if checkpoints is not None:
         place = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
@@ -98,3 +102,25 @@ def fit(
     shown = progress if ranks.first else None
     with epoch_lines(shown, trainer.callback, options, data.targets, done, taken) as trainer.callback:
         return replace(trainer.run(), init=taken)
+
+
+def _expect_alike(
+    model: Layer, data: SequenceData, held_out: SequenceData | None, options: FitOptions, ranks: Ranks
+) -> None:
+    """Raise ValueError, on all ranks, unless all begin with the same weights, targets and options."""
+    if ranks.count == 1:
+        return
+    seen = hashlib.sha256(repr((options.epochs, options.batch_size, options.seed)).encode())
+    for name, value in sorted(model.params.items()):
+        seen.update(name.encode() + np.ascontiguousarray(model.backend.to_numpy(value)).tobytes())
+    for part in (data, held_out):
+        if part is not None:
+            seen.update(repr((*part.codes.shape, *part.targets.shape)).encode())
+            if isinstance(part.targets, np.ndarray):  # others are read from files as they come
+                seen.update(np.ascontiguousarray(part.targets).tobytes())
+    found = ranks.gather(seen.hexdigest())
+    others = [rank for rank, each in enumerate(found) if each != found[0]]
+    if others:
+        raise ValueError(
+            f"rank {others[0]} has other weights, targets or options than rank 0; every rank calls fit alike"
+        )

@@ -273,3 +273,14 @@ def test_one_process_alone_is_every_rank() -> None:
     assert ONE_RANK.rows(5) == slice(0, 5)
     assert ONE_RANK.gather("a") == ["a"]
     assert ONE_RANK.on_first(lambda: get_backend("numpy").name) == "numpy"
+
+
+def test_ranks_that_begin_unlike_are_refused_on_all() -> None:
+    def run(ranks: Ranks) -> None:
+        codes = np.random.default_rng(0).integers(0, 4, (12, 20), dtype=np.uint8)
+        targets = (np.arange(12) % 2).astype(np.float32)[:, None]
+        model = nn.Sequential([nn.Conv1D(4, 3, 5), nn.GlobalMaxPool1D(), nn.Dense(3, 1)], seed=ranks.rank)
+        with pytest.raises(ValueError, match="rank 1 has other weights, targets or options than rank 0"):
+            fit(model, SequenceData(codes, targets), ranks=ranks)
+
+    as_ranks(2, run)
