@@ -23,6 +23,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.ops.dispatch import operation
+from genoml.ops.normalise import rectified_vjp
 from genoml.ops.windows import Reach
 
 #: grad (N, Lo, F), need_x, need_w -> grad_x and grad_w, None where not needed
@@ -54,6 +55,24 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
     if choose_algorithm(x.shape[1], w.shape[0], stride, dilation) == "phases":
         return conv1d_phases(x, w)
     return conv1d_taps(x, w, stride, dilation)
+
+
+@operation
+def rectified_conv1d_vjp(
+    x: Array, w: Array, bias: Array, stride: int = 1, dilation: int = 1
+) -> tuple[Array, Callable[..., tuple[Array | None, Array | None, Array]]]:
+    """max(y + bias, 0) of the cross-correlation y, and its pullback, which gives dL/dbias (F,) too."""
+    z, back_conv = conv1d_vjp(x, w, stride, dilation)
+    y, back_rectifier = rectified_vjp(z, bias)
+
+    def pullback(
+        grad: Array, need_x: bool = True, need_w: bool = True
+    ) -> tuple[Array | None, Array | None, Array]:
+        # b is added to each row, so db = sum g with g = dL/dy where y > 0, else 0
+        grad_bias, _, into_z = back_rectifier(grad)
+        return *back_conv(into_z(), need_x, need_w), grad_bias
+
+    return y, pullback
 
 
 def grouped_conv1d_vjp(
