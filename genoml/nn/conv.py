@@ -26,6 +26,7 @@ from genoml.ops.conv1d import grouped_conv1d_vjp, rectified_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, biased_vjp
 from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
+from genoml.parallel import ALONE, Workers
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Conv1D"]
@@ -146,9 +147,9 @@ class Conv1D(Layer):
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
         if self.activation == "relu" and self.has_bias and self.groups == 1:
-            return self._rectified(x)
+            return self._rectified(x, run.part.workers)
         xp = array_namespace(x)
-        z, back_conv = self.correlate(x)
+        z, back_conv = self.correlate(x, run.part.workers)
         y, back = biased_vjp(z, self.bias if self.has_bias else None, self.activation)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -157,11 +158,11 @@ class Conv1D(Layer):
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
-    def _rectified(self, x: Array) -> tuple[Array, Pullback]:
+    def _rectified(self, x: Array, workers: Workers) -> tuple[Array, Pullback]:
         """max(conv(x, w) + b, 0), as one operation."""
         rows, w, before = self.inputs(x)
         xp, length = array_namespace(x), x.shape[2]
-        y, back = rectified_conv1d_vjp(rows, w, self.bias, self.stride, self.dilation)
+        y, back = rectified_conv1d_vjp(rows, w, self.bias, self.stride, self.dilation, workers)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grad_rows, *own = back(xp.permute_dims(grad, (0, 2, 1)), need_x, need_params)
@@ -181,11 +182,11 @@ class Conv1D(Layer):
 
         return xp.permute_dims(y, (0, 2, 1)), xp.permute_dims(y_r, (0, 2, 1)), back_all
 
-    def correlate(self, x: Array) -> tuple[Array, AffinePullback]:
+    def correlate(self, x: Array, workers: Workers = ALONE) -> tuple[Array, AffinePullback]:
         """The correlation (batch, length, out_channels), without bias and activation; and its pullback."""
         rows, w, before = self.inputs(x)
         length = x.shape[2]
-        z, back = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
+        z, back = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation, workers)
 
         def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
             # dL/dw and dL/dx are correlations themselves, in ops/conv1d.py

@@ -44,7 +44,14 @@ def _copy(row: Any, start: Any, size: Any, out: Any) -> None:
 def _combine_six(d0: Any, d1: Any, d2: Any, d3: Any, d4: Any, d5: Any, v: Any, at: Any) -> None:
     """v[:, at:] = B d."""
     end = at + d0.shape[0]
-    v0, v1, v2, v3, v4, v5 = v[0, at:end], v[1, at:end], v[2, at:end], v[3, at:end], v[4, at:end], v[5, at:end]
+    v0, v1, v2, v3, v4, v5 = (
+        v[0, at:end],
+        v[1, at:end],
+        v[2, at:end],
+        v[3, at:end],
+        v[4, at:end],
+        v[5, at:end],
+    )
     for c in range(end - at):
         v0[c] = _TWO * (d0[c] + d4[c]) - _THREE * (d1[c] - d3[c]) - _FOUR * d2[c]
     for c in range(end - at):
@@ -63,7 +70,14 @@ def _combine_six(d0: Any, d1: Any, d2: Any, d3: Any, d4: Any, d5: Any, v: Any, a
 def _combine_four(g0: Any, g1: Any, g2: Any, g3: Any, v: Any, at: Any) -> None:
     """v[:, at:] = A^T g."""
     end = at + g0.shape[0]
-    v0, v1, v2, v3, v4, v5 = v[0, at:end], v[1, at:end], v[2, at:end], v[3, at:end], v[4, at:end], v[5, at:end]
+    v0, v1, v2, v3, v4, v5 = (
+        v[0, at:end],
+        v[1, at:end],
+        v[2, at:end],
+        v[3, at:end],
+        v[4, at:end],
+        v[5, at:end],
+    )
     v0[:] = g0
     for c in range(end - at):
         v1[c] = (g0[c] + g2[c]) + (g1[c] + g3[c])
@@ -77,9 +91,7 @@ def _combine_four(g0: Any, g1: Any, g2: Any, g3: Any, v: Any, at: Any) -> None:
 
 
 @compiled(NOTHING, _ROWS, INT, INT, INT, INT, FLAG, written(FLOAT, 3))
-def transform_rows(
-    x: Any, dilation: Any, before: Any, groups: Any, start: Any, outputs: Any, v: Any
-) -> None:
+def transform_rows(x: Any, dilation: Any, before: Any, groups: Any, start: Any, outputs: Any, v: Any) -> None:
     """Transforms of the six rows that groups read, from group ``start`` on; of their four outputs with ``outputs``.
 
     Rows are counted from ``before`` rows in front of x on. There, and behind each sequence, are zeros.
@@ -101,7 +113,12 @@ def transform_rows(
             else:
                 _combine_six(d0, d1, d2, d3, held[4, :many], held[5, :many], out, at)
         else:
-            r0, r1, r2, r3 = row[a:b], row[a + s : b + s], row[a + 2 * s : b + 2 * s], row[a + 3 * s : b + 3 * s]
+            r0, r1, r2, r3 = (
+                row[a:b],
+                row[a + s : b + s],
+                row[a + 2 * s : b + 2 * s],
+                row[a + 3 * s : b + 3 * s],
+            )
             if outputs:
                 _combine_four(r0, r1, r2, r3, out, at)
             else:
@@ -110,9 +127,7 @@ def transform_rows(
 
 
 @compiled(NOTHING, _ROWS, INT, INT, INT, _FLAT, FLAG, written(FLOAT, 3))
-def restore_rows(
-    m: Any, dilation: Any, groups: Any, start: Any, bias: Any, rectified: Any, y: Any
-) -> None:
+def restore_rows(m: Any, dilation: Any, groups: Any, start: Any, bias: Any, rectified: Any, y: Any) -> None:
     """The four outputs A m + bias of groups, from group ``start`` on, or their rectified values."""
     count, width = m.shape[1], m.shape[2]
     given, size_y = m.reshape(6, count * width), y.shape[1] * width
