@@ -59,7 +59,9 @@ def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> bool:
     if stride != 1 or len(w) != 3 or not len(x) or x.dtype != np.float32 or w.dtype != np.float32:
         return False
     count = x.shape[1] - 2 * dilation
-    return min(w.shape[1:]) >= _LEAST and count > 0 and 4 * groups_of(count, dilation) <= 1.35 * count
+    if count <= 0 or min(w.shape[1:]) < _LEAST:
+        return False
+    return bool(4 * groups_of(count, dilation) <= 1.35 * count)
 
 
 def _room(groups: int, c: int, f: int) -> Callable[[int], tuple[int, np.ndarray, np.ndarray]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba.core.types.containers import UniTuple
 
 from genoml_numpy.compiled.signatures import FLAG, FLOAT, INT, NOTHING, compiled, given, written
 
@@ -23,7 +23,7 @@ _HALF, _QUARTER, _EIGHTH, _EIGHT = (np.float32(number) for number in (0.5, 0.25,
 _STRETCH = 1024
 
 
-@compiled(types.UniTuple(INT, 3), INT, INT, INT, INT, INT)
+@compiled(UniTuple(INT, 3), INT, INT, INT, INT, INT)
 def _stretch(group: Any, groups: Any, dilation: Any, most: Any, width: Any) -> Any:
     """Of a group of the batch: its sequence, its first row, and how many from it on are a stretch."""
     n, own = divmod(group, groups)
