@@ -124,6 +124,17 @@ def test_the_conda_recipe_says_what_the_project_says() -> None:
     }
 
 
+def test_no_link_into_this_folder_is_left_in_the_description_for_the_index() -> None:
+    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
+    text = (ROOT / "README.md").read_text()
+    for each in hooks["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(each["pattern"], each["replacement"], text)
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert links
+    assert all(link.startswith("https://") for link in links)
+    assert "docs/commands.md has every command" in text
+
+
 def test_actions_are_named_by_the_hash_of_their_commit() -> None:
     workflows = [file.read_text() for file in (ROOT / ".github" / "workflows").glob("*.yml")]
     used = [each for text in workflows for each in re.findall(r"uses: (.*)", text)]
