@@ -131,8 +131,8 @@ def installed_variants() -> list[str]:
 
 def default_variants() -> list[str]:
     """All of these but those that ask to be left out."""
-    # numpy-compiled differs from numpy in four operations, whose own tests are always run; strictest is strict-device1 with
-    # flags that only forbid more
+    # the one differs from numpy in four operations, whose own tests are always run; the other is what strictest is with
+    # fewer things forbidden
     left_out = {"numpy-compiled", "strict-device1"}
     return [name for name in installed_variants() if suite_of(name).by_default and name not in left_out]
 
