@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
 
 import genoml  # noqa: E402
+from docutils.nodes import SkipNode  # noqa: E402
+from latex2mathml.converter import convert  # noqa: E402
 
 project, author, version = "genoml", "The genoml authors", genoml.__version__
 copyright = "The genoml authors"
@@ -28,7 +30,8 @@ include_patterns = [
 exclude_patterns = ["docs/conf.py"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 4
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+html_math_renderer = "mathml"  # which browsers draw themselves: no script, no network
 
 html_theme = "furo"
 html_title = f"genoml {version}"
@@ -118,7 +121,14 @@ def _literal_formulas(app: Any, what: str, name: str, obj: Any, options: Any, li
     lines[:] = found
 
 
+def _write_math(writer: Any, node: Any) -> None:
+    display = "inline" if node.tagname == "math" else "block"
+    writer.body.append(convert(node.astext(), display=display))
+    raise SkipNode
+
+
 def setup(app: Any) -> None:
-    """Pages of the reference, and formulas as they are typed."""
+    """Pages of the reference, formulas of docstrings as they are typed, and those of guides as MathML."""
+    app.add_html_math_renderer("mathml", (_write_math, None), (_write_math, None))
     app.connect("builder-inited", _write_pages)
     app.connect("autodoc-process-docstring", _literal_formulas, priority=100)

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from genoml.cli import cli
 from genoml.runs.config_text import read_config
 from genoml.runs.design_settings import read_design
 from genoml.runs.search_ranges import read_ranges
 from support.guide_files import give, made_for, make_files
-from support.guides import BLOCKS, ROOT, Block
+from support.guides import BLOCKS, ROOT, Block, parse
 from support.planted import run_genoml
 
 #: what is shown and not run: output, other programs' files
-SHOWN = {"text", "dockerfile", "snakemake"}
+SHOWN = {"text", "dockerfile"}
 SHELL = [block for block in BLOCKS if block.language in ("sh", "console")]
 #: for the training commands of guides, which train for minutes
 SHORT = ["--epochs", "1", "--config", "small.toml"]
@@ -89,14 +88,6 @@ def run(words: list[str], files: Path, made: dict[str, str], capsys: pytest.Capt
     if target:
         Path(target).write_text(capsys.readouterr().out)
         assert Path(target).stat().st_size
-
-
-def parse(words: list[str]) -> None:
-    """What click makes of the words; an unknown command or option is an error."""
-    with cli.make_context("genoml", list(words)) as context:
-        name, command, rest = cli.resolve_command(context, list(words))
-        assert command is not None
-        command.make_context(name, rest)
 
 
 def check_other(words: list[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+
+from genoml.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -44,4 +47,34 @@ def blocks_of(guide: Path) -> list[Block]:
     ]
 
 
+#: names that docs/limits.md says are missing, in the second column of its table
+MISSING = [
+    name
+    for column in re.findall(r"^\| [^|]+ \| ([^|]+) \|", (DOCS / "limits.md").read_text(), re.MULTILINE)
+    for name in re.findall("`(.+?)`", column)
+]
 BLOCKS = [block for guide in GUIDES for block in blocks_of(guide)]
+
+
+def resolves(name: str) -> bool:
+    """Whether it is a module, or an attribute of one."""
+    parts = name.split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[split:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+def parse(words: list[str]) -> None:
+    """What click makes of the words; an unknown command or option is an error."""
+    with cli.make_context("genoml", list(words)) as context:
+        name, command, rest = cli.resolve_command(context, list(words))
+        assert command is not None
+        command.make_context(name, rest)
