@@ -16,7 +16,7 @@ import pytest
 from genoml.runs.config_text import read_config
 from genoml.runs.design_settings import read_design
 from genoml.runs.search_ranges import read_ranges
-from support.guide_files import give, made_for, make_files
+from support.guide_files import give, made_for
 from support.guides import BLOCKS, ROOT, Block, parse
 from support.planted import run_genoml
 
@@ -28,15 +28,6 @@ SHORT = ["--epochs", "1", "--config", "small.toml"]
 #: words of commands whose options alone are read: what needs a GPU, files that a block downloads or long sequences, and
 #: what takes seconds and has tests of its own
 READ = {"cupy", "spliceai", "cispliceai", "space", "backends", "demo", "report", "search", "--report"}
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("files")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_files(folder)
-    return folder
 
 
 def test_every_block_names_a_language_that_the_suite_knows() -> None:

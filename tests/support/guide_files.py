@@ -135,10 +135,29 @@ def _runs(windows: list[tuple[str, str]]) -> None:
         "bias",
     )
     assert run_genoml("train", "--genome", "genome.fa", "--regions", "regions.bed", *bias) == 0
+    _bpnet_lite()
     save_run(spliceai(context_bp=80, filters=4), "splice", length_bp=181)
     assert run_genoml("export", "run", "--onnx", "model.onnx", "--one-strand") == 0
     assert run_genoml("import", "model.onnx", "--bases", "AGCT", "--out", "again") == 0
+    codes = np.random.default_rng(3).integers(0, 4, (5, WINDOW))
+    x = np.eye(4, dtype=np.float32)[codes].transpose(0, 2, 1)
+    np.save("onnx_x.npy", x)
+    np.save("onnx_y.npy", 1 / (1 + np.exp(-load_run("run").model(x))))
     np.save("outputs.npy", load_run("again").predict([letters for _, letters in windows[:12]]))
+
+
+def _bpnet_lite() -> None:
+    """Weights by the names of bpnet-lite, and the run of them."""
+    shapes = {"iconv": (4, 4, 21), "fconv": (1, 4, 75), "linear": (1, 4)}
+    shapes |= {f"rconvs.{number}": (4, 4, 3) for number in range(8)}
+    rng = np.random.default_rng(2)
+    arrays = {
+        f"{name}.weight": rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()
+    }
+    arrays |= {f"{name}.bias": np.zeros(shape[0], np.float32) for name, shape in shapes.items()}
+    np.savez("bpnet.npz", **arrays)
+    Path("bpnet.npz").rename("bpnet.pt")
+    assert run_genoml("import", "bpnet.pt", "--recipe", "bpnet-lite", "--out", "OTHER") == 0
 
 
 def made_for(word: str, words: list[str]) -> str:
