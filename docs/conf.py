@@ -12,9 +12,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
 
-import genoml  # noqa: E402
 from docutils.nodes import SkipNode  # noqa: E402
 from latex2mathml.converter import convert  # noqa: E402
+
+import genoml  # noqa: E402
 
 project, author, version = "genoml", "The genoml authors", genoml.__version__
 copyright = "The genoml authors"
@@ -37,6 +38,8 @@ html_theme = "furo"
 html_title = f"genoml {version}"
 html_theme_options = {"sidebar_hide_name": False}
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["math.css"]
 
 napoleon_google_docstring = False
 napoleon_custom_sections = ["Shapes"]
@@ -122,8 +125,10 @@ def _literal_formulas(app: Any, what: str, name: str, obj: Any, options: Any, li
 
 
 def _write_math(writer: Any, node: Any) -> None:
-    display = "inline" if node.tagname == "math" else "block"
-    writer.body.append(convert(node.astext(), display=display))
+    if node.tagname == "math":
+        writer.body.append(convert(node.astext()))
+    else:
+        writer.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>\n')
     raise SkipNode
 
 
