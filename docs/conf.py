@@ -9,11 +9,11 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
-
-from docutils.nodes import SkipNode  # noqa: E402
-from latex2mathml.converter import convert  # noqa: E402
 
 import genoml  # noqa: E402
 
