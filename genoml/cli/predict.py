@@ -17,7 +17,7 @@ from genoml.cli.options import backend_option, examples, expect_file, open_outpu
 from genoml.cli.tile import scan_genome
 from genoml.data import NamedSequences
 from genoml.data.files import sequence_blocks, table_blocks
-from genoml.parallel import WHOLE_RUN, Shard
+from genoml.parallel import Shard
 from genoml.runs import DataSettings, Run
 from genoml.runs.read_cell_types import predict_h5ad
 from genoml.runs.score import BLOCK, outputs_of, readable_blocks
@@ -37,6 +37,7 @@ _SPOOL_BYTES = 1 << 24
         "genoml predict RUN --table data.tsv --sequence seq --name id --out scores.tsv",
         "genoml predict RUN --genome genome.fa --regions peaks.bed --out scores.bed",
         "genoml predict RUN --genome genome.fa --step 100 --out scores.bw --resume",
+        "genoml predict RUN --genome genome.fa --step 100 --out 3.bed --shard 3/16",
         "genoml predict RUN --h5ad regions.h5ad --out predicted.h5ad",
     ),
 )
@@ -119,9 +120,13 @@ def command(
     loaded_run = open_run(run, backend_name)
     if layer is not None and h5ad is None:
         raise click.UsageError("--layer has a meaning with --h5ad only")
-    if (shard is not None or logits) and (h5ad is not None or genome is not None):
-        raise click.UsageError("--shard and --logits expect SEQUENCES or --table")
-    expect_file(shard, sequences if table is None else table)
+    if shard is not None and h5ad is not None:
+        raise click.UsageError(
+            "--shard expects SEQUENCES, --table or --genome: parts of an .h5ad cannot be joined"
+        )
+    if logits and (h5ad is not None or genome is not None):
+        raise click.UsageError("--logits expects SEQUENCES or --table")
+    part = expect_file(shard, sequences if table is None else table)
     if h5ad is not None:
         if any((sequences, table, regions, step_bp, resume, name)):
             raise click.UsageError(
@@ -138,7 +143,7 @@ def command(
     if genome is not None:
         if sequences is not None or table is not None:
             raise click.UsageError("expects one of SEQUENCES, --table and --genome")
-        scan_genome(loaded_run, genome, out, regions=regions, step_bp=step_bp, resume=resume)
+        scan_genome(loaded_run, genome, out, regions=regions, step_bp=step_bp, resume=resume, shard=part)
         return
     if (sequences is None) == (table is None):
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
@@ -146,7 +151,6 @@ def command(
         path, blocks = str(sequences), _record_blocks
     else:
         path, blocks = table, partial(_row_blocks, loaded_run, sequence, name)
-    part = shard or WHOLE_RUN
     wanted = True if logits else None if shard is None else False
     count = _write_scores(
         loaded_run, _units(loaded_run, path, blocks, part), out, header=part.first, with_logits=wanted

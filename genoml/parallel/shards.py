@@ -31,6 +31,11 @@ class Shard:
         start, stop = (-(-units * number // self.count) for number in (self.number - 1, self.number))
         return range(start, stop)
 
+    def rows(self, total: int, block: int) -> slice:
+        """The rows, of ``total``, of its own blocks of so many."""
+        own = self.of(-(-total // block))
+        return slice(own.start * block, min(own.stop * block, total))
+
     def pick(self, units: Callable[[], Iterable[U]]) -> Iterator[U]:
         """Its own of the units, which are gone through once more to count them; all of them if there is one shard."""
         if self.count == 1:

@@ -24,7 +24,7 @@ from genoml.runs.score import trained_of
 from genoml.sequence import base_codes, decode, reverse_complement
 from genoml.train import FitOptions, MultiClassification, Regression, fit
 from genoml.train.predict import predict
-from support.planted import GENOML, run_genoml
+from support.planted import GENOML, run_genoml, sharded
 
 
 def scores_of(run: Path, records: list[tuple[str, str]], folder: Path) -> list[float]:
@@ -187,16 +187,6 @@ def test_scores_go_to_standard_output_unless_a_file_is_named(
     assert err == "60 sequences scored; standard output\n"
 
 
-def sharded(folder: Path, count: int, *arguments: object) -> bytes:
-    """The outputs of all shards of a command, one after the other."""
-    outputs = []
-    for number in range(1, count + 1):
-        out = folder / f"part-{number}-of-{count}"
-        assert run_genoml(*arguments, "--out", out, "--shard", f"{number}/{count}") == 0
-        outputs.append(out.read_bytes())
-    return b"".join(outputs)
-
-
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_shards_of_a_prediction_make_up_the_whole_byte_for_byte(
     count: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -244,8 +234,10 @@ def test_a_shard_of_what_cannot_be_shared_out_is_refused(trained: Path, tmp_path
     given = "predict", trained / "run", "--out", tmp_path / "out.tsv", "--shard", "1/2"
     assert run_genoml(*given, "-") == 2
     assert "-: with --shard expects a file" in capfd.readouterr().err
-    assert run_genoml(*given, "--genome", "genome.fa") == 2
-    assert "--shard and --logits expect SEQUENCES or --table" in capfd.readouterr().err
+    assert run_genoml(*given, "--h5ad", "regions.h5ad") == 2
+    assert "--shard expects SEQUENCES, --table or --genome: parts of an .h5ad" in capfd.readouterr().err
+    assert run_genoml(*given[:2], "--logits", "--genome", "genome.fa") == 2
+    assert "--logits expects SEQUENCES or --table" in capfd.readouterr().err
 
 
 def test_logits_of_what_has_none_are_refused(tmp_path: Path, capfd) -> None:
