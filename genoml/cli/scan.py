@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -120,7 +119,7 @@ def _units(path: str, scanner: MotifScanner, shard: Shard) -> Iterator[_Unit]:
         for batch in record_batches(read_sequences(path), most_records=_BATCH_RECORDS):
             yield batch, scanner.count_blocks(sum(len(record.sequence) for record in batch), len(batch))
 
-    own = shard.of(sum(count for _, count in batches())) if shard.count > 1 else range(sys.maxsize)
+    own = shard.own(lambda: sum(count for _, count in batches()))
     first = 0
     for batch, count in batches():
         blocks = range(max(own.start - first, 0), min(own.stop - first, count))

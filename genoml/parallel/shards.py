@@ -6,12 +6,9 @@ units for itself, and none computes what is another's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
-
-U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,9 @@ class Shard:
         own = self.of(-(-total // block))
         return slice(own.start * block, min(own.stop * block, total))
 
-    def pick(self, units: Callable[[], Iterable[U]]) -> Iterator[U]:
-        """Its own of the units, which are gone through once more to count them; all of them if there is one shard."""
-        if self.count == 1:
-            return iter(units())
-        own = self.of(sum(1 for _ in units()))
-        return islice(units(), own.start, own.stop)
+    def own(self, count: Callable[[], int]) -> range:
+        """The numbers of its own units; they are counted if there are other shards, else the range has no end."""
+        return self.of(count()) if self.count > 1 else range(sys.maxsize)
 
 
 #: the run that does all of the work
