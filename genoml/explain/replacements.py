@@ -25,7 +25,9 @@ from genoml.train.trained import reading_of
 
 __all__ = ["Replacements", "changes_of", "changes_of_bases", "one_strand", "output_changes"]
 
-#: rows, and outputs of these sequences, (n, features) -> what is read of outputs (n k, features), (n, k, numbers)
+#: outputs of sequences, (n, features) -> what is read of their copies' outputs (n k, features), (n, k, numbers)
+OwnReader: TypeAlias = Callable[[Array], Callable[[Array], Array]]
+#: the same of rows and their outputs
 Reader: TypeAlias = Callable[[slice, Array], Callable[[Array], Array]]
 #: rows, kinds and places -> the bases that come there, (n, kinds, places, width); n may be 1 for all sequences alike
 Bases: TypeAlias = Callable[[slice, slice, np.ndarray], np.ndarray]
@@ -114,7 +116,7 @@ def output_changes(
     return changes
 
 
-def _columns_of(columns: tuple[int, ...], turned: Objective | None) -> Reader:
+def _columns_of(columns: tuple[int, ...], turned: Objective | None) -> OwnReader:
     """Reader of some outputs; those of the other strand are turned by the objective first."""
 
     def reader(whole: Array) -> Callable[[Array], Array]:
@@ -136,7 +138,7 @@ def _columns_of(columns: tuple[int, ...], turned: Objective | None) -> Reader:
     return reader
 
 
-def changes_of(reader: Callable[[Array], Callable[[Array], Array]]) -> Reader:
+def changes_of(reader: OwnReader) -> Reader:
     """Reader of what copies have more than their sequences, of what ``reader`` reads, (n, k, numbers)."""
 
     def changes(rows: slice, whole: Array) -> Callable[[Array], Array]:
