@@ -361,7 +361,7 @@ def test_ctrl_c_that_reaches_another_thread_of_the_search_ends_it_too(
 ) -> None:
     search = open_search("out", record_of(pair, RANGES, 2), resume=False)
 
-    def work(_: object) -> None:
+    def work(*_: object) -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # does not wake the thread that waits
         wait_for(lambda: search._stopping)
 
