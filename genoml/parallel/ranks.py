@@ -44,6 +44,9 @@ class Ranks:
         """Threads of this rank, where no other number is asked for."""
         return backend.threads
 
+    def expect_own_gpus(self, backend: Backend) -> None:
+        """Raise an error, on all ranks, if two of one machine would compute on one GPU."""
+
     def sum(self, value: Array) -> Array:
         """The sum of a small array over the ranks, by ``tree_sum`` in their order."""
         return value
