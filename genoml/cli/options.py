@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from genoml.backend import Backend, BackendError, backend_entry_points, get_backend, use_backend
 from genoml.data.files import SHUFFLE
 from genoml.io.files import write_whole
+from genoml.parallel.ranks import ONE_RANK, Ranks
 
 if TYPE_CHECKING:
     from genoml.runs import Run
@@ -67,6 +68,12 @@ def open_run(path: Path, backend_name: str | None) -> Run:
     if config is not None and config.model_options.get("control_tracks"):
         click.echo("warning: the network was trained with control tracks, which are read as 0 here", err=True)
     return run
+
+
+def open_ranks() -> Ranks:
+    """The processes that share this command out, see ``genoml.parallel``."""
+    ranks: Ranks = click.get_current_context().find_root().obj or ONE_RANK
+    return ranks
 
 
 def open_backend(name: str | None) -> Backend:

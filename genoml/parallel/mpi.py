@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -24,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from genoml.backend import Array, Backend, backend_of
-from genoml.parallel.launcher import RanksError, has_own_gpu, launched, start_mpi, take_gpu, visible_gpus
+from genoml.parallel.launcher import RanksError, launched, start_mpi, take_gpu
 from genoml.parallel.parts import tree_sum
 from genoml.parallel.ranks import ONE_RANK, Ranks
 
@@ -114,21 +113,8 @@ class MpiRanks(Ranks):
 
     def threads(self, backend: Backend) -> int:
         threads: int = backend.threads
-        return threads if os.environ.get("GENOML_THREADS") else min(threads, self._cores)
-
-    def expect_own_gpus(self, backend: Backend) -> None:
-        """Raise RanksError, on all ranks, if two of one machine would compute on one GPU."""
-        if "cuda" not in backend.describe()["device"].lower():
-            return
-        seen = [] if has_own_gpu() else [(socket.gethostname(), name) for name in visible_gpus()]
-        everyone = self.gather(seen)
-        for rank, own in enumerate(everyone):
-            for other in range(rank):
-                if set(own) & set(everyone[other]):
-                    raise RanksError(
-                        f"ranks {other} and {rank} have one GPU of {own[0][0]}; start as many ranks a machine as it "
-                        "has GPUs, at most"
-                    )
+        own = threads if os.environ.get("GENOML_THREADS") else min(threads, self._cores)
+        return min(self.gather(own))  # with other numbers they would not have parts of the same batch
 
     # ------------------------------------------------------------ exchanges
 

@@ -7,11 +7,13 @@ for all; rank 0 alone writes.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from genoml.backend import Array, Backend
+from genoml.parallel.launcher import RanksError, has_own_gpu, visible_gpus
 
 T = TypeVar("T")
 
@@ -41,11 +43,22 @@ class Ranks:
         return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
     def threads(self, backend: Backend) -> int:
-        """Threads of this rank, where no other number is asked for."""
+        """Threads of each rank, where no other number is asked for: the same on all."""
         return backend.threads
 
     def expect_own_gpus(self, backend: Backend) -> None:
-        """Raise an error, on all ranks, if two of one machine would compute on one GPU."""
+        """Raise RanksError, on all ranks, if two of one machine would compute on one GPU."""
+        if "cuda" not in backend.describe()["device"].lower():
+            return
+        seen = [] if has_own_gpu() else [(socket.gethostname(), name) for name in visible_gpus()]
+        everyone = self.gather(seen)
+        for rank, own in enumerate(everyone):
+            for other in range(rank):
+                if set(own) & set(everyone[other]):
+                    raise RanksError(
+                        f"ranks {other} and {rank} have one GPU of {own[0][0]}; start as many ranks a machine as it "
+                        "has GPUs, at most"
+                    )
 
     def sum(self, value: Array) -> Array:
         """The sum of a small array over the ranks, by ``tree_sum`` in their order."""
