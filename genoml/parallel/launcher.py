@@ -76,8 +76,7 @@ def start_mpi(count: int) -> Any:
 
         # started here, since the import would keep the timer from running
         mpi4py.rc(initialize=False, finalize=True)
-        with warnings.catch_warnings(action="ignore"):  # of a launcher that is not that of this MPI
-            from mpi4py import MPI
+        from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise RanksError(
             f"started as {count} processes, which need mpi4py ({error}); pip install 'genoml-xp[mpi]', with the "
@@ -86,8 +85,9 @@ def start_mpi(count: int) -> Any:
     timer = threading.Timer(_START_S, _end_start, [count])
     timer.daemon = True
     timer.start()
-    if not MPI.Is_initialized():
-        MPI.Init_thread(MPI.THREAD_FUNNELED)
+    with warnings.catch_warnings(action="ignore"):  # of a launcher that is not that of this MPI
+        if not MPI.Is_initialized():
+            MPI.Init_thread(MPI.THREAD_FUNNELED)
     timer.cancel()
     seen = MPI.COMM_WORLD.size
     if seen != count:

@@ -158,7 +158,8 @@ def resume_run(
     ValueError
         If the files hold other sequences than the run was begun with, or its record names a device or pipe.
     """
-    folder = ranks.on_first(lambda: open_run(path))
+    ranks.on_first(lambda: bool(open_run(path)))  # which clears up after one that is finished
+    folder = open_run(path)
     record = folder.record
     named = {"positives": positives, "negatives": negatives}
     given = {key: [str(value)] for key, value in named.items() if value is not None} | dict(moved or {})

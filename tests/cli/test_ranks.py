@@ -1,0 +1,193 @@
+"""The commands under ``mpiexec``: one process's bits, one voice, and every end of a job."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.planted import run_genoml, write_fasta_pair
+from support.ranks import job, run
+from support.subprocesses import run_python, wait_for
+
+#: batches of so many numbers that threads share them as ranks do
+TOML = """
+model = "motif_cnn"
+model_options = { filters = 64, second_filters = 48 }
+batch_size = 128
+checkpoint_steps = 2
+baseline = false
+patience = 1000
+"""
+EPOCHS = 20
+TRAIN = ("train", "pos.fa", "neg.fa", "--config", "small.toml", "--epochs", EPOCHS)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files to train on, and the run ``one`` of one process with two threads."""
+    folder = tmp_path_factory.mktemp("ranks")
+    write_fasta_pair(folder, 140, 150)
+    (folder / "small.toml").write_text(TOML)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("GENOML_THREADS", "2")
+        assert run_genoml(*TRAIN, "--out", "one", "--quiet") == 0
+    return folder
+
+
+def record_of(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "run.json").read_text())
+    return found
+
+
+def result(run: Path) -> tuple[Any, ...]:
+    """What a run came to, without times."""
+    timed = ("seconds", "sequences_per_second")
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    kept = [{key: value for key, value in epoch.items() if key not in timed} for epoch in log]
+    record = record_of(run)
+    return (run / "weights.safetensors").read_bytes(), kept, record["held_out"], record["status"]
+
+
+@pytest.mark.mpi
+def test_two_ranks_train_the_bits_of_two_threads_and_one_speaks(unbroken: Path, tmp_path: Path) -> None:
+    code, said = run(unbroken, (*TRAIN, "--out", tmp_path / "two"))
+    assert code == 0, said
+    assert result(tmp_path / "two") == result(unbroken / "one")
+    assert record_of(tmp_path / "two")["ranks"] == 2
+    assert said.count("motif_cnn on numpy, 2 ranks x 1 thread") == 1
+    assert said.count("epoch   2/20") == said.count("finished after") == 1
+
+
+#: ends of a job: the signal, the rank that gets it or the launcher, exit codes, status, and a line
+ENDS = [
+    ("SIGINT", "launcher", {0}, "interrupted", "interrupted after"),
+    ("SIGINT", 1, {0}, "interrupted", "interrupted after"),
+    ("SIGTERM", "launcher", {143}, "interrupted", "interrupted after"),
+    ("SIGTERM", 0, {143}, "interrupted", "interrupted after"),
+    ("SIGKILL", 1, None, "running", ""),
+    ("SIGKILL", "launcher", None, "running", ""),
+    ("SIGSTOP", 1, None, "running", "rank 0 of 2 has waited 3 s for"),
+]
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize(("sent", "to", "codes", "status", "line"), ENDS)
+def test_a_run_that_ends_early_goes_on_to_the_bits_of_the_unbroken_one(
+    sent: str, to: Any, codes: set[int] | None, status: str, line: str,
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    log = tmp_path / "run" / "log.jsonl"
+    with job(unbroken, (*TRAIN, "--out", tmp_path / "run"), GENOML_MPI_TIMEOUT="3") as started:
+        wait_for(lambda: log.exists() and log.stat().st_size, started.launcher)
+        pids = started.pids()
+        os.kill(started.launcher.pid if to == "launcher" else pids[to], getattr(signal, sent))
+        code, said = started.end()
+        assert code in codes if codes else code != 0, said
+        wait_for(lambda: not started.pids() or sent == "SIGSTOP")
+    assert line in said
+    assert record_of(tmp_path / "run")["status"] == status
+    monkeypatch.chdir(unbroken)
+    monkeypatch.setenv("GENOML_THREADS", "2")
+    assert run_genoml("train", "--resume", tmp_path / "run", "--quiet") == 0
+    assert result(tmp_path / "run") == result(unbroken / "one")
+
+
+@pytest.mark.mpi
+def test_two_ranks_go_on_with_the_run_of_one_process(unbroken: Path, tmp_path: Path) -> None:
+    with job(unbroken, (*TRAIN, "--out", tmp_path / "run"), ranks=1, GENOML_THREADS="2") as started:
+        wait_for(lambda: (tmp_path / "run" / "checkpoint").exists(), started.launcher)
+        os.kill(started.pids()[0], signal.SIGTERM)
+        started.end()
+    code, said = run(unbroken, ("train", "--resume", tmp_path / "run"))
+    assert code == 0, said
+    assert said.count("resuming") == 1
+    assert "begun with other" not in said
+    assert result(tmp_path / "run") == result(unbroken / "one")
+
+
+@pytest.mark.mpi
+def test_a_fault_on_one_rank_ends_the_job_with_its_message_and_its_number(
+    unbroken: Path, tmp_path: Path
+) -> None:
+    out = ("--out", tmp_path / "run")
+    start = time.monotonic()
+    code, said = run(unbroken, (*TRAIN, *out), ("train", "missing.fa", *TRAIN[2:], *out))
+    assert code != 0
+    assert "genoml: error: rank 1 of 2 failed: missing.fa: no such file; check the path; the job ends" in said
+    assert said.count("genoml: error") == 1
+    assert time.monotonic() - start > 5
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.mpi
+def test_other_sequences_on_a_rank_are_refused_on_all(unbroken: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "run")
+    code, said = run(unbroken, (*TRAIN, *out), ("train", "neg.fa", "pos.fa", *TRAIN[3:], *out))
+    assert code == 2
+    assert (
+        said.count("genoml: error") == said.count("rank 1 has other settings or sequences than rank 0") == 1
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.mpi
+def test_what_all_ranks_or_the_first_find_wrong_is_one_line(unbroken: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for words, line in (
+        (
+            ("train", "missing.fa", *TRAIN[2:], "--out", tmp_path / "run"),
+            "missing.fa: no such file; check the path",
+        ),
+        ((*TRAIN, "--out", tmp_path / "file" / "run"), "cannot be written (Not a directory)"),
+        ((*TRAIN, "--out", "one"), "one: already exists; choose another folder, or remove it"),
+    ):
+        code, said = run(unbroken, words)
+        assert code == 2, said
+        assert said.count("\n") == said.count("genoml: error") == said.count(line) == 1, said
+
+
+@pytest.mark.mpi
+def test_processes_without_mpi4py_say_what_to_install_once(unbroken: Path, tmp_path: Path) -> None:
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('no mpi4py here')")
+    path = os.pathsep.join([str(tmp_path), *filter(None, __import__("sys").path)])
+    code, said = run(unbroken, (*TRAIN, "--out", tmp_path / "run"), PYTHONPATH=path)
+    assert code == 2
+    assert said.count("genoml: error: started as 2 processes, which need mpi4py (no mpi4py here)") == 1
+    assert said.count("genoml: error") == 1
+
+
+def test_processes_of_another_launcher_are_refused_in_one_line(unbroken: Path) -> None:
+    done = run_python("from genoml.cli import main\nmain(['train'])", OMPI_COMM_WORLD_SIZE="3")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "genoml: error: started as 3 processes, and MPI sees 1: the launcher is not that of"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_commands_that_do_not_share_out_are_refused_by_one_of_them(
+    unbroken: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PMI_SIZE", "2")
+    monkeypatch.setenv("MPI_LOCALRANKID", "0")
+    assert run_genoml("stats", unbroken / "pos.fa") == 2
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert found.err == (
+        "genoml: error: stats runs as one process, and 2 were started; start it without mpiexec or srun, or with "
+        "GENOML_MPI=0\n"
+    )
+    monkeypatch.setenv("MPI_LOCALRANKID", "1")
+    assert run_genoml("stats", unbroken / "pos.fa") == 0
+    assert run_genoml("train", "--help") == 0
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("GENOML_MPI", "0")
+    assert run_genoml("stats", unbroken / "pos.fa") == 0
+    assert capsys.readouterr().out
