@@ -53,7 +53,7 @@ _COMMANDS = {
     "variants": "Score the variants of a VCF file, REF checked.",
 }
 #: commands that the processes of mpiexec or srun share out
-_SHARED_OUT = frozenset({"train"})
+_SHARED_OUT = frozenset({"attribute", "predict", "saturate", "scan", "splice", "train", "variants"})
 
 
 class _LazyGroup(click.Group):

@@ -8,14 +8,16 @@ for all; rank 0 alone writes.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import islice
 from typing import Any, TypeVar
 
 from genoml.backend import Array, Backend
 from genoml.parallel.launcher import RanksError, has_own_gpu, visible_gpus
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Ranks:
@@ -75,6 +77,35 @@ class Ranks:
     def on_first(self, call: Callable[[], T]) -> T:
         """Result of a call on rank 0, on all of them; what it raises, all raise."""
         return call()
+
+    def map(self, work: Callable[[U], T], units: Iterable[U]) -> Iterator[T]:
+        """``map(work, units)`` on rank 0, each unit by one of the ranks; the others are given nothing.
+
+        All ranks have the same units, and go through all of what this gives. What the work on a unit raises, all raise.
+        """
+        if self.count == 1:
+            yield from map(work, units)
+            return
+        rest = iter(units)
+        while some := list(islice(rest, self.count)):
+            found: tuple[Any, Exception | None] = None, None
+            try:
+                found = work(some[self.rank]) if self.rank < len(some) else None, None
+            except Exception as error:
+                found = None, error
+            for result, error in self.gather(found)[: len(some)]:
+                if error is not None:
+                    raise error
+                if self.first:
+                    yield result
+
+    @contextmanager
+    def opened(self, context: Callable[[], AbstractContextManager[T]]) -> Iterator[T | None]:
+        """What a context gives that rank 0 alone enters, None on the others; what entering it raises, all raise."""
+        found = list[T]()
+        with ExitStack() as stack:
+            self.on_first(lambda: found.append(stack.enter_context(context())))
+            yield found[0] if found else None
 
     def stopping(self) -> AbstractContextManager[Any]:
         """Context in which Ctrl-C and SIGTERM are noted for ``asked_to_stop``; others would wait for one that left."""

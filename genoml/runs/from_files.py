@@ -17,7 +17,7 @@ from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, found_files
 from genoml.runs.folder import RunFolder, open_run, refuse_existing
-from genoml.runs.on_ranks import expect_alike, refuse_standard_input
+from genoml.runs.on_ranks import expect_alike, ready_files
 from genoml.runs.progress import Progress
 from genoml.runs.read_data import ReadData, read_described
 from genoml.runs.run import Run
@@ -61,7 +61,7 @@ def train_data(
     RunError, NotFiniteError, CheckpointError
         See ``begin_run``.
     """
-    refuse_standard_input(ranks, config.data)
+    ready_files(ranks, config.data)
     ranks.on_first(lambda: refuse_existing(out))
     read = read_source(config.data, config)
     config = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, task=read.task))
@@ -164,7 +164,7 @@ def resume_run(
     named = {"positives": positives, "negatives": negatives}
     given = {key: [str(value)] for key, value in named.items() if value is not None} | dict(moved or {})
     settings = recorded_data(folder, given)
-    refuse_standard_input(ranks, settings)
+    ready_files(ranks, settings)
     read = read_source(settings, record.training)
     expect_alike(ranks, record.training, read.sources["hashes"])
     expect_same(folder, read, settings)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import msgspec
 
 from genoml.backend import Backend
+from genoml.genome import open_genome
 from genoml.nn.layer import Layer
 from genoml.parallel import Ranks
 from genoml.runs.config import TrainConfig
@@ -41,10 +42,8 @@ def on_ranks(
     ranks: Ranks, opened: Callable[[], AbstractContextManager[RunFolder]], folder: RunFolder
 ) -> Iterator[RunFolder]:
     """The folder that rank 0 opens, and that it alone writes; what it raises in doing so, all raise."""
-    with ExitStack() as stack:
-        written: list[RunFolder] = []
-        ranks.on_first(lambda: written.append(stack.enter_context(opened())))
-        yield written[0] if written else UnwrittenFolder(folder.path, folder.record)
+    with ranks.opened(opened) as written:
+        yield written or UnwrittenFolder(folder.path, folder.record)
 
 
 def expect_alike(ranks: Ranks, config: TrainConfig, *read: Any) -> None:
@@ -57,12 +56,23 @@ def expect_alike(ranks: Ranks, config: TrainConfig, *read: Any) -> None:
         )
 
 
-def refuse_standard_input(ranks: Ranks, data: DataSettings) -> None:
-    """Raise ValueError if several ranks would read standard input, which a launcher gives to one of them."""
-    if ranks.count > 1 and "-" in data.files().values():
+def ready_files(ranks: Ranks, data: DataSettings) -> None:
+    """Let rank 0 alone make the store of a genome, which all read; of one rank nothing.
+
+    Raises
+    ------
+    ValueError
+        For standard input, which a launcher gives to one of the ranks.
+    """
+    if ranks.count == 1:
+        return
+    if "-" in data.files().values():
         raise ValueError(
             f"-: each of {ranks.count} processes reads the data; expects files, got standard input"
         )
+    if data.genome is not None:
+        genome = data.genome
+        ranks.on_first(lambda: open_genome(genome).close())
 
 
 def threads_of(record: RunRecord, ranks: Ranks, backend: Backend) -> int:

@@ -9,11 +9,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from genoml.genome import open_genome
+from genoml.sequence import decode
+from genoml.sequence.intervals import Intervals
 from support.planted import run_genoml, write_fasta_pair
 from support.ranks import job, run
 from support.subprocesses import run_python, wait_for
+from support.tasks import CHROMOSOMES, SIZE, write_genome
 
 #: batches of so many numbers that threads share them as ranks do
 TOML = """
@@ -191,3 +196,82 @@ def test_commands_that_do_not_share_out_are_refused_by_one_of_them(
     monkeypatch.setenv("GENOML_MPI", "0")
     assert run_genoml("stats", unbroken / "pos.fa") == 0
     assert capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def inputs(unbroken: Path) -> Path:
+    """The same folder with sequences of several blocks, a genome, variants and peaks."""
+    rng = np.random.default_rng(5)
+    write_genome(unbroken)
+    letters = decode(rng.integers(0, 4, (2500, 150), dtype=np.uint8))
+    (unbroken / "many.fa").write_text("".join(f">s{i}\n{each}\n" for i, each in enumerate(letters)))
+    (unbroken / "bad.fa").write_text(f">a\n{letters[0]}\n>b\nACGU!\n")
+    with open_genome(unbroken / "genome.fa") as store:
+        codes = store.fetch(Intervals(list(CHROMOSOMES), [0] * 4, [SIZE] * 4))
+    records = [
+        f"{name}\t{pos + 1}\t.\t{'ACGT'[own[pos]]}\t{'ACGT'[(own[pos] + 1) % 4]}\t.\t.\t."
+        for name, own in zip(CHROMOSOMES, codes, strict=True)
+        for pos in range(200, 3800, 3)
+    ]
+    head = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (unbroken / "calls.vcf").write_text(head + "\n".join(records) + "\n")
+    return unbroken
+
+
+#: commands whose work is dealt out, what they write, and numbers of ranks
+DEALT = [
+    (("predict", "one", "many.fa"), "found.tsv", (2, 3)),
+    (("scan", "many.fa", "--motif", "MA0139.2", "--motif", "JUN"), "found.bed", (2, 3)),
+    (("predict", "one", "--genome", "genome.fa", "--step", "5"), "found.bed", (2,)),
+    (("variants", "one", "calls.vcf", "genome.fa", "--length", "150"), "found.tsv", (2,)),
+    (("attribute", "one", "many.fa", "--method", "saliency"), "found.npz", (2,)),
+]
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize(
+    ("words", "name", "counts"), DEALT, ids=[" ".join(words[:3:2]) for words, _, _ in DEALT]
+)
+def test_ranks_write_the_bytes_of_one_process(
+    words: tuple[str, ...], name: str, counts: tuple[int, ...],
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(inputs)
+    assert run_genoml(*words, "--out", tmp_path / name) == 0
+    lines = capfd.readouterr().err.splitlines()
+    for count in counts:
+        out = tmp_path / str(count)
+        out.mkdir()
+        code, said = run(inputs, (*words, "--out", out / name), ranks=count)
+        assert code == 0, said
+        assert said.splitlines() == [line.replace(str(tmp_path), str(out)) for line in lines]
+        assert (out / name).read_bytes() == (tmp_path / name).read_bytes()
+        assert [file.name for file in out.iterdir()] == [name]
+
+
+@pytest.mark.mpi
+def test_a_bad_record_is_said_once_and_nothing_is_written(inputs: Path, tmp_path: Path) -> None:
+    code, said = run(inputs, ("predict", "one", "bad.fa", "--out", tmp_path / "found.tsv"))
+    assert code == 2
+    assert said.count("\n") == said.count("genoml: error: bad.fa, line 4") == 1, said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.mpi
+def test_ctrl_c_ends_a_scan_and_leaves_no_half_file(inputs: Path, tmp_path: Path) -> None:
+    with job(inputs, ("scan", "many.fa", "--p-value", "0.01", "--out", tmp_path / "found.bed")) as started:
+        wait_for(lambda: list(tmp_path.iterdir()), started.launcher)
+        os.kill(started.launcher.pid, signal.SIGINT)
+        code, said = started.end()
+    assert code != 0
+    assert said.count("genoml: stopped") == 1, said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.mpi
+def test_a_shard_is_a_process_of_its_own_under_a_launcher(inputs: Path, tmp_path: Path) -> None:
+    words = ("predict", "one", "many.fa", "--out")
+    code, said = run(inputs, *((*words, tmp_path / f"{part}.tsv", "--shard", f"{part}/2") for part in (1, 2)))
+    assert code == 0, said
+    assert said.count("sequences scored") == 2
+    assert (tmp_path / "2.tsv").stat().st_size
