@@ -29,7 +29,7 @@ checkpoint_steps = 2
 baseline = false
 patience = 1000
 """
-EPOCHS = 20
+EPOCHS = 12
 TRAIN = ("train", "pos.fa", "neg.fa", "--config", "small.toml", "--epochs", EPOCHS)
 
 
@@ -67,18 +67,16 @@ def test_two_ranks_train_the_bits_of_two_threads_and_one_speaks(unbroken: Path, 
     assert result(tmp_path / "two") == result(unbroken / "one")
     assert record_of(tmp_path / "two")["ranks"] == 2
     assert said.count("motif_cnn on numpy, 2 ranks x 1 thread") == 1
-    assert said.count("epoch   2/20") == said.count("finished after") == 1
+    assert said.count("epoch   2/12") == said.count("finished after") == 1
 
 
 #: ends of a job: the signal, the rank that gets it or the launcher, exit codes, status, and a line
 ENDS = [
     ("SIGINT", "launcher", {0}, "interrupted", "interrupted after"),
-    ("SIGINT", 1, {0}, "interrupted", "interrupted after"),
-    ("SIGTERM", "launcher", {143}, "interrupted", "interrupted after"),
-    ("SIGTERM", 0, {143}, "interrupted", "interrupted after"),
+    ("SIGTERM", 1, {143}, "interrupted", "interrupted after"),
     ("SIGKILL", 1, None, "running", ""),
     ("SIGKILL", "launcher", None, "running", ""),
-    ("SIGSTOP", 1, None, "running", "rank 0 of 2 has waited 3 s for"),
+    ("SIGSTOP", 1, None, "running", "rank 0 of 2 has waited 12 s for"),
 ]
 
 
@@ -89,7 +87,9 @@ def test_a_run_that_ends_early_goes_on_to_the_bits_of_the_unbroken_one(
     unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     log = tmp_path / "run" / "log.jsonl"
-    with job(unbroken, (*TRAIN, "--out", tmp_path / "run"), GENOML_MPI_TIMEOUT="3") as started:
+    # so long that ranks on a loaded machine meet in time
+    patience = {"GENOML_MPI_TIMEOUT": "12"} if sent == "SIGSTOP" else {}
+    with job(unbroken, (*TRAIN, "--out", tmp_path / "run"), **patience) as started:
         wait_for(lambda: log.exists() and log.stat().st_size, started.launcher)
         pids = started.pids()
         os.kill(started.launcher.pid if to == "launcher" else pids[to], getattr(signal, sent))
@@ -151,7 +151,6 @@ def test_what_all_ranks_or_the_first_find_wrong_is_one_line(unbroken: Path, tmp_
             "missing.fa: no such file; check the path",
         ),
         ((*TRAIN, "--out", tmp_path / "file" / "run"), "cannot be written (Not a directory)"),
-        ((*TRAIN, "--out", "one"), "one: already exists; choose another folder, or remove it"),
     ):
         code, said = run(unbroken, words)
         assert code == 2, said
@@ -222,9 +221,7 @@ def inputs(unbroken: Path) -> Path:
 DEALT = [
     (("predict", "one", "many.fa"), "found.tsv", (2, 3)),
     (("scan", "many.fa", "--motif", "MA0139.2", "--motif", "JUN"), "found.bed", (2, 3)),
-    (("predict", "one", "--genome", "genome.fa", "--step", "5"), "found.bed", (2,)),
     (("variants", "one", "calls.vcf", "genome.fa", "--length", "150"), "found.tsv", (2,)),
-    (("attribute", "one", "many.fa", "--method", "saliency"), "found.npz", (2,)),
 ]
 
 
@@ -258,14 +255,22 @@ def test_a_bad_record_is_said_once_and_nothing_is_written(inputs: Path, tmp_path
 
 
 @pytest.mark.mpi
-def test_ctrl_c_ends_a_scan_and_leaves_no_half_file(inputs: Path, tmp_path: Path) -> None:
-    with job(inputs, ("scan", "many.fa", "--p-value", "0.01", "--out", tmp_path / "found.bed")) as started:
-        wait_for(lambda: list(tmp_path.iterdir()), started.launcher)
+def test_ctrl_c_ends_a_prediction_that_goes_on_to_the_same_bytes(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, partial = ("predict", "one", "--genome", "genome.fa", "--step", "2"), tmp_path / "two.bed.partial"
+    with job(inputs, (*words, "--out", tmp_path / "two.bed")) as started:
+        wait_for(lambda: partial.exists() and partial.stat().st_size, started.launcher)
         os.kill(started.launcher.pid, signal.SIGINT)
         code, said = started.end()
     assert code != 0
     assert said.count("genoml: stopped") == 1, said
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [partial]
+    code, said = run(inputs, (*words, "--out", tmp_path / "two.bed", "--resume"))
+    assert code == 0, said
+    monkeypatch.chdir(inputs)
+    assert run_genoml(*words, "--out", tmp_path / "one.bed") == 0
+    assert (tmp_path / "two.bed").read_bytes() == (tmp_path / "one.bed").read_bytes()
 
 
 @pytest.mark.mpi
