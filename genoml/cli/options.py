@@ -124,7 +124,7 @@ out_option = click.option(
 )
 
 
-def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
+def parse_shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
     """``I/N``, the I-th of N shards."""
     if words is None:
         return None
@@ -137,7 +137,7 @@ def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Sha
 shard_option = click.option(
     "--shard",
     metavar="I/N",
-    callback=_shard,
+    callback=parse_shard,
     help="Do only the I-th of N parts of the work, as in a job array: the outputs of all N, one after the other, are "
     "the whole output.",
 )
