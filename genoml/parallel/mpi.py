@@ -9,6 +9,7 @@ wait lasts for ever: after ``GENOML_MPI_TIMEOUT`` seconds (600) a rank that wait
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import sys
@@ -132,13 +133,13 @@ class MpiRanks(Ranks):
 
     # ------------------------------------------------------------ exchanges
 
-    def sum(self, value: Array) -> Array:
+    def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         backend = backend_of(value)
         mine = np.ascontiguousarray(value if backend is None else backend.to_numpy(value))
         everyone = np.empty((self.count, *np.shape(value)), mine.dtype)
         with self._waiting("a sum over the batch"):
             self._comm.Allgather(mine, everyone)
-        total = tree_sum(list(everyone))
+        total = tree_sum(list(everyone), add)
         return total if backend is None else backend.asarray(total, str(mine.dtype))
 
     def sum_all(self, arrays: Mapping[str, Array]) -> dict[str, Array]:

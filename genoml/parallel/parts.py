@@ -184,12 +184,12 @@ class Meeting:
             raise BrokenBarrierError
         return value
 
-    def sum(self, index: int, value: Array) -> Array:
+    def sum(self, index: int, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         """The sum of the values of all parts, of all ranks, added in the same order every time."""
-        total = tree_sum(self.gather(index, value))
+        total = tree_sum(self.gather(index, value), add)
         if self.ranks.count == 1:
             return total
-        return self.gather(index, self.ranks.sum(total) if index == 0 else total)[0]
+        return self.gather(index, self.ranks.sum(total, add) if index == 0 else total)[0]
 
     def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
         """Zeros that take no memory: a part's share of a gradient that another part has computed whole."""
@@ -245,9 +245,9 @@ class Part:
         """The rows of the whole batch that these examples are, as ranges."""
         return ((0, examples),) if self.meeting is None else self.ranges
 
-    def whole_sum(self, value: Array) -> Array:
-        """The sum of a value over all parts of the batch."""
-        return value if self.meeting is None else self.meeting.sum(self.index, value)
+    def whole_sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
+        """The sum of a value over all parts of the batch, by ``add``: one exchange."""
+        return value if self.meeting is None else self.meeting.sum(self.index, value, add)
 
     def twice(self) -> Part:
         """The same part of the batch followed by itself once more, as for both strands."""

@@ -7,6 +7,7 @@ for all; rank 0 alone writes.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -44,7 +45,7 @@ class Ranks:
         """Threads of this rank, where no other number is asked for."""
         return backend.threads
 
-    def sum(self, value: Array) -> Array:
+    def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         """The sum of a small array over the ranks, by ``tree_sum`` in their order."""
         return value
 

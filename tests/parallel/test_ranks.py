@@ -268,6 +268,22 @@ def test_a_tree_of_trees_is_the_whole_tree() -> None:
     assert tree_sum(["a", "b", "c", "d", "e"]) == "abcde"
 
 
+def test_batch_normalisation_meets_the_other_ranks_twice_a_step() -> None:
+    class Counted(ThreadRanks):
+        met = 0
+
+        def sum(self, value: Array, *how: Any) -> Array:
+            self.met += 1
+            return super().sum(value, *how)
+
+    def run(own: ThreadRanks) -> int:
+        own.__class__ = Counted
+        trained(network(), planted_data(16), own, 2, epochs=1)  # two batches
+        return own.met
+
+    assert as_ranks(2, run) == [4, 4]
+
+
 def test_one_process_alone_is_every_rank() -> None:
     assert (ONE_RANK.rank, ONE_RANK.count, ONE_RANK.first, ONE_RANK.asked_to_stop) == (0, 1, True, False)
     assert ONE_RANK.rows(5) == slice(0, 5)
