@@ -110,7 +110,9 @@ def _expect_alike(
     """Raise ValueError, on all ranks, unless all begin with the same weights, targets and options."""
     if ranks.count == 1:
         return
-    seen = hashlib.sha256(repr((options.epochs, options.batch_size, options.seed)).encode())
+    seen = hashlib.sha256(
+        repr((options.epochs, options.batch_size, options.accumulate, options.seed)).encode()
+    )
     for name, value in sorted(model.params.items()):
         seen.update(name.encode() + np.ascontiguousarray(model.backend.to_numpy(value)).tobytes())
     for part in (data, held_out):
