@@ -127,6 +127,10 @@ class MpiRanks(Ranks):
         cores: int = len(mine) or os.cpu_count() or 1
         return max(1, cores // same)
 
+    @property
+    def asked_here(self) -> bool:  # type: ignore[override]
+        return bool(self._signals)
+
     def threads(self, backend: Backend) -> int:
         threads: int = backend.threads
         return threads if os.environ.get("GENOML_THREADS") else min(threads, self._cores)
@@ -149,7 +153,7 @@ class MpiRanks(Ranks):
         totals: dict[str, Array] = {}
         for dtype in {str(value.dtype): None for value in host.values()}:
             own = {name: value for name, value in host.items() if str(value.dtype) == dtype}
-            total = self._sum_in_a_row([*own.values(), np.array(bool(self._signals), dtype)])
+            total = self._sum_in_a_row([*own.values(), np.array(self.asked_here, dtype)])
             self.asked_to_stop = self.asked_to_stop or bool(total[-1])
             at = 0
             for name, value in own.items():
@@ -226,8 +230,12 @@ class MpiRanks(Ranks):
     @contextmanager
     def _waiting(self, what: str) -> Iterator[None]:
         self._deadline = time.monotonic() + self._patience_s, what
-        yield
-        self._deadline = None
+        try:
+            yield
+        finally:
+            self._deadline = None
+
+    waiting = _waiting
 
     def _watch(self) -> None:
         while True:

@@ -24,12 +24,16 @@ class Ranks:
     ----------
     rank, count : int
         Number of this process, from 0, of how many.
+    asked_here : bool
+        Whether this rank has been asked to end.
     asked_to_stop : bool
-        Whether a rank had been asked to end before the last ``sum_all``: then all of them know it.
+        Whether a rank had been asked to end before the last ``sum_all``: then all of them know it. Where sums are
+        queued on a device, as of the last ``reading``.
     """
 
     rank = 0
     count = 1
+    asked_here = False
     asked_to_stop = False
 
     @property
@@ -60,6 +64,14 @@ class Ranks:
     def on_first(self, call: Callable[[], T]) -> T:
         """Result of a call on rank 0, on all of them; what it raises, all raise."""
         return call()
+
+    def waiting(self, what: str) -> AbstractContextManager[Any]:
+        """Context in which this rank waits for others; if in vain, it says what for."""
+        return nullcontext()
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Context around a read of the device, which waits for the sums that are queued there."""
+        return nullcontext()
 
     def stopping(self) -> AbstractContextManager[Any]:
         """Context in which Ctrl-C and SIGTERM are noted for ``asked_to_stop``; others would wait for one that left."""

@@ -53,7 +53,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Count | None, Meta(description="sequences a batch; left out: 128, or 32 of few sequences with `auto`")
     ] = None
     accumulate: Annotated[
-        Count, Meta(description="batches a step: like one so many times as large, but for batch normalisation")
+        Count,
+        Meta(description="batches a step: like one so many times as large, but for batch normalisation"),
     ] = 1
     learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1

@@ -58,7 +58,7 @@ class Trainer:
             if part is not None:
                 options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.ranks = ranks
+        self.ranks = ranks = model.backend.sums(ranks)
         self.steps = Steps(model, data, self.options, ranks)
         steps, rate = self.steps, options.optimizer.learning_rate
         self.state = TrainingState(steps.unread, rate, steps.average, memory_of(options.schedule))

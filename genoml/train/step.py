@@ -222,7 +222,8 @@ class Steps:
             If one is not finite; the model then holds the last weights that gave a finite loss.
         """
         backend = self.model.backend
-        values = backend.to_numpy(backend.xp.stack([loss for _, loss, _ in self._pending]))
+        with self.ranks.reading():
+            values = backend.to_numpy(backend.xp.stack([loss for _, loss, _ in self._pending]))
         for position, value in enumerate(values):
             if not np.isfinite(value):
                 self._stop_at(position)

@@ -21,6 +21,9 @@ from support.models import SMALL, small_length_bp, small_model
 from support.planted import planted_data
 from support.thread_ranks import ThreadRanks, as_ranks
 
+# CuPy without NCCL says so
+pytestmark = pytest.mark.filterwarnings("ignore:sums over ranks go through the host")
+
 #: weights and states by path, and the records of the epochs but for their times
 Found = tuple[dict[str, np.ndarray], list[dict[str, float]]]
 

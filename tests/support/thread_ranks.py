@@ -26,6 +26,10 @@ class ThreadRanks(Ranks):
         self._barrier, self._slots = barrier, slots
         self.stop = False
 
+    @property
+    def asked_here(self) -> bool:  # type: ignore[override]
+        return self.stop
+
     def gather(self, value: T) -> list[T]:
         self._slots[self.rank] = value
         self._barrier.wait()
