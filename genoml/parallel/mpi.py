@@ -10,6 +10,7 @@ several GPUs are visible, a rank sees that of its number on its machine.
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import sys
@@ -111,6 +112,10 @@ class MpiRanks(Ranks):
         cores: int = len(mine) or os.cpu_count() or 1
         return max(1, cores // same)
 
+    @property
+    def asked_here(self) -> bool:  # type: ignore[override]
+        return bool(self._signals)
+
     def threads(self, backend: Backend) -> int:
         threads: int = backend.threads
         own = threads if os.environ.get("GENOML_THREADS") else min(threads, self._cores)
@@ -118,13 +123,13 @@ class MpiRanks(Ranks):
 
     # ------------------------------------------------------------ exchanges
 
-    def sum(self, value: Array) -> Array:
+    def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         backend = backend_of(value)
         mine = np.ascontiguousarray(value if backend is None else backend.to_numpy(value))
         everyone = np.empty((self.count, *np.shape(value)), mine.dtype)
         with self._waiting("a sum over the batch"):
             self._comm.Allgather(mine, everyone)
-        total = tree_sum(list(everyone))
+        total = tree_sum(list(everyone), add)
         return total if backend is None else backend.asarray(total, str(mine.dtype))
 
     def sum_all(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -134,7 +139,7 @@ class MpiRanks(Ranks):
         totals: dict[str, Array] = {}
         for dtype in {str(value.dtype): None for value in host.values()}:
             own = {name: value for name, value in host.items() if str(value.dtype) == dtype}
-            total = self._sum_in_a_row([*own.values(), np.array(bool(self._signals), dtype)])
+            total = self._sum_in_a_row([*own.values(), np.array(self.asked_here, dtype)])
             self.asked_to_stop = self.asked_to_stop or bool(total[-1])
             at = 0
             for name, value in own.items():
@@ -229,6 +234,8 @@ class MpiRanks(Ranks):
             yield
         finally:
             self._deadline = None
+
+    waiting = _waiting
 
     def _watch(self) -> None:
         while True:

@@ -7,6 +7,7 @@ for all; rank 0 alone writes.
 
 from __future__ import annotations
 
+import operator
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -14,7 +15,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from genoml.backend import Array, Backend
-from genoml.parallel.launcher import RanksError, has_own_gpu, visible_gpus
+from genoml.parallel.launcher import RanksError, has_own_gpu
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -27,12 +28,16 @@ class Ranks:
     ----------
     rank, count : int
         Number of this process, from 0, of how many.
+    asked_here : bool
+        Whether this rank has been asked to end.
     asked_to_stop : bool
-        Whether a rank had been asked to end before the last ``sum_all``: then all of them know it.
+        Whether a rank had been asked to end before the last ``sum_all``: then all of them know it. Where sums are
+        queued on a device, as of the last ``reading``.
     """
 
     rank = 0
     count = 1
+    asked_here = False
     asked_to_stop = False
 
     @property
@@ -50,9 +55,7 @@ class Ranks:
 
     def expect_own_gpus(self, backend: Backend) -> None:
         """Raise RanksError, on all ranks, if two of one machine would compute on one GPU."""
-        if "cuda" not in backend.describe()["device"].lower():
-            return
-        seen = [] if has_own_gpu() else [(socket.gethostname(), name) for name in visible_gpus()]
+        seen = [] if has_own_gpu() else [(socket.gethostname(), name) for name in backend.devices]
         everyone = self.gather(seen)
         for rank, own in enumerate(everyone):
             for other in range(rank):
@@ -62,7 +65,7 @@ class Ranks:
                         "has GPUs, at most"
                     )
 
-    def sum(self, value: Array) -> Array:
+    def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         """The sum of a small array over the ranks, by ``tree_sum`` in their order."""
         return value
 
@@ -106,6 +109,14 @@ class Ranks:
         with ExitStack() as stack:
             self.on_first(lambda: found.append(stack.enter_context(context())))
             yield found[0] if found else None
+
+    def waiting(self, what: str) -> AbstractContextManager[Any]:
+        """Context in which this rank waits for others; if in vain, it says what for."""
+        return nullcontext()
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Context around a read of the device, which waits for the sums that are queued there."""
+        return nullcontext()
 
     def stopping(self) -> AbstractContextManager[Any]:
         """Context in which Ctrl-C and SIGTERM are noted for ``asked_to_stop``; others would wait for one that left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from genoml.backend import Backend, get_backend
@@ -13,8 +15,9 @@ from support.thread_ranks import as_ranks
 class OnGpu(Backend):
     name = "gpu"
 
-    def describe(self) -> dict[str, str]:
-        return {"device": "NVIDIA H200 (CUDA driver 12.8)"}
+    @property
+    def devices(self) -> Sequence[str]:
+        return visible_gpus()
 
 
 @pytest.fixture(autouse=True)

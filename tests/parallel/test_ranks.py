@@ -21,6 +21,9 @@ from support.models import SMALL, small_length_bp, small_model
 from support.planted import planted_data
 from support.thread_ranks import ThreadRanks, as_ranks
 
+# CuPy without NCCL says so
+pytestmark = pytest.mark.filterwarnings("ignore:sums over ranks go through the host")
+
 #: weights and states by path, and the records of the epochs but for their times
 Found = tuple[dict[str, np.ndarray], list[dict[str, float]]]
 
@@ -266,6 +269,22 @@ def test_a_tree_of_trees_is_the_whole_tree() -> None:
         parts = [tree_sum(values[i : i + size]) for i in range(0, 8, size)]
         np.testing.assert_array_equal(tree_sum(parts), whole)
     assert tree_sum(["a", "b", "c", "d", "e"]) == "abcde"
+
+
+def test_batch_normalisation_meets_the_other_ranks_twice_a_step() -> None:
+    class Counted(ThreadRanks):
+        met = 0
+
+        def sum(self, value: Array, *how: Any) -> Array:
+            self.met += 1
+            return super().sum(value, *how)
+
+    def run(own: ThreadRanks) -> int:
+        own.__class__ = Counted
+        trained(network(), planted_data(16), own, 2, epochs=1)  # two batches
+        return own.met
+
+    assert as_ranks(2, run) == [4, 4]
 
 
 def test_one_process_alone_is_every_rank() -> None:
