@@ -91,14 +91,14 @@ class Ranks:
             return
         rest = iter(units)
         while some := list(islice(rest, self.count)):
-            found: tuple[Any, Exception | None] = None, None
+            found: tuple[Any, Exception | None] = None, None  # of a rank without a unit
             try:
                 found = work(some[self.rank]) if self.rank < len(some) else None, None
             except Exception as error:
                 found = None, error
-            for result, error in self.gather(found)[: len(some)]:
-                if error is not None:
-                    raise error
+            for result, raised in self.gather(found)[: len(some)]:
+                if raised is not None:
+                    raise raised
                 if self.first:
                     yield result
 
