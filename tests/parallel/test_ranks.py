@@ -12,6 +12,7 @@ from array_api_compat import array_namespace
 from genoml import losses, nn
 from genoml.backend import Array, Backend, get_backend
 from genoml.data import Augmentation, SequenceData, ShuffledNegatives
+from genoml.io.errors import FormatError
 from genoml.optim import SGD
 from genoml.optim.schedules import ReduceOnPlateau
 from genoml.parallel import ONE_RANK, Ranks, Threads, tree_sum
@@ -303,3 +304,33 @@ def test_ranks_that_begin_unlike_are_refused_on_all() -> None:
             fit(model, SequenceData(codes, targets), ranks=ranks)
 
     as_ranks(2, run)
+
+
+def test_units_are_dealt_out_and_their_results_come_back_in_order_to_the_first() -> None:
+    done: list[tuple[int, int]] = []
+
+    def mapped(ranks: Ranks) -> list[int]:
+        def work(unit: int) -> int:
+            done.append((unit, ranks.rank))
+            return unit * unit
+
+        return list(ranks.map(work, iter(range(7))))
+
+    assert as_ranks(3, mapped) == [[unit * unit for unit in range(7)], [], []]
+    assert sorted(done) == [(unit, unit % 3) for unit in range(7)]
+    assert mapped(ONE_RANK) == [unit * unit for unit in range(7)]
+
+
+def test_what_the_work_on_a_unit_raises_all_ranks_raise_after_the_results_before_it() -> None:
+    def mapped(ranks: Ranks) -> list[int]:
+        def work(unit: int) -> int:
+            if unit in (4, 5):
+                raise FormatError(f"unit {unit} is bad", path="a.fa", line=unit)
+            return unit
+
+        found = list[int]()
+        with pytest.raises(FormatError, match=r"a\.fa, line 4: unit 4 is bad"):
+            found.extend(ranks.map(work, range(9)))
+        return found
+
+    assert as_ranks(3, mapped) == [[0, 1, 2, 3], [], []]

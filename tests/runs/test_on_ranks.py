@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from genoml.backend import Backend, get_backend
-from genoml.parallel import ONE_RANK, Ranks, Threads
-from genoml.runs import Run, RunError, RunRecord, read_log, resume_run, train_data
+from genoml.data import GenomeCodes
+from genoml.genome import open_genome
+from genoml.parallel import ONE_RANK, Ranks, Shard, Threads
+from genoml.runs import Run, RunError, RunRecord, load_run, read_log, resume_run, train_data
+from genoml.runs.attribute import attribute
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import read_config
 from genoml.runs.on_ranks import threads_of
 from genoml.runs.record import read_record
+from genoml.runs.regions import predict_windows, windows_of
 from support.planted import SMALL_TOML, Halt, write_fasta_pair
 from support.profiles import planted_profiles
 from support.tasks import write_genome, write_table
@@ -178,3 +183,22 @@ def test_threads_of_a_resumed_run_keep_its_parts_as_far_as_there_are_cores() -> 
 
     backend = get_backend("numpy")
     assert [threads_of(record, Given(count), backend) for count in (1, 2, 3, 4, 8, 16)] == [4, 4, 2, 2, 1, 1]
+
+
+def test_contributions_and_windows_that_ranks_deal_out_are_those_of_one_process(tmp_path: Path) -> None:
+    run = train("run", genome(tmp_path))
+    store = open_genome("genome.fa")
+    windows = windows_of(run, store, step_bp=7)
+    codes = GenomeCodes(store, windows)[np.arange(500)]
+    names = [f"w{row}" for row in range(500)]
+
+    def computed(ranks: Ranks) -> Any:
+        shard, loaded = Shard(ranks=ranks), load_run("run", "numpy")
+        predict_windows(loaded, store, windows, f"{ranks.count}.tsv", shard=shard)
+        return attribute(loaded, codes, names, method="saliency", control=1, shard=shard)
+
+    one, (two, _, _) = computed(ONE_RANK), as_ranks(3, computed)
+    assert Path("3.tsv").read_bytes() == Path("1.tsv").read_bytes()
+    assert not list(Path().glob("*.partial")) + list(Path().glob("*.lock"))
+    np.testing.assert_array_equal(two.actual, one.actual)
+    np.testing.assert_array_equal(two.control_actual, one.control_actual)
