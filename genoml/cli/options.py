@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from genoml.backend import Backend, BackendError, backend_entry_points, get_backend, use_backend
 from genoml.data.files import SHUFFLE
 from genoml.io.files import write_whole
+from genoml.parallel import ONE_RANK, WHOLE_RUN, Ranks, Shard
 
 if TYPE_CHECKING:
     from genoml.runs import Run
@@ -69,6 +70,12 @@ def open_run(path: Path, backend_name: str | None) -> Run:
     return run
 
 
+def open_ranks() -> Ranks:
+    """The processes that share this command out, see ``genoml.parallel``."""
+    ranks: Ranks = click.get_current_context().find_root().obj or ONE_RANK
+    return ranks
+
+
 def open_backend(name: str | None) -> Backend:
     """Open the backend with this name, or the default one, and make it the default while the command runs.
 
@@ -78,10 +85,15 @@ def open_backend(name: str | None) -> Backend:
         If it is unknown or cannot be used here.
     """
     try:
-        return click.get_current_context().with_resource(use_backend(get_backend(name)))
+        backend = click.get_current_context().with_resource(use_backend(get_backend(name)))
     except BackendError as error:
         origin = "GENOML_BACKEND: " if name is None and os.environ.get("GENOML_BACKEND") else ""
         raise BackendError(f"{origin}{error}; see genoml backends") from error
+    ranks = open_ranks()
+    if ranks.count > 1:
+        ranks.expect_own_gpus(backend)
+        os.environ["GENOML_THREADS"] = str(ranks.threads(backend))  # their share of the machine's cores
+    return backend
 
 
 def no_checks_option(*names: str) -> Callable[[Any], Any]:
@@ -112,25 +124,7 @@ out_option = click.option(
 )
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One of several runs that share a command's work out, ``number`` from 1 to ``count``."""
-
-    number: int = 1
-    count: int = 1
-
-    @property
-    def first(self) -> bool:
-        """Whether this is the one that writes what stands once, such as a header."""
-        return self.number == 1
-
-    def of(self, units: int) -> range:
-        """Its own of so many units, neighbours; the first shard has one if there is any."""
-        start, stop = (-(-units * number // self.count) for number in (self.number - 1, self.number))
-        return range(start, stop)
-
-
-def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
+def parse_shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
     """``I/N``, the I-th of N shards."""
     if words is None:
         return None
@@ -143,28 +137,42 @@ def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Sha
 shard_option = click.option(
     "--shard",
     metavar="I/N",
-    callback=_shard,
+    callback=parse_shard,
     help="Do only the I-th of N parts of the work, as in a job array: the outputs of all N, one after the other, are "
     "the whole output.",
 )
 
 
-def expect_file(shard: Shard | None, sequences: str | None) -> Shard:
-    """The shard, or the whole; ValueError for a shard of standard input, of which every one needs all."""
-    if shard is not None and sequences == "-":
-        raise ValueError("-: with --shard expects a file, which all shards read, got standard input")
-    return shard or Shard()
+def expect_file(shard: Shard | None, path: str | None) -> Shard:
+    """The shard, or the whole, with its ranks; ValueError for standard input or a pipe, which each of them needs."""
+    ranks = open_ranks()
+    every = "with --shard expects a file, which all shards read" if shard is not None else ""
+    if ranks.count > 1:
+        every = f"expects a file, which each of {ranks.count} processes reads"
+    if every and path is not None and (path == "-" or Path(path).is_fifo()):
+        raise ValueError(f"{path}: {every}, got {'standard input' if path == '-' else 'a pipe'}")
+    return replace(shard or WHOLE_RUN, ranks=ranks)
 
 
 @contextmanager
-def open_output(out: str) -> Iterator[BinaryIO]:
-    """Open standard output (``-``), or a file that gets its name only when it is complete.
+def open_output(out: str, ranks: Ranks = ONE_RANK) -> Iterator[BinaryIO]:
+    """Open standard output (``-``), or a file that gets its name only when it is complete; of ranks only the first.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         If there is no such folder, or it is one.
     """
+    with ranks.opened(lambda: _opened(out)) as stream:
+        if stream is not None:
+            yield stream
+            return
+        with open(os.devnull, "wb") as nowhere:
+            yield nowhere
+
+
+@contextmanager
+def _opened(out: str) -> Iterator[BinaryIO]:
     if out != "-":
         with write_whole(out) as stream:
             yield stream

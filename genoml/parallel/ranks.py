@@ -8,13 +8,17 @@ for all; rank 0 alone writes.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import islice
 from typing import Any, TypeVar
 
 from genoml.backend import Array, Backend
+from genoml.parallel.launcher import RanksError, has_own_gpu
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Ranks:
@@ -46,8 +50,20 @@ class Ranks:
         return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
     def threads(self, backend: Backend) -> int:
-        """Threads of this rank, where no other number is asked for."""
+        """Threads of each rank, where no other number is asked for: the same on all."""
         return backend.threads
+
+    def expect_own_gpus(self, backend: Backend) -> None:
+        """Raise RanksError, on all ranks, if two of one machine would compute on one GPU."""
+        seen = [] if has_own_gpu() else [(socket.gethostname(), name) for name in backend.devices]
+        everyone = self.gather(seen)
+        for rank, own in enumerate(everyone):
+            for other in range(rank):
+                if set(own) & set(everyone[other]):
+                    raise RanksError(
+                        f"ranks {other} and {rank} have one GPU of {own[0][0]}; start as many ranks a machine as it "
+                        "has GPUs, at most"
+                    )
 
     def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         """The sum of a small array over the ranks, by ``tree_sum`` in their order."""
@@ -64,6 +80,35 @@ class Ranks:
     def on_first(self, call: Callable[[], T]) -> T:
         """Result of a call on rank 0, on all of them; what it raises, all raise."""
         return call()
+
+    def map(self, work: Callable[[U], T], units: Iterable[U]) -> Iterator[T]:
+        """``map(work, units)`` on rank 0, each unit by one of the ranks; the others are given nothing.
+
+        All ranks have the same units, and go through all of what this gives. What the work on a unit raises, all raise.
+        """
+        if self.count == 1:
+            yield from map(work, units)
+            return
+        rest = iter(units)
+        while some := list(islice(rest, self.count)):
+            found: tuple[Any, Exception | None] = None, None
+            try:
+                found = work(some[self.rank]) if self.rank < len(some) else None, None
+            except Exception as error:
+                found = None, error
+            for result, error in self.gather(found)[: len(some)]:
+                if error is not None:
+                    raise error
+                if self.first:
+                    yield result
+
+    @contextmanager
+    def opened(self, context: Callable[[], AbstractContextManager[T]]) -> Iterator[T | None]:
+        """What a context gives that rank 0 alone enters, None on the others; what entering it raises, all raise."""
+        found = list[T]()
+        with ExitStack() as stack:
+            self.on_first(lambda: found.append(stack.enter_context(context())))
+            yield found[0] if found else None
 
     def waiting(self, what: str) -> AbstractContextManager[Any]:
         """Context in which this rank waits for others; if in vain, it says what for."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from genoml.data import GenomeCodes
 from genoml.genome.store import GenomeStore
 from genoml.genome.windows import centre, tile
 from genoml.io.processes import locked
+from genoml.parallel import WHOLE_RUN, Ranks, Shard
 from genoml.runs.region_files import Kind, write_predictions
 from genoml.runs.run import Run
 from genoml.runs.score import trained_of
@@ -25,8 +27,8 @@ from genoml.sequence.intervals import Intervals, whole_chromosomes
 from genoml.train import Profile
 from genoml.train.predict import finite_outputs
 
-#: windows that are computed and kept together, and bases in a batch, at most
-_BLOCK = 1024
+#: windows that are computed and kept together, as if there were no others; and bases in a batch, at most
+BLOCK = 1024
 _BATCH_BP = 1 << 18
 _DIGEST = 64
 
@@ -76,6 +78,7 @@ def predict_windows(
     *,
     kind: Kind = "tsv",
     resume: bool = False,
+    shard: Shard = WHOLE_RUN,
 ) -> list[Path]:
     """Predict windows of one length, and write the predictions.
 
@@ -97,6 +100,8 @@ def predict_windows(
         whose middle is nearest.
     resume : bool
         Go on with ``OUT.partial``, which an interrupted prediction left, if it is there.
+    shard : Shard
+        Whose windows they are: of a table the first has the line that names the columns. Its ranks compute together.
 
     Returns
     -------
@@ -111,14 +116,18 @@ def predict_windows(
         If another process writes it.
     """
     out = Path(out)
-    partial = out.with_name(f"{out.name}.partial")
-    codes = GenomeCodes(store, windows)
-    with locked(out.with_name(f"{out.name}.lock"), out):
-        outputs = _Kept(partial, _fingerprint(run, store, windows), len(windows), resume)
-        outputs.fill(run, codes)
-        files = write_predictions(run, store, windows, outputs.rows(), out, kind)
-        partial.unlink()
-    return files
+    codes, ranks = GenomeCodes(store, windows), shard.ranks
+    with ranks.opened(lambda: locked(out.with_name(f"{out.name}.lock"), out)):
+        place = out.with_name(f"{out.name}.partial")
+        outputs = _Kept(place, _fingerprint(run, store, windows), len(windows), resume)
+        outputs.fill(run, codes, ranks)
+
+        def finish() -> list[Path]:
+            files = write_predictions(run, store, windows, outputs.rows(), out, kind, header=shard.first)
+            place.unlink()
+            return files
+
+        return ranks.on_first(finish)
 
 
 def _fingerprint(run: Run, store: GenomeStore, windows: Intervals) -> str:
@@ -131,6 +140,18 @@ def _fingerprint(run: Run, store: GenomeStore, windows: Intervals) -> str:
     return digest.hexdigest()
 
 
+def _outputs_of(run: Run, codes: GenomeCodes, first: int) -> np.ndarray:
+    """Outputs of the block of windows from ``first`` on."""
+    trained = trained_of(run.record)
+    return finite_outputs(
+        run.model,
+        codes[first : first + BLOCK],
+        batch_size=max(1, min(256, _BATCH_BP // codes.shape[1])),
+        ambiguous=trained.ambiguous,
+        both_strands=trained.both_strands,
+    )
+
+
 @dataclass
 class _Kept:
     """Outputs in a file: the fingerprint, their number a window, and rows of float32 in the order of the windows."""
@@ -140,22 +161,17 @@ class _Kept:
     count: int
     resume: bool
 
-    def fill(self, run: Run, codes: GenomeCodes) -> None:
-        """Compute the outputs that are not there yet."""
-        self.width, done = self._found()
-        trained = trained_of(run.record)
-        with open(self.path, "r+b" if done else "wb") as file:
-            file.seek(self._place(done))
-            file.truncate()
-            for first in range(done, self.count, _BLOCK):
-                outputs = finite_outputs(
-                    run.model,
-                    codes[first : first + _BLOCK],
-                    batch_size=max(1, min(256, _BATCH_BP // codes.shape[1])),
-                    ambiguous=trained.ambiguous,
-                    both_strands=trained.both_strands,
-                )
-                if not first:
+    def fill(self, run: Run, codes: GenomeCodes, ranks: Ranks) -> None:
+        """Compute the outputs that are not there yet; rank 0 writes them."""
+        self.width, done = ranks.on_first(self._found)
+        found = ranks.map(partial(_outputs_of, run, codes), range(done, self.count, BLOCK))
+        with ranks.opened(lambda: open(self.path, "r+b" if done else "wb")) as file:
+            if file is not None:
+                file.seek(self._place(done))
+                file.truncate()
+            for outputs in found:
+                assert file is not None
+                if not file.tell():
                     self.width = outputs.shape[1]
                     file.write(self.fingerprint.encode() + np.uint64(self.width).tobytes())
                 file.write(np.ascontiguousarray(outputs, "<f4").tobytes())
@@ -180,7 +196,7 @@ class _Kept:
             )
         width = int(np.frombuffer(head[_DIGEST:], np.uint64)[0])
         rows = (self.path.stat().st_size - len(head)) // (4 * max(1, width))
-        return width, min(self.count, rows) if rows >= self.count else rows // _BLOCK * _BLOCK
+        return width, min(self.count, rows) if rows >= self.count else rows // BLOCK * BLOCK
 
     def _place(self, row: int) -> int:
         return _DIGEST + 8 + 4 * self.width * row if row else 0
