@@ -82,7 +82,7 @@ def steps_of(
     )
     with steps.threads:
         end = None
-        while end is None or ranks.gather(time.perf_counter() < end)[0]:
+        while end is None or not times or ranks.gather(time.perf_counter() < end)[0]:
             index = np.arange(batch) + batch * (steps.step % 4)
             given = steps.batch(steps.step, index)  # a training makes it ahead, in a thread
             small.seconds = large.seconds = 0.0
@@ -94,7 +94,7 @@ def steps_of(
             if len(times) == 2:  # what has warmed up
                 times.clear(), parts.clear()
                 end = time.perf_counter() + seconds
-    ranks.sum, ranks.sum_all = small.method, large.method  # type: ignore[method-assign]
+    del ranks.sum, ranks.sum_all
     small_s, large_s = (statistics.median(column) for column in zip(*parts, strict=True))
     return {
         "step_ms": 1e3 * statistics.median(times),
@@ -104,18 +104,19 @@ def steps_of(
 
 
 def sums_of(ranks: Ranks, seconds: float) -> dict[str, float]:
-    """Milliseconds of a small sum and of a large one."""
+    """Milliseconds of a small sum, twenty in a row, and of a large one."""
     rng = np.random.default_rng(ranks.rank)
     small, large = (rng.standard_normal(size).astype(np.float32) for size in (SMALL, LARGE))
-    found = {}
-    for name, work in (("small", lambda: ranks.sum(small)), ("large", lambda: ranks.sum_all({"": large}))):
-        times, end = list[float](), time.perf_counter() + seconds
-        while len(times) < 3 or ranks.gather(time.perf_counter() < end)[0]:
+    found = dict[str, float]()
+    works = {"small": (20, lambda: ranks.sum(small)), "large": (1, lambda: ranks.sum_all({"": large}))}
+    for name, (times, work) in works.items():
+        each, end = list[float](), time.perf_counter() + seconds
+        while len(each) < 3 or ranks.gather(time.perf_counter() < end)[0]:
             start = time.perf_counter()
-            for _ in range(100 if name == "small" else 1):
+            for _ in range(times):
                 work()
-            times.append((time.perf_counter() - start) / (100 if name == "small" else 1))
-        found[f"{name}_ms"] = 1e3 * statistics.median(times)
+            each.append((time.perf_counter() - start) / times)
+        found[f"{name}_ms"] = 1e3 * statistics.median(each)
     return found
 
 
