@@ -85,20 +85,20 @@ class CupyBackend(Backend):
 
     def sums(self, ranks: R) -> R:
         """Ranks whose sums stay on the GPUs, by NCCL; where one has none, they meet on the host, with a warning."""
-        if ranks.count == 1 or ranks in self._sums:
-            return self._sums.get(ranks, ranks)
-        from genoml_cupy.nccl import NcclSums
+        if ranks.count > 1 and ranks not in self._sums:
+            from genoml_cupy.nccl import NcclSums
 
-        nccl, why = self._nccl()
-        lacking = [f"rank {rank}: {why}" for rank, why in enumerate(ranks.gather(why)) if why]
-        if lacking and ranks.first:
-            warnings.warn(
-                f"sums over ranks go through the host, without NCCL ({lacking[0]}); "
-                "pip install 'genoml-xp[mpi-cuda12]'",
-                stacklevel=2,
-            )
-        self._sums[ranks] = ranks if lacking else NcclSums(ranks, self.cupy, nccl)
-        return self._sums[ranks]
+            nccl, why = self._nccl()
+            lacking = [f"rank {rank}: {why}" for rank, why in enumerate(ranks.gather(why)) if why]
+            if lacking and ranks.first:
+                warnings.warn(
+                    f"sums over ranks go through the host, without NCCL ({lacking[0]}); "
+                    "pip install 'genoml-xp[mpi-cuda12]'",
+                    stacklevel=2,
+                )
+            self._sums[ranks] = ranks if lacking else NcclSums(ranks, self.cupy, nccl)
+        found: R = self._sums.get(ranks, ranks)
+        return found
 
     def _nccl(self) -> tuple[Any, str]:
         """CuPy's module nccl, and why it is none."""

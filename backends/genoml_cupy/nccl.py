@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from genoml.backend import Array, Backend
+from genoml.backend import Array, Backend, BackendError
 from genoml.parallel import Ranks
 
 T = TypeVar("T")
@@ -32,6 +32,11 @@ class NcclSums(Ranks):
         CuPy.
     nccl : module
         ``cupy.cuda.nccl``.
+
+    Raises
+    ------
+    BackendError
+        If NCCL cannot connect the ranks.
     """
 
     def __init__(self, ranks: Ranks, xp: Any, nccl: Any) -> None:
@@ -43,8 +48,14 @@ class NcclSums(Ranks):
         #: of the last ``sum_all``: above 0 if a rank has been asked to end
         self._vote: Array = None
         identity = ranks.on_first(nccl.get_unique_id)
-        with ranks.waiting("NCCL"):
-            self._comm = nccl.NcclCommunicator(self.count, identity, self.rank)
+        try:
+            with ranks.waiting("NCCL"):
+                self._comm = nccl.NcclCommunicator(self.count, identity, self.rank)
+        except nccl.NcclError as error:
+            raise BackendError(
+                f"rank {self.rank} cannot join the others by NCCL: {error}; NCCL_DEBUG=INFO says more, GENOML_NCCL=0 "
+                "does without"
+            ) from error
 
     @staticmethod
     def _address(array: Array) -> int:

@@ -3,7 +3,7 @@
 from genoml.parallel.parts import ALONE, WHOLE, Meeting, Part, Workers, even_ranges, no_share, tree_sum
 from genoml.parallel.ranks import ONE_RANK, Ranks
 from genoml.parallel.shards import WHOLE_RUN, Shard
-from genoml.parallel.threads import Gradients, Threads
+from genoml.parallel.threads import Gradients, Threads, shared_threads
 
 __all__ = [
     "ALONE",
@@ -19,5 +19,6 @@ __all__ = [
     "Workers",
     "even_ranges",
     "no_share",
+    "shared_threads",
     "tree_sum",
 ]

@@ -98,7 +98,7 @@ class MpiRanks(Ranks):
         #: when a wait is in vain, and what for
         self._deadline: tuple[float, str] | None = None
         threading.Thread(target=self._watch, daemon=True, name="genoml-watch").start()
-        with self._waiting("the start"):
+        with self.waiting("the start"):
             # apart, so that a rank that fails meets no exchange of the others
             self._comm, self._farewell = mpi.COMM_WORLD.Dup(), mpi.COMM_WORLD.Dup()
             self._cores = self._share_of_cores()
@@ -127,7 +127,7 @@ class MpiRanks(Ranks):
         backend = backend_of(value)
         mine = np.ascontiguousarray(value if backend is None else backend.to_numpy(value))
         everyone = np.empty((self.count, *np.shape(value)), mine.dtype)
-        with self._waiting("a sum over the batch"):
+        with self.waiting("a sum over the batch"):
             self._comm.Allgather(mine, everyone)
         total = tree_sum(list(everyone), add)
         return total if backend is None else backend.asarray(total, str(mine.dtype))
@@ -163,7 +163,7 @@ class MpiRanks(Ranks):
         got = self._memory("got", (self.count, mine), dtype)
         total = self._memory("total", (size,), dtype)
         from_each = [mine] * self.count, [mine * rank for rank in range(self.count)]
-        with self._waiting("gradients"):
+        with self.waiting("gradients"):
             self._comm.Alltoallv([flat, (counts, bounds[:-1]), kind], [got, from_each, kind])
             self._comm.Allgatherv([tree_sum(list(got)), mine, kind], [total, (counts, bounds[:-1]), kind])
         return total
@@ -195,7 +195,7 @@ class MpiRanks(Ranks):
     def _meet(self, what: str) -> None:
         """Wait for all ranks, which may take long, without work for this processor; Ctrl-C is heard."""
         request = self._comm.Ibarrier()
-        with self._waiting(what):
+        with self.waiting(what):
             _poll(request)
 
     # ------------------------------------------------------------ the end
@@ -228,14 +228,12 @@ class MpiRanks(Ranks):
         return next((128 + number for number in self._signals if number != signal.SIGINT), 0)
 
     @contextmanager
-    def _waiting(self, what: str) -> Iterator[None]:
+    def waiting(self, what: str) -> Iterator[None]:
         self._deadline = time.monotonic() + self._patience_s, what
         try:
             yield
         finally:
             self._deadline = None
-
-    waiting = _waiting
 
     def _watch(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import zip_longest
 from math import prod
 from threading import BrokenBarrierError
@@ -221,6 +222,12 @@ def _both(
     a: tuple[Array, dict[str, Array]], b: tuple[Array, dict[str, Array]]
 ) -> tuple[Array, dict[str, Array]]:
     return a[0] + b[0], {name: add_shares(value, b[1][name]) for name, value in a[1].items()}
+
+
+@cache
+def shared_threads(count: int) -> Threads:
+    """The threads of this process for a network that is called by hand."""
+    return Threads(count)
 
 
 def _sum_of(grads: Sequence[dict[str, Array]]) -> dict[str, Array]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genoml.backend import Array
+from genoml.backend import Array, BackendError
 from genoml.ops.normalise import joined_statistics
 from genoml_cupy.nccl import NcclSums
 from genoml_numpy import NumpyBackend
@@ -153,3 +153,10 @@ def test_every_wait_has_a_deadline_that_of_the_losses_too() -> None:
     backend = QueuingBackend(FakeNccl())
     step = ["a sum over the batch", "a sum over the batch", "gradients"]
     assert as_ranks(2, run) == [["NCCL", *step, *step, "the GPU"]] * 2
+
+
+def test_ranks_that_nccl_cannot_connect_say_so_in_one_line() -> None:
+    nccl = FakeNccl("NCCL_ERROR_INVALID_USAGE: two ranks, one GPU")
+    line = r"rank \d cannot join the others by NCCL: NCCL_ERROR_INVALID_USAGE: .*; NCCL_DEBUG=INFO says more"
+    with pytest.raises(BackendError, match=line):
+        as_ranks(2, lambda ranks: OnNumpy(ranks, np, nccl))

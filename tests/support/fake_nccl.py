@@ -26,8 +26,10 @@ class FakeNccl:
 
     NCCL_FLOAT32, NCCL_FLOAT64 = 7, 8
     available = True
+    NcclError = RuntimeError
 
-    def __init__(self) -> None:
+    def __init__(self, fault: str = "") -> None:
+        self.fault = fault
         self.members: dict[int, Communicator] = {}
         self.together = threading.Condition()
         #: by (from, to)
@@ -40,6 +42,8 @@ class FakeNccl:
     def NcclCommunicator(self, count: int, identity: bytes, rank: int) -> Communicator:  # noqa: N802 - as CuPy
         """Waits for the others, as NCCL does."""
         assert identity == self.get_unique_id()
+        if self.fault:
+            raise self.NcclError(self.fault)
         with self.together:
             self.members[rank] = Communicator(self, count, rank)
             self.together.notify_all()
