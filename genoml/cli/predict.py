@@ -126,7 +126,7 @@ def command(
         )
     if logits and (h5ad is not None or genome is not None):
         raise click.UsageError("--logits expects SEQUENCES or --table")
-    part = expect_file(shard, sequences if table is None else table)
+    part = expect_file(shard, next((path for path in (sequences, table, regions) if path is not None), None))
     if h5ad is not None:
         if part.ranks.count > 1:
             raise ValueError("--h5ad is written by one process; start it without mpiexec or srun")

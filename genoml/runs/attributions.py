@@ -169,11 +169,14 @@ def _append(
         one, other = [each.get(name) for each in (arrays, more)]
         if one is None and other is None:
             continue
-        fits = one is not None and other is not None and one.shape[1:] == other.shape[1:]
-        if fits and one.ndim:
-            arrays[name] = np.concatenate([one, other])
-        elif fits and name == "error":
-            arrays[name] = np.maximum(one, other)
-        elif not fits or one != other:
+        if one is None or other is None or one.shape[1:] != other.shape[1:]:
+            fits = False
+        elif one.ndim:
+            arrays[name], fits = np.concatenate([one, other]), True
+        elif name == "error":
+            arrays[name], fits = np.maximum(one, other), True
+        else:
+            fits = bool(one == other)
+        if not fits:
             fix = "join files of the same run and options"
             raise FormatError(f"has another {name} than {first}", path=str(path), fix=fix)

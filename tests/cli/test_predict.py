@@ -204,12 +204,17 @@ def test_shards_of_a_prediction_make_up_the_whole_byte_for_byte(
     assert sharded(tmp_path, count, *given, "--logits") == whole.read_bytes()
 
 
-def test_shards_of_a_table_make_up_the_whole(trained: Path, tmp_path: Path) -> None:
+def test_shards_of_a_table_make_up_the_whole(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.cli.predict.BLOCK", 2)
     letters = decode(np.random.default_rng(0).integers(0, 4, (5, 30), dtype=np.uint8))
     (tmp_path / "in.tsv").write_text("sequence\n" + "".join(f"{each}\n" for each in letters))
     given = "predict", trained / "run", "--table", tmp_path / "in.tsv"
     assert run_genoml(*given, "--out", tmp_path / "whole.tsv") == 0
-    assert sharded(tmp_path, 2, *given) == (tmp_path / "whole.tsv").read_bytes()
+    whole = (tmp_path / "whole.tsv").read_bytes()
+    assert [line.split(b"\t")[0] for line in whole.splitlines()] == [b"name", b"1", b"2", b"3", b"4", b"5"]
+    assert sharded(tmp_path, 2, *given) == whole
 
 
 def test_a_shard_whose_scores_saturate_says_how_to_tell_them_apart(tmp_path: Path, capfd) -> None:
