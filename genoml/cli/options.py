@@ -151,7 +151,18 @@ def expect_file(shard: Shard | None, path: str | None) -> Shard:
         every = f"expects a file, which each of {ranks.count} processes reads"
     if every and path is not None and (path == "-" or Path(path).is_fifo()):
         raise ValueError(f"{path}: {every}, got {'standard input' if path == '-' else 'a pipe'}")
+    if ranks.count > 1:
+        given = click.get_current_context().params
+        ranks.expect_alike([(name, value, _size(value)) for name, value in given.items()], "options or files")
     return replace(shard or WHOLE_RUN, ranks=ranks)
+
+
+def _size(value: object) -> int | None:
+    """Bytes of the file that an option names, or of the record of a run."""
+    if not isinstance(value, str | Path):
+        return None
+    files = [file for file in (Path(value), Path(value, "run.json")) if file.is_file()]
+    return files[0].stat().st_size if files else None
 
 
 @contextmanager

@@ -77,6 +77,13 @@ class Ranks:
         """What each rank has, in their order, on all of them."""
         return [value]
 
+    def expect_alike(self, value: object, what: str) -> None:
+        """Raise ValueError, on all ranks, if one has another value than rank 0."""
+        found = self.gather(value)
+        other = next((rank for rank, each in enumerate(found) if each != found[0]), None)
+        if other is not None:
+            raise ValueError(f"rank {other} has other {what} than rank 0; give all ranks the same")
+
     def on_first(self, call: Callable[[], T]) -> T:
         """Result of a call on rank 0, on all of them; what it raises, all raise."""
         return call()
@@ -90,13 +97,19 @@ class Ranks:
             yield from map(work, units)
             return
         rest = iter(units)
-        while some := list(islice(rest, self.count)):
+        while True:
+            some = list(islice(rest, self.count))
             found: tuple[Any, Exception | None] = None, None  # of a rank without a unit
             try:
                 found = work(some[self.rank]) if self.rank < len(some) else None, None
             except Exception as error:
                 found = None, error
-            for result, raised in self.gather(found)[: len(some)]:
+            everyone = self.gather((len(some), *found))
+            if {count for count, _, _ in everyone} != {len(some)}:
+                raise ValueError("ranks read other inputs than each other; every rank reads the same files")
+            if not some:
+                return
+            for _, result, raised in everyone[: len(some)]:
                 if raised is not None:
                     raise raised
                 if self.first:

@@ -48,12 +48,7 @@ def on_ranks(
 
 def expect_alike(ranks: Ranks, config: TrainConfig, *read: Any) -> None:
     """Raise ValueError, on all ranks, unless all have the settings of rank 0 and have read the same."""
-    found = ranks.gather(msgspec.json.encode((config, *read)))
-    others = [rank for rank, each in enumerate(found) if each != found[0]]
-    if others:
-        raise ValueError(
-            f"rank {others[0]} has other settings or sequences than rank 0; every rank reads the same files"
-        )
+    ranks.expect_alike(msgspec.json.encode((config, *read)), "settings or sequences")
 
 
 def ready_files(ranks: Ranks, data: DataSettings) -> None:

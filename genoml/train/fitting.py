@@ -119,9 +119,4 @@ def _expect_alike(
             seen.update(repr((*part.codes.shape, *part.targets.shape)).encode())
             if isinstance(part.targets, np.ndarray):  # others are read from files as they come
                 seen.update(np.ascontiguousarray(part.targets).tobytes())
-    found = ranks.gather(seen.hexdigest())
-    others = [rank for rank, each in enumerate(found) if each != found[0]]
-    if others:
-        raise ValueError(
-            f"rank {others[0]} has other weights, targets or options than rank 0; every rank calls fit alike"
-        )
+    ranks.expect_alike(seen.hexdigest(), "weights, targets or options")

@@ -247,6 +247,15 @@ def test_ranks_write_the_bytes_of_one_process(
 
 
 @pytest.mark.mpi
+def test_other_files_on_a_rank_are_refused_before_any_work(inputs: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "found.tsv")
+    code, said = run(inputs, ("predict", "one", "many.fa", *out), ("predict", "one", "pos.fa", *out))
+    assert code == 2
+    assert said == "genoml: error: rank 1 has other options or files than rank 0; give all ranks the same\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.mpi
 def test_a_bad_record_is_said_once_and_nothing_is_written(inputs: Path, tmp_path: Path) -> None:
     code, said = run(inputs, ("predict", "one", "bad.fa", "--out", tmp_path / "found.tsv"))
     assert code == 2

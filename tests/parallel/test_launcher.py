@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from genoml.backend import Backend, get_backend
 from genoml.parallel import Ranks
 from genoml.parallel.launcher import RanksError, launched, local_rank, take_gpu, visible_gpus
+from genoml.parallel.mpi import MpiRanks
 from support.thread_ranks import as_ranks
 
 
@@ -83,3 +86,36 @@ def test_ranks_that_would_share_a_gpu_are_refused_on_all(monkeypatch: pytest.Mon
     as_ranks(2, lambda ranks: ranks.expect_own_gpus(get_backend("numpy")))
     monkeypatch.setenv("SLURM_STEP_ID", "0")  # each process of a step has its own, and calls it 0
     as_ranks(2, lambda ranks: ranks.expect_own_gpus(OnGpu()))
+
+
+class _Node:
+    """Ranks of a machine: two may use the same cores as this one, and one has others."""
+
+    def allgather(self, mine: list[int]) -> list[list[int]]:
+        return [mine, [8, 9], mine, mine]
+
+    def Free(self) -> None: ...  # noqa: N802
+
+
+class _Threaded(Backend):
+    @property
+    def threads(self) -> int:
+        return int(os.environ.get("GENOML_THREADS") or 8)
+
+
+def test_ranks_share_the_cores_that_they_may_use_unless_their_number_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
+    monkeypatch.delenv("GENOML_THREADS", raising=False)
+    ranks = object.__new__(MpiRanks)
+    ranks._mpi = SimpleNamespace(COMM_TYPE_SHARED=0)
+    ranks._comm = SimpleNamespace(Split_type=lambda kind: _Node())
+    ranks._cores = ranks._share_of_cores()
+    seen = list[object]()
+    monkeypatch.setattr(ranks, "gather", lambda value: [*seen, value])
+    assert ranks.threads(_Threaded()) == 2
+    monkeypatch.setenv("GENOML_THREADS", "5")
+    assert ranks.threads(_Threaded()) == 5
+    seen.append(1)  # of a machine with fewer
+    assert ranks.threads(_Threaded()) == 1

@@ -334,3 +334,11 @@ def test_what_the_work_on_a_unit_raises_all_ranks_raise_after_the_results_before
         return found
 
     assert as_ranks(3, mapped) == [[0, 1, 2, 3], [], []]
+
+
+def test_ranks_with_other_units_are_refused_on_all() -> None:
+    def mapped(ranks: Ranks) -> None:
+        with pytest.raises(ValueError, match="ranks read other inputs than each other"):
+            list(ranks.map(abs, range(4 + ranks.rank)))
+
+    as_ranks(2, mapped)
