@@ -109,11 +109,12 @@ class Search:
             process.kill()
 
     def retry_failed(self) -> None:
-        """Queue failed trials again, since the machine may be at fault, but not those that diverged."""
+        """Queue its failed trials again, since the machine may be at fault, but not those that diverged."""
         with self._locked():
             self._reclaim()
             for trial in self._newest():
-                if trial.state.name == "FAIL" and trial.user_attrs.get("status") != "diverged":
+                failed = trial.state.name == "FAIL" and trial.user_attrs.get("status") != "diverged"
+                if failed and trial.user_attrs["trial"] in self.numbers:
                     self._again(trial)
 
     def write_results(self) -> list[Result]:

@@ -326,6 +326,19 @@ def test_shards_that_begin_at_once_share_one_search(pair: tuple[str, str]) -> No
         open_search("out", record, resume=False)
 
 
+def test_a_shard_tries_its_own_failed_trials_again_and_no_others(pair: tuple[str, str]) -> None:
+    record = record_of(pair, RANGES, 2)
+    first, second = (open_search("out", record, resume=False, shard=Shard(number, 2)) for number in (1, 2))
+    with first.at_work(), second.at_work():
+        trial = first.ask()
+        first.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        second.retry_failed()
+        assert second.ask().user_attrs["trial"] == 2
+        assert second.ask() is None
+        first.retry_failed()
+        assert first.ask().user_attrs["trial"] == 1
+
+
 def test_processes_get_the_devices_in_turn(pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     all_begun, given = threading.Barrier(3), list[str]()
 
@@ -361,7 +374,7 @@ def test_ctrl_c_that_reaches_another_thread_of_the_search_ends_it_too(
 ) -> None:
     search = open_search("out", record_of(pair, RANGES, 2), resume=False)
 
-    def work(_: object) -> None:
+    def work(*_: object) -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # does not wake the thread that waits
         wait_for(lambda: search._stopping)
 
