@@ -34,7 +34,7 @@ from genoml.train import BinaryClassification, FitOptions, Objective, Profile
 from genoml.train.step import Steps
 
 #: network, batch, length of its sequences in bp
-CASES = (("motif_cnn", 128, 500), ("basset", 64, 600), ("bpnet", 16, 2114))
+CASES = (("motif_cnn", 128, 200), ("basset", 64, 600), ("bpnet", 16, 2114))
 #: numbers in a sum: of a batch normalisation, and of Basset's gradients
 SMALL, LARGE = 1_000, 4_135_064
 ROOT = Path(__file__).resolve().parents[1]

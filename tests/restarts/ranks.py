@@ -13,7 +13,7 @@ from pathlib import Path
 
 from restarts.kills import SETTINGS, Tally, outcome, resume
 from support.planted import write_fasta_pair
-from support.ranks import Job, job
+from support.ranks import LIMIT_S, Job, job
 from support.subprocesses import wait_for
 
 #: a training that takes longer than the start of its processes
@@ -42,7 +42,7 @@ def kill_ranks_and_resume(
 
     begun = time.monotonic()
     with job(folder, [*train, folder / "unbroken"], ranks=ranks) as started:
-        wait_for((folder / "unbroken" / "run.json").exists, started.launcher)
+        wait_for((folder / "unbroken" / "run.json").exists, started.launcher, LIMIT_S)
         first_s = time.monotonic() - begun
         assert end(started) == 0
     rest_s = time.monotonic() - begun - first_s
@@ -54,7 +54,7 @@ def kill_ranks_and_resume(
             if number % 5 == 4:
                 time.sleep(first_s * draw.random())
             else:
-                wait_for((run / "run.json").exists, started.launcher)
+                wait_for((run / "run.json").exists, started.launcher, LIMIT_S)
                 time.sleep(rest_s * draw.random())
             pids = started.pids()
             rank = draw.randrange(ranks)
