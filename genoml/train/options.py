@@ -52,6 +52,10 @@ class FitOptions:
 
     epochs: Count = 20
     batch_size: Count = 64
+    #: batches of a step: their gradients are added up, then exchanged between ranks and taken in one update, as of a
+    #: batch so many times as large, which need not fit into memory. Batch normalisation goes by the batch, and so does
+    #: an objective that is not ``in_parts``
+    accumulate: Count = 1
     optimizer: Annotated[Optimizer, Limits(examples=("AdamW(1e-3)",))] = field(
         default_factory=lambda: AdamW(1e-3)
     )
