@@ -119,11 +119,13 @@ def tensorflow(session):
 
 @nox.session
 def docs(session):
-    """The site from the guides and the docstrings, into site/; a warning is an error."""
+    """The site from the guides, tutorials and docstrings, into site/; a warning is an error.
+
+    `-- -D nb_execution_mode=off` does not run the tutorials, for a look at the rest.
+    """
     install(session, "-e", ".[all,docs]")
-    session.run(
-        "sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs", ".", "site"
-    )
+    builder = ["sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs"]
+    session.run(*builder, *session.posargs, ".", "site")
 
 
 @nox.session
