@@ -202,8 +202,8 @@ def build(session):
 
 @nox.session(python=PYTHONS[0])
 def constraints(session):
-    """Write tests/constraints.txt: the newest versions that `.[dev]` allows on the oldest Python."""
-    session.install("-e", ".[dev]")
+    """Write tests/constraints.txt: the newest versions that `.[dev,docs]` allows on the oldest Python."""
+    session.install("-e", ".[dev,docs]")
     freeze = ["freeze", "--all", "--exclude", "pip", "--exclude-editable"]
     found = session.run("python", "-m", "pip", *freeze, silent=True).splitlines()
     first = CONSTRAINTS.read_text().splitlines()[0]

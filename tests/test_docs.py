@@ -15,10 +15,14 @@ GUIDES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "backends" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").glob("tutorials/*.md")),
 ]
 FOLDERS = ("genoml", "tests", "docs", "backends", "benchmarks", "examples")
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./*-]*")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+#: a block, or a cell of a tutorial with what it says of itself
+BLOCK = re.compile(
+    r"^```(\w*|\{code-cell\} ipython3)\n(?:---\n.*?^---\n|(?::.*?\n)+)?(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 
 def paths_in(text: str) -> set[str]:
@@ -40,7 +44,7 @@ def names_in(text: str) -> set[str]:
         name for span in re.findall(r"`([^`\n]+)`", prose) for name in re.findall(r"\bgenoml(?:\.\w+)+", span)
     }
     for language, block in BLOCK.findall(text):
-        if language == "python":
+        if language in ("python", "{code-cell} ipython3"):
             names |= imports_in(block)
     return names
 
@@ -112,3 +116,5 @@ def test_the_site_lists_every_guide() -> None:
     assert sorted(listed) == sorted(
         path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "README"
     )
+    tutorials = re.findall(r"^   tutorials/(\w+)$", (ROOT / "docs" / "index.rst").read_text(), re.MULTILINE)
+    assert sorted(tutorials) == sorted(path.stem for path in (ROOT / "docs" / "tutorials").glob("*.md"))

@@ -192,7 +192,7 @@ class NotebookLine(Pace):
         if self._best and self._best is not self._record:
             parts.append(f"last loss {self._record['loss']:.4f}")
         if self._best:
-            parts += [f"best epoch {self._best['epoch']}:", *_figures(self._best).values()]
+            parts.append(f"best epoch {self._best['epoch']}: {', '.join(_figures(self._best).values())}")
         self._handle.update(_Line("  ".join(parts)))
 
 
@@ -206,9 +206,10 @@ class _Line:
         return self.text if self.done is None else f"{self.done:4.0%}  {self.text}"
 
     def _repr_html_(self) -> str:
-        bar = f'<progress value="{self.done:.3f}" style="width:10em" aria-label="training"></progress> '
-        text = escape(self.text).replace("  ", " &ensp;")
-        return f"<div>{'' if self.done is None else bar}<small>{text}</small></div>"
+        bar = ""
+        if self.done is not None:
+            bar = f'<progress value="{self.done:.3f}" style="width:10em" aria-label="training"></progress> '
+        return f"<div>{bar}<small>{escape(self.text).replace('  ', ' &ensp;')}</small></div>"
 
 
 def _figures(record: Mapping[str, Any]) -> dict[str, str]:
