@@ -40,7 +40,7 @@ _IPYTHON = TemporaryDirectory()
 os.environ["IPYTHONDIR"] = _IPYTHON.name
 (Path(_IPYTHON.name) / "profile_default").mkdir()
 (Path(_IPYTHON.name) / "profile_default" / "ipython_kernel_config.py").write_text(
-    'c = get_config()\nc.InlineBackend.figure_formats = {"svg"}\n'
+    'c = get_config()\nc.InlineBackend.figure_formats = {"svg"}\nc.IPKernelApp.log_level = "ERROR"\n'
 )
 myst_enable_extensions = ["colon_fence"]
 
