@@ -28,6 +28,7 @@ def cells(tutorial: Path) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.timeout(1200)  # ten seconds by itself, on a busy machine more
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
 def test_a_tutorial_runs_on_small_slices(tutorial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     matplotlib.use("agg")
@@ -52,6 +53,11 @@ def test_every_figure_of_a_tutorial_is_described_in_words(tutorial: Path) -> Non
     for header, code in cells(tutorial):
         if "plt.subplots" in code:
             assert "alt:" in header, code
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_the_code_of_a_tutorial_is_no_wider_than_a_page(tutorial: Path) -> None:
+    assert [line for _, code in cells(tutorial) for line in code.splitlines() if len(line) > 88] == []
 
 
 def test_there_are_eight_tutorials() -> None:

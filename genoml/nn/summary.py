@@ -129,7 +129,8 @@ class ModelSummary:
             indent = f"text-align:left;padding-left:{0.5 + 1.2 * row.depth:.1f}em"
             cells = [f'<td style="{indent}"><code>{escape(row.label)}</code></td>']
             if with_shapes:
-                cells.append(f"<td>{'' if row.output is None else _with_batch(row.output)}</td>")
+                shape = "" if row.output is None else _with_batch(row.output)
+                cells.append(f'<td style="text-align:left;white-space:nowrap">{shape}</td>')
             cells.append(f"<td>{f'{row.parameters:,}' if row.parameters else ''}</td>")
             lines.append("".join(cells))
         table = "".join(f"<tr>{line}</tr>" for line in lines)
