@@ -85,7 +85,7 @@ def _keeps_order(conv: Conv1D) -> bool:
 def conv_pool_vjp(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> tuple[Array, Pullback]:
     """A convolution with bias and ReLU, and a maximum over windows that do not overlap."""
     xp = array_namespace(x)
-    z, back_conv = conv.correlate(x)
+    z, back_conv = conv.correlate(x, run.part.workers)
     pool.check(xp.permute_dims(z, (0, 2, 1)))
     y, back_rectifier = rectified_vjp(z, conv.bias, pool.pool_size, pool.ceil_mode)
     return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)
@@ -164,5 +164,5 @@ def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, Affin
     if isinstance(layer, Dense):
         return layer.product(x, run)
     xp = array_namespace(x)
-    z, back = layer.correlate(x)
+    z, back = layer.correlate(x, run.part.workers)
     return xp.permute_dims(z, (0, 2, 1)), lambda grad, *rest: back(xp.permute_dims(grad, (0, 2, 1)), *rest)
