@@ -14,7 +14,6 @@ from genoml.backend import Backend
 from genoml.sequence.alphabet import MEMBERSHIP, PAD_CODE
 from genoml.sequence.codes import Sequences, flat_codes
 from genoml.sequence.encode import ONE_HOT_TABLES
-from genoml.sequence.motifs.drawing import logo_html
 from genoml.sequence.motifs.motif import (
     Motif,
     check_p_value,
@@ -177,9 +176,6 @@ class PWM:
     def __repr__(self) -> str:
         name = f"{self.name}, " if self.name else ""
         return f"PWM({name}{self.consensus}, {float(self.information_content.sum()):.1f} bits)"
-
-    def _repr_html_(self) -> str:
-        return logo_html(self.probabilities, self.name or "PWM")
 
     @property
     def width(self) -> int:

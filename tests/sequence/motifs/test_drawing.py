@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from genoml import PWM, Motif
+from genoml import Motif
 
 
 def drawn(shown: str) -> ElementTree.Element:
@@ -27,7 +27,3 @@ def test_a_motif_is_a_logo_with_letters_as_high_as_their_share_of_the_bits() -> 
         [15.5, 45, 14, 15],
         [15.5, 30, 14, 15],
     ]
-
-
-def test_a_pwm_is_its_logo_too() -> None:
-    assert len(drawn(PWM.from_sequences(["ACGT", "ACGT", "ACGA"])._repr_html_())) > 4
