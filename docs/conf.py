@@ -11,6 +11,9 @@ from pkgutil import iter_modules
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
 
@@ -30,6 +33,8 @@ include_patterns = [
 exclude_patterns = ["docs/conf.py"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+html_math_renderer = "mathml"  # which browsers draw themselves: no script, no network
 # the tutorials are run as they are built, in full; `-D nb_execution_mode=off` builds them without results
 nb_execution_mode = "force"
 nb_execution_timeout = 300
@@ -42,12 +47,13 @@ os.environ["IPYTHONDIR"] = _IPYTHON.name
 (Path(_IPYTHON.name) / "profile_default" / "ipython_kernel_config.py").write_text(
     'c = get_config()\nc.InlineBackend.figure_formats = {"svg"}\nc.IPKernelApp.log_level = "ERROR"\n'
 )
-myst_enable_extensions = ["colon_fence"]
 
 html_theme = "furo"
 html_title = f"genoml {version}"
 html_theme_options = {"sidebar_hide_name": False}
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["math.css"]
 
 napoleon_google_docstring = False
 napoleon_custom_sections = ["Shapes"]
@@ -132,7 +138,16 @@ def _literal_formulas(app: Any, what: str, name: str, obj: Any, options: Any, li
     lines[:] = found
 
 
+def _write_math(writer: Any, node: Any) -> None:
+    if node.tagname == "math":
+        writer.body.append(convert(node.astext()))
+    else:
+        writer.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>\n')
+    raise SkipNode
+
+
 def setup(app: Any) -> None:
-    """Pages of the reference, and formulas as they are typed."""
+    """Pages of the reference, formulas of docstrings as they are typed, and those of guides as MathML."""
+    app.add_html_math_renderer("mathml", (_write_math, None), (_write_math, None))
     app.connect("builder-inited", _write_pages)
     app.connect("autodoc-process-docstring", _literal_formulas, priority=100)

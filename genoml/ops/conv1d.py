@@ -109,9 +109,6 @@ def grouped_conv1d_vjp(
     return xp.concat(outputs, axis=2), pullback
 
 
-# ---------------------------------------------------------------- phases
-
-
 def _correlate_rows(rows: Array, w: Array) -> Array:
     """Correlate rows (T, C) to y (T, F): y[t] = sum_k rows[t + k] @ w[k], with zeros past the end."""
     xp = array_namespace(rows)
@@ -159,9 +156,6 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
         return xp.reshape(grad_x, (n, length, c)), grad_w
 
     return y, pullback
-
-
-# ---------------------------------------------------------------- taps
 
 
 def _tap(x: Array, reach: Reach, k: int) -> Array:
@@ -255,6 +249,23 @@ def conv1d_max_grad_w(
     windows = xp.reshape(xp.take(rows, at, axis=0), (n, f, kernel_size * c))
     total = xp.sum(windows * grad[:, :, None], axis=0)
     return xp.permute_dims(xp.reshape(total, (f, kernel_size, c)), (1, 2, 0))
+
+
+@operation
+def conv1d_max_grad_x(
+    w: Array, positions: Array, grad: Array, length: int, stride: int = 1, dilation: int = 1
+) -> Array:
+    """Gradient of x for ``conv1d_max``: each maximum gives g[n, f] w[:, :, f] to the window that it came from.
+
+    Shapes
+    ------
+    w : (K, C, F);  positions, grad : (N, F);  dx : (N, length, C)
+    """
+    xp = array_namespace(grad)
+    shape = (positions.shape[0], length, w.shape[1])
+    # y is linear in x: its pullback is the same at zeros
+    y, back = conv1d_vjp(xp.zeros(shape, dtype=grad.dtype, device=device_of(grad)), w, stride, dilation)
+    return back(spread_to_positions(positions, grad, y.shape[1]), True, False)[0]
 
 
 @operation
