@@ -40,6 +40,7 @@ nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
+nb_merge_streams = True
 # their figures are SVG
 _IPYTHON = TemporaryDirectory()
 os.environ["IPYTHONDIR"] = _IPYTHON.name

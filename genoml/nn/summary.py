@@ -130,7 +130,7 @@ class ModelSummary:
             cells = [f'<td style="{indent}"><code>{escape(row.label)}</code></td>']
             if with_shapes:
                 shape = "" if row.output is None else _with_batch(row.output)
-                cells.append(f'<td style="text-align:left;white-space:nowrap">{shape}</td>')
+                cells.append(f'<td style="text-align:left;white-space:nowrap;padding-right:1em">{shape}</td>')
             cells.append(f"<td>{f'{row.parameters:,}' if row.parameters else ''}</td>")
             lines.append("".join(cells))
         table = "".join(f"<tr>{line}</tr>" for line in lines)
