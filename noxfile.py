@@ -136,11 +136,13 @@ def tensorflow(session):
 
 @nox.session
 def docs(session):
-    """The site from the guides and the docstrings, into site/; a warning is an error."""
+    """The site from the guides, tutorials and docstrings, into site/; a warning is an error.
+
+    `-- -D nb_execution_mode=off` does not run the tutorials, for a look at the rest.
+    """
     install(session, "-e", ".[all,docs]")
-    session.run(
-        "sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs", ".", "site"
-    )
+    builder = ["sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs"]
+    session.run(*builder, *session.posargs, ".", "site")
 
 
 @nox.session
@@ -228,8 +230,8 @@ def build(session):
 
 @nox.session(python=PYTHONS[0])
 def constraints(session):
-    """Write tests/constraints.txt: the newest versions that `--group dev` allows on the oldest Python."""
-    session.install("-e", ".", "--group", "dev")
+    """Write tests/constraints.txt: the newest versions of `.[docs]` with `--group dev` on the oldest Python."""
+    session.install("-e", ".[docs]", "--group", "dev")
     freeze = ["freeze", "--all", "--exclude", "pip", "--exclude-editable"]
     found = session.run("python", "-m", "pip", *freeze, silent=True).splitlines()
     first = CONSTRAINTS.read_text().splitlines()[0]
