@@ -224,6 +224,9 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if sources:
             allowed = frozenset[str]({"task"}).union(*(_KEYS[source] for source in sources))
             kept = {key: value for key, value in kept.items() if key in allowed}
+        for one, other in (("targets", "classes"), ("classes", "targets")):
+            if values.get(one) and not values.get(other):
+                kept.pop(other, None)
         merged = {key: value for key, value in (kept | dict(values)).items() if value is not None}
         return make_settings(merged, DataSettings, "data")
 

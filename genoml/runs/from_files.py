@@ -107,6 +107,11 @@ def read_source(
     FormatError, OSError, ValueError
         For files that cannot be read, or settings that do not go together.
     """
+    for key in ("positives", "negatives", "regions", "signal"):
+        names = found_files(getattr(settings, key), key)
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{key}: {twice[0]} is given twice; leave out one of them")
     if settings.source != "files":
         return read_described(settings, config, length_bp=length_bp, classes=classes, by_hand=by_hand)
     if settings.task not in (None, "binary"):

@@ -136,10 +136,9 @@ def expect_files(settings: DataSettings) -> None:
 
 def _table(settings: DataSettings, order: Sequence[str] | None) -> SequenceData:
     if bool(settings.targets) == (settings.classes is not None):
-        got = "both" if settings.targets else "neither"
+        got = "both; leave out one of them" if settings.targets else "neither; add --targets or --classes"
         raise ValueError(
-            f"a table expects targets (columns of numbers) or classes (a column of labels), got {got}; "
-            "add --targets or --classes"
+            f"a table expects targets (columns of numbers) or classes (a column of labels), got {got}"
         )
     data = read_table_data(
         str(settings.table), sequence=settings.sequence or ["sequence"], targets=settings.targets,
@@ -198,6 +197,7 @@ def _windows(
     if given == ["targets_table"]:
         return _with_table(settings, store, regions, options)
     if given == ["targets"]:
+        _no_negatives(settings, "targets")
         return genome_data(store, regions, targets=settings.targets, **options)
     if given == ["classes"]:
         return _with_classes(settings, store, regions, options, order)

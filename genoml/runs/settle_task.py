@@ -56,7 +56,7 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
     if task in ("binary", "multilabel"):
         wrong = ~np.isin(data.targets, (0.0, 1.0))
         if wrong.any():
-            _refuse(settings, data, wrong, f"0 or 1 with task {task}; --task regression takes any number")
+            _refuse(settings, data, wrong, f"0 or 1 with task {task} (--task regression takes any number)")
     if task == "binary" and len(np.unique(data.targets)) < 2:
         raise ValueError(
             f"target {data.target_names[0] if data.target_names else 0} has one class only; expects both"
@@ -75,12 +75,12 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
                 "none",
             )
         if (data.targets < 0).any():
-            what = "0 or more with task cell_types; is this --task regression?"
+            what = "0 or more with task cell_types (--task regression takes any number)"
             _refuse(settings, data, data.targets < 0, what)
     if task == "counts":
         wrong = (data.targets < 0) | (data.targets != np.floor(data.targets))
         if wrong.any():
-            what = "whole numbers of 0 or more with task counts; is this --task regression?"
+            what = "whole numbers of 0 or more with task counts (--task regression takes any number)"
             _refuse(settings, data, wrong, what)
 
 

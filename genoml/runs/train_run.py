@@ -26,7 +26,7 @@ from genoml.runs.begin import begin_again, begin_with, set_apart, settle_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.make_task import class_weights, make_task
-from genoml.runs.profiles import expect_bias, profile_config, profile_task, put_bias
+from genoml.runs.profiles import expect_bias, note_bias, profile_config, profile_task, put_bias
 from genoml.runs.progress import Progress, Recorder
 from genoml.runs.record import RunError, RunRecord, read_record
 from genoml.runs.run import Run, build_recorded, load_run
@@ -152,7 +152,10 @@ def _new_record(
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
     )
-    return record, np.unique(np.concatenate([part.hashes for part in parts]))
+    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    if bias is not None:
+        note_bias(record, bias, hashes)
+    return record, hashes
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genoml.io.errors import FormatWarning
 from genoml.models import build_model
 from genoml.runs import begin_run, load_run, open_run, reseal, save_run
 from genoml.runs.config import TrainConfig
@@ -422,7 +423,7 @@ def test_counts_that_are_none_are_named_by_line(
     path = changed_table(tmp_path, 9, 6, value)
     message = refused(capsys, "--table", path, "--sequence", "seq", "--targets", "reads", "--task", "counts")
     assert f"{path}, line 9: column 'reads' expects whole numbers of 0 or more with task counts" in message
-    assert f"regression?, got '{value}'" in message
+    assert f"(--task regression takes any number), got '{value}'" in message
 
 
 @pytest.mark.parametrize(
@@ -444,6 +445,12 @@ def test_counts_that_are_none_are_named_by_line(
         ((*GENOME, "a.bed", "--negatives", "gc", "--window-bp", "5"), "windows of 5 bp are shorter than the"),
         ((*GENOME, "a.bed", "--signal", "other.bw"), "differ from the genome's in size: chr1 (3900 bp, not 4000)"),
         ((*GENOME, "all.bed", "--signal", "plus.bw", "--classes", "name"), "one place, got signal and classes"),
+        ((*GENOME, "all.bed", "--targets", "score", "--negatives", "gc"), "negatives have no value in targets"),
+        ((*GENOME, "a.bed", "--negatives", "gc", "--window-bp", "4100"), "one window of 4100 bp within its chromosome"),
+        ((*GENOME, "a.bed", "b.bed", "a.bed"), "regions: a.bed is given twice; leave out one of them"),
+        ((*GENOME, "a.bed", "--signal", "plus.bw", "plus.bw"), "signal: plus.bw is given twice"),
+        (("--positives", "pos.fa", "pos.fa", "--negatives", "shuffle"), "positives: pos.fa is given twice"),
+        ((*GENOME, "a.bed", "--signal", "some.bw"), "leave out the regions of chromosomes without values"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ",
 )  # fmt: skip
@@ -452,6 +459,8 @@ def test_bad_input_gets_one_line(
 ) -> None:
     if "other.bw" in options:
         write_signal(Path("other.bw"), [(f"chr{i}", 100) for i in range(1, 5)], size=3900)
+    if "some.bw" in options:
+        write_signal(Path("some.bw"), [("chr1", 100)])
     assert message in refused(capsys, *options)
 
 
@@ -556,7 +565,8 @@ def test_examples_without_their_one_value_are_left_out_and_counted(
     record = record_of(str(tmp_path / "some"))
     assert record["notes"][-1] == "8 of 96 examples have no value of bound, and are left out"
     assert record["data"]["n_training"] + record["data"]["n_validation"] == 88
-    scores = json.loads(said(capsys, "evaluate", tmp_path / "some", "--table", path, "--json"))
+    with pytest.warns(FormatWarning, match="8 of 96 examples have no value of bound"):
+        scores = json.loads(said(capsys, "evaluate", tmp_path / "some", "--table", path, "--json"))
     assert scores["n_positives"] + scores["n_negatives"] == 88
 
 
