@@ -257,7 +257,9 @@ def test_numbers_of_regions_come_from_bigwig_tables_and_columns(
     assert scores["pearson"] == pytest.approx(record["best"].get("validation_pearson"), abs=1e-6)
 
 
-def test_lists_and_patterns_of_files_are_read_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lists_and_patterns_of_files_are_read_as_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("parts").mkdir()
     for name in ("pos", "neg"):
         lines = Path(f"{name}.fa").read_text().splitlines(keepends=True)
@@ -274,6 +276,16 @@ def test_lists_and_patterns_of_files_are_read_as_one(capsys: pytest.CaptureFixtu
     assert json.loads(said(capsys, "evaluate", "listed", "--json")) == json.loads(
         said(capsys, "evaluate", "whole", "--json")
     )
+    assert json.loads(Path("listed/run.json").read_text())["config"]["data"]["negatives"] == [
+        "parts/neg1.fa",
+        "parts/neg2.fa",
+    ]
+    # a pattern that matches one file, and a run that is scored from another folder
+    assert train("single", "--positives", "po*.fa", "--negatives", "parts/neg*.fa", epochs=1) == 0
+    monkeypatch.chdir("parts")
+    scores = json.loads(said(capsys, "evaluate", "../single", "--json"))
+    assert scores == json.loads(said(capsys, "evaluate", "../whole", "--json"))
+    monkeypatch.chdir("..")
     assert "no file matches parts/x*.fa" in refused(capsys, "parts/x*.fa", "neg.fa")
 
 
@@ -514,14 +526,34 @@ def test_a_search_takes_the_same_options_and_compares_by_the_tasks_score(
     ranges = tmp_path / "ranges.toml"
     drawn = SMALL_TOML.replace("learning_rate = 0.05", "learning_rate = { uniform = [0.01, 0.1] }")
     ranges.write_text(f"{drawn}epochs = 2\n")
-    options = (*TABLE, "--targets", "strength", "--ranges", ranges, "--trials", 2, "--processes", 1)
+    head, *rows = Path("table.tsv").read_text().splitlines()
+    few = tmp_path / "few.tsv"
+    cells = rows[0].split("\t")
+    few.write_text("\n".join([head, *rows, "\t".join([*cells[:2], "NA", *cells[3:]])]) + "\n")
+    options = (
+        "--table",
+        few,
+        "--sequence",
+        "seq",
+        "--targets",
+        "strength",
+        "--ranges",
+        ranges,
+        "--trials",
+        2,
+        "--processes",
+        1,
+    )
     assert run_genoml("search", *options, "--out", tmp_path / "search") == 0
     head, *rows = (tmp_path / "search/trials.tsv").read_text().splitlines()
     assert head.split("\t")[4] == "validation_pearson"
     assert [row.split("\t")[2] for row in rows] == ["finished"] * 2
-    assert "Pearson's r" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "numpy; task regression\n" in told
+    assert "Pearson's r" in told
+    assert "\n1 of 97 examples have no value of strength, and are left out\n" in told
     best = (tmp_path / "search/best.toml").read_text()
-    assert 'table = "table.tsv"' in best
+    assert f'table = "{few}"' in best
     command = ("train", "--config", tmp_path / "search/best.toml")
     assert run_genoml(*command, "--out", tmp_path / "best", "--quiet") == 0
 
