@@ -512,6 +512,7 @@ def test_the_page_of_each_task_shows_its_figures(
     text = page.read_text()
     assert f'<section id="{section}"' in text
     assert alt in text
+    assert "guessed from the targets" in text or "counts: negative binomial, as advised" in text
     assert run_genoml("report", tmp_path / "run", "--table", "table.tsv", "--top", 0, "--out", page) == 0
     line = re.search(r'<p class="summary">(.*)</p>', page.read_text())
     assert line is not None
