@@ -9,6 +9,7 @@ from typing import Any
 
 from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
+from genoml_numpy.compiled.conv1d_three import rectified_conv1d_vjp
 from genoml_numpy.compiled.rectify import rectified_vjp, squares_around
 from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 
@@ -19,6 +20,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "jaccard": jaccard,
     "move_nodes": move_nodes,
     "multiply_rows": multiply_rows,
+    "rectified_conv1d_vjp": rectified_conv1d_vjp,
     "rectified_vjp": rectified_vjp,
     "refine_nodes": refine_nodes,
     "spell_words": spell_words,
