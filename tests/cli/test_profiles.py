@@ -235,6 +235,16 @@ def test_signals_without_reads_in_the_regions_are_refused(
     assert "none.bw: has no reads in any of 40 windows" in capsys.readouterr().err
 
 
+def test_a_profile_network_behind_the_mean_profile_says_so(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml(*words(planted, "--epochs", 1, "--out", tmp_path / "run")) == 0
+    best = load_run(tmp_path / "run").record.best
+    behind = best["validation_profile_jsd"] > best["validation_mean_profile_jsd"]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert behind == ("; behind the mean profile, whose distance is " in last)
+
+
 @pytest.mark.filterwarnings("default::genoml.io.errors.FormatWarning")
 def test_windows_that_are_left_out_of_an_evaluation_are_said(
     planted: Planted, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
