@@ -12,7 +12,9 @@ import numpy as np
 
 from genoml.data.codes import is_plain
 from genoml.data.dataset import SequenceData
+from genoml.data.joint_peaks import overlap_by_half
 from genoml.data.leaks import sequence_hashes
+from genoml.data.shuffled import ShuffledNegatives
 from genoml.data.traits import Traits, names_of
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
@@ -91,6 +93,26 @@ def check_evaluated(
         )
     found |= _check_targets(sequences)
     return {name: line for name, line in found.items() if name not in skip}
+
+
+def check_windows(training: SequenceData, validation: SequenceData) -> dict[str, str]:
+    """A warning, ``overlap``, of validation windows of a genome that share half their bases with a training window.
+
+    Shuffles have no place in the genome, and are left out.
+    """
+    if training.intervals is None or validation.intervals is None:
+        return {}
+    parts = [
+        part.intervals[part.source.numbers == 0] if isinstance(part, ShuffledNegatives) else part.intervals
+        for part in (training, validation)
+    ]
+    lengths = np.unique(np.concatenate([part.length_bp for part in parts]))
+    shared = overlap_by_half(parts[1], parts[0]) if len(lengths) == 1 else np.zeros(0, bool)
+    if not shared.any():
+        return {}
+    names = np.array([parts[1].place(row) for row in range(len(shared))], object)
+    line = f"{_so_many(shared, names, 'validation windows')} share half their bases or more with training windows"
+    return {"overlap": f"{line}; hold out whole chromosomes (validation_chromosomes)"}
 
 
 def warn_of_leaks(

@@ -33,6 +33,9 @@ from genoml.runs.read_cell_types import common_length, read_cell_types
 from genoml.runs.settle_task import refuse_unread, settle_task
 from genoml.sequence.intervals import Intervals, concat
 
+#: logarithms of what counts are relative to are smaller: exp(50) is 5e21
+_LARGEST_OFFSET = 50.0
+
 
 @dataclass(frozen=True)
 class ReadData:
@@ -149,10 +152,19 @@ def _table(settings: DataSettings, order: Sequence[str] | None) -> SequenceData:
 
 
 def _with_logarithm(settings: DataSettings, data: SequenceData) -> SequenceData:
-    """The data with the logarithm of the offset's column, if that was asked for."""
-    if settings.offset == settings.offset_column:
+    """The data with the logarithm of the offset's column, if that was asked for; else it is one, which is checked."""
+    if settings.offset is None:
         return data
     values = np.asarray(data.extras["offset"], np.float64)
+    if settings.offset == settings.offset_column:
+        large = np.abs(values) > _LARGEST_OFFSET
+        if large.any():
+            row = int(np.argmax(large[:, 0]))
+            raise ValueError(
+                f"offset {settings.offset}: expects logarithms, got {values[row, 0]:g} of {data.name_of(row)}; "
+                f"--offset 'log({settings.offset})' takes the logarithm"
+            )
+        return data
     if (values <= 0).any():
         row = int(np.argmax(values[:, 0] <= 0))
         raise ValueError(

@@ -16,7 +16,7 @@ import numpy as np
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
 from genoml.data import ProfileData, SequenceData, ShuffledNegatives
-from genoml.data.checks import FitCheck, check_split
+from genoml.data.checks import FitCheck, check_split, check_windows
 from genoml.data.traits import Traits
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
@@ -152,6 +152,8 @@ def _new_record(
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
     )
+    if "overlap" not in config.no_checks:
+        record.warnings |= check_windows(data, validation)
     hashes = np.unique(np.concatenate([part.hashes for part in parts]))
     if bias is not None:
         note_bias(record, bias, hashes)

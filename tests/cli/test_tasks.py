@@ -448,6 +448,7 @@ def test_counts_that_are_none_are_named_by_line(
         ((*TABLE, "--targets", "strength", "--task", "classes"), "task classes: expects a column of labels, --classes"),
         ((*TABLE, "--targets", "bound,free", "--task", "binary"), "choose --task multilabel"),
         ((*TABLE, "--targets", "strength", "--offset", "log_depth"), "data.offset: has a meaning for the task counts"),
+        ((*TABLE, "--targets", "reads", "--task", "counts", "--offset", "strength"), "expects logarithms, got 1"),
         ((*TABLE, "--targets", "strength", "--window-bp", "30"), "data.window_bp: has no meaning with table"),
         (("--table", "none.tsv", "--targets", "x"), "none.tsv: no such file (table); check the path"),
         (("--genome", "genome.fa"), "a genome expects regions"),
