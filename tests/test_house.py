@@ -51,7 +51,7 @@ def test_every_room_is_in_the_contract() -> None:
 
 
 def test_the_guide_draws_the_storeys_of_the_contract() -> None:
-    drawing = GUIDE.split("```")[1].strip("\n").splitlines()
+    drawing = GUIDE.split("```text\n")[1].split("```")[0].splitlines()
     drawn = [re.split(r"\s{3,}", line.strip())[0].split() for line in drawing]
     assert drawn == storeys()
 
