@@ -18,6 +18,7 @@ from genoml.data.shuffled import ShuffledNegatives
 from genoml.data.traits import Traits, names_of
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
+from genoml.sequence.intervals import Intervals
 
 #: checks that ``fit`` makes
 FitCheck: TypeAlias = Literal["copies", "classes"]
@@ -100,19 +101,22 @@ def check_windows(training: SequenceData, validation: SequenceData) -> dict[str,
 
     Shuffles have no place in the genome, and are left out.
     """
-    if training.intervals is None or validation.intervals is None:
+    first, second = (_windows(part) for part in (training, validation))
+    if first is None or second is None or len({*first.length_bp.tolist(), *second.length_bp.tolist()}) != 1:
         return {}
-    parts = [
-        part.intervals[part.source.numbers == 0] if isinstance(part, ShuffledNegatives) else part.intervals
-        for part in (training, validation)
-    ]
-    lengths = np.unique(np.concatenate([part.length_bp for part in parts]))
-    shared = overlap_by_half(parts[1], parts[0]) if len(lengths) == 1 else np.zeros(0, bool)
+    shared = overlap_by_half(second, first)
     if not shared.any():
         return {}
-    names = np.array([parts[1].place(row) for row in range(len(shared))], object)
+    names = np.array([second.place(row) for row in range(len(second))], dtype=np.object_)
     line = f"{_so_many(shared, names, 'validation windows')} share half their bases or more with training windows"
     return {"overlap": f"{line}; hold out whole chromosomes (validation_chromosomes)"}
+
+
+def _windows(data: SequenceData) -> Intervals | None:
+    """The windows of a genome that the examples are; those of shuffles are left out."""
+    if data.intervals is None or not isinstance(data, ShuffledNegatives):
+        return data.intervals
+    return data.intervals[data.source.numbers == 0]
 
 
 def warn_of_leaks(

@@ -30,11 +30,8 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, TaskKind, found_files
 from genoml.runs.profiles import profile_config, read_profiles
 from genoml.runs.read_cell_types import common_length, read_cell_types
-from genoml.runs.settle_task import refuse_unread, settle_task
+from genoml.runs.settle_task import refuse_unread, settle_task, with_logarithm
 from genoml.sequence.intervals import Intervals, concat
-
-#: logarithms of what counts are relative to are smaller: exp(50) is 5e21
-_LARGEST_OFFSET = 50.0
 
 
 @dataclass(frozen=True)
@@ -148,29 +145,7 @@ def _table(settings: DataSettings, order: Sequence[str] | None) -> SequenceData:
         classes=settings.classes, group=settings.group, name=settings.name, weight=settings.weight,
         offset=settings.offset_column, class_order=order if settings.classes else None,
     )  # fmt: skip
-    return _with_logarithm(settings, data)
-
-
-def _with_logarithm(settings: DataSettings, data: SequenceData) -> SequenceData:
-    """The data with the logarithm of the offset's column, if that was asked for; else it is one, which is checked."""
-    if settings.offset is None:
-        return data
-    values = np.asarray(data.extras["offset"], np.float64)
-    if settings.offset == settings.offset_column:
-        large = np.abs(values) > _LARGEST_OFFSET
-        if large.any():
-            row = int(np.argmax(large[:, 0]))
-            raise ValueError(
-                f"offset {settings.offset}: expects logarithms, got {values[row, 0]:g} of {data.name_of(row)}; "
-                f"--offset 'log({settings.offset})' takes the logarithm"
-            )
-        return data
-    if (values <= 0).any():
-        row = int(np.argmax(values[:, 0] <= 0))
-        raise ValueError(
-            f"offset {settings.offset}: expects numbers above 0, got {values[row, 0]:g} of {data.name_of(row)}"
-        )
-    return replace(data, extras=dict(data.extras) | {"offset": np.log(values).astype(np.float32)})
+    return with_logarithm(settings, data)
 
 
 # ------------------------------------------------------------ genomes
@@ -297,7 +272,7 @@ def _with_table(
         extras["sample_weight"] = parts[settings.weight]
     kept = np.ascontiguousarray(data.targets[:, : len(wanted)])
     data = replace(data, targets=kept, extras=extras, target_names=tuple(wanted))
-    return _with_logarithm(settings, data)
+    return with_logarithm(settings, data)
 
 
 def _no_negatives(settings: DataSettings, key: str) -> None:

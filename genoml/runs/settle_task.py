@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -13,6 +14,9 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, TaskKind
 from genoml.runs.tasks import guess_task
 from genoml.sequence.alphabet import PAD_CODE
+
+#: logarithms of what counts are relative to are smaller: exp(50) is 5e21
+_LARGEST_OFFSET = 50.0
 
 
 def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, list[str]]:
@@ -98,6 +102,28 @@ def _refuse(
     where = f"{file}: " if file else ""
     value = got or f"{data.targets[row, task]:g}"
     raise ValueError(f"{where}target {name} expects {expected}, got {value} of {data.name_of(row)}")
+
+
+def with_logarithm(settings: DataSettings, data: SequenceData) -> SequenceData:
+    """The data with the logarithm of the offset's column, if that was asked for; else it is one, which is checked."""
+    if settings.offset is None:
+        return data
+    values = np.asarray(data.extras["offset"], np.float64)
+    if settings.offset == settings.offset_column:
+        large = np.abs(values) > _LARGEST_OFFSET
+        if large.any():
+            row = int(np.argmax(large[:, 0]))
+            raise ValueError(
+                f"offset {settings.offset}: expects logarithms, got {values[row, 0]:g} of {data.name_of(row)}; "
+                f"--offset 'log({settings.offset})' takes the logarithm"
+            )
+        return data
+    if (values <= 0).any():
+        row = int(np.argmax(values[:, 0] <= 0))
+        raise ValueError(
+            f"offset {settings.offset}: expects numbers above 0, got {values[row, 0]:g} of {data.name_of(row)}"
+        )
+    return replace(data, extras=dict(data.extras) | {"offset": np.log(values).astype(np.float32)})
 
 
 def network_for(config: TrainConfig, length_bp: int) -> str:
