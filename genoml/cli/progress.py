@@ -132,6 +132,11 @@ class TerminalProgress(EpochLines, Progress):
         ahead = max(record.baselines, key=lambda name: record.baselines[name], default="")
         if ahead and record.baselines[ahead] > record.held_out.scores.get(baseline_score(record.task), 1.0):
             line += f"; behind a baseline, {ahead}, {record.baselines[ahead]:.4f}"
+        distance, mean = (record.best.get(f"validation_{name}profile_jsd", 0.0) for name in ("", "mean_"))
+        if distance > mean:
+            line += (
+                f"; behind the mean profile, whose distance is {mean:.4f} and the network's {distance:.4f}"
+            )
         if record.best_epoch is None:
             line += "; no epoch ended, so the weights are those of its last step"
         tell(f"{line}; run folder {folder.path}", err=True)

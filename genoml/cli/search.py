@@ -17,6 +17,7 @@ from genoml.cli.data_options import SeveralWords, data_of, data_options
 from genoml.cli.options import NegativesPath, backend_option, examples, open_backend, parse_shard
 from genoml.cli.progress import progress_class, tell, terminal_options
 from genoml.parallel import WHOLE_RUN, Shard
+from genoml.runs.record import read_record
 from genoml.runs.tasks import LABELS
 
 if TYPE_CHECKING:
@@ -158,12 +159,13 @@ class _Lines:
 
     def start(self, out: Path) -> None:
         record = self.record
+        task = record.ranges.get("data", {}).get("task")
         plan = f"{record.trials} trials by {record.sampler}"
         if record.factor is not None:
             plan += f", one in {record.factor} goes on from {record.min_epochs} epochs"
         self._say(
             f"{plan}; {self.processes} at a time, {record.threads} thread{'s' * (record.threads > 1)} each; "
-            f"{record.backend}",
+            f"{record.backend}" + (f"; task {task}" if task else ""),
             "start", out=str(out), trials=record.trials, sampler=record.sampler, factor=record.factor,
             processes=self.processes, threads=record.threads, backend=record.backend,
         )  # fmt: skip
@@ -203,6 +205,9 @@ class _Lines:
             f"\n{table}\n\nbest: trial {best.trial}, run folder {best.run}; all "
             f"trials in {out / 'trials.tsv'}\ntrain with its settings again: --config {out / 'best.toml'}"
         )
+        record = read_record(best.run)  # of the same data as all others
+        for note in (*record.notes, *(f"warning: {each}" for each in record.warnings.values())):
+            self._say(note, "note", text=note)
         self._say(
             line, "end", trial=best.trial, score=best.score, settings=best.settings, run=best.run,
             seconds=time.perf_counter() - self._start,

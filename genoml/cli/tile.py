@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import numpy as np
 
 from genoml.cli.options import examples, open_output, open_ranks, out_option
 from genoml.genome import GenomeStore, concat, open_genome, tile, whole_chromosomes
@@ -87,5 +88,8 @@ def scan_genome(
                 pass
         else:
             files = predict_windows(run, store, windows, out, kind=kind, resume=resume, shard=shard)
+        sizes = np.array([store.sizes[name] for name in windows.names], np.int64)[windows.codes]
+    past = int(((windows.start < 0) | (windows.end > sizes)).sum())
+    padded = f", {past} padded past an end of their chromosome" if past else ""
     named = ", ".join(map(str, files))
-    click.echo(f"{len(windows)} windows of {run.record.length_bp} bp scored; {named}", err=True)
+    click.echo(f"{len(windows)} windows of {run.record.length_bp} bp scored{padded}; {named}", err=True)

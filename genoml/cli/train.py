@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ from genoml.runs.data_settings import FILE_KEYS
     is_flag=True,
     help="Also write TensorBoard events, into the run folder (extra tensorboard).",
 )
-@no_checks_option("copies", "classes", "length", "gc", "missing")
+@no_checks_option("copies", "classes", "length", "gc", "missing", "overlap", "bias")
 @data_options(task=True)
 @terminal_options
 @backend_option
@@ -162,17 +163,20 @@ def command(
 
 def rates_by_pattern(values: Sequence[str]) -> dict[str, float]:
     """Learning rates by pattern, from texts such as ``dense*=0.02``; BadParameter for other ones."""
-    found = {}
+    found: dict[str, float] = {}
     for text in values:
-        pattern, _, rate = text.rpartition("=")
+        pattern, _, number = text.rpartition("=")
         try:
-            found[pattern] = float(rate)
+            rate = float(number)
         except ValueError:
-            pattern = ""
-        if not pattern:
+            rate = nan
+        if not pattern or not 0.0 < rate < inf:
             raise click.BadParameter(
-                f"--learning-rates expects PATTERN=RATE such as 'dense*=0.02', got {text!r}"
+                f"--learning-rates expects PATTERN=RATE such as 'dense*=0.02', a rate above 0, got {text!r}"
             )
+        if pattern in found:
+            raise click.BadParameter(f"--learning-rates names {pattern!r} twice; leave out one of them")
+        found[pattern] = rate
     return found
 
 

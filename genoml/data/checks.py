@@ -12,10 +12,13 @@ import numpy as np
 
 from genoml.data.codes import is_plain
 from genoml.data.dataset import SequenceData
+from genoml.data.joint_peaks import overlap_by_half
 from genoml.data.leaks import sequence_hashes
+from genoml.data.shuffled import ShuffledNegatives
 from genoml.data.traits import Traits, names_of
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
+from genoml.sequence.intervals import Intervals
 
 #: checks that ``fit`` makes
 FitCheck: TypeAlias = Literal["copies", "classes"]
@@ -91,6 +94,29 @@ def check_evaluated(
         )
     found |= _check_targets(sequences)
     return {name: line for name, line in found.items() if name not in skip}
+
+
+def check_windows(training: SequenceData, validation: SequenceData) -> dict[str, str]:
+    """A warning, ``overlap``, of validation windows of a genome that share half their bases with a training window.
+
+    Shuffles have no place in the genome, and are left out.
+    """
+    first, second = (_windows(part) for part in (training, validation))
+    if first is None or second is None or len({*first.length_bp.tolist(), *second.length_bp.tolist()}) != 1:
+        return {}
+    shared = overlap_by_half(second, first)
+    if not shared.any():
+        return {}
+    names = np.array([second.place(row) for row in range(len(second))], dtype=np.object_)
+    line = f"{_so_many(shared, names, 'validation windows')} share half their bases or more with training windows"
+    return {"overlap": f"{line}; hold out whole chromosomes (validation_chromosomes)"}
+
+
+def _windows(data: SequenceData) -> Intervals | None:
+    """The windows of a genome that the examples are; those of shuffles are left out."""
+    if data.intervals is None or not isinstance(data, ShuffledNegatives):
+        return data.intervals
+    return data.intervals[data.source.numbers == 0]
 
 
 def warn_of_leaks(

@@ -164,7 +164,7 @@ def check_chromosomes(
         raise FormatError(
             f"the bigWig file has no chromosome {', '.join(unknown[:5])}{nearest(unknown[0], lengths)}",
             path=path,
-            fix="expects the names of the genome; allow_absent=True takes one for a chromosome without values",
+            fix="expects the names of the genome; leave out the regions of chromosomes without values",
         )
     differing = [
         name for name in lengths if sizes is not None and sizes.get(name, lengths[name]) != lengths[name]

@@ -54,15 +54,16 @@ def peak_labels(windows: Intervals, experiments: Sequence[Intervals]) -> np.ndar
     """
     length_bp = int(windows.length_bp[0])
     around = [centre(peaks, length_bp, on="summit_or_midpoint") for peaks in experiments]
-    places = _places(concat([windows, *around]))
-    ends = np.cumsum([len(windows), *map(len, around)])
-    first, *rest = np.split(places, ends[:-1])
-    labels = np.zeros((len(windows), len(experiments)), np.float32)
-    for task, of_peaks in enumerate(rest):
-        ordered = np.append(np.sort(of_peaks), np.iinfo(np.int64).max)
-        nearest = ordered[np.searchsorted(ordered, first - length_bp // 2)]
-        labels[:, task] = nearest <= first + length_bp // 2
-    return labels
+    return np.stack([overlap_by_half(windows, peaks) for peaks in around], axis=1).astype(np.float32)
+
+
+def overlap_by_half(windows: Intervals, others: Intervals) -> np.ndarray:
+    """Whether half or more of each window lies in one of the others, all of one length: (n,) bool."""
+    half = int(windows.length_bp[0]) // 2 if len(windows) else 0
+    first, of_others = np.split(_places(concat([windows, others])), [len(windows)])
+    ordered = np.append(np.sort(of_others), np.iinfo(np.int64).max)
+    nearest = ordered[np.searchsorted(ordered, first - half)]
+    return np.asarray(nearest <= first + half)
 
 
 def _places(windows: Intervals) -> np.ndarray:

@@ -140,7 +140,9 @@ def genome_data(
     regions = regions_of(peaks, store.sizes)
     windows, kept = windows_around(store, regions, length_bp, edges, called(peaks, "peaks"))
     if not len(windows):
-        raise ValueError(f"genome_data expects at least one window, got none of {called(peaks, 'peaks')}")
+        raise ValueError(
+            f"expects at least one window of {length_bp} bp within its chromosome, got none of {called(peaks, 'peaks')}"
+        )
     if not callable(targets) and targets is not None and negatives is not None:
         raise ValueError(
             "targets of the peaks leave negatives without; expects negatives=None, or a function"

@@ -179,7 +179,8 @@ def profile_data(
     )
     if not len(windows):
         raise ValueError(
-            f"profile_data expects at least one window, got none of {called(regions, 'regions')}"
+            f"expects at least one window of {length_bp} bp within its chromosome, got none of "
+            f"{called(regions, 'regions')}"
         )
     files = [_open(path, windows, store) for path in _paths(signal)]
     controls = [_open(path, windows, store) for path in _paths(control)]

@@ -101,6 +101,12 @@ class ShuffledNegatives(SequenceData):
         """The sequence of each example before it is shuffled: (n, length)."""
         return CodeRows(self.source.origins, self.source.rows)
 
+    def name_of(self, row: int) -> str:
+        """Name of an example for messages; a shuffle of a window has no place of its own."""
+        name = super().name_of(row)
+        placed = self.names is None and self.intervals is not None
+        return f"shuffle of {name}" if placed and self.source.numbers[row] else name
+
     def take(self, index: np.ndarray | Sequence[int]) -> Self:
         """The examples at these positions, in their order, or where a mask is true."""
         index = row_numbers(index, len(self))

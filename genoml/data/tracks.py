@@ -64,7 +64,8 @@ def control_strands(strands: str, controls: int) -> str:
         For another number.
     """
     if controls not in (1, len(strands)):
-        raise ValueError(f"expects 1 control track, or {len(strands)}, one for each track, got {controls}")
+        each = f", or {len(strands)}, one for each track" if len(strands) > 1 else ""
+        raise ValueError(f"expects 1 control track{each}, got {controls}")
     return strands if controls == len(strands) else "."
 
 

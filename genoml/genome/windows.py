@@ -277,7 +277,9 @@ def _possible_starts(
         widened = Intervals.from_codes(avoid.names, avoid.codes, avoid.start - length_bp + 1, avoid.end)
         starts = subtract(starts, widened)
     if not len(starts):
-        raise ValueError(f"no window of {length_bp} bp fits between the intervals to avoid")
+        raise ValueError(
+            f"no window of {length_bp} bp fits between the intervals to avoid; choose a smaller one"
+        )
     return starts
 
 

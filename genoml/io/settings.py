@@ -182,6 +182,7 @@ def _choices(type: Any, key: str) -> list[str]:
     """The values of a Literal, or of the Struct's field that is one, in quotes."""
     if hasattr(type, "__struct_fields__"):
         type = _types(type)[key]
-    info = msgspec.inspect.type_info(type)
-    info = info.type if isinstance(info, msgspec.inspect.Metadata) else info
+    info: Any = msgspec.inspect.type_info(type)
+    while isinstance(info, msgspec.inspect.Metadata | msgspec.inspect.UnionType):  # one that may be left out
+        info = info.type if isinstance(info, msgspec.inspect.Metadata) else info.types[0]
     return [f"'{value}'" for value in info.values] if isinstance(info, msgspec.inspect.LiteralType) else []

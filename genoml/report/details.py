@@ -112,17 +112,20 @@ def run_details(run: Run, command: str = "") -> dict[str, str]:
     of_epochs = "" if config is None else f" of {config.epochs}"
     epochs = f"best epoch {record.best_epoch}{of_epochs}" if record.best_epoch is not None else ""
     options = {} if config is None else config.model_options
-    files = ("positives", "negatives", "table", "h5ad", "genome", "regions")
+    roles = dict.fromkeys(("positives", "negatives", *data.get("hashes", {})))
     facts = {
         "licence": "" if source is None else source.licence,
         "model": ", ".join(filter(None, [model_name(record), epochs, record.status])),
         "options": ", ".join(f"{key} {value}" for key, value in options.items()),
         "task": "" if record.task.kind == "binary" else f"{record.task.kind}: {', '.join(record.task.names)}",
-        **{key: str(data.get(key, "")) for key in files},
+        **{role: str(data.get(role, "")) for role in roles},
+        "bias model": "" if config is None else config.data.bias or "",
         "examples": f"{data.get('n_training', '?')} to train on, {data.get('n_validation', '?')} to validate"
         if source is None
         else "",
         "length": f"{record.length_bp} bp",
+        "notes": "; ".join(record.notes),
+        "warnings": "; ".join(record.warnings.values()),
         "trained": _day(run.path / WEIGHTS),
         "command": command,
         "backend": ", ".join(record.backend.values()),

@@ -23,7 +23,7 @@ from genoml.report.tasks import (
     specificity_figures,
 )
 from genoml.report.template import write_page
-from genoml.runs.tasks import LABELS
+from genoml.runs.tasks import ERRORS, LABELS
 
 __all__ = ["build_report"]
 
@@ -119,12 +119,10 @@ def _table(metrics: Mapping[str, Mapping[str, float]], ranked: bool) -> dict[str
         return {}
     keys = list(dict.fromkeys(key for row in metrics.values() for key in row))
     scores = [key for key in keys if not key.startswith("n_")]
-    best = {
-        key: max(
-            (row[key] for row in metrics.values() if math.isfinite(row.get(key, math.nan))), default=None
-        )
-        for key in scores
-    }
+    best = {}
+    for key in scores:
+        known = [row[key] for row in metrics.values() if math.isfinite(row.get(key, math.nan))]
+        best[key] = (min if key in ERRORS else max)(known, default=None)
     rows = [
         {
             "name": name,

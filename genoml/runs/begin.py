@@ -10,7 +10,7 @@ import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import ProfileData, SequenceData, ShuffledNegatives
-from genoml.data.checks import check_split
+from genoml.data.checks import check_split, check_windows
 from genoml.data.traits import Traits
 from genoml.nn.layer import Layer
 from genoml.parallel import ONE_RANK, Ranks
@@ -18,12 +18,13 @@ from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import RunFolder
 from genoml.runs.make_task import make_task
-from genoml.runs.profiles import profile_task
+from genoml.runs.profiles import note_bias, profile_task
 from genoml.runs.record import RECORD, RunError, RunRecord, read_record
 from genoml.runs.run import Run, load_run
 from genoml.runs.tasks import guess_task
 from genoml.train import take_weights
 from genoml.train.fingerprint import versions
+from genoml.train.transfer import apart_lines, frozen_parameters, rates_of
 
 #: options of a network that belong to its data
 _OF_DATA = ("length_bp", "n_outputs")
@@ -65,7 +66,12 @@ def new_record(
         backend={"name": backend.name, **backend.describe()},
         versions=versions(backend),
     )
-    return record, np.unique(np.concatenate([part.hashes for part in parts]))
+    if "overlap" not in config.no_checks:
+        record.warnings |= check_windows(data, validation)
+    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    if bias is not None:
+        note_bias(record, bias, hashes)
+    return record, hashes
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:
@@ -130,6 +136,21 @@ def begin_with(run: str, model: Layer) -> tuple[str, str]:
     except ValueError as error:
         raise ValueError(f"{run}: {error}") from error
     return other.record.weights[0], f"begun with {run}: {taken}"
+
+
+def set_apart(record: RunRecord, model: Layer) -> None:
+    """Write down which parameters are frozen, and which have learning rates of their own; a line about each.
+
+    Raises
+    ------
+    ValueError
+        If a pattern matches no parameter.
+    """
+    config = record.training
+    frozen = frozen_parameters(model, config.freeze)
+    record.frozen = [path for path in model.params if path in frozen]
+    record.rates = rates_of(model, config.learning_rates, frozen, 1.0)
+    record.notes += apart_lines(model, frozen, record.rates, begun=config.init is not None)
 
 
 def begin_again(folder: RunFolder, model: Layer) -> None:

@@ -51,6 +51,8 @@ FILE_KEYS = (
     "control",
     "targets_table",
 )
+#: those that name several
+_LISTS = ("positives", "negatives", "regions", "signal", "control")
 _LOGARITHM = re.compile(r"log\((.+)\)")
 #: words that stand for negatives that are made
 MADE = ("shuffle", "gc")
@@ -224,6 +226,9 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if sources:
             allowed = frozenset[str]({"task"}).union(*(_KEYS[source] for source in sources))
             kept = {key: value for key, value in kept.items() if key in allowed}
+        for one, other in (("targets", "classes"), ("classes", "targets")):
+            if values.get(one) and not values.get(other):
+                kept.pop(other, None)
         merged = {key: value for key, value in (kept | dict(values)).items() if value is not None}
         return make_settings(merged, DataSettings, "data")
 
@@ -241,10 +246,14 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return msgspec.structs.replace(self, **values)
 
     def for_record(self) -> DataSettings:
-        """The settings as JSON and TOML can hold them; two files of sequences stand in the record itself."""
-        if len(self.positives) == len(self.negatives) == 1:
+        """The settings as JSON and TOML can hold them, with the files that patterns match now.
+
+        Two files of sequences stand in the record itself.
+        """
+        lists = {key: found_files(getattr(self, key), key) for key in _LISTS}
+        if len(lists["positives"]) == len(lists["negatives"]) == 1:
             return DataSettings(task=self.task)
-        return self.with_files(unicode_path)
+        return msgspec.structs.replace(self, **lists).with_files(unicode_path)
 
     def files(self) -> dict[str, str]:
         """The files by their role: ``table``, or ``regions``, ``regions 2`` and so on, patterns resolved."""

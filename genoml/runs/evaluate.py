@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from genoml.data import ProfileData, SequenceData
 from genoml.data.checks import check_evaluated
 from genoml.data.traits import Traits
+from genoml.io.errors import FormatWarning
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
 from genoml.runs.folder import RunFolder
@@ -37,6 +39,11 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     ------
     FormatError, OSError, ValueError
         For files that cannot be read, or hold other tasks than the run has; if the run's own files have changed.
+
+    Warns
+    -----
+    FormatWarning
+        Of what was left out, such as windows past an end of a chromosome; the held-out part's is in the run's record.
     """
     if not values and "hashes" not in run.record.data:
         raise ValueError(f"{run.path}: its record does not say which data it was trained on; name the data")
@@ -56,6 +63,8 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
         expect_same(folder, read, settings)
         return split_validation(read.data, config)[1]
     _expect_tasks(run.record, read.data)
+    for note in read.notes:
+        warnings.warn(note, FormatWarning, stacklevel=2)
     return read.data
 
 
@@ -121,12 +130,12 @@ def evaluate_data(
     both = trained_of(record).both_strands
     known = None if held_out else read_hashes(run.path, record)
     traits = Traits.of_data(data, task.targets_are, both_strands=both)
-    warnings = check_evaluated(traits, known, skip=no_checks)
+    said = check_evaluated(traits, known, skip=no_checks)
     if task.kind == "binary":
         labelled = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
         probabilities = run.objective.predictions(outputs)[labelled, 0]
         scores = score_labels(probabilities, data.targets[labelled, 0], record, intervals=intervals)
-        return scores | {"warnings": warnings}
+        return scores | {"warnings": said}
     scores = task_scores(task, outputs, data)
     result: dict[str, Any] = {"task": task.kind}
     names = list(data.target_names) or [str(number) for number in range(data.targets.shape[1])]
@@ -144,7 +153,7 @@ def evaluate_data(
         result["validation"] = {"model": record.held_out.scores, "baseline": record.held_out.baseline}
     elif record.held_out.baseline:
         result["baseline"] = record.held_out.baseline
-    found: dict[str, Any] = without_nan(result | {"warnings": warnings})
+    found: dict[str, Any] = without_nan(result | {"warnings": said})
     return found
 
 

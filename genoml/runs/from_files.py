@@ -23,7 +23,7 @@ from genoml.runs.read_data import ReadData, read_described
 from genoml.runs.run import Run
 from genoml.runs.score import refuse_short, refuse_two_inputs
 from genoml.runs.settle_task import network_for
-from genoml.runs.split import split_validation
+from genoml.runs.split import split_validation, uneven_groups
 from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous
 from genoml.sequence.codes import alphabet_of
@@ -66,9 +66,10 @@ def train_data(
     read = read_source(config.data, config)
     config = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, task=read.task))
     rest, validation = split_validation(read.data, config)
+    uneven = uneven_groups(len(rest), len(validation), config)
     config = msgspec.structs.replace(config, data=config.data.for_record())
     return begin_run(
-        out, rest, validation, config, sources=read.sources, notes=read.notes,
+        out, rest, validation, config, sources=read.sources, notes=[*read.notes, *uneven],
         backend=backend, display=display, callback=callback, tensorboard=tensorboard, ranks=ranks,
     )  # fmt: skip
 
@@ -111,6 +112,11 @@ def read_source(
     FormatError, OSError, ValueError
         For files that cannot be read, or settings that do not go together.
     """
+    for key in ("positives", "negatives", "regions", "signal"):
+        names = found_files(getattr(settings, key), key)
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{key}: {twice[0]} is given twice; leave out one of them")
     if settings.source != "files":
         return read_described(settings, config, length_bp=length_bp, classes=classes, by_hand=by_hand)
     if settings.task not in (None, "binary"):

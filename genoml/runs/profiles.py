@@ -12,15 +12,18 @@ from genoml.data import ProfileData, profile_data
 from genoml.data.profiles import replicate_tracks
 from genoml.genome.store import GenomeStore
 from genoml.models import check_options, join_profile, model_spec
+from genoml.nn import Ensemble
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, found_files
 from genoml.runs.make_task import check_settings
+from genoml.runs.score import read_hashes
 from genoml.runs.tasks import TaskRecord
 from genoml.sequence.intervals import Intervals
 from genoml.train import Profile
 
 if TYPE_CHECKING:
     from genoml.nn.layer import Layer
+    from genoml.runs.record import RunRecord
     from genoml.runs.run import Run
 
 #: length of the windows of published profile networks
@@ -47,10 +50,16 @@ def read_profiles(
         )
     _expect_bpnet(config)
     width = settings.window_bp or length_bp or _PUBLISHED_BP
-    return profile_data(
+    data = profile_data(
         store, regions, list(signal), control=list(control), strands=settings.strands, length_bp=width,
         profile_bp=_profile_bp(settings, config, width), edges=settings.edges,
     )  # fmt: skip
+    for file, reads in zip(signal, data.totals.sum(axis=0), strict=True):
+        if not reads:
+            raise ValueError(
+                f"{file}: has no reads in any of {len(data)} windows; is this the signal of these regions?"
+            )
+    return data
 
 
 def _profile_bp(settings: DataSettings, config: TrainConfig, width: int) -> int:
@@ -121,6 +130,15 @@ def expect_bias(bias: Run, data: ProfileData) -> None:
         raise ValueError(
             f"{bias.path}: a bias model expects a run of genoml train --task profile, without --control and --bias"
         )
+    if isinstance(bias.model, Ensemble):
+        raise ValueError(
+            f"{bias.path}: a bias model expects one network, got {len(bias.model)}; train it with --members 1"
+        )
+    if record.task.strands != data.strands:
+        raise ValueError(
+            f"{bias.path}: was trained with --strands {record.task.strands}, and the data have {data.strands}; train "
+            "it with the same"
+        )
     if (options["tracks"], options["profile_length_bp"]) != (tracks, length):
         raise ValueError(
             f"{bias.path}: predicts {options['tracks']} profiles of {options['profile_length_bp']} bp, and the data "
@@ -129,9 +147,33 @@ def expect_bias(bias: Run, data: ProfileData) -> None:
 
 
 def put_bias(model: Layer, bias: Run) -> None:
-    """Copy the weights of a bias model into the network that was built around it."""
-    frozen = model.children["bias"].children["layer"]
-    frozen.params, frozen.state = dict(bias.model.params), dict(bias.model.state)
+    """Copy the weights of a bias model into the network that was built around it, or each of several."""
+    for member in model if isinstance(model, Ensemble) else [model]:
+        frozen = member.children["bias"].children["layer"]
+        frozen.params, frozen.state = dict(bias.model.params), dict(bias.model.state)
+
+
+def note_bias(record: RunRecord, bias: Run, hashes: np.ndarray) -> None:
+    """Write down the bias model of a run that begins, and warn of sequences that it has learned itself.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Of the run.
+    bias : Run
+        The bias model.
+    hashes : (n,) uint64
+        Of the sequences of the run.
+    """
+    record.data["bias_weights"] = bias.record.weights[0]
+    record.notes.append(f"bias model: {bias.record.training.title} of {bias.path}, frozen")
+    known = read_hashes(bias.path, bias.record)
+    shared = 0 if known is None else int(np.isin(hashes, known).sum())
+    if shared and "bias" not in record.training.no_checks:
+        record.warnings["bias"] = (
+            f"{shared} of {len(hashes)} sequences have trained the bias model too, which then explains what the "
+            "network should learn; train it on regions without peaks"
+        )
 
 
 def replicate_outputs(data: ProfileData, files: Sequence[str]) -> np.ndarray:

@@ -30,7 +30,7 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, TaskKind, found_files
 from genoml.runs.profiles import profile_config, read_profiles
 from genoml.runs.read_cell_types import common_length, read_cell_types
-from genoml.runs.settle_task import refuse_unread, settle_task
+from genoml.runs.settle_task import refuse_unread, settle_task, with_logarithm
 from genoml.sequence.intervals import Intervals, concat
 
 
@@ -136,30 +136,16 @@ def expect_files(settings: DataSettings) -> None:
 
 def _table(settings: DataSettings, order: Sequence[str] | None) -> SequenceData:
     if bool(settings.targets) == (settings.classes is not None):
-        got = "both" if settings.targets else "neither"
+        got = "both; leave out one of them" if settings.targets else "neither; add --targets or --classes"
         raise ValueError(
-            f"a table expects targets (columns of numbers) or classes (a column of labels), got {got}; "
-            "add --targets or --classes"
+            f"a table expects targets (columns of numbers) or classes (a column of labels), got {got}"
         )
     data = read_table_data(
         str(settings.table), sequence=settings.sequence or ["sequence"], targets=settings.targets,
         classes=settings.classes, group=settings.group, name=settings.name, weight=settings.weight,
         offset=settings.offset_column, class_order=order if settings.classes else None,
     )  # fmt: skip
-    return _with_logarithm(settings, data)
-
-
-def _with_logarithm(settings: DataSettings, data: SequenceData) -> SequenceData:
-    """The data with the logarithm of the offset's column, if that was asked for."""
-    if settings.offset == settings.offset_column:
-        return data
-    values = np.asarray(data.extras["offset"], np.float64)
-    if (values <= 0).any():
-        row = int(np.argmax(values[:, 0] <= 0))
-        raise ValueError(
-            f"offset {settings.offset}: expects numbers above 0, got {values[row, 0]:g} of {data.name_of(row)}"
-        )
-    return replace(data, extras=dict(data.extras) | {"offset": np.log(values).astype(np.float32)})
+    return with_logarithm(settings, data)
 
 
 # ------------------------------------------------------------ genomes
@@ -198,6 +184,7 @@ def _windows(
     if given == ["targets_table"]:
         return _with_table(settings, store, regions, options)
     if given == ["targets"]:
+        _no_negatives(settings, "targets")
         return genome_data(store, regions, targets=settings.targets, **options)
     if given == ["classes"]:
         return _with_classes(settings, store, regions, options, order)
@@ -285,7 +272,7 @@ def _with_table(
         extras["sample_weight"] = parts[settings.weight]
     kept = np.ascontiguousarray(data.targets[:, : len(wanted)])
     data = replace(data, targets=kept, extras=extras, target_names=tuple(wanted))
-    return _with_logarithm(settings, data)
+    return with_logarithm(settings, data)
 
 
 def _no_negatives(settings: DataSettings, key: str) -> None:

@@ -108,6 +108,9 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     baselines: dict[str, float] = {}
     #: what the targets mean, and what was learned from those of the training data
     task: TaskRecord = TaskRecord()
+    #: parameters that patterns froze, and the peak learning rates of those that have their own, by path
+    frozen: list[str] = []
+    rates: dict[str, float] = {}
     seed: int = 0
     #: processes that shared out each batch when training began, each with the threads of the settings
     ranks: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -13,6 +14,9 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, TaskKind
 from genoml.runs.tasks import guess_task
 from genoml.sequence.alphabet import PAD_CODE
+
+#: logarithms of what counts are relative to are smaller: exp(50) is 5e21
+_LARGEST_OFFSET = 50.0
 
 
 def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, list[str]]:
@@ -56,7 +60,7 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
     if task in ("binary", "multilabel"):
         wrong = ~np.isin(data.targets, (0.0, 1.0))
         if wrong.any():
-            _refuse(settings, data, wrong, f"0 or 1 with task {task}; --task regression takes any number")
+            _refuse(settings, data, wrong, f"0 or 1 with task {task} (--task regression takes any number)")
     if task == "binary" and len(np.unique(data.targets)) < 2:
         raise ValueError(
             f"target {data.target_names[0] if data.target_names else 0} has one class only; expects both"
@@ -75,12 +79,12 @@ def _expect_task(settings: DataSettings, task: TaskKind, data: SequenceData) -> 
                 "none",
             )
         if (data.targets < 0).any():
-            what = "0 or more with task cell_types; is this --task regression?"
+            what = "0 or more with task cell_types (--task regression takes any number)"
             _refuse(settings, data, data.targets < 0, what)
     if task == "counts":
         wrong = (data.targets < 0) | (data.targets != np.floor(data.targets))
         if wrong.any():
-            what = "whole numbers of 0 or more with task counts; is this --task regression?"
+            what = "whole numbers of 0 or more with task counts (--task regression takes any number)"
             _refuse(settings, data, wrong, what)
 
 
@@ -98,6 +102,28 @@ def _refuse(
     where = f"{file}: " if file else ""
     value = got or f"{data.targets[row, task]:g}"
     raise ValueError(f"{where}target {name} expects {expected}, got {value} of {data.name_of(row)}")
+
+
+def with_logarithm(settings: DataSettings, data: SequenceData) -> SequenceData:
+    """The data with the logarithm of the offset's column, if that was asked for; else it is one, which is checked."""
+    if settings.offset is None:
+        return data
+    values = np.asarray(data.extras["offset"], np.float64)
+    if settings.offset == settings.offset_column:
+        large = np.abs(values) > _LARGEST_OFFSET
+        if large.any():
+            row = int(np.argmax(large[:, 0]))
+            raise ValueError(
+                f"offset {settings.offset}: expects logarithms, got {values[row, 0]:g} of {data.name_of(row)}; "
+                f"--offset 'log({settings.offset})' takes the logarithm"
+            )
+        return data
+    if (values <= 0).any():
+        row = int(np.argmax(values[:, 0] <= 0))
+        raise ValueError(
+            f"offset {settings.offset}: expects numbers above 0, got {values[row, 0]:g} of {data.name_of(row)}"
+        )
+    return replace(data, extras=dict(data.extras) | {"offset": np.log(values).astype(np.float32)})
 
 
 def network_for(config: TrainConfig, length_bp: int) -> str:

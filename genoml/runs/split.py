@@ -56,6 +56,17 @@ def _at_random(
         return split_random(data, fraction, seed, by_class=by_class)
 
 
+def uneven_groups(training: int, validation: int, config: TrainConfig) -> list[str]:
+    """A line if groups that are kept whole let another share be held out than was asked for, twice as much or half."""
+    share, asked = validation / (training + validation), config.validation_fraction
+    if config.data.group is None or config.validation_chromosomes or asked / 2 <= share <= asked * 2:
+        return []
+    return [
+        f"groups of {config.data.group} are kept whole: {validation} of {training + validation} examples are held out, "
+        f"not {asked:.3g} of them; validation_chromosomes in the settings chooses groups"
+    ]
+
+
 def _expect_two(data: SequenceData, by_class: bool) -> None:
     """Raise ValueError, with its name, for a class of fewer than two examples."""
     if by_class and data.targets.shape[1] > 1:

@@ -46,6 +46,8 @@ SCORES: dict[TaskKind, str] = {
     "profile": "profile_pearson",
     "cell_types": "pearson",
 }
+#: those that are better the smaller they are
+ERRORS = frozenset({"brier", "ece", "mse", "profile_jsd", "mean_profile_jsd"})
 #: how scores are called in text
 LABELS = {
     "auroc": "AUROC", "aupr": "AUPR", "f1": "F1", "brier": "Brier", "ece": "ECE", "accuracy": "accuracy",

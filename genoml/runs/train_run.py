@@ -22,7 +22,7 @@ from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
 from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.assess import HeldOut, assess
-from genoml.runs.begin import begin_again, begin_with, new_record
+from genoml.runs.begin import begin_again, begin_with, new_record, set_apart
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
 from genoml.runs.make_task import class_weights
@@ -118,6 +118,7 @@ def begin_run(
         if (init := record.training.init) is not None:
             record.data["init_weights"], line = begin_with(init, model)
             record.notes.append(line)
+        set_apart(record, model)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
         begun = partial(RunFolder.begin, out, record, model, hashes)

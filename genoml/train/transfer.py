@@ -6,7 +6,7 @@ Parameters are chosen by patterns over their paths, as file names are in a shell
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -141,6 +141,22 @@ def rates_of(
                 )
             found[path] = pattern, rate / peak
     return {path: multiple for path, (_, multiple) in found.items()}
+
+
+def apart_lines(model: Layer, frozen: Collection[str], rates: Mapping[str, float], begun: bool) -> list[str]:
+    """Lines that name the frozen parameters of a model, and those with learning rates of their own.
+
+    ``begun``: whether the model has learned weights to begin with; without them frozen ones are random.
+    """
+    lines = []
+    if frozen:
+        named = _listed([path for path in model.params if path in frozen])
+        drawn = "" if begun else "; these are random, as there is no init"
+        lines = [f"frozen, {len(frozen)} of {len(model.params)} arrays of parameters: {named}{drawn}"]
+    for rate in dict.fromkeys(rates.values()):
+        named = _listed([path for path in model.params if rates.get(path) == rate])
+        lines.append(f"learning rate {rate:g}: {named}")
+    return lines
 
 
 def expect_frozen(model: Layer, before: Mapping[str, Array]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from genoml.runs import load_run, save_run
 from support.planted import run_genoml
-from support.profiles import Planted, planted_profiles
+from support.profiles import Planted, planted_profiles, write_track
 
 TOML = """
 model = "bpnet"
@@ -189,11 +189,71 @@ def test_a_bias_model_is_frozen_in_the_run_that_is_trained_with_it(
     bias, whole = load_run(tmp_path / "bias").model, load_run(tmp_path / "whole").model
     for name, value in bias.params.items():
         np.testing.assert_array_equal(whole.state[f"bias.params.{name}"], value)
+    said = capsys.readouterr().err
+    assert f"bias model: bpnet of {tmp_path / 'bias'}, frozen" in said
+    assert "warning: 40 of 40 sequences have trained the bias model too" in said
+    assert "[--no-checks bias]" in said
+    record = load_run(tmp_path / "whole").record
+    assert record.data["bias_weights"] == load_run(tmp_path / "bias").record.weights[0]
+    assert "bias" in record.warnings
     assert run_genoml("evaluate", tmp_path / "whole") == 0
     capsys.readouterr()
     assert run_genoml(*words(planted, "--bias", run, "--out", tmp_path / "other")) == 2
     assert "without --control and --bias" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_a_bias_model_stands_in_each_member_and_is_of_one_network_and_the_same_strands(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def made(name: str, *more: Any) -> int:
+        return run_genoml(*words(planted, "--epochs", 1, "--out", tmp_path / name, *more))
+
+    assert made("bias", "--quiet") == 0
+    assert made("two", "--members", 2, "--bias", tmp_path / "bias", "--no-checks", "bias") == 0
+    assert "have trained the bias model" not in capsys.readouterr().err
+    bias, two = load_run(tmp_path / "bias").model, load_run(tmp_path / "two").model
+    for name, value in bias.params.items():
+        for member in range(2):
+            np.testing.assert_array_equal(two.state[f"{member}.bias.params.{name}"], value)
+    assert made("members", "--members", 2, "--quiet") == 0
+    assert made("other", "--bias", tmp_path / "members") == 2
+    assert "expects one network, got 2; train it with --members 1" in capsys.readouterr().err
+    assert made("other", "--bias", tmp_path / "bias", "--strands", "..") == 2
+    assert "was trained with --strands +-, and the data have .." in capsys.readouterr().err
+
+
+def test_signals_without_reads_in_the_regions_are_refused(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_track(
+        tmp_path / "none.bw", {name: np.eye(1, reads.shape[1])[0] for name, reads in planted.reads.items()}
+    )
+    given = words(planted, "--out", tmp_path / "run")
+    given[given.index(planted.minus)] = tmp_path / "none.bw"
+    assert run_genoml(*given) == 2
+    assert "none.bw: has no reads in any of 40 windows" in capsys.readouterr().err
+
+
+def test_a_profile_network_behind_the_mean_profile_says_so(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_genoml(*words(planted, "--epochs", 1, "--out", tmp_path / "run")) == 0
+    best = load_run(tmp_path / "run").record.best
+    behind = best["validation_profile_jsd"] > best["validation_mean_profile_jsd"]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert behind == ("; behind the mean profile, whose distance is " in last)
+
+
+@pytest.mark.filterwarnings("default::genoml.io.errors.FormatWarning")
+def test_windows_that_are_left_out_of_an_evaluation_are_said(
+    planted: Planted, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "edge.bed").write_text("chr1\t0\t4\n" + (planted.genome.parent / "sites.bed").read_text())
+    assert run_genoml("evaluate", run, "--regions", tmp_path / "edge.bed", "--json") == 0
+    said = capsys.readouterr()
+    assert "warning: regions: 1 of 41 windows of 60 bp reach past an end of their chromosome" in said.err
+    assert json.loads(said.out)["n_examples"] == 40
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,9 @@ def test_numbers_of_regions_come_from_bigwig_tables_and_columns(
     assert scores["pearson"] == pytest.approx(record["best"].get("validation_pearson"), abs=1e-6)
 
 
-def test_lists_and_patterns_of_files_are_read_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lists_and_patterns_of_files_are_read_as_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("parts").mkdir()
     for name in ("pos", "neg"):
         lines = Path(f"{name}.fa").read_text().splitlines(keepends=True)
@@ -274,6 +276,16 @@ def test_lists_and_patterns_of_files_are_read_as_one(capsys: pytest.CaptureFixtu
     assert json.loads(said(capsys, "evaluate", "listed", "--json")) == json.loads(
         said(capsys, "evaluate", "whole", "--json")
     )
+    assert json.loads(Path("listed/run.json").read_text())["config"]["data"]["negatives"] == [
+        "parts/neg1.fa",
+        "parts/neg2.fa",
+    ]
+    # a pattern that matches one file, and a run that is scored from another folder
+    assert train("single", "--positives", "po*.fa", "--negatives", "parts/neg*.fa", epochs=1) == 0
+    monkeypatch.chdir("parts")
+    scores = json.loads(said(capsys, "evaluate", "../single", "--json"))
+    assert scores == json.loads(said(capsys, "evaluate", "../whole", "--json"))
+    monkeypatch.chdir("..")
     assert "no file matches parts/x*.fa" in refused(capsys, "parts/x*.fa", "neg.fa")
 
 
@@ -422,7 +434,7 @@ def test_counts_that_are_none_are_named_by_line(
     path = changed_table(tmp_path, 9, 6, value)
     message = refused(capsys, "--table", path, "--sequence", "seq", "--targets", "reads", "--task", "counts")
     assert f"{path}, line 9: column 'reads' expects whole numbers of 0 or more with task counts" in message
-    assert f"regression?, got '{value}'" in message
+    assert f"(--task regression takes any number), got '{value}'" in message
 
 
 @pytest.mark.parametrize(
@@ -436,6 +448,7 @@ def test_counts_that_are_none_are_named_by_line(
         ((*TABLE, "--targets", "strength", "--task", "classes"), "task classes: expects a column of labels, --classes"),
         ((*TABLE, "--targets", "bound,free", "--task", "binary"), "choose --task multilabel"),
         ((*TABLE, "--targets", "strength", "--offset", "log_depth"), "data.offset: has a meaning for the task counts"),
+        ((*TABLE, "--targets", "reads", "--task", "counts", "--offset", "strength"), "expects logarithms, got 1"),
         ((*TABLE, "--targets", "strength", "--window-bp", "30"), "data.window_bp: has no meaning with table"),
         (("--table", "none.tsv", "--targets", "x"), "none.tsv: no such file (table); check the path"),
         (("--genome", "genome.fa"), "a genome expects regions"),
@@ -444,6 +457,12 @@ def test_counts_that_are_none_are_named_by_line(
         ((*GENOME, "a.bed", "--negatives", "gc", "--window-bp", "5"), "windows of 5 bp are shorter than the"),
         ((*GENOME, "a.bed", "--signal", "other.bw"), "differ from the genome's in size: chr1 (3900 bp, not 4000)"),
         ((*GENOME, "all.bed", "--signal", "plus.bw", "--classes", "name"), "one place, got signal and classes"),
+        ((*GENOME, "all.bed", "--targets", "score", "--negatives", "gc"), "negatives have no value in targets"),
+        ((*GENOME, "a.bed", "--negatives", "gc", "--window-bp", "4100"), "one window of 4100 bp within its chromosome"),
+        ((*GENOME, "a.bed", "b.bed", "a.bed"), "regions: a.bed is given twice; leave out one of them"),
+        ((*GENOME, "a.bed", "--signal", "plus.bw", "plus.bw"), "signal: plus.bw is given twice"),
+        (("--positives", "pos.fa", "pos.fa", "--negatives", "shuffle"), "positives: pos.fa is given twice"),
+        ((*GENOME, "a.bed", "--signal", "some.bw"), "leave out the regions of chromosomes without values"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ",
 )  # fmt: skip
@@ -452,6 +471,8 @@ def test_bad_input_gets_one_line(
 ) -> None:
     if "other.bw" in options:
         write_signal(Path("other.bw"), [(f"chr{i}", 100) for i in range(1, 5)], size=3900)
+    if "some.bw" in options:
+        write_signal(Path("some.bw"), [("chr1", 100)])
     assert message in refused(capsys, *options)
 
 
@@ -492,6 +513,7 @@ def test_the_page_of_each_task_shows_its_figures(
     text = page.read_text()
     assert f'<section id="{section}"' in text
     assert alt in text
+    assert "guessed from the targets" in text or "counts: negative binomial, as advised" in text
     assert run_genoml("report", tmp_path / "run", "--table", "table.tsv", "--top", 0, "--out", page) == 0
     line = re.search(r'<p class="summary">(.*)</p>', page.read_text())
     assert line is not None
@@ -506,14 +528,34 @@ def test_a_search_takes_the_same_options_and_compares_by_the_tasks_score(
     ranges = tmp_path / "ranges.toml"
     drawn = SMALL_TOML.replace("learning_rate = 0.05", "learning_rate = { uniform = [0.01, 0.1] }")
     ranges.write_text(f"{drawn}epochs = 2\n")
-    options = (*TABLE, "--targets", "strength", "--ranges", ranges, "--trials", 2, "--processes", 1)
+    head, *rows = Path("table.tsv").read_text().splitlines()
+    few = tmp_path / "few.tsv"
+    cells = rows[0].split("\t")
+    few.write_text("\n".join([head, *rows, "\t".join([*cells[:2], "NA", *cells[3:]])]) + "\n")
+    options = (
+        "--table",
+        few,
+        "--sequence",
+        "seq",
+        "--targets",
+        "strength",
+        "--ranges",
+        ranges,
+        "--trials",
+        2,
+        "--processes",
+        1,
+    )
     assert run_genoml("search", *options, "--out", tmp_path / "search") == 0
     head, *rows = (tmp_path / "search/trials.tsv").read_text().splitlines()
     assert head.split("\t")[4] == "validation_pearson"
     assert [row.split("\t")[2] for row in rows] == ["finished"] * 2
-    assert "Pearson's r" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "numpy; task regression\n" in told
+    assert "Pearson's r" in told
+    assert "\n1 of 97 examples have no value of strength, and are left out\n" in told
     best = (tmp_path / "search/best.toml").read_text()
-    assert 'table = "table.tsv"' in best
+    assert f'table = "{few}"' in best
     command = ("train", "--config", tmp_path / "search/best.toml")
     assert run_genoml(*command, "--out", tmp_path / "best", "--quiet") == 0
 
@@ -541,6 +583,7 @@ def test_a_run_of_an_older_version_is_read_scored_and_predicts(
     assert len(said(capsys, "predict", "run", "pos.fa").splitlines()) == 61
 
 
+@pytest.mark.filterwarnings("default::genoml.io.errors.FormatWarning")
 def test_examples_without_their_one_value_are_left_out_and_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -556,7 +599,11 @@ def test_examples_without_their_one_value_are_left_out_and_counted(
     record = record_of(str(tmp_path / "some"))
     assert record["notes"][-1] == "8 of 96 examples have no value of bound, and are left out"
     assert record["data"]["n_training"] + record["data"]["n_validation"] == 88
-    scores = json.loads(said(capsys, "evaluate", tmp_path / "some", "--table", path, "--json"))
+    capsys.readouterr()
+    assert run_genoml("evaluate", tmp_path / "some", "--table", path, "--json") == 0
+    shown = capsys.readouterr()
+    assert "warning: 8 of 96 examples have no value of bound, and are left out" in shown.err
+    scores = json.loads(shown.out)
     assert scores["n_positives"] + scores["n_negatives"] == 88
 
 

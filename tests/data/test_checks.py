@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from genoml.data import CodeRows, NamedSequences, SequenceData
-from genoml.data.checks import check_evaluated, check_split
+from genoml.data import CodeRows, NamedSequences, SequenceData, ShuffledNegatives
+from genoml.data.checks import check_evaluated, check_split, check_windows
 from genoml.data.leaks import sequence_hashes
 from genoml.data.traits import Traits
 from genoml.sequence import decode, reverse_complement
+from genoml.sequence.intervals import Intervals
 
 RNG = np.random.default_rng(0)
 
@@ -141,3 +143,24 @@ def test_the_checks_of_twenty_thousand_sequences_take_less_than_a_second() -> No
         check_split(*parts)
         seconds.append(time.process_time() - start)
     assert min(seconds) < 1.0
+
+
+def test_windows_that_lie_in_training_windows_by_half_are_counted_and_shuffles_are_not() -> None:
+    def windows(*starts: int) -> Intervals:
+        return Intervals(["chr1"] * len(starts), starts, np.add(starts, 20))
+
+    def of(places: Intervals) -> SequenceData:
+        codes = RNG.integers(0, 4, (len(places), 20), dtype=np.uint8)
+        return SequenceData(codes, np.ones((len(places), 1), np.float32), intervals=places)
+
+    training = of(windows(0, 100))
+    assert check_windows(training, of(windows(20, 111, 200))) == {}
+    found = check_windows(training, of(windows(111, 110, 90)))
+    assert found["overlap"].startswith(
+        "2 of 3 validation windows (chr1:110-130 is the first) share half their bases"
+    )
+    assert check_windows(training, replace(of(windows(100)), intervals=None)) == {}
+    shuffled = ShuffledNegatives.of(training.codes)
+    both = replace(shuffled, intervals=training.intervals[shuffled.source.rows])
+    assert check_windows(both.take([0, 1]), both.take([2, 3])) == {}
+    assert check_windows(both.take([0, 1]), both.take([1, 2])).keys() == {"overlap"}

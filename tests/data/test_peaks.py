@@ -101,7 +101,7 @@ def test_windows_past_an_edge_are_refused_or_left_out_or_padded(store: GenomeSto
     padded = genome_data(store, PEAKS, length_bp=60, edges="pad", targets=array)
     assert np.asarray(padded.codes)[3, 50:].tolist() == [15] * 10  # the minus strand ends before base 0
     assert letters_of(padded)[3] == reverse_complement(GENOME["chr2"][:50])
-    none = "at least one window, got none of peaks"
+    none = "at least one window of 60 bp within its chromosome, got none of peaks"
     with pytest.raises(ValueError, match=none), pytest.warns(UserWarning, match="1 of 1 windows"):
         genome_data(store, Intervals(["chrM"], [0], [10]), length_bp=60, edges="drop")
 
@@ -130,7 +130,7 @@ def test_shuffles_are_drawn_anew_each_epoch_whatever_the_order_of_batches(store:
     assert isinstance(data, ShuffledNegatives)
     assert data.targets[:, 0].tolist() == [1.0] * 4 + [0.0] * 8
     assert data.intervals is not None
-    assert data.name_of(5) == data.name_of(1)
+    assert data.name_of(5) == f"shuffle of {data.name_of(1)}"
     _, held = split_by_group(data, ["chr2"])
     whole = np.asarray(data.for_epoch(1, seed=7).codes)
     part = held.for_epoch(1, seed=7)

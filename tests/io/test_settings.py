@@ -59,8 +59,9 @@ def test_what_cannot_be_is_refused_by_the_path_of_its_key(values: Any, message: 
 def test_a_value_alone_is_refused_by_its_key() -> None:
     with pytest.raises(ValueError, match=r"^epochs: expects a whole number >= 1$"):
         make_settings(0, Count, "epochs")
-    with pytest.raises(ValueError, match=r"^kind: invalid value 'c', expects 'a' or 'b'$"):
-        make_settings("c", Literal["a", "b"], "kind")
+    for kind in (Literal["a", "b"], Literal["a", "b"] | None):
+        with pytest.raises(ValueError, match=r"^kind: invalid value 'c', expects 'a' or 'b'$"):
+            make_settings("c", kind, "kind")
 
 
 def test_a_file_is_read_as_it_is_and_its_faults_name_it(tmp_path: Path) -> None:

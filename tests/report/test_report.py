@@ -169,6 +169,12 @@ def test_every_part_is_there(tmp_path, content):
     assert len(re.findall(r'<td class="best">', text)) == 3 + 1
 
 
+def test_the_least_error_is_marked_and_the_greatest_of_other_scores(tmp_path, content):
+    rows = {"network": {"pearson": 0.1, "mse": 0.04}, "ridge": {"pearson": 0.4, "mse": 0.03}}
+    text, _ = built(tmp_path / "report.html", replace(content, validation=rows, metrics={}))
+    assert re.findall(r'<td class="best">\s*([0-9.]+)', text) == ["0.400", "0.030"]
+
+
 def references(figure: ElementTree.Element) -> list[str]:
     """What a figure refers to, by address or in a style."""
     attributes = [pair for element in figure.iter() for pair in element.attrib.items()]

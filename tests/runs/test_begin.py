@@ -139,8 +139,23 @@ def test_the_command_takes_the_same_options(
     record = load_run(tmp_path / "run").record
     assert record.training.freeze == ["conv.weights", "conv.bias"]
     assert record.training.learning_rates == {"dense*": 0.02}
+    assert record.frozen == ["conv.weights", "conv.bias"]
+    assert record.rates == {"dense.weights": 0.02, "dense.bias": 0.02}
+    assert "frozen, 2 of 4 arrays of parameters: conv.weights, conv.bias\n" in said
+    assert "learning rate 0.02: dense.weights, dense.bias\n" in said
     assert same(tmp_path / "run", tmp_path / "first") == ["conv.weights", "conv.bias"]
+    code = run_genoml(
+        "train", *pair, "--model", "promoter_cnn", "--epochs", 1, "--freeze", "conv*", "--out", tmp_path / "a"
+    )
+    assert code == 0
+    assert "conv.weights, conv.bias; these are random, as there is no init\n" in capsys.readouterr().err
+    twice = ["--learning-rates", "dense*=0.1", "--learning-rates", "dense*=0.2"]
+    assert run_genoml(*common, "--out", tmp_path / "bad", *twice) != 0
+    assert "--learning-rates names 'dense*' twice; leave out one of them" in capsys.readouterr().err
+    assert run_genoml(*common, "--out", tmp_path / "bad", "--learning-rates", "dense*=-1") != 0
+    assert "a rate above 0, got 'dense*=-1'" in capsys.readouterr().err
     assert run_genoml(*common, "--out", tmp_path / "bad", "--learning-rates", "dense") != 0
     assert (
-        "--learning-rates expects PATTERN=RATE such as 'dense*=0.02', got 'dense'" in capsys.readouterr().err
+        "--learning-rates expects PATTERN=RATE such as 'dense*=0.02', a rate above 0, got 'dense'"
+        in capsys.readouterr().err
     )

@@ -14,7 +14,7 @@ from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import found_files
 from genoml.runs.make_task import make_task
 from genoml.runs.read_data import _stems
-from genoml.runs.split import split_validation
+from genoml.runs.split import split_validation, uneven_groups
 from genoml.runs.tasks import guess_task
 
 
@@ -108,6 +108,9 @@ def test_groups_of_a_table_and_shares_of_classes_are_kept_in_a_random_split() ->
     rest, held = split_validation(numbers, config)
     assert not set(rest.groups) & set(held.groups)
     assert len(held) == 8
+    assert uneven_groups(len(rest), len(held), config) == []
+    (line,) = uneven_groups(38, 2, config)
+    assert line.startswith("groups of g are kept whole: 2 of 40 examples are held out, not 0.2 of them")
     classes = data(np.eye(3)[[0] * 60 + [1] * 30 + [2] * 10])
     rest, held = split_validation(classes, TrainConfig(validation_fraction=0.2))
     assert held.targets.sum(axis=0).tolist() == [12, 6, 2]
