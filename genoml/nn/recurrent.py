@@ -64,7 +64,7 @@ class Recurrent(Layer):
 
         Shapes
         ------
-        z : (length, batch, gates hidden), the input's part of the gates;  keep : (length, batch, 1)
+        z : (length, batch, gates hidden), the input's part of the gates, without bias;  keep : (length, batch, 1)
         states : (length, batch, hidden)
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
@@ -83,7 +83,7 @@ class Recurrent(Layer):
         if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
             steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
         rows = xp.reshape(steps, (length * batch, features))
-        states, back = self.scan(xp.reshape(rows @ weights + self.bias, (length, batch, width)), keep)
+        states, back = self.scan(xp.reshape(rows @ weights, (length, batch, width)), keep)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
@@ -175,7 +175,7 @@ class LSTM(Recurrent):
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
-        return lstm_scan(z, self.weights_recurrent, keep)  # type: ignore[no-any-return]
+        return lstm_scan(z, self.weights_recurrent, keep, self.bias)  # type: ignore[no-any-return]
 
     def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
         """See :meth:`Recurrent.scan_between`."""
@@ -211,7 +211,7 @@ class GRU(Recurrent):
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
-        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
+        return gru_scan(z + self.bias, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
 
     def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
         """See :meth:`Recurrent.scan_between`."""

@@ -21,21 +21,24 @@ ScanPullback: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
 
 
 @operation
-def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> tuple[Array, ScanPullback]:
+def lstm_scan(
+    z: Array, weights: Array, keep: Array | None = None, bias: Array | None = None
+) -> tuple[Array, ScanPullback]:
     """Run the steps of an LSTM, given z, the inputs' part of its gates.
 
-        (i, f, g, o) = z_t + h_{t-1} weights
+        (i, f, g, o) = z_t + bias + h_{t-1} weights
         c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
         h_t = sigmoid(o) tanh(c_t),   h_0 = c_0 = 0
 
-    Where ``keep`` is False, a padded step, h and c stay as they are.
+    Where ``keep`` is False, a padded step, h and c stay as they are. dL/dbias is the sum of dL/dz.
 
     Shapes
     ------
-    z : (length, batch, 4 hidden);  weights : (hidden, 4 hidden);  keep : (length, batch, 1)
+    z : (length, batch, 4 hidden);  weights : (hidden, 4 hidden);  keep : (length, batch, 1);  bias : (4 hidden,)
     states h : (length, batch, hidden)
     """
     xp = array_namespace(z)
+    z = z if bias is None else z + bias
     length, batch, _ = z.shape
     size = weights.shape[0]
     half = xp.full((size,), 0.5, dtype=z.dtype, device=device_of(z))

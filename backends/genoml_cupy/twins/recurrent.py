@@ -14,8 +14,11 @@ from genoml_cupy.launch import Kernels, Matrix
 from genoml_cupy.twins._arguments import MOST, covered, elementwise, ints, strides
 
 
-def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = None) -> Any:
+def lstm_scan(
+    kernels: Kernels, z: Array, weights: Array, keep: Array | None = None, bias: Array | None = None
+) -> Any:
     """See genoml.ops.recurrent.lstm_scan."""
+    z = z if bias is None else z + bias
     if not covered(z, weights) or z.size >= MOST:
         return NotImplemented
     xp, dtype = kernels.xp, z.dtype
