@@ -90,7 +90,8 @@ class Recurrent(Layer):
             grad_z, grads = back(self._received(grad, length), need_params)
             flat = xp.reshape(grad_z, (length * batch, width))
             if need_params:
-                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": sum_rows(flat)}
+                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat}
+                grads = grads if "bias" in grads else {**grads, "bias": sum_rows(flat)}
             if not need_x:
                 return None, grads
             grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))

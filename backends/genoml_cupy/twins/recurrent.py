@@ -9,7 +9,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.ops.arrays import sum_rows
-from genoml.ops.recurrent import recurrent_grad
+from genoml.ops.recurrent import recurrent_grad, recurrent_grads
 from genoml_cupy.launch import Kernels, Matrix
 from genoml_cupy.twins._arguments import MOST, covered, elementwise, ints, strides
 
@@ -50,8 +50,7 @@ def lstm_scan(
             )  # fmt: skip
             if t:
                 _add_through(kernels, grad_z[t], weights, grad_state, beta=float(keep is not None))
-        grads = {"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {}
-        return grad_z, grads
+        return grad_z, (recurrent_grads(states[:-1], grad_z, bias) if need_weights else {})
 
     return states[1:], back
 

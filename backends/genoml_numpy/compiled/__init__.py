@@ -7,6 +7,7 @@ on a machine, in some seconds, and caches the result on disk.
 from collections.abc import Callable
 from typing import Any
 
+from genoml_numpy.compiled.attention import plain_attention_vjp
 from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
 from genoml_numpy.compiled.recurrent import lstm_scan
@@ -21,6 +22,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "lstm_scan": lstm_scan,
     "move_nodes": move_nodes,
     "multiply_rows": multiply_rows,
+    "plain_attention_vjp": plain_attention_vjp,
     "rectified_vjp": rectified_vjp,
     "refine_nodes": refine_nodes,
     "spell_words": spell_words,

@@ -25,7 +25,8 @@ _C0, _C1, _C2, _C3, _C4, _C5 = np.array(
     [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
     np.float32,
 )
-_LEAST, _MOST = np.float32(-87.0), np.float32(88.0)
+_LEAST, _MOST, _LEAST_POWER = np.float32(-87.0), np.float32(88.0), np.float32(-126.0)
+_LOG2 = np.float32(0.6931471805599453)
 _SATURATED = np.float32(10.0)
 
 
@@ -48,6 +49,18 @@ def exp(x: Any) -> Any:
     low = bounded < _LEAST
     part, scale = _power(_LEAST if low else bounded)
     return np.float32(0.0) if low else part + scale
+
+
+@compiled(FLOAT, FLOAT, loose=CONTRACT)
+def exp2(x: Any) -> Any:
+    """2^x for x of at most 127; 0 below -126."""
+    low = x < _LEAST_POWER
+    bounded = _LEAST_POWER if low else x
+    shifted = bounded + _ROUND
+    r = (bounded - (shifted - _ROUND)) * _LOG2
+    p = ((((_C0 * r + _C1) * r + _C2) * r + _C3) * r + _C4) * r + _C5
+    bits = np.int32(np.int32(np.float32(shifted).view(np.int32) << 23) + np.int32(0x3F800000))
+    return np.float32(0.0) if low else (p * r * r + r + _ONE) * np.int32(bits).view(np.float32)
 
 
 @compiled(FLOAT, FLOAT, loose=CONTRACT)

@@ -26,7 +26,10 @@ def _steps(z: Any, bias: Any, weights: Any, keep: Any, gates: Any, cells: Any, s
     h = np.zeros((padded(batch, ROWS), size), np.float32)
     products = np.empty((h.shape[0], weights.shape[0] * weights.shape[2]), np.float32)
     for t in range(length):
-        multiply_wide(h, 0, weights, 0, weights.shape[0], products)
+        if t == 0:
+            products[:] = 0.0
+        else:
+            multiply_wide(h, 0, weights, 0, weights.shape[0], products)
         for n in range(batch):
             product, own, row = products[n], z[t, n], gates[t, n]
             for j in range(2 * size):
@@ -48,21 +51,25 @@ def _steps(z: Any, bias: Any, weights: Any, keep: Any, gates: Any, cells: Any, s
 
 
 @compiled(
-    NOTHING, given(FLOAT, 2), given(FLOAT, 2), given(FLOAT, 2), given(BYTE, 1), *[written(FLOAT, 2)] * 3, loose=CONTRACT
+    NOTHING, *[given(FLOAT, 2)] * 3, given(BYTE, 1), *[written(FLOAT, 2)] * 3, written(FLOAT, 1), loose=CONTRACT
 )  # fmt: skip
-def _gates_back(gates: Any, before: Any, after: Any, keep: Any, dh: Any, dc: Any, grad: Any) -> None:
-    """A step of the twin in NumPy: grad = dL/dz, and dc of the step before. Of a padded step grad is 0, dc as it is."""
+def _gates_back(
+    gates: Any, before: Any, after: Any, keep: Any, dh: Any, dc: Any, grad: Any, total: Any
+) -> None:
+    """A step of the twin in NumPy: grad = dL/dz, and dc of the step before; total += sum of grad over the batch.
+
+    Of a padded step grad is 0, and dc stays as it is.
+    """
     batch, size = before.shape
-    squashed = np.empty(size, np.float32)
+    squashed, sums = np.empty(size, np.float32), np.zeros(total.shape[0], np.float32)
     for n in range(batch):
-        row = gates[n]
-        i, f, g, o = row[:size], row[size : 2 * size], row[2 * size : 3 * size], row[3 * size :]
-        to = grad[n]
-        di, df, dg, do = to[:size], to[size : 2 * size], to[2 * size : 3 * size], to[3 * size :]
-        from_h, c, last, cell = dh[n], dc[n], before[n], after[n]
+        row, to = gates[n], grad[n]
         if keep.shape[0] > 0 and keep[n] == 0:
             to[:] = 0.0
             continue
+        i, f, g, o = row[:size], row[size : 2 * size], row[2 * size : 3 * size], row[3 * size :]
+        di, df, dg, do = to[:size], to[size : 2 * size], to[2 * size : 3 * size], to[3 * size :]
+        from_h, c, last, cell = dh[n], dc[n], before[n], after[n]
         for j in range(size):  # few arrays a loop: the compiler checks each pair for overlap, up to eight
             squashed[j] = tanh(cell[j])
         for j in range(size):
@@ -75,6 +82,10 @@ def _gates_back(gates: Any, before: Any, after: Any, keep: Any, dh: Any, dc: Any
         for j in range(size):
             c[j] = c[j] * f[j]
             df[j] = c[j] * last[j] * (_ONE - f[j])
+        for j in range(4 * size):
+            sums[j] += to[j]
+    for j in range(4 * size):
+        total[j] += sums[j]
 
 
 @compiled(
@@ -85,7 +96,8 @@ def _states_back(grad: Any, start: Any, transposed: Any, keep: Any, products: An
     multiply_wide(grad, start, transposed, 0, transposed.shape[0], products)
     for n in range(dh.shape[0]):
         if keep.shape[0] == 0 or keep[n] != 0:
-            dh[n] = products[n, : dh.shape[1]]
+            for j in range(dh.shape[1]):
+                dh[n, j] = products[n, j]
 
 
 def lstm_scan(z: Array, weights: Array, keep: Array | None = None, bias: Array | None = None) -> Any:
@@ -95,32 +107,34 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None, bias: Array |
         return plain.lstm_scan(z, weights, keep, bias)
     length, batch, width = z.shape
     size = width // 4
-    kept = (
-        np.empty((0, batch), np.uint8) if keep is None else np.ascontiguousarray(keep[:, :, 0]).view(np.uint8)
-    )
+    kept = np.empty((0, batch), np.uint8) if keep is None else np.ascontiguousarray(keep[:, :, 0], np.uint8)
+    z, added = np.ascontiguousarray(z), np.ascontiguousarray(added)
     gates = np.empty(z.shape, np.float32)
     #: c and h before the first step and after each
     cells, states = (np.empty((length + 1, batch, size), np.float32) for _ in range(2))
     cells[0] = states[0] = 0.0
-    _steps(
-        np.ascontiguousarray(z), np.ascontiguousarray(added), panels_of(weights), kept, gates, cells, states
-    )
+    _steps(z, added, panels_of(np.ascontiguousarray(weights)), kept, gates, cells, states)
 
     def back(
         received: list[Array | None], need_weights: bool = True
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        # rows behind the last, which a tile reads too
-        rows = np.zeros((length * batch + ROWS, width), np.float32)
+        rows = np.empty((length * batch + ROWS, width), np.float32)
+        rows[length * batch :] = 0.0  # a tile reads rows behind the last of a batch
         grad_z = rows[: length * batch].reshape(length, batch, width)
-        transposed = panels_of(weights.T)
+        transposed = panels_of(np.ascontiguousarray(weights.T))
         products = np.empty((padded(batch, ROWS), transposed.shape[0] * transposed.shape[2]), np.float32)
         dh, dc = np.zeros((2, batch, size), np.float32)
+        total = np.zeros(width, np.float32)
         for t in reversed(range(length)):
             real = kept[t] if len(kept) else kept.reshape(-1)
             if received[t] is not None:
                 dh += received[t]
-            _gates_back(gates[t], cells[t], cells[t + 1], real, dh, dc, grad_z[t])
-            _states_back(rows, t * batch, transposed, real, products, dh)
-        return grad_z, ({"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {})
+            _gates_back(gates[t], cells[t], cells[t + 1], real, dh, dc, grad_z[t], total)
+            if t:
+                _states_back(rows, t * batch, transposed, real, products, dh)
+        if not need_weights:
+            return grad_z, {}
+        grads = {"weights_recurrent": recurrent_grad(states[:-1], grad_z)}
+        return grad_z, grads if bias is None else {**grads, "bias": total}
 
     return states[1:], back

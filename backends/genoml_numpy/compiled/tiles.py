@@ -79,9 +79,6 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
 
         for place in places:
             builder.store(ir.Constant(vector, [0.0] * VECTOR), sums[place])
-        with builder.if_then(add):
-            for m, v in places:
-                builder.store(load(place_in(c, c_row, ir.Constant(number, m), v)), sums[m, v])
         with cgutils.for_range(builder, inner) as loop:
             read = [load(place_in(b, b_row, loop.index, v)) for v in range(vectors)]
             column = builder.gep(a, [builder.mul(loop.index, a_column)])
@@ -92,6 +89,10 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
                 for v in range(vectors):
                     total = builder.call(multiply_add, [spread, read[v], builder.load(sums[m, v])])
                     builder.store(total, sums[m, v])
+        with builder.if_then(add):
+            for m, v in places:
+                before = load(place_in(c, c_row, ir.Constant(number, m), v))
+                builder.store(builder.fadd(before, builder.load(sums[m, v])), sums[m, v])
         for m, v in places:
             place = place_in(c, c_row, ir.Constant(number, m), v)
             builder.store(builder.load(sums[m, v]), place, align=4)
@@ -110,9 +111,9 @@ def padded(count: Any, size: Any) -> Any:
     return (count + size - 1) // size * size
 
 
-@compiled(written(FLOAT, 3), types.Array(FLOAT, 2, "A", readonly=True))
+@compiled(written(FLOAT, 3), given(FLOAT, 2))
 def panels_of(matrix: Any) -> Any:
-    """The matrix, (inner, columns), as (panels, inner, WIDE): a panel's columns side by side, with zeros behind the last."""
+    """(inner, columns) as (panels, inner, WIDE): the columns of each panel side by side, zeros behind the last."""
     inner, columns = matrix.shape
     panels = np.zeros((padded(columns, WIDE) // WIDE, inner, WIDE), np.float32)
     for panel in range(panels.shape[0]):
@@ -136,4 +137,26 @@ def multiply_wide(a: Any, start: Any, b: Any, first: Any, last: Any, c: Any) -> 
             at = row * width + (panel - first) * WIDE
             _wide_tile(
                 a, (start + row) * inner, inner, 1, b, panel * b.shape[1] * WIDE, WIDE, c, at, width, b.shape[1], False
+            )  # fmt: skip
+
+
+@compiled(
+    NOTHING, given(FLOAT, 2), INT, INT, INT, INT, given(FLOAT, 2), INT, INT, written(FLOAT, 2), INT, INT, FLAG
+)  # fmt: skip
+def multiply_narrow(
+    a: Any, start: Any, row: Any, column: Any, rows: Any, b: Any, first: Any, last: Any, c: Any, to: Any, width: Any, add: Any
+) -> None:  # fmt: skip
+    """c[to + m, :] (+)= sum_k a'[m, k] b[first + k, :] for ``rows`` values of m and last - first of k.
+
+    a'[m, k] is the number at start + m row + k column of a's memory: a itself, or its transpose.
+
+    Shapes
+    ------
+    b, c : (any, width), rows and width being multiples of NARROW_ROWS and NARROW
+    """
+    for m in range(0, rows, NARROW_ROWS):
+        for at in range(0, width, NARROW):
+            _narrow_tile(
+                a, start + m * row, row, column, b, first * width + at, width, c, (to + m) * width + at, width,
+                last - first, add,
             )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.recurrent import ScanPullback, recurrent_grad
+from genoml.ops.recurrent import ScanPullback, recurrent_grads
 
 
 def lstm_scan(z: Array, weights: Array, keep: Array | None = None, bias: Array | None = None) -> Any:
@@ -43,7 +43,7 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None, bias: Array |
         cells[t + 1] += np.multiply(i, g, out=product)
         np.multiply(o, np.tanh(cells[t + 1], out=squashed[t]), out=states[t + 1])
 
-    return states[1:], _pullback(gates, cells, states, squashed, weights)
+    return states[1:], _pullback(gates, cells, states, squashed, weights, bias)
 
 
 def _gates(step: np.ndarray, size: int) -> list[np.ndarray]:
@@ -52,7 +52,12 @@ def _gates(step: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _pullback(
-    gates: np.ndarray, cells: np.ndarray, states: np.ndarray, squashed: np.ndarray, weights: np.ndarray
+    gates: np.ndarray,
+    cells: np.ndarray,
+    states: np.ndarray,
+    squashed: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray | None,
 ) -> ScanPullback:
     length, batch, _ = gates.shape
     size = weights.shape[0]
@@ -86,7 +91,7 @@ def _pullback(
             np.multiply(dc, cells[t], out=df)
             df *= np.subtract(1.0, f, out=slope)
             np.matmul(grad_z[t], transposed, out=dh)
-        return grad_z, ({"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {})
+        return grad_z, (recurrent_grads(states[:-1], grad_z, bias) if need_weights else {})
 
     return back
 
