@@ -1,7 +1,7 @@
 """Plain attention compiled whole: a block of queries at a time, whose scores stay in the core's cache.
 
-As in the twin in NumPy the matrix of weights is not kept, and backward computes it again from each query's largest score
-and sum. The exponentials are powers of two: log2(e) is in the scale of the queries.
+As in the twin in NumPy the matrix of weights is not kept, and backward computes it again from each query's largest
+score and sum. The exponentials are powers of two: log2(e) is in the scale of the queries.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _larger(a: Any, b: Any, out: Any) -> None:
 
 @compiled(FLOAT, given(FLOAT, 1), written(FLOAT, 2))
 def _largest(scores: Any, held: Any) -> Any:
-    """The largest score, by halves; NaN may be left out, and shows in the powers. ``held`` has room for a half twice."""
+    """The largest score, by halves, for which ``held`` has room; NaN may be left out, and shows in the powers."""
     count, turn = scores.shape[0], 0
     half = (count + 1) // 2  # where the count is odd, both halves have the middle
     _larger(scores[:half], scores[count - half :], held[1, :half])
@@ -96,7 +96,7 @@ def _attend(
     inverses: Any,
     weights: Any,
 ) -> None:
-    """y of some heads of the batch, each query's largest score and 1 / sum, and the weights if there is room for them."""
+    """y of some heads of the batch, each query's largest score and 1 / sum; the weights, if there is room for them."""
     heads, length, size = query.shape[1], query.shape[2], value.shape[3]
     held = np.empty((2, length), np.float32)
     width = padded(length, WIDE)
@@ -153,8 +153,8 @@ def _scores_back(
     NOTHING, *[_HEADS] * 3, FLOAT, INT, INT, *[given(FLOAT, 3)] * 3, _HEADS, *[_HEADS_OUT] * 3
 )  # fmt: skip
 def _attend_back(
-    query: Any, key: Any, value: Any, scale: Any, first: Any, last: Any, tops: Any, inverses: Any, inner: Any, grad: Any,
-    into_query: Any, into_key: Any, into_value: Any,
+    query: Any, key: Any, value: Any, scale: Any, first: Any, last: Any, tops: Any, inverses: Any, inner: Any,
+    grad: Any, into_query: Any, into_key: Any, into_value: Any,
 ) -> None:  # fmt: skip
     """The gradients of some heads: dv = W^T g, dW = g v^T, dS = W (dW - g . y), dq = s dS k, dk = s dS^T q."""
     heads, length = query.shape[1], query.shape[2]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.ops.recurrent import ScanPullback, recurrent_grad
+from genoml.ops.recurrent import recurrent_grad
 from genoml_numpy.compiled.functions import CONTRACT, sigmoid, tanh
 from genoml_numpy.compiled.signatures import BYTE, FLOAT, INT, NOTHING, compiled, given, written
 from genoml_numpy.compiled.tiles import ROWS, multiply_wide, padded, panels_of

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
@@ -34,10 +33,10 @@ def _vector() -> int:
 
 #: Numbers of a vector, rows of a wide tile, whose columns are two vectors, and of a narrow one, with one vector.
 VECTOR = _vector()
-ROWS = 4 if VECTOR == 8 else 8
+ROWS = 8 if VECTOR == 16 else 4  # the processors with the widest vectors have the most registers
 WIDE, NARROW = 2 * VECTOR, VECTOR
 NARROW_ROWS = 2 * ROWS
-#: Rows of a block: a multiple of the rows of either tile.
+#: Rows of a block: a multiple of the rows of either tile. WIDE is one of NARROW_ROWS.
 BLOCK = 16
 
 
@@ -144,7 +143,8 @@ def multiply_wide(a: Any, start: Any, b: Any, first: Any, last: Any, c: Any) -> 
     NOTHING, given(FLOAT, 2), INT, INT, INT, INT, given(FLOAT, 2), INT, INT, written(FLOAT, 2), INT, INT, FLAG
 )  # fmt: skip
 def multiply_narrow(
-    a: Any, start: Any, row: Any, column: Any, rows: Any, b: Any, first: Any, last: Any, c: Any, to: Any, width: Any, add: Any
+    a: Any, start: Any, row: Any, column: Any, rows: Any, b: Any, first: Any, last: Any, c: Any, to: Any, width: Any,
+    add: Any,
 ) -> None:  # fmt: skip
     """c[to + m, :] (+)= sum_k a'[m, k] b[first + k, :] for ``rows`` values of m and last - first of k.
 
