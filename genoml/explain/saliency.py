@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.tasks import Task, other_strand, task_of, weights_of
-from genoml.nn.layer import Layer
+from genoml.nn.layer import EVALUATION, Layer
+from genoml.parallel import shared_threads
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
@@ -120,7 +121,7 @@ def saliency(
 def _gradient(model: Layer, codes: np.ndarray, task: Task, ambiguous: str) -> Array:
     """df/dx, (n, length, 4)."""
     x = encode_batch(codes, model.backend, model.dtype, ambiguous)
-    outputs, pullback = model.vjp(x)
+    outputs, pullback = shared_threads(model.backend.threads).vjp(model, x, EVALUATION)
     xp = array_namespace(x)
     weights = xp.reshape(weights_of(outputs, task), tuple(outputs.shape))
     gradient, _ = pullback(weights, need_params=False)

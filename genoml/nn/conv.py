@@ -22,10 +22,11 @@ from genoml.nn.layer import (
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
-from genoml.ops.conv1d import grouped_conv1d_vjp
+from genoml.ops.conv1d import grouped_conv1d_vjp, rectified_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, biased_vjp
 from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
+from genoml.parallel import ALONE, Workers
 from genoml.random import Initializer, constant, glorot_normal, he_normal
 
 __all__ = ["Conv1D"]
@@ -145,13 +146,28 @@ class Conv1D(Layer):
         return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
+        if self.activation == "relu" and self.has_bias and self.groups == 1:
+            return self._rectified(x, run.part.workers)
         xp = array_namespace(x)
-        z, back_conv = self.correlate(x)
+        z, back_conv = self.correlate(x, run.part.workers)
         y, back = biased_vjp(z, self.bias if self.has_bias else None, self.activation)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             g, grad_bias = back(xp.permute_dims(grad, (0, 2, 1)), need_params)
             return back_conv(g, grad_bias, need_x, need_params)
+
+        return xp.permute_dims(y, (0, 2, 1)), pullback
+
+    def _rectified(self, x: Array, workers: Workers) -> tuple[Array, Pullback]:
+        """max(conv(x, w) + b, 0), as one operation."""
+        rows, w, before = self.inputs(x)
+        xp, length = array_namespace(x), x.shape[2]
+        y, back = rectified_conv1d_vjp(rows, w, self.bias, self.stride, self.dilation, workers)
+
+        def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
+            grad_rows, *own = back(xp.permute_dims(grad, (0, 2, 1)), need_x, need_params)
+            grads = _by_name(*own) if need_params else {}
+            return _without_padding(grad_rows, before, length), grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
@@ -166,23 +182,32 @@ class Conv1D(Layer):
 
         return xp.permute_dims(y, (0, 2, 1)), xp.permute_dims(y_r, (0, 2, 1)), back_all
 
-    def correlate(self, x: Array) -> tuple[Array, AffinePullback]:
+    def correlate(self, x: Array, workers: Workers = ALONE) -> tuple[Array, AffinePullback]:
         """The correlation (batch, length, out_channels), without bias and activation; and its pullback."""
         rows, w, before = self.inputs(x)
-        xp, length = array_namespace(x), x.shape[2]
-        z, back = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation)
+        length = x.shape[2]
+        z, back = grouped_conv1d_vjp(rows, w, self.groups, self.stride, self.dilation, workers)
 
         def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
             # dL/dw and dL/dx are correlations themselves, in ops/conv1d.py
             grad_rows, grad_w = back(grad, need_x, need_params)
-            grads = {} if grad_w is None else {"weights": xp.permute_dims(grad_w, (2, 1, 0))}
-            if need_params and grad_bias is not None:
-                grads["bias"] = grad_bias
-            if grad_rows is None:
-                return None, grads
-            return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
+            grads = _by_name(grad_w, grad_bias) if need_params else {}
+            return _without_padding(grad_rows, before, length), grads
 
         return z, pullback
+
+
+def _by_name(grad_w: Array, grad_bias: Array | None) -> dict[str, Array]:
+    """The parameters' gradients."""
+    own = {"weights": array_namespace(grad_w).permute_dims(grad_w, (2, 1, 0))}
+    return own if grad_bias is None else own | {"bias": grad_bias}
+
+
+def _without_padding(grad_rows: Array | None, before: int, length: int) -> Array | None:
+    """dL/dx (batch, channels, length) from that of the padded rows."""
+    if grad_rows is None:
+        return None
+    return array_namespace(grad_rows).permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1))
 
 
 def rectified_pullback(back_rectifier: RectifyPullback, back_conv: AffinePullback) -> Pullback:

@@ -26,7 +26,7 @@ from genoml.nn.conv import Conv1D, rectified_pullback
 from genoml.nn.dense import Dense
 from genoml.nn.layer import EVALUATION, AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_max_grad_x
 from genoml.ops.normalise import biased_vjp, rectified_vjp, statistics_gradient
 
 #: as a layer's, with the parameters' gradients of the first layer, or of the first few, each in a dict of its own
@@ -85,7 +85,7 @@ def _keeps_order(conv: Conv1D) -> bool:
 def conv_pool_vjp(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> tuple[Array, Pullback]:
     """A convolution with bias and ReLU, and a maximum over windows that do not overlap."""
     xp = array_namespace(x)
-    z, back_conv = conv.correlate(x)
+    z, back_conv = conv.correlate(x, run.part.workers)
     pool.check(xp.permute_dims(z, (0, 2, 1)))
     y, back_rectifier = rectified_vjp(z, conv.bias, pool.pool_size, pool.ceil_mode)
     return xp.permute_dims(y, (0, 2, 1)), rectified_pullback(back_rectifier, back_conv)
@@ -114,8 +114,7 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
             grads["bias"] = grad_bias
         if not need_x:
             return None, grads
-        full, back_conv = conv1d_vjp(rows, w, conv.stride, conv.dilation)
-        grad_rows, _ = back_conv(spread_to_positions(positions, g, full.shape[1]), True, False)
+        grad_rows = conv1d_max_grad_x(w, positions, g, rows.shape[1], conv.stride, conv.dilation)
         return xp.permute_dims(grad_rows[:, before : before + length, :], (0, 2, 1)), grads
 
     return y, pullback
@@ -164,5 +163,5 @@ def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, Affin
     if isinstance(layer, Dense):
         return layer.product(x, run)
     xp = array_namespace(x)
-    z, back = layer.correlate(x)
+    z, back = layer.correlate(x, run.part.workers)
     return xp.permute_dims(z, (0, 2, 1)), lambda grad, *rest: back(xp.permute_dims(grad, (0, 2, 1)), *rest)

@@ -27,7 +27,7 @@ from genoml.nn.tables import ArrayTables, Gradient, Parameter, State
 from genoml.ops.arrays import array_like
 from genoml.ops.secants import Between
 from genoml.ops.windows import Reach
-from genoml.parallel import WHOLE, Part
+from genoml.parallel import WHOLE, Part, shared_threads
 
 __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
 
@@ -245,6 +245,8 @@ class Layer(ArrayTables):
     ) -> Array:
         """The output for ``x``; keeps what ``backward`` needs. The arguments are those of ``Pass``.
 
+        A large batch is computed in parts by the backend's threads, as ``genoml.train.fit`` does.
+
         Raises
         ------
         TypeError
@@ -256,7 +258,9 @@ class Layer(ArrayTables):
         self.check_dtype(x)
         if mask is not None and not self.reads_mask:
             raise ValueError(f"{layer_label(self)} reads no mask, and was given one")
-        y, self._pullback = self.vjp(x, Pass(training, step, mask))
+        threads = shared_threads(self.backend.threads)
+        with self.backend.computing():
+            y, self._pullback = threads.vjp(self, x, Pass(training, step, mask))
         self._shape = tuple(y.shape)
         return y
 
@@ -266,8 +270,10 @@ class Layer(ArrayTables):
         if not xp.isdtype(x.dtype, "real floating"):
             raise TypeError(f"{layer_label(self)} expects a floating-point array, got {x.dtype}")
 
-    def backward(self, grad: Array) -> Array:
+    def backward(self, grad: Array, *, need_x: bool = True) -> Array:
         """dL/dy -> dL/dx; overwrites ``grads`` with the parameters' gradients.
+
+        dL/dx is None, and takes no time, without ``need_x``: training does not read that of the sequences.
 
         Raises
         ------
@@ -284,5 +290,6 @@ class Layer(ArrayTables):
         ok = tuple(grad.shape) == self._shape
         expect_shape(f"{layer_label(self)}.backward", grad, ok, f"{self._shape}")
         pullback, self._pullback = self._pullback, None
-        grad_x, self.grads = pullback(grad)
+        with self.backend.computing():
+            grad_x, self.grads = pullback(grad, need_x=need_x)
         return grad_x

@@ -23,7 +23,9 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.ops.dispatch import operation
+from genoml.ops.normalise import rectified_vjp
 from genoml.ops.windows import Reach
+from genoml.parallel import ALONE, Workers
 
 #: grad (N, Lo, F), need_x, need_w -> grad_x and grad_w, None where not needed
 ConvPullback: TypeAlias = Callable[..., tuple[Array | None, Array | None]]
@@ -42,10 +44,14 @@ def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) 
 
 
 @operation
-def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, ConvPullback]:
+def conv1d_vjp(
+    x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
+) -> tuple[Array, ConvPullback]:
     """Cross-correlation and its pullback.
 
         y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
+
+    ``workers`` are threads that a twin may share out the positions among, in the pullback too.
 
     Shapes
     ------
@@ -56,8 +62,26 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
     return conv1d_taps(x, w, stride, dilation)
 
 
+@operation
+def rectified_conv1d_vjp(
+    x: Array, w: Array, bias: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
+) -> tuple[Array, Callable[..., tuple[Array | None, Array | None, Array]]]:
+    """max(y + bias, 0) of the cross-correlation y, and its pullback, which gives dL/dbias (F,) too."""
+    z, back_conv = conv1d_vjp(x, w, stride, dilation, workers)
+    y, back_rectifier = rectified_vjp(z, bias)
+
+    def pullback(
+        grad: Array, need_x: bool = True, need_w: bool = True
+    ) -> tuple[Array | None, Array | None, Array]:
+        # b is added to each row, so db = sum g with g = dL/dy where y > 0, else 0
+        grad_bias, _, into_z = back_rectifier(grad)
+        return *back_conv(into_z(), need_x, need_w), grad_bias
+
+    return y, pullback
+
+
 def grouped_conv1d_vjp(
-    x: Array, w: Array, groups: int, stride: int = 1, dilation: int = 1
+    x: Array, w: Array, groups: int, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
 ) -> tuple[Array, ConvPullback]:
     """Grouped correlation: each group of channels with its own kernels, and the pullback.
 
@@ -66,13 +90,13 @@ def grouped_conv1d_vjp(
     x : (N, L, C);  w : (K, C / groups, F), kernels ordered by group;  y and grad : (N, Lo, F)
     """
     if groups == 1:
-        return conv1d_vjp(x, w, stride, dilation)  # type: ignore[no-any-return]
+        return conv1d_vjp(x, w, stride, dilation, workers)  # type: ignore[no-any-return]
     xp = array_namespace(x)
     c, f = w.shape[1], w.shape[2] // groups
     outputs, pullbacks = [], []
     for g in range(groups):
         part, kernels = x[:, :, g * c : (g + 1) * c], w[:, :, g * f : (g + 1) * f]
-        y, back = conv1d_vjp(part, kernels, stride, dilation)
+        y, back = conv1d_vjp(part, kernels, stride, dilation, workers)
         outputs.append(y)
         pullbacks.append(back)
 
@@ -83,9 +107,6 @@ def grouped_conv1d_vjp(
         return grad_x, (xp.concat([part[1] for part in parts], axis=2) if need_w else None)
 
     return xp.concat(outputs, axis=2), pullback
-
-
-# ---------------------------------------------------------------- phases
 
 
 def _correlate_rows(rows: Array, w: Array) -> Array:
@@ -135,9 +156,6 @@ def conv1d_phases(x: Array, w: Array) -> tuple[Array, ConvPullback]:
         return xp.reshape(grad_x, (n, length, c)), grad_w
 
     return y, pullback
-
-
-# ---------------------------------------------------------------- taps
 
 
 def _tap(x: Array, reach: Reach, k: int) -> Array:
@@ -231,6 +249,23 @@ def conv1d_max_grad_w(
     windows = xp.reshape(xp.take(rows, at, axis=0), (n, f, kernel_size * c))
     total = xp.sum(windows * grad[:, :, None], axis=0)
     return xp.permute_dims(xp.reshape(total, (f, kernel_size, c)), (1, 2, 0))
+
+
+@operation
+def conv1d_max_grad_x(
+    w: Array, positions: Array, grad: Array, length: int, stride: int = 1, dilation: int = 1
+) -> Array:
+    """Gradient of x for ``conv1d_max``: each maximum gives g[n, f] w[:, :, f] to the window that it came from.
+
+    Shapes
+    ------
+    w : (K, C, F);  positions, grad : (N, F);  dx : (N, length, C)
+    """
+    xp = array_namespace(grad)
+    shape = (positions.shape[0], length, w.shape[1])
+    # y is linear in x: its pullback is the same at zeros
+    y, back = conv1d_vjp(xp.zeros(shape, dtype=grad.dtype, device=device_of(grad)), w, stride, dilation)
+    return back(spread_to_positions(positions, grad, y.shape[1]), True, False)[0]
 
 
 @operation

@@ -2,7 +2,7 @@
 
 from genoml.parallel.parts import ALONE, WHOLE, Meeting, Part, Workers, even_ranges, tree_sum
 from genoml.parallel.ranks import ONE_RANK, Ranks
-from genoml.parallel.threads import Threads
+from genoml.parallel.threads import Threads, shared_threads
 
 __all__ = [
     "ALONE",
@@ -14,5 +14,6 @@ __all__ = [
     "Threads",
     "Workers",
     "even_ranges",
+    "shared_threads",
     "tree_sum",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from math import prod
 from threading import BrokenBarrierError
 from types import TracebackType
@@ -197,6 +198,12 @@ class Threads:
             # a broken barrier is only the consequence of another part's error
             raise next((e for e in errors if not isinstance(e, BrokenBarrierError)), errors[0])
         return own + found
+
+
+@cache
+def shared_threads(count: int) -> Threads:
+    """The threads of this process for a network that is called by hand."""
+    return Threads(count)
 
 
 def _sum_of(grads: Sequence[dict[str, Array]], shares: Sequence[tuple[slice, Any]]) -> dict[str, Array]:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from genoml import nn
 from genoml.backend import Backend
 from genoml.nn.fused import fused_vjp
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp, spread_to_positions
+from genoml.ops.conv1d import (
+    conv1d_max,
+    conv1d_max_grad_w,
+    conv1d_max_grad_x,
+    conv1d_vjp,
+    spread_to_positions,
+)
 from genoml.ops.windows import Reach
 from genoml_numpy import NumpyBackend
 from support.backends import has_float64
@@ -65,7 +71,7 @@ def test_values_that_are_not_finite_are_seen_by_numpys_twin(value: float) -> Non
 
 
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (3, 1), (2, 2)])
-def test_the_gradient_of_the_kernels_is_that_of_the_full_correlation(
+def test_both_gradients_are_those_of_the_full_correlation(
     stride: int, dilation: int, backend: Backend
 ) -> None:
     dtype = "float64" if has_float64(backend) else "float32"
@@ -78,9 +84,11 @@ def test_the_gradient_of_the_kernels_is_that_of_the_full_correlation(
         found = conv1d_max_grad_w(device_x, positions, device_grad, 4, stride, dilation)
         dense = spread_to_positions(positions, device_grad, count)
     _, pullback = conv1d_vjp.standard(x, w, stride, dilation)
-    _, expected = pullback(backend.to_numpy(dense).astype(np.float64), False)
+    wanted = pullback(backend.to_numpy(dense).astype(np.float64))
+    grad_x = conv1d_max_grad_x(backend.asarray(w, dtype), positions, device_grad, 30, stride, dilation)
     rtol = 1e-12 if has_float64(backend) else 1e-5
-    np.testing.assert_allclose(backend.to_numpy(found), expected, rtol=rtol, atol=rtol)
+    for got, expected in zip((grad_x, found), wanted, strict=True):
+        np.testing.assert_allclose(backend.to_numpy(got), expected, rtol=rtol, atol=rtol)
 
 
 # ------------------------------------------------------------ two layers as one

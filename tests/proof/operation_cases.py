@@ -11,18 +11,23 @@ import numpy as np
 from genoml.ops.adam import adam_update
 from genoml.ops.alignment import Rules, alignment_scores
 from genoml.ops.arrays import segment_sum
-from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml.ops.jaccard import jaccard
 from genoml.ops.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml.ops.threefry import random_uniform
 from proof.operation_case import Arrays, OperationCase, named
-from proof.operation_cases_layers import dense_weights, lstm_steps, rectified, squares
+from proof.operation_cases_layers import (
+    attention,
+    dense_weights,
+    lstm_steps,
+    rectified,
+    rectified_convolution,
+    squares,
+)
 from support.alignments import table_score
 from support.operations import loop_conv, loop_jaccard, loop_max_pool
 
 RNG = np.random.default_rng(11)
-_ATTENTION_GRADS = ("grad_query", "grad_key", "grad_value")
 
 
 def convolution(
@@ -231,40 +236,6 @@ def adam() -> OperationCase:
     return OperationCase(arrays | {"square": arrays["square"] ** 2}, run, loop, by_torch)
 
 
-def attention() -> OperationCase:
-    """Every query to every key, and the three gradients."""
-
-    def run(a: Arrays) -> Arrays:
-        y, _, pullback = plain_attention_vjp(a["query"], a["key"], a["value"])
-        return {"y": y} | named(pullback(a["grad"]), "grad_query", "grad_key", "grad_value")
-
-    def loop(a: Arrays) -> Arrays:
-        found = {name: np.zeros_like(a[name.removeprefix("grad_")]) for name in _ATTENTION_GRADS}
-        found["y"] = np.zeros_like(a["grad"])
-        for n, h, i in np.ndindex(*a["query"].shape[:3]):
-            q, k, v, g = a["query"][n, h, i], a["key"][n, h], a["value"][n, h], a["grad"][n, h, i]
-            powers = np.exp(k @ q)
-            weights = powers / powers.sum()
-            found["y"][n, h, i] = weights @ v
-            slopes = (np.diag(weights) - np.outer(weights, weights)) @ (v @ g)
-            found["grad_query"][n, h, i] = slopes @ k
-            found["grad_key"][n, h] += np.outer(slopes, q)
-            found["grad_value"][n, h] += np.outer(weights, g)
-        return found
-
-    def by_torch(a: Arrays) -> Arrays:
-        import torch
-
-        leaves = [torch.tensor(a[name], requires_grad=True) for name in ("query", "key", "value")]
-        y = torch.nn.functional.scaled_dot_product_attention(*leaves, scale=1.0)
-        y.backward(torch.tensor(a["grad"]))
-        return {"y": y.detach()} | named(tuple(leaf.grad for leaf in leaves), *_ATTENTION_GRADS)
-
-    sizes = {"query": 4, "key": 4, "value": 5, "grad": 5}
-    inputs = {name: RNG.standard_normal((2, 3, 7, size)) for name, size in sizes.items()}
-    return OperationCase(inputs, run, loop, by_torch)
-
-
 @cache
 def cases() -> dict[str, OperationCase]:
     """Every operation, by its name and settings."""
@@ -279,6 +250,8 @@ def cases() -> dict[str, OperationCase]:
             "conv1d_vjp, strided": convolution(41, 6, stride=3),
             "conv1d_vjp, dilated": convolution(40, 4, dilation=5),
             "conv1d_vjp, many channels": convolution(60, 11, channels=48, filters=52),
+            "conv1d_vjp, kernel 3": convolution(40, 3, dilation=2, channels=48, filters=50),
+            "rectified_conv1d_vjp": rectified_convolution(),
             "conv1d_max": scan(30, 6),
             "max_pool1d_vjp": pooling(lambda x: max_pool1d_vjp(x, 4, 4), 4, 4),
             "max_pool1d_vjp, overlapping": pooling(lambda x: max_pool1d_vjp(x, 5, 2), 5, 2),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from genoml.ops.arrays import dense_grad_weights
+from genoml.ops.attention import plain_attention_vjp
+from genoml.ops.conv1d import rectified_conv1d_vjp
 from genoml.ops.normalise import rectified_vjp, squares_around
 from genoml.ops.recurrent import lstm_scan
 from proof.operation_case import Arrays, OperationCase, named
+from support.operations import loop_conv
 
 RNG = np.random.default_rng(12)
+_ATTENTION_GRADS = ("grad_query", "grad_key", "grad_value")
 
 
 def rectified(size: int, *, normalised: bool, ceil_mode: bool = False, length: int = 23) -> OperationCase:
@@ -64,6 +69,33 @@ def rectified(size: int, *, normalised: bool, ceil_mode: bool = False, length: i
         return finish(a, y.detach().numpy().transpose(0, 2, 1), z.grad.numpy().transpose(0, 2, 1))
 
     return OperationCase(inputs, run, loop, by_torch)
+
+
+def rectified_convolution() -> OperationCase:
+    """A convolution with bias and ReLU, its two gradients and the bias's."""
+    shapes = {"x": (3, 40, 48), "w": (3, 48, 50), "bias": (50,), "grad": (3, 36, 50)}
+
+    def run(a: Arrays) -> Arrays:
+        y, pullback = rectified_conv1d_vjp(a["x"], a["w"], a["bias"], 1, 2)
+        return {"y": y} | named(pullback(a["grad"]), "grad_x", "grad_w", "grad_bias")
+
+    def by(correlate: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]], a: Arrays) -> Arrays:
+        z = correlate(a["x"], a["w"], a["grad"])[0] + a["bias"]
+        g = a["grad"] * (z > 0)
+        _, grad_x, grad_w = correlate(a["x"], a["w"], g)
+        return {"y": np.maximum(z, 0), "grad_x": grad_x, "grad_w": grad_w, "grad_bias": g.sum(axis=(0, 1))}
+
+    def by_torch(a: Arrays) -> Arrays:
+        from parity.counterparts_ops import torch_conv
+
+        return by(lambda x, w, g: [np.asarray(part) for part in torch_conv(x, w, g, 1, 2)], a)
+
+    return OperationCase(
+        {name: RNG.standard_normal(shape) for name, shape in shapes.items()},
+        run,
+        lambda a: by(lambda x, w, g: loop_conv(x, w, g, 1, 2), a),
+        by_torch,
+    )
 
 
 def squares() -> OperationCase:
@@ -151,3 +183,37 @@ def _lstm_loop(a: Arrays) -> Arrays:
             slope[at] = np.sum(states(*both.values()).imag * a["grad"]) / step
         found[f"grad_{name}"] = slope
     return found
+
+
+def attention() -> OperationCase:
+    """Every query to every key, and the three gradients."""
+
+    def run(a: Arrays) -> Arrays:
+        y, _, pullback = plain_attention_vjp(a["query"], a["key"], a["value"])
+        return {"y": y} | named(pullback(a["grad"]), "grad_query", "grad_key", "grad_value")
+
+    def loop(a: Arrays) -> Arrays:
+        found = {name: np.zeros_like(a[name.removeprefix("grad_")]) for name in _ATTENTION_GRADS}
+        found["y"] = np.zeros_like(a["grad"])
+        for n, h, i in np.ndindex(*a["query"].shape[:3]):
+            q, k, v, g = a["query"][n, h, i], a["key"][n, h], a["value"][n, h], a["grad"][n, h, i]
+            powers = np.exp(k @ q)
+            weights = powers / powers.sum()
+            found["y"][n, h, i] = weights @ v
+            slopes = (np.diag(weights) - np.outer(weights, weights)) @ (v @ g)
+            found["grad_query"][n, h, i] = slopes @ k
+            found["grad_key"][n, h] += np.outer(slopes, q)
+            found["grad_value"][n, h] += np.outer(weights, g)
+        return found
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        leaves = [torch.tensor(a[name], requires_grad=True) for name in ("query", "key", "value")]
+        y = torch.nn.functional.scaled_dot_product_attention(*leaves, scale=1.0)
+        y.backward(torch.tensor(a["grad"]))
+        return {"y": y.detach()} | named(tuple(leaf.grad for leaf in leaves), *_ATTENTION_GRADS)
+
+    sizes = {"query": 4, "key": 4, "value": 5, "grad": 5}
+    inputs = {name: RNG.standard_normal((2, 3, 7, size)) for name, size in sizes.items()}
+    return OperationCase(inputs, run, loop, by_torch)

@@ -11,7 +11,7 @@ from array_api_compat import device as device_of
 
 from genoml.ops.activations import softmax, softmax_gradient
 from genoml.ops.arrays import clip, constant_like, sum_rows
-from genoml.ops.conv1d import conv1d_hits, conv1d_max_grad_w
+from genoml.ops.conv1d import conv1d_hits, conv1d_max_grad_w, conv1d_max_grad_x
 from genoml.ops.normalise import standardize_vjp
 from proof.operation_cases import Arrays, OperationCase
 
@@ -124,6 +124,35 @@ def window_gradient_case() -> OperationCase:
     )
 
 
+def sequence_gradient_case() -> OperationCase:
+    """The gradient of the sequences of a scan, of windows at given places."""
+    inputs = {
+        "w": RNG.standard_normal((4, 4, 5)),
+        "positions": RNG.integers(0, 12, (3, 5)),
+        "grad": RNG.standard_normal((3, 5)),
+    }
+
+    def loop(a: Arrays) -> Arrays:
+        found = np.zeros((3, 30, 4))
+        for n, f in np.ndindex(3, 5):
+            start = 2 * a["positions"][n, f]
+            found[n, start : start + 4] += a["grad"][n, f] * a["w"][:, :, f]
+        return {"y": found}
+
+    def by_torch(a: Arrays) -> Arrays:
+        from parity.counterparts_ops import torch_conv
+
+        spread = (a["positions"][:, None, :] == np.arange(14)[:, None]) * a["grad"][:, None, :]
+        return {"y": torch_conv(np.zeros((3, 30, 4)), a["w"], spread, 2)[1]}
+
+    return OperationCase(
+        inputs,
+        lambda a: {"y": conv1d_max_grad_x(a["w"], a["positions"], a["grad"], 30, 2)},
+        loop,
+        by_torch,
+    )
+
+
 def clip_case() -> OperationCase:
     """Entries within two bounds, and at them."""
 
@@ -195,6 +224,7 @@ def row_cases() -> dict[str, OperationCase]:
     """Each by its name."""
     return {
         "conv1d_max_grad_w": window_gradient_case(),
+        "conv1d_max_grad_x": sequence_gradient_case(),
         "softmax": softmax_case(),
         "softmax_gradient": softmax_gradient_case(),
         "standardize_vjp": standardize_case(),

@@ -14,6 +14,7 @@ from typing import Any
 
 from genoml.backend import Array
 from genoml.ops.windows import Reach
+from genoml.parallel import ALONE, Workers
 from genoml_cupy.launch import Kernels, Matrix
 from genoml_cupy.twins._arguments import MOST, covered, ints, real, strides, tiles
 from genoml_cupy.twins._margins import within_zeros
@@ -24,7 +25,9 @@ _WIDE = 16
 _MANY = 8
 
 
-def conv1d_vjp(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
+def conv1d_vjp(
+    kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
+) -> Any:
     """See genoml.ops.conv1d.conv1d_vjp; covers stride 1."""
     n, length, c = x.shape
     k = w.shape[0]

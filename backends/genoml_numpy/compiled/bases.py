@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
+from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import words
+from genoml_numpy.compiled.conv1d_three import conv1d_three, covers
 from genoml_numpy.twins import conv1d as plain
 
 #: The most numbers of a table, so that it stays in the core's cache.
@@ -63,11 +65,13 @@ def _codes(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
     return codes if words.read_codes(np.ascontiguousarray(x), codes) else None
 
 
-def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
-    """See genoml.ops.conv1d.conv1d_vjp; covers one-hot x and stride and dilation 1, else the NumPy twin does."""
+def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE) -> Any:
+    """See genoml.ops.conv1d.conv1d_vjp; covers one-hot x and stride and dilation 1, else the others do."""
     codes = _codes(x, w) if stride == dilation == 1 else None
     if codes is None:
-        return plain.conv1d_vjp(x, w, stride, dilation)
+        if covers(x, w, stride, dilation):
+            return conv1d_three(x, w, dilation, workers)
+        return plain.conv1d_vjp(x, w, stride, dilation, workers)
     k, _, f = w.shape
     n, length = codes.shape
     span = _span(k, f)

@@ -8,7 +8,7 @@ from genoml_numpy.twins.arrays import clip, constant_like
 from genoml_numpy.twins.attention import plain_attention_vjp
 from genoml_numpy.twins.conv1d import conv1d_vjp
 from genoml_numpy.twins.conv1d_hits import conv1d_hits
-from genoml_numpy.twins.conv1d_max import conv1d_max
+from genoml_numpy.twins.conv1d_max import conv1d_max, conv1d_max_grad_x
 from genoml_numpy.twins.pool1d import global_max_vjp, max_pool1d_vjp
 from genoml_numpy.twins.products import dense_grad_weights
 from genoml_numpy.twins.rectify import rectified_vjp, squares_around
@@ -22,6 +22,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "constant_like": constant_like,
     "conv1d_hits": conv1d_hits,
     "conv1d_max": conv1d_max,
+    "conv1d_max_grad_x": conv1d_max_grad_x,
     "conv1d_vjp": conv1d_vjp,
     "dense_grad_weights": dense_grad_weights,
     "global_max_vjp": global_max_vjp,

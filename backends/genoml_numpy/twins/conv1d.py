@@ -12,6 +12,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.ops.conv1d import choose_algorithm
+from genoml.parallel import ALONE, Workers
 from genoml_numpy.twins.conv1d_dilated import conv1d_dilated, covers
 from genoml_numpy.twins.conv1d_tiles import conv1d_tiles, tile_size
 
@@ -26,15 +27,19 @@ def _windows(rows: np.ndarray, r: int, k: int) -> np.ndarray:
     return rows[r : r + count * k].reshape(count, k * c)
 
 
-def correlate_rows(rows: np.ndarray, w: np.ndarray) -> np.ndarray:
+def correlate_rows(rows: np.ndarray, w: np.ndarray, workers: Workers = ALONE) -> np.ndarray:
     """y[t] = sum_k rows[t + k] @ w[k]; the last K - 1 rows, whose windows are incomplete, are not computed."""
     k, c, f = w.shape
     kernel = w.reshape(k * c, f)
     y = np.empty((rows.shape[0], f), np.result_type(rows, w))
-    for r in range(k):
-        windows = _windows(rows, r, k)
-        if len(windows):
-            np.matmul(windows, kernel, out=y[r::k][: len(windows)])
+
+    def phases(first: int, last: int) -> None:
+        for r in range(first, last):
+            windows = _windows(rows, r, k)
+            if len(windows):
+                np.matmul(windows, kernel, out=y[r::k][: len(windows)])
+
+    workers.share_out(phases, k)
     return y
 
 
@@ -53,7 +58,7 @@ def grad_x_of_few(grad: np.ndarray, w: np.ndarray) -> np.ndarray:
     return grad_x
 
 
-def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
+def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE) -> Any:
     """See genoml.ops.conv1d.conv1d_vjp; covers stride 1, by tiles if both sides have many channels."""
     n, length, c = x.shape
     k, _, f = w.shape
@@ -61,11 +66,11 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     if size is not None:
         return conv1d_tiles(x, w, size)
     if stride == 1 and dilation > 1 and n and covers(length, k, dilation):
-        return conv1d_dilated(x, w, dilation)
+        return conv1d_dilated(x, w, dilation, workers)
     if choose_algorithm(length, k, stride, dilation) != "phases" or n == 0:
         return NotImplemented
     rows = np.ascontiguousarray(x).reshape(n * length, c)
-    y = correlate_rows(rows, w).reshape(n, length, f)[:, : length - k + 1]
+    y = correlate_rows(rows, w, workers).reshape(n, length, f)[:, : length - k + 1]
 
     def pullback(
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
@@ -86,7 +91,7 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
         if c <= _FEW:
             return grad_x_of_few(grad, w), grad_w
         transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-        grad_x = correlate_rows(padded, transposed)[: n * length]
+        grad_x = correlate_rows(padded, transposed, workers)[: n * length]
         return grad_x.reshape(n, length, c), grad_w
 
     return y, pullback

@@ -6,12 +6,14 @@ rows of a sequence from k times the dilation on where they are, and in blocks th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from genoml.ops.windows import Reach
+from genoml.parallel import ALONE, Workers
 
 _BLOCK = 2048
 #: products of a matrix that OpenBLAS multiplies without packing it first (its AVX-512 kernels for small ones): 1.2
@@ -28,34 +30,51 @@ def covers(length: int, kernel_size: int, dilation: int) -> bool:
     return length - (kernel_size - 1) * dilation >= _SHORTEST
 
 
-def _correlate(x: np.ndarray, w: np.ndarray, dilation: int, count: int) -> np.ndarray:
+def _correlate(
+    x: np.ndarray, w: np.ndarray, dilation: int, count: int, workers: Workers = ALONE
+) -> np.ndarray:
     """y[n, t] = sum_k x[n, t + k dilation] @ w[k] for ``count`` outputs of each sequence, (N, count, F)."""
     k_size, c, f = w.shape
     y = np.empty((len(x), count, f), np.result_type(x, w))
     small = _SMALL // (c * f)
     block = small if _FEWEST <= small < _BLOCK else _BLOCK
     together = max(block // count, 1)
-    spare = np.empty((together, min(block, count), f), y.dtype)
-    for first in range(0, len(x), together):
-        rows = x[first : first + together]
-        for start in range(0, count, block):
+    starts = [(first, start) for first in range(0, len(x), together) for start in range(0, count, block)]
+
+    def blocks(begin: int, end: int) -> None:
+        spare = np.empty((together, min(block, count), f), y.dtype)
+        for first, start in starts[begin:end]:
+            rows = x[first : first + together]
             out = y[first : first + together, start : start + block]
             size = out.shape[1]
             np.matmul(rows[:, start : start + size], w[0], out=out)
             for k in range(1, k_size):
                 at = start + k * dilation
                 out += np.matmul(rows[:, at : at + size], w[k], out=spare[: len(rows), :size])
+
+    workers.share_out(blocks, len(starts))
     return y
 
 
-def conv1d_dilated(x: np.ndarray, w: np.ndarray, dilation: int) -> tuple[np.ndarray, Any]:
+def _grad_w(
+    rows: np.ndarray, grad: np.ndarray, dilation: int, grad_w: np.ndarray, first: int, last: int
+) -> None:
+    """Write the gradient of some kernel positions."""
+    for k in range(first, last):
+        read = rows[k * dilation :]
+        np.matmul(read.T, grad[: len(read)], out=grad_w[k])
+
+
+def conv1d_dilated(
+    x: np.ndarray, w: np.ndarray, dilation: int, workers: Workers = ALONE
+) -> tuple[np.ndarray, Any]:
     """Dilated convolution of stride 1: y (N, Lo, F) and its pullback."""
     n, length, c = x.shape
     k_size, _, f = w.shape
     reach = Reach(k_size, dilation=dilation).span - 1
     count = length - reach
     x = np.ascontiguousarray(x)
-    y = _correlate(x, np.ascontiguousarray(w), dilation, count)
+    y = _correlate(x, np.ascontiguousarray(w), dilation, count, workers)
 
     def pullback(
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
@@ -69,15 +88,13 @@ def conv1d_dilated(x: np.ndarray, w: np.ndarray, dilation: int) -> tuple[np.ndar
         if need_w:
             rows = x.reshape(n * length, c)
             grad_w = np.empty(w.shape, np.result_type(x, grad))
-            for k in range(k_size):
-                read = rows[k * dilation :]
-                np.matmul(read.T, g[: len(read)], out=grad_w[k])
+            workers.share_out(partial(_grad_w, rows, g, dilation, grad_w), k_size)
         if not need_x:
             return None, grad_w
         transposed = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
         # each sequence's gradient with the zeros before and behind it, which neighbours share
         strides = (length * padded.strides[0], *padded.strides)
         around = as_strided(padded, (n, length + reach, f), strides, writeable=False)
-        return _correlate(around, transposed, dilation, length), grad_w
+        return _correlate(around, transposed, dilation, length, workers), grad_w
 
     return y, pullback

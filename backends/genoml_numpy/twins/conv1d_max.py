@@ -38,6 +38,19 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     return values, positions
 
 
+def conv1d_max_grad_x(
+    w: Array, positions: Array, grad: Array, length: int, stride: int = 1, dilation: int = 1
+) -> Any:
+    """See genoml.ops.conv1d.conv1d_max_grad_x: N F windows are added up, where a correlation reads all."""
+    (k, c, _), n = w.shape, len(grad)
+    rows = np.arange(n)[:, None] * length + positions * stride
+    windows = rows[:, :, None] + np.arange(k) * dilation
+    places = windows[..., None] * c + np.arange(c)
+    values = grad[:, :, None, None] * w.transpose(2, 0, 1)
+    total = np.bincount(places.ravel(), values.ravel(), n * length * c)
+    return total.astype(values.dtype).reshape(n, length, c)
+
+
 def _maximum(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The maximum along axis 1, and its first place."""
     n, count, f = y.shape
