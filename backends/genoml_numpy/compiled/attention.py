@@ -239,7 +239,7 @@ def plain_attention_vjp(
     def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         grad = np.asarray(grad, np.float32)
         inner = np.ascontiguousarray(np.sum(grad * y, axis=-1))
-        results = tuple(_empty_like(array) for array in (query, key, value))
+        results = _empty_like(query), _empty_like(key), _empty_like(value)
 
         def backward(first: int, last: int) -> None:
             _attend_back(query, key, value, factor, first, last, tops, inverses, inner, grad, *results)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba.core.types.containers import UniTuple
 
 from genoml_numpy.compiled.signatures import FLOAT, compiled
 
@@ -30,7 +30,7 @@ _LOG2 = np.float32(0.6931471805599453)
 _SATURATED = np.float32(10.0)
 
 
-@compiled(types.UniTuple(FLOAT, 2), FLOAT, loose=CONTRACT)
+@compiled(UniTuple(FLOAT, 2), FLOAT, loose=CONTRACT)
 def _power(x: Any) -> Any:
     """2^n (e^r - 1) and 2^n for x from _LEAST to _MOST; their sum is e^x, and less 1 it is exact near 0."""
     shifted = x * _PER_LOG2 + _ROUND

@@ -47,7 +47,6 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
     that of their rows; then the inner size, and whether c is added to. The sums are in registers over the whole loop.
     """
 
-    @intrinsic
     def tile(
         typing: Any, a: Any, a_at: Any, a_row: Any, a_column: Any, b: Any, b_at: Any, b_row: Any, c: Any, c_at: Any,
         c_row: Any, inner: Any, add: Any,
@@ -97,7 +96,8 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
             builder.store(builder.load(sums[m, v]), place, align=4)
         return context.get_dummy_value()
 
-    return tile
+    emitted: Callable[..., Any] = intrinsic(tile)
+    return emitted
 
 
 _wide_tile = _tile(ROWS, 2)
