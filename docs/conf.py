@@ -9,6 +9,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
 
@@ -28,12 +31,15 @@ include_patterns = [
 exclude_patterns = ["docs/conf.py"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 4
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+html_math_renderer = "mathml"  # which browsers draw themselves: no script, no network
 
 html_theme = "furo"
 html_title = f"genoml {version}"
 html_theme_options = {"sidebar_hide_name": False}
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["math.css"]
 
 napoleon_google_docstring = False
 napoleon_custom_sections = ["Shapes"]
@@ -118,7 +124,16 @@ def _literal_formulas(app: Any, what: str, name: str, obj: Any, options: Any, li
     lines[:] = found
 
 
+def _write_math(writer: Any, node: Any) -> None:
+    if node.tagname == "math":
+        writer.body.append(convert(node.astext()))
+    else:
+        writer.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>\n')
+    raise SkipNode
+
+
 def setup(app: Any) -> None:
-    """Pages of the reference, and formulas as they are typed."""
+    """Pages of the reference, formulas of docstrings as they are typed, and those of guides as MathML."""
+    app.add_html_math_renderer("mathml", (_write_math, None), (_write_math, None))
     app.connect("builder-inited", _write_pages)
     app.connect("autodoc-process-docstring", _literal_formulas, priority=100)

@@ -12,7 +12,7 @@ variable ``GENOML_BACKEND``, ``"numpy"``. Nothing is resolved at import.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from difflib import get_close_matches
@@ -96,6 +96,11 @@ class Backend:
     def threads(self) -> int:
         """Threads among which a batch is shared out; 1 where the library or the device does so itself."""
         return 1
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The devices that processes can be given one each, as names for ``CUDA_VISIBLE_DEVICES``; by default none."""
+        return ()
 
     def computing(self) -> AbstractContextManager[Any]:
         """Entered around training and prediction: settings of the library that only long work wants."""

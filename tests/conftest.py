@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,15 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """The variant under test, as the default backend."""
     with open_variant(request.param) as opened, use_backend(opened):
         yield opened
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small files of the names that the guides use; not to be written into."""
+    from support.guide_files import make_files
+
+    folder = tmp_path_factory.mktemp("files")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_files(folder)
+    return folder

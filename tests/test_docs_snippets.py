@@ -6,7 +6,6 @@ Those of README.md are in test_article.py, those of docs/data.md in data/test_do
 from __future__ import annotations
 
 import gzip
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,21 +16,21 @@ import pytest
 
 from genoml import Conv1D, Dense, Flatten, GlobalMaxPool1D, Sequential, write_fasta, write_fastq
 from genoml.convert import KERAS_RULES
-from genoml.data import SequenceData
+from genoml.data import ProfileData, SequenceData
 from genoml.models import build_model
-from genoml.runs import save_run
+from genoml.runs import load_run, save_run
 from genoml.sequence import base_codes, decode
 from genoml.train import Callbacks, FitOptions, Regression, Trained
 from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
+from support.guides import BLOCKS, DOCS, ROOT, blocks_of
 
-DOCS = Path(__file__).parents[1] / "docs"
 Names = dict[str, Any]
-
-
-def blocks(guide: Path) -> list[str]:
-    """Its Python blocks, but for a search of hyper-parameters, which takes minutes."""
-    found = re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL)
-    return [block for block in found if "run_search(" not in block]
+#: a search of hyper-parameters would take minutes
+SHORTER = {
+    "trials=20": "trials=1",
+    "processes=4": "processes=1",
+    'ranges={"learning_rate"': 'ranges={"epochs": 1, "model": "promoter_cnn", "learning_rate"',
+}
 
 
 def random_sequences(count: int, length: int, seed: int = 3) -> list[str]:
@@ -132,7 +131,7 @@ def for_imbalance() -> Names:
 
 
 def for_configuration() -> Names:
-    return {**for_restarts(), "my_callback": Callbacks()}
+    return {**for_training(), **for_restarts(), "my_callback": Callbacks()}
 
 
 def for_splice() -> Names:
@@ -158,7 +157,26 @@ def for_variants() -> Names:
     return {"run": run}
 
 
+def for_other_tools() -> Names:
+    model = Sequential([Conv1D(4, 6, 7), GlobalMaxPool1D(), Dense(6, 2)], seed=3)
+    names: Names = {"model": model, "run": load_run("run"), "sequences": random_sequences(6, 40)}
+    return names | {"labels": np.arange(6)[:, None] % 2, "counts": np.arange(40)}
+
+
+def for_bpnet_lite() -> Names:
+    codes = np.random.default_rng(4).integers(0, 4, (8, 200), dtype=np.uint8)
+    reads = ProfileData(codes=codes, targets=np.ones((8, 2, 60), np.float32), strands="+-")
+    return {"reads": reads, "peaks": codes[:2], "sequences": random_sequences(2, 2114)}
+
+
 SETUPS: dict[str, Callable[[], Names]] = {
+    "../backends/README": dict,
+    "coming_from/bpnet_lite": for_bpnet_lite,
+    **{
+        f"coming_from/{name}": for_other_tools
+        for name in ("crested", "grelu", "keras", "selene", "tangermeme")
+    },
+    **{f"how_to/{name}": for_other_tools for name in ("gpu", "loss", "variants_do_not_match")},
     "alignment": for_alignment,
     "configuration": for_configuration,
     "design": for_design,
@@ -178,13 +196,24 @@ SETUPS: dict[str, Callable[[], Names]] = {
 
 
 def test_every_guide_with_python_is_run() -> None:
-    assert {guide.stem for guide in DOCS.glob("*.md") if blocks(guide)} == {*SETUPS, "data"}
+    guides = {
+        str((DOCS / f"{name}.md").resolve().relative_to(ROOT)) for name in (*SETUPS, "data", "../README")
+    }
+    assert {block.guide for block in BLOCKS if block.language == "python"} == guides
 
 
 @pytest.mark.parametrize("guide", sorted(SETUPS))
-def test_the_python_of_a_guide_runs(guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_a_guide_runs(
+    guide: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
+    if "/" in guide:
+        shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.setitem(KERAS_RULES, "my_lambda", None)  # a rule that a guide adds goes with the test
     names = SETUPS[guide]()
-    for block in blocks(DOCS / f"{guide}.md"):
-        exec(compile(block, f"docs/{guide}.md", "exec"), names)
+    for block in blocks_of((DOCS / f"{guide}.md").resolve()):
+        if block.language == "python":
+            text = block.text
+            for long, short in SHORTER.items():
+                text = text.replace(long, short)
+            exec(compile(text, str(block), "exec"), names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -93,6 +93,14 @@ class CupyBackend(Backend):
             + (" with TF32" if self.tf32 else "")
             + (" with CUDA graphs" if self.graphs else ""),
         }
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The visible GPUs, see Backend."""
+        count = self.cupy.cuda.runtime.getDeviceCount()
+        named = os.environ.get("CUDA_VISIBLE_DEVICES")
+        # the driver ignores what follows a name that it does not know
+        return (list(map(str, range(count))) if named is None else named.split(","))[:count]
 
     @property
     def tf32(self) -> bool:

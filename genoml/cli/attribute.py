@@ -8,12 +8,14 @@ from typing import Any, get_args
 import click
 import numpy as np
 
-from genoml.cli.options import backend_option, examples, open_run
+from genoml.cli.options import backend_option, examples, expect_file, open_run, shard_option
 from genoml.cli.tile import opened_genome
 from genoml.data.peaks import GenomeCodes
 from genoml.genome import concat
 from genoml.io.bed import bed_intervals
-from genoml.runs.attribute import Attributions, Method, attribute
+from genoml.parallel import Shard
+from genoml.runs.attribute import Method, attribute
+from genoml.runs.attributions import Attributions
 from genoml.runs.regions import windows_of
 from genoml.runs.run import Run
 
@@ -26,6 +28,7 @@ from genoml.runs.run import Run
         "genoml attribute RUN sequences.fa --method mutagenesis --explain profile --out contributions.npz",
         "genoml attribute RUN sequences.fa --out contributions.npz --modisco peaks",
         "genoml attribute RUN sequences.fa --out contributions.npz --control 5",
+        "genoml attribute RUN sequences.fa --out 3.npz --shard 3/16",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -79,6 +82,7 @@ from genoml.runs.run import Run
     metavar="PREFIX",
     help="Also write PREFIX.onehot.npz and PREFIX.attributions.npz for modisco.",
 )
+@shard_option
 @backend_option
 def command(
     run: Path,
@@ -94,6 +98,7 @@ def command(
     explain: str | None,
     bigwig: Path | None,
     modisco: str | None,
+    shard: Shard | None,
     backend_name: str | None,
 ) -> None:
     """Write what each base of SEQUENCES, a FASTA or FASTQ file, contributes to the output of the model in RUN.
@@ -104,6 +109,8 @@ def command(
     holds control_codes (m, length) and control_actual (m, length) too, of shuffled sequences by the same method.
 
     With --genome the sequences are windows of the training's length around --regions, on their strands.
+
+    The files of all parts of --shard are read as one by `genoml discover`, and by Attributions.load in Python.
     """
     if out.is_dir() or not out.absolute().parent.is_dir() or out.suffix != ".npz":
         raise ValueError(f"{out}: --out expects a file name that ends in .npz, in a folder that exists")
@@ -112,10 +119,13 @@ def command(
         raise click.UsageError(f"expects SEQUENCES, or --genome and --regions; got {got}")
     if genome is None and (regions is not None or bigwig is not None):
         raise click.UsageError("--regions and --bigwig have a meaning with --genome only")
+    if shard is not None and (bigwig is not None or modisco is not None):
+        raise click.UsageError("--bigwig and --modisco are of all sequences; leave them out with --shard")
+    part = expect_file(shard, sequences if genome is None else regions)
     loaded = open_run(run, backend_name)
     how: dict[str, Any] = {
         "method": method, "references": references, "steps": steps, "seed": seed, "output": explain,
-        "control": control,
+        "control": control, "shard": part,
     }  # fmt: skip
     if genome is not None:
         found = _of_genome(loaded, genome, regions, bigwig, how)

@@ -16,9 +16,10 @@ from genoml.cli.options import backend_option, examples, open_backend
         "genoml discover contributions.npz --out motifs",
         "genoml discover contributions.npz --out motifs --motifs known.meme --h5 modisco.h5",
         "genoml discover contributions.npz --out motifs --motifs none --no-hits",
+        "genoml discover part-*.npz --out motifs",
     ),
 )
-@click.argument("attributions", type=click.Path(path_type=Path))
+@click.argument("attributions", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to make.")
 @click.option(
     "--motifs",
@@ -52,7 +53,7 @@ from genoml.cli.options import backend_option, examples, open_backend
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Key of all randomness.")
 @backend_option
 def command(
-    attributions: Path,
+    attributions: tuple[Path, ...],
     out: Path,
     motifs: str | None,
     hits: bool,
@@ -65,6 +66,8 @@ def command(
 ) -> None:
     """Find motifs in ATTRIBUTIONS, an NPZ file that `genoml attribute` wrote, and write them into a new folder.
 
+    Several files, those of all parts of `genoml attribute --shard`, are read as one, in the order in which they stand.
+
     The folder gets motifs.meme (the motifs as probabilities), motifs.npz (contributions too), seqlets.bed and hits.bed,
     in coordinates of the genome where the sequences' names are loci such as chr8:100-300, and report.html: what each
     motif is like, what it explains, where its sites lie and which motifs come together.
@@ -72,7 +75,7 @@ def command(
     from genoml.io.motifs import jaspar_motifs, read_motifs
     from genoml.report.discovery import discovery_summary, write_discovery_report
     from genoml.runs import refuse_existing
-    from genoml.runs.attribute import Attributions
+    from genoml.runs.attributions import Attributions
     from genoml.runs.discover import discover
     from genoml.runs.modisco import require_h5py
 
@@ -84,9 +87,10 @@ def command(
     if h5 is not None:
         require_h5py()
     known = [] if motifs == "none" else jaspar_motifs() if motifs is None else read_motifs(motifs)
+    source = str(attributions[0]) + (f" and {len(attributions) - 1} more" if attributions[1:] else "")
     found = discover(
-        Attributions.load(attributions), known=known, hits=hits, most_seqlets=most_seqlets, fdr=fdr,
-        least_correlation=least_correlation, seed=seed, source=str(attributions), backend=backend,
+        Attributions.load(*attributions), known=known, hits=hits, most_seqlets=most_seqlets, fdr=fdr,
+        least_correlation=least_correlation, seed=seed, source=source, backend=backend,
         progress=lambda line: click.echo(line, err=True),
     )  # fmt: skip
     files = found.save(out, h5=h5)

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,6 +16,7 @@ from click.shell_completion import CompletionItem
 from genoml.backend import Backend, BackendError, backend_entry_points, get_backend, use_backend
 from genoml.data.files import SHUFFLE
 from genoml.io.files import write_whole
+from genoml.parallel import WHOLE_RUN, Shard
 
 if TYPE_CHECKING:
     from genoml.runs import Run
@@ -112,25 +112,7 @@ out_option = click.option(
 )
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One of several runs that share a command's work out, ``number`` from 1 to ``count``."""
-
-    number: int = 1
-    count: int = 1
-
-    @property
-    def first(self) -> bool:
-        """Whether this is the one that writes what stands once, such as a header."""
-        return self.number == 1
-
-    def of(self, units: int) -> range:
-        """Its own of so many units, neighbours; the first shard has one if there is any."""
-        start, stop = (-(-units * number // self.count) for number in (self.number - 1, self.number))
-        return range(start, stop)
-
-
-def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
+def parse_shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Shard | None:
     """``I/N``, the I-th of N shards."""
     if words is None:
         return None
@@ -143,17 +125,18 @@ def _shard(ctx: click.Context, param: click.Parameter, words: str | None) -> Sha
 shard_option = click.option(
     "--shard",
     metavar="I/N",
-    callback=_shard,
+    callback=parse_shard,
     help="Do only the I-th of N parts of the work, as in a job array: the outputs of all N, one after the other, are "
     "the whole output.",
 )
 
 
-def expect_file(shard: Shard | None, sequences: str | None) -> Shard:
-    """The shard, or the whole; ValueError for a shard of standard input, of which every one needs all."""
-    if shard is not None and sequences == "-":
-        raise ValueError("-: with --shard expects a file, which all shards read, got standard input")
-    return shard or Shard()
+def expect_file(shard: Shard | None, path: str | None) -> Shard:
+    """The shard, or the whole; ValueError for a shard of standard input or a pipe, of which every one needs all."""
+    if shard is not None and path is not None and (path == "-" or Path(path).is_fifo()):
+        got = "standard input" if path == "-" else "a pipe"
+        raise ValueError(f"{path}: with --shard expects a file, which all shards read, got {got}")
+    return shard or WHOLE_RUN
 
 
 @contextmanager

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 
 import click
 import numpy as np
 
-from genoml.cli.options import Shard, backend_option, examples, expect_file, open_run, shard_option
+from genoml.cli.options import backend_option, examples, expect_file, open_output, open_run, shard_option
 from genoml.cli.tile import scan_genome
 from genoml.data import NamedSequences
-from genoml.data.files import table_sequences
-from genoml.io.files import write_whole
+from genoml.data.files import sequence_blocks, table_blocks
+from genoml.parallel import Shard
 from genoml.runs import DataSettings, Run
 from genoml.runs.read_cell_types import predict_h5ad
-from genoml.runs.score import BLOCK, outputs_of
+from genoml.runs.score import BLOCK, outputs_of, readable_blocks
 from genoml.train.predict import score_names
 
 _STANDARD_OUTPUT = Path("-")
+#: of the lines of scores, which wait for the last one, so much in memory
+_SPOOL_BYTES = 1 << 24
 
 
 @click.command(
@@ -29,6 +37,7 @@ _STANDARD_OUTPUT = Path("-")
         "genoml predict RUN --table data.tsv --sequence seq --name id --out scores.tsv",
         "genoml predict RUN --genome genome.fa --regions peaks.bed --out scores.bed",
         "genoml predict RUN --genome genome.fa --step 100 --out scores.bw --resume",
+        "genoml predict RUN --genome genome.fa --step 100 --out 3.bed --shard 3/16",
         "genoml predict RUN --h5ad regions.h5ad --out predicted.h5ad",
     ),
 )
@@ -111,9 +120,13 @@ def command(
     loaded_run = open_run(run, backend_name)
     if layer is not None and h5ad is None:
         raise click.UsageError("--layer has a meaning with --h5ad only")
-    if (shard is not None or logits) and (h5ad is not None or genome is not None):
-        raise click.UsageError("--shard and --logits expect SEQUENCES or --table")
-    expect_file(shard, sequences if table is None else table)
+    if shard is not None and h5ad is not None:
+        raise click.UsageError(
+            "--shard expects SEQUENCES, --table or --genome: parts of an .h5ad cannot be joined"
+        )
+    if logits and (h5ad is not None or genome is not None):
+        raise click.UsageError("--logits expects SEQUENCES or --table")
+    part = expect_file(shard, next((path for path in (sequences, table, regions) if path is not None), None))
     if h5ad is not None:
         if any((sequences, table, regions, step_bp, resume, name)):
             raise click.UsageError(
@@ -130,57 +143,87 @@ def command(
     if genome is not None:
         if sequences is not None or table is not None:
             raise click.UsageError("expects one of SEQUENCES, --table and --genome")
-        scan_genome(loaded_run, genome, out, regions=regions, step_bp=step_bp, resume=resume)
+        scan_genome(loaded_run, genome, out, regions=regions, step_bp=step_bp, resume=resume, shard=part)
         return
-    if sequences is not None and table is None:
-        loaded = loaded_run.read(sequences)
-    elif table is not None and sequences is None:
-        loaded = _of_table(loaded_run, table, sequence, name)
-    else:
+    if (sequences is None) == (table is None):
         raise click.UsageError(f"expects SEQUENCES or --table, got {'neither' if table is None else 'both'}")
-    names = loaded.ids if table is None else loaded.names
-    content, count = _content(loaded_run, loaded, names, shard, logits)
-    if out == _STANDARD_OUTPUT:
-        click.echo(content, nl=False)
+    if table is None:
+        path, blocks = str(sequences), _record_blocks
     else:
-        try:
-            with write_whole(out) as file:
-                file.write(content)
-        except OSError as error:
-            raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
+        path, blocks = table, partial(_row_blocks, loaded_run, sequence, name)
+    wanted = True if logits else None if shard is None else False
+    count = _write_scores(
+        loaded_run, _units(loaded_run, path, blocks, part), out, header=part.first, with_logits=wanted
+    )
     click.echo(f"{count} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True)
 
 
-def _of_table(run: Run, table: str, sequence: str | None, name: str | None) -> NamedSequences:
+def _record_blocks(path: str) -> Iterator[NamedSequences]:
+    """The records of a file under the first words of their headers."""
+    return (replace(block, names=block.ids) for block in sequence_blocks(path, BLOCK))
+
+
+def _row_blocks(run: Run, sequence: str | None, name: str | None, path: str) -> Iterator[NamedSequences]:
     """The sequences of a table, from the columns that are named, or that the run was trained on."""
     config = run.record.config
     known = DataSettings() if config is None else config.data
     columns = [part.strip() for part in sequence.split(",")] if sequence else known.sequence or ["sequence"]
-    return table_sequences(table, columns, name or known.name)
+    return table_blocks(path, BLOCK, columns, name or known.name)
 
 
-def _content(
-    run: Run, loaded: NamedSequences, names: list[str], shard: Shard | None, with_logits: bool
-) -> tuple[bytes, int]:
-    """Lines of the shard's sequences, and their number."""
-    part = shard or Shard()
-    blocks = part.of(-(-len(loaded) // BLOCK))
-    if loaded and not blocks:  # fewer blocks than shards
-        return b"", 0
-    outputs = outputs_of(run.model, run.record, loaded, blocks)
+def _units(
+    run: Run, path: str, blocks: Callable[[str], Iterator[NamedSequences]], shard: Shard
+) -> Iterator[NamedSequences]:
+    """The shard's blocks of a file, which is read twice: all of it is checked before anything is computed."""
+    if not os.path.isfile(path):  # standard input, or a pipe, can be read once
+        return readable_blocks(run.record, blocks(path))
+    own = shard.of(sum(1 for _ in readable_blocks(run.record, blocks(path))))
+    return islice(blocks(path), own.start, own.stop)
+
+
+def _write_scores(
+    run: Run, units: Iterator[NamedSequences], out: Path, *, header: bool, with_logits: bool | None
+) -> int:
+    """Write the table of blocks of sequences once all are scored, and return the number of sequences.
+
+    Logits are written if ``with_logits`` is True, and for None where different sequences have the same score.
+    """
+    count, ends = 0, list[tuple[set[float], set[float]]]()
+    with SpooledTemporaryFile(_SPOOL_BYTES) as table:
+        for lines, found in map(partial(_scored, run, with_logits), units):
+            table.write(lines if header and not count else lines.partition(b"\n")[2])
+            count += lines.count(b"\n") - 1
+            ends = ends or [(set(), set()) for _ in found]
+            for kept, new in zip(ends, found, strict=True):
+                if len(kept[0]) == len(kept[1]):  # not known to be the same
+                    kept[0].update(new[0].tolist())
+                    kept[1].update(new[1].tolist())
+        same = any(len(scores) < len(logits) for scores, logits in ends)
+        if same and with_logits is False:  # another shard cannot know it, and all have the same columns
+            hint = "their logits tell them apart: --logits, for every shard"
+            click.echo(f"warning: different sequences get the same score, near 0 or 1; {hint}", err=True)
+        dropped = len(ends) if with_logits is None and not same else 0
+        table.seek(0)
+        try:
+            with open_output(str(out)) as file:
+                file.writelines(line[:-1].rsplit(b"\t", dropped)[0] + b"\n" for line in table)
+        except BrokenPipeError:  # the reader of the output has closed it
+            raise
+        except OSError as error:
+            raise ValueError(f"{out}: cannot be written ({error.strerror or error})") from error
+    return count
+
+
+def _scored(
+    run: Run, with_logits: bool | None, block: NamedSequences
+) -> tuple[bytes, list[tuple[np.ndarray, np.ndarray]]]:
+    """The table of a block, with logits unless False; and of each task the scores near 0 or 1, and their logits."""
+    outputs = outputs_of(run.model, run.record, block)
     if outputs.ndim > 2:
         raise ValueError(
             f"{run.path}: its network has a value a position, {tuple(outputs.shape[1:])} each; a table has no place "
             "for them: read them in Python, genoml.load_run(RUN).outputs(sequences)"
         )
-    wanted = True if with_logits else None if shard is None else False
-    own = names[blocks.start * BLOCK : blocks.stop * BLOCK]
-    table = _table(own, _columns(run, outputs, wanted))
-    return table if part.first else table.partition(b"\n")[2], len(outputs)
-
-
-def _columns(run: Run, outputs: np.ndarray, with_logits: bool | None) -> dict[str, np.ndarray]:
-    """Scores by the name of their column, and logits; None: where the scores of different outputs are the same."""
     scores = run.objective.numbers(outputs).astype(outputs.dtype)
     logits = run.objective.logits(outputs)
     names = score_names(scores.shape[1], run.objective.task_names)
@@ -188,21 +231,16 @@ def _columns(run: Run, outputs: np.ndarray, with_logits: bool | None) -> dict[st
     if logits is None:
         if with_logits:
             raise ValueError(f"--logits: the scores of {run.path} are no probabilities; leave it out")
-        return columns
-    same = not with_logits and any(map(_saturates, scores.T, logits.T))
-    if same and with_logits is False:  # another shard cannot know it, and all have the same columns
-        hint = "their logits tell them apart: --logits, for every shard"
-        click.echo(f"warning: different sequences get the same score, near 0 or 1; {hint}", err=True)
-    elif same or with_logits:
-        logits = logits.astype(outputs.dtype)
-        columns |= dict(zip([f"logit{name.removeprefix('score')}" for name in names], logits.T, strict=True))
-    return columns
-
-
-def _saturates(scores: np.ndarray, logits: np.ndarray) -> bool:
-    """Whether probabilities near 0 or 1 are the same for different logits."""
-    ends = (scores < 1e-30) | (scores > 1 - 1e-6)
-    return len(np.unique(scores[ends])) < len(np.unique(logits[ends]))
+        return _table(block.names, columns), []
+    near = (scores < 1e-30) | (scores > 1 - 1e-6)
+    ends = [
+        (np.unique(each[at]), np.unique(own[at]))
+        for each, own, at in zip(scores.T, logits.T, near.T, strict=True)
+    ]
+    if with_logits is not False:
+        named = [f"logit{name.removeprefix('score')}" for name in names]
+        columns |= dict(zip(named, logits.astype(outputs.dtype).T, strict=True))
+    return _table(block.names, columns), ends
 
 
 def _table(names: list[str], columns: dict[str, np.ndarray]) -> bytes:

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, examples, open_run
+from genoml.cli.options import backend_option, examples, expect_file, open_run
 from genoml.cli.tile import opened_genome
 from genoml.cli.variants import scoring_options, tell_summary
 from genoml.genome import concat
 from genoml.io.bed import bed_intervals
+from genoml.parallel import Shard
 
 
 @click.command(
@@ -35,8 +36,9 @@ from genoml.io.bed import bed_intervals
 @scoring_options
 @backend_option
 def command(
-    run: Path, genome: str, regions: str, out: Path, resume: bool, backend_name: str | None, **options: Any
-) -> None:
+    run: Path, genome: str, regions: str, out: Path, resume: bool, shard: Shard | None, backend_name: str | None,
+    **options: Any,
+) -> None:  # fmt: skip
     """Score every substitution of every base in REGIONS of GENOME, with the model in the folder RUN.
 
     Each base is in the middle of its own window, or near it with --share, which is many times faster. The table has
@@ -45,9 +47,10 @@ def command(
     """
     from genoml.variants import saturate_regions
 
+    part = expect_file(shard, regions)
     loaded = open_run(run, backend_name)
     with opened_genome(genome) as store:
         places = concat(bed_intervals(regions, sizes=store.sizes))
         options["tasks"] = options["tasks"] or None
-        files, result = saturate_regions(loaded, store, places, out, resume=resume, **options)
+        files, result = saturate_regions(loaded, store, places, out, resume=resume, shard=part, **options)
     tell_summary(result, list(files))

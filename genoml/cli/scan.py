@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 import numpy as np
 
 from genoml.cli.options import (
-    Shard,
     backend_option,
     examples,
     expect_file,
@@ -24,7 +23,11 @@ from genoml.cli.options import (
 if TYPE_CHECKING:
     from genoml.io import Motif
     from genoml.io.fasta import FastaRecord
+    from genoml.parallel import Shard
     from genoml.sequence import MotifHits, MotifScanner
+
+    #: ids and letters of records, and the scan of some of them
+    _Unit: TypeAlias = tuple[np.ndarray, list[str], Callable[[], list[MotifHits]]]
 
 #: Records that are scanned together, at most: many short ones fill a batch.
 _BATCH_RECORDS = 1 << 17
@@ -104,15 +107,11 @@ def command(
     with open_output(out) as stream:
         if kind == "tsv" and shard.first:
             stream.write(_HEADER.encode())
-        for batch, blocks in _batches(sequences, scanner, shard):
-            ids = np.array([record.id for record in batch], dtype=object)
-            letters = [record.sequence for record in batch]
-            for hits in scanner.blocks(letters, blocks):
-                _write(stream, hits, ids, letters, labels, kind)
+        stream.writelines(map(partial(_lines, labels, kind), _units(sequences, scanner, shard)))
 
 
-def _batches(path: str, scanner: MotifScanner, shard: Shard) -> Iterator[tuple[list[FastaRecord], range]]:
-    """Batches of records, and which blocks of each are the shard's; the file is read once more to count them."""
+def _units(path: str, scanner: MotifScanner, shard: Shard) -> Iterator[_Unit]:
+    """The shard's blocks in spans, with the records that they are of; the file is read once more to count blocks."""
     from genoml.io import read_sequences
     from genoml.io.records import record_batches
 
@@ -120,12 +119,15 @@ def _batches(path: str, scanner: MotifScanner, shard: Shard) -> Iterator[tuple[l
         for batch in record_batches(read_sequences(path), most_records=_BATCH_RECORDS):
             yield batch, scanner.count_blocks(sum(len(record.sequence) for record in batch), len(batch))
 
-    own = shard.of(sum(count for _, count in batches())) if shard.count > 1 else range(sys.maxsize)
+    own = shard.own(lambda: sum(count for _, count in batches()))
     first = 0
     for batch, count in batches():
         blocks = range(max(own.start - first, 0), min(own.stop - first, count))
         if blocks:
-            yield batch, blocks
+            ids = np.array([record.id for record in batch], dtype=object)
+            letters = [record.sequence for record in batch]
+            for span in scanner.spans(letters, blocks):
+                yield ids, letters, span
         first += count
 
 
@@ -144,9 +146,13 @@ def _chosen(path: str | None, names: tuple[str, ...]) -> list[Motif]:
     return [motif for motif in motifs if not names or motif.name in names or motif.symbol in names]
 
 
-def _write(
-    stream: BinaryIO, hits: MotifHits, ids: np.ndarray, letters: list[str], labels: np.ndarray, kind: str
-) -> None:
+def _lines(labels: np.ndarray, kind: str, unit: _Unit) -> bytes:
+    """The lines of a unit's hits."""
+    ids, letters, span = unit
+    return b"".join(_lines_of(hits, ids, letters, labels, kind) for hits in span())
+
+
+def _lines_of(hits: MotifHits, ids: np.ndarray, letters: list[str], labels: np.ndarray, kind: str) -> bytes:
     columns = [ids[hits.sequence], labels[hits.motif], hits.start, hits.end, hits.strand]
     rows = zip(*(column.tolist() for column in columns), strict=True)
     if kind == "bed":
@@ -159,4 +165,4 @@ def _write(
             f"{n}\t{m}\t{s}\t{e}\t{d}\t{score:.4f}\t{p:.4g}\t{site}\n"
             for (n, m, s, e, d), (score, p, site) in zip(rows, numbers, strict=True)
         ]
-    stream.write("".join(lines).encode())
+    return "".join(lines).encode()

@@ -14,8 +14,9 @@ import msgspec
 from tqdm import tqdm
 
 from genoml.cli.data_options import SeveralWords, data_of, data_options
-from genoml.cli.options import NegativesPath, backend_option, examples, open_backend
+from genoml.cli.options import NegativesPath, backend_option, examples, open_backend, parse_shard
 from genoml.cli.progress import progress_class, tell, terminal_options
+from genoml.parallel import WHOLE_RUN, Shard
 from genoml.runs.tasks import LABELS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "genoml search pos.fa neg.fa --ranges ranges.toml --out search --trials 50",
         "genoml search --table data.tsv --targets dev,hk --ranges ranges.toml --out search",
+        "genoml search pos.fa neg.fa --ranges ranges.toml --out search --trials 64 --shard 3/16",
     ),
 )
 @click.argument("labelled", nargs=-1, metavar="[POSITIVES NEGATIVES]", type=NegativesPath())
@@ -54,11 +56,20 @@ if TYPE_CHECKING:
     "--min-epochs", default=1, show_default=True, type=click.IntRange(1),
     help="Epochs after which the first are stopped.",
 )  # fmt: skip
-@click.option("--processes", type=click.IntRange(1), help="Trials at a time (all cores; 1 off the CPU).")
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    help="Trials at a time (all cores; 1 off the CPU), on the visible GPUs in turn.",
+)
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes the settings drawn."
 )
 @click.option("--resume", is_flag=True, help="Resume the search in the folder, or take part in it.")
+@click.option(
+    "--shard", metavar="I/N", callback=parse_shard,
+    help="Train every N-th trial only, from the I-th on, as in a job array that shares the folder, and write no table; "
+    "then the same command with --resume, in place of --shard, trains what is missing, and writes it.",
+)  # fmt: skip
 @data_options(task=True)
 @terminal_options
 @backend_option
@@ -70,6 +81,7 @@ def command(
     factor: int,
     processes: int | None,
     resume: bool,
+    shard: Shard | None,
     quiet: bool,
     as_json: bool,
     backend_name: str | None,
@@ -93,6 +105,8 @@ def command(
         raise click.UsageError(f"expects POSITIVES and NEGATIVES, got {len(labelled)} files")
     if len(labelled) == 1:
         raise click.MissingParameter(param_type="argument", param_hint="'NEGATIVES'")
+    if halving and shard is not None:
+        raise click.UsageError("--halving compares each trial with all others; leave it out with --shard")
     data = data_of(options, labelled)
     positives, negatives = labelled or ("", "")
     display = progress_class(quiet, as_json).__name__
@@ -110,15 +124,18 @@ def command(
         backend=backend,
         **options,
     )
-    search = open_search(out, record, resume=resume)
+    search = open_search(out, record, resume=resume, shard=shard or WHOLE_RUN)
     lines = _Lines(display, search.record, at_once)
     lines.start(out)
     try:
-        results = run_search(search, processes=at_once, on_result=lines.result)
+        results = run_search(search, processes=at_once, devices=backend.devices, on_result=lines.result)
     except KeyboardInterrupt:
         click.echo(f"genoml: what is done is kept in {out}; go on with --resume", err=True)
         raise
-    lines.end(results, out)
+    if search.shard.count > 1:
+        lines.end_of_shard(search.shard, results)
+    else:
+        lines.end(results, out)
 
 
 class _Lines:
@@ -169,6 +186,14 @@ class _Lines:
         if done < total:
             line += f", {tqdm.format_interval(left)} left"
         self._say(line, "trial", **msgspec.to_builtins(result), done=done, total=total, seconds_left=left)
+
+    def end_of_shard(self, shard: Shard, results: list[Result]) -> None:
+        trials = sorted(result.trial for result in results)
+        self._say(
+            f"{len(trials)} trials of shard {shard.number}/{shard.count} have ended; when all shards have, --resume in "
+            "place of --shard writes the table",
+            "end", shard=f"{shard.number}/{shard.count}", trials=trials, seconds=time.perf_counter() - self._start,
+        )  # fmt: skip
 
     def end(self, results: list[Result], out: Path) -> None:
         columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else 100

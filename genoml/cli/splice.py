@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from genoml.cli.options import backend_option, examples, open_backend, open_output
+from genoml.cli.options import backend_option, examples, expect_file, open_backend, open_output, shard_option
 from genoml.cli.tile import opened_genome
 from genoml.cli.variants import tell_summary
 from genoml.genome import open_genome
+from genoml.parallel import Shard
 
 #: the names of the shipped example's files: variants, genome, genes
 _EXAMPLE = ("splice_example.vcf", "splice_example.fa.gz", "splice_example.gtf")
@@ -60,11 +61,12 @@ _EXAMPLE = ("splice_example.vcf", "splice_example.fa.gz", "splice_example.gtf")
 @click.option("--least-match", default=0.95, show_default=True, type=click.FloatRange(0, 1), metavar="SHARE",
               help="Of REF alleles at the beginning that are the genome's; below it, nothing is scored.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on where an interrupted scoring stopped, to the same bytes.")
+@shard_option
 @backend_option
 def command(
     calls: str | None, genome: str | None, genes: str | None, example: bool, out: str, models: tuple[Path, ...],
     context_bp: int | None, distance: int, mask: bool, raw: str | None, key: str, least_match: float, resume: bool,
-    backend_name: str | None,
+    shard: Shard | None, backend_name: str | None,
 ) -> None:  # fmt: skip
     """Write CALLS, a VCF file, with delta scores: what each variant does to the splice sites of its genes.
 
@@ -84,6 +86,7 @@ def command(
         raise click.UsageError("--raw and --resume expect --out FILE")
     if not key.replace("_", "").replace(".", "").isalnum() or not key.isascii() or not key[0].isalpha():
         raise click.UsageError(f"--key expects letters, digits, _ and ., a letter first; got {key!r}")
+    part = expect_file(shard, calls)
     backend = open_backend(backend_name)
     with ExitStack() as stack:
         if example:
@@ -100,9 +103,9 @@ def command(
         file = open_vcf(str(calls))
         if out == "-":
             with open_output(out) as stream:
-                result = score_splicing(scorer, file, stream, key=key, least_match=least_match)
+                result = score_splicing(scorer, file, stream, key=key, least_match=least_match, shard=part)
         else:
             result = score_splicing(
-                scorer, file, out, key=key, raw=raw, least_match=least_match, resume=resume
+                scorer, file, out, key=key, raw=raw, least_match=least_match, resume=resume, shard=part
             )
     tell_summary(result, [each for each in (out if out != "-" else "standard output", raw) if each])

@@ -9,12 +9,13 @@ import click
 from genoml.cli.options import examples, open_output, out_option
 from genoml.genome import GenomeStore, concat, open_genome, tile, whole_chromosomes
 from genoml.io.bed import bed_intervals
+from genoml.parallel import Shard
 from genoml.runs import Run
 from genoml.runs.region_files import KINDS
-from genoml.runs.regions import predict_windows, windows_of
+from genoml.runs.regions import BLOCK, predict_windows, windows_of
 
-#: windows that are written together
-_BLOCK = 1 << 16
+#: windows that ``tile`` writes together
+_TILES = 1 << 16
 
 
 @click.command("tile", epilog=examples("genoml tile genome.fa --length 1000 --step 500 --out windows.bed"))
@@ -41,8 +42,8 @@ def command(genome: str, length_bp: int, step_bp: int | None, partial: bool, out
         for name, size in store.sizes.items():
             windows = tile(whole_chromosomes({name: size}), length_bp, step_bp=step_bp, keep_partial=partial)
             written += len(windows)
-            for first in range(0, len(windows), _BLOCK):
-                part = slice(first, first + _BLOCK)
+            for first in range(0, len(windows), _TILES):
+                part = slice(first, first + _TILES)
                 ends = zip(windows.start[part].tolist(), windows.end[part].tolist(), strict=True)
                 stream.writelines(f"{name}\t{start}\t{end}\n".encode() for start, end in ends)
     if not written:
@@ -55,21 +56,29 @@ def opened_genome(genome: str) -> GenomeStore:
 
 
 def scan_genome(
-    run: Run, genome: str, out: Path, *, regions: str | None, step_bp: int | None, resume: bool
+    run: Run, genome: str, out: Path, *, regions: str | None, step_bp: int | None, resume: bool, shard: Shard
 ) -> None:
     """Write a run's predictions along a genome, or around regions of it, as the suffix of the file says.
 
     Raises
     ------
     ValueError
-        For another suffix, standard output, or as ``predict_windows``.
+        For another suffix, standard output, a shard of bigWig, or as ``predict_windows``.
     """
     kind = KINDS.get(out.suffix.lower())
     if kind is None:
         raise ValueError(f"{out}: with --genome --out expects a file ending in {', '.join(KINDS)}")
+    if kind == "bigwig" and shard.count > 1:
+        raise ValueError(f"{out}: bigWig files cannot be joined; with --shard write .bed or .tsv")
     with opened_genome(genome) as store:
         found = None if regions is None else concat(bed_intervals(regions, sizes=store.sizes))
         windows = windows_of(run, store, found, step_bp)
-        files = predict_windows(run, store, windows, out, kind=kind, resume=resume)
+        windows = windows[shard.rows(len(windows), BLOCK)]
+        if not len(windows):  # fewer blocks than shards
+            files = [out]
+            with open_output(str(out)):
+                pass
+        else:
+            files = predict_windows(run, store, windows, out, kind=kind, resume=resume, header=shard.first)
     named = ", ".join(map(str, files))
     click.echo(f"{len(windows)} windows of {run.record.length_bp} bp scored; {named}", err=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from genoml.cli.options import backend_option, examples, open_output, open_run
+from genoml.cli.options import backend_option, examples, expect_file, open_output, open_run, shard_option
 from genoml.cli.tile import opened_genome
 from genoml.genome import concat
 from genoml.io.bed import bed_intervals
 from genoml.io.vcf import open_vcf
+from genoml.parallel import Shard
 
 
 def scoring_options(command: Any) -> Any:
@@ -79,6 +80,7 @@ def scoring_options(command: Any) -> Any:
                 is_flag=True,
                 help="Go on where an interrupted scoring stopped, to the same bytes.",
             ),
+            shard_option,
         )
     ):
         command = option(command)
@@ -93,6 +95,7 @@ def scoring_options(command: Any) -> Any:
         "genoml variants RUN calls.vcf genome.fa --regions peaks.bed --null 100 --out scores.tsv --resume",
         "genoml variants RUN snps.tsv genome.fa --columns chrom=CHR,pos=BP,ref=A1,alt=A2 > scores.tsv",
         "genoml variants RUN calls.vcf genome.fa --out scores.tsv --report page.html",
+        "genoml variants RUN calls.vcf.gz genome.fa --out 3.tsv --shard 3/16",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -155,6 +158,7 @@ def command(
     swapped: str,
     least_match: float,
     resume: bool,
+    shard: Shard | None,
     backend_name: str | None,
     **options: Any,
 ) -> None:
@@ -168,6 +172,9 @@ def command(
 
     if out == "-" and (vcf or resume):
         raise click.UsageError("--vcf and --resume expect --out FILE")
+    if shard is not None and (summary or report):
+        raise click.UsageError("--summary and --report are of all of CALLS; leave them out with --shard")
+    part = expect_file(shard, calls)
     if vcf and columns:
         raise click.UsageError("--vcf expects VCF; leave out --columns")
     if report is not None:
@@ -181,7 +188,13 @@ def command(
     with opened_genome(genome) as store:
         found = None if regions is None else concat(bed_intervals(regions, sizes=store.sizes))
         options |= {"regions": found, "score_swapped": swapped == "score", "tasks": options["tasks"] or None}
-        shared: dict[str, Any] = {"least_match": least_match, "resume": resume, "annotated": vcf, **options}
+        shared: dict[str, Any] = {
+            "least_match": least_match,
+            "resume": resume,
+            "annotated": vcf,
+            "shard": part,
+            **options,
+        }
         if out == "-":
             with open_output(out) as stream:
                 result = score_file(loaded, store, file, stream, **shared)

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
@@ -96,26 +96,38 @@ def read_columns(
         Naming line and column: for a column that is not there, rows of another width, an unclosed quote, a value that
         is no finite number, a letter that is no nucleotide, text that is not UTF-8, or no rows.
     """
+    blocks = list(column_blocks(path, columns, _ROWS_AT_ONCE, header=header))
+    return Columns(
+        blocks[0].path,
+        {name: np.concatenate([block.numbers[name] for block in blocks]) for name in blocks[0].numbers},
+        {name: list(chain.from_iterable(block.text[name] for block in blocks)) for name in blocks[0].text},
+        [flat for block in blocks for flat in block.sequences],
+        "RNA" if any(block.alphabet == "RNA" for block in blocks) else "DNA",
+        array("q", chain.from_iterable(block._lines for block in blocks)),
+    )
+
+
+def column_blocks(
+    path: FilePath, columns: Sequence[Column], rows: int, *, header: Sequence[str] | None = None
+) -> Iterator[Columns]:
+    """Read some columns of a table as ``read_columns`` does, in blocks of so many rows."""
     source = Source(path)
-    found = Columns(source.path)
     wanted = list(dict.fromkeys(column.name for column in columns))
-    chunks: dict[str, list[np.ndarray]] = {c.name: [] for c in columns if c.kind == "number"}
-    found.text = {column.name: [] for column in columns if column.kind == "text"}
     sequence = [column.name for column in columns if column.kind == "sequence"]
     with source.open() as stream, _long_fields():
         text = io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="")
-        rows = _rows(text, found, wanted, header)
-        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-            values = dict(zip(wanted, zip(*chunk, strict=True), strict=True))
-            for name, parts in chunks.items():
-                parts.append(_numbers(found, name, values[name]))
-            for name, texts in found.text.items():
-                texts.extend(_texts(found, name, values[name]))
+        fields = _rows(text, source.path, wanted, header)
+        while chunk := list(islice(fields, rows)):
+            lines, parts = zip(*chunk, strict=True)
+            found = Columns(source.path, _lines=array("q", lines))
+            values = dict(zip(wanted, zip(*parts, strict=True), strict=True))
+            numbers, texts = ([c.name for c in columns if c.kind == kind] for kind in ("number", "text"))
+            found.numbers = {name: _numbers(found, name, values[name]) for name in numbers}
+            found.text = {name: _texts(found, name, values[name]) for name in texts}
             if sequence:
                 found.sequences.append(_sequences(found, sequence, [values[name] for name in sequence]))
+            yield found
         text.detach()
-    found.numbers = {name: np.concatenate(parts) for name, parts in chunks.items()}
-    return found
 
 
 def column_names(path: FilePath, wanted: Sequence[str] = ()) -> list[str]:
@@ -139,12 +151,13 @@ def _long_fields() -> Iterator[None]:
 
 
 def _rows(
-    text: io.TextIOWrapper, found: Columns, wanted: list[str], header: Sequence[str] | None
-) -> Iterator[list[str]]:
-    """The wanted fields of each row, stripped; its line number is added to ``found``."""
-    skipped, names, delimiter, first = _header(text, found.path, wanted, header)
+    text: io.TextIOWrapper, path: str, wanted: list[str], header: Sequence[str] | None
+) -> Iterator[tuple[int, list[str]]]:
+    """The line number of each row, and its wanted fields, stripped."""
+    skipped, names, delimiter, first = _header(text, path, wanted, header)
     places = [names.index(name) for name in wanted]
     reader = csv.reader(_from(first, text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    line = 0
     try:
         for fields in reader:
             if not fields or fields == [""]:
@@ -152,19 +165,17 @@ def _rows(
             line = skipped + reader.line_num
             if len(fields) != len(names):
                 raise FormatError(
-                    f"has {len(fields)} field(s), but the header has {len(names)}", path=found.path, line=line,
+                    f"has {len(fields)} field(s), but the header has {len(names)}", path=path, line=line,
                     fix=f"every line must have as many, separated by {_DELIMITERS[delimiter]}",
                 )  # fmt: skip
-            found._lines.append(line)
-            yield [fields[place].strip() for place in places]
-        if not len(found):
+            yield line, [fields[place].strip() for place in places]
+        if not line:
             fix = "expects at least one below the header"
-            raise FormatError("the table has no rows", path=found.path, line=skipped, fix=fix)
+            raise FormatError("the table has no rows", path=path, line=skipped, fix=fix)
     except csv.Error as error:
         raise FormatError(
             f"malformed quotes, line ends or a field of more than 16 MB ({error})",
-            path=found.path, line=skipped + max(1, reader.line_num),
-            fix="save the table anew as CSV or TSV",
+            path=path, line=skipped + max(1, reader.line_num), fix="save the table anew as CSV or TSV",
         ) from None  # fmt: skip
 
 

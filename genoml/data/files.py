@@ -1,19 +1,21 @@
-"""Reader of whole files of sequences, with the names of their records for messages."""
+"""Reader of files of sequences, whole or in blocks, with the names of their records for messages."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from genoml.data.columns import Column, read_columns
+from genoml.data.columns import Column, column_blocks
 from genoml.io import read_sequences
 from genoml.io.errors import first_word
 from genoml.io.files import FilePath
+from genoml.io.records import record_batches
 from genoml.sequence.codes import alphabet_of, count_ambiguous
 from genoml.sequence.encode import base_codes
 from genoml.sequence.shuffle import dinucleotide_shuffle
@@ -39,11 +41,14 @@ class NamedSequences:
         The records' whole headers.
     letters : list of str
         Their sequences.
+    first : int
+        Number of records before them in the file, of which these are a block.
     """
 
     path: str
     names: list[str]
     letters: list[str]
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.letters)
@@ -83,7 +88,7 @@ class NamedSequences:
     def place(self, index: int) -> str:
         """File, number and name of a record, for messages."""
         path = "standard input" if self.path == "-" else self.path
-        return f"{path}, record {index + 1} ({first_word(self.names[index])})"
+        return f"{path}, record {self.first + index + 1} ({first_word(self.names[index])})"
 
 
 def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:
@@ -102,23 +107,30 @@ def load_sequences(path: FilePath, ambiguous: str = "zero") -> NamedSequences:
     return loaded
 
 
-def table_sequences(
-    path: FilePath, columns: Sequence[str] = ("sequence",), name: str | None = None
-) -> NamedSequences:
-    """Read the sequences of a CSV or TSV file, those of several columns joined, with names or numbers from 1.
+def sequence_blocks(path: FilePath, records: int) -> Iterator[NamedSequences]:
+    """Read a FASTA or FASTQ file in blocks of so many records, which are not checked; errors as in genoml.io."""
+    first = 0
+    for block in record_batches(read_sequences(path), most_bp=sys.maxsize, most_records=records):
+        yield NamedSequences(str(path), [rec.name for rec in block], [rec.sequence for rec in block], first)
+        first += len(block)
 
-    Raises
-    ------
-    FormatError, OSError
-        See ``genoml.data.columns.read_columns``.
+
+def table_blocks(
+    path: FilePath, rows: int, columns: Sequence[str] = ("sequence",), name: str | None = None
+) -> Iterator[NamedSequences]:
+    """Read the sequences of a CSV or TSV file in blocks of rows, under names, or their numbers from 1.
+
+    Those of several columns are joined. Errors are those of ``genoml.data.columns.read_columns``.
     """
     wanted = [Column(column, "sequence") for column in columns] + [
         Column(column, "text") for column in columns
     ]
-    table = read_columns(path, wanted if name is None else [*wanted, Column(name, "text")])
-    letters = ["".join(parts) for parts in zip(*(table.text[column] for column in columns), strict=True)]
-    names = [str(row + 1) for row in range(len(letters))] if name is None else table.text[name]
-    return NamedSequences(table.path, list(names), letters)
+    first = 0
+    for table in column_blocks(path, wanted if name is None else [*wanted, Column(name, "text")], rows):
+        letters = ["".join(parts) for parts in zip(*(table.text[column] for column in columns), strict=True)]
+        numbers = map(str, range(first + 1, first + len(letters) + 1))
+        yield NamedSequences(table.path, list(numbers if name is None else table.text[name]), letters, first)
+        first += len(letters)
 
 
 def check_sequences(sequences: NamedSequences, ambiguous: str = "zero") -> None:
@@ -130,6 +142,32 @@ def check_sequences(sequences: NamedSequences, ambiguous: str = "zero") -> None:
         If a sequence is empty, has both T and U or looks like protein; or, with ``ambiguous="error"``, has an
         ambiguous letter.
     """
+    for _ in checked_blocks([sequences], ambiguous):
+        pass
+
+
+def checked_blocks(blocks: Iterable[NamedSequences], ambiguous: str = "zero") -> Iterator[NamedSequences]:
+    """Blocks of a file, as far as they pass ``check_sequences``, whose ValueError comes where they do not."""
+    affected, what = 0, ""
+    for block in blocks:
+        _refuse_unread(block)
+        if ambiguous == "error":
+            rows = np.flatnonzero(count_ambiguous(block.letters, per_sequence=True))
+            if len(rows) and not affected:
+                first = int(rows[0])
+                letter = next(letter for letter in block.letters[first] if letter not in "ACGTUacgtu")
+                what = f"{block.place(first)}: ambiguous letter {letter!r}"
+            affected += len(rows)  # counted to the end of the file
+        if not affected:
+            yield block
+    if affected:
+        raise ValueError(
+            f"{what}, and {affected} record(s) in all have one; remove them, or train with ambiguous = zero, uniform "
+            "or iupac"
+        )
+
+
+def _refuse_unread(sequences: NamedSequences) -> None:
     for index, letters in enumerate(sequences.letters):
         if not letters:
             raise ValueError(f"{sequences.place(index)}: has no sequence; remove it")
@@ -141,19 +179,6 @@ def check_sequences(sequences: NamedSequences, ambiguous: str = "zero") -> None:
                 f"{sequences.place(index)}: {several} of {len(letters)} letters stand for two or three bases, "
                 "as in protein; expects DNA or RNA"
             )
-    if ambiguous == "error":
-        _refuse_ambiguous(sequences)
-
-
-def _refuse_ambiguous(sequences: NamedSequences) -> None:
-    affected = np.flatnonzero(count_ambiguous(sequences.letters, per_sequence=True))
-    if len(affected):
-        first = int(affected[0])
-        letter = next(letter for letter in sequences.letters[first] if letter not in "ACGTUacgtu")
-        raise ValueError(
-            f"{sequences.place(first)}: ambiguous letter {letter!r}, and {len(affected)} record(s) in all "
-            "have one; remove them, or train with ambiguous = zero, uniform or iupac"
-        )
 
 
 def chromosomes(names: Sequence[str]) -> list[str] | None:

@@ -31,6 +31,7 @@ def deeplift(
     both_strands: bool | None = None,
     batch_size: int = 64,
     ambiguous: str | None = None,
+    block: tuple[int, int] | None = None,
 ) -> Contributions:
     """DeepLIFT contributions of bases, the mean over references (DeepSHAP).
 
@@ -70,6 +71,9 @@ def deeplift(
         Pairs of sequence and reference computed at a time.
     ambiguous : str, optional
         What becomes of ambiguous bases; as in training if left out.
+    block : (int, int), optional
+        Of sequences that are a block of more: the number of the first, from 0, and how many there are in all, by which
+        shuffles are drawn. Warnings are then left to the caller, who sees the whole.
 
     Shapes
     ------
@@ -103,8 +107,9 @@ def deeplift(
         return y, y_r, back(weights_of_pairs(weights(y), y_r))
 
     return contributions(
-        model, codes, multipliers, "deeplift", 'try model.to(dtype="float64")', task=task, references=references,
+        model, codes, multipliers, "deeplift", task=task, references=references,
         n_references=n_references, seed=seed, both_strands=both_strands, batch_size=batch_size, ambiguous=ambiguous,
+        block=block,
     )  # fmt: skip
 
 
@@ -120,6 +125,7 @@ def integrated_gradients(
     both_strands: bool | None = None,
     batch_size: int = 64,
     ambiguous: str | None = None,
+    block: tuple[int, int] | None = None,
 ) -> Contributions:
     """Integrated gradients from references, the mean over them (expected gradients).
 
@@ -153,6 +159,7 @@ def integrated_gradients(
         return y, y_r, total * (1.0 / steps)
 
     return contributions(
-        model, codes, multipliers, "integrated_gradients", "take more steps", task=task, references=references,
+        model, codes, multipliers, "integrated_gradients", task=task, references=references,
         n_references=n_references, seed=seed, both_strands=both_strands, batch_size=batch_size, ambiguous=ambiguous,
+        block=block,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.steps import follow
-from genoml.explain.replacements import Replacements, one_strand, other_bases
+from genoml.explain.replacements import Replacements, changes_of, changes_of_bases, one_strand
 from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
 from genoml.nn.layer import Layer
@@ -176,23 +176,10 @@ class _Run:
 
     def scores(self, codes: np.ndarray) -> np.ndarray:
         """f of every mutant minus f of its sequence, (n, length, 4)."""
-        scores = np.zeros((*codes.shape, 4), dtype=self.model.dtype)
         # a base has three others; an ambiguous one has four
         kinds = 4 if (codes > 3).any() else 3
-
-        def write(rows: slice, chosen: np.ndarray, found: np.ndarray) -> None:
-            bases = other_bases(codes[rows][:, chosen], kinds)
-            # (n, kinds, places) -> (n, places, 4)
-            filled = np.zeros((len(bases), len(chosen), 4), dtype=scores.dtype)
-            np.put_along_axis(
-                filled, bases.transpose(0, 2, 1).astype(np.intp), found[..., 0].transpose(0, 2, 1), 2
-            )
-            scores[rows, chosen] = filled
-
-        run = Replacements(self.model, self.plan, self._reader, self.batch_size, self.ambiguous)
-        run.compute(
-            codes, kinds, lambda codes, chosen: other_bases(codes[:, chosen], kinds)[..., None], write
-        )
+        run = Replacements(self.model, self.plan, self.batch_size, self.ambiguous)
+        scores: np.ndarray = changes_of_bases(run, changes_of(self._reader), codes, 1, kinds)[..., 0]
         # where all four bases were computed, the sequence's own differs by rounding; padding has no score
         own = np.eye(4, dtype=bool)[np.minimum(codes, 3)] & (codes < 4)[:, :, None]
         scores[own | (codes == PAD_CODE)[:, :, None]] = 0.0

@@ -60,7 +60,6 @@ def contributions(
     codes: Sequences | Codes,
     multipliers: Multipliers,
     what: str,
-    advice: str,
     *,
     task: Task | None,
     references: References,
@@ -69,18 +68,20 @@ def contributions(
     both_strands: bool | None,
     batch_size: int,
     ambiguous: str | None,
+    block: tuple[int, int] | None,
 ) -> Contributions:
     """Contributions by multipliers m_k of each pair of a sequence x and a reference r_k; see :func:`deeplift`.
 
         hypothetical[n, l, b] = mean_k (m_k[l, b] - sum_c m_k[l, c] r_k[l, c])
         actual[n, l]          = mean_k sum_c m_k[l, c] (x[l, c] - r_k[l, c])
 
-    ``what`` begins messages, and ``advice`` ends that of contributions that do not sum.
+    ``what`` is the function, for messages.
     """
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
     codes = np.asarray(read_codes(model, codes))
     checked_codes(codes, what, batch_size)
-    shuffled = reference_codes(codes, references, n_references, seed)
+    first, total = block or (0, len(codes))
+    shuffled = reference_codes(codes, references, n_references, seed, (first, total))
     task = task_of(model, task)
     count = 1 if shuffled is None else shuffled.shape[1]
     step = max(1, batch_size // count)
@@ -99,23 +100,41 @@ def contributions(
         threads.workers.share_out(fill, len(parts))
     hypothetical, actual, delta = (np.concatenate(own) for own in zip(*parts, strict=True))
     error = np.abs(actual.sum(axis=1, dtype=np.float64) - delta) / (1.0 + np.abs(delta))
-    worst = int(np.argmax(error))
-    if not error[worst] <= _LARGE_ERROR:
-        warnings.warn(
-            f"{what}: contributions of sequence {worst} miss the change of the output by {error[worst]:.1e}; {advice}",
-            stacklevel=3,
-        )
-    if shuffled is not None and (shuffled == codes[:, None, :]).all():
-        warnings.warn(f"{what}: every reference is its sequence: all contributions are zero", stacklevel=3)
+    alike = shuffled is not None and bool((shuffled == codes[:, None, :]).all())
+    if block is None:
+        warn_of_contributions(what, error, alike, stacklevel=4)
     return Contributions(hypothetical, actual, delta, error, shuffled)
 
 
 #: above this the contributions do not sum to the change of the output as they should, in single precision too
 _LARGE_ERROR = 1e-3
+_ADVICE = {"deeplift": 'try model.to(dtype="float64")', "integrated_gradients": "take more steps"}
 
 
-def reference_codes(codes: np.ndarray, references: References, count: int, seed: int) -> np.ndarray | None:
-    """References as base codes, (n, K, length); None if they are no sequences."""
+def warn_of_contributions(
+    what: str, error: np.ndarray, alike: bool, first: int = 0, *, stacklevel: int
+) -> None:
+    """Warn where contributions do not sum, of sequences from number ``first`` on, and if all references are ``alike``.
+
+    ``what`` is the function that computed them.
+    """
+    worst = int(np.argmax(error))
+    if not error[worst] <= _LARGE_ERROR:
+        warnings.warn(
+            f"{what}: contributions of sequence {first + worst} miss the change of the output by {error[worst]:.1e}; "
+            f"{_ADVICE[what]}",
+            stacklevel=stacklevel,
+        )
+    if alike:
+        warnings.warn(
+            f"{what}: every reference is its sequence: all contributions are zero", stacklevel=stacklevel
+        )
+
+
+def reference_codes(
+    codes: np.ndarray, references: References, count: int, seed: int, block: tuple[int, int] | None = None
+) -> np.ndarray | None:
+    """References as base codes, (n, K, length); None if they are no sequences. ``block`` as in ``deeplift``."""
     n, length = codes.shape
     if not isinstance(references, str):
         given = np.asarray(references)
@@ -135,7 +154,8 @@ def reference_codes(codes: np.ndarray, references: References, count: int, seed:
     if count < 1 or seed < 0:
         raise ValueError(f"expects n_references >= 1 and seed >= 0, got {count} and {seed}")
     width = 2 if references == "dinucleotide" else int(number)
-    rows = [_shuffles(row, count, width, seed * n + number) for number, row in enumerate(codes)]
+    first, total = block or (0, n)
+    rows = [_shuffles(row, count, width, seed * total + number) for number, row in enumerate(codes, first)]
     return np.stack(rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,21 +17,24 @@ from genoml.explain.mutants.plan import Plan, plan_of
 from genoml.explain.mutants.windows import Changed
 from genoml.nn.layer import Layer
 from genoml.nn.strand import StrandSymmetric
-from genoml.ops.windows import Places
 from genoml.parallel import Threads, Workers
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
 from genoml.train.objectives import Objective
 from genoml.train.trained import reading_of
 
-__all__ = ["Replacements", "one_strand", "other_bases", "output_changes"]
+__all__ = ["Replacements", "changes_of", "changes_of_bases", "one_strand", "output_changes"]
 
-#: outputs of the sequences themselves, (n, features) -> what is read of outputs (n k, features), (n, k, numbers)
-Reader: TypeAlias = Callable[[Array], Callable[[Array], Array]]
-#: a few sequences and positions -> the bases that come there, (n, kinds, places, width)
-Bases: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+#: outputs of sequences, (n, features) -> what is read of their copies' outputs (n k, features), (n, k, numbers)
+OwnReader: TypeAlias = Callable[[Array], Callable[[Array], Array]]
+#: the same of rows and their outputs
+Reader: TypeAlias = Callable[[slice, Array], Callable[[Array], Array]]
+#: rows, kinds and places -> the bases that come there, (n, kinds, places, width); n may be 1 for all sequences alike
+Bases: TypeAlias = Callable[[slice, slice, np.ndarray], np.ndarray]
+#: takes rows, kinds, places, and what was read of their copies, (n, kinds, places, numbers)
+Write: TypeAlias = Callable[[slice, slice, np.ndarray, np.ndarray], None]
 
-# Positions computed at once, where there are sequences enough to fill a batch.
+#: positions computed at once, where there are sequences enough to fill a batch
 _FEW_PLACES = 2
 
 
@@ -41,7 +45,7 @@ def one_strand(model: Layer) -> tuple[Layer, bool]:
     return model, False
 
 
-def other_bases(codes: np.ndarray, kinds: int) -> np.ndarray:
+def _other_bases(codes: np.ndarray, kinds: int) -> np.ndarray:
     """The bases that replace these, (n, kinds, places): in the cycle A C G T the next ones, the base itself last."""
     known = np.where(codes < 4, codes, 3)[:, None, :]
     others: np.ndarray = (known + np.arange(1, kinds + 1, dtype=np.uint8)[:, None]) % 4
@@ -97,11 +101,11 @@ def output_changes(
     plan = plan_of([inner], length, ((length // 2,), 1) if width == 1 else (((length - width) // 2,), width))
 
     def computed(codes: np.ndarray, stretches: np.ndarray | None, turned: Objective | None) -> np.ndarray:
-        reader = _columns_of(tuple(columns), turned)
-        run = Replacements(inner, plan, reader, batch_size, read.ambiguous, width)
+        reader = changes_of(_columns_of(tuple(columns), turned))
+        run = Replacements(inner, plan, batch_size, read.ambiguous)
         if stretches is None:
-            return _of_bases(run, codes, len(columns))
-        return _of_stretches(run, codes, stretches, len(columns))
+            return changes_of_bases(run, reader, codes, len(columns))
+        return _of_stretches(run, reader, codes, stretches, len(columns))
 
     changes = computed(codes, stretches, None)
     if read.both_strands or twice:
@@ -112,7 +116,7 @@ def output_changes(
     return changes
 
 
-def _columns_of(columns: tuple[int, ...], turned: Objective | None) -> Reader:
+def _columns_of(columns: tuple[int, ...], turned: Objective | None) -> OwnReader:
     """Reader of some outputs; those of the other strand are turned by the objective first."""
 
     def reader(whole: Array) -> Callable[[Array], Array]:
@@ -134,39 +138,60 @@ def _columns_of(columns: tuple[int, ...], turned: Objective | None) -> Reader:
     return reader
 
 
-def _of_bases(run: Replacements, codes: np.ndarray, numbers: int) -> np.ndarray:
-    """Changes (n, length, 4, numbers) of every substitution."""
-    changes = np.zeros((*codes.shape, 4, numbers), dtype=run.model.dtype)
+def changes_of(reader: OwnReader) -> Reader:
+    """Reader of what copies have more than their sequences, of what ``reader`` reads, (n, k, numbers)."""
 
-    def write(rows: slice, chosen: np.ndarray, found: np.ndarray) -> None:
-        places = other_bases(codes[rows][:, chosen], 3).transpose(0, 2, 1).astype(np.intp)
-        filled = np.zeros((*places.shape[:2], 4, numbers), dtype=changes.dtype)
-        np.put_along_axis(filled, places[..., None], found.transpose(0, 2, 1, 3), 2)
-        changes[rows, chosen] = filled
+    def changes(rows: slice, whole: Array) -> Callable[[Array], Array]:
+        read = reader(whole)
+        own = read(whole)
+        return lambda outputs: read(outputs) - own
 
-    run.compute(codes, 3, lambda codes, chosen: other_bases(codes[:, chosen], 3)[..., None], write)
     return changes
 
 
-def _of_stretches(run: Replacements, codes: np.ndarray, stretches: np.ndarray, numbers: int) -> np.ndarray:
+def changes_of_bases(
+    run: Replacements, reader: Reader, codes: np.ndarray, numbers: int, kinds: int = 3
+) -> np.ndarray:
+    """Changes (n, length, 4, numbers) by the other bases, which are 3, or 4 where bases are ambiguous."""
+    changes, others = np.zeros((*codes.shape, 4, numbers), run.model.dtype), _other_bases(codes, kinds)
+
+    def bases(rows: slice, some: slice, places: np.ndarray) -> np.ndarray:
+        return others[rows, some][:, :, places, None]
+
+    def write(rows: slice, some: slice, places: np.ndarray, found: np.ndarray) -> None:
+        filled = changes[rows, places]  # (n, places, 4, numbers)
+        letters = bases(rows, some, places).transpose(0, 2, 1, 3).astype(np.intp)
+        np.put_along_axis(filled, letters, found.transpose(0, 2, 1, 3), 2)
+        changes[rows, places] = filled
+
+    run.compute(codes, np.arange(codes.shape[1]), (kinds, 1), bases, reader, write, kinds * _FEW_PLACES)
+    return changes
+
+
+def _of_stretches(
+    run: Replacements, reader: Reader, codes: np.ndarray, stretches: np.ndarray, numbers: int
+) -> np.ndarray:
     """Changes (n, length - width + 1, kinds, numbers) of every stretch at every position."""
     n, length = codes.shape
     kinds, width = stretches.shape
     changes = np.zeros((n, length - width + 1, kinds, numbers), dtype=run.model.dtype)
 
-    def bases(codes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(stretches[None, :, None, :], (len(codes), kinds, len(chosen), width))
+    def bases(rows: slice, kinds: slice, places: np.ndarray) -> np.ndarray:
+        chosen = stretches[kinds]
+        return np.broadcast_to(chosen[None, :, None, :], (1, len(chosen), len(places), width))
 
-    def write(rows: slice, chosen: np.ndarray, found: np.ndarray) -> None:
-        changes[rows, chosen] = found.transpose(0, 2, 1, 3)
+    def write(rows: slice, kinds: slice, places: np.ndarray, found: np.ndarray) -> None:
+        changes[rows, places, kinds] = found.transpose(0, 2, 1, 3)
 
-    run.compute(codes, kinds, bases, write)
+    run.compute(
+        codes, np.arange(length - width + 1), (kinds, width), bases, reader, write, kinds * _FEW_PLACES
+    )
     return changes
 
 
 @dataclass(frozen=True)
 class Replacements:
-    """The model, its plan, and what is read of its outputs, for replacements of one width.
+    """The model, its plan, and how much is computed at once.
 
     Attributes
     ----------
@@ -174,75 +199,71 @@ class Replacements:
         Of a single strand.
     plan : Plan
         What is computed in windows.
-    reader : callable
-        Outputs of the sequences themselves -> a function of the copies' outputs.
     batch_size : int
         Copies computed at a time.
     ambiguous : str
         What becomes of ambiguous bases.
-    width : int
-        Bases that are replaced.
     """
 
     model: Layer
     plan: Plan
-    reader: Reader
     batch_size: int
     ambiguous: str
-    width: int = 1
 
     def compute(
-        self,
-        codes: np.ndarray,
-        kinds: int,
-        bases: Bases,
-        write: Callable[[slice, np.ndarray, np.ndarray], None],
-    ) -> None:
-        """Give ``write`` the sequences, positions and what is read of the copies minus that of the sequences.
+        self, codes: np.ndarray, starts: np.ndarray, shape: tuple[int, int], bases: Bases, reader: Reader, write: Write,
+        few: int,
+    ) -> None:  # fmt: skip
+        """Give ``write`` what is read of all copies, for some sequences, kinds and places at a time.
 
-        Of n sequences and P positions at a time: the former a slice, the latter an array, and changes of shape
-        (n, kinds, P, numbers).
+        Of codes (n, length) stretches are replaced that begin at ``starts``, the places; ``shape`` is the number of
+        kinds, and the width of a stretch. Where there are sequences enough to fill a batch, ``few`` copies of each are
+        computed at once.
         """
         n, length = codes.shape
+        kinds, width = shape
         # many sequences rather than many positions: all sequences have the same windows
-        rows = min(n, max(1, self.batch_size // (kinds * _FEW_PLACES)))
-        places = max(1, self.batch_size // (kinds * rows))
-        starts = np.arange(length - self.width + 1)
-        portions = self.plan.portions(starts, self.width, length, places)
+        rows = min(n, max(1, self.batch_size // few))
+        together = max(1, self.batch_size // rows)
+        some = min(kinds, together)
+        portions = [
+            (slice(first, min(first + some, kinds)), places)
+            for places in self.plan.portions(starts, width, length, max(1, together // some))
+            for first in range(0, kinds, some)
+        ]
         backend = self.model.backend
         with backend.computing(), Threads(backend.threads) as threads:
-            for start in range(0, n, rows):
-                part = slice(start, min(start + rows, n))
-                self._compute_few(codes[part], kinds, bases, portions, part, write, threads.workers)
+            for first in range(0, n, rows):
+                part = slice(first, min(first + rows, n))
+                self._compute_few(codes[part], starts, bases, reader, write, part, portions, threads.workers)
 
     def _compute_few(
-        self,
-        codes: np.ndarray,
-        kinds: int,
-        bases: Bases,
-        portions: Sequence[np.ndarray],
-        part: slice,
-        write: Callable[[slice, np.ndarray, np.ndarray], None],
-        workers: Workers,
-    ) -> None:
+        self, codes: np.ndarray, starts: np.ndarray, bases: Bases, reader: Reader, write: Write, rows: slice,
+        portions: Sequence[tuple[slice, np.ndarray]], workers: Workers,
+    ) -> None:  # fmt: skip
         """Those of a few sequences."""
         backend = self.model.backend
-        options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend}
-        x = one_hot(codes, ambiguous=self.ambiguous, **options)
+        options: dict[str, Any] = {"dtype": self.model.dtype, "backend": backend, "ambiguous": self.ambiguous}
+        x = one_hot(codes, **options)
         whole, outputs = self.plan.trace(x)
-        read, xp = self.reader(whole), array_namespace(x)
-        own = backend.to_numpy(read(whole))[:, :, None, :]
+        read, xp = reader(rows, whole), array_namespace(x)
 
-        def computed(chosen: np.ndarray) -> Array:
-            letters = bases(codes, chosen)
-            n, _, count, width = letters.shape
-            values = xp.reshape(one_hot(letters, **options), (n * kinds * count, width, 4))
-            places: Places = (tuple(chosen.tolist()), width)
-            return xp.reshape(read(outputs(Changed(x, places, kinds, values))), (n, kinds, count, -1))
+        def computed(kinds: slice, places: np.ndarray) -> Array:
+            letters = bases(rows, kinds, places)
+            copies, count, _, width = letters.shape
+            values = one_hot(letters.reshape(-1, width), **options)
+            change = Changed if copies == len(codes) else Changed.alike
+            found = read(outputs(change(x, (tuple(starts[places].tolist()), width), count, values)))
+            return xp.reshape(found, (len(codes), count, len(places), -1))
 
         def compute(first: int, last: int) -> None:
+            found = [computed(*portion) for portion in portions[first:last]]
             # read once, at the end: a device computes the next portion meanwhile
-            found = xp.concat([computed(chosen) for chosen in portions[first:last]], axis=2)
-            write(part, np.concatenate(portions[first:last]), backend.to_numpy(found) - own)
+            flat = backend.to_numpy(xp.concat([xp.reshape(each, (-1,)) for each in found]))
+            ends = np.cumsum([prod(each.shape) for each in found])
+            for portion, each, values in zip(
+                portions[first:last], found, np.split(flat, ends[:-1]), strict=True
+            ):
+                write(rows, *portion, values.reshape(each.shape))
 
         workers.share_out(compute, len(portions))

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.tasks import Task, other_strand, task_of, weights_of
-from genoml.nn.layer import EVALUATION, Layer
+from genoml.nn.layer import Layer
 from genoml.parallel import shared_threads
 from genoml.sequence.codes import Sequences
 from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
-from genoml.train.predict import encode_batch
+from genoml.train.predict import encode_batch, runs_of
 from genoml.train.trained import read_codes, reading_of
 
 __all__ = ["Saliency", "checked_codes", "saliency"]
@@ -72,7 +72,7 @@ def saliency(
         f is the mean of the outputs for the sequence and for its reverse complement. Left out: as the model was trained
         and predicts (``model.trained``), and the given strand alone if ``fit`` has not trained it.
     batch_size : int
-        Sequences computed at a time.
+        Sequences computed at a time, at most. The bits depend on no number of threads.
     ambiguous : str, optional
         What becomes of ambiguous bases; as in training if left out.
 
@@ -104,16 +104,22 @@ def saliency(
     read = reading_of(model, both_strands=both_strands, ambiguous=ambiguous, untrained_both=False)
     codes, ambiguous = read_codes(model, codes), read.ambiguous
     checked_codes(codes, "saliency", batch_size)
-    backend, parts, task = model.backend, [], task_of(model, task)
-    with backend.computing():
-        for start in range(0, len(codes), batch_size):
-            part = codes[start : start + batch_size]
+    backend, task, runs = model.backend, task_of(model, task), runs_of(codes, batch_size, model.backend)
+    parts: list[Any] = [None] * len(runs)
+
+    def fill(first: int, last: int) -> None:
+        for number in range(first, last):
+            part = codes[runs[number]]
             gradient = _gradient(model, part, task, ambiguous)
             if read.both_strands:
                 other = _gradient(model, reverse_complement(part), other_strand(model, task), ambiguous)
                 # the derivative by base 3 - b of position L - 1 - l of the other strand
                 gradient = 0.5 * (gradient + array_namespace(other).flip(other, axis=(1, 2)))
-            parts.append(_contributions(gradient, part, model, ambiguous, corrected))
+            parts[number] = _contributions(gradient, part, model, ambiguous, corrected)
+
+    model.draw()  # before the threads, which would draw one each
+    with backend.computing():
+        shared_threads(backend.threads).workers.share_out(fill, len(runs))
     hypothetical, actual = zip(*parts, strict=True)
     return Saliency(np.concatenate(hypothetical), np.concatenate(actual))
 
@@ -121,7 +127,7 @@ def saliency(
 def _gradient(model: Layer, codes: np.ndarray, task: Task, ambiguous: str) -> Array:
     """df/dx, (n, length, 4)."""
     x = encode_batch(codes, model.backend, model.dtype, ambiguous)
-    outputs, pullback = shared_threads(model.backend.threads).vjp(model, x, EVALUATION)
+    outputs, pullback = model.vjp(x)
     xp = array_namespace(x)
     weights = xp.reshape(weights_of(outputs, task), tuple(outputs.shape))
     gradient, _ = pullback(weights, need_params=False)

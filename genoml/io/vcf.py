@@ -92,6 +92,7 @@ class VcfFile:
 
     def __init__(self, source: Source, columns: Mapping[str, str] | None) -> None:
         self.path = source.path
+        self._source, self._columns = source, columns
         self._table = None if columns is None else _wanted(columns)
         for magic, (what, command) in _BINARY.items():
             if source.start.startswith(magic):
@@ -101,6 +102,10 @@ class VcfFile:
 
     def __iter__(self) -> Iterator[Variants]:
         return (variants for _, variants in self._blocks)
+
+    def count_records(self) -> int:
+        """The number of all records, for which the file is read once more; errors as of ``open_vcf``."""
+        return max((int(block.record[-1]) + 1 for block in VcfFile(self._source, self._columns)), default=0)
 
     def with_lines(self) -> Iterator[tuple[list[bytes], Variants]]:
         """Blocks with the bytes of each record's line; empty lines are parts of the line before them."""

@@ -1,16 +1,19 @@
-"""Parts of a batch: what a part knows of the whole batch, and the threads and ranks that compute parts in parallel."""
+"""Work in parts: parts of a batch, on threads and ranks that compute it together, and shards, each for itself."""
 
 from genoml.parallel.parts import ALONE, WHOLE, Meeting, Part, Workers, even_ranges, tree_sum
 from genoml.parallel.ranks import ONE_RANK, Ranks
+from genoml.parallel.shards import WHOLE_RUN, Shard
 from genoml.parallel.threads import Threads, shared_threads
 
 __all__ = [
     "ALONE",
     "ONE_RANK",
     "WHOLE",
+    "WHOLE_RUN",
     "Meeting",
     "Part",
     "Ranks",
+    "Shard",
     "Threads",
     "Workers",
     "even_ranges",

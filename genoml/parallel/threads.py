@@ -152,6 +152,8 @@ class Threads:
 
     def _shares(self, model: Model, x: Array, run: Any, total: int | None) -> list[tuple[slice, Any]]:
         """The rows of x that each thread computes, and their pass."""
+        if x.ndim == 0:  # no rows: the layer says what it expects
+            return [(slice(None), run)]
         count, ranks = 1 if self.count == 1 else self.parts_of(model, x, total), self.ranks
         total = int(x.shape[0]) if total is None else total
         if count * ranks.count == 1:

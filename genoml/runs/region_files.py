@@ -28,7 +28,14 @@ _BLOCK = 1024
 
 
 def write_predictions(
-    run: Run, store: GenomeStore, windows: Intervals, outputs: np.ndarray, out: Path, kind: Kind
+    run: Run,
+    store: GenomeStore,
+    windows: Intervals,
+    outputs: np.ndarray,
+    out: Path,
+    kind: Kind,
+    *,
+    header: bool,
 ) -> list[Path]:
     """Write outputs (n, outputs) of a run for windows of a genome, see ``predict_windows``; the files."""
     names = score_names(run.objective.numbers(outputs[:1]).shape[1], run.objective.task_names)
@@ -38,7 +45,7 @@ def write_predictions(
             for track, path in enumerate(_track_paths(out, names))
         ]
     with write_whole(out) as file:
-        if kind == "tsv":
+        if kind == "tsv" and header:
             file.write(("\t".join(["name", *(name.replace("\t", " ") for name in names)]) + "\n").encode())
         for first in range(0, len(windows), _BLOCK):
             _write_lines(

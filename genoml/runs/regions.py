@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from genoml.sequence.intervals import Intervals, whole_chromosomes
 from genoml.train import Profile
 from genoml.train.predict import finite_outputs
 
-#: windows that are computed and kept together, and bases in a batch, at most
-_BLOCK = 1024
+#: windows that are computed and kept together, as if there were no others; and bases in a batch, at most
+BLOCK = 1024
 _BATCH_BP = 1 << 18
 _DIGEST = 64
 
@@ -76,6 +77,7 @@ def predict_windows(
     *,
     kind: Kind = "tsv",
     resume: bool = False,
+    header: bool = True,
 ) -> list[Path]:
     """Predict windows of one length, and write the predictions.
 
@@ -97,6 +99,8 @@ def predict_windows(
         whose middle is nearest.
     resume : bool
         Go on with ``OUT.partial``, which an interrupted prediction left, if it is there.
+    header : bool
+        Of a table: whether its first line names the columns.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def predict_windows(
     with locked(out.with_name(f"{out.name}.lock"), out):
         outputs = _Kept(partial, _fingerprint(run, store, windows), len(windows), resume)
         outputs.fill(run, codes)
-        files = write_predictions(run, store, windows, outputs.rows(), out, kind)
+        files = write_predictions(run, store, windows, outputs.rows(), out, kind, header=header)
         partial.unlink()
     return files
 
@@ -131,6 +135,18 @@ def _fingerprint(run: Run, store: GenomeStore, windows: Intervals) -> str:
     return digest.hexdigest()
 
 
+def _outputs_of(run: Run, codes: GenomeCodes, first: int) -> np.ndarray:
+    """Outputs of the block of windows from ``first`` on."""
+    trained = trained_of(run.record)
+    return finite_outputs(
+        run.model,
+        codes[first : first + BLOCK],
+        batch_size=max(1, min(256, _BATCH_BP // codes.shape[1])),
+        ambiguous=trained.ambiguous,
+        both_strands=trained.both_strands,
+    )
+
+
 @dataclass
 class _Kept:
     """Outputs in a file: the fingerprint, their number a window, and rows of float32 in the order of the windows."""
@@ -143,19 +159,11 @@ class _Kept:
     def fill(self, run: Run, codes: GenomeCodes) -> None:
         """Compute the outputs that are not there yet."""
         self.width, done = self._found()
-        trained = trained_of(run.record)
         with open(self.path, "r+b" if done else "wb") as file:
             file.seek(self._place(done))
             file.truncate()
-            for first in range(done, self.count, _BLOCK):
-                outputs = finite_outputs(
-                    run.model,
-                    codes[first : first + _BLOCK],
-                    batch_size=max(1, min(256, _BATCH_BP // codes.shape[1])),
-                    ambiguous=trained.ambiguous,
-                    both_strands=trained.both_strands,
-                )
-                if not first:
+            for outputs in map(partial(_outputs_of, run, codes), range(done, self.count, BLOCK)):
+                if not file.tell():
                     self.width = outputs.shape[1]
                     file.write(self.fingerprint.encode() + np.uint64(self.width).tobytes())
                 file.write(np.ascontiguousarray(outputs, "<f4").tobytes())
@@ -180,7 +188,7 @@ class _Kept:
             )
         width = int(np.frombuffer(head[_DIGEST:], np.uint64)[0])
         rows = (self.path.stat().st_size - len(head)) // (4 * max(1, width))
-        return width, min(self.count, rows) if rows >= self.count else rows // _BLOCK * _BLOCK
+        return width, min(self.count, rows) if rows >= self.count else rows // BLOCK * BLOCK
 
     def _place(self, row: int) -> int:
         return _DIGEST + 8 + 4 * self.width * row if row else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from genoml import metrics
 from genoml.checkpoint import CheckpointError
 from genoml.checkpoint.files import open_tensors
 from genoml.data import SequenceData
-from genoml.data.files import NamedSequences, check_sequences
+from genoml.data.files import NamedSequences, check_sequences, checked_blocks
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
@@ -53,10 +54,15 @@ def trained_of(record: RunRecord) -> Trained:
     )
 
 
-def outputs_of(
-    model: Layer, record: RunRecord, sequences: NamedSequences, blocks: range | None = None
-) -> np.ndarray:
-    """Outputs (n, outputs) of a run's model for sequences, which its objective reads; or for some ``blocks`` of them.
+def readable_blocks(record: RunRecord, blocks: Iterable[NamedSequences]) -> Iterator[NamedSequences]:
+    """Blocks of a file, as far as a run's model can read them; ValueError, naming file and record, where it cannot."""
+    for block in checked_blocks(blocks, trained_of(record).ambiguous):
+        _widths(record, block)
+        yield block
+
+
+def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
+    """Outputs (n, outputs) of a run's model for sequences, which its objective reads.
 
     A sequence shorter than those of the training is padded to their length, a longer one is read whole, so
     that a score does not depend on what else is in the file. Networks of ``genoml.models`` that read one length
@@ -73,11 +79,10 @@ def outputs_of(
         raise ValueError(f"{sequences.path}: expects at least one sequence, got none")
     widths = _widths(record, sequences)
     order, parts = list[np.ndarray](), list[np.ndarray]()
-    every = range(-(-len(sequences) // BLOCK))
     for first, width in (
-        (block * BLOCK, width)
-        for block in (every if blocks is None else blocks)
-        for width in np.unique(widths[block * BLOCK : (block + 1) * BLOCK]).tolist()
+        (start, width)
+        for start in range(0, len(sequences), BLOCK)
+        for width in np.unique(widths[start : start + BLOCK]).tolist()
     ):
         rows = first + np.flatnonzero(widths[first : first + BLOCK] == width)
         outputs = finite_outputs(

@@ -10,7 +10,7 @@ A search is a folder. Several processes and machines may work in it at the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from genoml.backend import Backend
 from genoml.data.files import SHUFFLE, load_sequences
 from genoml.io.processes import lock, open_lock
 from genoml.io.settings import make_settings
+from genoml.parallel import WHOLE_RUN, Shard
 from genoml.runs import DataSettings, RunError, read_source
 from genoml.runs.read_data import file_hash
 from genoml.runs.score import refuse_two_inputs
@@ -33,7 +34,9 @@ from genoml.runs.search_trials import LOCK, Search
 _WAIT_S = 0.5
 
 
-def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Search:
+def open_search(
+    folder: str | Path, record: SearchRecord, *, resume: bool, shard: Shard = WHOLE_RUN
+) -> Search:
     """Begin a search for the settings with the highest validation score, or resume one.
 
     Parameters
@@ -44,6 +47,8 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
         Data, ranges and options.
     resume : bool
         Resume the search that is there, or take part in it.
+    shard : Shard
+        Begin every ``shard.count``-th trial only. The first of several shards begins the search, the others take part.
 
     Raises
     ------
@@ -55,15 +60,20 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
     folder = Path(folder)
     optuna = load_optuna()
     ranges = planned(record)
+    several = shard.count > 1
     if not resume:
-        _refuse_existing(folder)
+        if not several:
+            _refuse_existing(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with open_lock(folder / LOCK) as file:
             lock(file, wait=True)
-            _refuse_existing(folder)  # another process may have begun one by now
-            (folder / "trials").mkdir()
-            study = create_study(folder)
-    else:
+            resume = several and (folder / JOURNAL).is_file()  # another shard has begun it
+            if not resume:
+                _refuse_existing(folder)  # another process may have begun one by now
+                (folder / "trials").mkdir()
+                study = create_study(folder)
+                study.set_user_attr("search", msgspec.to_builtins(record))
+    if resume:
         study = load_study(folder)
         _refuse_other(folder, read_record(study, folder), record)
         for trial in study.get_trials(deepcopy=False):
@@ -71,14 +81,14 @@ def open_search(folder: str | Path, record: SearchRecord, *, resume: bool) -> Se
             if ended and (lacking := ranges.ranges.keys() - trial.params.keys()):
                 reason = f"trial {trial.user_attrs['trial']} has no {', '.join(sorted(lacking))}"
                 raise RunError(f"{folder / JOURNAL}: damaged, or not of this search ({reason})")
-    study.set_user_attr("search", msgspec.to_builtins(record))
+        study.set_user_attr("search", msgspec.to_builtins(record))
     if record.factor is None:
         study.pruner = optuna.pruners.NopPruner()
     else:
         study.pruner = optuna.pruners.SuccessiveHalvingPruner(
             min_resource=record.min_epochs, reduction_factor=record.factor
         )
-    return Search(folder, record, ranges, study)
+    return Search(folder, record, ranges, study, shard)
 
 
 def _refuse_existing(folder: Path) -> None:
@@ -88,7 +98,11 @@ def _refuse_existing(folder: Path) -> None:
 
 
 def run_search(
-    search: Search, *, processes: int = 1, on_result: Callable[[Result, int], None] | None = None
+    search: Search,
+    *,
+    processes: int = 1,
+    devices: Sequence[str] = (),
+    on_result: Callable[[Result, int], None] | None = None,
 ) -> list[Result]:
     """Train the remaining trials of a search.
 
@@ -101,13 +115,15 @@ def run_search(
         From ``open_search``.
     processes : int
         Trials at a time. With one, the same seed gives the same trials; with random sampling with any number.
+    devices : sequence of str
+        What the processes get as ``CUDA_VISIBLE_DEVICES``, in turn; see ``Backend.devices``.
     on_result : callable, optional
         Called with each result, and the number of trials that have ended.
 
     Returns
     -------
     list of Result
-        One for each trial, the best first; also in ``trials.tsv``.
+        One for each trial, the best first; also in ``trials.tsv``. A shard gives those of its trials, and writes none.
 
     Raises
     ------
@@ -119,7 +135,8 @@ def run_search(
     with search.at_work(), ThreadPoolExecutor(processes, "genoml-search") as pool:
         search.retry_failed()
         try:
-            left = {pool.submit(search.work, on_result) for _ in range(processes)}
+            places = [devices[worker % len(devices)] if devices else None for worker in range(processes)]
+            left = {pool.submit(search.work, on_result, device) for device in places}
             while left:
                 # for short times: Ctrl-C that the system hands to another thread does not wake this one
                 ended, left = wait(left, _WAIT_S, FIRST_EXCEPTION)
@@ -128,6 +145,8 @@ def run_search(
         finally:
             search.stop()
     best = search.write_results()
+    if not best and not search.numbers:  # fewer trials than shards
+        return best
     if not best or best[0].score is None:
         reason = f"trial {best[0].trial}: {best[0].error}" if best else "others are at work on them"
         raise ValueError(f"no trial finished; {reason}")

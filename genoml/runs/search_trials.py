@@ -7,7 +7,6 @@ import re
 import secrets
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import warnings
@@ -21,11 +20,13 @@ import msgspec
 
 from genoml.io.files import write_whole
 from genoml.io.processes import lock, open_lock
+from genoml.parallel import WHOLE_RUN, Shard
 from genoml.random import host_generator
 from genoml.runs import read_record
 from genoml.runs.config import TrainConfig
 from genoml.runs.config_text import config_text
 from genoml.runs.record import sealed_config
+from genoml.runs.search_process import start_training
 from genoml.runs.search_ranges import Ranges, SearchRecord
 from genoml.runs.search_table import Result, ranked, reason_of, write_table
 
@@ -34,15 +35,6 @@ BEST = "best.toml"
 LOCK = "in-use.lock"
 #: name of a process at work
 _PROCESS = re.compile(r"[^/\\\0]+-\d+-[0-9a-f]{8}")
-#: variables from which the array libraries take their number of threads
-_THREADS = ("GENOML_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: ``genoml`` in a process that ends with the one that began it, whose end closes the pipe to its standard input
-_CHILD = """
-import os, threading
-threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
-from genoml.cli import main
-main()
-"""
 
 
 class Search:
@@ -62,10 +54,17 @@ class Search:
         The ranges, with defaults filled in.
     study : optuna.Study
         The study in the journal of the folder.
+    shard : Shard
+        Which begins every ``shard.count``-th trial only, and writes no table.
     """
 
-    def __init__(self, folder: Path, record: SearchRecord, ranges: Ranges, study: Any) -> None:
+    def __init__(
+        self, folder: Path, record: SearchRecord, ranges: Ranges, study: Any, shard: Shard = WHOLE_RUN
+    ) -> None:
         self.folder = folder
+        self.shard = shard
+        #: of the trials that may be begun here
+        self.numbers = range(shard.number, record.trials + 1, shard.count)
         self.record = record
         self.ranges = ranges
         self.study = study
@@ -89,14 +88,16 @@ class Search:
             with self._locked():
                 self._reclaim()
 
-    def work(self, on_result: Callable[[Result, int], None] | None = None) -> None:
-        """Train trials until none is left to begin; several threads may call this."""
+    def work(self, on_result: Callable[[Result, int], None] | None = None, device: str | None = None) -> None:
+        """Train trials, on a device, until none is left to begin; several threads may call this."""
         while not self._stopping and (trial := self.ask()) is not None:
-            self._try(trial)
+            self._try(trial, device)
             if self._stopping:
                 return
             with self._locked():
-                results = self._write_table()
+                results = self._results()
+                if self.shard.count == 1:
+                    write_table(self.folder, results, self.record.score)
                 if on_result is not None:
                     number = trial.user_attrs["trial"]
                     on_result(next(each for each in results if each.trial == number), len(results))
@@ -108,17 +109,21 @@ class Search:
             process.kill()
 
     def retry_failed(self) -> None:
-        """Queue failed trials again, since the machine may be at fault, but not those that diverged."""
+        """Queue its failed trials again, since the machine may be at fault, but not those that diverged."""
         with self._locked():
             self._reclaim()
             for trial in self._newest():
-                if trial.state.name == "FAIL" and trial.user_attrs.get("status") != "diverged":
+                failed = trial.state.name == "FAIL" and trial.user_attrs.get("status") != "diverged"
+                if failed and trial.user_attrs["trial"] in self.numbers:
                     self._again(trial)
 
     def write_results(self) -> list[Result]:
-        """Write the table and the best settings; return the results, the best first."""
+        """Write the table and the best settings; return the results, the best first, of a shard those of its trials."""
         with self._locked():
-            results = self._write_table()
+            results = self._results()
+            if self.shard.count > 1:
+                return [each for each in results if each.trial in self.numbers]
+            write_table(self.folder, results, self.record.score)
             if results and results[0].run:
                 with write_whole(self.folder / BEST) as file:
                     file.write(sealed_config(read_record(results[0].run).training))
@@ -130,11 +135,12 @@ class Search:
             self._reclaim()
             known = self._newest()
             waiting = any(trial.state.name == "WAITING" for trial in known)
-            if not waiting and len(known) >= self.record.trials:
+            begun = {trial.user_attrs["trial"] for trial in known}
+            number = next((number for number in self.numbers if number not in begun), None)
+            if not waiting and number is None:
                 return None
-            number = len(known) + 1
             # seeded by the trial, so that a resumed search draws what it would have drawn
-            self.study.sampler = self._sampler(number)
+            self.study.sampler = self._sampler(number or 0)  # not asked for one that waits
             trial = self.study.ask(self._distributions)
             trial.set_user_attr("process", self._name)
             trial.set_user_attr("trial", trial.user_attrs.get("trial", number))
@@ -189,7 +195,7 @@ class Search:
         """Settings of a trial, which its process holds locked."""
         return self._place(trial.user_attrs["trial"]).with_suffix(".toml")
 
-    def _try(self, trial: Any) -> None:
+    def _try(self, trial: Any, device: str | None) -> None:
         """Train a trial, and report the result to Optuna."""
         from optuna.trial import TrialState
 
@@ -199,7 +205,7 @@ class Search:
         except ValueError as error:  # settings that do not go together
             status, reason = "failed", str(error)
         else:
-            status, reason = self._train(trial, config, part)
+            status, reason = self._train(trial, config, part, device)
         if self._stopping and status == "failed":  # stopped by us: no result of the trial
             return
         trial.set_user_attr("status", status)
@@ -212,7 +218,7 @@ class Search:
             rmtree(part, ignore_errors=True)
             self.study.tell(trial, state=TrialState.PRUNED if status == "pruned" else TrialState.FAIL)
 
-    def _train(self, trial: Any, config: TrainConfig, part: Path) -> tuple[str, str]:
+    def _train(self, trial: Any, config: TrainConfig, part: Path, device: str | None) -> tuple[str, str]:
         """Run ``genoml train``, reporting the score of each epoch; return the status, and the reason of a failure."""
         config = msgspec.structs.replace(config, threads=self.record.threads)
         settings = self._settings(trial)
@@ -220,7 +226,7 @@ class Search:
         ended = ""
         seconds = 0.0
         scored = False
-        with tempfile.TemporaryFile() as errors, self._process(part, settings, errors) as process:
+        with tempfile.TemporaryFile() as errors, self._process(part, settings, errors, device) as process:
             for event in map(msgspec.json.decode, process.stdout or ()):
                 ended = event.get("status", "")
                 if event["event"] != "epoch":
@@ -244,20 +250,11 @@ class Search:
         return "diverged" if ended == "diverged" else "failed", reason
 
     @contextmanager
-    def _process(self, part: Path, settings: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Start ``genoml train``, which ends with this process and until then holds its settings locked."""
-        record = self.record
-        files = [record.positives, record.negatives] if record.positives else []
-        command = [sys.executable, "-c", _CHILD, "train", *files, "--json"]
-        command += ["--out", str(part), "--config", str(settings), "--backend", record.backend]
-        environment = os.environ | dict.fromkeys(_THREADS, str(record.threads))
-        # in its own session: Ctrl-C reaches this process alone, which then stops the others
-        with settings.open("rb") as held:
-            lock(held, wait=False)
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment,
-                start_new_session=True, pass_fds=[held.fileno()] if os.name == "posix" else [],
-            )  # fmt: skip
+    def _process(
+        self, part: Path, settings: Path, errors: IO[bytes], device: str | None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A training, which ends with this process."""
+        process = start_training(self.record, part, settings, errors, device)
         with process:
             self._training.add(process)
             try:
@@ -274,11 +271,9 @@ class Search:
             lock(file, wait=True)
             yield
 
-    def _write_table(self) -> list[Result]:
+    def _results(self) -> list[Result]:
         ended = [self._result(trial) for trial in self._newest() if trial.state.is_finished()]
-        results = ranked(ended, halving=self.record.factor is not None)
-        write_table(self.folder, results, self.record.score)
-        return results
+        return ranked(ended, halving=self.record.factor is not None)
 
     def _result(self, trial: Any) -> Result:
         known, scores = trial.user_attrs, trial.intermediate_values

@@ -90,7 +90,7 @@ def predict_outputs(
     model.draw()  # before the threads, which would draw one each
     backend = model.backend
     shared = threads if isinstance(threads, Threads) else Threads(threads or backend.threads)
-    runs = [(codes, rows) for _, codes in batches for rows in _runs_of(codes, batch_size, backend)]
+    runs = [(codes, rows) for _, codes in batches for rows in runs_of(codes, batch_size, backend)]
     own = range(len(runs))[shared.ranks.rows(len(runs))]
     outputs = dict[int, np.ndarray]()
     run, reading = Pass(part=Part(workers=shared.workers)), Lock()
@@ -111,7 +111,7 @@ def predict_outputs(
     return np.concatenate([part for parts in everyone for part in parts])[order]
 
 
-def _runs_of(codes: Codes, batch_size: int, backend: Backend) -> list[slice]:
+def runs_of(codes: Codes, batch_size: int, backend: Backend) -> list[slice]:
     """Rows that are computed together, the same on any number of threads: on the host an even number of even runs."""
     count, length = codes.shape
     if backend.asynchronous:  # which compiles for a shape

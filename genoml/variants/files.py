@@ -12,6 +12,7 @@ import numpy as np
 from genoml.genome import GenomeStore
 from genoml.io.files import write_whole
 from genoml.io.vcf import VcfFile
+from genoml.parallel import WHOLE_RUN, Shard
 from genoml.runs import Run
 from genoml.sequence.variants import Variants, join_variants
 from genoml.variants.check import CheckOptions, check_variants, refuse_another_build
@@ -35,6 +36,7 @@ def score_file(
     annotated: str | Path | None = None,
     least_match: float = 0.95,
     resume: bool = False,
+    shard: Shard = WHOLE_RUN,
     **options: Any,
 ) -> Summary:
     """Score all variants of a file, and write a row an ALT in its order.
@@ -59,6 +61,8 @@ def score_file(
         If fewer of the first 10,000 records have a REF that is the genome's, nothing is scored.
     resume : bool
         Go on with ``OUT.partial``, which an interrupted scoring left, if it is there.
+    shard : Shard
+        Score only this one's blocks of 4,096 records; the files of all shards, one after the other, are the whole.
     **options
         Those of :func:`genoml.variants.score_variants`.
 
@@ -75,11 +79,14 @@ def score_file(
         )
         writer = Writer(scorer, chromosomes, calls.path)
         empty = writer.empty()
+        own = shard.own(lambda: -(-calls.count_records() // BLOCK))
+        head = table_header(empty) if shard.first else b""
         if not isinstance(out, str | Path):
-            return writer.stream(all_blocks, out, table_header(empty), lambda _, scores: table_lines(scores))
-        files = [(Path(out), table_header(empty))]
+            return writer.stream(all_blocks, out, head, lambda _, scores: [table_lines(scores)], own)
+        files = [(Path(out), head)]
         if annotated is not None:
-            files.append((Path(annotated), annotated_header(calls.header, empty, run.path.name, calls.path)))
+            header = annotated_header(calls.header, empty, run.path.name, calls.path)
+            files.append((Path(annotated), header if shard.first else b""))
 
         def parts_of(lines: list[bytes], scores: VariantScores) -> list[bytes]:
             parts = [table_lines(scores)]
@@ -90,7 +97,7 @@ def score_file(
                 write_parts(path, head, partial, number)
 
         facts = (run.record.weights, files[-1][1])
-        return writer.write(all_blocks, Path(out), parts_of, finish, resume=resume, facts=facts)
+        return writer.write(all_blocks, Path(out), parts_of, finish, resume=resume, facts=facts, own=own)
 
 
 def checked_blocks(

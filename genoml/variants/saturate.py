@@ -10,6 +10,7 @@ import numpy as np
 
 from genoml.genome import GenomeStore, merge
 from genoml.io.bigwig import write_bigwig
+from genoml.parallel import WHOLE_RUN, Shard
 from genoml.runs import Run
 from genoml.sequence.intervals import Intervals
 from genoml.sequence.variants import Variants, texts
@@ -33,6 +34,7 @@ def saturate_regions(
     out: str | Path,
     *,
     resume: bool = False,
+    shard: Shard = WHOLE_RUN,
     **options: Any,
 ) -> tuple[list[Path], Summary]:
     """Score every substitution of every base in regions, each in a window around it; see ``score_variants``.
@@ -53,6 +55,9 @@ def saturate_regions(
         column of effects, ``OUT.NAME.bw`` if there are several.
     resume : bool
         Go on with ``OUT.partial``, which an interrupted scoring left, if it is there.
+    shard : Shard
+        Score only this one's blocks of up to 4,096 bases; tables, and VCF files, of all shards, one after the other,
+        are the whole.
     **options
         Those of :func:`genoml.variants.score_variants`.
 
@@ -64,12 +69,15 @@ def saturate_regions(
     Raises
     ------
     ValueError
-        For another suffix, a chromosome that the genome lacks, regions without bases, or as ``score_variants``.
+        For another suffix, bigWig of a shard, a chromosome that the genome lacks, regions without bases, or as
+        ``score_variants``.
     """
     path = Path(out)
     kind = SATURATED.get(path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix)
     if kind is None or (kind == "bigwig" and path.suffix == ".gz"):
         raise ValueError(f"{path}: expects a file ending in {', '.join(SATURATED)}")
+    if kind == "bigwig" and shard.count > 1:
+        raise ValueError(f"{path}: bigWig files cannot be joined; with --shard write .tsv or .vcf")
     places = merge(regions).sort(genome.names)
     with Scorer(run.model, genome, **options) as scorer:
         writer = Writer(
@@ -89,14 +97,15 @@ def saturate_regions(
 
         def finish(partial: Partial) -> None:
             if kind != "bigwig":
-                write_parts(path, header or table_header(empty), partial, 0)
+                write_parts(path, (header or table_header(empty)) if shard.first else b"", partial, 0)
             used = {name: genome.sizes[name] for name in genome.names if name in set(places.names)}
             for column, file in enumerate(files if kind == "bigwig" else []):
                 write_bigwig(file, used, _values(partial, genome.names, len(files), column))
 
         blocks = _substitutions(genome, places)
+        own = shard.own(lambda: sum(1 for _ in _substitutions(genome, places)))
         facts = (run.record.weights, kind)
-        return files, writer.write(blocks, path, parts_of, finish, resume=resume, facts=facts)
+        return files, writer.write(blocks, path, parts_of, finish, resume=resume, facts=facts, own=own)
 
 
 def _substitutions(genome: GenomeStore, places: Intervals) -> Iterator[Block]:

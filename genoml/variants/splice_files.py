@@ -7,6 +7,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from genoml.io.vcf import VcfFile
+from genoml.parallel import WHOLE_RUN, Shard
 from genoml.variants.files import checked_blocks, write_parts
 from genoml.variants.lines import by_record, with_entry, with_key
 from genoml.variants.partial import Partial
@@ -45,6 +46,7 @@ def score_splicing(
     raw: str | Path | None = None,
     least_match: float = 0.95,
     resume: bool = False,
+    shard: Shard = WHOLE_RUN,
 ) -> Summary:
     """Score all variants of a VCF file, and write it with delta scores as SpliceAI writes them.
 
@@ -68,6 +70,8 @@ def score_splicing(
         If fewer of the first 10,000 records have a REF that is the genome's, nothing is scored.
     resume : bool
         Go on with ``OUT.partial``, which an interrupted scoring left, if it is there.
+    shard : Shard
+        Score only this one's blocks of records; the files of all shards, one after the other, are the whole.
 
     Raises
     ------
@@ -81,9 +85,11 @@ def score_splicing(
         calls, scorer.genome, scorer.check, least_match, with_lines=True, size=size
     )
     writer = Writer(scorer, chromosomes, calls.path)
-    head = _header(calls, scorer, key)
+    own = shard.own(lambda: -(-calls.count_records() // size))
+    header = _header(calls, scorer, key)
+    head = header if shard.first else b""
     if not isinstance(out, str | Path):
-        return writer.stream(blocks, out, head, lambda lines, scores: _records(lines, scores, key))
+        return writer.stream(blocks, out, head, lambda lines, scores: [_records(lines, scores, key)], own)
 
     def parts_of(lines: list[bytes], scores: SpliceScores) -> list[bytes]:
         parts = [_records(lines, scores, key)]
@@ -92,9 +98,11 @@ def score_splicing(
     def finish(partial: Partial) -> None:
         write_parts(Path(out), head, partial, 0)
         if raw is not None:
-            write_parts(Path(raw), ("\t".join(_RAW) + "\n").encode(), partial, 1)
+            write_parts(Path(raw), ("\t".join(_RAW) + "\n").encode() if shard.first else b"", partial, 1)
 
-    return writer.write(blocks, Path(out), parts_of, finish, resume=resume, facts=(head, raw is None))
+    return writer.write(
+        blocks, Path(out), parts_of, finish, resume=resume, facts=(header, raw is None), own=own
+    )
 
 
 def _header(calls: VcfFile, scorer: SpliceScorer, key: str) -> bytes:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Protocol, TypeAlias, TypeVar
 
@@ -23,6 +24,8 @@ _STRONGEST = 20
 
 #: lines of records, if they are needed, and the variants
 Block: TypeAlias = tuple[list[bytes], Variants]
+#: a block to score, its digest, and how many of its variants are also shortly before
+_Unit: TypeAlias = tuple[list[bytes], Variants, str, int]
 
 
 class Scored(Protocol):
@@ -45,6 +48,8 @@ class Scored(Protocol):
 
 
 ScoredT = TypeVar("ScoredT", bound=Scored)
+#: (lines, scores) of a block -> parts of files
+Parts: TypeAlias = Callable[[list[bytes], ScoredT], list[bytes]]
 ScoredT_co = TypeVar("ScoredT_co", bound=Scored, covariant=True)
 
 
@@ -109,25 +114,21 @@ class Writer(Generic[ScoredT]):
         return self.scorer.score(join_variants([]), self.chromosomes)
 
     def stream(
-        self,
-        blocks: Iterable[Block],
-        out: BinaryIO,
-        head: bytes,
-        lines_of: Callable[[list[bytes], ScoredT], bytes],
+        self, blocks: Iterable[Block], out: BinaryIO, head: bytes, parts_of: Parts[ScoredT], own: range
     ) -> Summary:
-        """Write lines of the scores as they come, after ``head``."""
+        """Write the first part of each own block as it comes, after ``head``."""
         out.write(head)
         notes = []
-        for note, lines, scores in self._scored(blocks, []):
-            out.write(lines_of(lines, scores))
+        for note, parts in map(partial(self._scored, parts_of), self._units(blocks, [], own)):
+            out.write(parts[0])
             notes.append(note)
         return self._summary(notes)
 
     def write(
-        self, blocks: Iterable[Block], out: Path, parts_of: Callable[[list[bytes], ScoredT], list[bytes]],
-        finish: Callable[[Partial], None], *, resume: bool, facts: object,
+        self, blocks: Iterable[Block], out: Path, parts_of: Parts[ScoredT], finish: Callable[[Partial], None], *,
+        resume: bool, facts: object, own: range,
     ) -> Summary:  # fmt: skip
-        """Score all blocks, keeping up to three parts of each in ``OUT.partial``, and make files of the parts.
+        """Score blocks, keeping up to three parts of each in ``OUT.partial``, and make files of the parts.
 
         Parameters
         ----------
@@ -143,38 +144,48 @@ class Writer(Generic[ScoredT]):
             Go on with the partial file, if it is there.
         facts : object
             What the parts follow from beside scorer and variants, as text.
+        own : range
+            Numbers of the blocks that are scored: those of a shard.
         """
-        fingerprint = hashlib.sha256(repr((self.scorer.facts(), self.chromosomes.prefix, facts)).encode())
+        facts = self.scorer.facts(), self.chromosomes.prefix, facts, own
         place = out.with_name(f"{out.name}.partial")
         with (
             locked(out.with_name(f"{out.name}.lock"), out),
-            Partial(place, fingerprint.hexdigest(), resume) as partial,
+            Partial(place, hashlib.sha256(repr(facts).encode()).hexdigest(), resume) as kept,
         ):
-            for note, lines, scores in self._scored(blocks, list(partial.notes)):
-                partial.add(note, parts_of(lines, scores))
-            finish(partial)
-            partial.remove()
-            return self._summary(partial.notes)
+            units = self._units(blocks, list(kept.notes), own)
+            for note, parts in map(partial(self._scored, parts_of), units):
+                kept.add(note, parts)
+            finish(kept)
+            kept.remove()
+            return self._summary(kept.notes)
 
-    def _scored(
-        self, blocks: Iterable[Block], done: list[dict[str, Any]]
-    ) -> Iterator[tuple[dict[str, Any], list[bytes], ScoredT]]:
-        """Notes, lines and scores of the blocks that are not done yet."""
+    def _units(self, blocks: Iterable[Block], done: list[dict[str, Any]], own: range) -> Iterator[_Unit]:
+        """The own blocks that are not done yet."""
         before: set[Any] = set()
         for number, (lines, variants) in enumerate(blocks):
+            if number >= own.stop:
+                return
+            if number < own.start - 1:
+                continue
             keys = list(zip(variants.chrom, variants.pos.tolist(), variants.ref, variants.alt, strict=True))
             digest = hashlib.sha256(repr(keys).encode()).hexdigest()
-            if number < len(done):
-                if done[number]["variants"] != digest:
+            if own.start <= number < own.start + len(done):
+                if done[number - own.start]["variants"] != digest:
                     raise ValueError(
                         f"{self.path}: has other variants than were scored before the interruption, from line "
                         f"{variants.line[0]} on; restore it, or remove the partial file"
                     )
-            else:
-                scores = self.scorer.score(variants, self.chromosomes)
+            elif number >= own.start:
                 repeated = sum(count - (key not in before) for key, count in Counter(keys).items())
-                yield _note(scores, digest, repeated), lines, scores
+                yield lines, variants, digest, repeated
             before = set(keys)
+
+    def _scored(self, parts_of: Parts[ScoredT], unit: _Unit) -> tuple[dict[str, Any], list[bytes]]:
+        """Notes and parts of a block."""
+        lines, variants, digest, repeated = unit
+        scores = self.scorer.score(variants, self.chromosomes)
+        return _note(scores, digest, repeated), parts_of(lines, scores)
 
     def _summary(self, notes: list[dict[str, Any]]) -> Summary:
         statuses: Counter[str] = Counter()

@@ -197,3 +197,62 @@ def test_what_is_refused(
     monkeypatch.chdir(trained)
     assert run_genoml("attribute", *arguments.split()) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:integrated_gradients")  # of few steps
+@pytest.mark.parametrize(
+    ("method", "count"), [("deeplift", 3), ("integrated_gradients", 2), ("saliency", 2), ("mutagenesis", 9)]
+)
+def test_files_of_shards_are_read_as_the_whole_bit_for_bit(
+    method: str, count: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.runs.attribute.BLOCK", 12)
+    letters = [record.sequence for record in read_fasta(trained / "pos.fa")]
+    letters[30] = "N" + letters[30][1:]  # of which mutagenesis computes all four bases
+    content = "".join(f">s{number}\n{each}\n" for number, each in enumerate(letters))
+    (tmp_path / "in.fa").write_text(content)
+    how = "--method", method, "--references", 3, "--steps", 4, "--seed", 1, "--control", 1
+    given = "attribute", trained / "run", tmp_path / "in.fa", *how
+    assert run_genoml(*given, "--out", tmp_path / "whole.npz") == 0
+    parts = [tmp_path / f"part-{number}.npz" for number in range(1, count + 1)]
+    for number, part in enumerate(parts, 1):
+        assert run_genoml(*given, "--out", part, "--shard", f"{number}/{count}") == 0
+    assert 0 < len(arrays_of(parts[0])["names"]) < 60
+    whole, joined = Attributions.load(tmp_path / "whole.npz"), Attributions.load(*parts)
+    for name, value in vars(whole).items():
+        assert np.array_equal(getattr(joined, name), value), name
+
+
+def test_sums_that_miss_are_told_once_by_the_number_of_the_worst_sequence(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.runs.attribute.BLOCK", 12)
+    run = load_run(trained / "run")
+    named = run.read(trained / "pos.fa")
+    whole = integrated_gradients(run.model, named.codes(30), steps=1, n_references=2, block=(0, 60))
+    with pytest.warns(
+        UserWarning, match=f"sequence {np.argmax(whole.error)} miss the change .*more steps"
+    ) as caught:
+        attribute(run, named.letters, named.ids, method="integrated_gradients", steps=1, references=2)
+    assert len(caught) == 1
+
+
+def test_files_that_do_not_go_together_are_refused(trained: Path, tmp_path: Path, capfd) -> None:
+    given = "attribute", trained / "run", trained / "pos.fa"
+    for name, *options in (
+        ("a", "--method", "saliency"),
+        ("b", "--references", 2),
+        ("c", "--method", "saliency", "--control", 1),
+    ):
+        assert run_genoml(*given, *options, "--out", tmp_path / f"{name}.npz") == 0
+    with pytest.raises(
+        FormatError, match=r"b.npz: has another method than .*a.npz; join files of the same run"
+    ):
+        Attributions.load(tmp_path / "a.npz", tmp_path / "b.npz")
+    with pytest.raises(FormatError, match=r"c.npz: has another control_codes"):
+        Attributions.load(tmp_path / "a.npz", tmp_path / "c.npz")
+    shard = "--out", tmp_path / "d.npz", "--shard", "1/2"
+    assert run_genoml(*given, *shard, "--modisco", "peaks") == 2
+    assert "--bigwig and --modisco are of all sequences" in capfd.readouterr().err
+    assert run_genoml(*given[:2], "-", *shard) == 2
+    assert "-: with --shard expects a file" in capfd.readouterr().err

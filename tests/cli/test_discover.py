@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,27 @@ def test_known_motifs_and_hits_can_be_left_out(
     assert re.search(r"^genoml: warning: x\.npz: positive seqlets: \d+, which is fewer than 100;", said)
     assert not (tmp_path / "out" / "hits.bed").exists()
     assert "no motif was found" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.filterwarnings("ignore::genoml.io.FormatWarning")  # of few seqlets
+def test_files_of_shards_are_searched_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, options = attributions(20), ("--motifs", "none", "--no-hits")
+    whole.save(tmp_path / "whole.npz")
+    for name, rows in (("a", slice(15)), ("b", slice(15, 15)), ("c", slice(15, None))):
+        arrays = {each: vars(whole)[each][rows] for each in ("names", "codes", "hypothetical", "actual")}
+        replace(whole, **arrays).save(tmp_path / f"{name}.npz")
+    said = []
+    for out, given in (
+        ("joined", [tmp_path / f"{name}.npz" for name in "abc"]),
+        ("alone", [tmp_path / "whole.npz"]),
+    ):
+        assert run_genoml("discover", *given, "--out", tmp_path / out, *options) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert said[0].startswith("20 peaks: ")
+    assert (tmp_path / "joined" / "seqlets.bed").read_bytes() == (
+        tmp_path / "alone" / "seqlets.bed"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,30 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
 
+from genoml.cli import predict as predict_command
 from genoml.cli.predict import _table
-from genoml.data import SequenceData
+from genoml.data import NamedSequences, SequenceData
 from genoml.io import read_fasta
 from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 from genoml.runs import load_run, save_run
+from genoml.runs.score import trained_of
 from genoml.sequence import base_codes, decode, reverse_complement
 from genoml.train import FitOptions, MultiClassification, Regression, fit
 from genoml.train.predict import predict
-from support.planted import GENOML, run_genoml
+from support.planted import GENOML, run_genoml, sharded
 
 
 def scores_of(run: Path, records: list[tuple[str, str]], folder: Path) -> list[float]:
@@ -179,16 +187,6 @@ def test_scores_go_to_standard_output_unless_a_file_is_named(
     assert err == "60 sequences scored; standard output\n"
 
 
-def sharded(folder: Path, count: int, *arguments: object) -> bytes:
-    """The outputs of all shards of a command, one after the other."""
-    outputs = []
-    for number in range(1, count + 1):
-        out = folder / f"part-{number}-of-{count}"
-        assert run_genoml(*arguments, "--out", out, "--shard", f"{number}/{count}") == 0
-        outputs.append(out.read_bytes())
-    return b"".join(outputs)
-
-
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_shards_of_a_prediction_make_up_the_whole_byte_for_byte(
     count: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -206,12 +204,17 @@ def test_shards_of_a_prediction_make_up_the_whole_byte_for_byte(
     assert sharded(tmp_path, count, *given, "--logits") == whole.read_bytes()
 
 
-def test_shards_of_a_table_make_up_the_whole(trained: Path, tmp_path: Path) -> None:
+def test_shards_of_a_table_make_up_the_whole(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.cli.predict.BLOCK", 2)
     letters = decode(np.random.default_rng(0).integers(0, 4, (5, 30), dtype=np.uint8))
     (tmp_path / "in.tsv").write_text("sequence\n" + "".join(f"{each}\n" for each in letters))
     given = "predict", trained / "run", "--table", tmp_path / "in.tsv"
     assert run_genoml(*given, "--out", tmp_path / "whole.tsv") == 0
-    assert sharded(tmp_path, 2, *given) == (tmp_path / "whole.tsv").read_bytes()
+    whole = (tmp_path / "whole.tsv").read_bytes()
+    assert [line.split(b"\t")[0] for line in whole.splitlines()] == [b"name", b"1", b"2", b"3", b"4", b"5"]
+    assert sharded(tmp_path, 2, *given) == whole
 
 
 def test_a_shard_whose_scores_saturate_says_how_to_tell_them_apart(tmp_path: Path, capfd) -> None:
@@ -236,8 +239,10 @@ def test_a_shard_of_what_cannot_be_shared_out_is_refused(trained: Path, tmp_path
     given = "predict", trained / "run", "--out", tmp_path / "out.tsv", "--shard", "1/2"
     assert run_genoml(*given, "-") == 2
     assert "-: with --shard expects a file" in capfd.readouterr().err
-    assert run_genoml(*given, "--genome", "genome.fa") == 2
-    assert "--shard and --logits expect SEQUENCES or --table" in capfd.readouterr().err
+    assert run_genoml(*given, "--h5ad", "regions.h5ad") == 2
+    assert "--shard expects SEQUENCES, --table or --genome: parts of an .h5ad" in capfd.readouterr().err
+    assert run_genoml(*given[:2], "--logits", "--genome", "genome.fa") == 2
+    assert "--logits expects SEQUENCES or --table" in capfd.readouterr().err
 
 
 def test_logits_of_what_has_none_are_refused(tmp_path: Path, capfd) -> None:
@@ -246,3 +251,67 @@ def test_logits_of_what_has_none_are_refused(tmp_path: Path, capfd) -> None:
     (tmp_path / "in.fa").write_text(">a\nACGTACGTACGT\n")
     assert run_genoml("predict", tmp_path / "run", tmp_path / "in.fa", "--logits") == 2
     assert "--logits: the scores of" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["in.fa", "in.fa --shard 1/3", "-", "--table in.tsv"])
+def test_a_bad_record_of_a_later_block_is_named_by_its_place_in_the_file_and_nothing_is_written(
+    given: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setattr("genoml.cli.predict.BLOCK", 4)
+    monkeypatch.chdir(tmp_path)
+    letters = ["ACGTACGTAC" if number != 6 else "ACGTACGUAC" for number in range(12)]
+    content = "".join(f">s{number}\n{each}\n" for number, each in enumerate(letters))
+    Path("in.fa").write_text(content)
+    Path("in.tsv").write_text("sequence\n" + "\n".join(letters))
+    Path("out.tsv").write_text("older")
+    for out in ("-", "out.tsv"):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content.encode())))
+        assert run_genoml("predict", trained / "run", *given.split(), "--out", out) == 2
+        found = capfd.readouterr()
+        place = "in.tsv, line 8" if "--table" in given else "record 7 (s6): has both T and U"
+        assert place in found.err
+        assert found.out == ""
+    assert Path("out.tsv").read_text() == "older"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.fa", "in.tsv", "out.tsv"]
+
+
+def test_ambiguous_records_of_all_blocks_are_counted(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setattr("genoml.cli.predict.BLOCK", 2)
+    monkeypatch.setattr(
+        "genoml.runs.score.trained_of", lambda record: replace(trained_of(record), ambiguous="error")
+    )
+    letters = ["ACGTACGTAC", "ACGTACGTAC", "ACGTACGTAC", "ACGTNCGTAC", "ACGTACGTAC", "ACGTNCGTAC"]
+    (tmp_path / "in.fa").write_text("".join(f">s{number}\n{each}\n" for number, each in enumerate(letters)))
+    for source in (tmp_path / "in.fa", "-"):
+        monkeypatch.setattr(
+            "sys.stdin", SimpleNamespace(buffer=io.BytesIO((tmp_path / "in.fa").read_bytes()))
+        )
+        assert run_genoml("predict", trained / "run", source) == 2
+        found = capfd.readouterr()
+        assert "record 4 (s3): ambiguous letter 'N', and 2 record(s) in all have one" in found.err
+        assert found.out == ""
+
+
+def test_a_prediction_holds_a_block_of_the_file_at_a_time(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genoml.cli.predict.BLOCK", 4)
+    blocks = list[ref[NamedSequences]]()
+
+    def watched(run: Any, with_logits: bool | None, block: NamedSequences) -> Any:
+        blocks.append(ref(block))
+        assert sum(each() is not None for each in blocks) <= 2
+        return scored(run, with_logits, block)
+
+    scored = predict_command._scored
+    monkeypatch.setattr(predict_command, "_scored", watched)
+    assert run_genoml("predict", trained / "run", trained / "pos.fa", "--out", tmp_path / "out.tsv") == 0
+    assert len((tmp_path / "out.tsv").read_text().splitlines()) == 61
+
+
+def test_a_shard_of_a_pipe_is_refused(trained: Path, tmp_path: Path, capfd) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert run_genoml("predict", trained / "run", tmp_path / "pipe", "--shard", "1/2") == 2
+    assert "with --shard expects a file, which all shards read, got a pipe" in capfd.readouterr().err

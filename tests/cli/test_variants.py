@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from genoml.genome import GenomeStore
+from genoml.io import open_vcf
 from genoml.runs import save_run
+from genoml.sequence.variants import Variants
+from genoml.variants import Scorer, VariantScores, files, saturate
 from support.calls import LENGTH, letters_of, other, small_genome, small_model, some_variants, vcf_text
-from support.planted import run_genoml
+from support.planted import run_genoml, sharded
 
 
 @pytest.fixture
@@ -82,6 +87,64 @@ def test_a_file_of_which_nothing_is_scored_says_so(folder: Path, capsys: pytest.
         assert run_genoml("variants", "run", "calls.vcf", "genome.fa", "--out", "scores.tsv") == 0
     assert "genoml: warning: calls.vcf: has no records" in capsys.readouterr().err
     assert len((folder / "scores.tsv").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_shards_of_a_scoring_make_up_the_whole_byte_for_byte(
+    folder: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (files, saturate):
+        monkeypatch.setattr(module, "BLOCK", 3)
+    given = "variants", "run", "calls.vcf", "genome.fa"
+    assert run_genoml(*given, "--out", "whole.tsv", "--vcf", "whole.vcf.gz") == 0
+    parts = []
+    for number in range(1, count + 1):
+        out = ("--out", "part.tsv", "--vcf", "part.vcf.gz", "--shard", f"{number}/{count}")
+        assert run_genoml(*given, *out) == 0
+        parts.append(tuple(Path(out[at]).read_bytes() for at in (1, 3)))
+    table, vcf = (b"".join(each) for each in zip(*parts, strict=True))
+    assert table == Path("whole.tsv").read_bytes()
+    assert gzip.decompress(vcf) == gzip.decompress(Path("whole.vcf.gz").read_bytes())
+    assert len(list(open_vcf("whole.vcf.gz"))) == 1
+    for kind in (".tsv", ".vcf"):
+        given = "saturate", "run", "genome.fa", "places.bed"
+        assert run_genoml(*given, "--out", f"all{kind}") == 0
+        assert sharded(folder, count, *given, suffix=kind) == Path(f"all{kind}").read_bytes()
+
+
+def test_an_interrupted_shard_goes_on_to_the_same_bytes_and_another_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(files, "BLOCK", 3)
+    given = "variants", "run", "calls.vcf", "genome.fa", "--shard", "2/2"
+    assert run_genoml(*given, "--out", "whole.tsv") == 0
+    score = Scorer.score
+
+    def failing(self: Scorer, variants: Variants, *rest: Any) -> VariantScores:
+        if len(variants) and variants.record[0] == 9:
+            raise KeyboardInterrupt
+        return score(self, variants, *rest)
+
+    monkeypatch.setattr(Scorer, "score", failing)
+    assert run_genoml(*given, "--out", "part.tsv") == 130
+    monkeypatch.setattr(Scorer, "score", score)
+    assert run_genoml(*given[:-1], "1/2", "--out", "part.tsv", "--resume") == 2
+    assert "part.tsv.partial: is of another scoring" in capsys.readouterr().err
+    assert run_genoml(*given, "--out", "part.tsv", "--resume") == 0
+    assert Path("part.tsv").read_bytes() == Path("whole.tsv").read_bytes()
+
+
+def test_what_is_of_all_variants_is_refused_for_a_shard(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = "variants", "run", "calls.vcf", "genome.fa", "--out", "scores.tsv", "--shard", "1/2"
+    assert run_genoml(*given, "--summary", "summary.json") == 2
+    assert "--summary and --report are of all of CALLS" in capsys.readouterr().err
+    assert run_genoml("variants", "run", "-", "genome.fa", "--shard", "1/2") == 2
+    assert "-: with --shard expects a file" in capsys.readouterr().err
+    assert run_genoml("saturate", "run", "genome.fa", "places.bed", "--out", "a.bw", "--shard", "1/2") == 2
+    assert "a.bw: bigWig files cannot be joined" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir() if "scores" in path.name) == []
 
 
 def test_saturation_writes_what_the_suffix_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

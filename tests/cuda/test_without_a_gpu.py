@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from genoml_cupy import CupyBackend
 from support.planted import write_fasta_pair
 from support.subprocesses import output_of, run_python
 
@@ -70,6 +74,22 @@ def test_every_command_says_so_in_one_line_and_exits_with_2(tmp_path: Path) -> N
         assert error.count("\n") == 1
         assert error.endswith("see genoml backends\n")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("named", "count", "expected"),
+    [(None, 2, ["0", "1"]), ("3,GPU-7", 2, ["3", "GPU-7"]), ("3,-1,4", 1, ["3"])],
+)
+def test_the_visible_gpus_are_named_as_the_environment_names_them(
+    named: str | None, count: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    runtime = SimpleNamespace(getDeviceCount=lambda: count)
+    backend = object.__new__(CupyBackend)
+    backend.cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
+    assert backend.devices == expected
 
 
 def test_the_check_of_ones_own_gpu_says_so() -> None:

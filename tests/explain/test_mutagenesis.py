@@ -352,13 +352,13 @@ def test_every_backend_gives_the_same(backend) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_sequences_computed_together_are_read_from_the_device_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their outputs, and the scores of all their mutants; in threads each reads its own."""
+def test_sequences_computed_together_are_read_from_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scores of all their mutants; in threads each reads its own."""
     model = settled(Sequential(NETWORKS["both poolings"][0]()))
     reads, to_numpy = list[int](), model.backend.to_numpy
     monkeypatch.setattr(model.backend, "to_numpy", lambda array: [reads.append(1), to_numpy(array)][1])
     in_silico_mutagenesis(model, random_codes(2, 30), batch_size=12)
-    assert 2 <= len(reads) <= 1 + model.backend.threads
+    assert 1 <= len(reads) <= model.backend.threads
 
 
 def test_weights_sum_the_outputs() -> None:

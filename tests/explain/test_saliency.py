@@ -103,3 +103,11 @@ def test_batches_and_weights_of_outputs_add_up() -> None:
 def test_bad_input_is_named(codes: np.ndarray, options: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         saliency(network(), codes, **options)
+
+
+def test_the_bits_depend_on_no_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, found = codes_of(7, 2000), []
+    for count in ("1", "3"):
+        monkeypatch.setenv("GENOML_THREADS", count)
+        found.append(saliency(network(), codes).hypothetical)
+    np.testing.assert_array_equal(*found)

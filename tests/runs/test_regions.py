@@ -16,7 +16,7 @@ from genoml.nn import Conv1D, Dense, GlobalMaxPool1D, Sequential
 from genoml.runs import Run, regions, save_run
 from genoml.runs.regions import predict_windows, windows_of
 from genoml.train import FitOptions, Profile, fit
-from support.planted import run_genoml
+from support.planted import run_genoml, sharded
 from support.profiles import Planted, planted_profiles
 
 LENGTH = 60
@@ -112,7 +112,7 @@ def test_a_profile_lies_at_its_bases_on_both_strands(
 def test_an_interrupted_prediction_ends_with_the_bytes_of_a_whole_one(
     labels: Run, store: GenomeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
-    monkeypatch.setattr(regions, "_BLOCK", 8)
+    monkeypatch.setattr(regions, "BLOCK", 8)
     windows = windows_of(labels, store, step_bp=20)
     whole = predict_windows(labels, store, windows, tmp_path / "whole.out", kind=kind)
     computed = regions.finite_outputs
@@ -143,6 +143,26 @@ def test_an_interrupted_prediction_ends_with_the_bytes_of_a_whole_one(
     assert len(calls) == -(-len(windows) // 8) - 3
     assert [part.read_bytes() for part in parts] == [file.read_bytes() for file in whole]
     assert not partial.exists()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("tsv", 3), ("bed", 100)])
+def test_shards_of_a_prediction_along_a_genome_make_up_the_whole_byte_for_byte(
+    labels: Run, planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, count: int
+) -> None:
+    for place in ("genoml.runs.regions.BLOCK", "genoml.cli.tile.BLOCK"):
+        monkeypatch.setattr(place, 8)
+    given = "predict", labels.path, "--genome", planted.genome, "--step", 50
+    assert run_genoml(*given, "--out", tmp_path / f"whole.{kind}") == 0
+    whole = (tmp_path / f"whole.{kind}").read_bytes()
+    assert whole.count(b"\n") > 4 * 8
+    assert sharded(tmp_path, count, *given, suffix=f".{kind}") == whole
+    assert not [path for path in tmp_path.iterdir() if path.suffix in (".partial", ".lock")]
+
+
+def test_a_shard_of_a_bigwig_is_refused(labels: Run, planted: Planted, tmp_path: Path, capsys) -> None:
+    given = "predict", labels.path, "--genome", planted.genome, "--out", tmp_path / "a.bw"
+    assert run_genoml(*given, "--shard", "1/2") == 2
+    assert "a.bw: bigWig files cannot be joined; with --shard write .bed or .tsv" in capsys.readouterr().err
 
 
 def test_the_command_tiles_a_genome_and_scores_it(

@@ -20,7 +20,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from genoml.cli.search import terminal_table
-from genoml.runs import RunError, read_record
+from genoml.parallel import Shard
+from genoml.runs import RunError, read_record, search_process
 from genoml.runs import search as search_module
 from genoml.runs.search import file_hashes, open_search, read_search, run_search
 from genoml.runs.search_journal import load_study
@@ -279,6 +280,80 @@ def test_another_process_takes_part_in_a_search(pair: tuple[str, str]) -> None:
     )
 
 
+def test_a_shard_trains_every_nth_trial_and_resume_trains_the_others_and_writes_the_table(
+    pair: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 1"))
+    options = ("--trials", 2, "--processes", 1, "--sampler", "random")
+    for number in (2, 3):  # the third has no trial
+        assert run_genoml(*search_command(pair, "out", *options, "--shard", f"{number}/3", "--json")) == 0
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert events[-1]["shard"] == f"{number}/3"
+        assert events[-1]["trials"] == [2][: 3 - number]
+    assert [path.name for path in Path("out/trials").iterdir() if path.is_dir()] == ["002"]
+    assert not Path("out/trials.tsv").exists()
+    assert not Path("out/best.toml").exists()
+    before = Path("out/trials/002/weights.safetensors").stat().st_mtime_ns
+    assert run_genoml(*search_command(pair, "out", *options, "--resume", "--quiet")) == 0
+    assert Path("out/trials/002/weights.safetensors").stat().st_mtime_ns == before
+    drawn = {row["trial"]: row["learning_rate"] for row in table_of("out")}
+    alone = asked(Path("alone"), 2, sampler="random")
+    assert drawn == {str(number): f"{trial['learning_rate']:.4g}" for number, trial in enumerate(alone, 1)}
+    assert Path("out/best.toml").exists()
+
+
+def test_shards_that_begin_at_once_share_one_search(pair: tuple[str, str]) -> None:
+    record, begun = record_of(pair, RANGES, 7), dict[int, list[int]]()
+
+    def begin(number: int) -> None:
+        search = open_search("out", record, resume=False, shard=Shard(number, 3))
+        with search.at_work():
+            trials = []
+            while (trial := search.ask()) is not None:
+                trials.append(trial.user_attrs["trial"])
+                search.study.tell(trial, 0.5)
+        begun[number] = trials
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert begun == {1: [1, 4, 7], 2: [2, 5], 3: [3, 6]}
+    with pytest.raises(RunError, match="out: holds a search with another seed"):
+        open_search("out", record_of(pair, RANGES, 7, seed=5), resume=False, shard=Shard(1, 3))
+    with pytest.raises(RunError, match="out: already exists"):
+        open_search("out", record, resume=False)
+
+
+def test_a_shard_tries_its_own_failed_trials_again_and_no_others(pair: tuple[str, str]) -> None:
+    record = record_of(pair, RANGES, 2)
+    first, second = (open_search("out", record, resume=False, shard=Shard(number, 2)) for number in (1, 2))
+    with first.at_work(), second.at_work():
+        trial = first.ask()
+        first.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        second.retry_failed()
+        assert second.ask().user_attrs["trial"] == 2
+        assert second.ask() is None
+        first.retry_failed()
+        assert first.ask().user_attrs["trial"] == 1
+
+
+def test_processes_get_the_devices_in_turn(pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    all_begun, given = threading.Barrier(3), list[str]()
+
+    def start(*arguments: Any, env: dict[str, str], **options: Any) -> None:
+        given.append(env["CUDA_VISIBLE_DEVICES"])
+        all_begun.wait(30)
+        raise OSError("not started")
+
+    monkeypatch.setattr(search_process.subprocess, "Popen", start)
+    search = open_search("out", record_of(pair, RANGES, 3), resume=False)
+    with pytest.raises(OSError, match="not started"):
+        run_search(search, processes=3, devices=["4", "GPU-7"])
+    assert sorted(given) == ["4", "4", "GPU-7"]
+
+
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(pair: tuple[str, str]) -> None:
     Path("ranges.toml").write_text(RANGES.replace("epochs = 3", "epochs = 100000"))
     arguments = search_command(pair, "out", "--trials", 2, "--processes", 1, "--quiet")
@@ -299,7 +374,7 @@ def test_ctrl_c_that_reaches_another_thread_of_the_search_ends_it_too(
 ) -> None:
     search = open_search("out", record_of(pair, RANGES, 2), resume=False)
 
-    def work(_: object) -> None:
+    def work(*_: object) -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # does not wake the thread that waits
         wait_for(lambda: search._stopping)
 
@@ -452,6 +527,7 @@ def test_another_search_is_not_taken_for_the_one_in_the_folder(
         ),
         ("pos.fa neg.fa --ranges epochs.toml --out o --halving", "epochs: is what successive halving varies"),
         ("pos.fa neg.fa --ranges ranges.toml --out o --quiet --json", "--quiet and --json: choose one"),
+        ("pos.fa neg.fa --ranges ranges.toml --out o --halving --shard 1/2", "--halving compares each trial"),
     ],
 )
 def test_what_cannot_be_searched_is_one_line_and_leaves_nothing(

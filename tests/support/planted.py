@@ -53,6 +53,16 @@ def run_genoml(*arguments: object) -> int:
     return int(stopped.value.code or 0)
 
 
+def sharded(folder: Path, count: int, *arguments: object, suffix: str = "") -> bytes:
+    """The outputs of all shards of a command, one after the other."""
+    outputs = []
+    for number in range(1, count + 1):
+        out = folder / f"part-{number}-of-{count}{suffix}"
+        assert run_genoml(*arguments, "--out", out, "--shard", f"{number}/{count}") == 0
+        outputs.append(out.read_bytes())
+    return b"".join(outputs)
+
+
 #: the command in a process of its own
 GENOML = [sys.executable, "-m", "genoml"]
 

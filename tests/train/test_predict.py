@@ -6,7 +6,7 @@ import pytest
 from genoml.backend import Backend, get_backend
 from genoml.models import build_model
 from genoml.sequence import base_codes, reverse_complement
-from genoml.train.predict import _runs_of, encode_batch, evaluate, predict, predict_outputs, score_predictions
+from genoml.train.predict import encode_batch, evaluate, predict, predict_outputs, runs_of, score_predictions
 from support.planted import planted_data
 
 MODEL = build_model("promoter_cnn", {"filters": 6})
@@ -93,7 +93,7 @@ def test_runs_of_a_prediction_are_even_bounded_and_do_not_depend_on_threads() ->
     host = get_backend("numpy")
 
     def sizes(count: int, length: int, batch_size: int = 256) -> list[int]:
-        runs = _runs_of(np.zeros((count, length), np.uint8), batch_size, host)
+        runs = runs_of(np.zeros((count, length), np.uint8), batch_size, host)
         covered = [row for run in runs for row in range(count)[run]]
         assert covered == list(range(count))
         return [run.stop - run.start for run in runs]

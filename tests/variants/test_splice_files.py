@@ -10,6 +10,7 @@ import pytest
 from genoml.genome import GenomeStore
 from genoml.io import FormatError, open_vcf, read_genes
 from genoml.models import spliceai
+from genoml.parallel import Shard
 from genoml.runs import save_run
 from genoml.train import MultiClassification
 from genoml.variants import SpliceNetwork, SpliceOptions, SpliceScorer, score_splicing, splice_files
@@ -120,6 +121,19 @@ def test_an_interrupted_scoring_goes_on_to_the_same_bytes(
     assert (folder / "raw.tsv").read_bytes() == (folder / "raw.whole").read_bytes()
     assert sum(calls) < 2 * 28
     assert not list(folder.glob("*.partial"))
+
+
+def test_shards_of_a_scoring_make_up_the_whole_byte_for_byte(
+    folder: Path, scorer: SpliceScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splice_files, "_BLOCK", 9)
+    whole = scored(folder, scorer, "whole.vcf", raw=folder / "raw.whole")
+    parts, raw = list[str](), b""
+    for number in range(1, 6):
+        parts += scored(folder, scorer, "part.vcf", raw=folder / "raw.part", shard=Shard(number, 5))
+        raw += (folder / "raw.part").read_bytes()
+    assert parts == whole
+    assert raw == (folder / "raw.whole").read_bytes()
 
 
 def test_another_build_and_a_header_with_the_key_are_refused(folder: Path, scorer: SpliceScorer) -> None:

@@ -6,10 +6,8 @@ of in-silico mutagenesis (``genoml.explain.mutants``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -19,18 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from genoml.backend import Array
 from genoml.data import Codes
 from genoml.explain.mutants.plan import Plan, plan_of
-from genoml.explain.mutants.readout import Gather
-from genoml.explain.mutants.windows import Changed
-from genoml.explain.replacements import one_strand
+from genoml.explain.replacements import Replacements, one_strand
 from genoml.explain.saliency import checked_codes
 from genoml.explain.tasks import Task, other_strand, score_of, task_of, weights_of
 from genoml.nn.layer import Layer
-from genoml.parallel import Threads
 from genoml.sequence.alphabet import PAD_CODE
 from genoml.sequence.codes import Sequences, holds_letters
-from genoml.sequence.encode import one_hot
 from genoml.sequence.strand import reverse_complement
-from genoml.train.predict import refuse_nan
+from genoml.train.predict import encode_batch, refuse_nan
 from genoml.train.trained import read_codes, reading_of
 
 __all__ = ["ScoredSequences"]
@@ -82,7 +76,7 @@ class ScoredSequences:
         self.ahead, self.lengths = inside.argmax(axis=1), inside.sum(axis=1)
         self._model, twice = one_strand(model) if windows else (model, False)
         self._batch, self._windows = batch_size, windows
-        self._options: Any = {"dtype": model.dtype, "backend": model.backend, "ambiguous": read.ambiguous}
+        self._ambiguous = read.ambiguous
         self._plans: dict[int, Plan] = {}
         model.draw()  # before threads, which would draw one each
         task = task_of(model, task)
@@ -137,8 +131,9 @@ class ScoredSequences:
         codes = reverse_complement(self.codes) if turned else self.codes
         with backend.computing():
             for start in range(0, len(codes), self._batch):
-                rows = one_hot(codes[start : start + self._batch], **self._options)
-                x = array_namespace(rows).permute_dims(rows, (0, 2, 1))
+                x = encode_batch(
+                    codes[start : start + self._batch], backend, self._model.dtype, self._ambiguous
+                )
                 outputs, _ = self._model.vjp(x)
                 weights.append(weights_of(outputs, task))
                 scores.append(backend.to_numpy(score_of(outputs, weights[-1])[:, 0]))
@@ -150,38 +145,25 @@ class ScoredSequences:
     ) -> NDArray[np.float64]:
         n, (kinds, count) = len(codes), bases.shape[1:3]
         found = np.empty((n, kinds, count))
-        plan, backend = self._plan(bases.shape[3]), self._model.backend
-        whole = not (plan.changes_less or backend.asynchronous)
-        size = min(self._batch, _WHOLE) if whole else self._batch
-        rows = min(n, max(1, size // min(kinds * count, _FEW_CHANGES)))
-        together = max(1, size // rows)
-        some = min(kinds, together)
-        places = plan.portions(starts, bases.shape[3], codes.shape[1], max(1, together // some))
-        portions = [(first, place) for place in places for first in range(0, kinds, some)]
-        with backend.computing(), Threads(backend.threads) as threads:
-            for start in range(0, n, rows):
-                part = slice(start, min(start + rows, n))
-                x = one_hot(codes[part], **self._options)
-                _, outputs = plan.trace(x)
-                own = bases if len(bases) == 1 else bases[part]
-                given = found[part], x, outputs, weights[part, :], starts, own, some, portions
-                threads.workers.share_out(partial(self._fill, *given), len(portions))
+
+        def reader(rows: slice, whole: Array) -> Callable[[Array], Array]:
+            return lambda outputs: score_of(outputs, weights[rows, :])
+
+        def write(rows: slice, some: slice, places: np.ndarray, scores: np.ndarray) -> None:
+            found[rows, some, places] = scores[..., 0]
+
+        plan = self._plan(bases.shape[3])
+        whole = not (plan.changes_less or self._model.backend.asynchronous)
+        run = Replacements(
+            self._model, plan, min(self._batch, _WHOLE) if whole else self._batch, self._ambiguous
+        )
+        run.compute(
+            codes, starts, (kinds, bases.shape[3]),
+            lambda rows, some, places: (bases if len(bases) == 1 else bases[rows])[:, some][:, :, places],
+            reader, write, min(kinds * count, _FEW_CHANGES),
+        )  # fmt: skip
         refuse_nan(found.reshape(-1, 1))
         return found
-
-    def _fill(
-        self, found: np.ndarray, x: Array, outputs: Gather, weights: Array, starts: np.ndarray, bases: np.ndarray,
-        some: int, portions: Sequence[tuple[int, np.ndarray]], low: int, high: int,
-    ) -> None:  # fmt: skip
-        """Write f of some portions: ``some`` alternatives from one on, in windows of some numbers."""
-        for first, place in portions[low:high]:
-            new = bases[:, first : first + some, place]
-            kinds, width = new.shape[1], new.shape[3]
-            values = one_hot(new.reshape(-1, width), **self._options)
-            change = Changed if len(new) == len(found) else Changed.alike
-            changed = change(x, (tuple(starts[place].tolist()), width), kinds, values)
-            scores = self._model.backend.to_numpy(score_of(outputs(changed), weights))
-            found[:, first : first + some, place] = scores.reshape(len(found), -1, len(place))
 
     def _plan(self, width: int) -> Plan:
         if not self._windows:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -23,8 +24,8 @@ __all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
 _BLOCK, _DEVICE_BLOCK = 2**14, 2**18
 #: Candidates of a group of motifs that are read from a device at once; of a block with more, each half alone.
 _MOST_READ = 2**14
-#: Blocks that threads compute before the first of them is returned.
-_BLOCKS_AHEAD = 16
+#: Neighbouring blocks that threads share out, before the first of them is returned.
+_SPAN = 16
 #: Candidates scored again at a time; it bounds memory where nearly every window is a candidate.
 _CHECKED_AT_ONCE = 2**15
 
@@ -182,25 +183,29 @@ class MotifScanner:
         self, sequences: str | bytes | np.ndarray | Sequences, only: range | None = None
     ) -> Iterator[MotifHits]:
         """The same hits in the same order, block by block, for results larger than memory; or of some blocks only."""
+        for span in self.spans(sequences, only):
+            yield from span()
+
+    def spans(
+        self, sequences: str | bytes | np.ndarray | Sequences, only: range | None = None
+    ) -> Iterator[Callable[[], list[MotifHits]]]:
+        """The same scan in spans of 16 blocks, each a function that gives its hits and depends on no other."""
         codes, starts = _joined(as_batch(sequences)[1])
         begins = range(0, codes.size, self._step)
         if only is not None:
             begins = begins[only.start : only.stop]
+        for first in range(0, len(begins), _SPAN):
+            yield partial(self._span, codes, begins[first : first + _SPAN], starts)
+
+    def _span(self, codes: np.ndarray, begins: range, starts: np.ndarray) -> list[MotifHits]:
+        """The hits of neighbouring blocks, shared out among threads."""
         if len(begins) < 2:
-            yield from (self._block(codes, begin, begins.step, starts) for begin in begins)
-            return
+            return [self._block(codes, begin, begins.step, starts) for begin in begins]
         from concurrent.futures import ThreadPoolExecutor  # slow to import, and for long work only
 
-        with ThreadPoolExecutor(self.backend.threads, "genoml") as pool:
-            for first in range(0, len(begins), _BLOCKS_AHEAD):
-                # the settings must not hold while the caller uses the hits
-                with self.backend.computing():
-                    work = [
-                        pool.submit(self._block, codes, begin, begins.step, starts)
-                        for begin in begins[first : first + _BLOCKS_AHEAD]
-                    ]
-                    blocks = [part.result() for part in work]
-                yield from blocks
+        with ThreadPoolExecutor(self.backend.threads, "genoml") as pool, self.backend.computing():
+            work = [pool.submit(self._block, codes, begin, begins.step, starts) for begin in begins]
+            return [part.result() for part in work]
 
     def _block(self, codes: np.ndarray, begin: int, block: int, starts: np.ndarray) -> MotifHits:
         """The hits that begin in the ``block`` positions from ``begin`` on."""
