@@ -64,7 +64,7 @@ class Recurrent(Layer):
 
         Shapes
         ------
-        z : (length, batch, gates hidden), the input's part of the gates;  keep : (length, batch, 1)
+        z : (length, batch, gates hidden), the input's part of the gates, without bias;  keep : (length, batch, 1)
         states : (length, batch, hidden)
         """
         raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
@@ -83,14 +83,15 @@ class Recurrent(Layer):
         if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
             steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
         rows = xp.reshape(steps, (length * batch, features))
-        states, back = self.scan(xp.reshape(rows @ weights + self.bias, (length, batch, width)), keep)
+        states, back = self.scan(xp.reshape(rows @ weights, (length, batch, width)), keep)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
             grad_z, grads = back(self._received(grad, length), need_params)
             flat = xp.reshape(grad_z, (length * batch, width))
             if need_params:
-                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat, "bias": sum_rows(flat)}
+                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat}
+                grads = grads if "bias" in grads else {**grads, "bias": sum_rows(flat)}
             if not need_x:
                 return None, grads
             grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
@@ -175,7 +176,7 @@ class LSTM(Recurrent):
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
-        return lstm_scan(z, self.weights_recurrent, keep)  # type: ignore[no-any-return]
+        return lstm_scan(z, self.weights_recurrent, keep, self.bias)  # type: ignore[no-any-return]
 
     def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
         """See :meth:`Recurrent.scan_between`."""
@@ -211,7 +212,7 @@ class GRU(Recurrent):
 
     def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
         """Run the steps; see :meth:`Recurrent.scan`."""
-        return gru_scan(z, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
+        return gru_scan(z + self.bias, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
 
     def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
         """See :meth:`Recurrent.scan_between`."""

@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 from array_api_compat import device as device_of
 
 from genoml.backend import Array
+from genoml.ops.arrays import sum_rows
 from genoml.ops.dispatch import operation
 
 #: dL/dh of each step (None: zero), and whether the parameters' gradients are needed -> dL/dz, and the gradients of
@@ -21,21 +22,24 @@ ScanPullback: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
 
 
 @operation
-def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> tuple[Array, ScanPullback]:
+def lstm_scan(
+    z: Array, weights: Array, keep: Array | None = None, bias: Array | None = None
+) -> tuple[Array, ScanPullback]:
     """Run the steps of an LSTM, given z, the inputs' part of its gates.
 
-        (i, f, g, o) = z_t + h_{t-1} weights
+        (i, f, g, o) = z_t + bias + h_{t-1} weights
         c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
         h_t = sigmoid(o) tanh(c_t),   h_0 = c_0 = 0
 
-    Where ``keep`` is False, a padded step, h and c stay as they are.
+    Where ``keep`` is False, a padded step, h and c stay as they are. With a bias, its gradient is given too.
 
     Shapes
     ------
-    z : (length, batch, 4 hidden);  weights : (hidden, 4 hidden);  keep : (length, batch, 1)
+    z : (length, batch, 4 hidden);  weights : (hidden, 4 hidden);  keep : (length, batch, 1);  bias : (4 hidden,)
     states h : (length, batch, hidden)
     """
     xp = array_namespace(z)
+    z = z if bias is None else z + bias
     length, batch, _ = z.shape
     size = weights.shape[0]
     half = xp.full((size,), 0.5, dtype=z.dtype, device=device_of(z))
@@ -64,7 +68,7 @@ def lstm_scan(z: Array, weights: Array, keep: Array | None = None) -> tuple[Arra
         a = xp.reshape(xp.stack(activations), (length, batch, 4, size))
         slopes, into_cell, kept = _lstm_slopes(a, xp.stack(cells[:-1]), xp.stack(squashed), keep)
         grad_z = lstm_back(received, slopes, into_cell, kept, weights, keep)
-        return grad_z, ({"weights_recurrent": recurrent_grad(before, grad_z)} if need_weights else {})
+        return grad_z, (recurrent_grads(before, grad_z, bias) if need_weights else {})
 
     before = xp.stack(states[:-1])
     return xp.stack(states[1:]), back
@@ -212,6 +216,12 @@ def gru_back(received: list[Array | None], slopes: Array, updates: Array, weight
         through = xp.reshape(dh[:, None, :] * slopes[t, ...], (batch, 3 * size))
         dh = dh * updates[t, :, :] + through @ transposed
     return xp.stack(grads[::-1])
+
+
+def recurrent_grads(before: Array, grad_z: Array, bias: Array | None) -> dict[str, Array]:
+    """Gradients of the weights and of the bias, if there is one, in z_t + bias + h_{t-1} W: dL/dbias = sum dz."""
+    grads = {"weights_recurrent": recurrent_grad(before, grad_z)}
+    return grads if bias is None else {**grads, "bias": sum_rows(grad_z)}
 
 
 def recurrent_grad(before: Array, grad_z: Array) -> Array:

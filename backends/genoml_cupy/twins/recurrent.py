@@ -9,13 +9,16 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.ops.arrays import sum_rows
-from genoml.ops.recurrent import recurrent_grad
+from genoml.ops.recurrent import recurrent_grad, recurrent_grads
 from genoml_cupy.launch import Kernels, Matrix
 from genoml_cupy.twins._arguments import MOST, covered, elementwise, ints, strides
 
 
-def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = None) -> Any:
+def lstm_scan(
+    kernels: Kernels, z: Array, weights: Array, keep: Array | None = None, bias: Array | None = None
+) -> Any:
     """See genoml.ops.recurrent.lstm_scan."""
+    z = z if bias is None else z + bias
     if not covered(z, weights) or z.size >= MOST:
         return NotImplemented
     xp, dtype = kernels.xp, z.dtype
@@ -47,8 +50,7 @@ def lstm_scan(kernels: Kernels, z: Array, weights: Array, keep: Array | None = N
             )  # fmt: skip
             if t:
                 _add_through(kernels, grad_z[t], weights, grad_state, beta=float(keep is not None))
-        grads = {"weights_recurrent": recurrent_grad(states[:-1], grad_z)} if need_weights else {}
-        return grad_z, grads
+        return grad_z, (recurrent_grads(states[:-1], grad_z, bias) if need_weights else {})
 
     return states[1:], back
 

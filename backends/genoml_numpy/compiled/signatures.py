@@ -26,9 +26,15 @@ def written(kind: Any, dimensions: int) -> Any:
     return types.Array(kind, dimensions, "C")
 
 
-def compiled(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: compile for these types only, cached on disk; the function runs without the interpreter's lock."""
+def compiled(
+    result: Any, *arguments: Any, loose: frozenset[str] = frozenset()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: compile for these types only, cached on disk; the function runs without the interpreter's lock.
+
+    ``loose`` are LLVM's permissions for its floating-point numbers: ``"contract"`` for products and sums rounded once,
+    ``"reassoc"`` for sums in another order.
+    """
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
-        [result(*arguments)], nogil=True, cache=True, error_model="numpy"
+        [result(*arguments)], nogil=True, cache=True, error_model="numpy", fastmath=set(loose)
     )
     return decorate

@@ -50,7 +50,7 @@ def plain_attention_vjp(
     #: each query's largest score, or 0 where all are small; 1 / sum of exp(score - top)
     tops, inverses = np.zeros((2, n, heads, length, 1), dtype)
     weights = np.empty((n, heads, length, length), dtype) if with_weights else None
-    least = max(1, _LEAST // max(length * length, 1))
+    least = least_heads(length)
 
     def forward(first: int, last: int) -> None:
         for i in range(first, last):
@@ -79,6 +79,11 @@ def plain_attention_vjp(
         return d_query, d_key, d_value
 
     return y, weights, pullback
+
+
+def least_heads(length: int) -> int:
+    """The least number of heads that are worth a thread."""
+    return max(1, _LEAST // max(length * length, 1))
 
 
 def _ranges(length: int, size: int) -> Iterator[slice]:
