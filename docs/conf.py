@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from docutils.nodes import SkipNode
@@ -29,10 +31,23 @@ include_patterns = [
     "genoml/resources/README.md",
 ]
 exclude_patterns = ["docs/conf.py"]
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 html_math_renderer = "mathml"  # which browsers draw themselves: no script, no network
+# the tutorials are run as they are built, in full; `-D nb_execution_mode=off` builds them without results
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+# their figures are SVG
+_IPYTHON = TemporaryDirectory()
+os.environ["IPYTHONDIR"] = _IPYTHON.name
+(Path(_IPYTHON.name) / "profile_default").mkdir()
+(Path(_IPYTHON.name) / "profile_default" / "ipython_kernel_config.py").write_text(
+    'c = get_config()\nc.InlineBackend.figure_formats = {"svg"}\nc.IPKernelApp.log_level = "ERROR"\n'
+)
 
 html_theme = "furo"
 html_title = f"genoml {version}"

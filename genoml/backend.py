@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from difflib import get_close_matches
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ __all__ = ["Backend", "BackendError", "get_backend", "use_backend"]
 
 ENTRY_POINT_GROUP = "genoml.backends"
 
+R = TypeVar("R")
 #: An array of any library that follows the Array API standard. The standard publishes no type for it.
 Array: TypeAlias = Any
 
@@ -88,6 +89,13 @@ class Backend:
         A backend may give back another one that does the same with less work for the host.
         """
         return function
+
+    def sums(self, ranks: R) -> R:
+        """The processes of a training, see genoml.parallel: here themselves, whose arrays meet on the host.
+
+        A backend may give back others, whose sums stay on their devices.
+        """
+        return ranks
 
     def synchronize(self) -> None:
         """Wait until the work that was queued on the device is done."""

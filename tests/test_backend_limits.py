@@ -182,10 +182,9 @@ def test_a_run_without_a_name_leaves_out_what_asks_for_it() -> None:
     assert suite_of("jax").reason
     assert "cupy" not in default_variants()
     assert suite_of("cupy").hardware == "a CUDA GPU"
-    assert default_variants()[:5] == [
+    assert default_variants()[:4] == [
         "numpy",
         "numpy-readonly",
-        "strict-device1",
         "strict-nofloat64",
         "strictest",
     ]

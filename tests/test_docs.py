@@ -10,9 +10,13 @@ import pytest
 
 from support.guides import DOCS, GUIDES, MISSING, ROOT, resolves
 
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 FOLDERS = ("genoml", "tests", "docs", "backends", "benchmarks", "examples")
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./*-]*")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+#: a block, or a cell of a tutorial with what it says of itself
+BLOCK = re.compile(
+    r"^```(\w*|\{code-cell\} ipython3)\n(?:---\n.*?^---\n|(?::.*?\n)+)?(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 
 def paths_in(text: str) -> set[str]:
@@ -34,7 +38,7 @@ def names_in(text: str) -> set[str]:
         name for span in re.findall(r"`([^`\n]+)`", prose) for name in re.findall(r"\bgenoml(?:\.\w+)+", span)
     }
     for language, block in BLOCK.findall(text):
-        if language == "python":
+        if language in ("python", "{code-cell} ipython3"):
             names |= imports_in(block)
     return names
 
@@ -49,7 +53,7 @@ def imports_in(block: str) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("guide", [*GUIDES, *TUTORIALS], ids=lambda guide: guide.relative_to(ROOT).as_posix())
 def test_every_path_that_a_guide_names_exists(guide: Path) -> None:
     text = guide.read_text()
     missing = [path for path in sorted(paths_in(text)) if not any(ROOT.glob(path.rstrip("/")))]
@@ -57,7 +61,7 @@ def test_every_path_that_a_guide_names_exists(guide: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("guide", [*GUIDES, *TUTORIALS], ids=lambda guide: guide.relative_to(ROOT).as_posix())
 def test_every_name_of_genoml_that_a_guide_uses_exists(guide: Path) -> None:
     names = names_in(guide.read_text()) - (set(MISSING) if guide.name == "limits.md" else set())
     assert [name for name in sorted(names) if not resolves(name)] == []
@@ -94,3 +98,5 @@ def test_the_site_lists_every_guide() -> None:
     guides = {path.relative_to(DOCS).with_suffix("").as_posix() for path in GUIDES if DOCS in path.parents}
     assert listed >= guides
     assert {name for name in listed if not (DOCS / f"{name}.md").exists()} == set()
+    tutorials = re.findall(r"^   tutorials/(\w+)$", index, re.MULTILINE)
+    assert sorted(tutorials) == sorted(path.stem for path in TUTORIALS)

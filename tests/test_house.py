@@ -11,6 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from genoml import __version__
+
 ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "genoml"
 #: modules of genoml that are no room
@@ -82,27 +84,61 @@ def test_imports_keep_to_the_storeys() -> None:
 
 
 def test_every_package_that_the_tests_need_has_one_version_that_is_allowed() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, groups = settings["project"], settings["dependency-groups"]
     extras = project["optional-dependencies"]
     lines = (ROOT / "tests" / "constraints.txt").read_text().splitlines()
     versions = {
         canonicalize_name(name): version for name, version in (each.split("==") for each in lines[1:])
     }
     assert len(versions) == len(lines) - 1
-    needed = list(map(Requirement, project["dependencies"]))
-    for extra in (seen := ["dev"]):
-        for each in map(Requirement, extras[extra]):
-            if each.name == project["name"]:
-                seen += sorted(each.extras - set(seen))
-            else:
-                needed.append(each)
-    assert {"test", "lint", "search"} < set(seen)
+    listed = [each for group in groups.values() for each in group if isinstance(each, str)]
+    needed = []
+    seen: list[str] = []
+    for each in (queue := [*map(Requirement, project["dependencies"] + listed)]):
+        if each.name == project["name"]:
+            new = sorted(each.extras - set(seen))
+            seen += new
+            queue += [Requirement(line) for extra in new for line in extras[extra]]
+        else:
+            needed.append(each)
+    assert {"test", "test-base", "search"} < set(seen)
     for each in needed:
         assert each.specifier.contains(versions[canonicalize_name(each.name)]), each
 
 
+def test_the_conda_recipe_says_what_the_project_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    recipe = (ROOT / "packaging" / "conda" / "recipe.yaml").read_text()
+    (needed,) = re.findall(r"^  run:\n    - python (\S+)\n((?:    - .+\n)+)", recipe, re.MULTILINE)
+    assert needed[0] == project["requires-python"]
+    assert re.findall(r"- (\S+) (\S+)", needed[1]) == [
+        (each.name, str(each.specifier)) for each in map(Requirement, project["dependencies"])
+    ]
+    assert f'version: "{__version__}"' in recipe
+    assert f"license: {project['license']}\n" in recipe
+    assert set(re.findall(r"^    - (genoml/resources/\S+)$", recipe, re.MULTILINE)) == {
+        file.relative_to(ROOT).as_posix()
+        for pattern in project["license-files"][1:]
+        for file in ROOT.glob(pattern)
+    }
+
+
+def test_no_link_into_this_folder_is_left_in_the_description_for_the_index() -> None:
+    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
+    text = (ROOT / "README.md").read_text()
+    for each in hooks["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(each["pattern"], each["replacement"], text)
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert links
+    assert all(link.startswith("https://") for link in links)
+    assert "docs/commands.md has every command" in text
+
+
 def test_actions_are_named_by_the_hash_of_their_commit() -> None:
-    used = re.findall(r"uses: (.*)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    workflows = [file.read_text() for file in (ROOT / ".github" / "workflows").glob("*.yml")]
+    used = [each for text in workflows for each in re.findall(r"uses: (.*)", text)]
+    assert len(workflows) > 1
     assert used
     assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}  # v[\d.]+", each)] == []
 
@@ -112,6 +148,8 @@ def test_no_index_stands_beside_the_registry() -> None:
     places = [
         ".ci/run",
         ".github/workflows/ci.yml",
+        ".github/workflows/release.yml",
+        "packaging/Containerfile",
         "noxfile.py",
         "pyproject.toml",
         "README.md",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from genoml.backend import Array, Backend, BackendError
+
+R = TypeVar("R", bound=Any)
 
 
 class CupyBackend(Backend):
@@ -37,6 +40,8 @@ class CupyBackend(Backend):
         self.xp = xp
         self.cupy = cupy
         self.device = cupy.cuda.Device()
+        #: what ``sums`` made of ranks
+        self._sums: dict[Any, Any] = {}
         #: whether training steps are CUDA graphs, see docs/gpu.md; may be set
         self.graphs = os.environ.get("GENOML_CUDA_GRAPHS") == "1"
 
@@ -77,6 +82,31 @@ class CupyBackend(Backend):
         from genoml_cupy.graph import StepGraph
 
         return StepGraph(self._kernels, model, function)
+
+    def sums(self, ranks: R) -> R:
+        """Ranks whose sums stay on the GPUs, by NCCL; where one has none, they meet on the host, with a warning."""
+        if ranks.count > 1 and ranks not in self._sums:
+            from genoml_cupy.nccl import NcclSums
+
+            nccl, why = self._nccl()
+            lacking = [f"rank {rank}: {why}" for rank, why in enumerate(ranks.gather(why)) if why]
+            if lacking and ranks.first:
+                warnings.warn(
+                    f"sums over ranks go through the host, without NCCL ({lacking[0]}); "
+                    "pip install 'genoml-xp[mpi-cuda12]'",
+                    stacklevel=2,
+                )
+            self._sums[ranks] = ranks if lacking else NcclSums(ranks, self.cupy, nccl)
+        found: R = self._sums.get(ranks, ranks)
+        return found
+
+    def _nccl(self) -> tuple[Any, str]:
+        """CuPy's module nccl, and why it is none."""
+        if os.environ.get("GENOML_NCCL") == "0":
+            return None, "GENOML_NCCL=0"
+        with warnings.catch_warnings(action="ignore"):  # of a library that is not there
+            from cupy.cuda import nccl
+        return nccl, "" if nccl.available else "libnccl.so.2 cannot be loaded"
 
     def synchronize(self) -> None:
         """Wait for the current stream."""

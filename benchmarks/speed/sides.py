@@ -82,7 +82,8 @@ class Genoml:
             loss, grad = mean_squared_error(y, self.targets)
             _, grads = pullback(grad, need_x=False)
         else:
-            loss, grads = self.threads.gradients(self.model, self.x, self._pass(training=True), self._share)
+            found = self.threads.gradients(self.model, self.x, self._pass(training=True), self._share)
+            loss, grads = found.total()
         self.optimizer.update(self.model.params, grads, workers=self.threads.workers)
         self.steps += 1
         return float(loss)

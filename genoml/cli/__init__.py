@@ -6,6 +6,8 @@ import importlib
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from difflib import get_close_matches
 from keyword import iskeyword
 from typing import NoReturn, TextIO
@@ -15,6 +17,8 @@ import click
 from genoml.backend import BackendError
 from genoml.io.errors import FormatWarning, printable
 from genoml.io.processes import signals_as_ctrl_c
+from genoml.parallel.launcher import RanksError, launched, local_rank
+from genoml.parallel.ranks import ONE_RANK, Ranks
 from genoml.train import NotFiniteError
 
 _COMMANDS = {
@@ -48,6 +52,8 @@ _COMMANDS = {
     "translate": "Translate sequences into protein.",
     "variants": "Score the variants of a VCF file, REF checked.",
 }
+#: commands that the processes of mpiexec or srun share out
+_SHARED_OUT = frozenset({"attribute", "predict", "saturate", "scan", "splice", "train", "variants"})
 
 
 class _LazyGroup(click.Group):
@@ -89,30 +95,70 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; a user's error prints one line on standard error and exits with code 2.
 
     Such errors say what is wrong with the input, the files or the machine. Any other error is a fault of genoml and
-    shows its traceback.
+    shows its traceback. Processes that mpiexec or srun started share the command out, but for its shards.
     """
     warnings.showwarning = _show_warning
+    words = sys.argv[1:] if arguments is None else arguments
+    if launched() > 1 and not any(word.partition("=")[0] == "--shard" for word in words):
+        _run_as_rank(words)
+        return
     with signals_as_ctrl_c():
-        _run(arguments)
+        _run(words)
 
 
-def _run(arguments: list[str] | None) -> NoReturn:
+def _run_as_rank(words: list[str]) -> None:
+    """Run the command with the other processes: one message and one exit code for all."""
+    name = next((word for word in words if not word.startswith("-")), "")
+    alone = local_rank() > 0
+    if name not in _SHARED_OUT or {"-h", "--help"} & {*words}:
+        if alone:  # the first of the machine says it
+            sys.exit(0)
+        if name in _COMMANDS and not {"-h", "--help"} & {*words}:
+            _fail(
+                f"{name} runs as one process, and {launched()} were started; start it without mpiexec or srun, or "
+                "with GENOML_MPI=0"
+            )
+        _run(words)
+    from genoml.parallel.mpi import world
+
     try:
-        words = sys.argv[1:] if arguments is None else arguments
-        status = cli.main(args=words or ["--help"], prog_name="genoml", standalone_mode=False)
+        with world() as ranks, ExitStack() as stack:
+            if not ranks.first:
+                nowhere = stack.enter_context(open(os.devnull, "w"))
+                stack.enter_context(redirect_stdout(nowhere))
+                stack.enter_context(redirect_stderr(nowhere))
+            said: list[str] = []
+            try:
+                with signals_as_ctrl_c():
+                    _run(words, ranks, said.append)
+            except SystemExit as ended:
+                raise SystemExit(ended.code, "\n".join(said)) from ended
+    except RanksError as error:
+        if alone:
+            sys.exit(0)
+        _fail(str(error))
+
+
+def _echo_error(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _run(words: list[str], ranks: Ranks = ONE_RANK, say: Callable[[str], object] = _echo_error) -> NoReturn:
+    try:
+        status = cli.main(args=words or ["--help"], prog_name="genoml", standalone_mode=False, obj=ranks)
     except click.ClickException as error:
-        _fail(_usage(error))
+        _fail(_usage(error), say)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("genoml: stopped", err=True)
+        say("genoml: stopped")
         sys.exit(130)
     except BrokenPipeError:
         # the reader of the output has closed it, as `head` does; Python would report it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except MemoryError as error:
-        _fail(f"out of memory ({error}); choose a smaller batch_size or shorter sequences")
-    except (ValueError, BackendError, NotFiniteError, OSError) as error:
-        _fail(_one_line(error))
+        _fail(f"out of memory ({error}); choose a smaller batch_size or shorter sequences", say)
+    except (ValueError, BackendError, NotFiniteError, OSError, RanksError) as error:
+        _fail(_one_line(error), say)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -134,8 +180,8 @@ def _show_warning(
         _python_shows_warning(message, category, filename, lineno, file, line)
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(f"genoml: error: {printable(' '.join(message.split()))}", err=True)
+def _fail(message: str, say: Callable[[str], object] = _echo_error) -> NoReturn:
+    say(f"genoml: error: {printable(' '.join(message.split()))}")
     sys.exit(2)
 
 

@@ -132,6 +132,8 @@ def command(
     else:
         named = loaded.read(str(sequences))
         found = attribute(loaded, named.letters, named.ids, **how)
+    if not part.ranks.first:
+        return
     found.save(out)
     files = [out, *([bigwig] if bigwig else []), *(found.save_modisco(modisco) if modisco else [])]
     sums = f", sums exact to {found.error:.0e}" if found.references else ""
@@ -154,6 +156,6 @@ def _of_genome(
         names = [f"{windows.place(row)}({windows.strand[row]})" for row in range(len(windows))]
         codes = GenomeCodes(store, windows)[np.arange(len(windows))]
         found = attribute(run, codes, names, **how)
-        if bigwig is not None:
+        if bigwig is not None and how["shard"].ranks.first:
             found.save_bigwig(bigwig, store, windows)
     return found

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,7 +17,7 @@ from click.shell_completion import CompletionItem
 from genoml.backend import Backend, BackendError, backend_entry_points, get_backend, use_backend
 from genoml.data.files import SHUFFLE
 from genoml.io.files import write_whole
-from genoml.parallel import WHOLE_RUN, Shard
+from genoml.parallel import ONE_RANK, WHOLE_RUN, Ranks, Shard
 
 if TYPE_CHECKING:
     from genoml.runs import Run
@@ -69,6 +70,12 @@ def open_run(path: Path, backend_name: str | None) -> Run:
     return run
 
 
+def open_ranks() -> Ranks:
+    """The processes that share this command out, see ``genoml.parallel``."""
+    ranks: Ranks = click.get_current_context().find_root().obj or ONE_RANK
+    return ranks
+
+
 def open_backend(name: str | None) -> Backend:
     """Open the backend with this name, or the default one, and make it the default while the command runs.
 
@@ -78,10 +85,15 @@ def open_backend(name: str | None) -> Backend:
         If it is unknown or cannot be used here.
     """
     try:
-        return click.get_current_context().with_resource(use_backend(get_backend(name)))
+        backend = click.get_current_context().with_resource(use_backend(get_backend(name)))
     except BackendError as error:
         origin = "GENOML_BACKEND: " if name is None and os.environ.get("GENOML_BACKEND") else ""
         raise BackendError(f"{origin}{error}; see genoml backends") from error
+    ranks = open_ranks()
+    if ranks.count > 1:
+        ranks.expect_own_gpus(backend)
+        os.environ["GENOML_THREADS"] = str(ranks.threads(backend))  # their share of the machine's cores
+    return backend
 
 
 def no_checks_option(*names: str) -> Callable[[Any], Any]:
@@ -132,22 +144,46 @@ shard_option = click.option(
 
 
 def expect_file(shard: Shard | None, path: str | None) -> Shard:
-    """The shard, or the whole; ValueError for a shard of standard input or a pipe, of which every one needs all."""
-    if shard is not None and path is not None and (path == "-" or Path(path).is_fifo()):
-        got = "standard input" if path == "-" else "a pipe"
-        raise ValueError(f"{path}: with --shard expects a file, which all shards read, got {got}")
-    return shard or WHOLE_RUN
+    """The shard, or the whole, with its ranks; ValueError for standard input or a pipe, which each of them needs."""
+    ranks = open_ranks()
+    every = "with --shard expects a file, which all shards read" if shard is not None else ""
+    if ranks.count > 1:
+        every = f"expects a file, which each of {ranks.count} processes reads"
+    if every and path is not None and (path == "-" or Path(path).is_fifo()):
+        raise ValueError(f"{path}: {every}, got {'standard input' if path == '-' else 'a pipe'}")
+    if ranks.count > 1:
+        given = click.get_current_context().params
+        ranks.expect_alike([(name, value, _size(value)) for name, value in given.items()], "options or files")
+    return replace(shard or WHOLE_RUN, ranks=ranks)
+
+
+def _size(value: object) -> int | None:
+    """Bytes of the file that an option names, or of the record of a run."""
+    if not isinstance(value, str | Path):
+        return None
+    files = [file for file in (Path(value), Path(value, "run.json")) if file.is_file()]
+    return files[0].stat().st_size if files else None
 
 
 @contextmanager
-def open_output(out: str) -> Iterator[BinaryIO]:
-    """Open standard output (``-``), or a file that gets its name only when it is complete.
+def open_output(out: str, ranks: Ranks = ONE_RANK) -> Iterator[BinaryIO]:
+    """Open standard output (``-``), or a file that gets its name only when it is complete; of ranks only the first.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         If there is no such folder, or it is one.
     """
+    with ranks.opened(lambda: _opened(out)) as stream:
+        if stream is not None:
+            yield stream
+            return
+        with open(os.devnull, "wb") as nowhere:
+            yield nowhere
+
+
+@contextmanager
+def _opened(out: str) -> Iterator[BinaryIO]:
     if out != "-":
         with write_whole(out) as stream:
             yield stream

@@ -128,6 +128,8 @@ def command(
         raise click.UsageError("--logits expects SEQUENCES or --table")
     part = expect_file(shard, next((path for path in (sequences, table, regions) if path is not None), None))
     if h5ad is not None:
+        if part.ranks.count > 1:
+            raise ValueError("--h5ad is written by one process; start it without mpiexec or srun")
         if any((sequences, table, regions, step_bp, resume, name)):
             raise click.UsageError(
                 "--h5ad expects no other sequences, and no --regions, --step, --resume and --name"
@@ -153,7 +155,7 @@ def command(
         path, blocks = table, partial(_row_blocks, loaded_run, sequence, name)
     wanted = True if logits else None if shard is None else False
     count = _write_scores(
-        loaded_run, _units(loaded_run, path, blocks, part), out, header=part.first, with_logits=wanted
+        loaded_run, _units(loaded_run, path, blocks, part), out, shard=part, with_logits=wanted
     )
     click.echo(f"{count} sequences scored; {'standard output' if out == _STANDARD_OUTPUT else out}", err=True)
 
@@ -177,27 +179,29 @@ def _units(
     """The shard's blocks of a file, which is read twice: all of it is checked before anything is computed."""
     if not os.path.isfile(path):  # standard input, or a pipe, can be read once
         return readable_blocks(run.record, blocks(path))
-    own = shard.of(sum(1 for _ in readable_blocks(run.record, blocks(path))))
+    own = shard.of(shard.ranks.on_first(lambda: sum(1 for _ in readable_blocks(run.record, blocks(path)))))
     return islice(blocks(path), own.start, own.stop)
 
 
 def _write_scores(
-    run: Run, units: Iterator[NamedSequences], out: Path, *, header: bool, with_logits: bool | None
+    run: Run, units: Iterator[NamedSequences], out: Path, *, shard: Shard, with_logits: bool | None
 ) -> int:
-    """Write the table of blocks of sequences once all are scored, and return the number of sequences.
+    """Write the table of blocks of sequences once all are scored, and return the number of sequences, 0 on other ranks.
 
     Logits are written if ``with_logits`` is True, and for None where different sequences have the same score.
     """
     count, ends = 0, list[tuple[set[float], set[float]]]()
     with SpooledTemporaryFile(_SPOOL_BYTES) as table:
-        for lines, found in map(partial(_scored, run, with_logits), units):
-            table.write(lines if header and not count else lines.partition(b"\n")[2])
+        for lines, found in shard.ranks.map(partial(_scored, run, with_logits), units):
+            table.write(lines if shard.first and not count else lines.partition(b"\n")[2])
             count += lines.count(b"\n") - 1
             ends = ends or [(set(), set()) for _ in found]
             for kept, new in zip(ends, found, strict=True):
                 if len(kept[0]) == len(kept[1]):  # not known to be the same
                     kept[0].update(new[0].tolist())
                     kept[1].update(new[1].tolist())
+        if not shard.ranks.first:
+            return 0
         same = any(len(scores) < len(logits) for scores, logits in ends)
         if same and with_logits is False:  # another shard cannot know it, and all have the same columns
             hint = "their logits tell them apart: --logits, for every shard"

@@ -52,6 +52,7 @@ class JsonProgress(Progress):
             run=unicode_path(str(folder.path)),
             model=record.training.model,
             backend=_backend(record),
+            **({"ranks": self.ranks, "threads": self.threads} if self.ranks > 1 else {}),
             length_bp=record.length_bp,
             n_training=record.data.get("n_training"),
             n_validation=record.data.get("n_validation"),
@@ -98,6 +99,8 @@ class TerminalProgress(EpochLines, Progress):
             f"{record.data.get('n_training', '?')} sequences of {record.length_bp} bp to train on, "
             f"{record.data.get('n_validation', '?')} to validate; {record.training.title} on {_backend(record)}"
         )
+        if self.ranks > 1:
+            line += f", {self.ranks} ranks x {self.threads} thread{'' if self.threads == 1 else 's'}"
         if record.task.kind != "binary":
             line += f"; {record.task.kind}, {', '.join(record.task.names[:5])}"
             line += f" and {len(record.task.names) - 5} more" if len(record.task.names) > 5 else ""

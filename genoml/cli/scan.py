@@ -104,10 +104,11 @@ def command(
         backend=backend,
     )
     labels = np.array([motif.name for motif in motifs], dtype=object)
-    with open_output(out) as stream:
+    with open_output(out, shard.ranks) as stream:
         if kind == "tsv" and shard.first:
             stream.write(_HEADER.encode())
-        stream.writelines(map(partial(_lines, labels, kind), _units(sequences, scanner, shard)))
+        units = _units(sequences, scanner, shard)
+        stream.writelines(shard.ranks.map(partial(_lines, labels, kind), units))
 
 
 def _units(path: str, scanner: MotifScanner, shard: Shard) -> Iterator[_Unit]:

@@ -102,7 +102,7 @@ def command(
         scorer = SpliceScorer(networks, store, read_genes(str(genes)), SpliceOptions(distance, mask))
         file = open_vcf(str(calls))
         if out == "-":
-            with open_output(out) as stream:
+            with open_output(out, part.ranks) as stream:
                 result = score_splicing(scorer, file, stream, key=key, least_match=least_match, shard=part)
         else:
             result = score_splicing(

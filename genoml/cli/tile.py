@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from genoml.cli.options import examples, open_output, out_option
+from genoml.cli.options import examples, open_output, open_ranks, out_option
 from genoml.genome import GenomeStore, concat, open_genome, tile, whole_chromosomes
 from genoml.io.bed import bed_intervals
 from genoml.parallel import Shard
@@ -52,8 +52,15 @@ def command(genome: str, length_bp: int, step_bp: int | None, partial: bool, out
 
 
 def opened_genome(genome: str) -> GenomeStore:
-    """A genome, FASTA or a store; says so if a store is made."""
-    return open_genome(genome, tell=lambda text: click.echo(f"genoml: {text}", err=True))
+    """A genome, FASTA or a store; says so if a store is made, by the first of the ranks."""
+
+    def opened() -> GenomeStore:
+        return open_genome(genome, tell=lambda text: click.echo(f"genoml: {text}", err=True))
+
+    ranks = open_ranks()
+    if ranks.count > 1:
+        ranks.on_first(lambda: opened().close())
+    return opened()
 
 
 def scan_genome(
@@ -77,10 +84,10 @@ def scan_genome(
         windows = windows[shard.rows(len(windows), BLOCK)]
         if not len(windows):  # fewer blocks than shards
             files = [out]
-            with open_output(str(out)):
+            with open_output(str(out), shard.ranks):
                 pass
         else:
-            files = predict_windows(run, store, windows, out, kind=kind, resume=resume, header=shard.first)
+            files = predict_windows(run, store, windows, out, kind=kind, resume=resume, shard=shard)
         sizes = np.array([store.sizes[name] for name in windows.names], np.int64)[windows.codes]
     past = int(((windows.start < 0) | (windows.end > sizes)).sum())
     padded = f", {past} padded past an end of their chromosome" if past else ""

@@ -17,6 +17,7 @@ from genoml.cli.options import (
     model_completion,
     no_checks_option,
     open_backend,
+    open_ranks,
 )
 from genoml.cli.progress import progress_class, terminal_options
 from genoml.models import MODELS
@@ -134,14 +135,20 @@ def command(
     The run folder holds all that `genoml evaluate` and `genoml predict` need. Ctrl-C ends training early and
     keeps the best epoch so far. A run that was stopped or killed is resumed with `genoml train --resume RUN`, to
     the same bits as without the stop; name the files again only if they have moved.
+
+    Under mpiexec or srun all processes share out each batch, which --batch-size is of together.
     """
-    options: dict[str, Any] = {"display": progress_class(quiet, as_json), "tensorboard": tensorboard}
+    ranks = open_ranks()
+    options: dict[str, Any] = {
+        "display": progress_class(quiet, as_json), "tensorboard": tensorboard, "ranks": ranks
+    }  # fmt: skip
     labelled = tuple(each for each in (positives_file, negatives_file) if each is not None)
     data = data_of(overrides, labelled)
     if resume is not None:
         moved = {key: data.pop(key) for key in FILE_KEYS if key in data}
         refuse_settings({"out": out, "config": config_path, **overrides, **data})
-        backend = open_backend(backend_name or open_run(resume).record.backend["name"])
+        begun_on = ranks.on_first(lambda: open_run(resume).record.backend["name"])
+        backend = open_backend(backend_name or begun_on)
         resume_run(resume, moved=moved, backend=backend, **options)
         return
     config = read_config(config_path, {**overrides, "data": data})

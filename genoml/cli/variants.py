@@ -196,10 +196,12 @@ def command(
             **options,
         }
         if out == "-":
-            with open_output(out) as stream:
+            with open_output(out, part.ranks) as stream:
                 result = score_file(loaded, store, file, stream, **shared)
         else:
             result = score_file(loaded, store, file, out, **shared)
+        if not part.ranks.first:
+            return
         if summary is not None:
             result.write(summary)
         if report is not None:

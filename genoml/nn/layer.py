@@ -22,7 +22,7 @@ from genoml.nn.messages import Placed
 from genoml.nn.messages import expect_shape as expect_shape
 from genoml.nn.messages import layer_label as layer_label
 from genoml.nn.reach import Branches, Correlation
-from genoml.nn.summary import ModelSummary, describe_tree, summarise_model
+from genoml.nn.summary import ModelSummary, describe_tree, model_html, summarise_model
 from genoml.nn.tables import ArrayTables, Gradient, Parameter, State
 from genoml.ops.arrays import array_like
 from genoml.ops.secants import Between
@@ -202,6 +202,9 @@ class Layer(ArrayTables):
 
     def __repr__(self) -> str:
         return describe_tree(self)
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
 
     def summary(self, length: int | Sequence[int]) -> ModelSummary:
         """A table of the layers, the shapes that they give, and their parameters; print it.

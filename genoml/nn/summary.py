@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from html import escape
 from inspect import Parameter, signature
 from math import prod
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ class Described(Protocol):
 
     dtype: str
     backend: Backend
+    trained: Any
 
     @property
     def params(self) -> Mapping[str, Array]: ...
@@ -80,6 +82,12 @@ class SummaryRow:
     output: tuple[int, ...] | None
     parameters: int
 
+    @property
+    def label(self) -> str:
+        """The layer after its name."""
+        name = self.path.rpartition(".")[2] if self.depth else ""
+        return (f"{name}: " if name else "") + self.layer
+
 
 @dataclass(frozen=True)
 class ModelSummary:
@@ -103,32 +111,63 @@ class ModelSummary:
     def __str__(self) -> str:
         cells = [("layer", "output", "parameters")]
         for row in self.rows:
-            name = row.path.rpartition(".")[2] if row.depth else ""
-            label = "  " * row.depth + (f"{name}: " if name else "") + row.layer
+            label = "  " * row.depth + row.label
             shape = "" if row.output is None else _with_batch(row.output)
             cells.append((label, shape, f"{row.parameters:,}" if row.parameters else ""))
         widths = [max(len(line[column]) for line in cells) for column in range(3)]
         lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in cells]
-        state = f", {self.state:,} numbers of state" if self.state else ""
-        return "\n".join([*lines, f"input {_with_batch(self.input)}: {self.parameters:,} parameters{state}"])
+        return "\n".join([*lines, self._total()])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table of a notebook; it scrolls where a screen is narrow."""
+        with_shapes = any(row.output is not None for row in self.rows)
+        head = ["layer", "output", "parameters"] if with_shapes else ["layer", "parameters"]
+        lines = ["".join(f"<th>{name}</th>" for name in head)]
+        for row in self.rows:
+            indent = f"text-align:left;padding-left:{0.5 + 1.2 * row.depth:.1f}em"
+            cells = [f'<td style="{indent}"><code>{escape(row.label)}</code></td>']
+            if with_shapes:
+                shape = "" if row.output is None else _with_batch(row.output)
+                cells.append(f'<td style="text-align:left;white-space:nowrap;padding-right:1em">{shape}</td>')
+            cells.append(f"<td>{f'{row.parameters:,}' if row.parameters else ''}</td>")
+            lines.append("".join(cells))
+        table = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f'<div style="overflow-x:auto"><table>{table}</table></div><p>{self._total()}</p>'
+
+    def _total(self) -> str:
+        state = f", {self.state:,} numbers of state" if self.state else ""
+        place = f"input {_with_batch(self.input)}: " if self.input else ""
+        return f"{place}{self.parameters:,} parameters{state}"
 
 
 def _with_batch(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['batch', *map(str, shape)])})"
 
 
-def summarise_model(model: Described, length: int | Sequence[int]) -> ModelSummary:
-    """Run a copy of the network, in evaluation, on one example of zeros: see :meth:`Layer.summary`."""
+def model_html(model: Described) -> str:
+    """The table of a notebook, with the shapes that the layers give if the length of the sequences is known."""
+    length = getattr(model.trained, "length_bp", 0)
+    return summarise_model(model, length or None)._repr_html_()
+
+
+def summarise_model(model: Described, length: int | Sequence[int] | None) -> ModelSummary:
+    """Run a copy of the network, in evaluation, on one example of zeros: see :meth:`Layer.summary`.
+
+    Without a length it is not run, and there are no shapes.
+    """
     model = deepcopy(model)
     outputs: dict[int, tuple[int, ...]] = {}
     layers = list(_walk(model))
     for layer in {id(layer): layer for _, _, layer in layers}.values():
         _watch(layer, outputs)
-    x = _zeros(model, length)
-    model.backend.check(x, type(model).__name__)
-    model.vjp(x)
+    shape: tuple[int, ...] = ()
+    if length is not None:
+        x = _zeros(model, length)
+        model.backend.check(x, type(model).__name__)
+        model.vjp(x)
+        shape = tuple(x.shape[1:])
     own = [(path, layer) for path, _, layer in layers if not layer.children]
     trained = set(model.params)
     counted, state = dict[int, int](), dict[int, int]()
@@ -141,7 +180,7 @@ def summarise_model(model: Described, length: int | Sequence[int]) -> ModelSumma
         SummaryRow(path, depth, describe(layer), outputs.get(id(layer)), counted.get(id(layer), 0))
         for path, depth, layer in layers
     ]
-    return ModelSummary(tuple(x.shape[1:]), tuple(rows), sum(counted.values()), sum(state.values()))
+    return ModelSummary(shape, tuple(rows), sum(counted.values()), sum(state.values()))
 
 
 def _walk(layer: Described, path: str = "", depth: int = 0) -> Iterator[tuple[str, int, Described]]:

@@ -136,19 +136,54 @@ def batch_statistics(
     ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
     these may be a part. The running mean is that of rows + shift.
 
+    Of a batch in parts each part takes its squares around its own mean, so that parts meet once; see
+    ``joined_statistics``.
+
     Shapes
     ------
     rows : (N, L, C);  all others : (C,)
     """
     xp = array_namespace(rows)
     flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]))
-    mean = part.whole_sum(sum_rows(flat)) / count
-    var = part.whole_sum(squares_around(flat, mean)) / count
+    total, own = sum_rows(flat), flat.shape[0]
+    squares = squares_around(flat, total / own)
+    if part.meeting is not None:
+        brought = xp.stack([total, squares, xp.full_like(total, own)])
+        joined = part.whole_sum(brought, joined_statistics)
+        total, squares = joined[0, ...], joined[1, ...]
+    mean, var = total / count, squares / count
     keep = 1.0 - momentum
     unbiased = var * (count / (count - 1))
     next_mean = keep * running_mean + momentum * (mean if shift is None else mean + shift)
     next_var = keep * running_var + momentum * unbiased
     return mean, 1.0 / xp.sqrt(var + eps), next_mean, next_var
+
+
+def joined_statistics(a: Array, b: Array) -> Array:
+    """Statistics of two sets of rows together: their sum s, their squares q around their own mean, their number n.
+
+    With means m = s / n, the square around the common mean M of the rows of a is q_a + n_a (m_a - M)^2, since the
+    deviations from m_a sum to 0. Put in m_a - M = n_b (m_a - m_b) / n, and likewise for b:
+
+        s = s_a + s_b,   n = n_a + n_b,   q = q_a + q_b + (m_b - m_a)^2 n_a n_b / n
+
+    Squares are taken around a mean of the numbers, never around 0, where a large mean would cost all digits; that
+    m_a and m_b are rounded costs far less than x - M loses by the rounding of M.
+
+    Shapes
+    ------
+    a, b, result : (..., 3, C), s, q and n in this order
+
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance, doi:10.1080/00031305.1983.10483115.
+    """
+    xp = array_namespace(a)
+    (sum_a, squares_a, n_a), (sum_b, squares_b, n_b) = (
+        (each[..., 0, :], each[..., 1, :], each[..., 2, :]) for each in (a, b)
+    )
+    n, apart = n_a + n_b, sum_b / n_b - sum_a / n_a
+    return xp.stack([sum_a + sum_b, squares_a + squares_b + apart * apart * (n_a * (n_b / n)), n], axis=-2)
 
 
 @operation
@@ -166,7 +201,10 @@ def statistics_gradient(
     ------
     all arrays : (C,)
     """
-    whole_g, whole_gc = part.whole_sum(sum_g), part.whole_sum(sum_gc)
+    whole_g, whole_gc = sum_g, sum_gc
+    if part.meeting is not None:
+        both = part.whole_sum(array_namespace(sum_g).stack([sum_g, sum_gc]))
+        whole_g, whole_gc = both[0, ...], both[1, ...]
     return sum_gc * scale, factor * scale * scale * (whole_gc / count), factor * (whole_g / count)
 
 

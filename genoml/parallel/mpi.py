@@ -4,18 +4,19 @@
         fit(model, data, options=options, checkpoints="checkpoints", resume=True, ranks=ranks)
 
 Needs mpi4py and an MPI: ``pip install 'genoml-xp[mpi]' mpich``, or the cluster's own. Arrays meet on the host. No
-wait lasts for ever: after ``GENOML_MPI_TIMEOUT`` seconds (600) a rank that waits for another one ends the job.
+wait lasts for ever: after ``GENOML_MPI_TIMEOUT`` seconds (600) a rank that waits for another one ends the job. Where
+several GPUs are visible, a rank sees that of its number on its machine.
 """
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -23,36 +24,25 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from genoml.backend import Array, Backend, backend_of
+from genoml.parallel.launcher import RanksError, launched, start_mpi, take_gpu
 from genoml.parallel.parts import tree_sum
 from genoml.parallel.ranks import ONE_RANK, Ranks
 
 T = TypeVar("T")
 
-#: variables in which launchers say how many processes they started
-_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 #: seconds that a rank which fails waits for the others to fail of the same
 _FAREWELL_S = 5.0
-
-
-class RanksError(RuntimeError):
-    """Processes that were started together cannot work together."""
-
-
-def launched() -> int:
-    """The number of processes that a launcher says it started; 1 with ``GENOML_MPI=0``."""
-    if os.environ.get("GENOML_MPI") == "0":
-        return 1
-    sizes = [os.environ.get(name, "") for name in _SIZES]
-    if os.environ.get("SLURM_STEP_ID", "").isdigit():  # the batch script itself is one process
-        sizes.append(os.environ.get("SLURM_STEP_NUM_TASKS", ""))
-    return max((int(size) for size in sizes if size.isdigit()), default=1)
+#: seconds within which a second signal is the first once more: a terminal sends Ctrl-C to the launcher and to ranks
+_SAME_S = 1.0
 
 
 @contextmanager
 def world() -> Iterator[Ranks]:
     """The ranks of this job; ``ONE_RANK`` where no launcher started it. They leave the context together.
 
-    A rank that fails alone ends the job after 5 s. Otherwise the first that failed says why, and all end alike.
+    A rank that fails alone ends the job after 5 s. Otherwise the first that failed says why, and all end alike: with
+    the code of a ``SystemExit``, whose second argument, if it has one, is said; with 1 for another exception; and with
+    128 and its number after a signal that ``stopping`` noted, but for Ctrl-C.
 
     Raises
     ------
@@ -63,41 +53,35 @@ def world() -> Iterator[Ranks]:
     if count == 1:
         yield ONE_RANK
         return
-    ranks = MpiRanks(_mpi_of(count))
+    take_gpu()
+    ranks = MpiRanks(start_mpi(count))
     code, message = 0, ""
     try:
         yield ranks
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        message = "" if isinstance(ended.code, int | None) else ended.code
+        code, message = _said(*ended.args)
     except BaseException:
         code, message = 1, traceback.format_exc()
-    code = ranks.leave(code, message)
+    code = ranks.leave(ranks.code_of_signal or code, message)
     if code:
         sys.exit(code)
 
 
-def _mpi_of(count: int) -> Any:
-    """The module MPI, which sees as many processes."""
+def _seconds(text: str) -> float:
     try:
-        import mpi4py
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0.0:
+        raise RanksError(f"GENOML_MPI_TIMEOUT expects seconds above 0, got {text}")
+    return seconds
 
-        mpi4py.rc.thread_level = "funneled"
-        with warnings.catch_warnings(action="ignore"):  # of a launcher that is not that of this MPI
-            from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        raise RanksError(
-            f"started as {count} processes, which need mpi4py ({error}); pip install 'genoml-xp[mpi]', with the "
-            "cluster's own MPI where there is one"
-        ) from error
-    seen = MPI.COMM_WORLD.size
-    if seen != count:
-        library = MPI.Get_library_version().splitlines()[0].split(",")[0].strip()
-        raise RanksError(
-            f"started as {count} processes, and MPI sees {seen}: the launcher is not that of {library}, which mpi4py "
-            "loads; start with its mpiexec, or on SLURM with srun --mpi=pmix or pmi2"
-        )
-    return MPI
+
+def _said(code: object = None, message: str = "") -> tuple[int, str]:
+    """Code and message of a SystemExit."""
+    if isinstance(code, int | None):
+        return code or 0, message
+    return 1, str(code)
 
 
 class MpiRanks(Ranks):
@@ -105,17 +89,19 @@ class MpiRanks(Ranks):
 
     def __init__(self, mpi: Any) -> None:
         self._mpi = mpi
-        # apart, so that a rank that fails meets no exchange of the others
-        self._comm, self._farewell = mpi.COMM_WORLD.Dup(), mpi.COMM_WORLD.Dup()
-        self.rank, self.count = self._comm.rank, self._comm.size
-        self._patience_s = float(os.environ.get("GENOML_MPI_TIMEOUT") or 600.0)
-        self._signals: list[int] = []
+        self.rank, self.count = mpi.COMM_WORLD.rank, mpi.COMM_WORLD.size
+        self._patience_s = _seconds(os.environ.get("GENOML_MPI_TIMEOUT") or "600")
+        #: signals that were noted, and when
+        self._signals: dict[int, float] = {}
         #: memory of exchanges: fresh memory would cost as much again
         self._kept: dict[str, np.ndarray] = {}
         #: when a wait is in vain, and what for
         self._deadline: tuple[float, str] | None = None
-        self._cores = self._share_of_cores()
         threading.Thread(target=self._watch, daemon=True, name="genoml-watch").start()
+        with self.waiting("the start"):
+            # apart, so that a rank that fails meets no exchange of the others
+            self._comm, self._farewell = mpi.COMM_WORLD.Dup(), mpi.COMM_WORLD.Dup()
+            self._cores = self._share_of_cores()
 
     def _share_of_cores(self) -> int:
         """Cores for each of the ranks that have the same ones."""
@@ -126,19 +112,24 @@ class MpiRanks(Ranks):
         cores: int = len(mine) or os.cpu_count() or 1
         return max(1, cores // same)
 
+    @property
+    def asked_here(self) -> bool:  # type: ignore[override]
+        return bool(self._signals)
+
     def threads(self, backend: Backend) -> int:
         threads: int = backend.threads
-        return threads if os.environ.get("GENOML_THREADS") else min(threads, self._cores)
+        own = threads if os.environ.get("GENOML_THREADS") else min(threads, self._cores)
+        return min(self.gather(own))  # with other numbers they would not have parts of the same batch
 
     # ------------------------------------------------------------ exchanges
 
-    def sum(self, value: Array) -> Array:
+    def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         backend = backend_of(value)
         mine = np.ascontiguousarray(value if backend is None else backend.to_numpy(value))
         everyone = np.empty((self.count, *np.shape(value)), mine.dtype)
-        with self._waiting("a sum over the batch"):
+        with self.waiting("a sum over the batch"):
             self._comm.Allgather(mine, everyone)
-        total = tree_sum(list(everyone))
+        total = tree_sum(list(everyone), add)
         return total if backend is None else backend.asarray(total, str(mine.dtype))
 
     def sum_all(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -148,7 +139,7 @@ class MpiRanks(Ranks):
         totals: dict[str, Array] = {}
         for dtype in {str(value.dtype): None for value in host.values()}:
             own = {name: value for name, value in host.items() if str(value.dtype) == dtype}
-            total = self._sum_in_a_row([*own.values(), np.array(bool(self._signals), dtype)])
+            total = self._sum_in_a_row([*own.values(), np.array(self.asked_here, dtype)])
             self.asked_to_stop = self.asked_to_stop or bool(total[-1])
             at = 0
             for name, value in own.items():
@@ -172,7 +163,7 @@ class MpiRanks(Ranks):
         got = self._memory("got", (self.count, mine), dtype)
         total = self._memory("total", (size,), dtype)
         from_each = [mine] * self.count, [mine * rank for rank in range(self.count)]
-        with self._waiting("gradients"):
+        with self.waiting("gradients"):
             self._comm.Alltoallv([flat, (counts, bounds[:-1]), kind], [got, from_each, kind])
             self._comm.Allgatherv([tree_sum(list(got)), mine, kind], [total, (counts, bounds[:-1]), kind])
         return total
@@ -184,8 +175,8 @@ class MpiRanks(Ranks):
         return kept
 
     def gather(self, value: T) -> list[T]:
-        with self._waiting("results"):
-            found: list[T] = self._comm.allgather(value)
+        self._meet("results")
+        found: list[T] = self._comm.allgather(value)
         return found
 
     def on_first(self, call: Callable[[], T]) -> T:
@@ -195,11 +186,17 @@ class MpiRanks(Ranks):
                 found = call(), None
             except Exception as error:
                 found = None, error
-        with self._waiting("rank 0"):
-            result, raised = self._comm.bcast(found)
+        self._meet("rank 0")
+        result, raised = self._comm.bcast(found)
         if raised is not None:
             raise raised
         return result  # type: ignore[no-any-return]
+
+    def _meet(self, what: str) -> None:
+        """Wait for all ranks, which may take long, without work for this processor; Ctrl-C is heard."""
+        request = self._comm.Ibarrier()
+        with self.waiting(what):
+            _poll(request)
 
     # ------------------------------------------------------------ the end
 
@@ -211,22 +208,32 @@ class MpiRanks(Ranks):
             return
 
         def note(number: int, _: Any) -> None:
-            if number in self._signals:  # asked again: at once
+            now = time.monotonic()
+            if now - self._signals.setdefault(number, now) > _SAME_S:  # asked again: at once
                 os._exit(128 + number)
-            self._signals.append(number)
 
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        if known[-1] != signal.SIGTERM and signal.getsignal(known[-1]) == signal.SIG_IGN:  # under nohup
+            known.pop()
+        before = {number: signal.signal(number, note) for number in known}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @property
+    def code_of_signal(self) -> int:
+        """Exit code after a signal that was noted, and that ends a process elsewhere; else 0."""
+        return next((128 + number for number in self._signals if number != signal.SIGINT), 0)
+
     @contextmanager
-    def _waiting(self, what: str) -> Iterator[None]:
+    def waiting(self, what: str) -> Iterator[None]:
         self._deadline = time.monotonic() + self._patience_s, what
-        yield
-        self._deadline = None
+        try:
+            yield
+        finally:
+            self._deadline = None
 
     def _watch(self) -> None:
         while True:
@@ -234,11 +241,12 @@ class MpiRanks(Ranks):
             deadline = self._deadline
             if deadline is not None and time.monotonic() > deadline[0]:
                 waited = f"has waited {self._patience_s:g} s for {deadline[1]}"
-                self._end(f"{waited}: another rank hangs or is gone", 2)
+                longer = "; GENOML_MPI_TIMEOUT=SECONDS waits longer"
+                self._end(f"{waited}: another rank hangs or is gone", 2, longer)
 
-    def _end(self, why: str, code: int) -> NoReturn:
+    def _end(self, why: str, code: int, more: str = "") -> NoReturn:
         """End this process without MPI, which may be stuck; the launcher then ends the others."""
-        line = f"genoml: error: rank {self.rank} of {self.count} {why}; the job ends"
+        line = f"genoml: error: rank {self.rank} of {self.count} {why}; the job ends{more}"
         print(line, file=sys.__stderr__, flush=True)
         os._exit(code)
 
@@ -252,9 +260,17 @@ class MpiRanks(Ranks):
         start = time.monotonic()
         while not request.Test():
             if code and time.monotonic() - start > _FAREWELL_S:
-                self._end(f"failed: {message.strip()}", code)
+                self._end(f"failed: {message.strip().removeprefix('genoml: error: ')}", code)
             time.sleep(0.005)
         failed = np.flatnonzero(codes)
         if failed.size and failed[0] == self.rank and message:
             print(message, file=sys.__stderr__, flush=True)
         return int(codes[failed[0]]) if failed.size else 0
+
+
+def _poll(request: Any) -> None:
+    """Wait for a request in naps, each at most as long as the wait so far."""
+    nap = 2e-5
+    while not request.Test():
+        time.sleep(nap)
+        nap = min(2.0 * nap, 0.01)

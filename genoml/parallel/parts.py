@@ -20,7 +20,7 @@ from itertools import pairwise
 from queue import Empty, SimpleQueue
 from threading import BrokenBarrierError
 from typing import Any, Generic, TypeVar, cast
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from array_api_compat import array_namespace
 from array_api_compat import device as device_of
@@ -167,7 +167,6 @@ class Meeting:
         self.parts = parts
         self.ranks = ranks
         self._queues = [[SimpleQueue[object]() for _ in range(parts)] for _ in range(parts)]
-        self._zeros: list[Array] = []
 
     def gather(self, index: int, value: T) -> list[T]:
         """The values of all parts, in the parts' order."""
@@ -184,28 +183,37 @@ class Meeting:
             raise BrokenBarrierError
         return value
 
-    def sum(self, index: int, value: Array) -> Array:
+    def sum(self, index: int, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
         """The sum of the values of all parts, of all ranks, added in the same order every time."""
-        total = tree_sum(self.gather(index, value))
+        total = tree_sum(self.gather(index, value), add)
         if self.ranks.count == 1:
             return total
-        return self.gather(index, self.ranks.sum(total) if index == 0 else total)[0]
-
-    def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
-        """Zeros that take no memory: a part's share of a gradient that another part has computed whole."""
-        zero = array_namespace(like).zeros((), dtype=like.dtype, device=device_of(like))
-        self._zeros.append(array_namespace(like).broadcast_to(zero, shape))
-        return self._zeros[-1]
-
-    def add(self, total: Array, share: Array) -> Array:
-        """``total + share``, without reading them if the share is one of ``zeros``."""
-        return total if any(share is zeros for zeros in self._zeros) else total + share
+        return self.gather(index, self.ranks.sum(total, add) if index == 0 else total)[0]
 
     def abort(self) -> None:
         """Release the waiting parts with a threading.BrokenBarrierError, because a part has failed."""
         for queues in self._queues:
             for queue in queues:
                 queue.put(_ABORTED)
+
+
+#: arrays that stand for shares of 0, by their id
+_NO_SHARES = WeakValueDictionary[int, Array]()
+
+
+def no_share(like: Array) -> Array:
+    """Zeros that take no memory: a part's share of a gradient that another part has computed whole."""
+    xp = array_namespace(like)
+    zeros = xp.broadcast_to(xp.zeros((), dtype=like.dtype, device=device_of(like)), tuple(like.shape))
+    _NO_SHARES[id(zeros)] = zeros
+    return zeros
+
+
+def add_shares(a: Array, b: Array) -> Array:
+    """``a + b``, without reading them if one is of ``no_share``."""
+    if _NO_SHARES.get(id(b)) is b:
+        return a
+    return b if _NO_SHARES.get(id(a)) is a else a + b
 
 
 @dataclass(frozen=True)
@@ -217,13 +225,15 @@ class Part:
     index : int
         Of this part among those of this process, from 0.
     ranges : tuple of (start, stop)
-        The rows of the whole batch that are here, in their order.
+        The rows of the step that are here, in their order; empty: all of them.
     total : int
-        Number of examples in the whole batch.
+        Number of rows of the step; 0: those that are here.
     meeting : Meeting, optional
-        Exchange between the parts; None if the batch is whole: ranges and total then have no effect.
+        Exchange between the parts; None if the batch is whole.
     workers : Workers
         Threads that are idle while this part is computed.
+    size : int
+        Number of examples in the batch, where a step has several batches; 0: as many as rows of the step.
     """
 
     index: int = 0
@@ -231,6 +241,7 @@ class Part:
     total: int = 0
     meeting: Meeting | None = None
     workers: Workers = ALONE
+    size: int = 0
 
     @property
     def is_first(self) -> bool:
@@ -239,20 +250,20 @@ class Part:
 
     def whole_size(self, examples: int) -> int:
         """The number of examples in the whole batch, of which ``examples`` are here."""
-        return examples if self.meeting is None else self.total
+        return self.size or self.total or examples
 
     def rows(self, examples: int) -> tuple[tuple[int, int], ...]:
-        """The rows of the whole batch that these examples are, as ranges."""
-        return ((0, examples),) if self.meeting is None else self.ranges
+        """The rows of the step that these examples are, as ranges."""
+        return self.ranges or ((0, examples),)
 
-    def whole_sum(self, value: Array) -> Array:
-        """The sum of a value over all parts of the batch."""
-        return value if self.meeting is None else self.meeting.sum(self.index, value)
+    def whole_sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
+        """The sum of a value over all parts of the batch, by ``add``: one exchange."""
+        return value if self.meeting is None else self.meeting.sum(self.index, value, add)
 
     def twice(self) -> Part:
         """The same part of the batch followed by itself once more, as for both strands."""
         again = tuple((start + self.total, stop + self.total) for start, stop in self.ranges)
-        return replace(self, ranges=self.ranges + again, total=2 * self.total)
+        return replace(self, ranges=self.ranges + again, total=2 * self.total, size=2 * self.size)
 
 
 #: the part that is the whole batch

@@ -10,13 +10,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from genoml.parallel.ranks import ONE_RANK, Ranks
+
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several runs that share work out, ``number`` from 1 to ``count``; by default the one that does all."""
+    """One of several runs that share work out, ``number`` from 1 to ``count``; by default the one that does all.
+
+    Its ``ranks`` share out its own units among themselves; rank 0 writes.
+    """
 
     number: int = 1
     count: int = 1
+    ranks: Ranks = ONE_RANK
 
     @property
     def first(self) -> bool:

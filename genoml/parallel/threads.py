@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import zip_longest
 from math import prod
 from threading import BrokenBarrierError
 from types import TracebackType
@@ -19,7 +20,7 @@ from typing import Any, Protocol, Self, TypeVar
 from array_api_compat import array_namespace
 
 from genoml.backend import Array
-from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, even_ranges, tree_sum
+from genoml.parallel.parts import ALONE, Meeting, Part, Shares, Workers, add_shares, even_ranges, tree_sum
 from genoml.parallel.ranks import ONE_RANK, Ranks
 
 T = TypeVar("T")
@@ -99,12 +100,12 @@ class Threads:
         worth = min(size // self.least_input, size * max(parameters, 1) // self.least_work)
         return max(1, min(self.count, min(rows, worth) // self.ranks.count))
 
-    def vjp(self, model: Model, x: Array, run: Any, total: int | None = None) -> tuple[Array, Any]:
+    def vjp(self, model: Model, x: Array, run: Any) -> tuple[Array, Any]:
         """``model.vjp(x, run)`` of the whole batch, computed in parts; ``run`` is a Pass.
 
-        Of a batch of ``total`` rows over several ranks it is what belongs to this rank's.
+        Of several ranks each gives its own rows of the batch, whose size ``run.part`` says.
         """
-        shares = self._shares(model, x, run, total)
+        shares = self._shares(model, x, run)
         if len(shares) == 1:
             return model.vjp(x, shares[0][1])
         xp = array_namespace(x)
@@ -123,7 +124,7 @@ class Threads:
 
             grads_x, grads = zip(*self._each(backward, shares), strict=True)
             grad_x: Array | None = None if grads_x[0] is None else xp.concat(grads_x)
-            return grad_x, _sum_of(grads, shares)
+            return grad_x, _sum_of(grads)
 
         return xp.concat(outputs), pullback
 
@@ -133,36 +134,39 @@ class Threads:
         x: Array,
         run: Any,
         loss: Callable[[Array, slice, Part], tuple[Array, Array]],
-        total: int | None = None,
-    ) -> tuple[Array, dict[str, Array]]:
+    ) -> Gradients:
         """Loss of a batch, and the gradients of the parameters: forward, loss and backward at one go in each part.
 
-        ``loss(outputs, rows, part)`` gives the loss of these rows of x and its gradient: their share of the batch's.
-        Of several ranks each has the sum over its own rows.
+        ``loss(outputs, rows, part)`` gives the loss of these rows of x and its gradient: their share of the step's.
+        Of several ranks each has those of its own rows.
         """
-        shares = self._shares(model, x, run, total)
+        shares = self._shares(model, x, run)
 
         def work(rows: slice, run: Any) -> tuple[Array, dict[str, Array]]:
             y, pullback = model.vjp(x if len(shares) == 1 else x[rows, ...], run)
             value, grad = loss(y, rows, run.part)
             return value, pullback(grad, need_x=False)[1]
 
-        values, grads = zip(*self._each(work, shares), strict=True)
-        return tree_sum(values), _sum_of(grads, shares)
+        return Gradients(self._each(work, shares))
 
-    def _shares(self, model: Model, x: Array, run: Any, total: int | None) -> list[tuple[slice, Any]]:
+    def _shares(self, model: Model, x: Array, run: Any) -> list[tuple[slice, Any]]:
         """The rows of x that each thread computes, and their pass."""
-        count, ranks = 1 if self.count == 1 else self.parts_of(model, x, total), self.ranks
-        total = int(x.shape[0]) if total is None else total
+        if x.ndim == 0:  # no rows: the layer says what it expects
+            return [(slice(None), run)]
+        size = int(run.part.whole_size(x.shape[0]))
+        count, ranks = 1 if self.count == 1 else self.parts_of(model, x, size), self.ranks
         if count * ranks.count == 1:
-            return [(slice(0, total), replace(run, part=replace(run.part, workers=self.workers)))]
+            return [(slice(0, size), replace(run, part=replace(run.part, workers=self.workers)))]
         meeting, workers = Meeting(count, ranks), self.workers if count == 1 else ALONE
-        places = even_ranges(total, count * ranks.count)[count * ranks.rank :][:count]
+        places = even_ranges(size, count * ranks.count)[count * ranks.rank :][:count]
+        (before, _), *_ = run.part.rows(size)
         first, shares = places[0][0], []
         for index, (start, stop) in enumerate(places):
             rows = slice(start - first, stop - first)
             mask = None if run.mask is None else run.mask[rows]
-            part = Part(index, ((start, stop),), total, meeting, workers)
+            part = Part(
+                index, ((before + start, before + stop),), run.part.total or size, meeting, workers, size
+            )
             shares.append((rows, replace(run, mask=mask, part=part)))
         return shares
 
@@ -200,15 +204,34 @@ class Threads:
         return own + found
 
 
+class Gradients:
+    """Loss and gradients of each part of a batch; of several batches, ``a + b``, the parts' before they are summed."""
+
+    def __init__(self, parts: Sequence[tuple[Array, dict[str, Array]]]) -> None:
+        self.parts = parts
+
+    def __add__(self, later: Gradients) -> Gradients:
+        pairs = zip_longest(self.parts, later.parts)  # a smaller batch may have fewer parts
+        return Gradients([_both(a, b) if a and b else a or b for a, b in pairs])
+
+    def total(self) -> tuple[Array, dict[str, Array]]:
+        """The sums over the parts."""
+        losses, grads = zip(*self.parts, strict=True)
+        return tree_sum(losses), _sum_of(grads)
+
+
+def _both(
+    a: tuple[Array, dict[str, Array]], b: tuple[Array, dict[str, Array]]
+) -> tuple[Array, dict[str, Array]]:
+    return a[0] + b[0], {name: add_shares(value, b[1][name]) for name, value in a[1].items()}
+
+
 @cache
 def shared_threads(count: int) -> Threads:
     """The threads of this process for a network that is called by hand."""
     return Threads(count)
 
 
-def _sum_of(grads: Sequence[dict[str, Array]], shares: Sequence[tuple[slice, Any]]) -> dict[str, Array]:
+def _sum_of(grads: Sequence[dict[str, Array]]) -> dict[str, Array]:
     """Sums of the parts' gradients: parameters serve every example. The first part has all of them."""
-    if len(grads) == 1:
-        return grads[0]
-    add = shares[0][1].part.meeting.add
-    return {name: tree_sum([part[name] for part in grads if name in part], add) for name in grads[0]}
+    return {name: tree_sum([part[name] for part in grads if name in part], add_shares) for name in grads[0]}

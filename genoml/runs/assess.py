@@ -19,6 +19,7 @@ from genoml.evaluation import (
 from genoml.evaluation.curves import precision_recall_curve
 from genoml.evaluation.thresholds import choose_threshold, score_calls
 from genoml.nn.layer import Layer
+from genoml.parallel import ONE_RANK, Ranks, Threads
 from genoml.runs.baseline import KmerBaseline, KmerRidge
 from genoml.runs.config import TrainConfig
 from genoml.runs.make_task import label_shares
@@ -59,6 +60,7 @@ def assess(
     validation: SequenceData,
     config: TrainConfig,
     task: TaskRecord | None = None,
+    ranks: Ranks = ONE_RANK,
 ) -> HeldOut:
     """Score a trained model on the validation data, and for one label calibrate it and choose its threshold there.
 
@@ -72,14 +74,27 @@ def assess(
         Settings of the training and of the calibration.
     task : TaskRecord, optional
         The task; binary if None.
+    ranks : Ranks
+        Processes that compute the outputs together; all else is rank 0's.
     """
-    outputs = predict_outputs(
-        model,
-        validation,
-        both_strands=config.reads_both_strands(data.alphabet),
-        ambiguous=config.ambiguous,
-        threads=config.threads,
-    )
+    with Threads(config.threads or ranks.threads(model.backend), ranks) as threads:
+        outputs = predict_outputs(
+            model,
+            validation,
+            both_strands=config.reads_both_strands(data.alphabet),
+            ambiguous=config.ambiguous,
+            threads=threads,
+        )
+    return ranks.on_first(lambda: _assess_outputs(outputs, data, validation, config, task))
+
+
+def _assess_outputs(
+    outputs: np.ndarray,
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig,
+    task: TaskRecord | None,
+) -> HeldOut:
     if task is not None and task.kind != "binary":
         has_baseline = config.baseline and task.kind != "profile"
         baseline = ridge_baseline(data, validation, config, task) if has_baseline else {}

@@ -12,7 +12,7 @@ from genoml.data import Codes
 from genoml.explain import deeplift, in_silico_mutagenesis, integrated_gradients, saliency
 from genoml.explain.references import reference_codes, warn_of_contributions
 from genoml.nn.layer import Layer
-from genoml.parallel import WHOLE_RUN, Shard
+from genoml.parallel import WHOLE_RUN, Ranks, Shard
 from genoml.runs.attributions import Attributions
 from genoml.runs.explained import Explained, explained_output
 from genoml.runs.run import Run
@@ -70,7 +70,8 @@ def attribute(
         Dinucleotide shuffles of each sequence, or of 500 drawn ones if there are more, whose contributions are computed
         too; ambiguous letters stay in their places.
     shard : Shard
-        Explain only this one's blocks of 192 of the sequences, and of the control's.
+        Explain only this one's blocks of 192 of the sequences, and of the control's. Of its ranks the first alone has
+        the contributions; the others have zeros.
 
     Raises
     ------
@@ -91,11 +92,11 @@ def attribute(
         options["steps"] = steps
     compute = partial(_computed, run.model, method, explained, options)
     own = shard.rows(len(codes), BLOCK)
-    hypothetical, actual, error = _in_blocks(compute, codes, own, method)
+    hypothetical, actual, error = _in_blocks(compute, codes, own, method, shard.ranks)
     of_control = None
     if shuffled is not None:
         own_control = shard.rows(len(shuffled), BLOCK)
-        of_control = _in_blocks(compute, shuffled, own_control, method)[1]
+        of_control = _in_blocks(compute, shuffled, own_control, method, shard.ranks)[1]
         shuffled = shuffled[own_control]
     what = explained.what or f"the output of {run.path.resolve().name}"
     return Attributions(
@@ -114,12 +115,17 @@ def attribute(
 
 
 def _in_blocks(
-    compute: Callable[[np.ndarray, int], _Computed], codes: np.ndarray, own: slice, method: Method
+    compute: Callable[[np.ndarray, int], _Computed],
+    codes: np.ndarray,
+    own: slice,
+    method: Method,
+    ranks: Ranks,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Hypothetical and actual contributions of some rows, block by block, and the greatest error of their sums."""
-    parts = list(map(partial(compute, codes), range(own.start, own.stop, BLOCK)))
-    if not parts:  # fewer blocks than shards
-        return np.zeros((0, codes.shape[1], 4), np.float32), np.zeros((0, codes.shape[1]), np.float32), 0.0
+    parts = list(ranks.map(partial(compute, codes), range(own.start, own.stop, BLOCK)))
+    if not parts:  # fewer blocks than shards, or not the first rank
+        shape = codes[own].shape
+        return np.zeros((*shape, 4), np.float32), np.zeros(shape, np.float32), 0.0
     hypothetical, actual, error, alike = (np.concatenate(each) for each in zip(*parts, strict=True))
     warn_of_contributions(method, error, bool(alike.all()), own.start, stacklevel=4)
     return hypothetical, actual, float(error.max())

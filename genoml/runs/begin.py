@@ -1,4 +1,4 @@
-"""Beginning of a training: the network that is chosen where settings say ``auto``, and weights of another run."""
+"""Beginning of a training: its record, the network where settings say ``auto``, and weights of another run."""
 
 from __future__ import annotations
 
@@ -6,22 +6,81 @@ import os
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 
 from genoml.backend import Backend
-from genoml.data import SequenceData
+from genoml.data import ProfileData, SequenceData, ShuffledNegatives
+from genoml.data.checks import check_split, check_windows
+from genoml.data.traits import Traits
 from genoml.nn.layer import Layer
+from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.choose import choose_network
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import RunFolder
 from genoml.runs.make_task import make_task
+from genoml.runs.profiles import note_bias, profile_task
 from genoml.runs.record import RECORD, RunError, RunRecord, read_record
-from genoml.runs.run import load_run
+from genoml.runs.run import Run, load_run
 from genoml.runs.tasks import guess_task
 from genoml.train import take_weights
+from genoml.train.fingerprint import versions
 from genoml.train.transfer import apart_lines, frozen_parameters, rates_of
 
 #: options of a network that belong to its data
 _OF_DATA = ("length_bp", "n_outputs")
+
+
+def new_record(
+    data: SequenceData,
+    validation: SequenceData,
+    config: TrainConfig,
+    backend: Backend,
+    bias: Run | None,
+    tell: Callable[[str], None],
+    ranks: Ranks,
+) -> tuple[RunRecord, np.ndarray]:
+    """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
+    shuffled = isinstance(data, ShuffledNegatives)
+    length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
+    config, tried, baselines = settle_network(config, data, validation, backend, tell, ranks)
+    config = config.for_data(length_bp, shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs)
+    task, chosen = profile_task(data, config) if isinstance(data, ProfileData) else make_task(data, config)
+    if bias is not None:
+        task = msgspec.structs.replace(task, bias=bias.record.training.model_options)
+    # another number of threads gives other bits, so the record keeps it
+    config = msgspec.structs.replace(config, threads=config.threads or ranks.threads(backend))
+    both = bool(config.reverse_complement)
+    parts = [Traits.of_data(part, task.targets_are, both_strands=both) for part in (data, validation)]
+    record = RunRecord(
+        config=config,
+        length_bp=length_bp,
+        alphabet=data.alphabet,
+        data={"n_training": len(data), "n_validation": len(validation)},
+        warnings=check_split(*parts, skip=config.no_checks),
+        notes=[*chosen, *_strands(data.alphabet, config)],
+        auto=tried,
+        baselines=baselines,
+        task=task,
+        seed=config.seed,
+        ranks=ranks.count,
+        backend={"name": backend.name, **backend.describe()},
+        versions=versions(backend),
+    )
+    if "overlap" not in config.no_checks:
+        record.warnings |= check_windows(data, validation)
+    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    if bias is not None:
+        note_bias(record, bias, hashes)
+    return record, hashes
+
+
+def _strands(alphabet: str, config: TrainConfig) -> list[str]:
+    """A line about RNA, which has one strand."""
+    if alphabet != "RNA":
+        return []
+    if config.reverse_complement:
+        return ["RNA (letter U): both strands are read, as the settings say"]
+    return ["RNA (letter U): one strand is read, by the network and by the baseline"]
 
 
 def settle_network(
@@ -30,6 +89,7 @@ def settle_network(
     validation: SequenceData,
     backend: Backend,
     say: Callable[[str], object],
+    ranks: Ranks = ONE_RANK,
 ) -> tuple[TrainConfig, list[str], dict[str, float]]:
     """Settings that name a network, the lines of what was tried, and the score of baselines in validation.
 
@@ -56,7 +116,7 @@ def settle_network(
     if (config.data.task or guess_task(data)) == "profile" or config.init is not None:
         return msgspec.structs.replace(config, model=config.network), lines, {}
     task, _ = make_task(data, config)
-    config, scores = choose_network(data, validation, config, backend, tell, task)
+    config, scores = choose_network(data, validation, config, backend, tell, task, ranks)
     return config, lines, scores
 
 

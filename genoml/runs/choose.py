@@ -15,6 +15,7 @@ from genoml.backend import Backend
 from genoml.data import SequenceData
 from genoml.data.checks import FitCheck
 from genoml.data.splits import FoldsBy, k_folds
+from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.config import TrainConfig
 from genoml.runs.make_task import make_task
 from genoml.runs.score_baselines import POSITIONS, baseline_scores, kmer_names
@@ -49,6 +50,7 @@ def choose_network(
     backend: Backend,
     say: Callable[[str], object],
     task: TaskRecord | None = None,
+    ranks: Ranks = ONE_RANK,
 ) -> tuple[TrainConfig, dict[str, float]]:
     """Settings with the network, its strands and the number of members in place of ``model = "auto"``.
 
@@ -72,6 +74,8 @@ def choose_network(
         Told of each thing that is tried or chosen, a line each.
     task : TaskRecord, optional
         The task; labels 0 and 1 if None.
+    ranks : Ranks
+        Processes that train the trials together; baselines are rank 0's.
 
     Returns
     -------
@@ -85,7 +89,9 @@ def choose_network(
     if len(data) <= _FEW:
         config = msgspec.structs.replace(config, batch_size=config.batch_size or 32)
     enough = rarer >= _FEWEST
-    scores = baseline_scores(data, validation, config, task) if enough else _in_folds(data, config, task)
+    scores = ranks.on_first(
+        lambda: baseline_scores(data, validation, config, task) if enough else _in_folds(data, config, task)
+    )
     listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
     if not enough:
         say(f"auto: {len(validation)} validation sequences are too few to choose by")
@@ -95,7 +101,7 @@ def choose_network(
     open_ones = _candidates(data, config, task, scores, rarer if enough else _rarer(data, task))
     tried = enough and len(open_ones) > 1
     if tried:
-        chosen = _try_each(open_ones, data, validation, task, backend, say)
+        chosen = _try_each(open_ones, data, validation, task, backend, say, ranks)
     else:
         chosen = open_ones[min(1, len(open_ones) - 1) if len(data) <= _FEW else 0]
         short = network_for(config, data.codes.shape[1]) == "site_cnn"
@@ -172,6 +178,7 @@ def _try_each(
     task: TaskRecord,
     backend: Backend,
     say: Callable[[str], object],
+    ranks: Ranks,
 ) -> TrainConfig:
     """The best of the candidates after a third of their epochs."""
     scores = []
@@ -187,7 +194,7 @@ def _try_each(
             settings.sampler.epoch_size(data.targets), objective=own.objective(settings)
         )
         options = replace(options, no_checks=get_args(FitCheck))  # of the training itself
-        history = fit(model, data, validation=validation, options=options, progress=None)
+        history = fit(model, data, validation=validation, options=options, progress=None, ranks=ranks)
         if history.interrupted:
             raise KeyboardInterrupt
         best = history.best or {}

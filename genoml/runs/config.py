@@ -50,8 +50,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="passes over the training sequences; left out: 20, or 40 with `shuffle`"),
     ] = None
     batch_size: Annotated[
-        Count | None, Meta(description="sequences a step; left out: 128, or 32 of few sequences with `auto`")
+        Count | None, Meta(description="sequences a batch; left out: 128, or 32 of few sequences with `auto`")
     ] = None
+    accumulate: Annotated[
+        Count,
+        Meta(description="batches a step: like one so many times as large, but for batch normalisation"),
+    ] = 1
     learning_rate: Annotated[Positive, Meta(description="peak of the one-cycle schedule (AdamW)")] = 0.01
     weight_decay: Annotated[NotNegative, Meta(description="decoupled, on weights only")] = 0.1
     warmup: Annotated[Share, Meta(description="share of the steps over which the learning rate rises")] = 0.25
@@ -275,9 +279,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if objective is None:
             objective = BinaryClassification(class_weight, self.label_smoothing, self.focal_gamma)
         batch_size = self.batch_size or 128
-        steps = self.n_epochs * -(-n_examples // batch_size)
+        steps = self.n_epochs * -(-n_examples // (batch_size * self.accumulate))
         return FitOptions(
-            epochs=self.n_epochs, batch_size=batch_size,
+            epochs=self.n_epochs, batch_size=batch_size, accumulate=self.accumulate,
             optimizer=AdamW(self.learning_rate, weight_decay=self.weight_decay),
             schedule=one_cycle(steps, warmup=self.warmup),
             augmentation=Augmentation(self.reverse_complement, self.shift_bp or 0),

@@ -13,9 +13,11 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives
 from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
+from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, found_files
 from genoml.runs.folder import RunFolder, open_run, refuse_existing
+from genoml.runs.on_ranks import expect_alike, ready_files
 from genoml.runs.progress import Progress
 from genoml.runs.read_data import ReadData, read_described
 from genoml.runs.run import Run
@@ -39,6 +41,7 @@ def train_data(
     display: type[Progress] = Progress,
     callback: Callback | None = None,
     tensorboard: bool = False,
+    ranks: Ranks = ONE_RANK,
 ) -> Run:
     """Train a network on the data that ``config.data`` describes, into a new run folder, as ``genoml train`` does.
 
@@ -58,7 +61,8 @@ def train_data(
     RunError, NotFiniteError, CheckpointError
         See ``begin_run``.
     """
-    refuse_existing(out)
+    ready_files(ranks, config.data)
+    ranks.on_first(lambda: refuse_existing(out))
     read = read_source(config.data, config)
     config = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, task=read.task))
     rest, validation = split_validation(read.data, config)
@@ -66,7 +70,7 @@ def train_data(
     config = msgspec.structs.replace(config, data=config.data.for_record())
     return begin_run(
         out, rest, validation, config, sources=read.sources, notes=[*read.notes, *uneven],
-        backend=backend, display=display, callback=callback, tensorboard=tensorboard,
+        backend=backend, display=display, callback=callback, tensorboard=tensorboard, ranks=ranks,
     )  # fmt: skip
 
 
@@ -138,6 +142,7 @@ def resume_run(
     display: type[Progress] = Progress,
     callback: Callback | None = None,
     tensorboard: bool = False,
+    ranks: Ranks = ONE_RANK,
 ) -> Run:
     """Resume a run that was interrupted; it ends with the same bits as without the interruption.
 
@@ -159,17 +164,21 @@ def resume_run(
     ValueError
         If the files hold other sequences than the run was begun with, or its record names a device or pipe.
     """
+    ranks.on_first(lambda: bool(open_run(path)))  # which clears up after one that is finished
     folder = open_run(path)
     record = folder.record
     named = {"positives": positives, "negatives": negatives}
     given = {key: [str(value)] for key, value in named.items() if value is not None} | dict(moved or {})
     settings = recorded_data(folder, given)
+    ready_files(ranks, settings)
     read = read_source(settings, record.training)
+    expect_alike(ranks, record.training, read.sources["hashes"])
     expect_same(folder, read, settings)
     rest, validation = split_validation(read.data, record.training)
     return continue_run(
-        folder, rest, validation, backend=backend, display=display, callback=callback, tensorboard=tensorboard
-    )
+        folder, rest, validation, backend=backend, display=display, callback=callback, tensorboard=tensorboard,
+        ranks=ranks,
+    )  # fmt: skip
 
 
 def recorded_data(folder: RunFolder, given: Mapping[str, Any] | None = None) -> DataSettings:

@@ -10,6 +10,9 @@ from genoml.train.progress import Pace
 class Progress(Pace):
     """Base of the progress displays of runs; shows nothing, which is ``--quiet``."""
 
+    #: processes that train together, and the threads of each
+    ranks, threads = 1, 1
+
     @classmethod
     def tried(cls, line: str) -> None:
         """Something was tried or chosen before training begins."""

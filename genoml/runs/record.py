@@ -112,6 +112,8 @@ class RunRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     frozen: list[str] = []
     rates: dict[str, float] = {}
     seed: int = 0
+    #: processes that shared out each batch when training began, each with the threads of the settings
+    ranks: int = 1
     backend: dict[str, str] = {}
     versions: dict[str, str] = {}
     best_epoch: int | None = None

@@ -19,6 +19,7 @@ from genoml.data import GenomeCodes
 from genoml.genome.store import GenomeStore
 from genoml.genome.windows import centre, tile
 from genoml.io.processes import locked
+from genoml.parallel import WHOLE_RUN, Ranks, Shard
 from genoml.runs.region_files import Kind, write_predictions
 from genoml.runs.run import Run
 from genoml.runs.score import trained_of
@@ -77,7 +78,7 @@ def predict_windows(
     *,
     kind: Kind = "tsv",
     resume: bool = False,
-    header: bool = True,
+    shard: Shard = WHOLE_RUN,
 ) -> list[Path]:
     """Predict windows of one length, and write the predictions.
 
@@ -99,8 +100,8 @@ def predict_windows(
         whose middle is nearest.
     resume : bool
         Go on with ``OUT.partial``, which an interrupted prediction left, if it is there.
-    header : bool
-        Of a table: whether its first line names the columns.
+    shard : Shard
+        Whose windows they are: of a table the first has the line that names the columns. Its ranks compute together.
 
     Returns
     -------
@@ -115,14 +116,18 @@ def predict_windows(
         If another process writes it.
     """
     out = Path(out)
-    partial = out.with_name(f"{out.name}.partial")
-    codes = GenomeCodes(store, windows)
-    with locked(out.with_name(f"{out.name}.lock"), out):
-        outputs = _Kept(partial, _fingerprint(run, store, windows), len(windows), resume)
-        outputs.fill(run, codes)
-        files = write_predictions(run, store, windows, outputs.rows(), out, kind, header=header)
-        partial.unlink()
-    return files
+    codes, ranks = GenomeCodes(store, windows), shard.ranks
+    with ranks.opened(lambda: locked(out.with_name(f"{out.name}.lock"), out)):
+        place = out.with_name(f"{out.name}.partial")
+        outputs = _Kept(place, _fingerprint(run, store, windows), len(windows), resume)
+        outputs.fill(run, codes, ranks)
+
+        def finish() -> list[Path]:
+            files = write_predictions(run, store, windows, outputs.rows(), out, kind, header=shard.first)
+            place.unlink()
+            return files
+
+        return ranks.on_first(finish)
 
 
 def _fingerprint(run: Run, store: GenomeStore, windows: Intervals) -> str:
@@ -156,13 +161,16 @@ class _Kept:
     count: int
     resume: bool
 
-    def fill(self, run: Run, codes: GenomeCodes) -> None:
-        """Compute the outputs that are not there yet."""
-        self.width, done = self._found()
-        with open(self.path, "r+b" if done else "wb") as file:
-            file.seek(self._place(done))
-            file.truncate()
-            for outputs in map(partial(_outputs_of, run, codes), range(done, self.count, BLOCK)):
+    def fill(self, run: Run, codes: GenomeCodes, ranks: Ranks) -> None:
+        """Compute the outputs that are not there yet; rank 0 writes them."""
+        self.width, done = ranks.on_first(self._found)
+        found = ranks.map(partial(_outputs_of, run, codes), range(done, self.count, BLOCK))
+        with ranks.opened(lambda: open(self.path, "r+b" if done else "wb")) as file:
+            if file is not None:
+                file.seek(self._place(done))
+                file.truncate()
+            for outputs in found:
+                assert file is not None
                 if not file.tell():
                     self.width = outputs.shape[1]
                     file.write(self.fingerprint.encode() + np.uint64(self.width).tobytes())

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-import numpy as np
 
 from genoml.backend import Backend, get_backend, use_backend
 from genoml.checkpoint import newest_generation
-from genoml.data import ProfileData, SequenceData, ShuffledNegatives
-from genoml.data.checks import FitCheck, check_split, check_windows
-from genoml.data.traits import Traits
+from genoml.data import ProfileData, SequenceData
+from genoml.data.checks import FitCheck
 from genoml.io.errors import unicode_path
 from genoml.io.processes import signals_as_ctrl_c
 from genoml.nn.layer import Layer
+from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.assess import HeldOut, assess
-from genoml.runs.begin import begin_again, begin_with, set_apart, settle_network
+from genoml.runs.begin import begin_again, begin_with, new_record, set_apart
 from genoml.runs.config import TrainConfig
 from genoml.runs.folder import EVENTS, RunFolder, read_log
-from genoml.runs.make_task import class_weights, make_task
-from genoml.runs.profiles import expect_bias, note_bias, profile_config, profile_task, put_bias
+from genoml.runs.make_task import class_weights
+from genoml.runs.on_ranks import expect_alike, on_ranks, parts_of, threads_of
+from genoml.runs.profiles import expect_bias, profile_config, put_bias
 from genoml.runs.progress import Progress, Recorder
-from genoml.runs.record import RunError, RunRecord, read_record
+from genoml.runs.record import RunError, read_record
 from genoml.runs.run import Run, build_recorded, load_run
 from genoml.runs.tasks import begin_at_mean, build_network
 from genoml.train import (
@@ -56,6 +57,7 @@ def begin_run(
     display: type[Progress] = Progress,
     callback: Callback | None = None,
     tensorboard: bool = False,
+    ranks: Ranks = ONE_RANK,
 ) -> Run:
     """Train a network by name into a new run folder, as ``genoml train`` does.
 
@@ -81,6 +83,8 @@ def begin_run(
         Called after every logging interval and epoch.
     tensorboard : bool
         Whether events for TensorBoard are written into the folder too.
+    ranks : Ranks
+        Processes that share out each batch, which all call this alike; rank 0 alone writes, and shows progress.
 
     Raises
     ------
@@ -93,6 +97,9 @@ def begin_run(
     """
     backend = get_backend(backend)
     config = config or TrainConfig()
+    ranks.expect_own_gpus(backend)
+    expect_alike(ranks, config, (sources or {}).get("hashes"), data.codes.shape, validation.codes.shape)
+    display = display if ranks.first else Progress
     bias = None
     if isinstance(data, ProfileData):
         config = profile_config(config, data)
@@ -100,7 +107,7 @@ def begin_run(
             bias = load_run(config.data.bias, backend)
             expect_bias(bias, data)
     with _events(Path(out), tensorboard) as events, use_backend(backend):
-        record, hashes = _new_record(data, validation, config, backend, bias, display.tried)
+        record, hashes = new_record(data, validation, config, backend, bias, display.tried, ranks)
         record.notes = [*notes, *record.notes]
         record.data = {**_as_text(sources or {}), **record.data}
         record.data["working_folder"] = unicode_path(_working_folder(out))
@@ -114,59 +121,9 @@ def begin_run(
         set_apart(record, model)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
-        with RunFolder.begin(out, record, model, hashes) as folder:
-            return _train(folder, model, data, validation, display, callbacks, resume=False)
-
-
-def _new_record(
-    data: SequenceData,
-    validation: SequenceData,
-    config: TrainConfig,
-    backend: Backend,
-    bias: Run | None,
-    tell: Callable[[str], None],
-) -> tuple[RunRecord, np.ndarray]:
-    """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
-    shuffled = isinstance(data, ShuffledNegatives)
-    length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
-    config, tried, baselines = settle_network(config, data, validation, backend, tell)
-    config = config.for_data(length_bp, shuffled=shuffled, alphabet=data.alphabet, n_outputs=n_outputs)
-    task, chosen = profile_task(data, config) if isinstance(data, ProfileData) else make_task(data, config)
-    if bias is not None:
-        task = msgspec.structs.replace(task, bias=bias.record.training.model_options)
-    # another number of threads gives other bits, so the record keeps it
-    config = msgspec.structs.replace(config, threads=config.threads or backend.threads)
-    both = bool(config.reverse_complement)
-    parts = [Traits.of_data(part, task.targets_are, both_strands=both) for part in (data, validation)]
-    record = RunRecord(
-        config=config,
-        length_bp=length_bp,
-        alphabet=data.alphabet,
-        data={"n_training": len(data), "n_validation": len(validation)},
-        warnings=check_split(*parts, skip=config.no_checks),
-        notes=[*chosen, *_strands(data.alphabet, config)],
-        auto=tried,
-        baselines=baselines,
-        task=task,
-        seed=config.seed,
-        backend={"name": backend.name, **backend.describe()},
-        versions=versions(backend),
-    )
-    if "overlap" not in config.no_checks:
-        record.warnings |= check_windows(data, validation)
-    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
-    if bias is not None:
-        note_bias(record, bias, hashes)
-    return record, hashes
-
-
-def _strands(alphabet: str, config: TrainConfig) -> list[str]:
-    """A line about RNA, which has one strand."""
-    if alphabet != "RNA":
-        return []
-    if config.reverse_complement:
-        return ["RNA (letter U): both strands are read, as the settings say"]
-    return ["RNA (letter U): one strand is read, by the network and by the baseline"]
+        begun = partial(RunFolder.begin, out, record, model, hashes)
+        with on_ranks(ranks, begun, RunFolder(Path(out), record)) as folder:
+            return _train(folder, model, data, validation, display, callbacks, ranks, resume=False)
 
 
 def _as_text(sources: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,6 +148,7 @@ def continue_run(
     display: type[Progress] = Progress,
     callback: Callback | None = None,
     tensorboard: bool = False,
+    ranks: Ranks = ONE_RANK,
 ) -> Run:
     """Resume a run of ``open_run`` from its checkpoint, or from the beginning if it has none yet.
 
@@ -205,21 +163,37 @@ def continue_run(
     """
     record = folder.record
     backend = get_backend(backend or record.backend["name"])
-    with folder.writing(), _events(folder.path, tensorboard) as events, use_backend(backend):
-        if read_record(folder.path) != record:
-            raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
+    ranks.expect_own_gpus(backend)
+    display = display if ranks.first else Progress
+    opened = partial(_opened_again, folder)
+    with (
+        on_ranks(ranks, opened, folder) as folder,
+        _events(folder.path, tensorboard) as events,
+        use_backend(backend),
+    ):
         model = build_recorded(folder.path, record, backend)
-        if record.training.init is not None and newest_generation(folder.checkpoints) is None:
+        saved = ranks.on_first(lambda: newest_generation(folder.checkpoints) is not None)
+        if record.training.init is not None and not saved:
             begin_again(folder, model)
         now = {"backend": backend.name, **backend.describe(), **versions(backend)}
+        now["ranks"] = parts_of(ranks.count, threads_of(record, ranks, backend))
         began = {"backend": record.backend["name"], **record.backend, **record.versions}
+        began["ranks"] = parts_of(record.ranks, record.training.threads or 1)
         record.resumed.append({key: value for key, value in now.items() if began.get(key) != value})
         record.status = "running"
         record.held_out = HeldOut()  # that of the weights so far
         folder.begin_log()
         folder.save_record()
         callbacks = [each for each in (events, callback) if each is not None]
-        return _train(folder, model, data, validation, display, callbacks, resume=True)
+        return _train(folder, model, data, validation, display, callbacks, ranks, resume=True)
+
+
+@contextmanager
+def _opened_again(folder: RunFolder) -> Iterator[RunFolder]:
+    with folder.writing():
+        if read_record(folder.path) != folder.record:
+            raise RunError(f"{folder.path}: has changed since it was opened, by another process; try again")
+        yield folder
 
 
 @contextmanager
@@ -240,6 +214,7 @@ def _train(
     validation: SequenceData,
     display: type[Progress],
     callbacks: list[Callback],
+    ranks: Ranks,
     *,
     resume: bool,
 ) -> Run:
@@ -247,17 +222,19 @@ def _train(
     epoch_size = config.sampler.epoch_size(data.targets)
     weights = class_weights(config, record.task, data)
     options = config.fit_options(epoch_size, objective=record.task.objective(config, class_weight=weights))
-    options = replace(options, no_checks=get_args(FitCheck))  # the record has what they find
+    threads = threads_of(record, ranks, model.backend)
+    options = replace(options, threads=threads, no_checks=get_args(FitCheck))  # the record has what they find
     checkpoints = Checkpoints(folder.checkpoints, config.checkpoint_steps, config.checkpoint_minutes)
-    first = saved_epochs(folder.checkpoints)
+    first = ranks.on_first(lambda: saved_epochs(folder.checkpoints))
     progress = display(config.n_epochs, epoch_size, first=first)
     callback = Callbacks(Recorder(folder, model, progress, first), *callbacks)
+    progress.ranks, progress.threads = ranks.count, threads
     progress.start(folder, resumed=resume)
     with signals_as_ctrl_c():
         try:
             history = fit(
                 model, data, validation=validation, options=options,
-                callback=callback, progress=None, checkpoints=checkpoints, resume=resume,
+                callback=callback, progress=None, checkpoints=checkpoints, resume=resume, ranks=ranks,
             )  # fmt: skip
         except NotFiniteError:
             if record.best_epoch is None:
@@ -273,22 +250,28 @@ def _train(
             raise
         finally:
             progress.close()
-        _finish(folder, model, history, data, validation)
+        _finish(folder, model, history, data, validation, ranks)
         progress.end(folder)
     return Run(folder.path, model, record)
 
 
 def _finish(
-    folder: RunFolder, model: Layer, history: History, data: SequenceData, validation: SequenceData
+    folder: RunFolder,
+    model: Layer,
+    history: History,
+    data: SequenceData,
+    validation: SequenceData,
+    ranks: Ranks,
 ) -> None:
     # again, since Ctrl-C may have come between the files of an epoch
     record = folder.record
-    for epoch in history.epochs[len(read_log(folder.path)) :]:
+    for epoch in history.epochs[len(read_log(folder.path)) :] if ranks.first else []:
         folder.log(epoch)
     folder.save_weights(model)
     if history.best is not None:
         record.best, record.best_epoch = history.best, history.best_epoch
-    record.held_out = assess(model, data, validation, record.training, record.task)
+    config = msgspec.structs.replace(record.training, threads=threads_of(record, ranks, model.backend))
+    record.held_out = assess(model, data, validation, config, record.task, ranks)
     record.status = "interrupted" if history.interrupted else "finished"
     folder.save_record()  # last: a run that says that it is finished is whole
     if not history.interrupted:

@@ -37,6 +37,9 @@ class NotFiniteError(ArithmeticError):
         self.layer = layer
         self.examples = tuple(examples)
 
+    def __reduce__(self) -> tuple[type[NotFiniteError], tuple[int, str, tuple[str, ...]]]:
+        return type(self), (self.step, self.layer, self.examples)
+
 
 def _of_batch(examples: Sequence[str]) -> str:
     more = len(examples) - _NAMED

@@ -14,6 +14,7 @@ from genoml.data import SequenceData
 from genoml.nn.layer import Layer
 from genoml.parallel import ONE_RANK, Ranks
 from genoml.train.checkpoints import Checkpoints
+from genoml.train.fingerprint import describe_options
 from genoml.train.loop import Trainer
 from genoml.train.options import Callback, FitOptions, History, as_callback, options_for
 from genoml.train.progress import Shown, epoch_lines
@@ -110,7 +111,7 @@ def _expect_alike(
     """Raise ValueError, on all ranks, unless all begin with the same weights, targets and options."""
     if ranks.count == 1:
         return
-    seen = hashlib.sha256(repr((options.epochs, options.batch_size, options.seed)).encode())
+    seen = hashlib.sha256(repr((describe_options(options), options.threads)).encode())
     for name, value in sorted(model.params.items()):
         seen.update(name.encode() + np.ascontiguousarray(model.backend.to_numpy(value)).tobytes())
     for part in (data, held_out):
@@ -118,9 +119,4 @@ def _expect_alike(
             seen.update(repr((*part.codes.shape, *part.targets.shape)).encode())
             if isinstance(part.targets, np.ndarray):  # others are read from files as they come
                 seen.update(np.ascontiguousarray(part.targets).tobytes())
-    found = ranks.gather(seen.hexdigest())
-    others = [rank for rank, each in enumerate(found) if each != found[0]]
-    if others:
-        raise ValueError(
-            f"rank {others[0]} has other weights, targets or options than rank 0; every rank calls fit alike"
-        )
+    ranks.expect_alike(seen.hexdigest(), "weights, targets or options")

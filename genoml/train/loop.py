@@ -58,7 +58,7 @@ class Trainer:
             if part is not None:
                 options.objective.check(part.targets, part.extras)
         self.interval = ASYNCHRONOUS_INTERVAL if model.backend.asynchronous else 1
-        self.ranks = ranks
+        self.ranks = ranks = model.backend.sums(ranks)
         self.steps = Steps(model, data, self.options, ranks)
         steps, rate = self.steps, options.optimizer.learning_rate
         self.state = TrainingState(steps.unread, rate, steps.average, memory_of(options.schedule))
@@ -147,24 +147,33 @@ class Trainer:
         losses = begun.losses
         start = time.perf_counter() - begun.elapsed_s
         steps.examples = examples
-        batches = options.sampler.batches(self.data.targets, options.batch_size, options.seed, begun.epoch)
-        least = min(len(index) for index in batches)
+        size = options.batch_size * options.accumulate
+        batches = options.sampler.batches(self.data.targets, size, options.seed, begun.epoch)
+        places = [
+            (number, place) for number, index in enumerate(batches) for place in steps.places(len(index))
+        ]
+        least = min(stop - start for _, (start, stop) in places)
         if least < self.ranks.count:
             raise ValueError(
                 f"a batch of {least} sequences (batch_size {options.batch_size}) gives some of {self.ranks.count} "
                 "ranks none; choose another batch_size"
             )
         first, unread = begun.step - begun.batch, 0
-        rest = range(begun.batch, len(batches))
-        made = ahead(lambda number: steps.batch(first + number, batches[number]), rest, options.prefetch)
+        rest = [(number, place) for number, place in places if number >= begun.batch]
+        made = ahead(lambda at: steps.batch(first + at[0], batches[at[0]], at[1]), rest, options.prefetch)
         with closing(made):
-            for number, batch in zip(rest, made, strict=True):
+            for (number, _), batch in zip(rest, made, strict=True):
                 steps.run(batch)
+                if not batch.is_last:
+                    continue
                 unread += len(batch.index)
-                if steps.n_pending < self.interval and number + 1 < len(batches):
+                asked = self.ranks.asked_to_stop
+                if steps.n_pending < self.interval and number + 1 < len(batches) and not asked:
                     continue
                 losses += steps.read_losses()
                 self._record_step(number + 1, time.perf_counter() - start)
+                if self.ranks.asked_to_stop:
+                    raise KeyboardInterrupt
                 if self.checkpointer is not None and self.checkpointer.is_due(steps.step):
                     self._save(batch.index)
                 if self.callback is not None:

@@ -17,6 +17,7 @@ from genoml.nn.layer import Layer
 from genoml.optim import AdamW, Optimizer
 from genoml.optim.schedules import Schedule, constant
 from genoml.sequence.encode import Ambiguous
+from genoml.train.curves import history_html
 from genoml.train.objectives import BinaryClassification, Objective
 from genoml.train.transfer import Taken
 
@@ -52,6 +53,10 @@ class FitOptions:
 
     epochs: Count = 20
     batch_size: Count = 64
+    #: batches of a step: their gradients are added up, then exchanged between ranks and taken in one update, as of a
+    #: batch so many times as large, which need not fit into memory. Batch normalisation goes by the batch, and so does
+    #: an objective that is not ``in_parts``
+    accumulate: Count = 1
     optimizer: Annotated[Optimizer, Limits(examples=("AdamW(1e-3)",))] = field(
         default_factory=lambda: AdamW(1e-3)
     )
@@ -135,6 +140,9 @@ class History:
     def best(self) -> dict[str, float] | None:
         """Record of the best epoch."""
         return None if self.best_epoch is None else self.epochs[self.best_epoch - 1]
+
+    def _repr_html_(self) -> str:
+        return history_html(self.epochs, self.best_epoch)
 
     def stagnates(self, patience: int | None) -> bool:
         """Whether so many epochs have passed since the best; None: never."""

@@ -1,4 +1,4 @@
-"""Display of a training's progress: a line an epoch, and a bar for the current one where it can be erased."""
+"""Displays of a training's progress: lines and a bar in a terminal, one line that changes in a notebook."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from html import escape
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -78,7 +79,7 @@ class Pace:
 
 
 class EpochLines(Pace):
-    """Lines on standard error, one an epoch; in a terminal or a notebook also a bar for the current epoch."""
+    """Lines on standard error, one an epoch; in a terminal also a bar for the current epoch."""
 
     def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
         super().__init__(epochs, examples, first=first)
@@ -119,12 +120,9 @@ class EpochLines(Pace):
         """Replace the bar by the epoch's line; ``*`` marks the best so far. Narrow terminals get a shorter line."""
         self.close()
         super().epoch(record, improved)
-        parts = {"place": f"epoch {self.done:3d}/{self.epochs}", "loss": f"loss {record['loss']:.4f}"}
-        if "validation_loss" in record:
-            parts["validation"] = f"validation loss {record['validation_loss']:.4f}"
-        score = next((name for name in _SCORES if record.get(name) is not None), None)
-        if score is not None:
-            parts["score"] = f"{_SCORES[score]} {record[score]:.4f}{' *' if improved else '  '}"
+        parts = {"place": f"epoch {self.done:3d}/{self.epochs}", **_figures(record)}
+        if "score" in parts:
+            parts["score"] += " *" if improved else "  "
         parts["pace"] = f"{record['sequences_per_second']:,.0f} sequences/s"
         if self.done < self.epochs:
             parts["left"] = f"{tqdm.format_interval(self.seconds_left)} left"
@@ -148,10 +146,91 @@ class EpochLines(Pace):
             self._bar = None
 
 
+class NotebookLine(Pace):
+    """One line below a notebook's cell, drawn anew in place: a bar and the last epoch; at the end the best one.
+
+    It is plain HTML, which needs no widgets, with the same words as plain text for consoles.
+    """
+
+    def __init__(self, epochs: int, examples: int, *, first: int = 0) -> None:
+        from IPython.display import display  # every notebook has it
+
+        super().__init__(epochs, examples, first=first)
+        self._record: dict[str, Any] = {}
+        self._best: dict[str, Any] = {}
+        self._drawn = self.seconds
+        self._handle = display(_Line("training begins", 0.0), display_id=True)
+
+    def step(self, step: int, loss: float, examples: int) -> None:
+        """Move the bar, ten times a second at most."""
+        super().step(step, loss, examples)
+        if self.seconds - self._drawn > 0.1:
+            self._draw()
+
+    def epoch(self, record: dict[str, Any], improved: bool) -> None:
+        """Show the epoch's figures."""
+        super().epoch(record, improved)
+        self._record = record
+        if improved:
+            self._best = record
+        self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = self.seconds
+        parts = [f"epoch {min(self.done + 1, self.epochs)}/{self.epochs}", *_figures(self._record).values()]
+        parts.append(f"{tqdm.format_interval(self.seconds_left)} left")
+        done = (self.done + min(self.seen / self.examples, 1.0)) / self.epochs
+        self._handle.update(_Line("  ".join(parts), done))
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        print(line)
+
+    def close(self) -> None:
+        """Leave the line without the bar: how long it took, the last loss, and the best epoch."""
+        parts = [f"{self.done} of {self.epochs} epochs in {tqdm.format_interval(self.seconds)}"]
+        if self._best and self._best is not self._record:
+            parts.append(f"last loss {self._record['loss']:.4f}")
+        if self._best:
+            parts.append(f"best epoch {self._best['epoch']}: {', '.join(_figures(self._best).values())}")
+        self._handle.update(_Line("  ".join(parts)))
+
+
+class _Line:
+    """A line of a notebook, behind a bar if it is told how much is done, from 0 to 1."""
+
+    def __init__(self, text: str, done: float | None = None) -> None:
+        self.text, self.done = text, done
+
+    def __repr__(self) -> str:
+        return self.text if self.done is None else f"{self.done:4.0%}  {self.text}"
+
+    def _repr_html_(self) -> str:
+        bar = ""
+        if self.done is not None:
+            bar = f'<progress value="{self.done:.3f}" style="width:10em" aria-label="training"></progress> '
+        return f"<div>{bar}<small>{escape(self.text).replace('  ', ' &ensp;')}</small></div>"
+
+
+def _figures(record: Mapping[str, Any]) -> dict[str, str]:
+    """Loss, validation loss and score of an epoch, as far as its record has them."""
+    found = {"loss": f"loss {record['loss']:.4f}"} if record else {}
+    if "validation_loss" in record:
+        found["validation"] = f"validation loss {record['validation_loss']:.4f}"
+    score = next((name for name in _SCORES if record.get(name) is not None), None)
+    if score is not None:
+        found["score"] = f"{_SCORES[score]} {record[score]:.4f}"
+    return found
+
+
+def _is_notebook() -> bool:
+    return type(sys.stderr).__module__.startswith("ipykernel")
+
+
 def _is_watched() -> bool:
     """Whether standard error goes to a terminal or a notebook; it may be closed, or None."""
     try:
-        return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+        return sys.stderr.isatty() or _is_notebook()
     except (AttributeError, ValueError):
         return False
 
@@ -179,7 +258,8 @@ def epoch_lines(
     if not (_is_watched() if shown == "auto" else shown):
         yield callback
         return
-    with closing(EpochLines(options.epochs, options.sampler.epoch_size(targets), first=done)) as display:
+    kind = NotebookLine if _is_notebook() else EpochLines
+    with closing(kind(options.epochs, options.sampler.epoch_size(targets), first=done)) as display:
         if init is not None:
             display.say(f"init: {init}")
         yield display if callback is None else Callbacks(display, callback)

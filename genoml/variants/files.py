@@ -82,7 +82,9 @@ def score_file(
         own = shard.own(lambda: -(-calls.count_records() // BLOCK))
         head = table_header(empty) if shard.first else b""
         if not isinstance(out, str | Path):
-            return writer.stream(all_blocks, out, head, lambda _, scores: [table_lines(scores)], own)
+            return writer.stream(
+                all_blocks, out, head, lambda _, scores: [table_lines(scores)], own, shard.ranks
+            )
         files = [(Path(out), head)]
         if annotated is not None:
             header = annotated_header(calls.header, empty, run.path.name, calls.path)
@@ -97,7 +99,9 @@ def score_file(
                 write_parts(path, head, partial, number)
 
         facts = (run.record.weights, files[-1][1])
-        return writer.write(all_blocks, Path(out), parts_of, finish, resume=resume, facts=facts, own=own)
+        return writer.write(
+            all_blocks, Path(out), parts_of, finish, resume=resume, facts=facts, own=own, ranks=shard.ranks
+        )
 
 
 def checked_blocks(

@@ -105,7 +105,9 @@ def saturate_regions(
         blocks = _substitutions(genome, places)
         own = shard.own(lambda: sum(1 for _ in _substitutions(genome, places)))
         facts = (run.record.weights, kind)
-        return files, writer.write(blocks, path, parts_of, finish, resume=resume, facts=facts, own=own)
+        return files, writer.write(
+            blocks, path, parts_of, finish, resume=resume, facts=facts, own=own, ranks=shard.ranks
+        )
 
 
 def _substitutions(genome: GenomeStore, places: Intervals) -> Iterator[Block]:

@@ -89,7 +89,9 @@ def score_splicing(
     header = _header(calls, scorer, key)
     head = header if shard.first else b""
     if not isinstance(out, str | Path):
-        return writer.stream(blocks, out, head, lambda lines, scores: [_records(lines, scores, key)], own)
+        return writer.stream(
+            blocks, out, head, lambda lines, scores: [_records(lines, scores, key)], own, shard.ranks
+        )
 
     def parts_of(lines: list[bytes], scores: SpliceScores) -> list[bytes]:
         parts = [_records(lines, scores, key)]
@@ -101,7 +103,14 @@ def score_splicing(
             write_parts(Path(raw), ("\t".join(_RAW) + "\n").encode() if shard.first else b"", partial, 1)
 
     return writer.write(
-        blocks, Path(out), parts_of, finish, resume=resume, facts=(header, raw is None), own=own
+        blocks,
+        Path(out),
+        parts_of,
+        finish,
+        resume=resume,
+        facts=(header, raw is None),
+        own=own,
+        ranks=shard.ranks,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from genoml.io.files import write_whole
 from genoml.io.processes import locked
+from genoml.parallel import ONE_RANK, Ranks
 from genoml.sequence.variants import Variants, join_variants
 from genoml.variants.chromosomes import Chromosomes
 from genoml.variants.partial import Partial
@@ -114,19 +116,20 @@ class Writer(Generic[ScoredT]):
         return self.scorer.score(join_variants([]), self.chromosomes)
 
     def stream(
-        self, blocks: Iterable[Block], out: BinaryIO, head: bytes, parts_of: Parts[ScoredT], own: range
-    ) -> Summary:
+        self, blocks: Iterable[Block], out: BinaryIO, head: bytes, parts_of: Parts[ScoredT], own: range,
+        ranks: Ranks = ONE_RANK,
+    ) -> Summary:  # fmt: skip
         """Write the first part of each own block as it comes, after ``head``."""
         out.write(head)
         notes = []
-        for note, parts in map(partial(self._scored, parts_of), self._units(blocks, [], own)):
+        for note, parts in ranks.map(partial(self._scored, parts_of), self._units(blocks, [], own)):
             out.write(parts[0])
             notes.append(note)
         return self._summary(notes)
 
     def write(
         self, blocks: Iterable[Block], out: Path, parts_of: Parts[ScoredT], finish: Callable[[Partial], None], *,
-        resume: bool, facts: object, own: range,
+        resume: bool, facts: object, own: range, ranks: Ranks = ONE_RANK,
     ) -> Summary:  # fmt: skip
         """Score blocks, keeping up to three parts of each in ``OUT.partial``, and make files of the parts.
 
@@ -146,16 +149,27 @@ class Writer(Generic[ScoredT]):
             What the parts follow from beside scorer and variants, as text.
         own : range
             Numbers of the blocks that are scored: those of a shard.
+        ranks : Ranks
+            Processes that score them together; rank 0 writes, and alone knows the summary.
         """
         facts = self.scorer.facts(), self.chromosomes.prefix, facts, own
         place = out.with_name(f"{out.name}.partial")
-        with (
-            locked(out.with_name(f"{out.name}.lock"), out),
-            Partial(place, hashlib.sha256(repr(facts).encode()).hexdigest(), resume) as kept,
-        ):
-            units = self._units(blocks, list(kept.notes), own)
-            for note, parts in map(partial(self._scored, parts_of), units):
+
+        @contextmanager
+        def opened() -> Iterator[Partial]:
+            with (
+                locked(out.with_name(f"{out.name}.lock"), out),
+                Partial(place, hashlib.sha256(repr(facts).encode()).hexdigest(), resume) as kept,
+            ):
+                yield kept
+
+        with ranks.opened(opened) as kept:
+            done = ranks.on_first(lambda: [] if kept is None else list(kept.notes))
+            for note, parts in ranks.map(partial(self._scored, parts_of), self._units(blocks, done, own)):
+                assert kept is not None
                 kept.add(note, parts)
+            if kept is None:
+                return self._summary([])
             finish(kept)
             kept.remove()
             return self._summary(kept.notes)

@@ -16,10 +16,10 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a demo of three epochs, and what it printed."""
+    """The folder of a demo of two epochs, and what it printed."""
     out = tmp_path_factory.mktemp("demo") / "run"
     done = subprocess.run(
-        [sys.executable, "-m", "genoml", "demo", "--epochs", "3", "--out", str(out)],
+        [sys.executable, "-m", "genoml", "demo", "--epochs", "2", "--out", str(out)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -44,7 +44,7 @@ def test_the_run_folder_serves_evaluate(demo: tuple[Path, str]) -> None:
     record = json.loads((demo[0] / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["config"]["validation_chromosomes"] == ["chr10"]
-    assert len((demo[0] / "log.jsonl").read_text().splitlines()) == 3
+    assert len((demo[0] / "log.jsonl").read_text().splitlines()) == 2
 
 
 def test_the_report_opens_offline_with_all_its_parts(demo: tuple[Path, str], tmp_path: Path) -> None:

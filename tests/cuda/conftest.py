@@ -20,6 +20,7 @@ _NEED_CUPY = {
     "test_on_host.py": {"cupy-on-host"},
     "test_launch_budget.py": {"cupy-on-host"},
     "test_graph.py": {"cupy-on-host"},
+    "test_nccl_on_host.py": {"cupy-on-host"},
     "test_commands.py": {"cupy-on-host"},
 }
 

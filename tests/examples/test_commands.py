@@ -1,4 +1,4 @@
-"""The worked commands of the README run as they stand, on a slice of their data."""
+"""The worked commands of docs/commands.md run as they stand, on a slice of their data."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from support.planted import SMALL_TOML, run_genoml, write_fasta_pair
 from support.tasks import write_genome, write_signal
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^\| `genoml (train [^`]+)` \|", README, re.MULTILINE)
-SCORING = re.findall(r"^\| `genoml ((?:variants|saturate) [^`]+)` \|", README, re.MULTILINE)
+GUIDE = (ROOT / "docs" / "commands.md").read_text()
+COMMANDS = re.findall(r"^\| `genoml (train [^`]+)` \|", GUIDE, re.MULTILINE)
+SCORING = re.findall(r"^\| `genoml ((?:variants|saturate) [^`]+)` \|", GUIDE, re.MULTILINE)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     return tmp_path
 
 
-def test_the_readme_has_a_command_for_each_task() -> None:
+def test_the_guide_has_a_command_for_each_task() -> None:
     assert len(COMMANDS) >= 9
 
 
@@ -87,5 +87,5 @@ def test_a_worked_command_scores_variants(
     assert len(rows) == {"CALLS.vcf": 4, "GENOME.fa": 16}.get(command.split()[2], 95)
 
 
-def test_the_readme_has_a_command_for_each_way_of_scoring() -> None:
+def test_the_guide_has_a_command_for_each_way_of_scoring() -> None:
     assert len(SCORING) == 3

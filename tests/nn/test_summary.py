@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,26 @@ def test_a_summary_prints_as_a_table() -> None:
         "input (batch, 4, 1000): 6,801 parameters",
     ]
     assert repr(model.summary(1000)) == str(model.summary(1000))
+
+
+def test_a_summary_is_a_table_in_a_notebook() -> None:
+    model = nn.Sequential({"scan": nn.Conv1D(4, 200, 8), "head<": nn.Flatten()})
+    shown = model.summary(1000)._repr_html_()
+    assert shown.count("<tr>") == 4
+    assert "<code>scan: Conv1D(4, 200, 8)</code>" in shown
+    assert ">(batch, 200, 993)</td><td>6,600</td>" in shown
+    assert "head&lt;: Flatten()" in shown
+    assert "input (batch, 4, 1000): 6,600 parameters" in shown
+
+
+def test_a_network_is_a_table_in_a_notebook_with_shapes_once_the_length_is_known() -> None:
+    model = network()
+    shown = model._repr_html_()
+    assert "<code>head: Dense(8, 1)</code></td><td>9</td>" in shown
+    assert "output" not in shown
+    assert all(layer._tables is None for layer in model)  # nothing is drawn
+    model.trained = SimpleNamespace(length_bp=30)
+    assert model._repr_html_() == model.summary(30)._repr_html_()
 
 
 @CASES

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.ops.normalise import rectified_vjp, squares_around
+from genoml.ops.normalise import joined_statistics, rectified_vjp, squares_around
+from genoml.parallel import even_ranges, tree_sum
 from genoml_numpy import compiled
 from genoml_numpy.twins import TWINS, rectify
 from support.operations import LAYOUTS, assert_close, laid_out
@@ -112,3 +113,36 @@ def test_squares_around_a_mean_equal_the_standard_version(
     rng = np.random.default_rng(0)
     rows, mean = rng.standard_normal(shape).astype(dtype) + 3, rng.standard_normal(shape[1]).astype(dtype)
     assert_close(EACH[by]["squares_around"](rows, mean), squares_around.standard(rows, mean), dtype)
+
+
+def statistics_of(rows: np.ndarray) -> np.ndarray:
+    total = rows.sum(0)
+    squares = TWINS["squares_around"](rows, total / rows.dtype.type(len(rows)))
+    return np.stack([total, squares, np.full_like(total, len(rows))])
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_statistics_of_parts_are_those_of_all_rows(parts: int) -> None:
+    rows = np.random.default_rng(0).standard_normal((40, 3)) * [1.0, 5.0, 0.1] + [0.0, 1e3, -7.0]
+    brought = [statistics_of(rows[slice(*each)]) for each in even_ranges(40, parts)]
+    np.testing.assert_allclose(tree_sum(brought, joined_statistics), statistics_of(rows), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mean", [1.0, 100.0, 1e4])
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_a_large_mean_costs_a_batch_in_parts_no_more_digits_than_two_exchanges_would(
+    parts: int, mean: float
+) -> None:
+    rows = (np.random.default_rng(0).standard_normal((32000, 4)) + mean).astype(np.float32)
+    count, exact = np.float32(len(rows)), rows.astype(np.float64)
+    exact = (exact - exact.mean(0)) / exact.std(0)
+    pieces = [rows[slice(*each)] for each in even_ranges(len(rows), parts)]
+    total, squares, _ = tree_sum([statistics_of(piece) for piece in pieces], joined_statistics)
+
+    def error(squares: np.ndarray) -> float:
+        """Of the normalised numbers."""
+        return float(np.max(np.abs((rows - total / count) / np.sqrt(squares / count) - exact)))
+
+    # another exchange, for the common mean, would bring the squares around that
+    around = tree_sum([TWINS["squares_around"](piece, total / count) for piece in pieces])
+    assert error(squares) < 1.1 * error(around) + 5e-7

@@ -12,6 +12,7 @@ from array_api_compat import array_namespace
 from genoml import losses, nn
 from genoml.backend import Array, Backend, get_backend
 from genoml.data import Augmentation, SequenceData, ShuffledNegatives
+from genoml.io.errors import FormatError
 from genoml.optim import SGD
 from genoml.optim.schedules import ReduceOnPlateau
 from genoml.parallel import ONE_RANK, Ranks, Threads, tree_sum
@@ -20,6 +21,9 @@ from genoml.train.predict import predict_outputs
 from support.models import SMALL, small_length_bp, small_model
 from support.planted import planted_data
 from support.thread_ranks import ThreadRanks, as_ranks
+
+# CuPy without NCCL says so
+pytestmark = pytest.mark.filterwarnings("ignore:sums over ranks go through the host")
 
 #: weights and states by path, and the records of the epochs but for their times
 Found = tuple[dict[str, np.ndarray], list[dict[str, float]]]
@@ -268,6 +272,22 @@ def test_a_tree_of_trees_is_the_whole_tree() -> None:
     assert tree_sum(["a", "b", "c", "d", "e"]) == "abcde"
 
 
+def test_batch_normalisation_meets_the_other_ranks_twice_a_step() -> None:
+    class Counted(ThreadRanks):
+        met = 0
+
+        def sum(self, value: Array, *how: Any) -> Array:
+            self.met += 1
+            return super().sum(value, *how)
+
+    def run(own: ThreadRanks) -> int:
+        own.__class__ = Counted
+        trained(network(), planted_data(16), own, 2, epochs=1)  # two batches
+        return own.met
+
+    assert as_ranks(2, run) == [4, 4]
+
+
 def test_one_process_alone_is_every_rank() -> None:
     assert (ONE_RANK.rank, ONE_RANK.count, ONE_RANK.first, ONE_RANK.asked_to_stop) == (0, 1, True, False)
     assert ONE_RANK.rows(5) == slice(0, 5)
@@ -284,3 +304,41 @@ def test_ranks_that_begin_unlike_are_refused_on_all() -> None:
             fit(model, SequenceData(codes, targets), ranks=ranks)
 
     as_ranks(2, run)
+
+
+def test_units_are_dealt_out_and_their_results_come_back_in_order_to_the_first() -> None:
+    done: list[tuple[int, int]] = []
+
+    def mapped(ranks: Ranks) -> list[int]:
+        def work(unit: int) -> int:
+            done.append((unit, ranks.rank))
+            return unit * unit
+
+        return list(ranks.map(work, iter(range(7))))
+
+    assert as_ranks(3, mapped) == [[unit * unit for unit in range(7)], [], []]
+    assert sorted(done) == [(unit, unit % 3) for unit in range(7)]
+    assert mapped(ONE_RANK) == [unit * unit for unit in range(7)]
+
+
+def test_what_the_work_on_a_unit_raises_all_ranks_raise_after_the_results_before_it() -> None:
+    def mapped(ranks: Ranks) -> list[int]:
+        def work(unit: int) -> int:
+            if unit in (4, 5):
+                raise FormatError(f"unit {unit} is bad", path="a.fa", line=unit)
+            return unit
+
+        found = list[int]()
+        with pytest.raises(FormatError, match=r"a\.fa, line 4: unit 4 is bad"):
+            found.extend(ranks.map(work, range(9)))
+        return found
+
+    assert as_ranks(3, mapped) == [[0, 1, 2, 3], [], []]
+
+
+def test_ranks_with_other_units_are_refused_on_all() -> None:
+    def mapped(ranks: Ranks) -> None:
+        with pytest.raises(ValueError, match="ranks read other inputs than each other"):
+            list(ranks.map(abs, range(4 + ranks.rank)))
+
+    as_ranks(2, mapped)

@@ -1,4 +1,4 @@
-"""``python -m tests.restarts --kills 50``, from the repository's root: what the suite shows, at length."""
+"""``python -m tests.restarts --kills 50 [--ranks 2]``, from the repository's root: what the suite shows, at length."""
 
 import argparse
 import sys
@@ -10,14 +10,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from restarts.kills import kill_and_resume
 from restarts.processes import distinct_weights
+from restarts.ranks import kill_ranks_and_resume
 
 options = argparse.ArgumentParser(prog="python -m tests.restarts")
 options.add_argument("--kills", type=int, default=50, help="trainings to kill and resume")
+options.add_argument("--ranks", type=int, default=1, help="ranks of each training, of which one is killed")
 options.add_argument("--processes", type=int, default=10, help="fresh processes that train alike")
 options.add_argument("--seed", type=int, default=0, help="of the instants")
 chosen = options.parse_args()
 with tempfile.TemporaryDirectory() as folder:
-    tally = kill_and_resume(Path(folder), chosen.kills, chosen.seed, print)
+    if chosen.ranks > 1:
+        tally = kill_ranks_and_resume(Path(folder), chosen.ranks, chosen.kills, chosen.seed, print)
+        chosen.processes = 0
+    else:
+        tally = kill_and_resume(Path(folder), chosen.kills, chosen.seed, print)
 with tempfile.TemporaryDirectory() as folder:
     hashes = distinct_weights(Path(folder), chosen.processes) if chosen.processes else set()
 if chosen.processes:
@@ -25,4 +31,4 @@ if chosen.processes:
 print(f"{tally} (seed {chosen.seed})")
 for run in tally.different:
     print(f"NOT EQUAL: {run}")
-sys.exit(bool(tally.different) or len(hashes) > 1)
+sys.exit(bool(tally.different or tally.hangs) or len(hashes) > 1)

@@ -51,13 +51,15 @@ class Tally:
     #: the run had ended, or was killed, after its last epoch
     finished: int = 0
     equal: int = 0
+    #: jobs of ranks that did not end by themselves
+    hangs: int = 0
     different: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
             f"{self.kills} kills: {self.inside_save} inside a save, {self.before_record} before the run's record, "
             f"{self.before_checkpoint} before the first checkpoint, {self.finished} after the end; "
-            f"{self.resumed} resumed, {self.equal} ended bitwise equal"
+            f"{self.resumed} resumed, {self.equal} ended bitwise equal, {self.hangs} hangs"
         )
 
 
@@ -134,16 +136,19 @@ def kill_and_resume(
         os.kill(child, signal.SIGKILL)
         ended = end_of(child)
         tally.kills += 1
-        _resume(run, ended, train, expected, tally)
+        resume(run, ended, train, expected, tally, lambda *words: end_of(in_child(*words)))
         say(f"kill {number + 1}: {tally}")
     return tally
 
 
-def _resume(run: Path, ended: int, train: list[str], expected: object, tally: Tally) -> None:
+def resume(
+    run: Path, ended: int, train: list[str], expected: object, tally: Tally, command: Callable[..., int]
+) -> None:
+    """Take up a killed run, and compare; ``command`` gives the exit code of ``genoml`` with some words."""
     if not (run / "run.json").exists():
         tally.before_record += 1
         run = run.with_suffix(".again")
-        assert end_of(in_child(*train, str(run))) == 0
+        assert command(*train, str(run)) == 0
     else:
         checkpoints = run / "checkpoint"
         newest = newest_generation(checkpoints)
@@ -154,7 +159,7 @@ def _resume(run: Path, ended: int, train: list[str], expected: object, tally: Ta
         finished = json.loads((run / "run.json").read_text())["status"] == "finished"
         tally.finished += finished
         tally.before_checkpoint += newest is None and not finished
-        code = end_of(in_child("train", "--resume", str(run)))
+        code = command("train", "--resume", str(run))
         assert code == (2 if finished else 0), f"{run}: resumed with exit code {code}"
         tally.resumed += not finished
     if outcome(run) == expected:

@@ -37,9 +37,11 @@ def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
                 os.killpg(started.pid, signal.SIGKILL)
 
 
-def wait_for(seen: Callable[[], object], started: subprocess.Popen[Any] | None = None) -> None:
+def wait_for(
+    seen: Callable[[], object], started: subprocess.Popen[Any] | None = None, limit_s: float = 60
+) -> None:
     """Wait until something is seen, as long as the process lives; at most a minute."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + limit_s
     while not seen():
         assert started is None or started.poll() is None, started.communicate()
         assert time.monotonic() < deadline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,10 @@ class ThreadRanks(Ranks):
         self._barrier, self._slots = barrier, slots
         self.stop = False
 
+    @property
+    def asked_here(self) -> bool:  # type: ignore[override]
+        return self.stop
+
     def gather(self, value: T) -> list[T]:
         self._slots[self.rank] = value
         self._barrier.wait()
@@ -32,8 +37,8 @@ class ThreadRanks(Ranks):
         self._barrier.wait()
         return found
 
-    def sum(self, value: Array) -> Array:
-        return tree_sum(self.gather(value))
+    def sum(self, value: Array, add: Callable[[Array, Array], Array] = operator.add) -> Array:
+        return tree_sum(self.gather(value), add)
 
     def sum_all(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         brought = self.gather((dict(arrays), self.stop))

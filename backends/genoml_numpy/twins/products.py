@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
-from genoml.parallel import WHOLE, Part, even_ranges
+from genoml.parallel import WHOLE, Part, even_ranges, no_share
 
 #: Least number of weights: fewer are faster to add than to divide among threads.
 _LEAST = 1 << 18
@@ -31,4 +31,4 @@ def dense_grad_weights(x: Array, grad: Array, part: Part = WHOLE) -> Any:
     assert whole is not None
     np.matmul(whole_x.T, np.concatenate([g for _, g, _ in brought]), out=whole[start:stop])
     meeting.gather(part.index, None)  # until all rows are written
-    return whole if part.is_first else meeting.zeros(whole.shape, whole)
+    return whole if part.is_first else no_share(whole)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genoml.sequence.motifs.drawing import logo_html
+
 __all__ = ["DiscoveredMotif"]
 
 
@@ -50,6 +52,9 @@ class DiscoveredMotif:
     def width(self) -> int:
         """Number of positions."""
         return len(self.contributions)
+
+    def _repr_html_(self) -> str:
+        return logo_html(self.probabilities, f"{self.name}, {self.n_seqlets} seqlets")
 
     @property
     def n_seqlets(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genoml.sequence.alphabet import CODE_LETTERS, MEMBERSHIP, PAD_CODE
+from genoml.sequence.motifs.drawing import logo_html
 
 __all__ = [
     "Motif",
@@ -73,6 +74,9 @@ class Motif:
             raise ValueError(f"motif {self.name} expects n_sites above 0, got {self.n_sites}")
         matrix.setflags(write=False)
         object.__setattr__(self, "matrix", matrix)
+
+    def _repr_html_(self) -> str:
+        return logo_html(self.probabilities, f"{self.name} {self.symbol}".strip())
 
     @property
     def width(self) -> int:

@@ -38,9 +38,7 @@ def home() -> Path:
     try:
         wheel = module_file(CUBLAS)
     except ModuleNotFoundError as error:
-        raise CannotEmulateError(
-            "cupy-on-host needs CuPy's wheel: pip install 'genoml-xp[test-cupy]'"
-        ) from error
+        raise CannotEmulateError("cupy-on-host needs CuPy's wheel: pip install --group test-cupy") from error
     if not shutil.which("g++"):
         raise CannotEmulateError(
             "cupy-on-host needs g++, which compiles CuPy's kernels for the CPU: install it"
