@@ -104,7 +104,8 @@ def check_other(words: list[str]) -> None:
         return None
     if "genoml" in words:  # behind a launcher
         return parse(words[words.index("genoml") + 1 :])
-    assert program in ("mpiexec", "unzip", "pytest", "pre-commit", "docker", "cat", "python"), words
+    shell = ("cat", "export", "grep", "if", "python")
+    assert program in ("mpiexec", "unzip", "pytest", "pre-commit", "docker", *shell), words
     return None
 
 
