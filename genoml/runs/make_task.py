@@ -86,7 +86,8 @@ def _counts(
                 data.targets[rows, task], offset=offsets[rows, task].astype(np.float64)
             )
         except ValueError as error:
-            raise ValueError(f"target {_name(data, task)}: {error}") from error
+            said = str(error).removeprefix("diagnose_counts ")
+            raise ValueError(f"target {_name(data, task)} {said}") from error
         label = f"{_name(data, task)}: " if known.shape[1] > 1 else ""
         found.append(f"{label}{diagnosis.verdict}")
         fits.append(diagnosis.fit)
@@ -105,7 +106,7 @@ def _counts(
     )
     said = "as advised" if wanted == "auto" else "as count_distribution says"
     lines = [*found[:3], *([f"and {len(found) - 3} more tasks"] if len(found) > 3 else [])]
-    return record, [f"counts: {chosen.replace('_', ' ')}, {said}; {' '.join(lines)}"]
+    return record, [f"counts: {chosen.replace('_', ' ')}, {said}. {' '.join(lines)}"]
 
 
 #: settings -> the tasks that they have a meaning for

@@ -111,7 +111,7 @@ def test_counts_choose_their_distribution_and_say_which(capsys: pytest.CaptureFi
         == 0
     )
     lines = capsys.readouterr().err.splitlines()
-    assert lines[1].startswith("counts: negative binomial, as advised; The counts vary more than a Poisson's")
+    assert lines[1].startswith("counts: negative binomial, as advised. The counts vary more than a Poisson's")
     task = record_of("counts")["task"]
     assert (task["kind"], task["offset"], task["names"]) == ("counts", "log_depth", ["reads"])
     run = load_run("counts")

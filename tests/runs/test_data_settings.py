@@ -91,14 +91,14 @@ def test_counts_that_vary_no_more_than_a_poissons_get_a_poisson() -> None:
     config = TrainConfig(data=DataSettings(task="counts"))
     task, (line,) = make_task(counts, config)
     assert task.distribution == "poisson"
-    assert line.startswith("counts: poisson, as advised; 0: The counts vary no more than a Poisson's")
+    assert line.startswith("counts: poisson, as advised. 0: The counts vary no more than a Poisson's")
     assert task.log_rate == pytest.approx(np.log(counts.targets.mean(axis=0)))
     forced, (line,) = make_task(
         counts, TrainConfig(data=DataSettings(task="counts"), count_distribution="negative_binomial")
     )
     assert (forced.distribution, forced.dispersion > 0) == ("negative_binomial", True)
     assert "as count_distribution says" in line
-    with pytest.raises(ValueError, match=r"target 0: .*expects a count above 0"):
+    with pytest.raises(ValueError, match="target 0 expects a count above 0"):
         make_task(data([[0], [0]]), config)
 
 
