@@ -267,8 +267,8 @@ def _not_a_number(values: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (_negative, ("--task", "cell_types"), "bad.h5ad: target B expects 0 or more with task cell_types; is this "
-         "--task regression?, got -2 of chr1:500-540"),
+        (_negative, ("--task", "cell_types"), "bad.h5ad: target B expects 0 or more with task cell_types "
+         "(--task regression takes any number), got -2 of chr1:500-540"),
         (_not_a_number, (), "bad.h5ad: region chr1:400-440, cell type T: expects a finite number, got nan"),
         (_of_no_activity, (), "cell type NK is 0 in the whole training part; leave it out"),
         (_counts, (), "say whether they are counts or numbers: --task counts or --task regression (data.task in the "
