@@ -9,6 +9,7 @@ import pytest
 from support.cupy_uses import exists, listed, uses_in, uses_of_backend
 
 
+@pytest.mark.filterwarnings("ignore:\\s*nccl library could not be loaded")  # where only the module is there
 def test_every_name_that_the_backend_uses_is_one_of_cupys() -> None:
     assert uses_of_backend() == listed(), "python tests/support/cupy_uses.py > tests/support/cupy_uses.txt"
     if importlib.util.find_spec("cupy"):
