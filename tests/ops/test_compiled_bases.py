@@ -146,7 +146,14 @@ def test_without_numba_the_others_serve_unless_it_was_asked_for(wanted: str, out
 
 
 def test_the_compiled_twins_serve_what_training_uses() -> None:
-    wanted: set[Any] = {"conv1d_max", "conv1d_vjp", "rectified_vjp", "squares_around"}
+    wanted: set[Any] = {
+        "conv1d_max",
+        "conv1d_vjp",
+        "lstm_scan",
+        "plain_attention_vjp",
+        "rectified_vjp",
+        "squares_around",
+    }
     alone = {"rectified_conv1d_vjp"}  # elsewhere it is two operations
     discovery = {
         "gather_communities",
