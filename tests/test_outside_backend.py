@@ -21,7 +21,7 @@ from genoml.ops.conv1d import conv1d_vjp
 counts = {"asarray": 0, "to_numpy": 0, "conv1d": 0}
 
 
-def counted_conv1d(x, w, stride=1, dilation=1):
+def counted_conv1d(x, w, stride=1, dilation=1, workers=None):
     counts["conv1d"] += 1
     return conv1d_vjp.standard(x, w, stride, dilation)
 
