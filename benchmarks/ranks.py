@@ -91,7 +91,7 @@ def steps_of(
             steps.read_losses()
             times.append(time.perf_counter() - start)
             parts.append((small.seconds, large.seconds))
-            if len(times) == 2:  # what has warmed up
+            if end is None and len(times) == 2:  # what has warmed up
                 times.clear(), parts.clear()
                 end = time.perf_counter() + seconds
     del ranks.sum, ranks.sum_all
