@@ -89,7 +89,7 @@ def test_ratios_are_of_neighbours_and_every_side_runs_as_often() -> None:
 def test_a_profile_s_shares_make_up_the_step_of_all_threads() -> None:
     from benchmarks.speed.profile import profile
 
-    found = profile(ROW, 2, 2)
+    found = profile(ROW, 2, 20)
     shares = {(path, kind): share for path, kind, share in found["shares"]}
     expected = {
         "convolution with its maximum, forward",
