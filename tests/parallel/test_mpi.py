@@ -55,8 +55,9 @@ def end(pid: int) -> None:
 
 
 def said_by(started: subprocess.Popen[str]) -> str:
+    """What the ranks say, without the lines between dashes of Open MPI's launcher about an exit code."""
     said, _ = started.communicate(timeout=LIMIT_S)
-    return said
+    return re.sub(r"(?ms)^-{60,}\nprterun detected .*?^-{60,}\n", "", said)
 
 
 def wait_for_steps(folder: Path, started: subprocess.Popen[str]) -> None:
