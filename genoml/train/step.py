@@ -211,7 +211,7 @@ class Steps:
         return loss, xp.reshape(grad * float(members), (n, members, tasks))
 
     def _pass(self, step: int) -> Pass:
-        return Pass(training=True, step=step, frozen=self.frozen)
+        return Pass(training=True, step=step, frozen=self.frozen, pulls=1)
 
     def read_losses(self) -> list[float]:
         """Losses since the last read, in one read of the device.
