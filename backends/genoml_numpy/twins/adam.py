@@ -7,6 +7,7 @@ may be the arrays that it was given.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from genoml.parallel import ALONE, Workers
 Step = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
 
 _BLOCK = 1 << 14
+#: Rows of a block of a gradient in another order, so that what lies behind one another in memory is read together.
+_ROWS = 16
 #: Least blocks per thread: below it, starting threads costs more than it saves.
 _LEAST = 8
 
@@ -74,17 +77,21 @@ def update_blocks(
     results = given if in_place else tuple(np.empty(param.shape, param.dtype) for _ in given)
     before = [np.ascontiguousarray(array).reshape(-1) for array in given]
     p, m, v = (array.reshape(-1) for array in results)
-    g = np.ascontiguousarray(grad).reshape(-1)
+    # a gradient in another order of the axes, such as that of kernels, is put in order some rows at a time
+    size, row = grad.size, 1 if grad.flags.c_contiguous else max(prod(grad.shape[1:]), 1)
+    rows = grad.reshape(-1) if row == 1 else grad
+    long = _BLOCK if row == 1 else _ROWS * row
 
     def update(first: int, last: int) -> None:
         """Update the blocks from first to last."""
-        spare = np.empty(min(_BLOCK, g.size), param.dtype)
-        for start in range(first * _BLOCK, min(last * _BLOCK, g.size), _BLOCK):
-            block = slice(start, min(start + _BLOCK, g.size))
+        spare = np.empty(min(long, size), param.dtype)
+        for start in range(first * long, min(last * long, size), long):
+            block = slice(start, min(start + long, size))
+            g = np.ascontiguousarray(rows[start // row : block.stop // row]).reshape(-1)
             if not in_place:
                 for array, old in zip((p, m, v), before, strict=True):
                     array[block] = old[block]
-            step(p[block], g[block], m[block], v[block], spare[: block.stop - start])
+            step(p[block], g, m[block], v[block], spare[: block.stop - start])
 
-    workers.share_out(update, -(-g.size // _BLOCK), _LEAST)
+    workers.share_out(update, -(-size // long), _LEAST)
     return results
