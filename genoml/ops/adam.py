@@ -64,8 +64,6 @@ def adam_update_all(
         grads = [grad + decay * param if decay else grad for param, grad, decay in both]
     arrays = zip(params, grads, means, squares, decays, strict=True)
     return [
-        adam_update(
-            *own, kept=1.0 - decay if decoupled else 1.0, workers=workers, in_place=in_place, **rates
-        )
+        adam_update(*own, kept=1.0 - decay if decoupled else 1.0, workers=workers, in_place=in_place, **rates)
         for *own, decay in arrays
     ]

@@ -66,9 +66,9 @@ class Optimizer:
     ) -> None:
         """Make one step: replace every parameter that has a gradient by its next value; ``workers`` may help.
 
-        ``rates`` are multiples of the learning rate, by parameter; 1 for those left out. With ``in_place`` the arrays of
-        ``params`` and ``state`` may be written to, where a backend gains by it (Adam on NumPy): it takes less memory and
-        time, and whoever holds these arrays sees them change.
+        ``rates`` are multiples of the learning rate, by parameter; 1 for those left out. With ``in_place`` the arrays
+        of ``params`` and ``state`` may be written to, where a backend gains by it (Adam on NumPy): it takes less memory
+        and time, and whoever holds these arrays sees them change.
 
         Raises
         ------

@@ -46,9 +46,7 @@ def noting() -> tuple[list[nn.Layer], list[int]]:
 
 
 def in_a_graph(layers: list[nn.Layer]) -> nn.Layer:
-    return nn.Graph(
-        [nn.Node(str(i), layer, str(i - 1) if i else "input") for i, layer in enumerate(layers)]
-    )
+    return nn.Graph([nn.Node(str(i), layer, str(i - 1) if i else "input") for i, layer in enumerate(layers)])
 
 
 CONTAINERS = pytest.mark.parametrize("container", [nn.Sequential, in_a_graph])

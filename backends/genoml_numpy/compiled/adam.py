@@ -43,9 +43,18 @@ def adam_update(
 ) -> Any:
     """See genoml.ops.adam.adam_update; covers float32."""
     if any(array.dtype != np.float32 for array in (param, grad, mean, square)):
-        numbers = {"kept": kept, "beta1": beta1, "beta2": beta2, "rate": rate, "correction": correction, "eps": eps}
+        numbers = {
+            "kept": kept,
+            "beta1": beta1,
+            "beta2": beta2,
+            "rate": rate,
+            "correction": correction,
+            "eps": eps,
+        }
         return plain.adam_update(param, grad, mean, square, workers=workers, in_place=in_place, **numbers)
-    scalars = [np.float32(x) for x in (kept, beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, 1.0 / correction, eps)]
+    scalars = [
+        np.float32(x) for x in (kept, beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, 1.0 / correction, eps)
+    ]
 
     def step(p: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, _: np.ndarray) -> None:
         step_in_place(p, g, m, v, *scalars)

@@ -49,7 +49,9 @@ def rectified_vjp(
         around = [np.ascontiguousarray(mean), np.ascontiguousarray(scale)]
     centred = np.empty_like(y if mean is not None else y[:0])
     passes.rectify(rows, *around, np.ascontiguousarray(shift), size, y, winner, centred)
-    kept = rows if mean is not None else None  # the largest array of many a network: else nobody reads it again
+    kept = (
+        rows if mean is not None else None
+    )  # the largest array of many a network: else nobody reads it again
 
     def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Callable[..., np.ndarray]]:
         g = np.empty_like(y)
