@@ -216,7 +216,7 @@ class Layer(ArrayTables):
             raise ValueError(f"{layer_label(self)} reads no mask, and was given one")
         threads = shared_threads(self.backend.threads)
         with self.backend.computing():
-            y, self._pullback = threads.vjp(self, x, Pass(training, step, mask))
+            y, self._pullback = threads.vjp(self, x, Pass(training, step, mask, pulls=1))
         self._shape = tuple(y.shape)
         return y
 

@@ -43,6 +43,9 @@ class Pass:
         Which examples of the whole batch are here, and where they meet the others.
     frozen : set of str
         Parameters that stay as they are, by their names below the layer at hand: nobody reads their gradients.
+    pulls : int, optional
+        How often the pullback will be called, at most: 0 for an inference, 1 for a training step. A container then lets
+        go of what a layer's backward needs as soon as it can. None: any number.
     """
 
     training: bool = False
@@ -50,6 +53,7 @@ class Pass:
     mask: Any = None
     part: Part = WHOLE
     frozen: frozenset[str] = frozenset()
+    pulls: int | None = None
 
     def real_steps(self, layer: Placed, x: Array) -> Array | None:
         """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.

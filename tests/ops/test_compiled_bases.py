@@ -147,6 +147,7 @@ def test_without_numba_the_others_serve_unless_it_was_asked_for(wanted: str, out
 
 def test_the_compiled_twins_serve_what_training_uses() -> None:
     wanted: set[Any] = {
+        "adam_update",
         "conv1d_max",
         "conv1d_vjp",
         "lstm_scan",

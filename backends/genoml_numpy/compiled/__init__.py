@@ -7,6 +7,7 @@ on a machine, in some seconds, and caches the result on disk.
 from collections.abc import Callable
 from typing import Any
 
+from genoml_numpy.compiled.adam import adam_update
 from genoml_numpy.compiled.attention import plain_attention_vjp
 from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
@@ -16,6 +17,7 @@ from genoml_numpy.compiled.recurrent import lstm_scan
 from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 
 TWINS: dict[str, Callable[..., Any]] = {
+    "adam_update": adam_update,
     "conv1d_max": conv1d_max,
     "conv1d_vjp": conv1d_vjp,
     "gather_communities": gather_communities,

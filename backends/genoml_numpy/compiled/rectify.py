@@ -49,6 +49,9 @@ def rectified_vjp(
         around = [np.ascontiguousarray(mean), np.ascontiguousarray(scale)]
     centred = np.empty_like(y if mean is not None else y[:0])
     passes.rectify(rows, *around, np.ascontiguousarray(shift), size, y, winner, centred)
+    kept = (
+        rows if mean is not None else None
+    )  # the largest array of many a network: else nobody reads it again
 
     def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Callable[..., np.ndarray]]:
         g = np.empty_like(y)
@@ -62,13 +65,13 @@ def rectified_vjp(
         ) -> np.ndarray:
             if size == 1 and factor is None:
                 return g
-            out = np.empty(x.shape, np.float32)
+            out = np.empty((n, length, channels), np.float32)
             by = np.ones(channels, np.float32) if factor is None else np.ascontiguousarray(factor)
-            if slope is None or constant is None:
+            if kept is None or slope is None or constant is None:
                 passes.spread(g, winner, by, size, out)
             else:
                 less = np.ascontiguousarray(slope), np.ascontiguousarray(constant)
-                passes.spread_less_mean(rows, g, winner, around[0], by, *less, size, out)
+                passes.spread_less_mean(kept, g, winner, around[0], by, *less, size, out)
             return out
 
         return sums[0], (None if mean is None else sums[1]), into_x
