@@ -13,16 +13,26 @@ import numpy as np
 
 from genoml.parallel import Workers
 from genoml_numpy.compiled.signatures import FLOAT, INT, NOTHING, compiled, given, written
-from genoml_numpy.compiled.tiles import NARROW, NARROW_ROWS, ROWS, WIDE, narrow_tile, wide_tile, padded, panels_of
+from genoml_numpy.compiled.tiles import (
+    LONG_ROWS,
+    NARROW,
+    NARROW_ROWS,
+    ROWS,
+    WIDE,
+    long_tile,
+    narrow_tile,
+    panels_of,
+    wide_tile,
+)
 
-#: positions of a block, at least, but for short sequences: its sums stay in the first cache
-_BLOCK = 64
+#: positions of a block, whose sums stay in the first cache; a multiple of the rows of all tiles
+_BLOCK = 96
 #: products that are added up one after another
 _CHAIN = 256
 #: positions whose products are summed before they are added to the gradient of the kernels, which keeps digits
 _POSITIONS = 128
-#: channels in and out are multiples of it, whatever the processor's vectors
-_CHANNELS = 16
+#: channels in and out are multiples of it, and a sequence has so many outputs, whatever the processor's vectors
+_WHOLE = 16
 #: outputs below which packing the kernels costs what the tiles save
 _FEWEST = 512
 _ROWS = given(FLOAT, 3)
@@ -45,7 +55,7 @@ def _correlate_blocks(
         start, stop = own * _BLOCK, count if own == blocks - 1 else (own + 1) * _BLOCK
         for panel in range(panels.shape[0]):
             narrow = f - panel * WIDE <= NARROW
-            rows = NARROW_ROWS if narrow else ROWS
+            rows = NARROW_ROWS if narrow else LONG_ROWS
             for begin in range(0, size, chain):
                 span, k = min(chain, size - begin), begin // c
                 taps, inner = (1, span) if flat else (span // c, c)
@@ -58,14 +68,16 @@ def _correlate_blocks(
                             x, x_at, c, 1, panels, w_at, WIDE, sums, to, WIDE, inner, add, taps, dilation * c
                         )  # fmt: skip
                     else:
-                        wide_tile(
+                        long_tile(
                             x, x_at, c, 1, panels, w_at, WIDE, sums, to, WIDE, inner, add, taps, dilation * c
                         )  # fmt: skip
             whole, early = start + (stop - start) // rows * rows, (start - stop) % rows
+            left, right = panel * WIDE, min(f, (panel + 1) * WIDE)
+            added = bias[left:right]
             for at in range(start, stop):
-                total, out = sums[at - start + (early if at >= whole else 0)], y[n, at]
-                for j in range(panel * WIDE, min(f, (panel + 1) * WIDE)):
-                    z = total[j - panel * WIDE] + bias[j]
+                total, out = sums[at - start + (early if at >= whole else 0)], y[n, at, left:right]
+                for j in range(right - left):
+                    z = total[j] + added[j]
                     out[j] = least if z <= least else z
 
 
@@ -95,8 +107,8 @@ def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> bool:
     if stride != 1 or x.dtype != np.float32 or w.dtype != np.float32:
         return False
     count = x.shape[1] - (len(w) - 1) * dilation
-    whole = all(channels % _CHANNELS == 0 for channels in w.shape[1:])
-    return whole and count >= NARROW_ROWS and len(x) * count >= _FEWEST
+    whole = all(channels % _WHOLE == 0 for channels in w.shape[1:])
+    return whole and count >= _WHOLE and len(x) * count >= _FEWEST
 
 
 def correlate(
