@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.ops.conv1d import conv1d_vjp, rectified_conv1d_vjp
+from genoml.ops.conv1d import conv1d_vjp, biased_conv1d_vjp
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import TWINS, conv1d_direct, conv1d_three
-from genoml_numpy.compiled.conv1d import algorithm_of, linear_vjp, rectified_vjp
+from genoml_numpy.compiled.conv1d import algorithm_of, linear_vjp, biased_vjp
 from support.operations import LAYOUTS, assert_close, laid_out
 
 
@@ -40,8 +40,8 @@ def test_register_tiles_equal_the_standard_version(data: st.DataObject) -> None:
     each = [
         (linear_vjp(conv1d_direct, x, w, dilation), conv1d_vjp.standard(x, w, 1, dilation)),
         (
-            rectified_vjp(conv1d_direct, x, w, bias, dilation),
-            rectified_conv1d_vjp.standard(x, w, bias, 1, dilation),
+            biased_vjp(conv1d_direct, x, w, bias, dilation),
+            biased_conv1d_vjp.standard(x, w, bias, 1, dilation),
         ),
     ]
     for (y, back), (expected, expected_back) in each:
@@ -102,7 +102,7 @@ def test_threads_give_the_same_bits() -> None:
     results, workers = [], [Workers(1), Workers(2)]
     try:
         for own in (ALONE, *workers):
-            y, back = rectified_conv1d_vjp(x, w, bias, 1, 4, own)
+            y, back = biased_conv1d_vjp(x, w, bias, 1, 4, own)
             results.append([y, *back(grad)])
     finally:
         for own in workers:
@@ -116,6 +116,6 @@ def test_a_value_that_is_not_finite_stays_in_sight() -> None:
     x, w, bias, _ = inputs(2, 300, 3, 2, 32, 32)
     damaged = x.copy()
     damaged[0, 7, 3] = np.nan
-    y, _ = TWINS["rectified_conv1d_vjp"](damaged, w, bias, 1, 2)
+    y, _ = TWINS["biased_conv1d_vjp"](damaged, w, bias, 1, 2)
     assert np.isnan(y[0, [3, 5, 7]]).all()
     assert np.isfinite(y[1]).all()

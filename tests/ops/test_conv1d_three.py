@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.ops.conv1d import conv1d_vjp, rectified_conv1d_vjp
+from genoml.ops.conv1d import conv1d_vjp, biased_conv1d_vjp
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import TWINS, conv1d_three
-from genoml_numpy.compiled.conv1d import linear_vjp, rectified_vjp
+from genoml_numpy.compiled.conv1d import linear_vjp, biased_vjp
 from support.operations import LAYOUTS, assert_close, laid_out
 
 
@@ -39,8 +39,8 @@ def test_minimal_filtering_equals_the_standard_version(data: st.DataObject) -> N
     each = [
         (linear_vjp(conv1d_three, x, w, dilation), conv1d_vjp.standard(x, w, 1, dilation)),
         (
-            rectified_vjp(conv1d_three, x, w, bias, dilation),
-            rectified_conv1d_vjp.standard(x, w, bias, 1, dilation),
+            biased_vjp(conv1d_three, x, w, bias, dilation),
+            biased_conv1d_vjp.standard(x, w, bias, 1, dilation),
         ),
     ]
     for (y, back), (expected, expected_back) in each:
@@ -99,7 +99,7 @@ def test_the_twin_uses_it_and_a_value_that_is_not_finite_stays_in_sight() -> Non
     assert not np.array_equal(y, conv1d_vjp.standard(x, w, 1, 2)[0])  # rounded otherwise: by another way
     damaged = x.copy()
     damaged[0, 7, 3] = np.nan
-    found, _ = TWINS["rectified_conv1d_vjp"](damaged, w, bias, 1, 2)
+    found, _ = TWINS["biased_conv1d_vjp"](damaged, w, bias, 1, 2)
     assert np.isnan(found[0, [3, 5, 7]]).all()
     assert np.isfinite(found[1]).all()
 
@@ -110,7 +110,7 @@ def test_threads_give_the_same_bits() -> None:
     workers = Workers(2)
     try:
         for own in (ALONE, workers):
-            y, back = rectified_conv1d_vjp(x, w, bias, 1, 4, own)
+            y, back = biased_conv1d_vjp(x, w, bias, 1, 4, own)
             results.append([y, *back(grad)])
     finally:
         workers.close()

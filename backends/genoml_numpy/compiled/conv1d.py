@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from genoml.ops.arrays import sum_rows
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import conv1d_direct, conv1d_three
 from genoml_numpy.compiled.passes import add_gradients
@@ -53,39 +54,48 @@ def linear_vjp(
     return y, partial(_pull, algorithm, x, w, dilation, workers)
 
 
-def rectified_conv1d_vjp(
+def biased_conv1d_vjp(
     x: np.ndarray,
     w: np.ndarray,
     bias: np.ndarray,
     stride: int = 1,
     dilation: int = 1,
     workers: Workers = ALONE,
+    *,
+    rectified: bool = True,
 ) -> Any:
-    """See genoml.ops.conv1d.rectified_conv1d_vjp; bias and ReLU take no pass of their own."""
+    """See genoml.ops.conv1d.biased_conv1d_vjp; bias and ReLU take no pass of their own."""
     algorithm = algorithm_of(x, w, stride, dilation)
     if algorithm is None or bias.dtype != np.float32:
         return NotImplemented
-    return rectified_vjp(algorithm, x, w, bias, dilation, workers)
+    return biased_vjp(algorithm, x, w, bias, dilation, workers, rectified)
 
 
-def rectified_vjp(
+def biased_vjp(
     algorithm: Algorithm,
     x: np.ndarray,
     w: np.ndarray,
     bias: np.ndarray,
     dilation: int,
     workers: Workers = ALONE,
+    rectified: bool = True,
 ) -> tuple[np.ndarray, Any]:
-    """max(y + bias, 0) and its pullback."""
+    """y + bias, or max(y + bias, 0), and its pullback."""
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = algorithm.correlate(x, w, dilation, 0, x.shape[1] - (len(w) - 1) * dilation, workers, bias, True)
+    count = x.shape[1] - (len(w) - 1) * dilation
+    y = algorithm.correlate(x, w, dilation, 0, count, workers, bias, rectified)
 
     def pullback(
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-        g, sums = np.empty_like(y), np.zeros((2, y.shape[2]), np.float32)
-        add_gradients(np.ascontiguousarray(grad, np.float32), y, y[:0], g, sums)
-        return *_pull(algorithm, x, w, dilation, workers, g, need_x, need_w), sums[0]
+    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        grad = np.ascontiguousarray(grad, np.float32)
+        if rectified:
+            g, sums = np.empty_like(y), np.zeros((2, y.shape[2]), np.float32)
+            add_gradients(grad, y, y[:0], g, sums)
+            grad, grad_bias = g, sums[0]
+        else:
+            grad_bias = sum_rows(grad) if need_w else None
+        return *_pull(algorithm, x, w, dilation, workers, grad, need_x, need_w), grad_bias
 
     return y, pullback
 
