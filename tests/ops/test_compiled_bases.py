@@ -153,6 +153,7 @@ def test_the_compiled_twins_serve_what_training_uses() -> None:
         "plain_attention_vjp",
         "rectified_vjp",
         "squares_around",
+        "sum_rows",
     }
     alone = {"biased_conv1d_vjp"}  # elsewhere it is two operations
     discovery = {

@@ -10,7 +10,17 @@ import numpy as np
 from genoml.backend import Array
 from genoml.ops.windows import Reach
 from genoml_numpy.compiled import passes
+from genoml_numpy.twins import arrays
 from genoml_numpy.twins import rectify as plain
+
+
+def sum_rows(x: Array) -> Any:
+    """See genoml.ops.arrays.sum_rows."""
+    if x.dtype != np.float32 or not x.flags.c_contiguous or x.ndim < 2:
+        return arrays.sum_rows(x)
+    total = np.zeros(x.shape[-1], np.float32)
+    passes.add_rows(x.reshape(-1, x.shape[-1]), total)
+    return total
 
 
 def squares_around(rows: Array, mean: Array) -> Any:
@@ -41,6 +51,8 @@ def rectified_vjp(
         return plain.rectified_vjp(x, shift, size, ceil_mode, mean=mean, scale=scale)
     n, length, channels = x.shape
     rows = np.ascontiguousarray(x)
+    if size == 1:
+        return _rows_vjp(rows, np.ascontiguousarray(shift), mean, scale)
     count = Reach(size, size, partial=ceil_mode).outputs(length)
     y = np.empty((n, count, channels), np.float32)
     winner = np.empty((n, count, channels), np.uint8)
@@ -60,8 +72,6 @@ def rectified_vjp(
             slope: np.ndarray | None = None,
             constant: np.ndarray | None = None,
         ) -> np.ndarray:
-            if size == 1 and factor is None:
-                return g
             out = np.empty(x.shape, np.float32)
             by = np.ones(channels, np.float32) if factor is None else np.ascontiguousarray(factor)
             if slope is None or constant is None:
@@ -74,3 +84,36 @@ def rectified_vjp(
         return sums[0], (None if mean is None else sums[1]), into_x
 
     return y, pullback
+
+
+def _rows_vjp(x: np.ndarray, shift: np.ndarray, mean: Array | None, scale: Array | None) -> Any:
+    """The same without pooling."""
+    channels = x.shape[2]
+    rows = x.reshape(-1, channels)
+    around = [np.zeros(channels, np.float32), np.ones(channels, np.float32)]
+    if mean is not None and scale is not None:
+        around = [np.ascontiguousarray(mean), np.ascontiguousarray(scale)]
+    y = np.empty_like(rows)
+    passes.rectify_rows(rows, *around, shift, y)
+
+    def pullback(grad: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Callable[..., np.ndarray]]:
+        g, sums = np.empty_like(rows), np.zeros((2, channels), np.float32)
+        given = np.ascontiguousarray(grad, np.float32).reshape(-1, channels)
+        passes.add_row_gradients(given, y, rows, around[0], g, sums)
+
+        def into_x(
+            factor: np.ndarray | None = None,
+            slope: np.ndarray | None = None,
+            constant: np.ndarray | None = None,
+        ) -> np.ndarray:
+            if slope is None or constant is None:
+                return (g if factor is None else g * factor).reshape(x.shape)
+            out = np.empty_like(rows)
+            by = np.ones(channels, np.float32) if factor is None else np.ascontiguousarray(factor)
+            less = np.ascontiguousarray(slope), np.ascontiguousarray(constant)
+            passes.less_mean(rows, g, around[0], by, *less, out)
+            return out.reshape(x.shape)
+
+        return sums[0], (None if mean is None else sums[1]), into_x
+
+    return y.reshape(x.shape), pullback
