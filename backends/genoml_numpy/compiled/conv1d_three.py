@@ -16,14 +16,11 @@ correlation of g, with zeros around it, with the reversed and transposed kernels
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import numpy as np
 
-from genoml.parallel import ALONE, Workers
+from genoml.parallel import Workers
 from genoml_numpy.compiled.filtering import restore_rows, transform_rows
-from genoml_numpy.compiled.passes import add_gradients
 
 _G = np.array(
     [
@@ -78,7 +75,7 @@ def _room(groups: int, c: int, f: int) -> Callable[[int], tuple[int, np.ndarray,
     return of_block
 
 
-def _correlate(
+def correlate(
     x: np.ndarray,
     w: np.ndarray,
     dilation: int,
@@ -86,8 +83,9 @@ def _correlate(
     count: int,
     workers: Workers,
     bias: np.ndarray | None = None,
+    rectified: bool = False,
 ) -> np.ndarray:
-    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; rectified if there is a bias."""
+    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; bias and ReLU if wanted."""
     n, _, c = x.shape
     f, groups = w.shape[2], groups_of(count, dilation)
     kernels = (_G @ w.reshape(3, c * f).astype(np.float64)).astype(np.float32).reshape(6, c, f)
@@ -99,13 +97,15 @@ def _correlate(
         for start, v, m in map(room, range(first, last)):
             transform_rows(x, dilation, before, groups, start, False, v)
             np.matmul(v, kernels, out=m)
-            restore_rows(m, dilation, groups, start, added, bias is not None, y)
+            restore_rows(m, dilation, groups, start, added, rectified, y)
 
     workers.share_out(blocks, -(-n * groups // groups_of_block(c, f)))
     return y
 
 
-def _grad_w(x: np.ndarray, grad: np.ndarray, dilation: int) -> np.ndarray:
+def gradient_of_kernels(
+    x: np.ndarray, grad: np.ndarray, k: int, dilation: int, workers: Workers
+) -> np.ndarray:
     """dL/dw (3, C, F) of rows (N, L, C), for the outputs' gradient (N, count, F)."""
     (n, count, f), c = grad.shape, x.shape[2]
     groups, total = groups_of(count, dilation), np.zeros((6, c, f), np.float32)
@@ -116,54 +116,3 @@ def _grad_w(x: np.ndarray, grad: np.ndarray, dilation: int) -> np.ndarray:
         total += np.matmul(v.transpose(0, 2, 1), g, out=product)
     summed = _G.T @ total.reshape(6, c * f).astype(np.float64)
     return summed.astype(np.float32).reshape(3, c, f)
-
-
-def conv1d_three(
-    x: np.ndarray, w: np.ndarray, dilation: int, workers: Workers = ALONE
-) -> tuple[np.ndarray, Any]:
-    """y (N, L - 2 dilation, F) and its pullback."""
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = _correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers)
-    return y, partial(_pull, x, w, dilation, workers)
-
-
-def rectified_conv1d_vjp(
-    x: np.ndarray,
-    w: np.ndarray,
-    bias: np.ndarray,
-    stride: int = 1,
-    dilation: int = 1,
-    workers: Workers = ALONE,
-) -> Any:
-    """See genoml.ops.conv1d.rectified_conv1d_vjp; bias and ReLU take no pass of their own."""
-    if not covers(x, w, stride, dilation) or bias.dtype != np.float32:
-        return NotImplemented
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = _correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers, bias)
-
-    def pullback(
-        grad: np.ndarray, need_x: bool = True, need_w: bool = True
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-        g, sums = np.empty_like(y), np.zeros((2, y.shape[2]), np.float32)
-        add_gradients(np.ascontiguousarray(grad, np.float32), y, y[:0], g, sums)
-        return *_pull(x, w, dilation, workers, g, need_x, need_w), sums[0]
-
-    return y, pullback
-
-
-def _pull(
-    x: np.ndarray,
-    w: np.ndarray,
-    dilation: int,
-    workers: Workers,
-    grad: np.ndarray,
-    need_x: bool = True,
-    need_w: bool = True,
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """dL/dx and dL/dw, None where not needed."""
-    g = np.ascontiguousarray(grad, np.float32)
-    grad_w = _grad_w(x, g, dilation) if need_w else None
-    if not need_x:
-        return None, grad_w
-    turned = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-    return _correlate(g, turned, dilation, 2 * dilation, x.shape[1], workers), grad_w
