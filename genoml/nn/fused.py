@@ -164,7 +164,7 @@ def norm_rectifier_vjp(
 def folded_vjp(conv: Conv1D, norm: BatchNorm1D, x: Array, run: Pass) -> tuple[Array, FusedPullback]:
     """A convolution, batch normalisation by the running statistics, and a ReLU, as a convolution with other weights.
 
-        factor (conv(x, w) - mean) + beta = conv(x, factor w) + (beta - factor mean),   factor = gamma scale
+    factor (conv(x, w) - mean) + beta = conv(x, factor w) + (beta - factor mean),   factor = gamma scale
     """
     rows, w, before = conv.inputs(x)
     xp, length = array_namespace(x), x.shape[2]
