@@ -12,10 +12,10 @@ import numpy as np
 
 from genoml.data.codes import is_plain
 from genoml.data.dataset import SequenceData
-from genoml.data.joint_peaks import overlap_by_half
 from genoml.data.leaks import sequence_hashes
 from genoml.data.shuffled import ShuffledNegatives
-from genoml.data.traits import Traits, names_of
+from genoml.data.traits import TrainedOn, Traits, names_of, windows_of
+from genoml.genome.overlaps import overlap_pairs
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
 from genoml.sequence.intervals import Intervals
@@ -72,7 +72,11 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
 
 
 def check_evaluated(
-    sequences: Traits, known: np.ndarray | None, *, skip: Collection[str] = ()
+    sequences: Traits,
+    known: TrainedOn | None,
+    data: SequenceData | None = None,
+    *,
+    skip: Collection[str] = (),
 ) -> dict[str, str]:
     """Check labelled sequences that a model is to be evaluated on; as ``check_split``.
 
@@ -80,18 +84,29 @@ def check_evaluated(
     ----------
     sequences : Traits
         Of the data.
-    known : (m,) uint64, or None
-        Hashes of the sequences of training and validation, if they are known.
+    known : TrainedOn or None
+        The sequences of training and validation, if they are known.
+    data : SequenceData, optional
+        The data, if they are of the genome that the model was trained on.
     skip : collection of str
-        Checks that are left out: ``trained``, for sequences that are known, and those of ``check_split`` but copies.
+        Checks that are left out: ``trained``, for sequences that are known; ``overlap``, for other windows that share
+        half their bases with one that is; and those of ``check_split`` but copies.
     """
     found = {}
-    shared = np.isin(sequences.hashes, [] if known is None else known)
+    shared = np.isin(sequences.hashes, [] if known is None else known.hashes)
+    little = "the scores say little about new sequences"
     if shared.any():
         found["trained"] = (
-            f"{_so_many(shared, sequences.names, 'sequences')} were in the data of the training; "
-            "the scores say little about new sequences"
+            f"{_so_many(shared, sequences.names, 'sequences')} were in the data of the training; {little}"
         )
+    placed = None if data is None else data.intervals
+    if placed is not None and known is not None and known.windows is not None:
+        near = share_half(placed, known.windows) & ~shared
+        if isinstance(data, ShuffledNegatives):
+            near &= data.source.numbers == 0
+        if near.any():
+            many = _so_many(near, sequences.names, "windows")
+            found["overlap"] = f"{many} share half their bases or more with windows of the training; {little}"
     found |= _check_targets(sequences)
     return {name: line for name, line in found.items() if name not in skip}
 
@@ -101,10 +116,10 @@ def check_windows(training: SequenceData, validation: SequenceData) -> dict[str,
 
     Shuffles have no place in the genome, and are left out.
     """
-    first, second = (_windows(part) for part in (training, validation))
-    if first is None or second is None or len({*first.length_bp.tolist(), *second.length_bp.tolist()}) != 1:
+    first, second = windows_of(training), windows_of(validation)
+    if first is None or second is None:
         return {}
-    shared = overlap_by_half(second, first)
+    shared = share_half(second, first)
     if not shared.any():
         return {}
     names = np.array([second.place(row) for row in range(len(second))], dtype=np.object_)
@@ -112,11 +127,15 @@ def check_windows(training: SequenceData, validation: SequenceData) -> dict[str,
     return {"overlap": f"{line}; hold out whole chromosomes (validation_chromosomes)"}
 
 
-def _windows(data: SequenceData) -> Intervals | None:
-    """The windows of a genome that the examples are; those of shuffles are left out."""
-    if data.intervals is None or not isinstance(data, ShuffledNegatives):
-        return data.intervals
-    return data.intervals[data.source.numbers == 0]
+def share_half(windows: Intervals, others: Intervals) -> np.ndarray:
+    """Whether each window shares half the bases of the shorter, or more, with one of the others: (n,) bool."""
+    rows, of_others = overlap_pairs(windows, others)
+    ends = np.minimum(windows.end[rows], others.end[of_others])
+    bases = ends - np.maximum(windows.start[rows], others.start[of_others])
+    half = 2 * bases >= np.minimum(windows.length_bp[rows], others.length_bp[of_others])
+    found = np.zeros(len(windows), bool)
+    found[rows[half]] = True
+    return found
 
 
 def warn_of_leaks(

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable
 
 import msgspec
-import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import ProfileData, SequenceData, ShuffledNegatives
 from genoml.data.checks import check_split, check_windows
-from genoml.data.traits import Traits
+from genoml.data.peaks import genome_of
+from genoml.data.traits import TrainedOn, Traits
 from genoml.nn.layer import Layer
 from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.choose import choose_network
@@ -38,8 +38,8 @@ def new_record(
     bias: Run | None,
     tell: Callable[[str], None],
     ranks: Ranks,
-) -> tuple[RunRecord, np.ndarray]:
-    """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
+) -> tuple[RunRecord, TrainedOn]:
+    """Record of a run that begins, with what the checks of its data found, and what it is trained on."""
     shuffled = isinstance(data, ShuffledNegatives)
     length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
     config, tried, baselines = settle_network(config, data, validation, backend, tell, ranks)
@@ -68,10 +68,12 @@ def new_record(
     )
     if "overlap" not in config.no_checks:
         record.warnings |= check_windows(data, validation)
-    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    if (store := genome_of(data)) is not None:
+        record.data["genome_bases"] = store.bases_digest
+    known = TrainedOn.of_parts([data, validation], [part.hashes for part in parts])
     if bias is not None:
-        note_bias(record, bias, hashes)
-    return record, hashes
+        note_bias(record, bias, known.hashes)
+    return record, known
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:

@@ -2,7 +2,7 @@
 
 - run.json: settings, data, encoding, versions, seed, result, and hashes of itself and of the next two
 - weights.safetensors: the weights of the best epoch
-- sequences.safetensors: hashes of the sequences that it was trained on
+- sequences.safetensors: hashes of the sequences that it was trained on, and their places in a genome
 - log.jsonl: one record an epoch
 - checkpoint/: the state of the training, until it is finished, see genoml.train.Checkpoints
 - config.toml: the settings again, for people and for ``genoml train --config``; none for a network made by hand
@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from os import PathLike
@@ -72,9 +72,9 @@ class RunFolder:
         path: str | PathLike[str],
         record: RunRecord,
         model: Layer,
-        hashes: np.ndarray | None = None,
+        known: Mapping[str, np.ndarray] | None = None,
     ) -> RunFolder:
-        """Make the folder, with the record, the initial weights, and the hashes of the sequences in it.
+        """Make the folder, with the record, the initial weights, and what tells the sequences in it.
 
         Raises
         ------
@@ -83,13 +83,17 @@ class RunFolder:
         InUseError
             If another process writes into it.
         """
-        with cls.begin(path, record, model, hashes) as folder:
+        with cls.begin(path, record, model, known) as folder:
             return folder
 
     @classmethod
     @contextmanager
     def begin(
-        cls, path: str | PathLike[str], record: RunRecord, model: Layer, hashes: np.ndarray | None = None
+        cls,
+        path: str | PathLike[str],
+        record: RunRecord,
+        model: Layer,
+        known: Mapping[str, np.ndarray] | None = None,
     ) -> Iterator[RunFolder]:
         """Make the folder as ``create`` does, and be the only process that writes into it until the block ends."""
         path = Path(path)
@@ -101,20 +105,20 @@ class RunFolder:
                 path.mkdir(parents=True, exist_ok=True)
             with folder.writing():
                 _refuse_files(path)  # another process may have made it by now
-                folder._fill(model, hashes)
+                folder._fill(model, known)
                 yield folder
         except BaseException:
             folder._remove_made()
             raise
 
-    def _fill(self, model: Layer, hashes: np.ndarray | None) -> None:
+    def _fill(self, model: Layer, known: Mapping[str, np.ndarray] | None) -> None:
         try:
             with _written(self.path / LOG):
                 (self.path / LOG).touch()
             if self.record.config is not None:
                 self.save_config()
-            if hashes is not None:
-                content = pack_tensors({"hashes": hashes}, {})
+            if known is not None:
+                content = pack_tensors(known, {})
                 self.record.sequences = sha256(content).hexdigest()
                 self._write(SEQUENCES, content)
             self.save_weights(model)

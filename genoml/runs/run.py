@@ -29,7 +29,7 @@ from genoml.runs.record import RECORD, WEIGHTS, RunError, RunRecord, read_record
 from genoml.runs.score import (
     objective_of,
     outputs_of,
-    read_hashes,
+    read_known,
     refuse_two_inputs,
     score_labels,
     trained_of,
@@ -193,7 +193,7 @@ class Run:
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
         traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
         result = score_labels(scores, traits.targets, self.record, intervals=intervals)
-        result["warnings"] = check_evaluated(traits, read_hashes(self.path, self.record), skip=no_checks)
+        result["warnings"] = check_evaluated(traits, read_known(self.path, self.record), skip=no_checks)
         return result
 
 

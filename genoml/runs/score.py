@@ -14,6 +14,7 @@ from genoml.checkpoint import CheckpointError
 from genoml.checkpoint.files import open_tensors
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences, check_sequences, checked_blocks
+from genoml.data.traits import TrainedOn
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
@@ -202,8 +203,8 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
         )
 
 
-def read_hashes(path: str | PathLike[str], record: RunRecord) -> np.ndarray | None:
-    """Read the hashes of the sequences that a run was trained on; None of a run without them.
+def read_known(path: str | PathLike[str], record: RunRecord) -> TrainedOn | None:
+    """Read what a run was trained on, hashes of sequences and windows; None of a run without them.
 
     Raises
     ------
@@ -216,12 +217,11 @@ def read_hashes(path: str | PathLike[str], record: RunRecord) -> np.ndarray | No
     try:
         with open_tensors(path) as file:
             arrays, digest = file.read()
-        hashes = arrays["hashes"]
-    except (CheckpointError, KeyError) as error:
+        if digest == record.sequences:
+            return TrainedOn.from_arrays(arrays)
+    except (CheckpointError, KeyError, ValueError) as error:
         raise RunError(f"{path}: damaged; {_WITHOUT_HASHES}") from error
-    if digest != record.sequences:
-        raise RunError(f"{path}: has changed since the training; {_WITHOUT_HASHES}")
-    return hashes
+    raise RunError(f"{path}: has changed since the training; {_WITHOUT_HASHES}")
 
 
 def score_labels(

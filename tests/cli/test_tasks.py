@@ -220,6 +220,20 @@ def test_regions_of_a_genome_with_drawn_negatives_are_binary(capsys: pytest.Capt
     )
     assert again["n_positives"] > 0
     assert "trained" in again["warnings"]
+    bed = Path("a.bed").read_text().splitlines()
+    rows = [line.split("\t") for line in bed]
+    Path("near.bed").write_text("".join(f"{row[0]}\t{int(row[1]) + 5}\t{int(row[2]) + 5}\n" for row in rows))
+    near = ("evaluate", "peaks", "--regions", "near.bed", "--negatives", "shuffle")
+    line = json.loads(said(capsys, *near, "--json"))["warnings"]["overlap"]
+    assert line.startswith(f"{len(rows)} of {2 * len(rows)} windows (")
+    assert run_genoml(*near) == 0
+    assert f"warning: {line} [--no-checks overlap]" in capsys.readouterr().err
+    Path("build.fa").write_text(Path("genome.fa").read_text() + ">chrUn\nACGT\n")
+    found = json.loads(said(capsys, *near, "--genome", "build.fa", "--json"))["warnings"]
+    assert "overlap" not in found
+    assert "build.fa is another genome than that of the training, or another build of it" in found["genome"]
+    Path("copy.fa").write_text(Path("genome.fa").read_text().lower().replace(">chr", ">chr"))
+    assert "overlap" in json.loads(said(capsys, *near, "--genome", "copy.fa", "--json"))["warnings"]
     assert train("shuffled", *GENOME, "a.bed", "--negatives", "shuffle", epochs=1) == 0
     assert record_of("shuffled")["config"]["epochs"] == 1
 
