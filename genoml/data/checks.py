@@ -12,13 +12,12 @@ import numpy as np
 
 from genoml.data.codes import is_plain
 from genoml.data.dataset import SequenceData
+from genoml.data.joint_peaks import overlap_by_half
 from genoml.data.leaks import sequence_hashes
 from genoml.data.shuffled import ShuffledNegatives
 from genoml.data.traits import TrainedOn, Traits, names_of, windows_of
-from genoml.genome.overlaps import overlap_pairs
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
-from genoml.sequence.intervals import Intervals
 
 #: checks that ``fit`` makes
 FitCheck: TypeAlias = Literal["copies", "classes"]
@@ -27,6 +26,8 @@ FitCheck: TypeAlias = Literal["copies", "classes"]
 _APART = 0.75
 #: standard deviations above one half that the AUROC of a random number may reach by chance
 _CHANCE = 3.0
+#: values that are far from the others: their share, at most, and the distance in spans of the others
+_FEW, _FAR = 0.1, 10.0
 #: rank correlation with the targets from which on one number is said to tell them
 _CORRELATED = 0.5
 
@@ -52,7 +53,7 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
     skip : collection of str
         Checks that are left out: ``copies`` of training sequences in the validation part; the same sequence in both
         ``classes``, or with several labels; ``length`` or ``gc`` content that alone tells the classes apart, or goes
-        with the numbers; ``missing`` values.
+        with the numbers; ``missing`` values; ``outliers``, numbers far from all others.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def check_evaluated(
         )
     placed = None if data is None else data.intervals
     if placed is not None and known is not None and known.windows is not None:
-        near = share_half(placed, known.windows) & ~shared
+        near = overlap_by_half(placed, known.windows) & ~shared
         if isinstance(data, ShuffledNegatives):
             near &= data.source.numbers == 0
         if near.any():
@@ -119,23 +120,12 @@ def check_windows(training: SequenceData, validation: SequenceData) -> dict[str,
     first, second = windows_of(training), windows_of(validation)
     if first is None or second is None:
         return {}
-    shared = share_half(second, first)
+    shared = overlap_by_half(second, first)
     if not shared.any():
         return {}
     names = np.array([second.place(row) for row in range(len(second))], dtype=np.object_)
     line = f"{_so_many(shared, names, 'validation windows')} share half their bases or more with training windows"
     return {"overlap": f"{line}; hold out whole chromosomes (validation_chromosomes)"}
-
-
-def share_half(windows: Intervals, others: Intervals) -> np.ndarray:
-    """Whether each window shares half the bases of the shorter, or more, with one of the others: (n,) bool."""
-    rows, of_others = overlap_pairs(windows, others)
-    ends = np.minimum(windows.end[rows], others.end[of_others])
-    bases = ends - np.maximum(windows.start[rows], others.start[of_others])
-    half = 2 * bases >= np.minimum(windows.length_bp[rows], others.length_bp[of_others])
-    found = np.zeros(len(windows), bool)
-    found[rows[half]] = True
-    return found
 
 
 def warn_of_leaks(
@@ -189,6 +179,8 @@ def _check_targets(sequences: Traits) -> dict[str, str]:
         found["missing"] = (
             f"{missing.sum()} of {missing.size} values are missing, and are left out: {', '.join(of_each[:5])}{more}"
         )
+    if sequences.kind == "numbers" and (line := _far_values(sequences, targets)):
+        found["outliers"] = line
     apart = _numbers_apart if sequences.kind == "numbers" else _classes_apart
     for name, values in (("length", sequences.length_bp), ("gc", 100 * sequences.gc)):
         lines = [
@@ -204,6 +196,25 @@ def _check_targets(sequences: Traits) -> dict[str, str]:
             more = f"; and so in {others} more task{'s' * (others > 1)}" if others else ""
             found[name] = of + line + more
     return found
+
+
+def _far_values(sequences: Traits, targets: np.ndarray) -> str:
+    """A line about a few values that lie further from the others than ten times what these span."""
+    for task, column in enumerate(targets.T):
+        values = np.sort(column[~np.isnan(column)].astype(np.float64))
+        if len(values) < 10:
+            continue
+        cut = int(np.argmax(np.diff(values))) + 1
+        low, high = values[:cut], values[cut:]
+        few, others = (low, high) if len(low) < len(high) else (high, low)
+        gap, span = high[0] - low[-1], others[-1] - others[0]
+        if len(few) <= _FEW * len(values) and 0 < span * _FAR < gap:
+            return (
+                f"{_task(sequences, task)}: {len(few)} of {len(values)} values ({few[0]:.6g} is the first) lie "
+                f"{gap / span:.3g} times the span of the others away from them; leave a missing value empty, and take "
+                "logarithms of skewed ones"
+            )
+    return ""
 
 
 def _task(sequences: Traits, task: int) -> str:

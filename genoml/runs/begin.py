@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
+import numpy as np
 
 from genoml.backend import Backend
 from genoml.data import ProfileData, SequenceData, ShuffledNegatives
@@ -28,6 +29,8 @@ from genoml.train.transfer import apart_lines, frozen_parameters, rates_of
 
 #: options of a network that belong to its data
 _OF_DATA = ("length_bp", "n_outputs")
+#: a sequence of this many median lengths is long
+_LONG = 4
 
 
 def new_record(
@@ -57,7 +60,7 @@ def new_record(
         alphabet=data.alphabet,
         data={"n_training": len(data), "n_validation": len(validation)},
         warnings=check_split(*parts, skip=config.no_checks),
-        notes=[*chosen, *_strands(data.alphabet, config)],
+        notes=[*chosen, *_lengths(parts), *_strands(data.alphabet, config)],
         auto=tried,
         baselines=baselines,
         task=task,
@@ -74,6 +77,19 @@ def new_record(
     if bias is not None:
         note_bias(record, bias, known.hashes)
     return record, known
+
+
+def _lengths(parts: Sequence[Traits]) -> list[str]:
+    """A line if a few long sequences decide what all are padded to."""
+    length_bp = np.concatenate([part.length_bp for part in parts])
+    longest, median = length_bp.max(), np.median(length_bp)
+    if longest <= _LONG * median:
+        return []
+    long = int((length_bp > _LONG * median).sum())
+    return [
+        f"all sequences are padded to the longest, {longest} bp; half have {median:.0f} bp or less, {long} more than "
+        f"{_LONG} times that"
+    ]
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:

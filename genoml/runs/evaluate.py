@@ -13,10 +13,12 @@ from genoml.data.checks import check_evaluated
 from genoml.data.peaks import genome_of
 from genoml.data.traits import TrainedOn, Traits
 from genoml.io.errors import FormatWarning
+from genoml.parallel import ONE_RANK
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
 from genoml.runs.folder import RunFolder
 from genoml.runs.from_files import expect_same, read_source, recorded_data
+from genoml.runs.on_ranks import ready_files
 from genoml.runs.profiles import replicate_outputs
 from genoml.runs.record import RunRecord
 from genoml.runs.run import Run
@@ -58,6 +60,7 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     settings = _by_hand(task, dict(values or {})) if by_hand else recorded_data(folder, values)
     if values and settings.h5ad is not None and "targets" not in values:
         settings = settings.changed({"targets": task.names})  # in the run's order
+    ready_files(ONE_RANK, settings)
     classes = (task.names or None) if task.kind == "classes" else None
     read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes, by_hand=by_hand)
     if not values:

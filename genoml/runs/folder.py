@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from os import PathLike
@@ -19,10 +19,10 @@ from pathlib import Path
 from shutil import rmtree
 
 import msgspec
-import numpy as np
 
 from genoml.checkpoint import discard_generations, pack_weights
 from genoml.checkpoint.files import pack_tensors
+from genoml.data.traits import TrainedOn
 from genoml.io.files import write_whole
 from genoml.io.plain import NotPlainError, open_plain, read_plain
 from genoml.io.processes import locked, refuse_locked
@@ -68,11 +68,7 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls,
-        path: str | PathLike[str],
-        record: RunRecord,
-        model: Layer,
-        known: Mapping[str, np.ndarray] | None = None,
+        cls, path: str | PathLike[str], record: RunRecord, model: Layer, known: TrainedOn | None = None
     ) -> RunFolder:
         """Make the folder, with the record, the initial weights, and what tells the sequences in it.
 
@@ -89,11 +85,7 @@ class RunFolder:
     @classmethod
     @contextmanager
     def begin(
-        cls,
-        path: str | PathLike[str],
-        record: RunRecord,
-        model: Layer,
-        known: Mapping[str, np.ndarray] | None = None,
+        cls, path: str | PathLike[str], record: RunRecord, model: Layer, known: TrainedOn | None = None
     ) -> Iterator[RunFolder]:
         """Make the folder as ``create`` does, and be the only process that writes into it until the block ends."""
         path = Path(path)
@@ -111,14 +103,14 @@ class RunFolder:
             folder._remove_made()
             raise
 
-    def _fill(self, model: Layer, known: Mapping[str, np.ndarray] | None) -> None:
+    def _fill(self, model: Layer, known: TrainedOn | None) -> None:
         try:
             with _written(self.path / LOG):
                 (self.path / LOG).touch()
             if self.record.config is not None:
                 self.save_config()
             if known is not None:
-                content = pack_tensors(known, {})
+                content = pack_tensors(known.arrays(), {})
                 self.record.sequences = sha256(content).hexdigest()
                 self._write(SEQUENCES, content)
             self.save_weights(model)

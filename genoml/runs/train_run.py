@@ -121,7 +121,7 @@ def begin_run(
         set_apart(record, model)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
-        begun = partial(RunFolder.begin, out, record, model, known.arrays())
+        begun = partial(RunFolder.begin, out, record, model, known)
         with on_ranks(ranks, begun, RunFolder(Path(out), record)) as folder:
             return _train(folder, model, data, validation, display, callbacks, ranks, resume=False)
 

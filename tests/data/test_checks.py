@@ -187,3 +187,16 @@ def test_windows_near_those_of_the_training_are_counted_whatever_their_length() 
         "3 of 8 windows (chr1:85-115 "
     )
     assert TrainedOn.of_parts([replace(parts[0], intervals=None)], [known.hashes]).windows is None
+
+
+def test_a_mark_for_missing_values_among_numbers_is_said_and_skewed_numbers_are_not() -> None:
+    values = RNG.normal(size=(60, 2))
+    values[[7, 30], 1] = -999.0
+    numbers = SequenceData(RNG.integers(0, 4, (60, 30), dtype=np.uint8), values.astype(np.float32))
+    found = check_evaluated(Traits.of_data(numbers, "numbers"), None)
+    assert found["outliers"].startswith("target 1: 2 of 60 values (-999 is the first) lie ")
+    assert check_evaluated(Traits.of_data(numbers, "numbers"), None, skip=["outliers"]) == {}
+    skewed = replace(numbers, targets=np.exp(2 * RNG.normal(size=(60, 1))).astype(np.float32))
+    constant = replace(numbers, targets=np.eye(60, 1, dtype=np.float32))
+    for sound in (skewed, constant):
+        assert "outliers" not in check_evaluated(Traits.of_data(sound, "numbers"), None)
