@@ -29,7 +29,7 @@ from genoml.train.transfer import apart_lines, frozen_parameters, rates_of
 
 #: options of a network that belong to its data
 _OF_DATA = ("length_bp", "n_outputs")
-#: a sequence of this many median lengths is long
+#: a sequence of this many median lengths is long, and a shift of more than such a part of it large
 _LONG = 4
 
 
@@ -60,7 +60,7 @@ def new_record(
         alphabet=data.alphabet,
         data={"n_training": len(data), "n_validation": len(validation)},
         warnings=check_split(*parts, skip=config.no_checks),
-        notes=[*chosen, *_lengths(parts), *_strands(data.alphabet, config)],
+        notes=[*chosen, *_lengths(parts, config, data), *_strands(data.alphabet, config)],
         auto=tried,
         baselines=baselines,
         task=task,
@@ -79,16 +79,22 @@ def new_record(
     return record, known
 
 
-def _lengths(parts: Sequence[Traits]) -> list[str]:
-    """A line if a few long sequences decide what all are padded to."""
+def _lengths(parts: Sequence[Traits], config: TrainConfig, data: SequenceData) -> list[str]:
+    """Lines if a few long sequences decide what all are padded to, or shifts move much of sequences out of view."""
     length_bp = np.concatenate([part.length_bp for part in parts])
     longest, median = length_bp.max(), np.median(length_bp)
+    shift_bp, said = config.shift_bp or 0, list[str]()
+    if shift_bp * _LONG > median and genome_of(data) is None:
+        said = [
+            f"shift_bp: moves up to {shift_bp} of {median:.0f} bp out of view; windows of a genome lose none"
+        ]
     if longest <= _LONG * median:
-        return []
+        return said
     long = int((length_bp > _LONG * median).sum())
     return [
+        *said,
         f"all sequences are padded to the longest, {longest} bp; half have {median:.0f} bp or less, {long} more than "
-        f"{_LONG} times that"
+        f"{_LONG} times that",
     ]
 
 

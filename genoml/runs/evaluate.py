@@ -12,7 +12,7 @@ from genoml.data import ProfileData, SequenceData
 from genoml.data.checks import check_evaluated
 from genoml.data.peaks import genome_of
 from genoml.data.traits import TrainedOn, Traits
-from genoml.io.errors import FormatWarning
+from genoml.io.errors import FormatWarning, shown
 from genoml.parallel import ONE_RANK
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
@@ -22,7 +22,14 @@ from genoml.runs.on_ranks import ready_files
 from genoml.runs.profiles import replicate_outputs
 from genoml.runs.record import RunRecord
 from genoml.runs.run import Run
-from genoml.runs.score import outputs_of_data, read_known, score_labels, trained_of, without_nan
+from genoml.runs.score import (
+    other_letters,
+    outputs_of_data,
+    read_known,
+    score_labels,
+    trained_of,
+    without_nan,
+)
 from genoml.runs.split import split_validation
 from genoml.runs.task_scores import by_task, task_scores
 from genoml.runs.tasks import TaskRecord
@@ -91,6 +98,11 @@ def _expect_tasks(record: RunRecord, data: SequenceData) -> None:
             f"the run has {count} task(s) ({', '.join(expected)}), and the data have {data.targets.shape[1]} "
             f"({', '.join(got)})"
         )
+    if got != expected and sorted(got) == sorted(expected):
+        raise ValueError(
+            f"the tasks are {shown(', '.join(got))}, and those of the run {shown(', '.join(expected))}; name them in "
+            "the run's order"
+        )
 
 
 def evaluate_data(
@@ -137,6 +149,17 @@ def evaluate_data(
     placed = {} if held_out else _check_genome(record, data, known)
     said = check_evaluated(traits, known, None if placed else data, skip=no_checks)
     said |= {name: line for name, line in placed.items() if name not in no_checks}
+    if (
+        data.intervals is None
+        and (line := other_letters(record, data.alphabet))
+        and "letters" not in no_checks
+    ):
+        said["letters"] = line
+    got = list(data.target_names)
+    if task.names and got and got != task.names and "names" not in no_checks:
+        said["names"] = (
+            f"{shown(', '.join(got))} are scored as the run's {shown(', '.join(task.names))}, in this order"
+        )
     if task.kind == "binary":
         labelled = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
         probabilities = run.objective.predictions(outputs)[labelled, 0]

@@ -10,7 +10,6 @@ A search is a folder. Several processes and machines may work in it at the same 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -20,7 +19,6 @@ import msgspec
 
 from genoml.backend import Backend
 from genoml.data.files import SHUFFLE, load_sequences
-from genoml.io.errors import FormatWarning
 from genoml.io.processes import lock, open_lock
 from genoml.io.settings import make_settings
 from genoml.parallel import ONE_RANK, WHOLE_RUN, Shard
@@ -242,8 +240,6 @@ def _described(values: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dic
     ready_files(ONE_RANK, settings)
     ranges = make_ranges({**values, "data": settings.given})
     read = read_source(settings, ranges.config({key: each.values[0] for key, each in ranges.ranges.items()}))
-    for line in read.notes:
-        warnings.warn(line, FormatWarning, stacklevel=2)
     settings = msgspec.structs.replace(settings, task=read.task)
     return settings.given, read.sources["hashes"]
 

@@ -322,6 +322,21 @@ def test_rna_is_read_on_one_strand_and_a_line_says_so(
     record = record_of(str(tmp_path / "rna"))
     assert record["notes"][-1] == line
     assert record["config"]["reverse_complement"] is False
+    other = "the sequences are DNA, and the run was trained on RNA: T is read as U"
+    found = json.loads(said(capsys, "evaluate", tmp_path / "rna", "--table", "table.tsv", "--json"))[
+        "warnings"
+    ]
+    assert found["letters"] == other
+    assert (
+        "letters"
+        not in json.loads(said(capsys, "evaluate", tmp_path / "rna", "--table", table, "--json"))["warnings"]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FormatWarning)
+        assert run_genoml("predict", tmp_path / "rna", "pos.fa", "--out", tmp_path / "x.tsv") == 0
+    assert f"genoml: warning: pos.fa: {other}\n" in capsys.readouterr().err
+    assert run_genoml("predict", tmp_path / "rna", "--table", table, "--out", tmp_path / "y.tsv") == 0
+    assert "trained on RNA" not in capsys.readouterr().err
 
 
 def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) -> None:
@@ -599,6 +614,14 @@ def test_evaluation_of_other_tasks_or_longer_windows_is_refused(capsys: pytest.C
     assert (
         "the run has 2 task(s) (strength, other), and the data have 1 (strength)" in capsys.readouterr().err
     )
+    exchanged = ("evaluate", "tasks", "--table", "table.tsv", "--targets")
+    assert run_genoml(*exchanged, "other,strength") == 2
+    assert (
+        "the tasks are other, strength, and those of the run strength, other; name" in capsys.readouterr().err
+    )
+    found = json.loads(said(capsys, *exchanged, "bound,free", "--json"))["warnings"]
+    assert found["names"] == "bound, free are scored as the run's strength, other, in this order"
+    assert "names" not in json.loads(said(capsys, *exchanged, "strength,other", "--json"))["warnings"]
 
 
 # ------------------------------------------------------------ pages and search
