@@ -22,7 +22,7 @@ from genoml.nn.layer import (
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
-from genoml.ops.conv1d import grouped_conv1d_vjp, biased_conv1d_vjp
+from genoml.ops.conv1d import biased_conv1d_vjp, grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, biased_vjp
 from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.ops.conv1d import conv1d_vjp, biased_conv1d_vjp
+from genoml.ops.conv1d import biased_conv1d_vjp, conv1d_vjp
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import TWINS, conv1d_direct, conv1d_three
-from genoml_numpy.compiled.conv1d import algorithm_of, linear_vjp, biased_vjp
+from genoml_numpy.compiled.conv1d import algorithm_of, biased_vjp, linear_vjp
 from support.operations import LAYOUTS, assert_close, laid_out
 
 

@@ -12,8 +12,8 @@ from genoml_numpy.compiled.attention import plain_attention_vjp
 from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
 from genoml_numpy.compiled.conv1d import biased_conv1d_vjp
-from genoml_numpy.compiled.rectify import rectified_vjp, squares_around, sum_rows
 from genoml_numpy.compiled.hits import conv1d_hits
+from genoml_numpy.compiled.rectify import rectified_vjp, squares_around, sum_rows
 from genoml_numpy.compiled.recurrent import lstm_scan
 from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 

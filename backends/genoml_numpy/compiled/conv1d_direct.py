@@ -1,8 +1,8 @@
 """Convolution without matrices of its own: tiles of outputs stay in the registers over all taps and channels.
 
 A tile is some positions by one or two vectors of filters. It reads its rows where they are, ``dilation`` apart, and
-the kernels packed side by side, from the core's caches. BLAS has a product for each tap, whose sums pass through memory,
-and packs its operands at every call.
+the kernels packed side by side, from the core's caches. BLAS has a product for each tap, whose sums pass through
+memory, and packs its operands at every call.
 """
 
 from __future__ import annotations
