@@ -61,9 +61,8 @@ def _correlate_blocks(
                 taps, inner = (1, span) if flat else (span // c, c)
                 w_at, add = (panel * size + begin) * WIDE, begin > 0
                 for row in range(0, stop - start, rows):
-                    at = start + min(
-                        row, stop - start - rows
-                    )  # the last tile begins early, not to be shorter
+                    # the last tile begins early, rather than be shorter
+                    at = start + min(row, stop - start - rows)
                     x_at, to = (n * length + at + k * dilation) * c + begin % c, row * WIDE
                     if narrow:
                         narrow_tile(
