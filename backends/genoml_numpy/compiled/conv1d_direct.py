@@ -34,7 +34,7 @@ _POSITIONS = 128
 #: channels in and out are multiples of it, and a sequence has so many outputs, whatever the processor's vectors
 _WHOLE = 16
 #: outputs below which packing the kernels costs what the tiles save
-_FEWEST = 512
+_FEWEST = 128
 _ROWS = given(FLOAT, 3)
 
 
