@@ -62,7 +62,8 @@ class Genoml:
         from genoml.nn import Pass
         from genoml.parallel import Part
 
-        return Pass(training=training, step=self.steps, part=Part(workers=self.threads.workers))
+        part = Part(workers=self.threads.workers)
+        return Pass(training=training, step=self.steps, part=part, output_only=not training)
 
     def _share(self, outputs: Any, rows: slice, part: Any) -> tuple[Any, Any]:
         from genoml.losses import mean_squared_error

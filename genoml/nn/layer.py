@@ -59,6 +59,8 @@ class Pass:
         Which examples of the whole batch are here, and where they meet the others.
     frozen : set of str
         Parameters that stay as they are, by their names below the layer at hand: nobody reads their gradients.
+    output_only : bool
+        Whether nobody calls the pullback: layers may keep nothing for it, and then it raises RuntimeError.
     """
 
     training: bool = False
@@ -66,6 +68,7 @@ class Pass:
     mask: Any = None
     part: Part = WHOLE
     frozen: frozenset[str] = frozenset()
+    output_only: bool = False
 
     def real_steps(self, layer: Placed, x: Array) -> Array | None:
         """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
@@ -214,8 +217,7 @@ class Layer(ArrayTables):
         Parameters
         ----------
         length : int or sequence of int
-            Length of the sequences, in base pairs (in tokens where the network reads tokens), or the shape of one
-            example, without the batch: ``(channels, length)``.
+            Length of the sequences, in base pairs or tokens, or one example's shape, such as ``(channels, length)``.
 
         Raises
         ------

@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from genoml.ops.windows import Reach
 from genoml.parallel import ALONE, Workers
-from genoml_numpy.compiled.filtering import GROUPS, add_products, correlate
+from genoml_numpy.compiled.filtering import GROUPS, add_products, correlate_groups
 from genoml_numpy.compiled.passes import add_gradients
 from genoml_numpy.compiled.tiles import NARROW, NARROW_ROWS, padded, panels_of
 
@@ -45,17 +46,17 @@ def groups_of(count: int, dilation: int) -> int:
     return whole * dilation + min(rest, dilation)
 
 
-def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> bool:
-    """Whether it is quicker: many channels, and outputs enough to fill the groups."""
+def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int, around: int = 0) -> bool:
+    """Whether it is quicker, with so many zeros around x: many channels, and outputs enough to fill the groups."""
     if stride != 1 or len(w) != 3 or not len(x) or x.dtype != np.float32 or w.dtype != np.float32:
         return False
-    count = x.shape[1] - 2 * dilation
+    count = x.shape[1] + around - 2 * dilation
     if count <= 0 or min(w.shape[1:]) < _LEAST:
         return False
     return bool(4 * groups_of(count, dilation) <= 1.35 * count)
 
 
-def _correlate(
+def correlate(
     x: np.ndarray,
     w: np.ndarray,
     dilation: int,
@@ -63,29 +64,36 @@ def _correlate(
     count: int,
     workers: Workers,
     bias: np.ndarray | None = None,
+    pool: tuple[int, bool] = (1, False),
 ) -> np.ndarray:
-    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; rectified if there is a bias."""
+    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; rectified if there is a bias.
+
+    With ``pool``, a size of 2 or 4 and whether a shorter last window is kept, the largest of such windows.
+    """
     c, f = w.shape[1:]
     groups = groups_of(count, dilation)
     total = len(x) * groups
     transformed = (_G @ w.reshape(3, c * f).astype(np.float64)).astype(np.float32).reshape(6, c, f)
     kernels = np.stack([panels_of(kernel) for kernel in transformed])
-    y = np.empty((len(x), count, f), np.float32)
+    size, ceil_mode = pool
+    y = np.empty((len(x), Reach(size, size, partial=ceil_mode).outputs(count), f), np.float32)
     added = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
 
     def blocks(first: int, last: int) -> None:
         stretch = first * GROUPS, min(last * GROUPS, total)
-        correlate(x, kernels, dilation, before, groups, *stretch, added, bias is not None, y)
+        correlate_groups(
+            x, kernels, dilation, before, groups, *stretch, added, bias is not None, size, count, y
+        )
 
     workers.share_out(blocks, -(-total // GROUPS))
     return y
 
 
-def _grad_w(x: np.ndarray, grad: np.ndarray, dilation: int) -> np.ndarray:
+def gradient_of_kernels(x: np.ndarray, grad: np.ndarray, dilation: int, before: int = 0) -> np.ndarray:
     """dL/dw (3, C, F) of rows (N, L, C), for the outputs' gradient (N, count, F)."""
     c, f = x.shape[2], grad.shape[2]
     total = np.zeros((6, padded(c, NARROW_ROWS), padded(f, NARROW)), np.float32)
-    add_products(x, grad, dilation, 0, groups_of(grad.shape[1], dilation), total)
+    add_products(x, grad, dilation, before, groups_of(grad.shape[1], dilation), total)
     summed = _G.T @ total[:, :c, :f].reshape(6, c * f).astype(np.float64)
     return summed.astype(np.float32).reshape(3, c, f)
 
@@ -95,7 +103,7 @@ def conv1d_three(
 ) -> tuple[np.ndarray, Any]:
     """y (N, L - 2 dilation, F) and its pullback."""
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = _correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers)
+    y = correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers)
     return y, partial(_pull, x, w, dilation, workers)
 
 
@@ -111,7 +119,7 @@ def rectified_conv1d_vjp(
     if not covers(x, w, stride, dilation) or bias.dtype != np.float32:
         return NotImplemented
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = _correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers, bias)
+    y = correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers, bias)
 
     def pullback(
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
@@ -134,8 +142,8 @@ def _pull(
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """dL/dx and dL/dw, None where not needed."""
     g = np.ascontiguousarray(grad, np.float32)
-    grad_w = _grad_w(x, g, dilation) if need_w else None
+    grad_w = gradient_of_kernels(x, g, dilation) if need_w else None
     if not need_x:
         return None, grad_w
     turned = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-    return _correlate(g, turned, dilation, 2 * dilation, x.shape[1], workers), grad_w
+    return correlate(g, turned, dilation, 2 * dilation, x.shape[1], workers), grad_w

@@ -15,21 +15,53 @@ from genoml_numpy.compiled.signatures import BYTE, FLOAT, INT, NOTHING, compiled
 _ROW = given(FLOAT, 1)
 _ROWS = given(FLOAT, 3)
 #: Rows of a partial sum, which keeps digits.
-_PARTIAL_ROWS = 256
+PARTIAL_ROWS = 256
 
 
 @compiled(NOTHING, given(FLOAT, 2), _ROW, written(FLOAT, 1))
 def add_squares(rows: Any, mean: Any, total: Any) -> None:
     """total[c] += sum_r (rows[r, c] - mean[c])^2."""
     partial = np.zeros(total.shape[0], np.float32)
-    for start in range(0, rows.shape[0], _PARTIAL_ROWS):
+    for start in range(0, rows.shape[0], PARTIAL_ROWS):
         partial[:] = 0.0
-        for r in range(start, min(start + _PARTIAL_ROWS, rows.shape[0])):
+        for r in range(start, min(start + PARTIAL_ROWS, rows.shape[0])):
             for c in range(total.shape[0]):
                 centred = rows[r, c] - mean[c]
                 partial[c] += centred * centred
         for c in range(total.shape[0]):
             total[c] += partial[c]
+
+
+@compiled(NOTHING, given(FLOAT, 2), written(FLOAT, 3))
+def moments_of(rows: Any, moments: Any) -> None:
+    """Of each PARTIAL_ROWS rows the first, the sum of what they exceed it by, and of squares around their mean.
+
+    A mean far from 0 keeps its digits. ``moments`` is (blocks, 3, C).
+    """
+    for block in range(moments.shape[0]):
+        start, own = block * PARTIAL_ROWS, moments[block]
+        stop = min(start + PARTIAL_ROWS, rows.shape[0])
+        first, total, squares = own[0], own[1], own[2]
+        first[:] = rows[start]
+        total[:] = 0.0
+        squares[:] = 0.0
+        for r in range(start, stop):
+            row = rows[r]
+            for c in range(row.shape[0]):
+                total[c] += row[c] - first[c]
+        mean = first + total / np.float32(stop - start)
+        for r in range(start, stop):
+            row = rows[r]
+            for c in range(row.shape[0]):
+                centred = row[c] - mean[c]
+                squares[c] += centred * centred
+
+
+@compiled(NOTHING, _ROWS, written(FLOAT, 4))
+def moments_of_each(rows: Any, moments: Any) -> None:
+    """``moments_of`` for every sequence."""
+    for n in range(rows.shape[0]):
+        moments_of(rows[n], moments[n])
 
 
 @compiled(NOTHING, _ROWS, _ROW, _ROW, _ROW, INT, written(FLOAT, 3), written(BYTE, 3), written(FLOAT, 3))
