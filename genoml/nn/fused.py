@@ -4,7 +4,8 @@
     Conv1D with ReLU, MaxPool1D     windows that do not overlap
     BatchNorm1D, ReLU, MaxPool1D    windows that do not overlap
     BatchNorm1D, ReLU
-    Conv1D or Dense, and one of the last two     without activation; the normalisation takes its bias away again
+    Conv1D or Dense, and one of the last two     without activation; the normalisation takes its bias away again, and in
+                                    evaluation it is part of the weights of a Conv1D without pooling
 
 The arrays between such layers are the largest of a network, and reading and writing them takes most of the time; fused,
 a backend needs one pass over them (genoml/ops/conv1d.py, genoml/ops/normalise.py). Sequential fuses wherever these
@@ -22,11 +23,11 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.nn.activations import ReLU
 from genoml.nn.batch_norm import BatchNorm1D
-from genoml.nn.conv import Conv1D, rectified_pullback
+from genoml.nn.conv import Conv1D, rectified_pullback, without_padding
 from genoml.nn.dense import Dense
 from genoml.nn.layer import AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_max_grad_x
+from genoml.ops.conv1d import biased_conv1d_vjp, conv1d_max, conv1d_max_grad_w, conv1d_max_grad_x
 from genoml.ops.conv1d_norm import Moments, pooled_conv1d
 from genoml.ops.normalise import biased_vjp, rectified_vjp, statistics_gradient
 
@@ -59,7 +60,7 @@ def evaluate_row(layers: Sequence[Any], x: Array) -> Array:
     at = 0
     while at < len(layers):
         count, fused = fused_vjp(layers[at:]) or (1, None)
-        x = layers[at].vjp(x)[0] if fused is None else fused(x, Pass(output_only=True))[0]
+        x = layers[at].vjp(x)[0] if fused is None else fused(x, Pass(pulls=0))[0]
         at += count
     return x
 
@@ -75,11 +76,11 @@ def _does_not_overlap(layer: Layer) -> TypeGuard[MaxPool1D]:
     return type(layer) is MaxPool1D and layer.stride == layer.pool_size
 
 
-def _needs_output_only(conv: Conv1D, pool: MaxPool1D | None, x: Array, run: Pass) -> bool:
-    """Whether nothing is kept for a pullback, and the shapes are covered (or wrong, which is said elsewhere)."""
-    if not run.output_only or not conv.is_plain or x.ndim != 3:
+def _needs_output_only(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> bool:
+    """Whether no pullback is called, and the shapes are covered (a wrong one is said elsewhere)."""
+    if run.pulls != 0 or not conv.is_plain or x.ndim != 3:
         return False
-    return conv.reach(x.shape[2]).outputs(x.shape[2]) >= (1 if pool is None else pool.shortest)
+    return conv.reach(x.shape[2]).outputs(x.shape[2]) >= pool.shortest
 
 
 def _keeps_order(conv: Conv1D) -> bool:
@@ -139,11 +140,14 @@ def norm_rectifier_vjp(
     without it.
     """
     run = norm.settled(run)
-    if isinstance(affine, Conv1D) and not run.training and _needs_output_only(affine, pool, x, run):
-        scale, by = norm.scale_and_shift()
-        # (w x + b) scale + by = (w scale) x + (b scale + by)
-        shift = affine.bias * scale + by if affine.has_bias else by
-        return pooled_output(affine, scale, shift, pool, x, run), no_pullback
+    if isinstance(affine, Conv1D) and affine.groups == 1 and not run.training:
+        if pool is None:
+            return folded_vjp(affine, norm, x, run)
+        if _needs_output_only(affine, pool, x, run):
+            scale, by = norm.scale_and_shift()
+            # (w x + b) scale + by = (w scale) x + (b scale + by)
+            shift = affine.bias * scale + by if affine.has_bias else by
+            return pooled_output(affine, scale, shift, pool, x, run), no_pullback
     z, moments, back_affine = (x, None, None) if affine is None else affine_vjp(affine, x, run)
     shift = affine.bias if affine is not None and "bias" in affine.params else None
     rows, restore, count = norm.rows(z, run)
@@ -173,6 +177,35 @@ def norm_rectifier_vjp(
     return restore(y), pullback
 
 
+def folded_vjp(conv: Conv1D, norm: BatchNorm1D, x: Array, run: Pass) -> tuple[Array, FusedPullback]:
+    """A convolution, batch normalisation by the running statistics, and a ReLU, as a convolution with other weights.
+
+    factor (conv(x, w) - mean) + beta = conv(x, factor w) + (beta - factor mean),   factor = gamma scale
+    """
+    rows, w, before = conv.inputs(x)
+    xp, length = array_namespace(x), x.shape[2]
+    mean, scale = norm.statistics(rows, 0, run, conv.bias if conv.has_bias else None)
+    factor = norm.gamma * scale
+    y, back = biased_conv1d_vjp(
+        rows, w * factor, norm.beta - factor * mean, conv.stride, conv.dilation, run.part.workers
+    )
+
+    def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> tuple[Array | None, Any]:
+        # with g the gradient before the ReLU and W that of factor w: dw = factor W, db = factor sum g, and
+        # dgamma = scale sum g (conv(x, w) - mean), where sum g conv(x, w) = sum_{k, c} w W, as conv is linear in w
+        grad_rows, grad_w, sum_g = back(xp.permute_dims(grad, (0, 2, 1)), need_x, need_params)
+        grad_x = without_padding(grad_rows, before, length)
+        if not need_params:
+            return grad_x, ({}, {})
+        own = {"weights": xp.permute_dims(grad_w * factor, (2, 1, 0))}
+        if conv.has_bias:
+            own["bias"] = sum_g * factor
+        gamma = (xp.sum(w * grad_w, axis=(0, 1)) - mean * sum_g) * scale
+        return grad_x, (own, {"gamma": gamma, "beta": sum_g})
+
+    return xp.permute_dims(y, (0, 2, 1)), pullback
+
+
 def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, Moments, AffinePullback]:
     """The output of a layer without activation, and without its bias; its moments if known; and the pullback."""
     if isinstance(layer, Dense):
@@ -188,16 +221,16 @@ def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, Momen
 
 
 def pooled_output(
-    conv: Conv1D, scale: Array | None, shift: Array, pool: MaxPool1D | None, x: Array, run: Pass
+    conv: Conv1D, scale: Array | None, shift: Array, pool: MaxPool1D, x: Array, run: Pass
 ) -> Array:
     """max(conv(x, w scale) + shift, 0), and its maximum over windows that do not overlap, for a plain convolution."""
     xp = array_namespace(x)
     rows, w, padding = conv.unpadded(x)
-    windows = (1, False) if pool is None else (pool.pool_size, pool.ceil_mode)
-    y = pooled_conv1d(rows, w if scale is None else w * scale, shift, *windows, padding, run.part.workers)
+    kernels = w if scale is None else w * scale
+    y = pooled_conv1d(rows, kernels, shift, pool.pool_size, pool.ceil_mode, padding, run.part.workers)
     return xp.permute_dims(y, (0, 2, 1))
 
 
 def no_pullback(grad: Array, **_: Any) -> Any:
     """In place of a pullback where nothing was kept for one."""
-    raise RuntimeError("this pass was for its output only (Pass.output_only), and has no pullback")
+    raise RuntimeError("a pullback is called more often than `pulls` of its Pass says")

@@ -16,7 +16,7 @@ from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import words
-from genoml_numpy.compiled.conv1d_three import conv1d_three, covers
+from genoml_numpy.compiled.conv1d import algorithm_of, linear_vjp
 from genoml_numpy.compiled.conv1d_tiles import conv1d_tiles
 from genoml_numpy.twins import conv1d as plain
 from genoml_numpy.twins.conv1d_tiles import tile_size
@@ -89,8 +89,8 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: 
     """See genoml.ops.conv1d.conv1d_vjp; covers one-hot x and stride and dilation 1, else the others do."""
     codes = codes_of(x, w) if stride == dilation == 1 else None
     if codes is None:
-        if covers(x, w, stride, dilation):
-            return conv1d_three(x, w, dilation, workers)
+        if (algorithm := algorithm_of(x, w, stride, dilation)) is not None:
+            return linear_vjp(algorithm, x, w, dilation, workers)
         size = tile_size(x.shape[1], *w.shape) if stride == dilation == 1 and len(x) else None
         if size is not None and x.dtype == w.dtype == np.float32:
             return conv1d_tiles(x, w, size)

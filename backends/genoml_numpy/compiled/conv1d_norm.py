@@ -47,7 +47,7 @@ def conv1d_moments_vjp(
             # dL/dx is the correlation of g with the turned kernels, which begins ``before`` rows later
             g = np.ascontiguousarray(grad, np.float32)
             turned = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-            grad_w = conv1d_three.gradient_of_kernels(x, g, 1, before) if need_w else None
+            grad_w = conv1d_three.gradient_of_kernels(x, g, 3, 1, workers, before) if need_w else None
             if not need_x:
                 return None, grad_w
             return conv1d_three.correlate(g, turned, 1, 2 - before, length, workers), grad_w
@@ -95,4 +95,4 @@ def pooled_conv1d(
     if size not in (1, 2, 4) or not conv1d_three.covers(x, w, 1, 1, around):
         return NotImplemented
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    return conv1d_three.correlate(x, w, 1, padding[0], count, workers, shift, (size, ceil_mode))
+    return conv1d_three.correlate(x, w, 1, padding[0], count, workers, shift, True, (size, ceil_mode))

@@ -15,15 +15,12 @@ correlation of g, with zeros around it, with the reversed and transposed kernels
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 
 from genoml.ops.windows import Reach
-from genoml.parallel import ALONE, Workers
-from genoml_numpy.compiled.filtering import GROUPS, add_products, correlate_groups
-from genoml_numpy.compiled.passes import add_gradients
+from genoml.parallel import Workers
+from genoml_numpy.compiled import filtering
+from genoml_numpy.compiled.filtering import GROUPS
 from genoml_numpy.compiled.tiles import NARROW, NARROW_ROWS, padded, panels_of
 
 _G = np.array(
@@ -64,11 +61,12 @@ def correlate(
     count: int,
     workers: Workers,
     bias: np.ndarray | None = None,
+    rectified: bool = False,
     pool: tuple[int, bool] = (1, False),
 ) -> np.ndarray:
-    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; rectified if there is a bias.
+    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; bias and ReLU if wanted.
 
-    With ``pool``, a size of 2 or 4 and whether a shorter last window is kept, the largest of such windows.
+    With ``pool``, a size of 2 or 4 and whether a shorter last window is kept, the largest of each window.
     """
     c, f = w.shape[1:]
     groups = groups_of(count, dilation)
@@ -81,69 +79,18 @@ def correlate(
 
     def blocks(first: int, last: int) -> None:
         stretch = first * GROUPS, min(last * GROUPS, total)
-        correlate_groups(
-            x, kernels, dilation, before, groups, *stretch, added, bias is not None, size, count, y
-        )
+        filtering.correlate(x, kernels, dilation, before, groups, *stretch, added, rectified, size, count, y)
 
     workers.share_out(blocks, -(-total // GROUPS))
     return y
 
 
-def gradient_of_kernels(x: np.ndarray, grad: np.ndarray, dilation: int, before: int = 0) -> np.ndarray:
-    """dL/dw (3, C, F) of rows (N, L, C), for the outputs' gradient (N, count, F)."""
+def gradient_of_kernels(
+    x: np.ndarray, grad: np.ndarray, k: int, dilation: int, workers: Workers, before: int = 0
+) -> np.ndarray:
+    """dL/dw (3, C, F) of rows (N, L, C), ``before`` zeros in front of them, for outputs' gradients (N, count, F)."""
     c, f = x.shape[2], grad.shape[2]
     total = np.zeros((6, padded(c, NARROW_ROWS), padded(f, NARROW)), np.float32)
-    add_products(x, grad, dilation, before, groups_of(grad.shape[1], dilation), total)
+    filtering.add_products(x, grad, dilation, before, groups_of(grad.shape[1], dilation), total)
     summed = _G.T @ total[:, :c, :f].reshape(6, c * f).astype(np.float64)
     return summed.astype(np.float32).reshape(3, c, f)
-
-
-def conv1d_three(
-    x: np.ndarray, w: np.ndarray, dilation: int, workers: Workers = ALONE
-) -> tuple[np.ndarray, Any]:
-    """y (N, L - 2 dilation, F) and its pullback."""
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers)
-    return y, partial(_pull, x, w, dilation, workers)
-
-
-def rectified_conv1d_vjp(
-    x: np.ndarray,
-    w: np.ndarray,
-    bias: np.ndarray,
-    stride: int = 1,
-    dilation: int = 1,
-    workers: Workers = ALONE,
-) -> Any:
-    """See genoml.ops.conv1d.rectified_conv1d_vjp; bias and ReLU take no pass of their own."""
-    if not covers(x, w, stride, dilation) or bias.dtype != np.float32:
-        return NotImplemented
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers, bias)
-
-    def pullback(
-        grad: np.ndarray, need_x: bool = True, need_w: bool = True
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-        g, sums = np.empty_like(y), np.zeros((2, y.shape[2]), np.float32)
-        add_gradients(np.ascontiguousarray(grad, np.float32), y, y[:0], g, sums)
-        return *_pull(x, w, dilation, workers, g, need_x, need_w), sums[0]
-
-    return y, pullback
-
-
-def _pull(
-    x: np.ndarray,
-    w: np.ndarray,
-    dilation: int,
-    workers: Workers,
-    grad: np.ndarray,
-    need_x: bool = True,
-    need_w: bool = True,
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """dL/dx and dL/dw, None where not needed."""
-    g = np.ascontiguousarray(grad, np.float32)
-    grad_w = gradient_of_kernels(x, g, dilation) if need_w else None
-    if not need_x:
-        return None, grad_w
-    turned = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-    return correlate(g, turned, dilation, 2 * dilation, x.shape[1], workers), grad_w

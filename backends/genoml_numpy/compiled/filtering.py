@@ -184,7 +184,7 @@ def _restore(
 @compiled(
     NOTHING, _ROWS, given(FLOAT, 4), INT, INT, INT, INT, INT, _FLAT, FLAG, INT, INT, written(FLOAT, 3)
 )  # fmt: skip
-def correlate_groups(
+def correlate(
     x: Any, kernels: Any, dilation: Any, before: Any, groups: Any, first: Any, last: Any, bias: Any,
     rectified: Any, size: Any, outputs: Any, y: Any,
 ) -> None:  # fmt: skip

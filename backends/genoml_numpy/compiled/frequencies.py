@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genoml_numpy.compiled.signatures import FLAG, FLOAT, INT, NOTHING, compiled, given, written
-from genoml_numpy.compiled.tiles import NARROW, NARROW_ROWS, _narrow_tile
+from genoml_numpy.compiled.tiles import NARROW, NARROW_ROWS, narrow_tile
 
 _ROWS = given(FLOAT, 3)
 _FLAT = given(FLOAT, 1)
@@ -27,8 +27,9 @@ def _multiply(
     """c[m, n] (+)= sum_k a[m, k] b[k, n], each with the place of its first number and the distances of its rows."""
     for m in range(0, rows, NARROW_ROWS):
         for n in range(0, width, NARROW):
-            _narrow_tile(
-                a, a_at + m * a_row, a_row, a_column, b, b_at + n, b_row, c, c_at + m * c_row + n, c_row, inner, add
+            narrow_tile(
+                a, a_at + m * a_row, a_row, a_column, b, b_at + n, b_row, c, c_at + m * c_row + n, c_row, inner, add,
+                1, 0,
             )  # fmt: skip
 
 
@@ -94,9 +95,9 @@ def _multiply_panels(
     flat, inner = panels.reshape(-1), panels.shape[1]
     for m in range(0, rows, NARROW_ROWS):
         for panel in range(panels.shape[0]):
-            _narrow_tile(
+            narrow_tile(
                 a, a_at + m * inner, inner, 1, flat, panel * inner * NARROW, NARROW,
-                c, c_at + m * width + panel * NARROW, width, inner, add,
+                c, c_at + m * width + panel * NARROW, width, inner, add, 1, 0,
             )  # fmt: skip
 
 
