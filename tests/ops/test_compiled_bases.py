@@ -156,7 +156,8 @@ def test_the_compiled_twins_serve_what_training_uses() -> None:
         "squares_around",
         "sum_rows",
     }
-    alone = {"biased_conv1d_vjp"}  # elsewhere it is two operations
+    # elsewhere they are several operations
+    alone = {"biased_conv1d_vjp", "conv1d_moments_vjp", "pooled_conv1d"}
     discovery = {
         "gather_communities",
         "jaccard",

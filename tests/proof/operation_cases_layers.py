@@ -10,6 +10,7 @@ import numpy as np
 from genoml.ops.arrays import dense_grad_weights
 from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import biased_conv1d_vjp
+from genoml.ops.conv1d_norm import conv1d_moments_vjp, pooled_conv1d
 from genoml.ops.normalise import rectified_vjp, squares_around
 from genoml.ops.recurrent import lstm_scan
 from proof.operation_case import Arrays, OperationCase, named
@@ -94,6 +95,38 @@ def rectified_convolution() -> OperationCase:
         {name: RNG.standard_normal(shape) for name, shape in shapes.items()},
         run,
         lambda a: by(lambda x, w, g: loop_conv(x, w, g, 1, 2), a),
+        by_torch,
+    )
+
+
+def padded_convolution(*, pooled: bool) -> OperationCase:
+    """A convolution of x with zeros around it, beside batch normalisation: with its gradients, or pooled."""
+    shapes = {"x": (3, 38, 48), "w": (3, 48, 50), "shift": (50,), "grad": (3, 39, 50)}
+    around = 2, 1
+
+    def run(a: Arrays) -> Arrays:
+        if pooled:
+            return {"y": pooled_conv1d(a["x"], a["w"], a["shift"], 2, True, around)}
+        y, _, pullback = conv1d_moments_vjp(a["x"], a["w"], around)
+        return {"y": y} | named(pullback(a["grad"]), "grad_x", "grad_w")
+
+    def by(correlate: Callable[..., Any], a: Arrays) -> Arrays:
+        wide = np.pad(a["x"], ((0, 0), around, (0, 0)))
+        y, grad_x, grad_w = (np.asarray(part) for part in correlate(wide, a["w"], a["grad"]))
+        if not pooled:
+            return {"y": y, "grad_x": grad_x[:, 2:-1], "grad_w": grad_w}
+        rectified = np.maximum(y + a["shift"], 0)
+        return {"y": np.stack([rectified[:, t : t + 2].max(axis=1) for t in range(0, 39, 2)], axis=1)}
+
+    def by_torch(a: Arrays) -> Arrays:
+        from parity.counterparts_ops import torch_conv
+
+        return by(lambda x, w, g: torch_conv(x, w, g, 1, 1), a)
+
+    return OperationCase(
+        {name: RNG.standard_normal(shape) for name, shape in shapes.items()},
+        run,
+        lambda a: by(lambda x, w, g: loop_conv(x, w, g, 1, 1), a),
         by_torch,
     )
 
