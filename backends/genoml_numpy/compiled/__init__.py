@@ -12,7 +12,7 @@ from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
 from genoml_numpy.compiled.conv1d_three import rectified_conv1d_vjp
 from genoml_numpy.compiled.rectify import rectified_vjp, squares_around
-from genoml_numpy.compiled.recurrent import lstm_scan
+from genoml_numpy.compiled.recurrent import lstm_vjp
 from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 
 TWINS: dict[str, Callable[..., Any]] = {
@@ -20,7 +20,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "conv1d_vjp": conv1d_vjp,
     "gather_communities": gather_communities,
     "jaccard": jaccard,
-    "lstm_scan": lstm_scan,
+    "lstm_vjp": lstm_vjp,
     "move_nodes": move_nodes,
     "multiply_rows": multiply_rows,
     "plain_attention_vjp": plain_attention_vjp,
