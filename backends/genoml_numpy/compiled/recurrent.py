@@ -12,12 +12,23 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml_numpy.compiled.functions import CONTRACT, sigmoid, tanh
-from genoml_numpy.compiled.signatures import BYTE, FLOAT, INT, NOTHING, compiled, given, written
+from genoml_numpy.compiled.signatures import BYTE, FLAG, FLOAT, INT, NOTHING, compiled, given, written
 from genoml_numpy.compiled.tiles import ROWS, WIDE, multiply_packed, multiply_wide, padded, panels_of
 
 _ONE = np.float32(1.0)
 #: Rows of a block of steps, whose part of the weights' gradients is one product.
 _ROWS_AT_ONCE = 512
+
+
+@compiled(NOTHING, given(FLOAT, 1), given(FLOAT, 1), written(FLOAT, 1), FLAG, loose=CONTRACT)
+def _squash(a: Any, b: Any, out: Any, by_tanh: Any) -> None:
+    """out = tanh(a + b), or the sigmoid. Slices count from 0: other bounds of a loop make no vectors."""
+    if by_tanh:
+        for j in range(out.shape[0]):
+            out[j] = tanh(a[j] + b[j])
+    else:
+        for j in range(out.shape[0]):
+            out[j] = sigmoid(a[j] + b[j])
 
 
 @compiled(
@@ -37,12 +48,9 @@ def _steps(x: Any, weights: Any, bias: Any, keep: Any, gates: Any, cells: Any, s
         multiply_wide(rows, 0, weights, 0, weights.shape[0], products)
         for n in range(batch):
             product, row = products[n], gates[t, n]
-            for j in range(2 * size):
-                row[j] = sigmoid(product[j] + bias[j])
-            for j in range(2 * size, 3 * size):
-                row[j] = tanh(product[j] + bias[j])
-            for j in range(3 * size, 4 * size):
-                row[j] = sigmoid(product[j] + bias[j])
+            _squash(product[: 2 * size], bias[: 2 * size], row[: 2 * size], False)
+            _squash(product[2 * size : 3 * size], bias[2 * size : 3 * size], row[2 * size : 3 * size], True)
+            _squash(product[3 * size : 4 * size], bias[3 * size :], row[3 * size :], False)
             before, after, state = cells[t, n], cells[t + 1, n], rows[n, features:]
             if keep.shape[0] > 0 and keep[t, n] == 0:
                 after[:] = before
@@ -84,6 +92,7 @@ def _gates_back(
             do[j] = through * squashed[j] * (_ONE - o[j])
         for j in range(size):
             dg[j] = c[j] * i[j] * (_ONE - g[j] * g[j])
+        for j in range(size):
             di[j] = c[j] * i[j] * g[j] * (_ONE - i[j])
         for j in range(size):
             c[j] = c[j] * f[j]
@@ -115,9 +124,9 @@ def _steps_back(
         _gates_back(gates[t], cells[t], cells[t + 1], keep, t, dh, dc, grad, total)
         for n in range(batch):
             for panel in range(panels.shape[0]):
-                to, start = panels[panel, (t - first) * batch + n], panel * WIDE
+                to, part = panels[panel, (t - first) * batch + n], grad[n, panel * WIDE : (panel + 1) * WIDE]
                 for j in range(WIDE):
-                    to[j] = grad[n, start + j]
+                    to[j] = part[j]
         if t == 0 and features == 0:
             break
         multiply_wide(grad, 0, transposed, 0, transposed.shape[0], products)
@@ -132,8 +141,9 @@ def _steps_back(
 def _spread(row: Any, to: Any, tile: Any, place: Any) -> None:
     """A row as tiles of ROWS columns, from ``tile`` on, with zeros behind it."""
     for m in range(row.shape[0] // ROWS):
+        part, into = row[m * ROWS : (m + 1) * ROWS], to[tile + m, place]
         for j in range(ROWS):
-            to[tile + m, place, j] = row[m * ROWS + j]
+            into[j] = part[j]
     whole = row.shape[0] // ROWS * ROWS
     for j in range(whole, padded(row.shape[0], ROWS)):
         to[tile + whole // ROWS, place, j - whole] = row[j] if j < row.shape[0] else np.float32(0.0)
