@@ -161,9 +161,9 @@ def multiply_packed(a: Any, b: Any, inner: Any, c: Any, add: Any) -> None:
     for start in range(0, b.shape[0], GROUP):
         for tile in range(a.shape[0]):
             for panel in range(start, min(start + GROUP, b.shape[0])):
-                _wide_tile(
+                wide_tile(
                     a, tile * a.shape[1] * ROWS, 1, ROWS, b, panel * b.shape[1] * WIDE, WIDE, c,
-                    tile * ROWS * width + panel * WIDE, width, inner, add,
+                    tile * ROWS * width + panel * WIDE, width, inner, add, 1, 0,
                 )  # fmt: skip
 
 
