@@ -19,6 +19,7 @@ from proof.operation_case import Arrays, OperationCase, named
 from proof.operation_cases_layers import (
     attention,
     dense_weights,
+    lstm_layer,
     lstm_steps,
     padded_convolution,
     rectified,
@@ -268,6 +269,7 @@ def cases() -> dict[str, OperationCase]:
             "squares_around": squares(),
             "dense_grad_weights": dense_weights(),
             "lstm_scan": lstm_steps(),
+            "lstm_vjp": lstm_layer(),
             "segment_sum": segments(),
             "random_uniform": uniform_numbers(),
             "alignment_scores": alignment(local=False),

@@ -15,7 +15,7 @@ from genoml_numpy.compiled.conv1d import biased_conv1d_vjp
 from genoml_numpy.compiled.conv1d_norm import conv1d_moments_vjp, pooled_conv1d
 from genoml_numpy.compiled.hits import conv1d_hits
 from genoml_numpy.compiled.rectify import rectified_vjp, squares_around, sum_rows
-from genoml_numpy.compiled.recurrent import lstm_scan
+from genoml_numpy.compiled.recurrent import lstm_vjp
 from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 
 TWINS: dict[str, Callable[..., Any]] = {
@@ -26,7 +26,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "conv1d_vjp": conv1d_vjp,
     "gather_communities": gather_communities,
     "jaccard": jaccard,
-    "lstm_scan": lstm_scan,
+    "lstm_vjp": lstm_vjp,
     "move_nodes": move_nodes,
     "multiply_rows": multiply_rows,
     "plain_attention_vjp": plain_attention_vjp,
