@@ -210,8 +210,10 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
 
 
 @operation
-def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, Array]:
-    """Maximum of the correlation, max_l y[n, l, f], and the first l where it is reached.
+def conv1d_max(
+    x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
+) -> tuple[Array, Array]:
+    """Maximum of the correlation, max_l y[n, l, f], and the first l where it is reached; ``workers`` may share it.
 
         y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
 
@@ -220,7 +222,7 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
     x : (N, L, C);  w : (K, C, F);  both results : (N, F), the second of integers
     """
     xp = array_namespace(x)
-    y, _ = conv1d_vjp(x, w, stride, dilation)
+    y, _ = conv1d_vjp(x, w, stride, dilation, workers)
     return xp.max(y, axis=1), xp.argmax(y, axis=1)
 
 

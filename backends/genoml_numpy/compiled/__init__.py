@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genoml_numpy.compiled.attention import plain_attention_vjp
-from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
+from genoml_numpy.compiled.bases import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
 from genoml_numpy.compiled.conv1d_three import rectified_conv1d_vjp
 from genoml_numpy.compiled.hits import conv1d_hits
@@ -19,6 +19,7 @@ from genoml_numpy.compiled.seqlets import jaccard, multiply_rows, spell_words
 TWINS: dict[str, Callable[..., Any]] = {
     "conv1d_hits": conv1d_hits,
     "conv1d_max": conv1d_max,
+    "conv1d_max_grad_w": conv1d_max_grad_w,
     "conv1d_vjp": conv1d_vjp,
     "gather_communities": gather_communities,
     "jaccard": jaccard,
