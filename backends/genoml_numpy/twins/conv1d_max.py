@@ -21,9 +21,7 @@ _HELD = 1 << 17
 _BLOCK = 16
 
 
-def conv1d_max(
-    x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
-) -> Any:
+def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE) -> Any:
     """See genoml.ops.conv1d.conv1d_max; covers what the phases algorithm does."""
     n, length, c = x.shape
     k, _, f = w.shape
