@@ -58,14 +58,12 @@ def kernels_of(tables: np.ndarray, kernel_size: int) -> np.ndarray:
 
 
 def _covered(x: np.ndarray, w: np.ndarray) -> bool:
-    n, length, c = x.shape
-    k, _, f = w.shape
-    return c == 4 and x.dtype == w.dtype == np.float32 and k > 1 and n * length * f >= _LEAST
+    return x.shape[2] == 4 and x.dtype == w.dtype == np.float32 and len(w) > 1
 
 
 def codes_of(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
     """Base codes, 4 for a row of zeros; None if the tables do not cover the arguments."""
-    if not _covered(x, w):
+    if not _covered(x, w) or x.shape[0] * x.shape[1] * w.shape[2] < _LEAST:
         return None
     codes = np.empty(x.shape[:2], np.uint8)
     return codes if words.read_codes(np.ascontiguousarray(x).view(np.uint32), codes) else None
@@ -101,12 +99,12 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: 
 def conv1d_max(
     x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
 ) -> tuple[Array, Array]:
-    """See genoml.ops.conv1d.conv1d_max; covers what ``conv1d_vjp`` does."""
+    """See genoml.ops.conv1d.conv1d_max; covers what ``conv1d_vjp`` does, and small ones, where it is faster too."""
     n, length, _ = x.shape
     k, _, f = w.shape
     best = np.empty((n, f), np.float32)
     positions = np.empty((n, f), np.int32)
-    covered = [stride == dilation == 1 and _covered(x, w)]
+    covered = [stride == dilation == 1 and _covered(x, w) and n > 0]
     if covered[0]:
         span = _span(k, f)
         tables = tables_of(w, span)
