@@ -22,8 +22,8 @@ from genoml_numpy.twins import conv1d as plain
 _TABLE = 1 << 16
 #: Least positions x filters: below it the tables cost more than they save.
 _LEAST = 1 << 14
-#: Least positions x filters of a thread: 0.1 ms, where handing it over takes 0.03.
-_SHARED = 1 << 18
+#: Least positions x filters of a thread: 0.2 ms, where handing it over takes 0.03, or more while others compute.
+_SHARED = 1 << 19
 
 
 def _span(kernel_size: int, filters: int) -> int:
