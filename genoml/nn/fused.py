@@ -112,7 +112,7 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
     xp = array_namespace(x)
     length = x.shape[2]
     shape = (conv.kernel_size, conv.stride, conv.dilation)
-    best, positions = conv1d_max(rows, w, conv.stride, conv.dilation)
+    best, positions = conv1d_max(rows, w, conv.stride, conv.dilation, run.part.workers)
     y, back = biased_vjp(best, conv.bias if conv.has_bias else None, conv.activation)
 
     def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:

@@ -9,7 +9,7 @@ from typing import Any
 
 from genoml_numpy.compiled.adam import adam_update
 from genoml_numpy.compiled.attention import plain_attention_vjp
-from genoml_numpy.compiled.bases import conv1d_max, conv1d_vjp
+from genoml_numpy.compiled.bases import conv1d_max, conv1d_max_grad_w, conv1d_vjp
 from genoml_numpy.compiled.communities import gather_communities, move_nodes, refine_nodes
 from genoml_numpy.compiled.conv1d import biased_conv1d_vjp
 from genoml_numpy.compiled.conv1d_norm import conv1d_moments_vjp, pooled_conv1d
@@ -22,6 +22,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "adam_update": adam_update,
     "conv1d_hits": conv1d_hits,
     "conv1d_max": conv1d_max,
+    "conv1d_max_grad_w": conv1d_max_grad_w,
     "conv1d_moments_vjp": conv1d_moments_vjp,
     "conv1d_vjp": conv1d_vjp,
     "gather_communities": gather_communities,
