@@ -46,7 +46,9 @@ from genoml.runs.tasks import LABELS
     metavar="FILE...",
     help="Of profiles: bigWig of another replicate, one a track, which is scored beside the model.",
 )
-@no_checks_option("trained", "classes", "length", "gc", "missing")
+@no_checks_option(
+    "trained", "overlap", "genome", "names", "letters", "classes", "length", "gc", "missing", "outliers"
+)
 @data_options()
 @backend_option
 def command(

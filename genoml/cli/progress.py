@@ -45,6 +45,10 @@ class JsonProgress(Progress):
     def tried(cls, line: str) -> None:
         tell(msgspec.json.encode({"event": "auto", "line": line}), err=False)
 
+    @classmethod
+    def note(cls, line: str) -> None:
+        tell(msgspec.json.encode({"event": "note", "line": line}), err=False)
+
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         record = folder.record
         self._say(
@@ -86,6 +90,8 @@ class TerminalProgress(EpochLines, Progress):
     @classmethod
     def tried(cls, line: str) -> None:
         tell(line, err=True)
+
+    note = tried
 
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         tell(self._start_line(folder, resumed), err=True)

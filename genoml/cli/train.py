@@ -100,7 +100,7 @@ from genoml.runs.data_settings import FILE_KEYS
     is_flag=True,
     help="Also write TensorBoard events, into the run folder (extra tensorboard).",
 )
-@no_checks_option("copies", "classes", "length", "gc", "missing", "overlap", "bias")
+@no_checks_option("copies", "classes", "length", "gc", "missing", "outliers", "overlap", "bias")
 @data_options(task=True)
 @terminal_options
 @backend_option

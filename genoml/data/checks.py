@@ -15,10 +15,9 @@ from genoml.data.dataset import SequenceData
 from genoml.data.joint_peaks import overlap_by_half
 from genoml.data.leaks import sequence_hashes
 from genoml.data.shuffled import ShuffledNegatives
-from genoml.data.traits import Traits, names_of
+from genoml.data.traits import TrainedOn, Traits, names_of, windows_of
 from genoml.io.errors import shown
 from genoml.metrics import auroc, spearman
-from genoml.sequence.intervals import Intervals
 
 #: checks that ``fit`` makes
 FitCheck: TypeAlias = Literal["copies", "classes"]
@@ -27,6 +26,8 @@ FitCheck: TypeAlias = Literal["copies", "classes"]
 _APART = 0.75
 #: standard deviations above one half that the AUROC of a random number may reach by chance
 _CHANCE = 3.0
+#: values that are far from the others: their share, at most, and the distance in spans of the others
+_FEW, _FAR = 0.1, 10.0
 #: rank correlation with the targets from which on one number is said to tell them
 _CORRELATED = 0.5
 
@@ -52,7 +53,7 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
     skip : collection of str
         Checks that are left out: ``copies`` of training sequences in the validation part; the same sequence in both
         ``classes``, or with several labels; ``length`` or ``gc`` content that alone tells the classes apart, or goes
-        with the numbers; ``missing`` values.
+        with the numbers; ``missing`` values; ``outliers``, numbers far from all others.
 
     Returns
     -------
@@ -72,7 +73,11 @@ def check_split(training: Traits, validation: Traits, *, skip: Collection[str] =
 
 
 def check_evaluated(
-    sequences: Traits, known: np.ndarray | None, *, skip: Collection[str] = ()
+    sequences: Traits,
+    known: TrainedOn | None,
+    data: SequenceData | None = None,
+    *,
+    skip: Collection[str] = (),
 ) -> dict[str, str]:
     """Check labelled sequences that a model is to be evaluated on; as ``check_split``.
 
@@ -80,18 +85,29 @@ def check_evaluated(
     ----------
     sequences : Traits
         Of the data.
-    known : (m,) uint64, or None
-        Hashes of the sequences of training and validation, if they are known.
+    known : TrainedOn or None
+        The sequences of training and validation, if they are known.
+    data : SequenceData, optional
+        The data, if they are of the genome that the model was trained on.
     skip : collection of str
-        Checks that are left out: ``trained``, for sequences that are known, and those of ``check_split`` but copies.
+        Checks that are left out: ``trained``, for sequences that are known; ``overlap``, for other windows that share
+        half their bases with one that is; and those of ``check_split`` but copies.
     """
     found = {}
-    shared = np.isin(sequences.hashes, [] if known is None else known)
+    shared = np.isin(sequences.hashes, [] if known is None else known.hashes)
+    little = "the scores say little about new sequences"
     if shared.any():
         found["trained"] = (
-            f"{_so_many(shared, sequences.names, 'sequences')} were in the data of the training; "
-            "the scores say little about new sequences"
+            f"{_so_many(shared, sequences.names, 'sequences')} were in the data of the training; {little}"
         )
+    placed = None if data is None else data.intervals
+    if placed is not None and known is not None and known.windows is not None:
+        near = overlap_by_half(placed, known.windows) & ~shared
+        if isinstance(data, ShuffledNegatives):
+            near &= data.source.numbers == 0
+        if near.any():
+            many = _so_many(near, sequences.names, "windows")
+            found["overlap"] = f"{many} share half their bases or more with windows of the training; {little}"
     found |= _check_targets(sequences)
     return {name: line for name, line in found.items() if name not in skip}
 
@@ -101,8 +117,8 @@ def check_windows(training: SequenceData, validation: SequenceData) -> dict[str,
 
     Shuffles have no place in the genome, and are left out.
     """
-    first, second = (_windows(part) for part in (training, validation))
-    if first is None or second is None or len({*first.length_bp.tolist(), *second.length_bp.tolist()}) != 1:
+    first, second = windows_of(training), windows_of(validation)
+    if first is None or second is None:
         return {}
     shared = overlap_by_half(second, first)
     if not shared.any():
@@ -110,13 +126,6 @@ def check_windows(training: SequenceData, validation: SequenceData) -> dict[str,
     names = np.array([second.place(row) for row in range(len(second))], dtype=np.object_)
     line = f"{_so_many(shared, names, 'validation windows')} share half their bases or more with training windows"
     return {"overlap": f"{line}; hold out whole chromosomes (validation_chromosomes)"}
-
-
-def _windows(data: SequenceData) -> Intervals | None:
-    """The windows of a genome that the examples are; those of shuffles are left out."""
-    if data.intervals is None or not isinstance(data, ShuffledNegatives):
-        return data.intervals
-    return data.intervals[data.source.numbers == 0]
 
 
 def warn_of_leaks(
@@ -170,6 +179,8 @@ def _check_targets(sequences: Traits) -> dict[str, str]:
         found["missing"] = (
             f"{missing.sum()} of {missing.size} values are missing, and are left out: {', '.join(of_each[:5])}{more}"
         )
+    if sequences.kind == "numbers" and (line := _far_values(sequences, targets)):
+        found["outliers"] = line
     apart = _numbers_apart if sequences.kind == "numbers" else _classes_apart
     for name, values in (("length", sequences.length_bp), ("gc", 100 * sequences.gc)):
         lines = [
@@ -185,6 +196,25 @@ def _check_targets(sequences: Traits) -> dict[str, str]:
             more = f"; and so in {others} more task{'s' * (others > 1)}" if others else ""
             found[name] = of + line + more
     return found
+
+
+def _far_values(sequences: Traits, targets: np.ndarray) -> str:
+    """A line about a few values that lie further from the others than ten times what these span."""
+    for task, column in enumerate(targets.T):
+        values = np.sort(column[~np.isnan(column)].astype(np.float64))
+        if len(values) < 10:
+            continue
+        cut = int(np.argmax(np.diff(values))) + 1
+        low, high = values[:cut], values[cut:]
+        few, others = (low, high) if len(low) < len(high) else (high, low)
+        gap, span = high[0] - low[-1], others[-1] - others[0]
+        if len(few) <= _FEW * len(values) and 0 < span * _FAR < gap:
+            return (
+                f"{_task(sequences, task)}: {len(few)} of {len(values)} values ({few[0]:.6g} is the first) lie "
+                f"{gap / span:.3g} times the span of the others away from them; leave a missing value empty, and take "
+                "logarithms of skewed ones"
+            )
+    return ""
 
 
 def _task(sequences: Traits, task: int) -> str:

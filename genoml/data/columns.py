@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +18,8 @@ import numpy as np
 from genoml.data.missing import DIGITS, is_missing, number_of, present
 from genoml.io.errors import FormatError, control_in, shown
 from genoml.io.files import FilePath, Source
-from genoml.sequence.alphabet import describe_alphabet
-from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
+from genoml.sequence.alphabet import count_u_and_t, describe_alphabet
+from genoml.sequence.codes import FlatCodes, flat_codes
 from genoml.sequence.intervals import nearest
 
 _ROWS_AT_ONCE = 2048
@@ -47,15 +48,15 @@ class Columns:
         Stripped of blanks at both ends.
     sequences : list of FlatCodes
         Of some thousand rows each.
-    alphabet : {"DNA", "RNA"}
-        RNA if a sequence has the letter U.
+    letters : Counter
+        Sequences with the letter U, and those with T.
     """
 
     path: str
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     text: dict[str, list[str]] = field(default_factory=dict)
     sequences: list[FlatCodes] = field(default_factory=list)
-    alphabet: Literal["DNA", "RNA"] = "DNA"
+    letters: Counter[str] = field(default_factory=Counter)
     _lines: array[int] = field(default_factory=lambda: array("q"))
 
     def __len__(self) -> int:
@@ -102,7 +103,7 @@ def read_columns(
         {name: np.concatenate([block.numbers[name] for block in blocks]) for name in blocks[0].numbers},
         {name: list(chain.from_iterable(block.text[name] for block in blocks)) for name in blocks[0].text},
         [flat for block in blocks for flat in block.sequences],
-        "RNA" if any(block.alphabet == "RNA" for block in blocks) else "DNA",
+        sum((block.letters for block in blocks), Counter()),
         array("q", chain.from_iterable(block._lines for block in blocks)),
     )
 
@@ -276,8 +277,7 @@ def _sequences(found: Columns, names: Sequence[str], parts: Sequence[Sequence[st
             if is_missing(text):
                 found.fail(begin + row, name, f"a sequence{present(text)}", text)
     column = " + ".join(names)
-    if alphabet_of(letters) == "RNA":
-        found.alphabet = "RNA"
+    found.letters += count_u_and_t(letters)
     try:
         return flat_codes(letters)
     except ValueError:

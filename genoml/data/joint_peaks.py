@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genoml.genome.overlaps import overlap_pairs
 from genoml.genome.windows import centre
 from genoml.sequence.intervals import Intervals, concat
 
@@ -58,12 +59,14 @@ def peak_labels(windows: Intervals, experiments: Sequence[Intervals]) -> np.ndar
 
 
 def overlap_by_half(windows: Intervals, others: Intervals) -> np.ndarray:
-    """Whether half or more of each window lies in one of the others, all of one length: (n,) bool."""
-    half = int(windows.length_bp[0]) // 2 if len(windows) else 0
-    first, of_others = np.split(_places(concat([windows, others])), [len(windows)])
-    ordered = np.append(np.sort(of_others), np.iinfo(np.int64).max)
-    nearest = ordered[np.searchsorted(ordered, first - half)]
-    return np.asarray(nearest <= first + half)
+    """Whether each window shares half the bases of the shorter, or more, with one of the others: (n,) bool."""
+    rows, of_others = overlap_pairs(windows, others)
+    ends = np.minimum(windows.end[rows], others.end[of_others])
+    bases = ends - np.maximum(windows.start[rows], others.start[of_others])
+    half = 2 * bases >= np.minimum(windows.length_bp[rows], others.length_bp[of_others])
+    found = np.zeros(len(windows), bool)
+    found[rows[half]] = True
+    return found
 
 
 def _places(windows: Intervals) -> np.ndarray:

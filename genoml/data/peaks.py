@@ -194,6 +194,12 @@ def _assembled(
     )
 
 
+def genome_of(data: SequenceData) -> GenomeStore | None:
+    """The genome that the examples, or the sequences that they are shuffles of, are windows of."""
+    codes = data.source.origins if isinstance(data, ShuffledNegatives) else data.codes
+    return codes.store if isinstance(codes, GenomeCodes) else None
+
+
 def regions_of(given: Regions, sizes: Mapping[str, int] | None = None) -> Intervals:
     """The given intervals, or those of a file, checked against the sizes of the genome if these are given."""
     return given if isinstance(given, Intervals) else concat(bed_intervals(given, sizes=sizes))

@@ -16,8 +16,8 @@ from genoml.data.leaks import sequence_hashes
 from genoml.data.missing import check_present, is_missing, numbers_of, present, values_of
 from genoml.data.targets import class_targets, masked
 from genoml.io.files import FilePath
-from genoml.sequence.alphabet import PAD_CODE
-from genoml.sequence.codes import FlatCodes, alphabet_of, flat_codes
+from genoml.sequence.alphabet import PAD_CODE, count_u_and_t, mixed_letters
+from genoml.sequence.codes import FlatCodes, flat_codes
 from genoml.sequence.encode import fill_rows
 
 _GREATEST = float(np.finfo(np.float32).max)
@@ -173,7 +173,7 @@ def table_data(
     parts = [arrays[part] for part in spec.sequence]
     letters: list[Any] = ["".join(row) for row in zip(*parts, strict=True)]
     table.sequences = [flat_codes(letters)]
-    table.alphabet = alphabet_of(letters)
+    table.letters = count_u_and_t(letters)
     _check_table(table, spec)
     return _data(table, spec)
 
@@ -234,6 +234,8 @@ def _data(table: Columns, spec: _Spec) -> SequenceData:
     codes = _padded(table.sequences, spec.length_bp)
     if spec.classes is not None:
         _warn_of_conflicts(codes, targets.argmax(axis=1) if spec.one_hot else targets[:, 0])
+    for line in mixed_letters(table.letters):
+        warnings.warn(line, stacklevel=3)
     return SequenceData(
         codes,
         targets,
@@ -241,7 +243,7 @@ def _data(table: Columns, spec: _Spec) -> SequenceData:
         extras,
         names=None if spec.name is None else np.array(text[spec.name], dtype=object),
         target_names=names,
-        alphabet=table.alphabet,
+        alphabet="RNA" if table.letters["U"] else "DNA",
     )
 
 

@@ -1,8 +1,8 @@
-"""Traits of sequences, which the checks of data compare: hash, length, GC content, targets."""
+"""Traits of sequences, which the checks of data compare: hash, length, GC content, targets; windows of a genome."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -13,7 +13,9 @@ from genoml.data.dataset import SequenceData
 from genoml.data.files import NamedSequences
 from genoml.data.leaks import sequence_hashes
 from genoml.data.profiles import ProfileData
+from genoml.data.shuffled import ShuffledNegatives
 from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.intervals import Intervals, concat
 from genoml.sequence.matched import gc_content
 
 #: What targets are: labels 0 and 1, a column a task; one-hot classes; numbers.
@@ -79,6 +81,52 @@ class Traits:
         hashes, length_bp, gc = (values[np.argsort(order)] for values in _measure(blocks, both_strands))
         targets = np.repeat([1.0, 0.0], [len(positives), len(negatives)])
         return cls(hashes, length_bp, gc, targets, np.array(both.ids, object))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedOn:
+    """What a model was trained and validated on, as far as later data are compared with it.
+
+    Attributes
+    ----------
+    hashes : (n,) uint64
+        Of the sequences, see ``sequence_hashes``.
+    windows : Intervals or None
+        The windows of a genome that they are.
+    """
+
+    hashes: np.ndarray
+    windows: Intervals | None = None
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[SequenceData], hashes: Sequence[np.ndarray]) -> TrainedOn:
+        """Of the parts of a split, with the hashes of each."""
+        placed = [windows for windows in map(windows_of, parts) if windows is not None]
+        windows = concat(placed) if len(placed) == len(parts) else None
+        return cls(np.unique(np.concatenate(hashes)), windows)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As arrays for a file: the hashes; of windows the names of the chromosomes, and number, start and end."""
+        if self.windows is None:
+            return {"hashes": self.hashes}
+        names = np.frombuffer("\n".join(self.windows.names).encode(), np.uint8)
+        places = np.stack([self.windows.codes, self.windows.start, self.windows.end], axis=1).astype(np.int64)
+        return {"hashes": self.hashes, "chromosomes": names, "windows": places}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> TrainedOn:
+        """From what ``arrays`` gave; KeyError or ValueError for other arrays."""
+        if "windows" not in arrays:
+            return cls(arrays["hashes"])
+        names = tuple(arrays["chromosomes"].tobytes().decode().split("\n"))
+        return cls(arrays["hashes"], Intervals.from_codes(names, *arrays["windows"].T, "."))
+
+
+def windows_of(data: SequenceData) -> Intervals | None:
+    """The windows of a genome that the examples are; those of shuffles are left out."""
+    if data.intervals is None or not isinstance(data, ShuffledNegatives):
+        return data.intervals
+    return data.intervals[data.source.numbers == 0]
 
 
 def _measure(blocks: Iterable[np.ndarray], both_strands: bool) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
@@ -9,6 +10,9 @@ from genoml.genome.store import GenomeStore
 from genoml.genome.store_file import is_store
 from genoml.io.errors import FormatError
 from genoml.io.files import FilePath
+
+#: errors of a place where a store cannot be written
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def open_genome(
@@ -49,10 +53,22 @@ def open_genome(
             if not is_store(path):
                 raise  # some other file, which must not be replaced
             tell(str(error))
-    tell(f"making {path} from {source}")
+    tell(f"making {path} from {source}{_size(source)}; later commands read it in its place")
     try:
         return GenomeStore.build(source, path)
-    except PermissionError as error:
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
         raise ValueError(
-            f"{path}: cannot be written ({error.strerror}); choose another place for the store"
+            f"{path}: cannot be written ({error.strerror}); make it elsewhere (genoml fetch --store PATH), and name "
+            "that store as the genome"
         ) from None
+
+
+def _size(source: str) -> str:
+    """Words for the size of the store, a byte a base: of an uncompressed file about its own."""
+    if not os.path.isfile(source):
+        return ""
+    with open(source, "rb") as stream:
+        plain = stream.read(1) == b">"
+    return f", about {os.path.getsize(source) / 1e6:,.1f} MB" if plain else ", a byte a base"

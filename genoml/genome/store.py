@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from hashlib import sha256
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -115,6 +116,14 @@ class GenomeStore:
     def digest(self) -> str:
         """SHA-256 of the index, which has the checksums of all bases."""
         return self._digest
+
+    @property
+    def bases_digest(self) -> str:
+        """SHA-256 of names, lengths and checksums: the same for the same bases, whichever file they came from."""
+        chromosomes = self._index.chromosomes
+        return sha256(
+            repr([(each.name, each.length, each.checksums) for each in chromosomes]).encode()
+        ).hexdigest()
 
     @property
     def source(self) -> str:

@@ -168,7 +168,7 @@ class Graph(Container):
                 found[number] = None
                 if g is None:  # a layer above that reads integers has no gradient to give, or nobody reads it
                     continue
-                g, own = pull_row(row, g, need_x or (need_params and below), need_params)
+                g, own = pull_row(row, g, need_x or (need_params and below), need_params, run)
                 grads |= own
                 if g is None:
                     continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import ProfileData, SequenceData, ShuffledNegatives
 from genoml.data.checks import check_split, check_windows
-from genoml.data.traits import Traits
+from genoml.data.peaks import genome_of
+from genoml.data.traits import TrainedOn, Traits
 from genoml.nn.layer import Layer
 from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.choose import choose_network
@@ -28,6 +29,8 @@ from genoml.train.transfer import apart_lines, frozen_parameters, rates_of
 
 #: options of a network that belong to its data
 _OF_DATA = ("length_bp", "n_outputs")
+#: a sequence of this many median lengths is long, and a shift of more than such a part of it large
+_LONG = 4
 
 
 def new_record(
@@ -38,8 +41,8 @@ def new_record(
     bias: Run | None,
     tell: Callable[[str], None],
     ranks: Ranks,
-) -> tuple[RunRecord, np.ndarray]:
-    """Record of a run that begins, with what the checks of its data found, and the hashes of its sequences."""
+) -> tuple[RunRecord, TrainedOn]:
+    """Record of a run that begins, with what the checks of its data found, and what it is trained on."""
     shuffled = isinstance(data, ShuffledNegatives)
     length_bp, n_outputs = data.codes.shape[1], data.targets.shape[1]
     config, tried, baselines = settle_network(config, data, validation, backend, tell, ranks)
@@ -57,7 +60,7 @@ def new_record(
         alphabet=data.alphabet,
         data={"n_training": len(data), "n_validation": len(validation)},
         warnings=check_split(*parts, skip=config.no_checks),
-        notes=[*chosen, *_strands(data.alphabet, config)],
+        notes=[*chosen, *_lengths(parts, config, data), *_strands(data.alphabet, config)],
         auto=tried,
         baselines=baselines,
         task=task,
@@ -68,10 +71,31 @@ def new_record(
     )
     if "overlap" not in config.no_checks:
         record.warnings |= check_windows(data, validation)
-    hashes = np.unique(np.concatenate([part.hashes for part in parts]))
+    if (store := genome_of(data)) is not None:
+        record.data["genome_bases"] = store.bases_digest
+    known = TrainedOn.of_parts([data, validation], [part.hashes for part in parts])
     if bias is not None:
-        note_bias(record, bias, hashes)
-    return record, hashes
+        note_bias(record, bias, known.hashes)
+    return record, known
+
+
+def _lengths(parts: Sequence[Traits], config: TrainConfig, data: SequenceData) -> list[str]:
+    """Lines if a few long sequences decide what all are padded to, or shifts move much of sequences out of view."""
+    length_bp = np.concatenate([part.length_bp for part in parts])
+    longest, median = length_bp.max(), np.median(length_bp)
+    shift_bp, said = config.shift_bp or 0, list[str]()
+    if shift_bp * _LONG > median and genome_of(data) is None:
+        said = [
+            f"shift_bp: moves up to {shift_bp} of {median:.0f} bp out of view; windows of a genome lose none"
+        ]
+    if longest <= _LONG * median:
+        return said
+    long = int((length_bp > _LONG * median).sum())
+    return [
+        *said,
+        f"all sequences are padded to the longest, {longest} bp; half have {median:.0f} bp or less, {long} more than "
+        f"{_LONG} times that",
+    ]
 
 
 def _strands(alphabet: str, config: TrainConfig) -> list[str]:

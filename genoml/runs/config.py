@@ -173,11 +173,11 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         bool, Meta(description="also score a linear model of k-mers on the validation sequences")
     ] = True
     no_checks: Annotated[
-        list[Literal["copies", "classes", "length", "gc", "missing", "overlap", "bias"]],
+        list[Literal["copies", "classes", "length", "gc", "missing", "outliers", "overlap", "bias"]],
         Meta(
             description="checks of the sequences to leave out: copies on both sides of the split, the same "
-            "sequence in both classes, classes that length or GC content alone tells apart, missing values, "
-            "windows that overlap across the split, sequences that have trained the bias model"
+            "sequence in both classes, classes that length or GC content alone tells apart, missing values, numbers "
+            "far from all others, windows that overlap across the split, sequences that have trained the bias model"
         ),
     ] = []
     threads: Annotated[

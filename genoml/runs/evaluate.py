@@ -10,16 +10,26 @@ import numpy as np
 
 from genoml.data import ProfileData, SequenceData
 from genoml.data.checks import check_evaluated
-from genoml.data.traits import Traits
-from genoml.io.errors import FormatWarning
+from genoml.data.peaks import genome_of
+from genoml.data.traits import TrainedOn, Traits
+from genoml.io.errors import FormatWarning, shown
+from genoml.parallel import ONE_RANK
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings
 from genoml.runs.folder import RunFolder
 from genoml.runs.from_files import expect_same, read_source, recorded_data
+from genoml.runs.on_ranks import ready_files
 from genoml.runs.profiles import replicate_outputs
 from genoml.runs.record import RunRecord
 from genoml.runs.run import Run
-from genoml.runs.score import outputs_of_data, read_hashes, score_labels, trained_of, without_nan
+from genoml.runs.score import (
+    other_letters,
+    outputs_of_data,
+    read_known,
+    score_labels,
+    trained_of,
+    without_nan,
+)
 from genoml.runs.split import split_validation
 from genoml.runs.task_scores import by_task, task_scores
 from genoml.runs.tasks import TaskRecord
@@ -57,6 +67,7 @@ def data_of_run(run: Run, values: Mapping[str, Any] | None = None) -> SequenceDa
     settings = _by_hand(task, dict(values or {})) if by_hand else recorded_data(folder, values)
     if values and settings.h5ad is not None and "targets" not in values:
         settings = settings.changed({"targets": task.names})  # in the run's order
+    ready_files(ONE_RANK, settings)
     classes = (task.names or None) if task.kind == "classes" else None
     read = read_source(settings, config, length_bp=run.record.length_bp, classes=classes, by_hand=by_hand)
     if not values:
@@ -86,6 +97,11 @@ def _expect_tasks(record: RunRecord, data: SequenceData) -> None:
         raise ValueError(
             f"the run has {count} task(s) ({', '.join(expected)}), and the data have {data.targets.shape[1]} "
             f"({', '.join(got)})"
+        )
+    if got != expected and sorted(got) == sorted(expected):
+        raise ValueError(
+            f"the tasks are {shown(', '.join(got))}, and those of the run {shown(', '.join(expected))}; name them in "
+            "the run's order"
         )
 
 
@@ -128,9 +144,22 @@ def evaluate_data(
         raise ValueError(f"a replicate has a meaning for the task profile only, got task {task.kind}")
     outputs = outputs_of_data(run.model, record, data, as_trained=held_out)
     both = trained_of(record).both_strands
-    known = None if held_out else read_hashes(run.path, record)
+    known = None if held_out else read_known(run.path, record)
     traits = Traits.of_data(data, task.targets_are, both_strands=both)
-    said = check_evaluated(traits, known, skip=no_checks)
+    placed = {} if held_out else _check_genome(record, data, known)
+    said = check_evaluated(traits, known, None if placed else data, skip=no_checks)
+    said |= {name: line for name, line in placed.items() if name not in no_checks}
+    if (
+        data.intervals is None
+        and (line := other_letters(record, data.alphabet))
+        and "letters" not in no_checks
+    ):
+        said["letters"] = line
+    got = list(data.target_names)
+    if task.names and got and got != task.names and "names" not in no_checks:
+        said["names"] = (
+            f"{shown(', '.join(got))} are scored as the run's {shown(', '.join(task.names))}, in this order"
+        )
     if task.kind == "binary":
         labelled = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
         probabilities = run.objective.predictions(outputs)[labelled, 0]
@@ -155,6 +184,24 @@ def evaluate_data(
         result["baseline"] = record.held_out.baseline
     found: dict[str, Any] = without_nan(result | {"warnings": said})
     return found
+
+
+def _check_genome(record: RunRecord, data: SequenceData, known: TrainedOn | None) -> dict[str, str]:
+    """A line if windows cannot be compared with those of the training: of another genome, or not in the record."""
+    store, trained = genome_of(data), record.data.get("genome_bases")
+    if store is None or known is None or "genome" not in record.data:
+        return {}
+    if trained is None or known.windows is None:
+        return {
+            "overlap": "the run does not know its windows, as an older version wrote it; windows that overlap them are "
+            "not counted, equal sequences are"
+        }
+    if trained != store.bases_digest:
+        return {
+            "genome": f"{store.source} is another genome than that of the training, or another build of it; windows "
+            "that overlap those of the training are not counted, equal sequences are"
+        }
+    return {}
 
 
 def _of_a_task(key: str, each: Mapping[str, Mapping[str, float]]) -> bool:

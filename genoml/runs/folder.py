@@ -2,7 +2,7 @@
 
 - run.json: settings, data, encoding, versions, seed, result, and hashes of itself and of the next two
 - weights.safetensors: the weights of the best epoch
-- sequences.safetensors: hashes of the sequences that it was trained on
+- sequences.safetensors: hashes of the sequences that it was trained on, and their places in a genome
 - log.jsonl: one record an epoch
 - checkpoint/: the state of the training, until it is finished, see genoml.train.Checkpoints
 - config.toml: the settings again, for people and for ``genoml train --config``; none for a network made by hand
@@ -19,10 +19,10 @@ from pathlib import Path
 from shutil import rmtree
 
 import msgspec
-import numpy as np
 
 from genoml.checkpoint import discard_generations, pack_weights
 from genoml.checkpoint.files import pack_tensors
+from genoml.data.traits import TrainedOn
 from genoml.io.files import write_whole
 from genoml.io.plain import NotPlainError, open_plain, read_plain
 from genoml.io.processes import locked, refuse_locked
@@ -68,13 +68,9 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls,
-        path: str | PathLike[str],
-        record: RunRecord,
-        model: Layer,
-        hashes: np.ndarray | None = None,
+        cls, path: str | PathLike[str], record: RunRecord, model: Layer, known: TrainedOn | None = None
     ) -> RunFolder:
-        """Make the folder, with the record, the initial weights, and the hashes of the sequences in it.
+        """Make the folder, with the record, the initial weights, and what tells the sequences in it.
 
         Raises
         ------
@@ -83,13 +79,13 @@ class RunFolder:
         InUseError
             If another process writes into it.
         """
-        with cls.begin(path, record, model, hashes) as folder:
+        with cls.begin(path, record, model, known) as folder:
             return folder
 
     @classmethod
     @contextmanager
     def begin(
-        cls, path: str | PathLike[str], record: RunRecord, model: Layer, hashes: np.ndarray | None = None
+        cls, path: str | PathLike[str], record: RunRecord, model: Layer, known: TrainedOn | None = None
     ) -> Iterator[RunFolder]:
         """Make the folder as ``create`` does, and be the only process that writes into it until the block ends."""
         path = Path(path)
@@ -101,20 +97,20 @@ class RunFolder:
                 path.mkdir(parents=True, exist_ok=True)
             with folder.writing():
                 _refuse_files(path)  # another process may have made it by now
-                folder._fill(model, hashes)
+                folder._fill(model, known)
                 yield folder
         except BaseException:
             folder._remove_made()
             raise
 
-    def _fill(self, model: Layer, hashes: np.ndarray | None) -> None:
+    def _fill(self, model: Layer, known: TrainedOn | None) -> None:
         try:
             with _written(self.path / LOG):
                 (self.path / LOG).touch()
             if self.record.config is not None:
                 self.save_config()
-            if hashes is not None:
-                content = pack_tensors({"hashes": hashes}, {})
+            if known is not None:
+                content = pack_tensors(known.arrays(), {})
                 self.record.sequences = sha256(content).hexdigest()
                 self._write(SEQUENCES, content)
             self.save_weights(model)

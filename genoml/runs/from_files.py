@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -13,6 +14,7 @@ import numpy as np
 from genoml.backend import Backend
 from genoml.data import SequenceData, ShuffledNegatives
 from genoml.data.files import SHUFFLE, NamedSequences, chromosomes, load_sequences
+from genoml.io.errors import FormatWarning
 from genoml.parallel import ONE_RANK, Ranks
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, found_files
@@ -26,7 +28,7 @@ from genoml.runs.settle_task import network_for
 from genoml.runs.split import split_validation, uneven_groups
 from genoml.runs.train_run import begin_run, continue_run
 from genoml.sequence import count_ambiguous
-from genoml.sequence.codes import alphabet_of
+from genoml.sequence.alphabet import count_u_and_t, mixed_letters
 from genoml.train import Callback
 
 #: one file, or several
@@ -61,8 +63,8 @@ def train_data(
     RunError, NotFiniteError, CheckpointError
         See ``begin_run``.
     """
-    ready_files(ranks, config.data)
     ranks.on_first(lambda: refuse_existing(out))
+    ready_files(ranks, config.data, display.note)
     read = read_source(config.data, config)
     config = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, task=read.task))
     rest, validation = split_validation(read.data, config)
@@ -124,8 +126,10 @@ def read_source(
     if not settings.negatives:
         raise ValueError("positives expect negatives: files, or the word shuffle")
     positives, negatives = (found_files(each, "files") for each in (settings.positives, settings.negatives))
-    data, sources = read_pair(_one(positives), _one(negatives), config)
-    return ReadData(data, "binary", sources)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data, sources = read_pair(_one(positives), _one(negatives), config)
+    return ReadData(data, "binary", sources, [str(each.message) for each in caught])
 
 
 def _one(files: list[str]) -> str | list[str]:
@@ -170,7 +174,7 @@ def resume_run(
     named = {"positives": positives, "negatives": negatives}
     given = {key: [str(value)] for key, value in named.items() if value is not None} | dict(moved or {})
     settings = recorded_data(folder, given)
-    ready_files(ranks, settings)
+    ready_files(ranks, settings, display.note)
     read = read_source(settings, record.training)
     expect_alike(ranks, record.training, read.sources["hashes"])
     expect_same(folder, read, settings)
@@ -245,8 +249,12 @@ def read_pair(positives: Files, negatives: Files, config: TrainConfig) -> tuple[
         names = [*first.ids, *second.ids]
         both = (groups[0], groups[1]) if groups[0] is not None and groups[1] is not None else None
         data = SequenceData.binary(codes[0], codes[1], both)
-    alphabet = alphabet_of([*first.letters, *second.letters])
-    return replace(data, names=np.array(names, dtype=object), alphabet=alphabet), sources
+    letters = count_u_and_t([*first.letters, *second.letters])
+    for line in mixed_letters(letters):
+        warnings.warn(line, FormatWarning, stacklevel=2)
+    return replace(
+        data, names=np.array(names, dtype=object), alphabet="RNA" if letters["U"] else "DNA"
+    ), sources
 
 
 def load_files(files: Files, ambiguous: str = "zero") -> NamedSequences:

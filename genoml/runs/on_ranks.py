@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -10,6 +12,7 @@ import msgspec
 
 from genoml.backend import Backend
 from genoml.genome import open_genome
+from genoml.io.errors import FormatWarning
 from genoml.nn.layer import Layer
 from genoml.parallel import Ranks
 from genoml.runs.config import TrainConfig
@@ -51,23 +54,25 @@ def expect_alike(ranks: Ranks, config: TrainConfig, *read: Any) -> None:
     ranks.expect_alike(msgspec.json.encode((config, *read)), "settings or sequences")
 
 
-def ready_files(ranks: Ranks, data: DataSettings) -> None:
-    """Let rank 0 alone make the store of a genome, which all read; of one rank nothing.
+def _warn(line: str) -> None:
+    warnings.warn(line, FormatWarning, stacklevel=6)
+
+
+def ready_files(ranks: Ranks, data: DataSettings, tell: Callable[[str], None] = _warn) -> None:
+    """Let rank 0 alone make the store of a genome, which all read; a line, or a warning, says so.
 
     Raises
     ------
     ValueError
         For standard input, which a launcher gives to one of the ranks.
     """
-    if ranks.count == 1:
-        return
-    if "-" in data.files().values():
+    if ranks.count > 1 and "-" in data.files().values():
         raise ValueError(
             f"-: each of {ranks.count} processes reads the data; expects files, got standard input"
         )
-    if data.genome is not None:
-        genome = data.genome
-        ranks.on_first(lambda: open_genome(genome).close())
+    genome = data.genome
+    if genome is not None and os.path.isfile(genome):
+        ranks.on_first(lambda: open_genome(genome, tell=tell).close())
 
 
 def threads_of(record: RunRecord, ranks: Ranks, backend: Backend) -> int:

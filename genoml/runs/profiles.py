@@ -16,7 +16,7 @@ from genoml.nn import Ensemble
 from genoml.runs.config import TrainConfig
 from genoml.runs.data_settings import DataSettings, found_files
 from genoml.runs.make_task import check_settings
-from genoml.runs.score import read_hashes
+from genoml.runs.score import read_known
 from genoml.runs.tasks import TaskRecord
 from genoml.sequence.intervals import Intervals
 from genoml.train import Profile
@@ -167,8 +167,8 @@ def note_bias(record: RunRecord, bias: Run, hashes: np.ndarray) -> None:
     """
     record.data["bias_weights"] = bias.record.weights[0]
     record.notes.append(f"bias model: {bias.record.training.title} of {bias.path}, frozen")
-    known = read_hashes(bias.path, bias.record)
-    shared = 0 if known is None else int(np.isin(hashes, known).sum())
+    known = read_known(bias.path, bias.record)
+    shared = 0 if known is None else int(np.isin(hashes, known.hashes).sum())
     if shared and "bias" not in record.training.no_checks:
         record.warnings["bias"] = (
             f"{shared} of {len(hashes)} sequences have trained the bias model too, which then explains what the "

@@ -17,6 +17,10 @@ class Progress(Pace):
     def tried(cls, line: str) -> None:
         """Something was tried or chosen before training begins."""
 
+    @classmethod
+    def note(cls, line: str) -> None:
+        """Something else is done before training begins, such as making a file."""
+
     def start(self, folder: RunFolder, *, resumed: bool) -> None:
         """Training begins, or is resumed."""
 

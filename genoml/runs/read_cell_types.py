@@ -13,7 +13,9 @@ from genoml.genome.opening import open_genome
 from genoml.genome.windows import centre
 from genoml.io.errors import FormatError, shown
 from genoml.io.h5ad import RegionMatrix, read_h5ad, write_h5ad_layer
+from genoml.parallel import ONE_RANK
 from genoml.runs.data_settings import DataSettings
+from genoml.runs.on_ranks import ready_files
 from genoml.runs.run import Run
 from genoml.runs.score import trained_of
 from genoml.sequence.intervals import Intervals
@@ -141,6 +143,7 @@ def predict_h5ad(
     given = DataSettings(h5ad=os.fspath(path), genome=genome, sequence=[sequence] if sequence else [])
     column = _column(os.fspath(path), matrix, given)
     if column is None:
+        ready_files(ONE_RANK, given)
         store = open_genome(str(genome))
         outputs = _of_windows(run, GenomeCodes(store, centre(matrix.intervals, run.record.length_bp)))
     else:

@@ -36,7 +36,7 @@ DAMAGED = (ValueError, OSError, RecursionError)
 _DATA_KINDS: dict[str, Any] = {
     "positives": str, "negatives": str, "working_folder": str, "hashes": dict[str, str],
     "n_positives": int, "n_negatives": int, "n_training": int, "n_validation": int, "ambiguous_bases": int,
-    "table": str, "h5ad": str, "genome": str, "n_examples": int,
+    "table": str, "h5ad": str, "genome": str, "genome_bases": str, "n_examples": int,
 }  # fmt: skip
 
 

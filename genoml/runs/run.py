@@ -28,8 +28,9 @@ from genoml.runs.network import NetworkSettings
 from genoml.runs.record import RECORD, WEIGHTS, RunError, RunRecord, read_record
 from genoml.runs.score import (
     objective_of,
+    other_letters,
     outputs_of,
-    read_hashes,
+    read_known,
     refuse_two_inputs,
     score_labels,
     trained_of,
@@ -193,7 +194,11 @@ class Run:
         scores = np.concatenate([self.predict(named)[:, 0] for named in sequences])
         traits = Traits.of_files(*sequences, both_strands=trained_of(self.record).both_strands)
         result = score_labels(scores, traits.targets, self.record, intervals=intervals)
-        result["warnings"] = check_evaluated(traits, read_hashes(self.path, self.record), skip=no_checks)
+        said = check_evaluated(traits, read_known(self.path, self.record), skip=no_checks)
+        letters = "RNA" if "RNA" in [each.alphabet for each in sequences] else "DNA"
+        if (line := other_letters(self.record, letters)) and "letters" not in no_checks:
+            said["letters"] = line
+        result["warnings"] = said
         return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -14,13 +15,15 @@ from genoml.checkpoint import CheckpointError
 from genoml.checkpoint.files import open_tensors
 from genoml.data import SequenceData
 from genoml.data.files import NamedSequences, check_sequences, checked_blocks
+from genoml.data.traits import TrainedOn
 from genoml.evaluation import brier_score, expected_calibration_error
 from genoml.evaluation.bootstrap import bootstrap
 from genoml.evaluation.thresholds import score_calls
+from genoml.io.errors import FormatWarning
 from genoml.models import check_options, model_spec
 from genoml.nn.layer import Layer
 from genoml.runs.record import SEQUENCES, RunError, RunRecord
-from genoml.sequence.alphabet import PAD_CODE
+from genoml.sequence.alphabet import PAD_CODE, count_u_and_t
 from genoml.train.objectives import Objective
 from genoml.train.predict import finite_outputs, score_predictions
 from genoml.train.trained import Trained, padded_lengths
@@ -56,9 +59,23 @@ def trained_of(record: RunRecord) -> Trained:
 
 def readable_blocks(record: RunRecord, blocks: Iterable[NamedSequences]) -> Iterator[NamedSequences]:
     """Blocks of a file, as far as a run's model can read them; ValueError, naming file and record, where it cannot."""
+    told = False
     for block in checked_blocks(blocks, trained_of(record).ambiguous):
         _widths(record, block)
+        found = count_u_and_t(block.letters)
+        line = other_letters(record, "RNA" if found["U"] else "DNA" if found["T"] else record.alphabet)
+        if line and not told:
+            warnings.warn(f"{block.path}: {line}", FormatWarning, stacklevel=2)
+            told = True
         yield block
+
+
+def other_letters(record: RunRecord, alphabet: str) -> str:
+    """A line about sequences of another alphabet, DNA or RNA, than the run was trained on; empty for the same."""
+    if record.alphabet not in ("DNA", "RNA") or alphabet == record.alphabet:
+        return ""
+    read = "U is read as T" if record.alphabet == "DNA" else "T is read as U"
+    return f"the sequences are {alphabet}, and the run was trained on {record.alphabet}: {read}"
 
 
 def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:
@@ -202,8 +219,8 @@ def refuse_two_inputs(positives: object, negatives: object) -> None:
         )
 
 
-def read_hashes(path: str | PathLike[str], record: RunRecord) -> np.ndarray | None:
-    """Read the hashes of the sequences that a run was trained on; None of a run without them.
+def read_known(path: str | PathLike[str], record: RunRecord) -> TrainedOn | None:
+    """Read what a run was trained on, hashes of sequences and windows; None of a run without them.
 
     Raises
     ------
@@ -216,12 +233,11 @@ def read_hashes(path: str | PathLike[str], record: RunRecord) -> np.ndarray | No
     try:
         with open_tensors(path) as file:
             arrays, digest = file.read()
-        hashes = arrays["hashes"]
-    except (CheckpointError, KeyError) as error:
+        if digest == record.sequences:
+            return TrainedOn.from_arrays(arrays)
+    except (CheckpointError, KeyError, ValueError) as error:
         raise RunError(f"{path}: damaged; {_WITHOUT_HASHES}") from error
-    if digest != record.sequences:
-        raise RunError(f"{path}: has changed since the training; {_WITHOUT_HASHES}")
-    return hashes
+    raise RunError(f"{path}: has changed since the training; {_WITHOUT_HASHES}")
 
 
 def score_labels(

@@ -21,8 +21,9 @@ from genoml.backend import Backend
 from genoml.data.files import SHUFFLE, load_sequences
 from genoml.io.processes import lock, open_lock
 from genoml.io.settings import make_settings
-from genoml.parallel import WHOLE_RUN, Shard
+from genoml.parallel import ONE_RANK, WHOLE_RUN, Shard
 from genoml.runs import DataSettings, RunError, read_source
+from genoml.runs.on_ranks import ready_files
 from genoml.runs.read_data import file_hash
 from genoml.runs.score import refuse_two_inputs
 from genoml.runs.search_journal import JOURNAL, create_study, load_optuna, load_study, read_record
@@ -236,6 +237,7 @@ def make_record(
 def _described(values: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The data of a search with their task, read once, and the sha256 of their files."""
     settings = make_settings(values.get("data", {}), DataSettings, "data").changed(given)
+    ready_files(ONE_RANK, settings)
     ranges = make_ranges({**values, "data": settings.given})
     read = read_source(settings, ranges.config({key: each.values[0] for key, each in ranges.ranges.items()}))
     settings = msgspec.structs.replace(settings, task=read.task)

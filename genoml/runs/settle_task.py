@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -28,9 +29,11 @@ def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, l
         If the targets do not say it, or the task that was asked for does not allow them; the message names file and
         line of the first.
     """
+    _expect_values(data)
+    said = _alike(data.target_names) if settings.classes is not None else []
     if settings.task is not None:
         _expect_task(settings, settings.task, data)
-        return settings.task, []
+        return settings.task, said
     if settings.classes is not None:
         kind: TaskKind = "classes"
     else:
@@ -40,7 +43,25 @@ def settle_task(settings: DataSettings, data: SequenceData) -> tuple[TaskKind, l
     _expect_task(settings, kind, data)
     names = ", ".join(data.target_names[:5]) + (", ..." if len(data.target_names) > 5 else "")
     of = f" of {names}" if names else ""
-    return kind, [f"task: {kind}, guessed from the targets{of}; --task says otherwise"]
+    return kind, [f"task: {kind}, guessed from the targets{of}; --task says otherwise", *said]
+
+
+def _expect_values(data: SequenceData) -> None:
+    """Raise ValueError for a target of which no value is known."""
+    mask = data.extras.get("mask")
+    for task in np.flatnonzero(~mask.any(axis=0)).tolist() if mask is not None else []:
+        name = data.target_names[task] if data.target_names else task
+        raise ValueError(f"target {name} has no value in any of {len(data)} examples; leave it out")
+
+
+def _alike(names: Sequence[str]) -> list[str]:
+    """A line about names of classes that differ in case alone."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            return [f"classes {other} and {name} differ in case alone, and are two classes"]
+    return []
 
 
 def _are_activities(data: SequenceData) -> bool:

@@ -31,8 +31,19 @@ def split_validation(data: SequenceData, config: TrainConfig) -> tuple[SequenceD
         parts = _by_chromosome(data, config)
     else:
         parts = _at_random(data, config, by_class=kind in ("binary", "classes"))
+    _expect_weights(parts, config)
     _expect_classes(parts, kind, by_chromosome=bool(config.validation_chromosomes))
     return parts
+
+
+def _expect_weights(parts: tuple[SequenceData, SequenceData], config: TrainConfig) -> None:
+    """Raise ValueError if the examples of a part have no weight."""
+    for part, what in zip(parts, ("training", "validation"), strict=True):
+        weights = part.extras.get("sample_weight")
+        if weights is not None and not np.any(weights):
+            raise ValueError(
+                f"weight {config.data.weight} is 0 throughout the {what} part; expects some above 0"
+            )
 
 
 def _at_random(
@@ -68,7 +79,16 @@ def uneven_groups(training: int, validation: int, config: TrainConfig) -> list[s
 
 
 def _expect_two(data: SequenceData, by_class: bool) -> None:
-    """Raise ValueError, with its name, for a class of fewer than two examples."""
+    """Raise ValueError for fewer than two examples, or, with its name, of a class."""
+    if len(data) < 2:
+        raise ValueError(f"training needs at least 2 examples, got {len(data)}; add some")
+    if by_class and data.targets.shape[1] == 1:
+        labels, numbers = np.unique(np.asarray(data.targets), return_counts=True)
+        for label, number in zip(labels.tolist(), numbers.tolist(), strict=True):
+            if number < 2:
+                raise ValueError(
+                    f"training needs at least 2 examples of each label, got {number} of label {label:g}; add some"
+                )
     if by_class and data.targets.shape[1] > 1:
         counts = data.targets.sum(axis=0)
         if counts.min() < 2:

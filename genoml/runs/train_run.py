@@ -107,7 +107,7 @@ def begin_run(
             bias = load_run(config.data.bias, backend)
             expect_bias(bias, data)
     with _events(Path(out), tensorboard) as events, use_backend(backend):
-        record, hashes = new_record(data, validation, config, backend, bias, display.tried, ranks)
+        record, known = new_record(data, validation, config, backend, bias, display.tried, ranks)
         record.notes = [*notes, *record.notes]
         record.data = {**_as_text(sources or {}), **record.data}
         record.data["working_folder"] = unicode_path(_working_folder(out))
@@ -121,7 +121,7 @@ def begin_run(
         set_apart(record, model)
         backend.load_twins()  # before there is a run, which Ctrl-C must leave usable
         callbacks = [each for each in (events, callback) if each is not None]
-        begun = partial(RunFolder.begin, out, record, model, hashes)
+        begun = partial(RunFolder.begin, out, record, model, known)
         with on_ranks(ranks, begun, RunFolder(Path(out), record)) as folder:
             return _train(folder, model, data, validation, display, callbacks, ranks, resume=False)
 

@@ -20,6 +20,8 @@ Nomenclature Committee of the International Union of Biochemistry (1985), doi:10
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -97,3 +99,21 @@ def describe_alphabet(alphabet: Alphabet) -> str:
     """The letters an alphabet accepts, for messages."""
     bases = {"auto": "ACGT or ACGU", "DNA": "ACGT", "RNA": "ACGU"}[alphabet]
     return f"{bases} and the IUPAC codes {CODE_LETTERS[4:]}, upper or lower case"
+
+
+def count_u_and_t(sequences: Iterable[object]) -> Counter[str]:
+    """Number of sequences, of those that are str, with the letter U, and of those with T; upper or lower case."""
+    texts = [each for each in sequences if isinstance(each, str)]
+    return Counter(
+        {letter: sum(letter in each or letter.lower() in each for each in texts) for letter in "UT"}
+    )
+
+
+def mixed_letters(found: Counter[str]) -> list[str]:
+    """A line if some of several sequences have U, and others T, as ``count_u_and_t`` counts them."""
+    if not (found["U"] and found["T"]):
+        return []
+    return [
+        f"{found['U']} sequences have the letter U, and {found['T']} have T: all are read as RNA; "
+        "write T or U throughout"
+    ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from genoml.genome import open_genome
+from genoml.io.errors import FormatWarning
 from genoml.models import build_model
 from genoml.runs import begin_run, load_run, open_run, reseal, save_run
 from genoml.runs.config import TrainConfig
@@ -220,6 +223,23 @@ def test_regions_of_a_genome_with_drawn_negatives_are_binary(capsys: pytest.Capt
     )
     assert again["n_positives"] > 0
     assert "trained" in again["warnings"]
+    bed = Path("a.bed").read_text().splitlines()
+    rows = [line.split("\t") for line in bed]
+    Path("near.bed").write_text("".join(f"{row[0]}\t{int(row[1]) + 5}\t{int(row[2]) + 5}\n" for row in rows))
+    near = ("evaluate", "peaks", "--regions", "near.bed", "--negatives", "shuffle")
+    line = json.loads(said(capsys, *near, "--json"))["warnings"]["overlap"]
+    assert line.startswith(f"{len(rows)} of {2 * len(rows)} windows (")
+    assert run_genoml(*near) == 0
+    assert f"warning: {line} [--no-checks overlap]" in capsys.readouterr().err
+    for other in ("build.fa", "copy.fa"):
+        Path(other).write_text(
+            Path("genome.fa").read_text().lower() + ">chrUn\nACGT\n" * (other == "build.fa")
+        )
+        open_genome(other).close()
+    found = json.loads(said(capsys, *near, "--genome", "build.fa", "--json"))["warnings"]
+    assert "overlap" not in found
+    assert "build.fa is another genome than that of the training, or another build of it" in found["genome"]
+    assert "overlap" in json.loads(said(capsys, *near, "--genome", "copy.fa", "--json"))["warnings"]
     assert train("shuffled", *GENOME, "a.bed", "--negatives", "shuffle", epochs=1) == 0
     assert record_of("shuffled")["config"]["epochs"] == 1
 
@@ -302,6 +322,21 @@ def test_rna_is_read_on_one_strand_and_a_line_says_so(
     record = record_of(str(tmp_path / "rna"))
     assert record["notes"][-1] == line
     assert record["config"]["reverse_complement"] is False
+    other = "the sequences are DNA, and the run was trained on RNA: T is read as U"
+    found = json.loads(said(capsys, "evaluate", tmp_path / "rna", "--table", "table.tsv", "--json"))[
+        "warnings"
+    ]
+    assert found["letters"] == other
+    assert (
+        "letters"
+        not in json.loads(said(capsys, "evaluate", tmp_path / "rna", "--table", table, "--json"))["warnings"]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FormatWarning)
+        assert run_genoml("predict", tmp_path / "rna", "pos.fa", "--out", tmp_path / "x.tsv") == 0
+    assert f"genoml: warning: pos.fa: {other}\n" in capsys.readouterr().err
+    assert run_genoml("predict", tmp_path / "rna", "--table", table, "--out", tmp_path / "y.tsv") == 0
+    assert "trained on RNA" not in capsys.readouterr().err
 
 
 def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) -> None:
@@ -427,6 +462,96 @@ def test_text_among_numbers_is_named_by_file_line_and_column(
     assert "'high'" in message
 
 
+def test_some_records_with_u_classes_by_case_and_one_long_sequence_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "small.toml").write_text(SMALL_TOML)
+    monkeypatch.chdir(tmp_path)
+    rows = [line.split("\t") for line in write_table(tmp_path).read_text().splitlines()]
+    rows[1][1] = rows[1][1].replace("T", "U")
+    rows[2][1] *= 5
+    classes = rows[0].index("kind")
+    for row in rows[1::2]:
+        row[classes] = row[classes].title()
+    names = {row[classes].casefold(): row[classes] for row in rows[1:]}
+    Path("table.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    assert train("said", *TABLE, "--classes", "kind", epochs=1) == 0
+    notes = record_of("said")["notes"]
+    known = len(rows) - 1
+    assert f"1 sequences have the letter U, and {known - 1} have T: all are read as RNA" in " ".join(notes)
+    assert f"all sequences are padded to the longest, {len(rows[2][1])} bp; half have" in " ".join(notes)
+    assert any("differ in case alone, and are two classes" in note for note in notes), names
+
+
+def test_a_letter_u_in_one_file_of_two_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    positives = Path("pos.fa").read_text().splitlines()
+    uracil = [line if line.startswith(">") else line.replace("T", "U") for line in positives]
+    (tmp_path / "rna.fa").write_text("\n".join(uracil) + "\n")
+    assert train(str(tmp_path / "run"), str(tmp_path / "rna.fa"), "neg.fa", epochs=1) == 0
+    assert "have the letter U, and" in " ".join(record_of(str(tmp_path / "run"))["notes"])
+
+
+def test_a_target_without_any_value_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_table(tmp_path)
+    rows = [each.split("\t") for each in path.read_text().splitlines()]
+    for row in rows[1:]:
+        row[2] = "NA"
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    message = refused(capsys, "--table", path, "--sequence", "seq", "--targets", "strength")
+    assert f"target strength has no value in any of {len(rows) - 1} examples; leave it out" in message
+
+
+def test_weights_of_nothing_but_0_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_table(tmp_path)
+    rows = [each.split("\t") for each in path.read_text().splitlines()]
+    for row in rows[1:]:
+        row[3] = "0"
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    options = ("--table", path, "--sequence", "seq", "--targets", "strength", "--weight", "other")
+    assert "weight other is 0 throughout the training part" in refused(capsys, *options)
+    path.write_text("\n".join("\t".join(row) for row in rows[:2]) + "\n")
+    assert "training needs at least 2 examples, got 1; add some" in refused(capsys, *options[:-2])
+
+
+def test_one_region_is_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.bed").write_text(Path("a.bed").read_text().splitlines(True)[0])
+    message = refused(capsys, *GENOME, tmp_path / "one.bed", "--negatives", "gc")
+    assert "training needs at least 2 examples of each label, got 1 of label 0; add some" in message
+
+
+def test_the_store_that_training_makes_is_said_once_with_its_place_and_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genome = tmp_path / "new.fa"
+    genome.write_text(Path("genome.fa").read_text())
+    options = (
+        "--genome",
+        genome,
+        "--regions",
+        "a.bed",
+        "--negatives",
+        "gc",
+        "--epochs",
+        1,
+        "--config",
+        "small.toml",
+    )
+    line = f"making {genome}.store from {genome}, about {genome.stat().st_size / 1e6:,.1f} MB; later commands read it"
+    for out, said_now in (("a", True), ("b", False)):
+        assert run_genoml("train", *options, "--out", tmp_path / out) == 0
+        assert (line in capsys.readouterr().err) is said_now
+    Path(f"{genome}.store").unlink()
+    assert run_genoml("train", *options, "--out", tmp_path / "c", "--json") == 0
+    event = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert event["event"] == "note"
+    assert event["line"].startswith(line)
+    Path(f"{genome}.store").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FormatWarning)
+        assert run_genoml("evaluate", tmp_path / "a") == 0
+    assert line in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("value", ["-3", "2.5"])
 def test_counts_that_are_none_are_named_by_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str
@@ -489,6 +614,14 @@ def test_evaluation_of_other_tasks_or_longer_windows_is_refused(capsys: pytest.C
     assert (
         "the run has 2 task(s) (strength, other), and the data have 1 (strength)" in capsys.readouterr().err
     )
+    exchanged = ("evaluate", "tasks", "--table", "table.tsv", "--targets")
+    assert run_genoml(*exchanged, "other,strength") == 2
+    assert (
+        "the tasks are other, strength, and those of the run strength, other; name" in capsys.readouterr().err
+    )
+    found = json.loads(said(capsys, *exchanged, "bound,free", "--json"))["warnings"]
+    assert found["names"] == "bound, free are scored as the run's strength, other, in this order"
+    assert "names" not in json.loads(said(capsys, *exchanged, "strength,other", "--json"))["warnings"]
 
 
 # ------------------------------------------------------------ pages and search

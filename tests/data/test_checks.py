@@ -11,7 +11,7 @@ import pytest
 from genoml.data import CodeRows, NamedSequences, SequenceData, ShuffledNegatives
 from genoml.data.checks import check_evaluated, check_split, check_windows
 from genoml.data.leaks import sequence_hashes
-from genoml.data.traits import Traits
+from genoml.data.traits import TrainedOn, Traits
 from genoml.sequence import decode, reverse_complement
 from genoml.sequence.intervals import Intervals
 
@@ -35,7 +35,7 @@ def test_sound_data_get_no_warning() -> None:
     training = traits(random_letters(100, 50), random_letters(100, 50))
     validation = traits(random_letters(20, 50), random_letters(20, 50))
     assert check_split(training, validation) == {}
-    assert check_evaluated(validation, training.hashes) == {}
+    assert check_evaluated(validation, TrainedOn(training.hashes)) == {}
     assert check_evaluated(validation, None) == {}
 
 
@@ -56,7 +56,7 @@ def test_copies_on_either_strand_are_counted_and_the_first_is_named() -> None:
 
 def test_sequences_that_were_trained_on_are_counted_whatever_their_padding_and_case() -> None:
     known = random_letters(30, 40)
-    trained = sequence_hashes(traits_codes(known, 64))
+    trained = TrainedOn(sequence_hashes(traits_codes(known, 64)))
     new = traits([known[4].lower(), *random_letters(2, 25)], [known[9], reverse_complement(known[5])])
     assert check_evaluated(new, trained) == {
         "trained": "3 of 5 sequences (p0 is the first) were in the data of the training; "
@@ -145,22 +145,58 @@ def test_the_checks_of_twenty_thousand_sequences_take_less_than_a_second() -> No
     assert min(seconds) < 1.0
 
 
+def windows(*starts: int, length_bp: int = 20) -> Intervals:
+    return Intervals(["chr1"] * len(starts), starts, np.add(starts, length_bp))
+
+
+def placed(places: Intervals) -> SequenceData:
+    codes = RNG.integers(0, 4, (len(places), int(places.length_bp[0])), dtype=np.uint8)
+    return SequenceData(codes, np.ones((len(places), 1), np.float32), intervals=places)
+
+
 def test_windows_that_lie_in_training_windows_by_half_are_counted_and_shuffles_are_not() -> None:
-    def windows(*starts: int) -> Intervals:
-        return Intervals(["chr1"] * len(starts), starts, np.add(starts, 20))
-
-    def of(places: Intervals) -> SequenceData:
-        codes = RNG.integers(0, 4, (len(places), 20), dtype=np.uint8)
-        return SequenceData(codes, np.ones((len(places), 1), np.float32), intervals=places)
-
-    training = of(windows(0, 100))
-    assert check_windows(training, of(windows(20, 111, 200))) == {}
-    found = check_windows(training, of(windows(111, 110, 90)))
+    training = placed(windows(0, 100))
+    assert check_windows(training, placed(windows(20, 111, 200))) == {}
+    found = check_windows(training, placed(windows(111, 110, 90)))
     assert found["overlap"].startswith(
         "2 of 3 validation windows (chr1:110-130 is the first) share half their bases"
     )
-    assert check_windows(training, replace(of(windows(100)), intervals=None)) == {}
+    assert check_windows(training, replace(placed(windows(100)), intervals=None)) == {}
     shuffled = ShuffledNegatives.of(training.codes)
     both = replace(shuffled, intervals=training.intervals[shuffled.source.rows])
     assert check_windows(both.take([0, 1]), both.take([2, 3])) == {}
     assert check_windows(both.take([0, 1]), both.take([1, 2])).keys() == {"overlap"}
+
+
+def test_windows_near_those_of_the_training_are_counted_whatever_their_length() -> None:
+    parts = [placed(windows(0, 100)), placed(windows(500))]
+    known = TrainedOn.of_parts(parts, [Traits.of_data(part).hashes for part in parts])
+    known = TrainedOn.from_arrays(known.arrays())
+    new = placed(windows(85, 104, 505, 900, length_bp=30))
+    found = check_evaluated(Traits.of_data(new), known, new)
+    assert found == {
+        "overlap": "3 of 4 windows (chr1:85-115 is the first) share half their bases or more with windows of the "
+        "training; the scores say little about new sequences"
+    }
+    assert check_evaluated(Traits.of_data(new), known, new, skip=["overlap"]) == {}
+    again = check_evaluated(Traits.of_data(parts[0]), known, parts[0])
+    assert again.keys() == {"trained"}, "the same windows are counted once"
+    shuffled = ShuffledNegatives.of(new.codes)
+    both = replace(shuffled, intervals=new.intervals[shuffled.source.rows])
+    assert check_evaluated(Traits.of_data(both), known, both)["overlap"].startswith(
+        "3 of 8 windows (chr1:85-115 "
+    )
+    assert TrainedOn.of_parts([replace(parts[0], intervals=None)], [known.hashes]).windows is None
+
+
+def test_a_mark_for_missing_values_among_numbers_is_said_and_skewed_numbers_are_not() -> None:
+    values = RNG.normal(size=(60, 2))
+    values[[7, 30], 1] = -999.0
+    numbers = SequenceData(RNG.integers(0, 4, (60, 30), dtype=np.uint8), values.astype(np.float32))
+    found = check_evaluated(Traits.of_data(numbers, "numbers"), None)
+    assert found["outliers"].startswith("target 1: 2 of 60 values (-999 is the first) lie ")
+    assert check_evaluated(Traits.of_data(numbers, "numbers"), None, skip=["outliers"]) == {}
+    skewed = replace(numbers, targets=np.exp(2 * RNG.normal(size=(60, 1))).astype(np.float32))
+    constant = replace(numbers, targets=np.eye(60, 1, dtype=np.float32))
+    for sound in (skewed, constant):
+        assert "outliers" not in check_evaluated(Traits.of_data(sound, "numbers"), None)
