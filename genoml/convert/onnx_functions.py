@@ -39,7 +39,7 @@ def arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Par
 
 
 def erf(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
-    """Part of GELU, which is x (1 + erf(x / sqrt 2)) / 2."""
+    """The first part of GELU, which is x times half of one plus this function of x / sqrt 2."""
     source, scale, shift = b.affine.get(shapes.needed(given[0]).node, (None, np.ones(1), np.ones(1)))
     if source is None or not np.allclose(scale, 0.5**0.5) or np.any(shift):
         raise ConvertError("an error function that is no part of GELU")
