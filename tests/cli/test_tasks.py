@@ -337,6 +337,12 @@ def test_rna_is_read_on_one_strand_and_a_line_says_so(
     assert f"genoml: warning: pos.fa: {other}\n" in capsys.readouterr().err
     assert run_genoml("predict", tmp_path / "rna", "--table", table, "--out", tmp_path / "y.tsv") == 0
     assert "trained on RNA" not in capsys.readouterr().err
+    assert (
+        run_genoml("report", tmp_path / "rna", "--held-out", "--top", 0, "--out", tmp_path / "page.html") == 0
+    )
+    assert (
+        "in bits; known motifs, which are of DNA, are not compared." in (tmp_path / "page.html").read_text()
+    )
 
 
 def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) -> None:
