@@ -252,6 +252,9 @@ def test_several_bed_files_are_tasks_of_one_network(capsys: pytest.CaptureFixtur
     assert list(record["data"]["hashes"]) == ["negatives", "genome", "regions", "regions 2"]
     table = said(capsys, "evaluate", "both").splitlines()
     assert table[0].split() == ["mean", "a", "b"]
+    assert not [note for note in record["notes"] if "nothing to learn" in note]
+    assert train("alike", *GENOME, "all.bed", "a.bed", "--window-bp", 40, epochs=1) == 0
+    assert "target all is 1 throughout the training part: nothing to learn" in record_of("alike")["notes"]
 
 
 @pytest.mark.parametrize(
