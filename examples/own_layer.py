@@ -45,6 +45,7 @@ class PositionPool(Layer):
 
     logits, logits_grad = Parameter(), Gradient()
     affine = True  # in x: the weights do not depend on it
+    in_parts = True  # each example alone, so that threads can share a batch
 
     def __init__(self, length, **options):
         super().__init__(**options)  # seed, dtype and backend

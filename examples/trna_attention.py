@@ -42,6 +42,7 @@ class PairScores(Layer):
     """
 
     reads_mask = True
+    in_parts = True  # each example alone, so that threads can share a batch
     query_weights, query_weights_grad = Parameter(), Gradient()  # (features, key_size)
     key_weights, key_weights_grad = Parameter(), Gradient()  # (features, key_size)
 

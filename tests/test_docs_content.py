@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+import genoml.losses
 import genoml.nn
 from support.guides import DOCS, MISSING, ROOT, parse, resolves
 
@@ -17,6 +18,11 @@ LAYERS = {
     name: value
     for name, value in vars(genoml.nn).items()
     if isinstance(value, type) and issubclass(value, genoml.nn.Layer) and value is not genoml.nn.Layer
+}
+LOSSES = {
+    name: value
+    for name, value in vars(genoml.losses).items()
+    if inspect.isfunction(value) and {"targets", "reduction"} <= set(inspect.signature(value).parameters)
 }
 
 
@@ -44,18 +50,19 @@ def test_a_name_that_is_there_is_found() -> None:
         assert there(name)
 
 
-def test_every_layer_has_its_formula_and_derivative() -> None:
-    assert sorted(re.findall(r"^### (\w+)$", FORMULAS, re.MULTILINE)) == sorted(LAYERS)
+def test_every_layer_and_loss_has_its_formula_and_derivative() -> None:
+    assert sorted(re.findall(r"^### (\w+)$", FORMULAS, re.MULTILINE)) == sorted(LAYERS | LOSSES)
     for part in FORMULAS.split("\n### ")[1:]:
         name, text = part.split("\n", 1)
         formulas = "".join(re.findall(r"\$\$(.+?)\$\$", text.split("\n## ")[0], re.DOTALL))
-        assert "=" in formulas.split(r"\bar")[0], name
-        assert re.search(r"\\bar.*=", formulas, re.DOTALL), name
+        derivative = r"\bar" if name in LAYERS else r"\partial \ell"
+        assert "=" in formulas.split(derivative)[0], name
+        assert re.search(re.escape(derivative) + ".*=", formulas, re.DOTALL), name
 
 
-def test_a_layers_formula_names_its_file() -> None:
+def test_a_formula_names_its_file() -> None:
     for part in FORMULAS.split("\n## ")[1:]:
-        files = set(re.findall("`(genoml/nn/[a-z_/0-9]+.py)`", part))
+        files = set(re.findall("`(genoml/(?:nn|losses)/[a-z_/0-9]+.py)`", part))
         for name in re.findall(r"^### (\w+)$", part, re.MULTILINE):
-            file = Path(inspect.getfile(LAYERS[name])).relative_to(ROOT).as_posix()
+            file = Path(inspect.getfile(inspect.unwrap((LAYERS | LOSSES)[name]))).relative_to(ROOT).as_posix()
             assert file in files, f"{name}: {file}"

@@ -62,7 +62,8 @@ class Genoml:
         from genoml.nn import Pass
         from genoml.parallel import Part
 
-        return Pass(training=training, step=self.steps, part=Part(workers=self.threads.workers))
+        pulls = 1 if training else 0
+        return Pass(training=training, step=self.steps, part=Part(workers=self.threads.workers), pulls=pulls)
 
     def _share(self, outputs: Any, rows: slice, part: Any) -> tuple[Any, Any]:
         from genoml.losses import mean_squared_error
@@ -84,7 +85,7 @@ class Genoml:
         else:
             found = self.threads.gradients(self.model, self.x, self._pass(training=True), self._share)
             loss, grads = found.total()
-        self.optimizer.update(self.model.params, grads, workers=self.threads.workers)
+        self.optimizer.update(self.model.params, grads, workers=self.threads.workers, in_place=True)
         self.steps += 1
         return float(loss)
 

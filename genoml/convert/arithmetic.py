@@ -9,7 +9,7 @@ import numpy as np
 
 from genoml import nn
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
-from genoml.convert.operations import batch_norm
+from genoml.convert.operations import batch_norm, behind_attention, positions
 from genoml.convert.shapes import constant, join
 
 
@@ -32,13 +32,22 @@ def arithmetic(b: Builder, name: str, operation: str, first: Operand, second: Op
         return affine(b, name, x, 1.0 / value, 0.0)
     if operation == "Sub":
         return affine(b, name, x, -1.0 if swapped else 1.0, value if swapped else -value)
-    flat = value.reshape(-1) if value.size == x.shape[-1] > 1 else value
+    if (
+        x.ndim == 3
+        and value.shape[-2:] == x.shape[1:]
+        and value.size == x.shape[1] * x.shape[2]
+        and min(x.shape[1:]) > 1
+    ):
+        return positions(b, name, x, value.reshape(x.shape[1:]))
+    flat = value.reshape(-1) if value.shape[-1:] == (value.size,) == x.shape[-1:] else value
     return biased(b, name, x, flat) if flat.ndim == 1 else affine(b, name, x, 1.0, value)
 
 
 def affine(b: Builder, name: str, x: Value, scale: np.ndarray | float, shift: np.ndarray | float) -> Value:
     """x scale + shift, of one number or one a channel: a normalisation by 0 and 1; two in a row are one."""
     constants = [np.asarray(each, np.float64) for each in (scale, shift)]
+    if len(set(x.order) - {None}) < sum(own is not None for own in x.order):
+        return _of_parts(b, name, x, constants)
     axis = _axis_of(x, constants)
     size = x.shape[axis]
     factor, added = (np.broadcast_to(each.reshape(-1), (size,)) for each in constants)
@@ -51,6 +60,24 @@ def affine(b: Builder, name: str, x: Value, scale: np.ndarray | float, shift: np
     value = batch_norm(b, name, source, arrays, 0.0, axis)
     b.affine[value.node] = (source, factor, added)
     return value
+
+
+def _of_parts(b: Builder, name: str, x: Value, constants: Sequence[np.ndarray]) -> Value:
+    """The same where several of the tool's axes are parts of one, such as heads and features: along that one."""
+    wide = [each.reshape([1] * (x.ndim - each.ndim) + list(each.shape)) for each in constants]
+    varied = {x.order[axis] for each in wide for axis, size in enumerate(each.shape) if size != 1} or {1}
+    if len(varied) > 1 or varied & {0, None}:
+        raise ConvertError(f"an array {x.shape} and constants along several of its axes")
+    own = varied.pop()
+    parts = [axis for axis in range(x.ndim) if x.order[axis] == own]
+    sizes = [x.shape[axis] for axis in parts]
+    rows = [np.broadcast_to(each.reshape([each.shape[a] for a in parts]), sizes).reshape(-1) for each in wide]
+    axes = len(b.shapes[x.node])
+    whole = Value(x.node, (x.shape[0], *b.shapes[x.node][1:]), tuple(range(axes)))
+    y = affine(
+        b, name, whole, *(row.reshape([-1 if axis == own else 1 for axis in range(axes)]) for row in rows)
+    )
+    return replace(x, node=y.node, order=tuple(None if axis is None else y.order[axis] for axis in x.order))
 
 
 def _axis_of(x: Value, constants: Sequence[np.ndarray]) -> int:
@@ -72,6 +99,8 @@ def _axis_of(x: Value, constants: Sequence[np.ndarray]) -> int:
 def biased(b: Builder, name: str, x: Value, bias: np.ndarray) -> Value:
     """x + bias, a number a channel, which a convolution or dense layer just before takes as its own."""
     layer, sources = b.nodes.get(x.node, (None, ()))
+    if (folded := behind_attention(b, name, x, None, bias)) is not None:
+        return folded
     if isinstance(layer, nn.Conv1D) and not layer.has_bias and x.order[-1] == 1 and bias.ndim == 1:
         made = nn.Conv1D(
             layer.in_channels, layer.out_channels, layer.kernel_size, stride=layer.stride, padding=layer.padding,

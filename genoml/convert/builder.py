@@ -82,6 +82,8 @@ class Builder:
         #: the value that a node scales and shifts, with both
         self.affine: dict[str, tuple[Value, np.ndarray, np.ndarray]] = {}
         self.inputs: list[str] = []
+        #: what stands for the reverse complement of the input, where both strands are read
+        self.reverse: str | None = None
         self._names = Counter[str]()
         #: size of the batch in the file
         self.batch = 1
@@ -149,6 +151,9 @@ class Builder:
         raise ConvertError(f"axes {tuple(axes)} of an array {x.shape} cannot be brought into this order here")
 
     def _transposed(self, node: str) -> str:
+        made = self.nodes.get(node)
+        if made is not None and isinstance(made[0], nn.Transpose):
+            return made[1][0]
         for name, (layer, sources) in self.nodes.items():
             if sources == (node,) and isinstance(layer, nn.Transpose):
                 return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -169,6 +170,10 @@ def _without_last(b: Builder, value: Value) -> tuple[Value, Any]:
 def _network(b: Builder, output: str) -> Layer:
     """The nodes that an output needs, as a Sequential if they are a row, else as a Graph."""
     (source,) = b.inputs
+    if b.reverse is not None and any(b.reverse in b.nodes[name][1] for name in b.needed([output])):
+        raise ConvertError(
+            "import: the reverse complement is read otherwise than by the network of the sequence"
+        )
     nodes = _rectified({name: b.nodes[name] for name in b.needed([output])})
     before = source
     for name, (layer, sources) in nodes.items():
@@ -200,6 +205,36 @@ def _rectified(nodes: Mapping[str, tuple[Layer | str, tuple[str, ...]]]) -> dict
         else:
             found[name] = (layer, read)
     return found
+
+
+def both_strands(b: Builder, name: str, how: str, values: Sequence[Value]) -> Value | None:
+    """The mean or maximum of a network and itself on the other strand, as the layer of both; else None."""
+    if b.reverse is None or len(values) != 2 or how not in ("mean", "maximum"):
+        return None
+    first, second = (b.settled(value).node for value in values)
+    if not _mirrored(b, first, second):
+        return None
+    layer = nn.StrandSymmetric(_network(b, first), "mean" if how == "mean" else "max")
+    return replace(values[0], node=b.add(name, layer, b.inputs[0]))
+
+
+def _mirrored(b: Builder, first: str, second: str) -> bool:
+    """Whether one node is computed of the input as another is of its reverse complement."""
+    if second == b.reverse:
+        return first == b.inputs[0]
+    if first not in b.nodes or second not in b.nodes:
+        return False
+    (layer, sources), (other, others) = b.nodes[first], b.nodes[second]
+    if isinstance(layer, str) or isinstance(other, str):
+        same = layer == other
+    else:
+        arrays = [{**own.params, **own.state} for own in (layer, other)]
+        same = (
+            type(layer) is type(other)
+            and layer.settings() == other.settings()
+            and all(np.array_equal(arrays[0][key], arrays[1][key]) for key in arrays[0])
+        )
+    return same and len(sources) == len(others) and all(map(partial(_mirrored, b), sources, others))
 
 
 def with_bases(converted: Converted, bases: str) -> Converted:

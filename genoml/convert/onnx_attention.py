@@ -143,9 +143,10 @@ def _bases_of(w: Writer, layer: nn.SelfAttention, query: str, length: int) -> st
     y[i, j] = rows[i, j - i + length - 1]: row i begins at number (length - 1) + i (2 length - 2) of the flat rows.
     """
     bases = distance_bases(np.zeros(0, np.float32), length, layer.max_length, layer.bases)
-    keys = (bases @ np.asarray(layer.basis_weights)).reshape(2 * length - 1, layer.heads, layer.key_size)
+    keys = w.add("MatMul", w.tensor("bases", bases), w.tensor("basis_weights", layer.basis_weights))
+    keys = w.reshaped(keys, 2 * length - 1, layer.heads, layer.key_size)
     query = w.add("Add", query, w.tensor("position_bias", np.asarray(layer.position_bias)[:, None]))
-    rows = w.add("MatMul", query, w.tensor("distance_keys", keys.transpose(1, 2, 0)))
+    rows = w.add("MatMul", query, w.add("Transpose", keys, perm=[1, 2, 0]))
     if length == 1:
         return rows
     width = 2 * length - 2

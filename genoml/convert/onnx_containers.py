@@ -32,6 +32,7 @@ _JOINS: dict[str, Callable[[Writer, list[str], int], str]] = {
     "add": lambda w, given, axis: w.add("Sum", *given),
     "mean": lambda w, given, axis: w.add("Mean", *given),
     "multiply": lambda w, given, axis: _product(w, given),
+    "maximum": lambda w, given, axis: w.add("Max", *given),
     "concatenate": lambda w, given, axis: w.add("Concat", *given, axis=axis),
 }
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from genoml.convert import operations as ops
 from genoml.convert import shapes
-from genoml.convert.arithmetic import arithmetic
+from genoml.convert.arithmetic import affine, arithmetic
 from genoml.convert.builder import Builder, ConvertError, Value
-from genoml.convert.network import Converted, finish, sequence_input
+from genoml.convert.network import Converted, both_strands, finish, sequence_input
 from genoml.convert.nodes import convert_nodes, graph_nodes, in_order
+from genoml.convert.onnx_products import attention, matmul
 from genoml.convert.onnx_recurrent import recurrent
 from genoml.convert.onnx_shapes import SHAPE_RULES, Rule, axes_of
+from genoml.convert.onnx_symbols import Symbol, Windows
 from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode, WeightsFile
 
@@ -63,10 +65,6 @@ def _gemm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     return ops.dense(
         b, node.name, shapes.needed(given[0]), weights.T if said.get("transB") else weights, bias
     )
-
-
-def _matmul(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    return ops.dense(b, node.name, shapes.needed(given[0]), shapes.constant(given[1], "weights"))
 
 
 def _normalise(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
@@ -201,25 +199,74 @@ def _reduce(kind: str) -> Rule:
     return rule
 
 
-def _softmax(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+def _softmax(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Symbol:
     x = shapes.needed(given[0])
     axis = x.axis(int(node.attributes.get("axis", -1)))
     if "axis" not in node.attributes and x.ndim > 2:
         raise ConvertError("a softmax that does not say its axis")
-    return ops.softmax(b, node.name, x, axis)
+    if axis == 2 and x.ndim == 4:
+        return Windows(x)
+    return ops.softmax(b, node.name, x, axis, logarithm=node.operation == "LogSoftmax")
 
 
+def _sum(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    """A sum of all positions: their mean, times how many they are."""
+    x = shapes.needed(given[0])
+    many = np.prod([x.shape[axis] for axis in axes_of(node, given)])
+    return affine(b, f"{node.name}_sum", _reduce("average")(b, node, given), float(many), 0.0)
+
+
+def _instance_norm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+    """Each channel is a group."""
+    x, eps = shapes.needed(given[0]), float(node.attributes.get("epsilon", 1e-5))
+    gamma, beta = (shapes.constant(each, "scale") for each in given[1:3])
+    return ops.group_norm(b, node.name, x, x.shape[1], gamma, beta, eps)
+
+
+def _of_symbols(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
+    raise ConvertError("it reads no part of attention, where it has a meaning")
+
+
+def _joined(how: str) -> Rule:
+    """Arrays of the sequences joined; of both strands, by the layer of both."""
+
+    def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
+        values = [shapes.needed(x) for x in given]
+        strands = both_strands(b, node.name, how, values)
+        return strands if strands is not None else shapes.join(b, node.name, how, values)
+
+    return rule
+
+
+def _known(rule: Rule) -> Rule:
+    """A rule, or what a symbol says of the operation that reads it."""
+
+    def read(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
+        symbol = next((x for x in given if isinstance(x, Symbol)), None)
+        if symbol is None or node.operation in (*_PASSED, "MatMul"):
+            return rule(b, node, given)
+        return symbol.then(b, node, given)
+
+    return read
+
+
+#: operations that leave numbers as they are
+_PASSED = ("Identity", "Dropout", "Cast")
 _RULES: dict[str, Rule] = {
-    **dict.fromkeys(("Identity", "Dropout", "Cast"), lambda b, node, given: given[0]),
+    **dict.fromkeys(_PASSED, lambda b, node, given: given[0]),
     **SHAPE_RULES,
     "Conv": _conv,
     "Gemm": _gemm,
-    "MatMul": _matmul,
+    "MatMul": matmul,
+    "Attention": attention,
     "BatchNormalization": _normalise,
     "LayerNormalization": _layer_norm,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _arithmetic),
-    "Sum": lambda b, node, given: shapes.join(b, node.name, "add", [shapes.needed(x) for x in given]),
-    "Mean": lambda b, node, given: shapes.join(b, node.name, "mean", [shapes.needed(x) for x in given]),
+    "Sum": _joined("add"),
+    "Mean": _joined("mean"),
+    "Max": _joined("maximum"),
+    "Where": _of_symbols,
+    "InstanceNormalization": _instance_norm,
     "Relu": _elementwise("relu"),
     "Sigmoid": _elementwise("sigmoid"),
     "Tanh": _elementwise("tanh"),
@@ -230,13 +277,14 @@ _RULES: dict[str, Rule] = {
     "LeakyRelu": _elementwise("leaky_relu", slope=0.01),
     "Gelu": _gelu,
     "Erf": _erf,
-    "Softmax": _softmax,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "MaxPool": _pool("max"),
     "AveragePool": _pool("average"),
     "GlobalMaxPool": _global("max"),
     "GlobalAveragePool": _global("average"),
     "ReduceMean": _reduce("average"),
     "ReduceMax": _reduce("max"),
+    "ReduceSum": _sum,
     "LSTM": recurrent,
     "GRU": recurrent,
 }
@@ -277,7 +325,9 @@ def convert_onnx(
     values: dict[str, Any] = {name: source, **file.tensors}
     wanted = list(outputs or file.metadata["outputs"])
     nodes = [replace(node, name=node.name or node.outputs[0]) for node in graph_nodes(file)]
-    convert_nodes(b, in_order(nodes, wanted, values), _RULES, values)
+    convert_nodes(
+        b, in_order(nodes, wanted, values), {name: _known(rule) for name, rule in _RULES.items()}, values
+    )
     return finish(
         b, source, [(each, shapes.needed(values[each])) for each in wanted], fixed_length=fixed, cut=cut
     )

@@ -10,7 +10,9 @@ import numpy as np
 from genoml.convert import operations as ops
 from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
+from genoml.convert.onnx_products import Linear
 from genoml.convert.onnx_recurrent import gathered_state
+from genoml.convert.onnx_symbols import Reversed, groups_of, slices
 from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode
 
@@ -32,35 +34,36 @@ def axes_of(node: GraphNode, given: Sequence[Any], default: Sequence[int] = ()) 
 
 
 def _concat(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
+    x, *others = given
+    if len(others) == 1 and isinstance(x, Value) and is_constant(others[0]):
+        return ops.dispersion(b, node.name, x, others[0])
     state = gathered_state(given)
     return (
         state if state is not None else shapes.concatenate(b, node.name, given, int(node.attributes["axis"]))
     )
 
 
-def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
-    """Positions cut off at the ends."""
-    x, said = given[0], node.attributes
-    parts: list[Any]
-    if len(given) > 1:
-        parts = [None if part is None else shapes.constant(part, "slice").tolist() for part in given[1:]]
-    else:
-        parts = [said["starts"], said["ends"], said.get("axes")]
-    starts, ends, axes, steps = [*parts, None, None][:4]
-    axes = axes if axes is not None else list(range(len(starts)))
-    steps = steps if steps is not None else [1] * len(starts)
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
+    """Positions cut off at the ends; channels in any order."""
+    x = given[0]
+    for axis, taken in slices(node, given):
         if is_constant(x):
-            index = [slice(None)] * x.ndim
-            index[axis] = slice(start, None if step < 0 and end < -x.shape[axis] else end, step)
-            x = x[tuple(index)]
+            x = x[(slice(None),) * (axis % x.ndim) + (taken,)]
             continue
-        value = shapes.needed(x)
-        first, last, by = slice(start, end, step).indices(value.shape[value.axis(axis)])
-        if by != 1 or last <= first:
+        value, axis = shapes.needed(x), axis % x.ndim
+        size = value.shape[axis]
+        places = np.arange(size)[taken]
+        if value.node in b.inputs and np.array_equal(places, np.arange(size)[::-1]):
+            return Reversed(value).then(b, node, given)
+        if value.ndim == 4 and value.order.count(value.order[axis]) > 1:
+            return Linear.of(value).then(b, node, [Linear.of(value), *given[1:]])
+        if value.order[axis] == 1 and len(places):
+            x = ops.chosen(b, node.name, value, axis, places)
+            continue
+        if not len(places) or np.any(np.diff(places) != 1):
             raise ConvertError("a slice that is not a cut at the ends, or leaves nothing")
-        x = shapes.shift(b, node.name, value, -first, last - value.shape[value.axis(axis)], axis=axis)
-    return x  # type: ignore[no-any-return]
+        x = shapes.shift(b, node.name, value, -int(places[0]), int(places[-1]) + 1 - size, axis=axis)
+    return x
 
 
 def _pad(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
@@ -105,6 +108,8 @@ def _reshaped(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
     x, target = given[0], shapes.constant(given[1], "shape").tolist()
     if not node.attributes.get("allowzero"):
         target = [x.shape[i] if size == 0 else size for i, size in enumerate(target)]
+    if isinstance(x, Value) and x.order == (0, 1, 2) and (groups := groups_of(x, target)) is not None:
+        return groups
     return shapes.reshape(b, node.name, x, target)
 
 
@@ -112,6 +117,20 @@ def _flattened(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     if int(node.attributes.get("axis", 1)) != 1:
         raise ConvertError("it flattens other axes than all but the batch")
     return shapes.flatten(b, node.name, shapes.needed(given[0]))
+
+
+def _expanded(b: Builder, node: GraphNode, given: Sequence[Any]) -> np.ndarray:
+    x, shape = shapes.constant(given[0], "input"), shapes.constant(given[1], "shape")
+    if np.prod(shape) > _MOST_FILLED:
+        raise ConvertError(f"it makes a constant of shape {tuple(shape.tolist())}")
+    return np.broadcast_to(x, np.broadcast_shapes(x.shape, tuple(shape.tolist())))
+
+
+def _triangle(b: Builder, node: GraphNode, given: Sequence[Any]) -> np.ndarray:
+    """The upper or lower triangle of a constant."""
+    x, offset = shapes.constant(given[0], "input"), given[1] if len(given) > 1 else 0
+    triangle = np.triu if node.attributes.get("upper", 1) else np.tril
+    return triangle(x, int(np.reshape(offset, ())))
 
 
 def _filled(b: Builder, node: GraphNode, given: Sequence[Any]) -> np.ndarray:
@@ -132,5 +151,7 @@ SHAPE_RULES: dict[str, Rule] = {
     "Transpose": _transposed,
     "Reshape": _reshaped,
     "Flatten": _flattened,
+    "Trilu": _triangle,
     "ConstantOfShape": _filled,
+    "Expand": _expanded,
 }

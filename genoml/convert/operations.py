@@ -13,7 +13,8 @@ import numpy as np
 
 from genoml import nn
 from genoml.convert.builder import Builder, ConvertError, Value
-from genoml.convert.shapes import reordered, squeeze
+from genoml.convert.shapes import reordered, squeeze, transpose
+from genoml.nn.attention.positions import sinusoids
 from genoml.nn.layer import Layer
 from genoml.ops.windows import same_padding
 
@@ -57,12 +58,13 @@ def elementwise(b: Builder, name: str, x: Value, kind: str, **options: float) ->
     return replace(x, node=b.add(name, ELEMENTWISE[kind](**options), x.node))
 
 
-def softmax(b: Builder, name: str, x: Value, axis: int = -1) -> Value:
-    """Softmax along an axis."""
+def softmax(b: Builder, name: str, x: Value, axis: int = -1, *, logarithm: bool = False) -> Value:
+    """Softmax along an axis, or its logarithm."""
     own = x.order[x.axis(axis)]
-    if own in (None, 0):
-        raise ConvertError("a softmax along the batch or an axis of size 1")
-    return replace(x, node=b.add(name, nn.Softmax(own), x.node))
+    if own in (None, 0) or x.order.count(own) > 1:
+        raise ConvertError("a softmax along the batch, an axis of size 1 or part of one")
+    layer = nn.LogSoftmax(own) if logarithm else nn.Softmax(own)
+    return replace(x, node=b.add(name, layer, x.node))
 
 
 def convolution(
@@ -130,9 +132,63 @@ def dense(b: Builder, name: str, x: Value, weights: np.ndarray, bias: np.ndarray
         source = b.arranged(replace(x, features=None), (0, 1))
         node = b.add(name, layer, source, {"weights": weights, "bias": zeros if bias is None else bias})
         return Value(node, (x.shape[0], weights.shape[1]), (0, 1))
+    if (folded := behind_attention(b, name, x, weights, bias)) is not None:
+        return folded
     positions = [axis for axis in range(1, x.ndim - 1) if x.order[axis] is not None]
     kernel = weights.T.reshape(weights.shape[1], weights.shape[0], *[1] * max(len(positions), 1))
     return convolution(b, name, x, kernel, bias, channels=x.ndim - 1, positions=positions or [x.ndim - 2])
+
+
+def behind_attention(
+    b: Builder, name: str, x: Value, weights: np.ndarray | None, bias: np.ndarray | None
+) -> Value | None:
+    """x weights + bias as the output of the attention that gives x, if it has none yet; else None."""
+    layer, sources = b.nodes.get(x.node, (None, ()))
+    if not isinstance(layer, nn.SelfAttention) or x.order != (0, 1, 2):
+        return None
+    own, added = (np.asarray(layer.params[f"output_{what}"]) for what in ("weights", "bias"))
+    if np.any(added) or (weights is not None and not np.array_equal(own, np.eye(len(own)))):
+        return None
+    out = own if weights is None else weights
+    made = nn.SelfAttention(**{**layer.settings(), "out_features": out.shape[1]})
+    arrays = {key: np.asarray(value) for key, value in layer.params.items()}
+    arrays |= {"output_weights": out, "output_bias": np.zeros(out.shape[1]) if bias is None else bias}
+    node = b.add(name, made, sources[0], arrays)
+    return Value(node, (*x.shape[:2], out.shape[1]), (0, 1, 2))
+
+
+def positions(b: Builder, name: str, x: Value, table: np.ndarray) -> Value:
+    """x + table, a number for each position and feature: the sinusoids of genoml's layer."""
+    if not np.allclose(table, sinusoids(np.zeros(0), *table.shape), atol=1e-5):
+        raise ConvertError(
+            "a number for each position and feature that is not of genoml's sinusoidal positions"
+        )
+    node = b.add(name, nn.SinusoidalPositions(), b.arranged(x, (0, 1, 2)))
+    return replace(x, node=node, order=(0, 1, 2))
+
+
+def group_norm(
+    b: Builder, name: str, x: Value, groups: int, gamma: np.ndarray, beta: np.ndarray, eps: float
+) -> Value:
+    """Normalisation of groups of channels (batch, channels, length) over their positions."""
+    layer = nn.GroupNorm(groups, x.shape[1], eps=eps)
+    node = b.add(name, layer, b.arranged(x, (0, 1, 2)), {"gamma": gamma, "beta": beta})
+    return replace(x, node=node, order=(0, 1, 2))
+
+
+def dispersion(b: Builder, name: str, x: Value, rows: np.ndarray) -> Value:
+    """The same numbers for every sequence, put behind x: as many as x has."""
+    if x.order != (0, 1) or rows.shape != x.shape or np.any(rows != rows[:1]):
+        raise ConvertError(f"a constant {rows.shape[1:]} put behind an array {x.shape[1:]}")
+    node = b.add(name, nn.LearnedDispersion(x.shape[1]), b.settled(x).node, {"log_dispersion": rows[0]})
+    return Value(node, (x.shape[0], 2 * x.shape[1]), (0, 1))
+
+
+def chosen(b: Builder, name: str, x: Value, axis: int, places: np.ndarray) -> Value:
+    """Places of an axis of channels or features, in this order: a product with columns of the identity."""
+    axes = [*(other for other in range(x.ndim) if other != axis), axis]
+    y = dense(b, name, transpose(x, axes), np.eye(x.shape[axis])[:, places])
+    return transpose(y, [axes.index(own) for own in range(x.ndim)])
 
 
 def batch_norm(
@@ -170,6 +226,12 @@ def pool(
     pads = padding if not isinstance(padding, str) else (0, 0)
     if padding == "same":
         pads = same_padding(x.shape[positions], size, stride)
+    size_, behind = x.shape[positions], pads[1]
+    ceiled = kind == "max" and pads[0] == 0 and 0 < behind < size and (size_ + behind - size) % stride == 0
+    if (
+        ceiled and size_ + behind - size < size_
+    ):  # the last window begins before the end: what lies behind is not read
+        pads, ceil_mode = (0, 0), True
     if pads != (0, 0):
         raise ConvertError(f"a pooling with padding {pads}, whose windows are cut off by the ends")
     if ceil_mode and kind == "average":

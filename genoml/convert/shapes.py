@@ -64,6 +64,10 @@ def transpose(x: OperandT, axes: Sequence[int]) -> OperandT:
     """Other order of the axes, which costs nothing."""
     if not isinstance(x, Value):
         return np.transpose(x, axes)
+    for own in {own for own in x.order if own is not None and x.order.count(own) > 1}:
+        parts = [axis for axis in axes if x.order[axis] == own]
+        if parts != sorted(parts):
+            raise ConvertError(f"axes of an array {x.shape[1:]} that are parts of one, in another order")
     return replace(x, shape=tuple(x.shape[a] for a in axes), order=tuple(x.order[a] for a in axes))
 
 

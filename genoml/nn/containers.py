@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 from genoml.backend import Array, Backend
 from genoml.nn.fused import FusedPullback, fused_vjp
@@ -76,7 +76,10 @@ class Container(Layer):
         return not run.frozen or any(f"{name}.{path}" not in run.frozen for path in self[name].params)
 
     def run_row(self, names: Sequence[str], x: Array, run: Pass) -> tuple[Array, list[Pulled]]:
-        """Children one after another, fused where they can be: the output, and what ``pull_row`` takes."""
+        """Children one after another, fused where they can be: the output, and what ``pull_row`` takes.
+
+        If nothing will be pulled back, what a child keeps for it is freed before the next one runs.
+        """
         pullbacks: list[Pulled] = []
         layers = [self[name] for name in names]
         at = 0
@@ -87,9 +90,11 @@ class Container(Layer):
                 count, fused = 1, None  # each of them may be frozen or not
             own_run = self.run_of(names[at], run)
             x, pullback_layer = layers[at].vjp(x, own_run) if fused is None else fused(x, own_run)
-            pullbacks.append((names[at : at + count], self.learns(names[at], run), pullback_layer))
+            if run.pulls != 0:
+                pullbacks.append((names[at : at + count], self.learns(names[at], run), pullback_layer))
+            del pullback_layer
             at += count
-        return x, pullbacks
+        return x, pullbacks if run.pulls != 0 else [SPENT]
 
     def __getitem__(self, key: int | str) -> Layer:
         return self.named_layers[key] if isinstance(key, str) else self.layers[key]
@@ -191,12 +196,28 @@ def between_row(layers: Iterable[Layer], x: Array, reference: Array) -> Between:
     return x, reference, back_row
 
 
-def pull_row(row: Sequence[Pulled], grad: Array, need_x: bool, need_params: bool) -> Grads:
-    """Backward of children in a row by the chain rule, the last first, down to the lowest that learns."""
+def _spent(*_: Any, **__: Any) -> NoReturn:
+    raise RuntimeError("a pullback is called more often than `pulls` of its Pass says")
+
+
+#: row of what has been, or will not be, pulled back
+SPENT: Pulled = ((), True, _spent)
+
+
+def pull_row(row: list[Pulled], grad: Array, need_x: bool, need_params: bool, run: Pass) -> Grads:
+    """Backward of children in a row by the chain rule, the last first, down to the lowest that learns.
+
+    If ``run`` says that this is done once, a child's pullback is freed before the next one is called.
+    """
     grads: dict[str, Array] = {}
     # below it, nobody reads a gradient but dL/dx
     lowest = next((i for i, (_, learns, _) in enumerate(row) if learns), len(row))
-    for i, (names, learns, back) in reversed(list(enumerate(row))):
+    left = list(row)
+    if run.pulls == 1:
+        row[:] = [SPENT]
+    while left:
+        names, learns, back = left.pop()
+        i = len(left)
         if i < lowest and not need_x:
             return None, grads
         grad, own = back(grad, need_x=need_x or i > lowest, need_params=need_params and learns)
@@ -239,7 +260,7 @@ class Sequential(Container):
             raise
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            return pull_row(pullbacks, grad, need_x, need_params)
+            return pull_row(pullbacks, grad, need_x, need_params, run)
 
         return x, pullback
 

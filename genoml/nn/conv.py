@@ -22,7 +22,7 @@ from genoml.nn.layer import (
 from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
-from genoml.ops.conv1d import grouped_conv1d_vjp, rectified_conv1d_vjp
+from genoml.ops.conv1d import biased_conv1d_vjp, grouped_conv1d_vjp
 from genoml.ops.normalise import RectifyPullback, biased_vjp
 from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
@@ -146,8 +146,8 @@ class Conv1D(Layer):
         return Correlation(kernel, bias, applied(self.activation))
 
     def vjp(self, x: Array, run: Pass = EVALUATION) -> tuple[Array, Pullback]:
-        if self.activation == "relu" and self.has_bias and self.groups == 1:
-            return self._rectified(x, run.part.workers)
+        if self.activation in ("relu", None, "linear") and self.has_bias and self.groups == 1:
+            return self._biased(x, run.part.workers)
         xp = array_namespace(x)
         z, back_conv = self.correlate(x, run.part.workers)
         y, back = biased_vjp(z, self.bias if self.has_bias else None, self.activation)
@@ -158,16 +158,17 @@ class Conv1D(Layer):
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
-    def _rectified(self, x: Array, workers: Workers) -> tuple[Array, Pullback]:
-        """max(conv(x, w) + b, 0), as one operation."""
+    def _biased(self, x: Array, workers: Workers) -> tuple[Array, Pullback]:
+        """conv(x, w) + b, rectified or not, as one operation."""
         rows, w, before = self.inputs(x)
         xp, length = array_namespace(x), x.shape[2]
-        y, back = rectified_conv1d_vjp(rows, w, self.bias, self.stride, self.dilation, workers)
+        shape, rectified = (self.stride, self.dilation), self.activation == "relu"
+        y, back = biased_conv1d_vjp(rows, w, self.bias, *shape, workers, rectified=rectified)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             grad_rows, *own = back(xp.permute_dims(grad, (0, 2, 1)), need_x, need_params)
             grads = _by_name(*own) if need_params else {}
-            return _without_padding(grad_rows, before, length), grads
+            return without_padding(grad_rows, before, length), grads
 
         return xp.permute_dims(y, (0, 2, 1)), pullback
 
@@ -192,7 +193,7 @@ class Conv1D(Layer):
             # dL/dw and dL/dx are correlations themselves, in ops/conv1d.py
             grad_rows, grad_w = back(grad, need_x, need_params)
             grads = _by_name(grad_w, grad_bias) if need_params else {}
-            return _without_padding(grad_rows, before, length), grads
+            return without_padding(grad_rows, before, length), grads
 
         return z, pullback
 
@@ -203,7 +204,7 @@ def _by_name(grad_w: Array, grad_bias: Array | None) -> dict[str, Array]:
     return own if grad_bias is None else own | {"bias": grad_bias}
 
 
-def _without_padding(grad_rows: Array | None, before: int, length: int) -> Array | None:
+def without_padding(grad_rows: Array | None, before: int, length: int) -> Array | None:
     """dL/dx (batch, channels, length) from that of the padded rows."""
     if grad_rows is None:
         return None

@@ -22,7 +22,7 @@ from genoml.nn.layer import (
 )
 from genoml.nn.reach import Correlation, sees_everything
 from genoml.ops.activations import ActivationName, activation_vjp, applied
-from genoml.ops.arrays import dense_grad_weights, sum_rows
+from genoml.ops.arrays import dense_grad_weights, dense_product, sum_rows
 from genoml.ops.normalise import biased_vjp
 from genoml.ops.secants import Between, activation_between
 from genoml.random import Initializer, constant, glorot_normal, he_normal
@@ -108,9 +108,9 @@ class Dense(Layer):
             grads = dict[str, Array]()
             if need_params:
                 grads = {"weights": dense_grad_weights(x, grad, run.part), "bias": grad_bias}
-            return (grad @ xp.matrix_transpose(weights) if need_x else None), grads
+            return (dense_product(grad, xp.matrix_transpose(weights), run.part) if need_x else None), grads
 
-        return x @ weights, pullback
+        return dense_product(x, weights, run.part), pullback
 
 
 class LearnedDispersion(Layer):

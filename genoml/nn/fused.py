@@ -4,7 +4,8 @@
     Conv1D with ReLU, MaxPool1D     windows that do not overlap
     BatchNorm1D, ReLU, MaxPool1D    windows that do not overlap
     BatchNorm1D, ReLU
-    Conv1D or Dense, and one of the last two     without activation; the normalisation takes its bias away again
+    Conv1D or Dense, and one of the last two     without activation; the normalisation takes its bias away again, and in
+                                    evaluation it is part of the weights of a Conv1D without pooling
 
 The arrays between such layers are the largest of a network, and reading and writing them takes most of the time; fused,
 a backend needs one pass over them (genoml/ops/conv1d.py, genoml/ops/normalise.py). Sequential fuses wherever these
@@ -22,11 +23,11 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.nn.activations import ReLU
 from genoml.nn.batch_norm import BatchNorm1D
-from genoml.nn.conv import Conv1D, rectified_pullback
+from genoml.nn.conv import Conv1D, rectified_pullback, without_padding
 from genoml.nn.dense import Dense
 from genoml.nn.layer import EVALUATION, AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
-from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_max_grad_x
+from genoml.ops.conv1d import biased_conv1d_vjp, conv1d_max, conv1d_max_grad_w, conv1d_max_grad_x
 from genoml.ops.normalise import biased_vjp, rectified_vjp, statistics_gradient
 
 #: as a layer's, with the parameters' gradients of the first layer, or of the first few, each in a dict of its own
@@ -129,6 +130,8 @@ def norm_rectifier_vjp(
     without it.
     """
     run = norm.settled(run)
+    if isinstance(affine, Conv1D) and affine.groups == 1 and pool is None and not run.training:
+        return folded_vjp(affine, norm, x, run)
     z, back_affine = (x, None) if affine is None else affine_vjp(affine, x, run)
     shift = affine.bias if affine is not None and "bias" in affine.params else None
     rows, restore, count = norm.rows(z, run)
@@ -156,6 +159,35 @@ def norm_rectifier_vjp(
         return grad_x, (own, grads)
 
     return restore(y), pullback
+
+
+def folded_vjp(conv: Conv1D, norm: BatchNorm1D, x: Array, run: Pass) -> tuple[Array, FusedPullback]:
+    """A convolution, batch normalisation by the running statistics, and a ReLU, as a convolution with other weights.
+
+    factor (conv(x, w) - mean) + beta = conv(x, factor w) + (beta - factor mean),   factor = gamma scale
+    """
+    rows, w, before = conv.inputs(x)
+    xp, length = array_namespace(x), x.shape[2]
+    mean, scale = norm.statistics(rows, 0, run, conv.bias if conv.has_bias else None)
+    factor = norm.gamma * scale
+    y, back = biased_conv1d_vjp(
+        rows, w * factor, norm.beta - factor * mean, conv.stride, conv.dilation, run.part.workers
+    )
+
+    def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> tuple[Array | None, Any]:
+        # with g the gradient before the ReLU and W that of factor w: dw = factor W, db = factor sum g, and
+        # dgamma = scale sum g (conv(x, w) - mean), where sum g conv(x, w) = sum_{k, c} w W, as conv is linear in w
+        grad_rows, grad_w, sum_g = back(xp.permute_dims(grad, (0, 2, 1)), need_x, need_params)
+        grad_x = without_padding(grad_rows, before, length)
+        if not need_params:
+            return grad_x, ({}, {})
+        own = {"weights": xp.permute_dims(grad_w * factor, (2, 1, 0))}
+        if conv.has_bias:
+            own["bias"] = sum_g * factor
+        gamma = (xp.sum(w * grad_w, axis=(0, 1)) - mean * sum_g) * scale
+        return grad_x, (own, {"gamma": gamma, "beta": sum_g})
+
+    return xp.permute_dims(y, (0, 2, 1)), pullback
 
 
 def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, AffinePullback]:

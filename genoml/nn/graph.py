@@ -39,7 +39,8 @@ class Graph(Container):
     """Layers and joins of any shape: residual towers, sums of skips, several heads.
 
         node = layer(source), or a join of its sources:
-        add: sum_i x_i;   mean: (1/n) sum_i x_i;   multiply: prod_i x_i;   concatenate: [x_1, ..., x_n]
+        add: sum_i x_i;   mean: (1/n) sum_i x_i;   multiply: prod_i x_i;   maximum: max_i x_i;
+        concatenate: [x_1, ..., x_n]
 
     The last node is the output. Layers one after another that nothing else reads are computed as Sequential computes
     them, fused where they can be. An array is let go after the last node that reads it. Backward goes the nodes in
@@ -167,7 +168,7 @@ class Graph(Container):
                 found[number] = None
                 if g is None:  # a layer above that reads integers has no gradient to give, or nobody reads it
                     continue
-                g, own = pull_row(row, g, need_x or (need_params and below), need_params)
+                g, own = pull_row(row, g, need_x or (need_params and below), need_params, run)
                 grads |= own
                 if g is None:
                     continue

@@ -9,82 +9,27 @@ the same thing for people who work by hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self
 
 from array_api_compat import array_namespace
 
 from genoml.arguments import checked
 from genoml.backend import Array, Backend
-from genoml.nn.messages import Placed
 from genoml.nn.messages import expect_shape as expect_shape
 from genoml.nn.messages import layer_label as layer_label
+from genoml.nn.passes import EVALUATION, Pass, Pullback, of_whole_batch
+from genoml.nn.passes import AffinePullback as AffinePullback
+from genoml.nn.passes import Grads as Grads
 from genoml.nn.reach import Branches, Correlation
 from genoml.nn.summary import ModelSummary, describe_tree, model_html, summarise_model
 from genoml.nn.tables import ArrayTables, Gradient, Parameter, State
-from genoml.ops.arrays import array_like
 from genoml.ops.secants import Between
 from genoml.ops.windows import Reach
-from genoml.parallel import WHOLE, Part, shared_threads
+from genoml.parallel import shared_threads
 
 __all__ = ["EVALUATION", "Gradient", "Layer", "Parameter", "Pass", "Pullback", "State"]
-
-#: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
-Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
-#: dL/dz of z, a layer's output without bias and activation; the bias's gradient (None: none); need_x, need_params
-AffinePullback: TypeAlias = Callable[[Array, Array | None, bool, bool], Grads]
-
-
-class Pullback(Protocol):
-    """A function dL/dy -> dL/dx (None without ``need_x``), parameters' gradients (empty without ``need_params``)."""
-
-    def __call__(self, grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Pass:
-    """What a layer may need besides x in one pass through a network; a container hands it on.
-
-    Attributes
-    ----------
-    training : bool
-        Whether dropout drops and batch normalisation takes the batch's statistics.
-    step : int, optional
-        Number of the training step, which keys random numbers.
-    mask : (batch, length), optional
-        1 or true where a position is real, 0 at padding: host values, or an array beside x. None: all are real.
-    part : Part
-        Which examples of the whole batch are here, and where they meet the others.
-    frozen : set of str
-        Parameters that stay as they are, by their names below the layer at hand: nobody reads their gradients.
-    """
-
-    training: bool = False
-    step: int | None = None
-    mask: Any = None
-    part: Part = WHOLE
-    frozen: frozenset[str] = frozenset()
-
-    def real_steps(self, layer: Placed, x: Array) -> Array | None:
-        """The mask as booleans (batch, length) beside x, (batch, length, ...); None if every position is real.
-
-        Raises
-        ------
-        ValueError
-            If the mask is not (batch, length); the message begins with the layer's path and class.
-        """
-        if self.mask is None:
-            return None
-        what = f"{layer_label(layer)} mask"
-        real, expected = array_like(self.mask, x, what), tuple(x.shape[:2])
-        expect_shape(what, real, tuple(real.shape) == expected, f"{expected}")
-        return real != 0
-
-
-#: the pass of a model that is only asked for its output
-EVALUATION = Pass()
 
 
 class Layer(ArrayTables):
@@ -132,6 +77,10 @@ class Layer(ArrayTables):
     def reads_mask(self) -> bool:
         """Whether a mask has an effect; a layer that reads ``run.mask`` says ``reads_mask = True``."""
         return False
+
+    #: whether ``vjp`` may be given a part of a batch: it treats each example alone, or asks ``run.part``. A subclass
+    #: with a ``vjp`` of its own that does not say so is given whole batches: right for any layer, but on one thread.
+    in_parts: ClassVar[bool] = True
 
     # ------------------------------------------------------------ what a subclass may say, for evaluation
 
@@ -187,6 +136,10 @@ class Layer(ArrayTables):
             for name in ("readout", "reach", "branches", "correlation", "affine", "between"):
                 if name not in cls.__dict__:
                     setattr(cls, name, getattr(Layer, name))
+            ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+            cls.in_parts = cls.__dict__.get("in_parts", ours)
+            if not ours:
+                cls.vjp = of_whole_batch(cls.vjp)  # type: ignore[method-assign]
 
     # ------------------------------------------------------------ to read
 
@@ -263,7 +216,7 @@ class Layer(ArrayTables):
             raise ValueError(f"{layer_label(self)} reads no mask, and was given one")
         threads = shared_threads(self.backend.threads)
         with self.backend.computing():
-            y, self._pullback = threads.vjp(self, x, Pass(training, step, mask))
+            y, self._pullback = threads.vjp(self, x, Pass(training, step, mask, pulls=1))
         self._shape = tuple(y.shape)
         return y
 

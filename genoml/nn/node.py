@@ -9,11 +9,13 @@ from operator import add, mul
 from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
+from array_api_compat import device as device_of
 
 from genoml.backend import Array
 from genoml.nn.layer import Layer, Pullback
 from genoml.nn.shape import crop_to
 from genoml.ops.arrays import in_memory_order
+from genoml.ops.pool1d import largest_between
 from genoml.ops.secants import midpoint
 
 __all__ = ["Node"]
@@ -33,7 +35,7 @@ class Node:
     ----------
     name : str
         Under which other nodes read it, and which begins the names of its parameters.
-    layer : Layer, or "add", "mean", "multiply" or "concatenate"
+    layer : Layer, or "add", "mean", "multiply", "maximum" or "concatenate"
         What makes it; left out, the graph's layer of this name.
     sources : str or sequence of str
         The nodes that it reads, ``"input"`` being x. A layer reads one.
@@ -98,14 +100,17 @@ class Node:
     ) -> tuple[Array, Array, JoinPullback]:
         """The join between arrays and their references, and multipliers of y to those of each of them.
 
-        All joins but products are linear. D(a b) = mean(b) Da + mean(a) Db, and a product of more is one of two at a
-        time.
+        Sums and concatenations are linear. D(a b) = mean(b) Da + mean(a) Db, and a product of more is one of two at a
+        time. A maximum has the rule of pooling.
         """
         y, _ = self.joined(arrays, what)
         y_r, back = self.joined(references, what)
-        if self.layer != "multiply":
+        if self.layer not in ("multiply", "maximum"):
             return y, y_r, back
         (own, _), (others, crops) = self._middles(arrays), self._middles(references)
+        if self.layer == "maximum":
+            y, y_r, spread = largest_between(own, others)
+            return y, y_r, lambda m: _pulled(spread(m), crops)
         factors = _product_factors(own, others)
         return y, y_r, lambda m: _pulled([m * factor for factor in factors], crops)
 
@@ -161,6 +166,23 @@ def _multiply(arrays: Sequence[Array], axis: int) -> Joined:
     return reduce(lambda a, b: in_memory_order(a, b, mul), arrays), pullback
 
 
+def _maximum(arrays: Sequence[Array], axis: int) -> Joined:
+    """y = max_i x_i: the first of the largest takes g, dL/dx_i = g [x_i = y and x_j < y for j < i]."""
+    xp = array_namespace(arrays[0])
+    y = reduce(xp.maximum, arrays)
+
+    def pullback(grad: Array) -> list[Array]:
+        zero = xp.zeros((), dtype=grad.dtype, device=device_of(grad))
+        found = []
+        for array in arrays:
+            taken = array == y
+            found.append(xp.where(taken, grad, zero))
+            grad = xp.where(taken, zero, grad)
+        return found
+
+    return y, pullback
+
+
 def _concatenate(arrays: Sequence[Array], axis: int) -> Joined:
     """y = [x_1, ..., x_n]: dL/dx_i is its own stretch of g."""
 
@@ -179,5 +201,6 @@ _JOINS: dict[str, Callable[[Sequence[Array], int], Joined]] = {
     "add": _add,
     "mean": _mean,
     "multiply": _multiply,
+    "maximum": _maximum,
     "concatenate": _concatenate,
 }

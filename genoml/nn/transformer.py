@@ -87,7 +87,7 @@ class MLP(Container):
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
             # the chain rule, on a matrix with one row a position
             g = xp.reshape(grad, (count, self.out_features))
-            grad_x, grads = pull_row(row, g, need_x, need_params)
+            grad_x, grads = pull_row(row, g, need_x, need_params, run)
             return (None if grad_x is None else xp.reshape(grad_x, shape)), grads
 
         return xp.reshape(y, (*shape[:-1], self.out_features)), pullback
@@ -206,7 +206,7 @@ class TransformerBlock(Container):
             pullbacks.append(([name], self.learns(name, run), back))
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            g, grads = pull_row(pullbacks, grad, need_x, need_params)
+            g, grads = pull_row(pullbacks, grad, need_x, need_params, run)
             return (grad + g if need_x else None), grads
 
         return x + h, pullback

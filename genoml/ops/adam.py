@@ -23,6 +23,7 @@ def adam_update(
     correction: float,
     eps: float,
     workers: Workers = ALONE,
+    in_place: bool = False,
 ) -> tuple[Array, Array, Array]:
     """One step of Adam: the updated parameter and its two moments, each a new array.
 
@@ -30,7 +31,8 @@ def adam_update(
         p' = kept p - rate m' / (sqrt(v') / correction + eps)
 
     ``rate`` and ``correction`` contain the bias corrections. ``kept`` is 1 minus the decoupled weight decay.
-    ``workers`` are idle threads, for a twin that divides the array among them.
+    ``workers`` are idle threads, for a twin that divides the array among them. ``in_place`` allows a twin to write into
+    the parameter and its moments, and to return these.
     """
     xp = array_namespace(param)
     m = beta1 * mean + (1.0 - beta1) * grad
@@ -49,6 +51,7 @@ def adam_update_all(
     *,
     decoupled: bool,
     workers: Workers = ALONE,
+    in_place: bool = False,
     **rates: float,
 ) -> list[tuple[Array, Array, Array]]:
     """``adam_update`` of several parameters, which on a GPU is one kernel.
@@ -61,6 +64,6 @@ def adam_update_all(
         grads = [grad + decay * param if decay else grad for param, grad, decay in both]
     arrays = zip(params, grads, means, squares, decays, strict=True)
     return [
-        adam_update(*own, kept=1.0 - decay if decoupled else 1.0, workers=workers, **rates)
+        adam_update(*own, kept=1.0 - decay if decoupled else 1.0, workers=workers, in_place=in_place, **rates)
         for *own, decay in arrays
     ]

@@ -23,7 +23,7 @@ from array_api_compat import device as device_of
 from genoml.backend import Array
 from genoml.ops.arrays import pad_axis
 from genoml.ops.dispatch import operation
-from genoml.ops.normalise import rectified_vjp
+from genoml.ops.normalise import biased_vjp
 from genoml.ops.windows import Reach
 from genoml.parallel import ALONE, Workers
 
@@ -63,19 +63,25 @@ def conv1d_vjp(
 
 
 @operation
-def rectified_conv1d_vjp(
-    x: Array, w: Array, bias: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
-) -> tuple[Array, Callable[..., tuple[Array | None, Array | None, Array]]]:
-    """max(y + bias, 0) of the cross-correlation y, and its pullback, which gives dL/dbias (F,) too."""
+def biased_conv1d_vjp(
+    x: Array,
+    w: Array,
+    bias: Array,
+    stride: int = 1,
+    dilation: int = 1,
+    workers: Workers = ALONE,
+    *,
+    rectified: bool = True,
+) -> tuple[Array, Callable[..., tuple[Array | None, Array | None, Array | None]]]:
+    """y + bias of the cross-correlation y, or max(y + bias, 0), and its pullback, which gives dL/dbias (F,) too."""
     z, back_conv = conv1d_vjp(x, w, stride, dilation, workers)
-    y, back_rectifier = rectified_vjp(z, bias)
+    y, back = biased_vjp(z, bias, "relu" if rectified else None)
 
     def pullback(
         grad: Array, need_x: bool = True, need_w: bool = True
-    ) -> tuple[Array | None, Array | None, Array]:
-        # b is added to each row, so db = sum g with g = dL/dy where y > 0, else 0
-        grad_bias, _, into_z = back_rectifier(grad)
-        return *back_conv(into_z(), need_x, need_w), grad_bias
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        g, grad_bias = back(grad, need_w)
+        return *back_conv(g, need_x, need_w), grad_bias
 
     return y, pullback
 

@@ -43,7 +43,8 @@ def rectified_vjp(
         sum g and sum g (x - mean), over n and l, from which a layer makes the gradients of shift and scale;
         into_x(factor, slope, constant) = factor g - slope (x - mean) - constant, the gradient of x.
 
-    A layer whose mean and scale depend on x passes its own factor, slope and constant. None stands for 1, 0, 0.
+    A layer whose mean and scale depend on x passes its own factor, slope and constant. None stands for 1, 0, 0. Without
+    a mean there is no slope, and x is not kept for the pullback.
 
     Parameters
     ----------

@@ -183,6 +183,8 @@ class Adam(Together):
         grads: Mapping[str, Array],
         decays: Mapping[str, float],
         workers: Workers,
+        *,
+        in_place: bool = False,
     ) -> Iterator[tuple[str, Array]]:
         names = list(grads)
         # the bias corrections are host numbers, folded into the scalars
@@ -199,6 +201,7 @@ class Adam(Together):
             correction=(1.0 - self.beta2**self.steps) ** 0.5,
             eps=self.eps,
             workers=workers,
+            in_place=in_place,
         )
         for name, (updated, mean, square) in zip(names, stepped, strict=True):
             self.state[f"mean/{name}"] = mean

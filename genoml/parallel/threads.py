@@ -140,7 +140,7 @@ class Threads:
         ``loss(outputs, rows, part)`` gives the loss of these rows of x and its gradient: their share of the step's.
         Of several ranks each has those of its own rows.
         """
-        shares = self._shares(model, x, run)
+        shares = self._shares(model, x, replace(run, pulls=1))
 
         def work(rows: slice, run: Any) -> tuple[Array, dict[str, Array]]:
             y, pullback = model.vjp(x if len(shares) == 1 else x[rows, ...], run)

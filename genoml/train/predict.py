@@ -93,7 +93,7 @@ def predict_outputs(
     runs = [(codes, rows) for _, codes in batches for rows in runs_of(codes, batch_size, backend)]
     own = range(len(runs))[shared.ranks.rows(len(runs))]
     outputs = dict[int, np.ndarray]()
-    run, reading = Pass(part=Part(workers=shared.workers)), Lock()
+    run, reading = Pass(part=Part(workers=shared.workers), pulls=0), Lock()
 
     def fill(block: int, first: int, last: int) -> None:
         for number in own[block + first : block + last]:

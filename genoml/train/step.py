@@ -122,6 +122,8 @@ class Steps:
                 return
             loss, grads = self._of_step(found)
         self._pending.append((self.step, loss, batch.index))
+        if not model.backend.asynchronous and np.isfinite(model.backend.to_numpy(loss)):
+            self.good = self.newest  # the update has the memory of the weights before these
         if options.max_grad_norm is not None:
             grads, _ = clip_by_norm(grads, options.max_grad_norm)
         options.optimizer.learning_rate = self.peak_rate * options.schedule(self.step)
@@ -211,7 +213,7 @@ class Steps:
         return loss, xp.reshape(grad * float(members), (n, members, tasks))
 
     def _pass(self, step: int) -> Pass:
-        return Pass(training=True, step=step, frozen=self.frozen)
+        return Pass(training=True, step=step, frozen=self.frozen, pulls=1)
 
     def read_losses(self) -> list[float]:
         """Losses since the last read, in one read of the device.

@@ -32,7 +32,9 @@ def written(
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
     initial = [numpy_helper.from_array(np.asarray(value), name) for name, value in arrays.items()]
     graph = helper.make_graph(list(nodes), "g", inputs, outputs, initial)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    opset = 23 if any(node.op_type == "Attention" for node in nodes) else opset
+    sets = [helper.make_opsetid("", opset)]
+    model = helper.make_model(graph, opset_imports=sets, ir_version=helper.find_min_ir_version_for(sets))
     file = path / "m.onnx"
     file.write_bytes(model.SerializeToString())
     return str(file)
@@ -68,7 +70,47 @@ def last_axis(nodes: Nodes) -> list[Any]:
     return [op("Transpose", "x", "t", perm=[0, 2, 1]), *nodes, op("Transpose", "u", "y", perm=[0, 2, 1])]
 
 
+def projections(names: str) -> list[Any]:
+    """Queries, keys and values of ``t``, with biases of the keys."""
+    q, k, v = names.split(",")
+    return [
+        op("MatMul", "t,wq", q),
+        op("MatMul", "t,wk", "nk"),
+        op("Add", "nk,bk", k),
+        op("MatMul", "t,wv", v),
+    ]
+
+
+def attention(*nodes: Any) -> list[Any]:
+    """Attention of two heads to ``t``, whose weights ``a`` the nodes make of queries ``q`` and keys ``k``."""
+    heads = [op("Reshape", f"p{name},split", f"h{name}") for name in "qkv"]
+    turned = [
+        op("Transpose", f"h{name}", name, perm=[0, 2, *last])
+        for name, last in zip("qkv", ((1, 3), (3, 1), (1, 3)), strict=True)
+    ]
+    joined = [
+        op("MatMul", "a,v", "y4"),
+        op("Transpose", "y4", "yt", perm=[0, 2, 1, 3]),
+        op("Reshape", "yt,join", "z"),
+    ]
+    return [
+        *projections("pq,pk,pv"),
+        *heads,
+        *turned,
+        *nodes,
+        *joined,
+        op("MatMul", "z,wo", "zo"),
+        op("Add", "zo,bo", "u"),
+    ]
+
+
 I = np.int64  # noqa: E741
+PROJECTIONS = {
+    "wq": drawn(4, 6), "wk": drawn(4, 6), "wv": drawn(4, 6), "wo": drawn(6, 5), "bk": drawn(6), "bo": drawn(5),
+    "split": I([0, 0, 2, 3]), "join": I([0, 0, 6]),
+}  # fmt: skip
+PAST = np.where(np.tri(12), 0.0, -np.inf).astype(np.float32)
+BIASES = drawn(2, 23)[:, np.arange(12)[None] - np.arange(12)[:, None] + 11]
 #: name -> nodes from x to y, and the constants that they read
 GRAPHS: dict[str, tuple[Nodes, dict[str, Any]]] = {
     "Conv": ([conv("y", pads=[1, 1])], ONE),
@@ -154,6 +196,55 @@ GRAPHS: dict[str, tuple[Nodes, dict[str, Any]]] = {
     "LayerNormalization": (
         last_axis([op("LayerNormalization", "t,g,b", "u", axis=-1, epsilon=1e-3)]), {"g": drawn(4), "b": drawn(4)}
     ),
+    **{
+        f"attention, {what}": (last_axis(attention(*nodes)), {**PROJECTIONS, **arrays})
+        for what, nodes, arrays in (
+            (
+                "scores divided",
+                [op("MatMul", "q,k", "s"), op("Div", "s,c", "d"), op("Softmax", "d", "a", axis=-1)],
+                {"c": np.float32(1.4)},
+            ),
+            (
+                "queries and keys multiplied",
+                [
+                    op("Mul", "q,c", "r"), op("Mul", "k,c", "l"), op("MatMul", "r,l", "s"),
+                    op("Softmax", "s", "a", axis=-1),
+                ],
+                {"c": np.float32(0.8)},
+            ),
+            (
+                "a mask that is added",
+                [op("MatMul", "q,k", "s"), op("Add", "s,m", "d"), op("Softmax", "d", "a", axis=3)],
+                {"m": PAST},
+            ),
+            (
+                "a mask that chooses",
+                [op("MatMul", "q,k", "s"), op("Where", "m,l,s", "d"), op("Softmax", "d", "a", axis=-1)],
+                {"m": PAST < 0, "l": np.float32(-1e32)},
+            ),
+            (
+                "biases of distances",
+                [op("MatMul", "q,k", "s"), op("Add", "m,s", "d"), op("Softmax", "d", "a", axis=-1)],
+                {"m": BIASES},
+            ),
+        )
+    },
+    **{
+        f"Attention, {what}": (
+            last_axis(
+                [
+                    *projections("tq,tk,tv"),
+                    op("Attention", f"tq,tk,tv{also}", "z", q_num_heads=2, kv_num_heads=2, **said),
+                    op("MatMul", "z,wo", "u"),
+                ]
+            ),
+            {**PROJECTIONS, **arrays},
+        )
+        for what, also, said, arrays in (
+            ("causal", "", {"is_causal": 1}, {}),
+            ("with a mask", ",m", {"scale": 0.3}, {"m": BIASES[0]}),
+        )
+    },
     **{
         f"{kind}, {direction}, all states": (
             [
@@ -248,6 +339,19 @@ REFUSED: dict[str, Callable[[], tuple[list[Any], dict[str, Any]]]] = {
     "makes a constant of shape": lambda: refused(
         *[op("Concat", f"c{i},c{i}", f"c{i + 1}", axis=0) for i in range(30)], op("Add", "h,c30", "y"),
         c0=np.zeros(8, np.float32),
+    ),
+    "that are parts of one, in another order": lambda: refused(
+        op("Reshape", "h,s", "p"), op("Transpose", "p", "t", perm=[0, 2, 1, 3]), op("Reshape", "t,j", "y"),
+        s=I([0, 2, 3, 10]), j=I([0, 6, 10]),
+    ),
+    "values of different arrays; only self-attention": lambda: (
+        last_axis([
+            conv("c", pads=[1, 1]), op("Transpose", "c", "o", perm=[0, 2, 1]), op("MatMul", "o,c", "s"),
+            op("Softmax", "s", "a", axis=-1), op("MatMul", "a,t", "u"),
+        ]), ONE,
+    ),
+    "it reads scores of attention, which Relu is not known": lambda: (
+        [op("Transpose", "x", "t", perm=[0, 2, 1]), op("MatMul", "t,x", "s"), op("Relu", "s", "y")], {}
     ),
     "used as no rule knows": lambda: refused(op("Transpose", "h", "y", perm=[7, 8, 9])),
 }  # fmt: skip

@@ -36,6 +36,14 @@ FUSED: dict[str, tuple[int, Make]] = {
         3,
         lambda **o: [nn.Conv1D(3, 5, 4, activation=None, **o), nn.BatchNorm1D(5, **o), nn.ReLU(**o)],
     ),
+    "convolution without bias, with padding and stride, normalisation and rectifier": (
+        3,
+        lambda **o: [
+            nn.Conv1D(3, 5, 4, padding="same", stride=2, bias=False, activation=None, **o),
+            nn.BatchNorm1D(5, **o),
+            nn.ReLU(**o),
+        ],
+    ),
     "convolution without bias, normalisation, rectifier and pool": (
         4,
         lambda **o: [

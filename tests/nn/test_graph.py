@@ -161,7 +161,10 @@ def test_graphs_that_make_no_sense_are_refused(nodes: list[Node], message: str) 
     [
         (("a", conv(), ["b", "c"]), "node 'a' expects one source, as a layer reads one array, got 2"),
         (("a", "add", []), "node 'a' expects sources, got 0"),
-        (("a", "maximum", ["b", "c"]), "a layer or one of add, mean, multiply, concatenate, got 'maximum'"),
+        (
+            ("a", "minimum", ["b", "c"]),
+            "a layer or one of add, mean, multiply, maximum, concatenate, got 'minimum'",
+        ),
         (("a", nn.ReLU), "node 'a' expects a layer or one of add"),
         (("a", "add", ["b", "c"], 2), "node 'a' expects axis >= 1, and 1 unless it concatenates, got 2"),
         (("a", conv(), "b", 1, True), "node 'a' expects crop=True of a join only"),

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoml.ops.conv1d import conv1d_vjp, rectified_conv1d_vjp
+from genoml.ops.conv1d import biased_conv1d_vjp, conv1d_vjp
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import TWINS, conv1d_three
+from genoml_numpy.compiled.conv1d import biased_vjp, linear_vjp
 from support.operations import LAYOUTS, assert_close, laid_out
 
 
@@ -35,15 +36,13 @@ def test_minimal_filtering_equals_the_standard_version(data: st.DataObject) -> N
     c, f = data.draw(st.sampled_from([1, 3, 64, 1100])), data.draw(st.sampled_from([1, 5, 48]))
     layout, seed = data.draw(st.sampled_from(LAYOUTS)), data.draw(st.integers(0, 99))
     x, w, bias, grad = inputs(n, length, dilation, c, f, layout, seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv1d_three, "covers", lambda *_: True)
-        each = [
-            (conv1d_three.conv1d_three(x, w, dilation), conv1d_vjp.standard(x, w, 1, dilation)),
-            (
-                conv1d_three.rectified_conv1d_vjp(x, w, bias, 1, dilation),
-                rectified_conv1d_vjp.standard(x, w, bias, 1, dilation),
-            ),
-        ]
+    each = [
+        (linear_vjp(conv1d_three, x, w, dilation), conv1d_vjp.standard(x, w, 1, dilation)),
+        (
+            biased_vjp(conv1d_three, x, w, bias, dilation),
+            biased_conv1d_vjp.standard(x, w, bias, 1, dilation),
+        ),
+    ]
     for (y, back), (expected, expected_back) in each:
         assert_close(y, expected, np.float32, "y")
         sure = grad * (np.abs(expected) > 1e-4)  # where rounding could decide what ReLU passes on, g is 0
@@ -66,7 +65,7 @@ def test_float32_is_at_most_four_times_as_far_off_as_the_direct_way(
     wanted = exact, *exact_back(grad)
     direct, direct_back = conv1d_vjp.standard(*single[:2], 1, dilation)
     plain = direct, *direct_back(single[3])
-    y, back = conv1d_three.conv1d_three(*single[:2], dilation)
+    y, back = linear_vjp(conv1d_three, *single[:2], dilation)
     for got, by_products, true in zip((y, *back(single[3])), plain, wanted, strict=True):
         size = np.linalg.norm(true)
         assert np.linalg.norm(got - true) / size < 4.0 * max(
@@ -100,7 +99,7 @@ def test_the_twin_uses_it_and_a_value_that_is_not_finite_stays_in_sight() -> Non
     assert not np.array_equal(y, conv1d_vjp.standard(x, w, 1, 2)[0])  # rounded otherwise: by another way
     damaged = x.copy()
     damaged[0, 7, 3] = np.nan
-    found, _ = TWINS["rectified_conv1d_vjp"](damaged, w, bias, 1, 2)
+    found, _ = TWINS["biased_conv1d_vjp"](damaged, w, bias, 1, 2)
     assert np.isnan(found[0, [3, 5, 7]]).all()
     assert np.isfinite(found[1]).all()
 
@@ -111,7 +110,7 @@ def test_threads_give_the_same_bits() -> None:
     workers = Workers(2)
     try:
         for own in (ALONE, workers):
-            y, back = rectified_conv1d_vjp(x, w, bias, 1, 4, own)
+            y, back = biased_conv1d_vjp(x, w, bias, 1, 4, own)
             results.append([y, *back(grad)])
     finally:
         workers.close()

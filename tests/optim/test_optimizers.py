@@ -48,6 +48,20 @@ def test_neither_parameters_nor_gradients_are_written_to(case: OptimizerCase, ba
 
 
 @CASES
+def test_in_place_the_numbers_are_the_same(case: OptimizerCase, backend: Backend) -> None:
+    found: list[dict[str, Any]] = []
+    for in_place in (False, True):
+        optimizer = case.make()
+        params = {name: backend.copy_from_numpy(value.astype(np.float32)) for name, value in draws(0).items()}
+        for step in range(3):
+            grads = {name: backend.asarray(value, "float32") for name, value in draws(step + 1).items()}
+            optimizer.update(params, grads, in_place=in_place)
+        found.append({name: backend.to_numpy(value) for name, value in params.items()})
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(value, found[1][name])
+
+
+@CASES
 def test_a_saved_state_goes_on_as_if_nothing_had_happened(case: OptimizerCase) -> None:
     whole, first, second = case.make(), case.make(), case.make()
     params, resumed = draws(0), draws(0)

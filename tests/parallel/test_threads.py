@@ -13,6 +13,7 @@ from genoml import nn
 from genoml.backend import Array, Backend
 from genoml.explain import saliency
 from genoml.nn.layer import Grads, Layer, Pullback
+from genoml.ops import arrays
 from genoml.optim import AdamW
 from genoml.parallel import ALONE, Meeting, Part, Threads, even_ranges
 from genoml.parallel.parts import Shares
@@ -184,6 +185,18 @@ def test_the_gradient_of_large_dense_weights_is_made_once() -> None:
     assert model().layers[1].weights.size >= products._LEAST  # type: ignore[attr-defined]
     for threads in (2, 3):
         assert_same(model, x, threads)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_parts_that_read_large_weights_together_compute_what_each_would(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def model() -> Layer:
+        place = {"dtype": "float64"}
+        return nn.Sequential([nn.Flatten(**place), nn.Dense(80, 7, "relu", **place), nn.Dense(7, 2, **place)])
+
+    monkeypatch.setattr(arrays, "LEAST_SHARED", 1)
+    assert_same(model, np.random.default_rng(0).standard_normal((5, 4, 20)), threads)
 
 
 def test_shares_of_a_gradient_made_once_are_true_shares_for_whoever_reads_them() -> None:

@@ -129,6 +129,7 @@ JOINS: dict[str, Callable[[list[torch.Tensor], int], torch.Tensor]] = {
     "add": lambda each, axis: torch.stack(each).sum(dim=0),
     "mean": lambda each, axis: torch.stack(each).mean(dim=0),
     "multiply": lambda each, axis: torch.stack(each).prod(dim=0),
+    "maximum": lambda each, axis: torch.stack(each).max(dim=0).values,
     "concatenate": lambda each, axis: torch.cat(each, dim=axis),
 }
 

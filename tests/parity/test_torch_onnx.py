@@ -83,7 +83,29 @@ class Images(nn.Module):
         return self.dense(torch.flatten(h, 1))
 
 
-@pytest.mark.parametrize("kind", [Classifier, Profile, Recurrent, Images])
+class Attention(nn.Module):
+    """Queries, keys and values of one array, with PyTorch's causal attention, and a block by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv1d(4, 8, 3, padding=1), nn.LayerNorm(8)
+        self.first = nn.ModuleList(nn.Linear(8, 8) for _ in range(4))
+        self.second = nn.ModuleList(nn.Linear(8, 8, bias=False) for _ in range(4))
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.conv(x).transpose(1, 2)
+        *three, joined = self.first
+        q, k, v = (dense(h).view(h.shape[0], -1, 2, 4).transpose(1, 2) for dense in three)
+        read = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        h = self.norm(h + joined(read.transpose(1, 2).reshape(h.shape[0], -1, 8)))
+        *three, joined = self.second
+        q, k, v = (dense(h) for dense in three)
+        h = h + joined((q @ k.transpose(1, 2) / 8**0.5).softmax(-1) @ v)
+        return self.last(h.mean(1))
+
+
+@pytest.mark.parametrize("kind", [Classifier, Profile, Recurrent, Images, Attention])
 def test_outputs_equal_those_of_the_exported_model(kind: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = kind().eval()

@@ -251,7 +251,7 @@ def cases() -> dict[str, OperationCase]:
             "conv1d_vjp, dilated": convolution(40, 4, dilation=5),
             "conv1d_vjp, many channels": convolution(60, 11, channels=48, filters=52),
             "conv1d_vjp, kernel 3": convolution(40, 3, dilation=2, channels=48, filters=50),
-            "rectified_conv1d_vjp": rectified_convolution(),
+            "biased_conv1d_vjp": rectified_convolution(),
             "conv1d_max": scan(30, 6),
             "max_pool1d_vjp": pooling(lambda x: max_pool1d_vjp(x, 4, 4), 4, 4),
             "max_pool1d_vjp, overlapping": pooling(lambda x: max_pool1d_vjp(x, 5, 2), 5, 2),

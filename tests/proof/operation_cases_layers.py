@@ -9,7 +9,7 @@ import numpy as np
 
 from genoml.ops.arrays import dense_grad_weights
 from genoml.ops.attention import plain_attention_vjp
-from genoml.ops.conv1d import rectified_conv1d_vjp
+from genoml.ops.conv1d import biased_conv1d_vjp
 from genoml.ops.normalise import rectified_vjp, squares_around
 from genoml.ops.recurrent import lstm_scan
 from proof.operation_case import Arrays, OperationCase, named
@@ -76,7 +76,7 @@ def rectified_convolution() -> OperationCase:
     shapes = {"x": (3, 40, 48), "w": (3, 48, 50), "bias": (50,), "grad": (3, 36, 50)}
 
     def run(a: Arrays) -> Arrays:
-        y, pullback = rectified_conv1d_vjp(a["x"], a["w"], a["bias"], 1, 2)
+        y, pullback = biased_conv1d_vjp(a["x"], a["w"], a["bias"], 1, 2)
         return {"y": y} | named(pullback(a["grad"]), "grad_x", "grad_w", "grad_bias")
 
     def by(correlate: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]], a: Arrays) -> Arrays:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -458,7 +459,22 @@ def test_an_interrupt_amid_an_update_does_not_leave_half_of_it() -> None:
     model = poisoned(-1)
     history = fit(model, planted_data(160, 20), options=small_options(optimizer=Interrupted(0.03)))
     assert history.interrupted
-    assert same(weights(model), weights_before(6))
+    assert same(weights(model), weights_before(7))  # they gave a finite loss
+
+
+def test_an_update_does_not_wait_for_the_weights_before_the_last_finite_loss() -> None:
+    alive: list[int] = []
+    held: list[weakref.ref[Array]] = []
+
+    class Watched(AdamW):
+        def step_one(self, name: str, param: Array, grad: Array, decay: float, workers: Workers) -> Array:
+            if name == "dense.weights":
+                held.append(weakref.ref(param))
+                alive.append(sum(ref() is not None for ref in held))
+            return super().step_one(name, param, grad, decay, workers)
+
+    fit(poisoned(-1), planted_data(160, 20), options=small_options(optimizer=Watched(0.03)))
+    assert set(alive[2:]) <= {1, 2}  # the first weights may be those of the best epoch
 
 
 def test_an_interrupt_later_leaves_the_best_epoch() -> None:

@@ -40,6 +40,7 @@ def adam_update_all(
     correction: float,
     eps: float,
     workers: Workers = ALONE,
+    in_place: bool = False,
 ) -> Any:
     """See genoml.ops.adam.adam_update_all; covers arrays of one dtype."""
     numbers = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, correction, eps]

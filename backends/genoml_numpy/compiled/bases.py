@@ -15,7 +15,7 @@ import numpy as np
 from genoml.backend import Array
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import words
-from genoml_numpy.compiled.conv1d_three import conv1d_three, covers
+from genoml_numpy.compiled.conv1d import algorithm_of, linear_vjp
 from genoml_numpy.twins import conv1d as plain
 
 #: The most numbers of a table, so that it stays in the core's cache.
@@ -55,7 +55,7 @@ def kernels_of(tables: np.ndarray, kernel_size: int) -> np.ndarray:
     return w.reshape(count * span, 4, f)[:kernel_size]
 
 
-def _codes(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
+def codes_of(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
     """Base codes, 4 for a row of zeros; None if the tables do not cover the arguments."""
     n, length, c = x.shape
     k, _, f = w.shape
@@ -67,10 +67,10 @@ def _codes(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
 
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE) -> Any:
     """See genoml.ops.conv1d.conv1d_vjp; covers one-hot x and stride and dilation 1, else the others do."""
-    codes = _codes(x, w) if stride == dilation == 1 else None
+    codes = codes_of(x, w) if stride == dilation == 1 else None
     if codes is None:
-        if covers(x, w, stride, dilation):
-            return conv1d_three(x, w, dilation, workers)
+        if (algorithm := algorithm_of(x, w, stride, dilation)) is not None:
+            return linear_vjp(algorithm, x, w, dilation, workers)
         return plain.conv1d_vjp(x, w, stride, dilation, workers)
     k, _, f = w.shape
     n, length = codes.shape
@@ -94,7 +94,7 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: 
 
 def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
     """See genoml.ops.conv1d.conv1d_max; covers what ``conv1d_vjp`` does."""
-    codes = _codes(x, w) if stride == dilation == 1 else None
+    codes = codes_of(x, w) if stride == dilation == 1 else None
     if codes is None:
         from genoml_numpy.twins.conv1d_max import conv1d_max as plain_max
 

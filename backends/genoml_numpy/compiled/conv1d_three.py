@@ -6,8 +6,8 @@ twelve (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308):
     y = A [(G w) * (B x)]        * : for each of the six, a row of channels times a matrix (C, F)
 
 Interpolation at the points 0, 1, -1, 1/2, -2 and infinity keeps the error of float32 at three times the direct one's;
-0, +-1, +-2 and infinity give four times. The transforms A and B are compiled, and work in blocks that stay in the cache
-with the products between them.
+0, +-1, +-2 and infinity give four times. Transforms and products are compiled, and work in blocks that stay in the
+cache.
 
 The gradients are made of the same transforms. dL/dw = G^T [(B x)^T * (A^T g)], since y is linear in G w. dL/dx is the
 correlation of g, with zeros around it, with the reversed and transposed kernels.
@@ -15,15 +15,12 @@ correlation of g, with zeros around it, with the reversed and transposed kernels
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 
-from genoml.parallel import ALONE, Workers
-from genoml_numpy.compiled.filtering import restore_rows, transform_rows
-from genoml_numpy.compiled.passes import add_gradients
+from genoml.parallel import Workers
+from genoml_numpy.compiled import filtering
+from genoml_numpy.compiled.filtering import GROUPS
+from genoml_numpy.compiled.tiles import NARROW, NARROW_ROWS, padded, panels_of
 
 _G = np.array(
     [
@@ -37,21 +34,12 @@ _G = np.array(
 )
 #: least channels on either side: with fewer, the transforms cost what they save
 _LEAST = 48
-#: numbers of a block's transforms, of rows and outputs together, for the second cache
-_BLOCK = 1 << 17
-#: groups of a block, at least and at most
-_FEWEST, _MOST = 32, 256
 
 
 def groups_of(count: int, dilation: int) -> int:
     """Groups of four that cover so many outputs of a sequence."""
     whole, rest = divmod(count, 4 * dilation)
     return whole * dilation + min(rest, dilation)
-
-
-def groups_of_block(c: int, f: int) -> int:
-    """How many groups are transformed and multiplied together."""
-    return max(_FEWEST, min(_MOST, _BLOCK // (6 * (c + f))))
 
 
 def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> bool:
@@ -64,21 +52,7 @@ def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> bool:
     return bool(4 * groups_of(count, dilation) <= 1.35 * count)
 
 
-def _room(groups: int, c: int, f: int) -> Callable[[int], tuple[int, np.ndarray, np.ndarray]]:
-    """Block number -> its first group, and room for transforms of its rows and outputs, (6, size, C or F)."""
-    size = groups_of_block(c, f)
-    rows, outputs = (np.empty(6 * size * width, np.float32) for width in (c, f))
-
-    def of_block(number: int) -> tuple[int, np.ndarray, np.ndarray]:
-        start = number * size
-        count = min(size, groups - start)
-        v, m = rows[: 6 * count * c], outputs[: 6 * count * f]
-        return start, v.reshape(6, count, c), m.reshape(6, count, f)
-
-    return of_block
-
-
-def _correlate(
+def correlate(
     x: np.ndarray,
     w: np.ndarray,
     dilation: int,
@@ -86,84 +60,31 @@ def _correlate(
     count: int,
     workers: Workers,
     bias: np.ndarray | None = None,
+    rectified: bool = False,
 ) -> np.ndarray:
-    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; rectified if there is a bias."""
-    n, _, c = x.shape
-    f, groups = w.shape[2], groups_of(count, dilation)
-    kernels = (_G @ w.reshape(3, c * f).astype(np.float64)).astype(np.float32).reshape(6, c, f)
-    y = np.empty((n, count, f), np.float32)
+    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; bias and ReLU if wanted."""
+    c, f = w.shape[1:]
+    groups = groups_of(count, dilation)
+    total = len(x) * groups
+    transformed = (_G @ w.reshape(3, c * f).astype(np.float64)).astype(np.float32).reshape(6, c, f)
+    kernels = np.stack([panels_of(kernel) for kernel in transformed])
+    y = np.empty((len(x), count, f), np.float32)
     added = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
 
     def blocks(first: int, last: int) -> None:
-        room = _room(n * groups, c, f)
-        for start, v, m in map(room, range(first, last)):
-            transform_rows(x, dilation, before, groups, start, False, v)
-            np.matmul(v, kernels, out=m)
-            restore_rows(m, dilation, groups, start, added, bias is not None, y)
+        stretch = first * GROUPS, min(last * GROUPS, total)
+        filtering.correlate(x, kernels, dilation, before, groups, *stretch, added, rectified, y)
 
-    workers.share_out(blocks, -(-n * groups // groups_of_block(c, f)))
+    workers.share_out(blocks, -(-total // GROUPS))
     return y
 
 
-def _grad_w(x: np.ndarray, grad: np.ndarray, dilation: int) -> np.ndarray:
+def gradient_of_kernels(
+    x: np.ndarray, grad: np.ndarray, k: int, dilation: int, workers: Workers
+) -> np.ndarray:
     """dL/dw (3, C, F) of rows (N, L, C), for the outputs' gradient (N, count, F)."""
-    (n, count, f), c = grad.shape, x.shape[2]
-    groups, total = groups_of(count, dilation), np.zeros((6, c, f), np.float32)
-    product, room = np.empty_like(total), _room(n * groups, c, f)
-    for start, v, g in map(room, range(-(-n * groups // groups_of_block(c, f)))):
-        transform_rows(x, dilation, 0, groups, start, False, v)
-        transform_rows(grad, dilation, 0, groups, start, True, g)
-        total += np.matmul(v.transpose(0, 2, 1), g, out=product)
-    summed = _G.T @ total.reshape(6, c * f).astype(np.float64)
+    c, f = x.shape[2], grad.shape[2]
+    total = np.zeros((6, padded(c, NARROW_ROWS), padded(f, NARROW)), np.float32)
+    filtering.add_products(x, grad, dilation, 0, groups_of(grad.shape[1], dilation), total)
+    summed = _G.T @ total[:, :c, :f].reshape(6, c * f).astype(np.float64)
     return summed.astype(np.float32).reshape(3, c, f)
-
-
-def conv1d_three(
-    x: np.ndarray, w: np.ndarray, dilation: int, workers: Workers = ALONE
-) -> tuple[np.ndarray, Any]:
-    """y (N, L - 2 dilation, F) and its pullback."""
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = _correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers)
-    return y, partial(_pull, x, w, dilation, workers)
-
-
-def rectified_conv1d_vjp(
-    x: np.ndarray,
-    w: np.ndarray,
-    bias: np.ndarray,
-    stride: int = 1,
-    dilation: int = 1,
-    workers: Workers = ALONE,
-) -> Any:
-    """See genoml.ops.conv1d.rectified_conv1d_vjp; bias and ReLU take no pass of their own."""
-    if not covers(x, w, stride, dilation) or bias.dtype != np.float32:
-        return NotImplemented
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    y = _correlate(x, w, dilation, 0, x.shape[1] - 2 * dilation, workers, bias)
-
-    def pullback(
-        grad: np.ndarray, need_x: bool = True, need_w: bool = True
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-        g, sums = np.empty_like(y), np.zeros((2, y.shape[2]), np.float32)
-        add_gradients(np.ascontiguousarray(grad, np.float32), y, y[:0], g, sums)
-        return *_pull(x, w, dilation, workers, g, need_x, need_w), sums[0]
-
-    return y, pullback
-
-
-def _pull(
-    x: np.ndarray,
-    w: np.ndarray,
-    dilation: int,
-    workers: Workers,
-    grad: np.ndarray,
-    need_x: bool = True,
-    need_w: bool = True,
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """dL/dx and dL/dw, None where not needed."""
-    g = np.ascontiguousarray(grad, np.float32)
-    grad_w = _grad_w(x, g, dilation) if need_w else None
-    if not need_x:
-        return None, grad_w
-    turned = np.ascontiguousarray(w[::-1].transpose(0, 2, 1))
-    return _correlate(g, turned, dilation, 2 * dilation, x.shape[1], workers), grad_w

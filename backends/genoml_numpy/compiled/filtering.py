@@ -14,6 +14,7 @@ import numpy as np
 from numba.core.types.containers import UniTuple
 
 from genoml_numpy.compiled.signatures import FLAG, FLOAT, INT, NOTHING, compiled, given, written
+from genoml_numpy.compiled.tiles import BLOCK, WIDE, multiply_narrow, multiply_wide
 
 _FLAT = given(FLOAT, 1)
 _ROWS = given(FLOAT, 3)
@@ -21,6 +22,8 @@ _ZERO, _TWO, _THREE, _FOUR, _FIVE = (np.float32(number) for number in (0, 2, 3, 
 _HALF, _QUARTER, _EIGHTH, _EIGHT = (np.float32(number) for number in (0.5, 0.25, 0.125, 8))
 #: numbers of a stretch: each is read several times, so the rows of a group stay in the core's first cache
 _STRETCH = 1024
+#: groups that are transformed and multiplied together, in the core's second cache with the kernels
+GROUPS = 2 * BLOCK
 
 
 @compiled(UniTuple(INT, 3), INT, INT, INT, INT, INT)
@@ -90,19 +93,22 @@ def _combine_four(g0: Any, g1: Any, g2: Any, g3: Any, v: Any, at: Any) -> None:
     v5[:] = g3
 
 
-@compiled(NOTHING, _ROWS, INT, INT, INT, INT, FLAG, written(FLOAT, 3))
-def transform_rows(x: Any, dilation: Any, before: Any, groups: Any, start: Any, outputs: Any, v: Any) -> None:
-    """Transforms of the six rows that groups read, from group ``start`` on; of their four outputs with ``outputs``.
+@compiled(NOTHING, _ROWS, INT, INT, INT, INT, INT, FLAG, written(FLOAT, 3))
+def _transform(
+    x: Any, dilation: Any, before: Any, groups: Any, start: Any, count: Any, outputs: Any, v: Any
+) -> None:
+    """Transforms of the six rows that ``count`` groups from ``start`` on read; of the four outputs with ``outputs``.
 
     Rows are counted from ``before`` rows in front of x on. There, and behind each sequence, are zeros.
     """
-    count, width = v.shape[1], v.shape[2]
-    out, s = v.reshape(6, count * width), dilation * width
+    width, wide = x.shape[2], v.shape[2]
+    out, s = v.reshape(6, v.shape[1] * wide), dilation * width
+    most = count if wide == width else 1
     held = np.empty((6, max(_STRETCH, width)), np.float32)
     done = 0
     while done < count:
-        n, first, size = _stretch(start + done, groups, dilation, count - done, width)
-        row, at, a, many = x[n].reshape(-1), done * width, (first - before) * width, size * width
+        n, first, size = _stretch(start + done, groups, dilation, min(count - done, most), width)
+        row, at, a, many = x[n].reshape(-1), done * wide, (first - before) * width, size * width
         b = a + many
         if a < 0 or b + 5 * s > row.shape[0]:
             for j in range(6):
@@ -126,19 +132,23 @@ def transform_rows(x: Any, dilation: Any, before: Any, groups: Any, start: Any, 
         done += size
 
 
-@compiled(NOTHING, _ROWS, INT, INT, INT, _FLAT, FLAG, written(FLOAT, 3))
-def restore_rows(m: Any, dilation: Any, groups: Any, start: Any, bias: Any, rectified: Any, y: Any) -> None:
-    """The four outputs A m + bias of groups, from group ``start`` on, or their rectified values."""
-    count, width = m.shape[1], m.shape[2]
-    given, size_y = m.reshape(6, count * width), y.shape[1] * width
+@compiled(NOTHING, _ROWS, INT, INT, INT, INT, _FLAT, FLAG, written(FLOAT, 3))
+def _restore(
+    m: Any, dilation: Any, groups: Any, start: Any, count: Any, bias: Any, rectified: Any, y: Any
+) -> None:
+    """The four outputs A m + bias of ``count`` groups from ``start`` on, or their rectified values."""
+    wide, width = m.shape[2], y.shape[2]
+    given, size_y = m.reshape(6, m.shape[1] * wide), y.shape[1] * width
+    most = count if wide == width else 1
     repeated = np.empty(max(_STRETCH, width), np.float32)
     for i in range(repeated.shape[0] // width):
         repeated[i * width : (i + 1) * width] = bias
     held = np.empty(repeated.shape[0], np.float32)
     done = 0
     while done < count:
-        n, first, size = _stretch(start + done, groups, dilation, count - done, width)
-        a, b, row = done * width, (done + size) * width, y[n].reshape(-1)
+        n, first, size = _stretch(start + done, groups, dilation, min(count - done, most), width)
+        a, row = done * wide, y[n].reshape(-1)
+        b = a + size * width
         m0, m1, m2 = given[0, a:b], given[1, a:b], given[2, a:b]
         m3, m4, m5 = given[3, a:b], given[4, a:b], given[5, a:b]
         for j in range(4):
@@ -159,3 +169,43 @@ def restore_rows(m: Any, dilation: Any, groups: Any, start: Any, bias: Any, rect
             for c in range(out.shape[0]):
                 out[c] = _ZERO if rectified and held[c] <= 0 else held[c]
         done += size
+
+
+@compiled(NOTHING, _ROWS, given(FLOAT, 4), INT, INT, INT, INT, INT, _FLAT, FLAG, written(FLOAT, 3))
+def correlate(
+    x: Any, kernels: Any, dilation: Any, before: Any, groups: Any, first: Any, last: Any, bias: Any,
+    rectified: Any, y: Any,
+) -> None:  # fmt: skip
+    """Outputs of the groups ``first`` to ``last`` of the batch, with bias, or their rectified values.
+
+    Shapes
+    ------
+    x : (N, L, C);  kernels : (6, panels, C, WIDE), see ``panels_of``;  bias : (F,);  y : (N, count, F)
+    """
+    v = np.zeros((6, GROUPS, x.shape[2]), np.float32)
+    m = np.empty((6, GROUPS, kernels.shape[1] * WIDE), np.float32)
+    for start in range(first, last, GROUPS):
+        count = min(GROUPS, last - start)
+        _transform(x, dilation, before, groups, start, count, False, v)
+        for i in range(6):
+            multiply_wide(v[i], 0, kernels[i], 0, kernels.shape[1], m[i])
+        _restore(m, dilation, groups, start, count, bias, rectified, y)
+
+
+@compiled(NOTHING, _ROWS, _ROWS, INT, INT, INT, written(FLOAT, 3))
+def add_products(x: Any, grad: Any, dilation: Any, before: Any, groups: Any, total: Any) -> None:
+    """total += (B x)^T (A^T g), the gradient of the transformed kernels.
+
+    Shapes
+    ------
+    x : (N, L, C);  grad : (N, count, F);  total : (6, C or more, F or more), multiples of NARROW_ROWS and NARROW
+    """
+    c, f, last = total.shape[1], total.shape[2], x.shape[0] * groups
+    v = np.zeros((6, GROUPS, c), np.float32)
+    g = np.zeros((6, GROUPS, f), np.float32)
+    for start in range(0, last, GROUPS):
+        count = min(GROUPS, last - start)
+        _transform(x, dilation, before, groups, start, count, False, v)
+        _transform(grad, dilation, 0, groups, start, count, True, g)
+        for i in range(6):
+            multiply_narrow(v[i], 0, 1, c, c, g[i], 0, count, total[i], 0, f, True)

@@ -1,7 +1,7 @@
 """Compiled loops of genoml_numpy.compiled.rectify.
 
 Shapes: x and out (N, L, C); y, winner, g and grad (N, windows, C), and centred too, or empty without a mean; the
-others (C,).
+others (C,). Without pooling all are rows (R, C), and nothing is kept but x and y.
 """
 
 from __future__ import annotations
@@ -14,8 +14,28 @@ from genoml_numpy.compiled.signatures import BYTE, FLOAT, INT, NOTHING, compiled
 
 _ROW = given(FLOAT, 1)
 _ROWS = given(FLOAT, 3)
+_MATRIX = given(FLOAT, 2)
 #: Rows of a partial sum, which keeps digits.
 _PARTIAL_ROWS = 256
+#: Partial sums that are added up before they are added to the total.
+_PARTIAL_SUMS = 64
+
+
+@compiled(NOTHING, _MATRIX, written(FLOAT, 1))
+def add_rows(rows: Any, total: Any) -> None:
+    """total[c] += sum_r rows[r, c]."""
+    partial, several = np.zeros((2, total.shape[0]), np.float32)
+    for start in range(0, rows.shape[0], _PARTIAL_ROWS):
+        partial[:] = 0.0
+        for r in range(start, min(start + _PARTIAL_ROWS, rows.shape[0])):
+            row = rows[r]
+            for c in range(total.shape[0]):
+                partial[c] += row[c]
+        several += partial
+        if start // _PARTIAL_ROWS % _PARTIAL_SUMS == _PARTIAL_SUMS - 1:
+            total += several
+            several[:] = 0.0
+    total += several
 
 
 @compiled(NOTHING, given(FLOAT, 2), _ROW, written(FLOAT, 1))
@@ -30,6 +50,44 @@ def add_squares(rows: Any, mean: Any, total: Any) -> None:
                 partial[c] += centred * centred
         for c in range(total.shape[0]):
             total[c] += partial[c]
+
+
+@compiled(NOTHING, _MATRIX, _ROW, _ROW, _ROW, written(FLOAT, 2))
+def rectify_rows(x: Any, mean: Any, scale: Any, shift: Any, y: Any) -> None:
+    """y = max((x - mean) scale + shift, 0); a NaN stays."""
+    for r in range(x.shape[0]):
+        row, out = x[r], y[r]
+        for c in range(row.shape[0]):
+            z = (row[c] - mean[c]) * scale[c] + shift[c]
+            out[c] = np.float32(0.0) if z <= 0 else z
+
+
+@compiled(NOTHING, _MATRIX, _MATRIX, _MATRIX, _ROW, written(FLOAT, 2), written(FLOAT, 2))
+def add_row_gradients(grad: Any, y: Any, x: Any, mean: Any, g: Any, sums: Any) -> None:
+    """g = grad where y > 0; sums[0] += sum g, sums[1] += sum g (x - mean)."""
+    channels = g.shape[1]
+    first, second = np.zeros((2, channels), np.float32)
+    for start in range(0, g.shape[0], _PARTIAL_ROWS):
+        first[:] = 0.0
+        second[:] = 0.0
+        for r in range(start, min(start + _PARTIAL_ROWS, g.shape[0])):
+            row, value, read, out = grad[r], y[r], x[r], g[r]
+            for c in range(channels):
+                own = row[c] if value[c] > 0 else np.float32(0.0)
+                out[c] = own
+                first[c] += own
+                second[c] += own * (read[c] - mean[c])
+        sums[0] += first
+        sums[1] += second
+
+
+@compiled(NOTHING, _MATRIX, _MATRIX, _ROW, _ROW, _ROW, _ROW, written(FLOAT, 2))
+def less_mean(x: Any, g: Any, mean: Any, factor: Any, slope: Any, constant: Any, out: Any) -> None:
+    """out = factor g - slope (x - mean) - constant."""
+    for r in range(x.shape[0]):
+        row, own, to = x[r], g[r], out[r]
+        for c in range(row.shape[0]):
+            to[c] = own[c] * factor[c] - slope[c] * (row[c] - mean[c]) - constant[c]
 
 
 @compiled(NOTHING, _ROWS, _ROW, _ROW, _ROW, INT, written(FLOAT, 3), written(BYTE, 3), written(FLOAT, 3))

@@ -93,6 +93,7 @@ def rectified_vjp(
     winner = None if size == 1 else np.empty(y.shape, np.uint8)
     centred = None if mean is None else np.empty_like(y)
     sign = None if scale is None or np.all(scale > 0) else np.sign(scale)
+    kept = None if mean is None else x  # the largest array of many a network: else nobody reads it again
     for block in places:
         best = y[block] if centred is None else centred[block]
         _largest(places.taps(x, block), sign, best, None if winner is None else winner[block])
@@ -118,7 +119,7 @@ def rectified_vjp(
         ) -> np.ndarray:
             if size == 1 and factor is None:
                 return g
-            return _into_x(x, g, winner, places, mean, factor, slope, constant)
+            return _into_x(kept, g, winner, places, mean, factor, slope, constant)
 
         return sums[0], (None if mean is None else sums[1]), into_x
 
@@ -148,7 +149,7 @@ def _largest(
 
 
 def _into_x(
-    x: np.ndarray,
+    x: np.ndarray | None,
     g: np.ndarray,
     winner: np.ndarray | None,
     places: _Windows,
@@ -158,22 +159,22 @@ def _into_x(
     constant: np.ndarray | None,
 ) -> np.ndarray:
     """factor g at the winners, minus slope (x - mean) + constant everywhere."""
-    out = np.empty(x.shape, g.dtype)
+    out = np.empty((places.n, places.length, places.channels), g.dtype)
     end = min(places.count * places.size, places.length)
     unread = (slice(0, places.n), slice(end, places.length))
     for block in places:
         own = g[block] if factor is None else g[block] * factor
         rows = places.rows(block)
-        if slope is not None:
+        if x is not None and slope is not None:
             _less_mean(x[rows], mean, slope, constant, out[rows])
         for k, tap in enumerate(places.taps(out, block)):
             part = own[:, : tap.shape[1]]
-            if slope is None:
+            if x is None or slope is None:
                 np.multiply(part, True if winner is None else winner[block] == k, out=tap)
             else:
                 tap += part if winner is None else part * (winner[block] == k)
     if end < places.length:
-        if slope is None:
+        if x is None or slope is None:
             out[unread] = 0.0
         else:
             _less_mean(x[unread], mean, slope, constant, out[unread])

@@ -20,14 +20,16 @@ from genoml.sequence.strand import reverse_complement
 
 __all__ = ["Hit", "MotifHits", "MotifScanner", "as_batch", "window_scores"]
 
-#: Windows per block of a scan: few enough for a CPU's cache; more on a device, which needs larger work.
-_BLOCK, _DEVICE_BLOCK = 2**14, 2**18
+#: Windows per block of a scan: enough to outweigh what a block costs; more on a device, which needs larger work.
+_BLOCK, _DEVICE_BLOCK = 2**16, 2**18
 #: Candidates of a group of motifs that are read from a device at once; of a block with more, each half alone.
 _MOST_READ = 2**14
 #: Neighbouring blocks that threads share out, before the first of them is returned.
 _SPAN = 16
 #: Candidates scored again at a time; it bounds memory where nearly every window is a candidate.
 _CHECKED_AT_ONCE = 2**15
+#: Windows of one motif that are scored at a time: few enough for a CPU's cache.
+_SCORED_AT_ONCE = 2**14
 
 
 class Hit(NamedTuple):
@@ -285,8 +287,8 @@ def window_scores(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """
     width = len(table)
     scores = np.zeros(max(codes.size - width + 1, 0))
-    for begin in range(0, scores.size, _BLOCK):
-        block = scores[begin : begin + _BLOCK]
+    for begin in range(0, scores.size, _SCORED_AT_ONCE):
+        block = scores[begin : begin + _SCORED_AT_ONCE]
         for k, row in enumerate(table):
             block += row.take(codes[begin + k : begin + k + block.size], mode="clip")
     return scores

@@ -129,6 +129,13 @@ LAYERS: dict[str, LayerCase] = {
         errors=ERRORS,
         reference=lambda p, x: relu(loop_product(loop_inputs(p, x))),
     ),
+    "Graph, maximum": LayerCase(
+        lambda: joined("maximum"),
+        (2, 3, 7),
+        edges=[(0, 3, 7), (1, 3, 1)],
+        errors=ERRORS,
+        reference=lambda p, x: relu(np.max(loop_inputs(p, x), axis=0)),
+    ),
     "Graph, concatenate": LayerCase(
         lambda: joined("concatenate"),
         (2, 3, 7),

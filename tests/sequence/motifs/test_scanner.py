@@ -104,7 +104,7 @@ def test_many_motifs_at_once_find_what_each_finds_alone() -> None:
 
 def test_a_long_sequence_is_cut_into_blocks_without_loss_or_repetition() -> None:
     bank = [random_pwm(seed, width) for seed, width in enumerate((6, 25))]
-    letters = random_letters(5, 40_000)
+    letters = random_letters(5, 140_000)
     scanner = MotifScanner(bank, p_value=2e-3)
     blocks = list(scanner.blocks(letters))
     assert len(blocks) > 2
