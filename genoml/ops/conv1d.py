@@ -61,15 +61,9 @@ def conv1d_vjp(
 
 @operation
 def biased_conv1d_vjp(
-    x: Array,
-    w: Array,
-    bias: Array,
-    stride: int = 1,
-    dilation: int = 1,
-    workers: Workers = ALONE,
-    *,
+    x: Array, w: Array, bias: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE, *,
     rectified: bool = True,
-) -> tuple[Array, Callable[..., tuple[Array | None, ...]]]:
+) -> tuple[Array, Callable[..., tuple[Array | None, ...]]]:  # fmt: skip
     """y + bias of the cross-correlation y, or max(y + bias, 0), and its pullback, which gives dL/dbias (F,) too."""
     z, back_conv = conv1d_vjp(x, w, stride, dilation, workers)
     y, back = biased_vjp(z, bias, "relu" if rectified else None)
