@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from genoml.backend import Array
+from genoml.ops.arrays import pad_axis
 from genoml.parallel import ALONE, Workers
 from genoml_numpy.compiled import words
 from genoml_numpy.compiled.conv1d import algorithm_of, linear_vjp
+from genoml_numpy.compiled.conv1d_tiles import conv1d_tiles
 from genoml_numpy.twins import conv1d as plain
+from genoml_numpy.twins.conv1d_tiles import tile_size
 
 #: The most numbers of a table, so that it stays in the core's cache.
 _TABLE = 1 << 16
@@ -26,7 +29,7 @@ _LEAST = 1 << 14
 _SHARED = 1 << 19
 
 
-def _span(kernel_size: int, filters: int) -> int:
+def span_of(kernel_size: int, filters: int) -> int:
     """Letters per word: the most whose tables stay in the cache."""
     fits = [span for span in (1, 2, 3, 4) if 5**span * filters <= _TABLE]
     return min(max(fits, default=1), kernel_size)
@@ -61,12 +64,29 @@ def _covered(x: np.ndarray, w: np.ndarray) -> bool:
     return x.shape[2] == 4 and x.dtype == w.dtype == np.float32 and len(w) > 1
 
 
-def codes_of(x: np.ndarray, w: np.ndarray) -> np.ndarray | None:
-    """Base codes, 4 for a row of zeros; None if the tables do not cover the arguments."""
+def codes_of(x: np.ndarray, w: np.ndarray, padding: tuple[int, int] = (0, 0)) -> np.ndarray | None:
+    """Base codes, 4 for a row of zeros, as around x; None if the tables do not cover the arguments."""
     if not _covered(x, w) or x.shape[0] * x.shape[1] * w.shape[2] < _LEAST:
         return None
     codes = np.empty(x.shape[:2], np.uint8)
-    return codes if words.read_codes(np.ascontiguousarray(x).view(np.uint32), codes) else None
+    if not words.read_codes(np.ascontiguousarray(x).view(np.uint32), codes):
+        return None
+    padded: np.ndarray = pad_axis(codes, *padding, 4)
+    return padded
+
+
+def gradients(
+    codes: np.ndarray, w: np.ndarray, span: int, grad: np.ndarray, need_x: bool, need_w: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """dL/dx and dL/dw, None where not needed."""
+    k, _, f = w.shape
+    # the tables have no derivative with respect to letters
+    grad_x = plain.grad_x_of_few(grad, w) if need_x else None
+    if not need_w:
+        return grad_x, None
+    sums = np.zeros((-(-k // span), 5**span, f), np.float32)
+    words.add_up(codes, np.ascontiguousarray(grad, np.float32), span, sums)
+    return grad_x, kernels_of(sums, k)
 
 
 def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE) -> Any:
@@ -75,23 +95,20 @@ def conv1d_vjp(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: 
     if codes is None:
         if (algorithm := algorithm_of(x, w, stride, dilation)) is not None:
             return linear_vjp(algorithm, x, w, dilation, workers)
+        size = tile_size(x.shape[1], *w.shape) if stride == dilation == 1 and len(x) else None
+        if size is not None and x.dtype == w.dtype == np.float32:
+            return conv1d_tiles(x, w, size)
         return plain.conv1d_vjp(x, w, stride, dilation, workers)
     k, _, f = w.shape
     n, length = codes.shape
-    span = _span(k, f)
+    span = span_of(k, f)
     y = np.empty((n, length - k + 1, f), np.float32)
     words.correlate(codes, tables_of(w, span), span, y)
 
     def pullback(
         grad: np.ndarray, need_x: bool = True, need_w: bool = True
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        # the tables have no derivative with respect to letters
-        grad_x = plain.grad_x_of_few(grad, w) if need_x else None
-        if not need_w:
-            return grad_x, None
-        sums = np.zeros((-(-k // span), 5**span, f), np.float32)
-        words.add_up(codes, np.ascontiguousarray(grad, np.float32), span, sums)
-        return grad_x, kernels_of(sums, k)
+        return gradients(codes, w, span, grad, need_x, need_w)
 
     return y, pullback
 
@@ -106,7 +123,7 @@ def conv1d_max(
     positions = np.empty((n, f), np.int32)
     covered = [stride == dilation == 1 and _covered(x, w) and n > 0]
     if covered[0]:
-        span = _span(k, f)
+        span = span_of(k, f)
         tables = tables_of(w, span)
         bits = np.ascontiguousarray(x).view(np.uint32)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
+from genoml_numpy.compiled.passes import moments_of
 from genoml_numpy.compiled.signatures import BYTE, FLAG, FLOAT, INT, NOTHING, PLACE, compiled, given, written
 
 _CODES = given(BYTE, 2)
@@ -85,6 +86,37 @@ def correlate(codes: Any, tables: Any, span: Any, y: Any) -> None:
         _spell(codes, n, span, spelled)
         for position in range(y.shape[1]):
             _look_up(tables, spelled, position, span, y[n, position])
+
+
+@compiled(NOTHING, _CODES, _TABLES, INT, written(FLOAT, 3), written(FLOAT, 4))
+def correlate_moments(codes: Any, tables: Any, span: Any, y: Any, moments: Any) -> None:
+    """The correlation of all sequences, and the moments of each, see ``moments_of``, while it is in the cache."""
+    spelled = np.empty(codes.shape[1], np.int32)
+    for n in range(codes.shape[0]):
+        _spell(codes, n, span, spelled)
+        for position in range(y.shape[1]):
+            _look_up(tables, spelled, position, span, y[n, position])
+        moments_of(y[n], moments[n])
+
+
+@compiled(NOTHING, _CODES, _TABLES, INT, given(FLOAT, 1), INT, INT, written(FLOAT, 3))
+def pool(codes: Any, tables: Any, span: Any, shift: Any, size: Any, count: Any, y: Any) -> None:
+    """The largest of ``size`` positions, of ``count``, plus shift, rectified."""
+    spelled = np.empty(codes.shape[1], np.int32)
+    row = np.empty(y.shape[2], np.float32)
+    for n in range(codes.shape[0]):
+        _spell(codes, n, span, spelled)
+        for window in range(y.shape[1]):
+            out, start = y[n, window], window * size
+            _look_up(tables, spelled, start, span, out)
+            for position in range(start + 1, min(start + size, count)):
+                _look_up(tables, spelled, position, span, row)
+                for f in range(row.shape[0]):
+                    more = (row[f] > out[f]) | (row[f] != row[f])  # a NaN stays
+                    out[f] = row[f] if more else out[f]
+            for f in range(row.shape[0]):
+                z = out[f] + shift[f]
+                out[f] = np.float32(0.0) if z <= 0 else z
 
 
 @compiled(NOTHING, _TABLES, given(PLACE, 1), INT, INT, written(FLOAT, 1), written(PLACE, 1))
