@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from genoml.backend import Array
 from genoml.nn.messages import Placed, expect_shape, layer_label
 from genoml.ops.arrays import array_like
-from genoml.parallel import WHOLE, Meeting, Part, no_share
+from genoml.parallel import ALONE, WHOLE, Meeting, Part, no_share
 
 #: dL/dx, or None if it was not asked for, and {parameter: dL/dparameter}
 Grads: TypeAlias = tuple[Array | None, dict[str, Array]]
@@ -96,10 +96,12 @@ def of_whole_batch(vjp: Callable[..., tuple[Array, Pullback]]) -> Callable[..., 
             all_run = replace(
                 run,
                 mask=None if mask is None else _all_rows(meeting, [own for _, own, _ in everyone])[0],
-                part=Part(
+                part=replace(
+                    part,
+                    index=0,
                     ranges=tuple(one for rank in all_ranges for own in rank for one in own),
-                    total=part.total,
-                    size=part.size,
+                    meeting=None,
+                    workers=ALONE,
                 ),
             )
             y, back = vjp(self, all_x, all_run)
