@@ -47,7 +47,17 @@ from genoml.runs.tasks import LABELS
     help="Of profiles: bigWig of another replicate, one a track, which is scored beside the model.",
 )
 @no_checks_option(
-    "trained", "overlap", "genome", "names", "letters", "classes", "length", "gc", "missing", "outliers"
+    "trained",
+    "overlap",
+    "genome",
+    "names",
+    "letters",
+    "long",
+    "classes",
+    "length",
+    "gc",
+    "missing",
+    "outliers",
 )
 @data_options()
 @backend_option

@@ -17,6 +17,8 @@ from genoml.sequence.intervals import Intervals, nearest
 #: Statistic over the bases of a bin.
 Statistic: TypeAlias = Literal["mean", "sum", "max"]
 
+#: sums of as many values as a window has stay finite in float32
+_GREATEST = 1e30
 _REDUCE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "mean": (np.mean, np.nanmean),
     "sum": (np.sum, np.nansum),
@@ -128,7 +130,8 @@ def _track(
 def base_values(file: BigWig, intervals: Intervals, missing: float) -> Iterator[tuple[int, np.ndarray]]:
     """Each row and the values of its bases, float64, in genomic order, the order of the file.
 
-    Those of a row on strand ``-`` are turned; ``missing`` stands for bases without a value, or off the chromosome.
+    Those of a row on strand ``-`` are turned; ``missing`` stands for bases without a value, or off the chromosome. A
+    value that is infinite, or nearly, is a FormatError.
     """
     starts, ends, strands = (column.tolist() for column in (intervals.start, intervals.end, intervals.strand))
     chroms = intervals.chrom
@@ -139,6 +142,11 @@ def base_values(file: BigWig, intervals: Intervals, missing: float) -> Iterator[
         stop = min(end, file.sizes.get(chroms[row], 0))
         if first < stop:
             inside = file.values(chroms[row], first, stop)
+            if np.nanmax(np.abs(inside), initial=0.0) > _GREATEST:
+                raise FormatError(
+                    f"a value of {inside[np.nanargmax(np.abs(inside))]:g} in {intervals.place(row)}", path=file.path,
+                    fix=f"expects numbers up to {_GREATEST:g}",
+                )  # fmt: skip
             values[first - start : stop - start] = np.where(np.isnan(inside), missing, inside)
         yield row, values[::-1] if strands[row] == "-" else values
 

@@ -119,7 +119,8 @@ class TrainedOn:
         if "windows" not in arrays:
             return cls(arrays["hashes"])
         names = tuple(arrays["chromosomes"].tobytes().decode().split("\n"))
-        return cls(arrays["hashes"], Intervals.from_codes(names, *arrays["windows"].T, "."))
+        codes, start, end = arrays["windows"].T
+        return cls(arrays["hashes"], Intervals.from_codes(names, codes, start, end, "."))
 
 
 def windows_of(data: SequenceData) -> Intervals | None:

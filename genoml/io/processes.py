@@ -74,6 +74,16 @@ def open_lock(path: str | os.PathLike[str]) -> IO[bytes]:
 
 
 @contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Give an OSError the name of the file, which that of a full disk lacks."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
+
+
+@contextmanager
 def locked(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> Iterator[None]:
     """Be the only process that writes something, until the block ends.
 
@@ -95,10 +105,10 @@ def locked(path: str | os.PathLike[str], what: str | os.PathLike[str]) -> Iterat
         If the lock file cannot be made.
     """
     with _lock_file(path, what) as file:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        file.flush()
         try:
+            with naming(path):
+                os.ftruncate(file.fileno(), 0)
+                os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}\n".encode())
             yield
         finally:
             with suppress(OSError):

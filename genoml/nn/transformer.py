@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 from genoml.arguments import Count, Share
 from genoml.backend import Array, Backend
 from genoml.nn.attention.self_attention import SelfAttention
-from genoml.nn.containers import Container, between_row, pull_row
+from genoml.nn.containers import Container, Pulled, between_row, pull_row
 from genoml.nn.dense import Dense
 from genoml.nn.dropout import Dropout
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback, expect_shape
@@ -79,7 +79,7 @@ class MLP(Container):
         rows = xp.reshape(x, (count, self.features))
         hidden, back_hidden = self["hidden"].vjp(rows, self.run_of("hidden", run))
         y, back_output = self["output"].vjp(hidden, self.run_of("output", run))
-        row = [
+        row: list[Pulled] = [
             (["hidden"], self.learns("hidden", run), back_hidden),
             (["output"], self.learns("output", run), back_output),
         ]
@@ -200,7 +200,7 @@ class TransformerBlock(Container):
 
     def _branch(self, x: Array, names: tuple[str, ...], run: Pass) -> tuple[Array, Pullback]:
         """The sum x + f(x), with f these children in a row, and its pullback: dL/dx = g + (df/dx)^T g."""
-        h, pullbacks = x, []
+        h, pullbacks = x, list[Pulled]()
         for name in names:
             h, back = self[name].vjp(h, self.run_of(name, run))
             pullbacks.append(([name], self.learns(name, run), back))

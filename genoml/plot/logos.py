@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
 
 
-def logo(ax: Axes, matrix: ArrayLike, *, n_sites: float | None = None, start: int = 0) -> Axes:
+def logo(
+    ax: Axes, matrix: ArrayLike, *, n_sites: float | None = None, start: int = 0, alphabet: str = "DNA"
+) -> Axes:
     """Draw a motif as a sequence logo: letters as high as their share of the position's information.
 
         height[i, b] = p[i, b] IC[i]  bits
@@ -31,6 +33,8 @@ def logo(ax: Axes, matrix: ArrayLike, *, n_sites: float | None = None, start: in
         Number of sites, for the small-sample correction of :func:`genoml.explain.information_content`.
     start : int
         Coordinate of the first position.
+    alphabet : {"DNA", "RNA"}
+        Whether the last base is T or U.
 
     Shapes
     ------
@@ -48,18 +52,18 @@ def logo(ax: Axes, matrix: ArrayLike, *, n_sites: float | None = None, start: in
     Schneider and Stephens (1990), doi:10.1093/nar/18.20.6097.
     """
     heights = base_probabilities(matrix) * information_content(matrix, n_sites=n_sites)[:, None]
-    letters(ax, heights, start=start)
+    letters(ax, heights, start=start, alphabet=alphabet)
     ax.set_ylim(0, 2)
     ax.set_yticks([0, 1, 2])
     ax.set_ylabel("bits")
     return ax
 
 
-def letters(ax: Axes, heights: ArrayLike, *, start: int = 0) -> Axes:
+def letters(ax: Axes, heights: ArrayLike, *, start: int = 0, alphabet: str = "DNA") -> Axes:
     """Draw a letter for every base at every position, with the given height; upside down below zero.
 
     For contributions, saliency and other scores of the bases of a sequence. The largest letter of a position is
-    farthest from zero.
+    farthest from zero. With the alphabet RNA T is drawn as U.
 
     Shapes
     ------
@@ -81,7 +85,7 @@ def letters(ax: Axes, heights: ArrayLike, *, start: int = 0) -> Axes:
         raise ValueError(f"letters expects finite heights (length, 4), columns A C G T, got {values.shape}")
     bottoms = _stack(values)
     for column, (base, colour) in enumerate(BASE_COLOURS.items()):
-        glyph = _glyph(base)
+        glyph = _glyph("U" if base == "T" and alphabet == "RNA" else base)
         shown = np.flatnonzero(values[:, column])
         corner = np.stack([start + shown - 0.47, bottoms[shown, column]], axis=1)
         size = np.stack([np.full(len(shown), 0.94), values[shown, column]], axis=1)
@@ -115,7 +119,7 @@ def _stack(heights: NDArray[np.float64]) -> NDArray[np.float64]:
     return bottoms
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=5)
 def _glyph(base: str) -> Path:
     """The outline of a letter, scaled to the unit square."""
     from matplotlib.font_manager import FontProperties
@@ -146,7 +150,7 @@ def contributions(
     heights : array_like
         A score for each position; below zero the letter hangs down, upside down.
     sequence : str
-        Its letters; U is drawn as T, and letters other than bases are left out.
+        Its letters; those other than bases are left out.
     start : int
         Coordinate of the first position.
     ylabel : str
@@ -170,7 +174,8 @@ def contributions(
         raise ValueError(f"contributions expects heights ({len(sequence)},), got {values.shape}")
     bases = np.array([list(BASE_COLOURS)])
     chosen = np.array(list(sequence.upper().replace("U", "T")))[:, None] == bases
-    letters(ax, np.where(chosen, values[:, None], 0.0), start=start)
+    alphabet = "RNA" if "U" in sequence.upper() else "DNA"
+    letters(ax, np.where(chosen, values[:, None], 0.0), start=start, alphabet=alphabet)
     if limits is not None:
         ax.set_ylim(*limits)
     ax.set_ylabel(ylabel)

@@ -24,7 +24,7 @@ Track = tuple[str, str, NDArray[np.floating[Any]]]
 
 
 def filter_card(
-    motif: FilterMotif, match: Match | None, target: Motif | None, members: str = ""
+    motif: FilterMotif, match: Match | None, target: Motif | None, members: str = "", *, alphabet: str = "DNA"
 ) -> dict[str, Any]:
     """Logo of a filter above that of its match, aligned, and the text beside them."""
     logo = ("filter", motif.probabilities, motif.n_sites or None)
@@ -32,11 +32,13 @@ def filter_card(
         "name": f"filter {motif.index}",
         "members": members,
         "n_sites": f"{motif.n_sites:,} sites",
-        **_matched(f"filter {motif.index}", [logo], match, target),
+        **_matched(f"filter {motif.index}", [logo], match, target, alphabet),
     }
 
 
-def motif_card(motif: DiscoveredMotif, match: Match | None, target: Motif | None) -> dict[str, Any]:
+def motif_card(
+    motif: DiscoveredMotif, match: Match | None, target: Motif | None, *, alphabet: str = "DNA"
+) -> dict[str, Any]:
     """Contributions of a found motif above its bases and those of its match, aligned, and the text beside them."""
     logos = [
         ("contribution", motif.contributions, None),
@@ -46,7 +48,7 @@ def motif_card(motif: DiscoveredMotif, match: Match | None, target: Motif | None
         "name": motif.name,
         "sign": "raises" if motif.sign > 0 else "lowers",
         "n_sites": f"{motif.n_seqlets:,} seqlets",
-        **_matched(f"motif {motif.name}", logos, match, target),
+        **_matched(f"motif {motif.name}", logos, match, target, alphabet),
     }
 
 
@@ -56,7 +58,11 @@ def is_clear(probabilities: NDArray[np.floating[Any]], match: Match | None) -> b
 
 
 def _matched(
-    what: str, logos: Sequence[tuple[str, Any, float | None]], match: Match | None, target: Motif | None
+    what: str,
+    logos: Sequence[tuple[str, Any, float | None]],
+    match: Match | None,
+    target: Motif | None,
+    alphabet: str,
 ) -> dict[str, Any]:
     """Text about a match, and the logos, of which the last is the one that was matched."""
     if target is None:
@@ -73,11 +79,11 @@ def _matched(
         "similarity": "" if match is None else f"{match.similarity:.2f}",
         "p_value": "" if match is None or match.p_value is None else f"{match.p_value:.1g}",
         "alt": alt + ".",
-        "image": svg_address(_logos(rows)),
+        "image": svg_address(_logos(rows, alphabet)),
     }
 
 
-def _logos(logos: list[tuple[str, Any, int, float | None]]) -> Any:
+def _logos(logos: list[tuple[str, Any, int, float | None]], alphabet: str) -> Any:
     """Logos one above the other: name, matrix, first position and number of sites of each; the first's is shaded."""
     plot.require_matplotlib()
     from matplotlib.figure import Figure
@@ -89,10 +95,10 @@ def _logos(logos: list[tuple[str, Any, int, float | None]]) -> Any:
     for row, (name, matrix, start, n_sites) in enumerate(logos):
         ax = figure.add_subplot(len(logos), 1, row + 1)
         if name == "contribution":
-            plot.letters(ax, matrix, start=start)
+            plot.letters(ax, matrix, start=start, alphabet=alphabet)
             ax.set(ylabel=name, yticks=[])
         else:
-            plot.logo(ax, matrix, start=start, n_sites=n_sites).set_ylabel(f"{name}, bits")
+            plot.logo(ax, matrix, start=start, n_sites=n_sites, alphabet=alphabet).set_ylabel(f"{name}, bits")
         ax.axvspan(-0.5, len(logos[0][1]) - 0.5, color=plot.BAND, zorder=-1, linewidth=0)
         ax.set(xlim=(low - 0.5, high - 0.5), xticks=[], xlabel="")
     return figure

@@ -195,6 +195,8 @@ class ReportData:
         The output that the sequences' bases are explained for.
     threshold : float
         From which probability on a sequence is called positive.
+    alphabet : {"DNA", "RNA"}
+        Letters of logos. Known motifs are of DNA, and those of RNA are not compared with them.
     filters : sequence of tuples
         (motif of a filter, its best match or None, the known motif matched or None, and, of an ensemble, in which
         members it is), in the order of the page.
@@ -235,6 +237,7 @@ class ReportData:
     specificity: tuple[ArrayLike, ArrayLike] | None = None
     explained: Explained = THE_OUTPUT
     threshold: float = 0.5
+    alphabet: str = "DNA"
     filters: Sequence[FoundFilter] = ()
     motifs: Sequence[FoundMotif] = ()
     motifs_note: str = ""

@@ -30,6 +30,17 @@ FoundFilter: TypeAlias = (
 )
 
 
+def known_matches(
+    found: Sequence[NDArray[np.floating[Any]]], known: Sequence[Motif] | None, alphabet: str
+) -> tuple[list[list[Match]], list[Motif]]:
+    """The best match of each motif (width, 4) among the known ones, and these; of RNA JASPAR has none."""
+    own = [] if alphabet == "RNA" else jaspar_motifs()
+    targets = own if known is None else list(known)
+    if not targets:
+        return [[] for _ in found], []
+    return match_motifs(found, targets, limit=1, p_values=True), targets
+
+
 def filter_matches(
     model: Layer,
     codes: NDArray[np.uint8],
@@ -54,9 +65,10 @@ def filter_matches(
     both_strands : bool, optional
         As in :func:`genoml.explain.filter_motifs`; as the model was trained if None.
     known : sequence of Motif, optional
-        Motifs to compare them with; JASPAR's vertebrate motifs if None.
+        Motifs to compare them with; JASPAR's vertebrate motifs if None, of RNA none.
     """
-    both = reading_of(model, both_strands=both_strands).both_strands
+    read = reading_of(model, both_strands=both_strands)
+    both = read.both_strands
     members = list(model) if isinstance(model, Ensemble) else [model]
     most = max(limit, _COMPARED * limit // len(members))
     active: list[tuple[int, FilterMotif]] = []
@@ -69,8 +81,7 @@ def filter_matches(
         if codes.shape[1] >= kernels.shape[2]:
             motifs = filter_motifs(kernels, None, codes, both_strands=both)
             active += [(number, motif) for motif in motifs[:most] if motif.n_sites]
-    targets = jaspar_motifs() if known is None else list(known)
-    best = match_motifs([motif.probabilities for _, motif in active], targets, limit=1, p_values=True)
+    best, targets = known_matches([motif.probabilities for _, motif in active], known, read.alphabet)
     found = [
         (number, motif, *((matches[0], targets[matches[0].target]) if matches else (None, None)))
         for (number, motif), matches in zip(active, best, strict=True)

@@ -88,8 +88,9 @@ def build_report(path: str | PathLike[str], content: ReportData) -> None:
         "sequences": [sequence_card(view) for view in content.sequences],
         "variants": [variant_card(view) for view in content.variants],
         "attention": [attention_card(view) for view in content.attention],
-        "motifs": [motif_card(*entry) for entry in content.motifs] or content.motifs_note,
-        "filters": [filter_card(*entry) for entry in content.filters],
+        "motifs": [motif_card(*entry, alphabet=content.alphabet) for entry in content.motifs]
+        or content.motifs_note,
+        "filters": [filter_card(*entry, alphabet=content.alphabet) for entry in content.filters],
         "training": training_figures(content.history),
         "downloads": {name: _address(name, text) for name, text in content.downloads.items()},
         "details": content.details,

@@ -9,13 +9,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from genoml.explain import Match, deeplift, discover_motifs, match_motifs
+from genoml.explain import Match, deeplift, discover_motifs
 from genoml.explain.discovery.motif import DiscoveredMotif
 from genoml.explain.discovery.windows import WINDOW_BP
-from genoml.io.motifs import jaspar_motifs
 from genoml.nn.layer import Layer
+from genoml.report.filters import known_matches
 from genoml.runs.explained import Explained
 from genoml.sequence.motifs.motif import Motif
+from genoml.train.trained import reading_of
 
 __all__ = ["FoundMotif", "found_motifs"]
 
@@ -44,7 +45,7 @@ def found_motifs(
     explained : Explained
         The output.
     known : sequence of Motif, optional
-        Motifs to compare them with; JASPAR's vertebrate motifs if None.
+        Motifs to compare them with; JASPAR's vertebrate motifs if None, of RNA none.
     """
     length = codes.shape[1]
     if len(codes) < _LEAST:
@@ -70,8 +71,8 @@ def found_motifs(
     motifs = [motif.trimmed(_CORE) for motif in found_in[:_SHOWN]]
     where = f"in the {len(codes):,} sequences with the highest predictions"
     left_out = "".join(f" {str(each.message).removeprefix('discover_motifs: ')}." for each in said)
-    targets = jaspar_motifs() if known is None else list(known)
-    best = match_motifs([motif.probabilities for motif in motifs], targets, limit=1, p_values=True)
+    read = reading_of(model)
+    best, targets = known_matches([motif.probabilities for motif in motifs], known, read.alphabet)
     matched: list[FoundMotif] = [
         (motif, *((matches[0], targets[matches[0].target]) if matches else (None, None)))
         for motif, matches in zip(motifs, best, strict=True)

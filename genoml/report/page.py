@@ -262,6 +262,7 @@ def _explained(
         "filters": filter_matches(model, sequences.codes(sequences.longest)),
         "motifs": motifs,
         "motifs_note": note,
+        "alphabet": "RNA" if run.record.alphabet == "RNA" else "DNA",
         "sequences": [],
         "attention": [],
     }

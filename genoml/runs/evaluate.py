@@ -23,11 +23,11 @@ from genoml.runs.profiles import replicate_outputs
 from genoml.runs.record import RunRecord
 from genoml.runs.run import Run
 from genoml.runs.score import (
-    other_letters,
     outputs_of_data,
     read_known,
     score_labels,
     trained_of,
+    unlike_training,
     without_nan,
 )
 from genoml.runs.split import split_validation
@@ -148,18 +148,12 @@ def evaluate_data(
     traits = Traits.of_data(data, task.targets_are, both_strands=both)
     placed = {} if held_out else _check_genome(record, data, known)
     said = check_evaluated(traits, known, None if placed else data, skip=no_checks)
+    alphabet = data.alphabet if data.intervals is None else record.alphabet
+    placed |= unlike_training(record, traits.length_bp.tolist(), alphabet)
+    got = shown(", ".join(data.target_names))
+    if task.names and got and list(data.target_names) != task.names:
+        placed["names"] = f"{got} are scored as the run's {shown(', '.join(task.names))}, in this order"
     said |= {name: line for name, line in placed.items() if name not in no_checks}
-    if (
-        data.intervals is None
-        and (line := other_letters(record, data.alphabet))
-        and "letters" not in no_checks
-    ):
-        said["letters"] = line
-    got = list(data.target_names)
-    if task.names and got and got != task.names and "names" not in no_checks:
-        said["names"] = (
-            f"{shown(', '.join(got))} are scored as the run's {shown(', '.join(task.names))}, in this order"
-        )
     if task.kind == "binary":
         labelled = np.reshape(data.extras.get("mask", np.ones(len(data))), len(data)) != 0
         probabilities = run.objective.predictions(outputs)[labelled, 0]

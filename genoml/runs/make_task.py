@@ -47,6 +47,13 @@ def make_task(data: SequenceData, config: TrainConfig) -> tuple[TaskRecord, list
         return _counts(data, known, config, names)
     if kind == "cell_types":
         return _cell_types(data, config, names, said)
+    if kind == "multilabel":
+        for task in range(known.shape[1]):
+            first, *others = np.unique(data.targets[known[:, task], task]).tolist()
+            if not others:
+                said.append(
+                    f"target {_name(data, task)} is {first:g} throughout the training part: nothing to learn"
+                )
     if kind == "multilabel" and config.class_weight != "none":
         said.append("class_weight: probabilities are moved back to each label's share in the training part")
     return TaskRecord(kind=kind, names=names), said

@@ -48,6 +48,11 @@ def read_profiles(
         raise ValueError(
             "task profile: negatives have no value; add their regions to --regions, or leave them out"
         )
+    if len(signal) > 1 and settings.strands is None:
+        raise ValueError(
+            f"{len(signal)} signals: expects --strands (data.strands), a letter each: +- for the two strands of one "
+            "experiment, . for a signal without strands"
+        )
     _expect_bpnet(config)
     width = settings.window_bp or length_bp or _PUBLISHED_BP
     data = profile_data(
@@ -66,6 +71,11 @@ def _profile_bp(settings: DataSettings, config: TrainConfig, width: int) -> int:
     """Positions of a profile: as the settings say, or as many as the network has from windows of this length."""
     given = settings.profile_bp or config.model_options.get("profile_length_bp")
     if given is not None:
+        if given > width or (width - given) % 2:
+            raise ValueError(
+                f"profiles of {given} bp are expected in the middle of windows, shorter by an even number of "
+                f"bp, got windows of {width} bp; change --profile-bp or --window-bp"
+            )
         return int(given)
     own = {key: value for key, value in config.model_options.items() if key not in _OF_DATA}
     shortest = model_spec("bpnet").min_length_bp(**check_options("bpnet", {**own, "profile_length_bp": 1}))
@@ -118,7 +128,10 @@ def profile_task(data: ProfileData, config: TrainConfig) -> tuple[TaskRecord, li
         count_weight=float(weight),
         mean=np.log1p(data.totals).mean(axis=0).tolist(),
     )
-    return record, [f"profiles: {data.totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"]
+    stranded = zip(data.target_names, data.strands, strict=False) if data.strands.strip(".") else ()
+    of_each = ", ".join(f"{name} {strand}" for name, strand in stranded)
+    line = f"profiles: {data.totals.mean():.1f} reads a window and track, counts weigh {weight:.2f}"
+    return record, [line + (f"; strands: {of_each}" if of_each else "")]
 
 
 def expect_bias(bias: Run, data: ProfileData) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from genoml.data import GenomeCodes
 from genoml.genome.store import GenomeStore
 from genoml.genome.windows import centre, tile
-from genoml.io.processes import locked
+from genoml.io.processes import locked, naming
 from genoml.parallel import WHOLE_RUN, Ranks, Shard
 from genoml.runs.region_files import Kind, write_predictions
 from genoml.runs.run import Run
@@ -165,7 +165,7 @@ class _Kept:
         """Compute the outputs that are not there yet; rank 0 writes them."""
         self.width, done = ranks.on_first(self._found)
         found = ranks.map(partial(_outputs_of, run, codes), range(done, self.count, BLOCK))
-        with ranks.opened(lambda: open(self.path, "r+b" if done else "wb")) as file:
+        with naming(self.path), ranks.opened(lambda: open(self.path, "r+b" if done else "wb")) as file:
             if file is not None:
                 file.seek(self._place(done))
                 file.truncate()

@@ -28,12 +28,12 @@ from genoml.runs.network import NetworkSettings
 from genoml.runs.record import RECORD, WEIGHTS, RunError, RunRecord, read_record
 from genoml.runs.score import (
     objective_of,
-    other_letters,
     outputs_of,
     read_known,
     refuse_two_inputs,
     score_labels,
     trained_of,
+    unlike_training,
 )
 from genoml.runs.tasks import begin_at_mean, build_network
 from genoml.sequence.codes import letters_of
@@ -196,8 +196,8 @@ class Run:
         result = score_labels(scores, traits.targets, self.record, intervals=intervals)
         said = check_evaluated(traits, read_known(self.path, self.record), skip=no_checks)
         letters = "RNA" if "RNA" in [each.alphabet for each in sequences] else "DNA"
-        if (line := other_letters(self.record, letters)) and "letters" not in no_checks:
-            said["letters"] = line
+        unlike = unlike_training(self.record, traits.length_bp.tolist(), letters)
+        said |= {name: line for name, line in unlike.items() if name not in no_checks}
         result["warnings"] = said
         return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -59,23 +59,33 @@ def trained_of(record: RunRecord) -> Trained:
 
 def readable_blocks(record: RunRecord, blocks: Iterable[NamedSequences]) -> Iterator[NamedSequences]:
     """Blocks of a file, as far as a run's model can read them; ValueError, naming file and record, where it cannot."""
-    told = False
+    told: set[str] = set()
     for block in checked_blocks(blocks, trained_of(record).ambiguous):
         _widths(record, block)
         found = count_u_and_t(block.letters)
-        line = other_letters(record, "RNA" if found["U"] else "DNA" if found["T"] else record.alphabet)
-        if line and not told:
-            warnings.warn(f"{block.path}: {line}", FormatWarning, stacklevel=2)
-            told = True
+        alphabet = "RNA" if found["U"] else "DNA" if found["T"] else record.alphabet
+        said = unlike_training(record, [*map(len, block.letters)], alphabet)
+        for name in said.keys() - told:
+            warnings.warn(f"{block.path}: {said[name]}", FormatWarning, stacklevel=2)
+        told |= said.keys()
         yield block
 
 
-def other_letters(record: RunRecord, alphabet: str) -> str:
-    """A line about sequences of another alphabet, DNA or RNA, than the run was trained on; empty for the same."""
-    if record.alphabet not in ("DNA", "RNA") or alphabet == record.alphabet:
-        return ""
-    read = "U is read as T" if record.alphabet == "DNA" else "T is read as U"
-    return f"the sequences are {alphabet}, and the run was trained on {record.alphabet}: {read}"
+def unlike_training(record: RunRecord, lengths: Sequence[int], alphabet: str) -> dict[str, str]:
+    """Lines, by the name of a check, if sequences are far longer than in training, or not DNA or RNA as there."""
+    said = {}
+    longest = max(lengths, default=0)
+    if longest > 2 * record.length_bp:
+        said["long"] = (
+            f"sequences have up to {longest} bp, and those of the training had {record.length_bp} bp at most; they are "
+            "read whole, and a score may grow with the length alone"
+        )
+    if record.alphabet in ("DNA", "RNA") and alphabet != record.alphabet:
+        read = "U is read as T" if record.alphabet == "DNA" else "T is read as U"
+        said["letters"] = (
+            f"the sequences are {alphabet}, and the run was trained on {record.alphabet}: {read}"
+        )
+    return said
 
 
 def outputs_of(model: Layer, record: RunRecord, sequences: NamedSequences) -> np.ndarray:

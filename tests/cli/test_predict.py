@@ -44,6 +44,7 @@ def test_the_table_has_a_row_a_sequence_in_the_files_order(trained: Path, tmp_pa
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*sequences have up to")
 def test_a_score_does_not_depend_on_what_else_is_in_the_file(trained: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     records = [

@@ -259,9 +259,9 @@ def test_windows_that_are_left_out_of_an_evaluation_are_said(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--strands": None}, "2 tracks expect strands, a letter each"),
+        ({"--strands": None}, "2 signals: expects --strands (data.strands), a letter each"),
         ({"--window-bp": 12}, "windows of 12 bp are shorter than the model reads (at least 19 bp)"),
-        ({"--profile-bp": 41}, "an even number of bp of the 60"),
+        ({"--profile-bp": 41}, "shorter by an even number of bp, got windows of 60 bp"),
         ({"--negatives": "gc"}, "task profile: negatives have no value"),
         ({"--task": "regression"}, "data.strands: has a meaning with task profile only"),
         ({"--model": "basset"}, "expects bpnet for the task profile"),

@@ -252,6 +252,9 @@ def test_several_bed_files_are_tasks_of_one_network(capsys: pytest.CaptureFixtur
     assert list(record["data"]["hashes"]) == ["negatives", "genome", "regions", "regions 2"]
     table = said(capsys, "evaluate", "both").splitlines()
     assert table[0].split() == ["mean", "a", "b"]
+    assert not [note for note in record["notes"] if "nothing to learn" in note]
+    assert train("alike", *GENOME, "all.bed", "a.bed", "--window-bp", 40, epochs=1) == 0
+    assert "target all is 1 throughout the training part: nothing to learn" in record_of("alike")["notes"]
 
 
 @pytest.mark.parametrize(
@@ -337,6 +340,12 @@ def test_rna_is_read_on_one_strand_and_a_line_says_so(
     assert f"genoml: warning: pos.fa: {other}\n" in capsys.readouterr().err
     assert run_genoml("predict", tmp_path / "rna", "--table", table, "--out", tmp_path / "y.tsv") == 0
     assert "trained on RNA" not in capsys.readouterr().err
+    assert (
+        run_genoml("report", tmp_path / "rna", "--held-out", "--top", 0, "--out", tmp_path / "page.html") == 0
+    )
+    assert (
+        "in bits; known motifs, which are of DNA, are not compared." in (tmp_path / "page.html").read_text()
+    )
 
 
 def test_settings_say_the_same_as_options(capsys: pytest.CaptureFixture[str]) -> None:

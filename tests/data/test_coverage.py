@@ -13,6 +13,7 @@ import pytest
 from genoml.data import coverage, genome_data
 from genoml.genome import GenomeStore, Intervals
 from genoml.io import FormatError
+from genoml.io.bigwig import write_bigwig
 from support.mutations import mutations, refusals
 from support.subprocesses import BLOCK, output_of
 
@@ -154,3 +155,15 @@ def test_the_name_of_a_file_is_no_intervals() -> None:
     name: Any = "peaks.bed"
     with pytest.raises(TypeError, match=r"coverage expects intervals, such as .*, got 'peaks.bed'"):
         coverage("a.bw", name, bins=2)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 3e38])
+def test_a_value_that_is_infinite_or_nearly_is_named_with_its_window(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "x.bw"
+    write_bigwig(path, {"chr1": 1000}, [("chr1", 100, 200, 1.0), ("chr1", 200, 210, value)])
+    windows = Intervals(["chr1"] * 3, [100, 190, 500], [150, 230, 600])
+    with pytest.raises(
+        FormatError, match=r"x\.bw: a value of .* in chr1:190-230; expects numbers up to 1e\+30"
+    ):
+        coverage(path, windows, statistic="sum")
+    np.testing.assert_array_equal(coverage(path, windows[[0, 2]])[:, 0], [1.0, 0.0])

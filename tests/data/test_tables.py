@@ -18,6 +18,8 @@ from genoml.sequence import base_codes, decode
 from genoml.train import Counts, MultiClassification, Regression
 from support.mutations import mutations, refusals
 
+#: of its sequences one has U and one T, which is said
+pytestmark = pytest.mark.filterwarnings("ignore:.*have the letter U")
 TABLE = '''\
 name,seq,dev,hk,kind,set,w
 a,ACGTACGT,1.5,-2,EI,chr1,1
@@ -356,3 +358,9 @@ def test_a_number_beyond_float32_is_refused_in_files_and_in_memory(
 def test_a_column_that_can_be_read_once_is_refused() -> None:
     with pytest.raises(TypeError, match="column 's' as a list or array of one axis, got generator"):
         table_data({"s": (letters for letters in ["A"]), "y": [1]}, sequence="s", targets="y")
+
+
+def test_letters_u_and_t_in_one_table_are_said(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="^1 sequences have the letter U, and 1 have T: all are read as RNA"):
+        data = read_table_data(written(tmp_path, TABLE), sequence="seq", targets="hk")
+    assert data.alphabet == "RNA"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -109,3 +110,16 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_lock_on_a_full_disk_names_its_file_and_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("genoml.io.processes.os.write", full)
+    with pytest.raises(OSError, match="No space left") as caught, locked(tmp_path / "lock", "the file"):
+        pass
+    assert caught.value.filename == str(tmp_path / "lock")
+    assert not (tmp_path / "lock").exists()

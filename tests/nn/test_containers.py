@@ -13,6 +13,7 @@ from genoml import nn
 from genoml.backend import Array
 from genoml.nn.layer import EVALUATION, Grads, Pass, Pullback
 from genoml.parallel import Threads
+from genoml.train.predict import predict_outputs
 
 
 class Kept:
@@ -76,6 +77,21 @@ def test_a_pull_too_many_is_an_error(container: Callable[..., nn.Layer], pulls: 
         pullback(X)
     with pytest.raises(RuntimeError, match="more often than `pulls` of its Pass says"):
         pullback(X)
+
+
+def test_by_hand_a_backward_frees_layer_by_layer() -> None:
+    layers, alive = noting()
+    model = nn.Sequential(layers)
+    model(X)
+    model.backward(X)
+    assert alive == [0, 1, 2, 3, 4, 3, 2, 1]
+
+
+def test_a_prediction_keeps_nothing() -> None:
+    layers, alive = noting()
+    model = nn.Sequential([nn.Flatten(), nn.Dense(40, 1), *layers])
+    predict_outputs(model, ["ACGTACGTAC"], both_strands=False, threads=1)
+    assert alive == [0, 0, 0, 0]
 
 
 def test_a_step_of_training_pulls_back_once() -> None:

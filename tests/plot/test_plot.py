@@ -66,8 +66,26 @@ def test_letters_stack_outwards_on_both_sides_of_zero(ax):
     assert ax.get_ylim() == (-3.5, 3.0)
 
 
+def test_rna_has_the_letter_u_where_dna_has_t(ax):
+    def drawn(draw):
+        ax.clear()
+        draw()
+        return np.concatenate([np.asarray(patch.get_path().vertices) for patch in ax.patches])
+
+    ways = (
+        lambda alphabet: plot.logo(ax, [[0, 0, 0, 10]], alphabet=alphabet),
+        lambda alphabet: plot.letters(ax, [[0, 0, 0, 2.0]], alphabet=alphabet),
+        lambda alphabet: plot.contributions(ax, [2.0], "U" if alphabet == "RNA" else "T"),
+    )
+    t, u = (np.asarray(logos._glyph(base).vertices) for base in "TU")
+    for way in ways:
+        for alphabet, glyph in (("DNA", t), ("RNA", u)):
+            found = drawn(lambda way=way, alphabet=alphabet: way(alphabet))
+            np.testing.assert_allclose((found - [-0.47, 0]) / [0.94, 2.0], glyph, atol=1e-9)
+
+
 def test_glyphs_fill_the_unit_square():
-    for base in "ACGT":
+    for base in "ACGTU":
         np.testing.assert_allclose(logos._glyph(base).get_extents().extents, [0, 0, 1, 1], atol=1e-9)
 
 
@@ -170,7 +188,7 @@ def test_wrong_matrices_are_named(ax):
 
 
 def test_the_letters_of_a_sequence_stand_up_and_hang_down(ax):
-    plot.contributions(ax, [1.0, -2.0, 0.5], "AUN", start=3, ylabel="logit", limits=(-3, 3))
+    plot.contributions(ax, [1.0, -2.0, 0.5], "ATN", start=3, ylabel="logit", limits=(-3, 3))
     drawn = boxes(ax)
     np.testing.assert_allclose(drawn["A"][0], [2.53, 0, 3.47, 1], atol=1e-6)
     np.testing.assert_allclose(drawn["T"][0], [3.53, -2, 4.47, 0], atol=1e-6)

@@ -9,6 +9,7 @@ from genoml.models import build_model
 from genoml.nn import Ensemble
 from genoml.nn.layer import Layer
 from genoml.report import filter_matches
+from genoml.report.filters import known_matches
 
 KNOWN = {motif.symbol: motif for motif in jaspar_motifs()}
 NAMES = ["CREB1", "GATA1", "SP1"]
@@ -56,3 +57,12 @@ def test_filters_of_one_network_that_agree_are_one_entry() -> None:
     assert [entry[3] for entry in found if len(entry) == 4] == ["2 filters agree; the strongest is shown"]
     assert len(found) == 2
     assert {entry[2].symbol for entry in found if entry[2] is not None} >= {"GATA1"}
+
+
+def test_motifs_of_rna_are_not_compared_with_those_of_dna() -> None:
+    motif = np.asarray(KNOWN["CREB1"].matrix, np.float64)
+    assert known_matches([motif], None, "RNA") == ([[]], [])
+    (matches,), targets = known_matches([motif], None, "DNA")
+    assert targets[matches[0].target].symbol == "CREB1"
+    (matches,), targets = known_matches([motif], [KNOWN["CREB1"]], "RNA")
+    assert len(targets) == len(matches) == 1

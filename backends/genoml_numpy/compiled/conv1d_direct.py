@@ -34,7 +34,7 @@ _POSITIONS = 128
 #: channels in and out are multiples of it, and a sequence has so many outputs, whatever the processor's vectors
 _WHOLE = 16
 #: outputs below which packing the kernels costs what the tiles save
-_FEWEST = 512
+_FEWEST = 128
 _ROWS = given(FLOAT, 3)
 
 
@@ -61,9 +61,8 @@ def _correlate_blocks(
                 taps, inner = (1, span) if flat else (span // c, c)
                 w_at, add = (panel * size + begin) * WIDE, begin > 0
                 for row in range(0, stop - start, rows):
-                    at = start + min(
-                        row, stop - start - rows
-                    )  # the last tile begins early, not to be shorter
+                    # the last tile begins early, rather than be shorter
+                    at = start + min(row, stop - start - rows)
                     x_at, to = (n * length + at + k * dilation) * c + begin % c, row * WIDE
                     if narrow:
                         narrow_tile(

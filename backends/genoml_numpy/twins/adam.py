@@ -70,7 +70,7 @@ def update_blocks(
     square: np.ndarray,
     workers: Workers,
     in_place: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, ...]:
     """The three results of a step that takes one block at a time, shared out among threads."""
     given = (param, mean, square)
     in_place = in_place and all(array.flags.carray for array in given)
