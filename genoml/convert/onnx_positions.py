@@ -26,7 +26,7 @@ class Linear(Symbol):
     source : Value
         x, (batch, heads, length, size).
     maps : array
-        Its axes are those of y, and d.
+        Its axes are those of y, and d; one head stands for all.
     """
 
     kind: ClassVar[str] = "part of a rotation of queries or keys"
@@ -36,8 +36,8 @@ class Linear(Symbol):
     @classmethod
     def of(cls, x: Value) -> Linear:
         """The array itself."""
-        _, heads, length, size = x.shape
-        return cls(x, np.broadcast_to(np.eye(size), (1, heads, length, size, size)))
+        *_, length, size = x.shape
+        return cls(x, np.broadcast_to(np.eye(size), (1, 1, length, size, size)))
 
     def then(self, b: Builder, node: GraphNode, given: Sequence[Any]) -> Symbol:
         """Views, products with constants, and sums with others of the same array."""
@@ -57,13 +57,10 @@ class Linear(Symbol):
 
     def turns(self, length: int, size: int) -> bool:
         """Whether it is the rotation of :class:`~genoml.nn.attention.positions.Rotary`."""
-        _, heads, *_ = self.source.shape
         rotary = Rotary(np.zeros(0), length, size)
         eye = np.broadcast_to(np.eye(size)[:, None, :], (size, length, size))
         turned = rotary.rotate(eye).transpose(1, 2, 0)
-        return self.maps.shape[1:] == (heads, length, size, size) and np.allclose(
-            self.maps, turned, atol=1e-5
-        )
+        return self.maps.shape[2:] == (length, size, size) and np.allclose(self.maps, turned, atol=1e-5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +74,7 @@ class Distances(Symbol):
     keys : Keys
         (heads, size, distances).
     places : array of int
-        i distances + r of each number of y.
+        i distances + r of each number of y; one head stands for all.
     """
 
     kind: ClassVar[str] = "products of queries and distances"
@@ -88,9 +85,8 @@ class Distances(Symbol):
     @classmethod
     def of(cls, x: Value, keys: Keys) -> Distances:
         """The products themselves."""
-        (_, heads, length, _), many = x.shape, keys.array.shape[-1]
-        places = np.arange(length * many).reshape(1, 1, length, many)
-        return cls(x, keys, np.broadcast_to(places, (1, heads, length, many)))
+        length, many = x.shape[2], keys.array.shape[-1]
+        return cls(x, keys, np.arange(length * many).reshape(1, 1, length, many))
 
     def then(self, b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:
         """Views; the sum with scores is read there."""
