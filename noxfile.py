@@ -139,13 +139,13 @@ def tensorflow(session):
 
 @nox.session
 def docs(session):
-    """The site from the guides, tutorials and docstrings, into site/; a warning is an error.
+    """The site from the guides, tutorials and docstrings, into build/site; a warning is an error.
 
     `-- -D nb_execution_mode=off` does not run the tutorials, for a look at the rest.
     """
     install(session, "-e", ".[all,docs]")
     builder = ["sphinx-build", "-W", "--keep-going", "-j", "auto", "-q", "-b", "html", "-c", "docs"]
-    session.run(*builder, *session.posargs, ".", "site")
+    session.run(*builder, *session.posargs, ".", "build/site")
 
 
 @nox.session

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from tempfile import TemporaryDirectory
+from textwrap import shorten
 from typing import Any
 
-from docutils.nodes import SkipNode
+from docutils.nodes import SkipNode, paragraph
 from latex2mathml.converter import convert
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +56,8 @@ html_title = f"genoml {version}"
 html_theme_options = {"sidebar_hide_name": False}
 html_copy_source = False
 html_static_path = ["_static"]
-html_css_files = ["math.css"]
+html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
 
 napoleon_google_docstring = False
 napoleon_custom_sections = ["Shapes"]
@@ -147,8 +150,21 @@ def _write_math(writer: Any, node: Any) -> None:
     raise SkipNode
 
 
+def _head_and_captions(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """For search engines the first paragraph as the page's description; for screen readers the captions' level."""
+    first = None if doctree is None else next(iter(doctree.findall(paragraph)), None)
+    if first is not None:
+        words = shorten(first.astext(), 160, placeholder="...")
+        context["metatags"] = (
+            f'{context.get("metatags", "")}<meta name="description" content="{escape(words)}" />'
+        )
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def setup(app: Any) -> None:
     """Pages of the reference, formulas of docstrings as they are typed, and those of guides as MathML."""
+    app.connect("html-page-context", _head_and_captions, priority=900)  # after the theme
     app.add_html_math_renderer("mathml", (_write_math, None), (_write_math, None))
     app.connect("builder-inited", _write_pages)
     app.connect("autodoc-process-docstring", _literal_formulas, priority=100)

@@ -83,6 +83,15 @@ def test_imports_keep_to_the_storeys() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_an_extra_reads_another_of_genoml_without_a_marker() -> None:
+    """The build puts that one's packages in its place, and drops a marker that stands behind it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [Requirement(line) for lines in project["optional-dependencies"].values() for line in lines]
+    own = [each for each in needed if each.name == project["name"]]
+    assert len(own) >= 3
+    assert [str(each) for each in own if each.marker is not None] == []
+
+
 def test_every_package_that_the_tests_need_has_one_version_that_is_allowed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, groups = settings["project"], settings["dependency-groups"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -63,15 +63,24 @@ class NumpyBackend(Backend):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return _number_from("GENOML_THREADS", cores or 1)
 
-    def computing(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def computing(self) -> Iterator[None]:
         """Settings during computation: one BLAS thread, since the batch is divided among threads; see genoml.parallel.
 
         The products of a training step are too small for several BLAS threads. ``GENOML_BLAS_THREADS`` sets another
         number.
         """
         wanted = _number_from("GENOML_BLAS_THREADS", 1)
-        limits: AbstractContextManager[Any] = _libraries().limit(limits=wanted, user_api="blas")
-        return limits
+        # as threadpoolctl's ``limit``, which asks for much more at each call
+        limited = [(library, library.num_threads) for library in _blas()]
+        limited = [(library, own) for library, own in limited if own not in (None, wanted)]
+        for library, _ in limited:
+            library.set_num_threads(wanted)
+        try:
+            yield
+        finally:
+            for library, own in limited:
+                library.set_num_threads(own)
 
     def owns(self, array: object) -> bool:
         """Whether ``array`` is a NumPy array or scalar."""
@@ -98,11 +107,12 @@ class NumpyBackend(Backend):
 
 
 @cache
-def _libraries() -> Any:
-    """The libraries with threads that are loaded, NumPy's among them; finding them takes milliseconds."""
+def _blas() -> list[Any]:
+    """The BLAS libraries that are loaded, NumPy's among them; finding them takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    found: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return found
 
 
 def _number_from(variable: str, default: int) -> int:

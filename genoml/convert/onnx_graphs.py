@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from genoml.convert import operations as ops
 from genoml.convert import shapes
-from genoml.convert.arithmetic import affine, arithmetic
+from genoml.convert.arithmetic import affine
 from genoml.convert.builder import Builder, ConvertError, Value
 from genoml.convert.network import Converted, both_strands, finish, sequence_input
 from genoml.convert.nodes import convert_nodes, graph_nodes, in_order
+from genoml.convert.onnx_functions import arithmetic, elementwise, erf, exp, gelu, minimum
 from genoml.convert.onnx_products import attention, matmul
 from genoml.convert.onnx_recurrent import recurrent
 from genoml.convert.onnx_shapes import SHAPE_RULES, Rule, axes_of
 from genoml.convert.onnx_symbols import Symbol, Windows
-from genoml.convert.shapes import is_constant
 from genoml.io.weights import GraphNode, WeightsFile
 
 __all__ = ["convert_onnx"]
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """What is known of an operation that has a meaning together with later ones only: part of GELU, or a ceiling."""
-
-    kind: str
-    value: Value
-    number: float = 0.0
 
 
 def _padding(node: GraphNode, spatial: int) -> list[Any]:
@@ -83,79 +74,6 @@ def _layer_norm(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
     if len(given) > 2 and given[2] is not None:
         arrays["beta"] = shapes.constant(given[2], "bias")
     return ops.layer_norm(b, node.name, x, arrays, float(node.attributes.get("epsilon", 1e-5)))
-
-
-def _arithmetic(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value | Part:
-    """Sums and products of two values, or of a value and constants; parts of GELU."""
-    first, second = given
-    if isinstance(first, Part) or isinstance(second, Part):
-        return (
-            _of_gelu(b, node, first, second) if isinstance(first, Part) else _of_gelu(b, node, second, first)
-        )
-    return arithmetic(b, node.name, node.operation, first, second)
-
-
-def _erf(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
-    """The beginning of GELU, x (1 + erf(x / sqrt 2)) / 2."""
-    source, scale, shift = b.affine.get(shapes.needed(given[0]).node, (None, np.ones(1), np.ones(1)))
-    if source is None or not np.allclose(scale, 0.5**0.5) or np.any(shift):
-        raise ConvertError("an error function that is no part of GELU")
-    return Part("erf", source)
-
-
-def _of_gelu(b: Builder, node: GraphNode, part: Part, other: Any) -> Value | Part:
-    """The rest of GELU, in any order of its products: erf + 1, times x, times 1/2."""
-    half = is_constant(other) and np.allclose(other, 0.5)
-    if part.kind == "erf" and node.operation == "Add" and is_constant(other) and np.allclose(other, 1.0):
-        return Part("1 + erf", part.value)
-    if node.operation == "Mul" and part.kind == "1 + erf":
-        if half:
-            return Part("cdf", part.value)
-        if isinstance(other, Value) and other.node == part.value.node:
-            return Part("2 gelu", part.value)
-        source, scale, shift = b.affine.get(getattr(other, "node", ""), (None, np.ones(1), np.ones(1)))
-        if (
-            source is not None
-            and source.node == part.value.node
-            and np.allclose(scale, 0.5)
-            and not np.any(shift)
-        ):
-            return ops.elementwise(b, node.name, part.value, "gelu")
-    doubled = part.kind == "2 gelu" and (half or (is_constant(other) and np.allclose(other, 2.0)))
-    whole = part.kind == "cdf" and isinstance(other, Value) and other.node == part.value.node
-    if (node.operation == "Mul" and (whole or (doubled and half))) or (
-        node.operation == "Div" and doubled and not half
-    ):
-        return ops.elementwise(b, node.name, part.value, "gelu")
-    raise ConvertError("an error function that is no part of GELU")
-
-
-def _elementwise(kind: str, **defaults: float) -> Rule:
-    """A function by its name; its options are the operation's attributes."""
-
-    def rule(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-        options = {ours: float(node.attributes.get("alpha", default)) for ours, default in defaults.items()}
-        return ops.elementwise(b, node.name, shapes.needed(given[0]), kind, **options)
-
-    return rule
-
-
-def _min(b: Builder, node: GraphNode, given: Sequence[Any]) -> Part:
-    """A ceiling, of an exponential."""
-    if len(given) != 2 or not is_constant(given[1]) or np.size(given[1]) != 1:
-        raise ConvertError("a minimum that is no ceiling")
-    return Part("ceiling", shapes.needed(given[0]), float(np.reshape(given[1], ())))
-
-
-def _exp(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    if isinstance(given[0], Part) and given[0].kind == "ceiling":
-        return ops.elementwise(b, node.name, given[0].value, "exp", ceiling=given[0].number)
-    return ops.elementwise(b, node.name, shapes.needed(given[0]), "exp")
-
-
-def _gelu(b: Builder, node: GraphNode, given: Sequence[Any]) -> Value:
-    tanh = node.attributes.get("approximate", "none") == "tanh"
-    return ops.elementwise(b, node.name, shapes.needed(given[0]), "gelu_tanh" if tanh else "gelu")
 
 
 def _pool(kind: str) -> Rule:
@@ -261,22 +179,22 @@ _RULES: dict[str, Rule] = {
     "Attention": attention,
     "BatchNormalization": _normalise,
     "LayerNormalization": _layer_norm,
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _arithmetic),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), arithmetic),
     "Sum": _joined("add"),
     "Mean": _joined("mean"),
     "Max": _joined("maximum"),
     "Where": _of_symbols,
     "InstanceNormalization": _instance_norm,
-    "Relu": _elementwise("relu"),
-    "Sigmoid": _elementwise("sigmoid"),
-    "Tanh": _elementwise("tanh"),
-    "Exp": _exp,
-    "Min": _min,
-    "Softplus": _elementwise("softplus"),
-    "Elu": _elementwise("elu", alpha=1.0),
-    "LeakyRelu": _elementwise("leaky_relu", slope=0.01),
-    "Gelu": _gelu,
-    "Erf": _erf,
+    "Relu": elementwise("relu"),
+    "Sigmoid": elementwise("sigmoid"),
+    "Tanh": elementwise("tanh"),
+    "Exp": exp,
+    "Min": minimum,
+    "Softplus": elementwise("softplus"),
+    "Elu": elementwise("elu", alpha=1.0),
+    "LeakyRelu": elementwise("leaky_relu", slope=0.01),
+    "Gelu": gelu,
+    "Erf": erf,
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "MaxPool": _pool("max"),
     "AveragePool": _pool("average"),

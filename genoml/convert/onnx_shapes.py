@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from genoml import nn
 from genoml.convert import operations as ops
 from genoml.convert import shapes
 from genoml.convert.builder import Builder, ConvertError, Operand, Value
-from genoml.convert.onnx_products import Linear
+from genoml.convert.onnx_positions import Linear
 from genoml.convert.onnx_recurrent import gathered_state
 from genoml.convert.onnx_symbols import Reversed, groups_of, slices
 from genoml.convert.shapes import is_constant
@@ -36,11 +37,19 @@ def axes_of(node: GraphNode, given: Sequence[Any], default: Sequence[int] = ()) 
 def _concat(b: Builder, node: GraphNode, given: Sequence[Any]) -> Operand:
     x, *others = given
     if len(others) == 1 and isinstance(x, Value) and is_constant(others[0]):
-        return ops.dispersion(b, node.name, x, others[0])
+        return _dispersion(b, node.name, x, others[0])
     state = gathered_state(given)
     return (
         state if state is not None else shapes.concatenate(b, node.name, given, int(node.attributes["axis"]))
     )
+
+
+def _dispersion(b: Builder, name: str, x: Value, rows: np.ndarray) -> Value:
+    """The same numbers for every sequence, put behind x: as many as x has."""
+    if x.order != (0, 1) or rows.shape != x.shape or np.any(rows != rows[:1]):
+        raise ConvertError(f"a constant {rows.shape[1:]} put behind an array {x.shape[1:]}")
+    node = b.add(name, nn.LearnedDispersion(x.shape[1]), b.settled(x).node, {"log_dispersion": rows[0]})
+    return Value(node, (x.shape[0], 2 * x.shape[1]), (0, 1))
 
 
 def _slice(b: Builder, node: GraphNode, given: Sequence[Any]) -> Any:

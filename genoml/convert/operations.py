@@ -176,14 +176,6 @@ def group_norm(
     return replace(x, node=node, order=(0, 1, 2))
 
 
-def dispersion(b: Builder, name: str, x: Value, rows: np.ndarray) -> Value:
-    """The same numbers for every sequence, put behind x: as many as x has."""
-    if x.order != (0, 1) or rows.shape != x.shape or np.any(rows != rows[:1]):
-        raise ConvertError(f"a constant {rows.shape[1:]} put behind an array {x.shape[1:]}")
-    node = b.add(name, nn.LearnedDispersion(x.shape[1]), b.settled(x).node, {"log_dispersion": rows[0]})
-    return Value(node, (x.shape[0], 2 * x.shape[1]), (0, 1))
-
-
 def chosen(b: Builder, name: str, x: Value, axis: int, places: np.ndarray) -> Value:
     """Places of an axis of channels or features, in this order: a product with columns of the identity."""
     axes = [*(other for other in range(x.ndim) if other != axis), axis]

@@ -31,6 +31,7 @@ from genoml.io.qualities import Encoding, characters
 #: Default of ``max_record_bp``: letters of the longest record.
 MAX_READ_BP = 1 << 28
 _LONGEST_HEADER = 1 << 24
+_BLANK = ord(" ")
 _NAME = attrgetter("name")
 _SEQUENCE = attrgetter("sequence")
 _QUALITIES = attrgetter("qualities")
@@ -64,7 +65,7 @@ class FastqParser:
                 self._refuse_long(source)
                 continue
             lines, n_lines = found
-            block = self._quick(lines)
+            block = self._quick(lines, n_lines)
             if block is None:
                 yield from self._slow(lines, source, blocks)
                 return
@@ -86,7 +87,7 @@ class FastqParser:
                 fix="raise max_record_bp if it is meant to be so long",
             )
 
-    def _quick(self, lines: bytes) -> FastqBlock | None:
+    def _quick(self, lines: bytes, n_lines: int) -> FastqBlock | None:
         """The records of a block of four-line records; None if it must be read line by line."""
         try:
             records = list(FastqReader(BytesIO(lines), buffer_size=len(lines) + 1))
@@ -95,17 +96,25 @@ class FastqParser:
         block = FastqBlock(
             list(map(_NAME, records)), list(map(_SEQUENCE, records)), list(map(_QUALITIES, records))
         )
-        if not all(block.names) or any(map(str.isspace, block.names)) or control_in("".join(block.names)):
+        names = "".join(block.names)
+        blanks = names.count(" ") + names.count("\t")
+        if not all(block.names) or control_in(names) or (blanks and any(map(str.isspace, block.names))):
             return None
         if len(lines) > self._max_bp and max(map(len, block.sequences), default=0) > self._max_bp:
             return None
         if not all_legal("".join(block.sequences).encode("ascii"), "nucleotide"):
             return None
-        return block if self._are_qualities("".join(block.encoded).encode("ascii")) else None
+        return block if self._are_qualities(block.encoded, lines, n_lines + blanks) else None
 
-    def _are_qualities(self, encoded: bytes) -> bool:
+    def _are_qualities(self, encoded: list[str], lines: bytes, blanks: int) -> bool:
+        """Whether all qualities of a block are characters of the encoding."""
         low, high = characters(self.encoding)
-        found = np.frombuffer(encoded, np.uint8)
+        found = np.frombuffer(lines, np.uint8)
+        if low == _BLANK + 1 and np.count_nonzero(found <= _BLANK) == blanks and found.max() <= high:
+            return (
+                True  # all other lines are sound, and nothing but line ends and blanks in names is below "!"
+            )
+        found = np.frombuffer("".join(encoded).encode("ascii"), np.uint8)
         return not found.size or (bool(found.min() >= low) and bool(found.max() <= high))
 
     def _slow(

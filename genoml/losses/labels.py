@@ -25,7 +25,11 @@ class Domain:
 
     def holds(self, values: np.ndarray) -> np.ndarray:
         """Whether each value is of the domain."""
-        good: np.ndarray = np.isfinite(values) & (values >= self.low) & (values <= self.high)
+        good: np.ndarray = np.isfinite(values)
+        if self.low > -np.inf:
+            good &= values >= self.low
+        if self.high < np.inf:
+            good &= values <= self.high
         return good & (values == np.floor(values)) if self.whole else good
 
 

@@ -12,6 +12,7 @@ from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, State, expect_shape
 from genoml.nn.reach import Correlation, per_channel, sees_itself
 from genoml.ops.arrays import sum_rows
+from genoml.ops.conv1d_norm import Moments
 from genoml.ops.normalise import batch_statistics, statistics_gradient
 from genoml.random import Initializer, constant
 
@@ -133,18 +134,20 @@ class BatchNorm1D(Layer):
         return x[None, :, :], lambda rows: rows[0, :, :], count
 
     def statistics(
-        self, rows: Array, count: int, run: Pass, shift: Array | None = None
+        self, rows: Array, count: int, run: Pass, shift: Array | None = None, moments: Moments = None
     ) -> tuple[Array, Array]:
         """Mean and 1 / standard deviation of each channel: the batch's in training, else the running ones.
 
         With ``shift`` the layer's input is rows + shift, which has the running mean; the mean returned is of rows.
+        ``moments`` of rows are there where a convolution has made them.
         """
         if not run.training:
             mean = self.running_mean if shift is None else self.running_mean - shift
             return mean, 1.0 / array_namespace(rows).sqrt(self.running_var + self.eps)
         running = self.running_mean, self.running_var
+        known = {} if moments is None else {"moments": moments}
         mean, scale, *following = batch_statistics(
-            rows, *running, self.momentum, self.eps, count, run.part, shift
+            rows, *running, self.momentum, self.eps, count, run.part, shift, **known
         )
         if run.part.is_first:
             self.running_mean, self.running_var = following

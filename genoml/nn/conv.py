@@ -23,6 +23,7 @@ from genoml.nn.reach import Correlation
 from genoml.ops.activations import ActivationName, activation_vjp, applied
 from genoml.ops.arrays import pad_axis
 from genoml.ops.conv1d import biased_conv1d_vjp, grouped_conv1d_vjp
+from genoml.ops.conv1d_norm import Moments, conv1d_moments_vjp
 from genoml.ops.normalise import RectifyPullback, biased_vjp
 from genoml.ops.secants import Between, activation_between
 from genoml.ops.windows import Reach, same_padding
@@ -120,14 +121,19 @@ class Conv1D(Layer):
 
     def inputs(self, x: Array) -> tuple[Array, Array, int]:
         """Padded x and the weights, both channels-last, and the number of zeros on the left."""
+        rows, w, padding = self.unpadded(x)
+        return pad_axis(rows, *padding), w, padding[0]
+
+    def unpadded(self, x: Array) -> tuple[Array, Array, tuple[int, int]]:
+        """x and the weights, both channels-last, and the numbers of zeros to put around x."""
         # Conv1D's own: a subclass with another vjp may not define one
         reach = Conv1D.reach(self, x.shape[2] if x.ndim == 3 else 0)
         ok = x.ndim == 3 and x.shape[1] == self.in_channels and reach.outputs(x.shape[2]) >= 1
         shortest = 1 if self.padding == "same" else reach.shortest()
         expect_shape(self, x, ok, f"(batch, {self.in_channels}, length >= {shortest})")
         xp = array_namespace(x)
-        rows = pad_axis(xp.permute_dims(x, (0, 2, 1)), reach.before, reach.after)
-        return rows, xp.permute_dims(self.weights, (2, 1, 0)), reach.before
+        w = xp.permute_dims(self.weights, (2, 1, 0))
+        return xp.permute_dims(x, (0, 2, 1)), w, (reach.before, reach.after)
 
     def reach(self, length: int) -> Reach:
         """An output sees the kernel's window, of a sequence padded with zeros."""
@@ -196,6 +202,23 @@ class Conv1D(Layer):
             return without_padding(grad_rows, before, length), grads
 
         return z, pullback
+
+    def correlate_moments(self, x: Array, workers: Workers = ALONE) -> tuple[Array, Moments, AffinePullback]:
+        """As ``correlate``, for a plain convolution, with the moments of its output for batch normalisation."""
+        rows, w, padding = self.unpadded(x)
+        z, moments, back = conv1d_moments_vjp(rows, w, padding, workers)
+
+        def pullback(grad: Array, grad_bias: Array | None, need_x: bool, need_params: bool) -> Grads:
+            grad_rows, grad_w = back(grad, need_x, need_params)
+            grads = _by_name(grad_w, grad_bias) if need_params else {}
+            return without_padding(grad_rows, 0, x.shape[2]), grads
+
+        return z, moments, pullback
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether stride, dilation and groups are 1."""
+        return self.stride == self.dilation == self.groups == 1
 
 
 def _by_name(grad_w: Array, grad_bias: Array | None) -> dict[str, Array]:

@@ -25,9 +25,10 @@ from genoml.nn.activations import ReLU
 from genoml.nn.batch_norm import BatchNorm1D
 from genoml.nn.conv import Conv1D, rectified_pullback, without_padding
 from genoml.nn.dense import Dense
-from genoml.nn.layer import EVALUATION, AffinePullback, Grads, Layer, Pass, Pullback
+from genoml.nn.layer import AffinePullback, Grads, Layer, Pass, Pullback
 from genoml.nn.pooling import GlobalMaxPool1D, MaxPool1D
 from genoml.ops.conv1d import biased_conv1d_vjp, conv1d_max, conv1d_max_grad_w, conv1d_max_grad_x
+from genoml.ops.conv1d_norm import Moments, pooled_conv1d
 from genoml.ops.normalise import biased_vjp, rectified_vjp, statistics_gradient
 
 #: as a layer's, with the parameters' gradients of the first layer, or of the first few, each in a dict of its own
@@ -59,7 +60,7 @@ def evaluate_row(layers: Sequence[Any], x: Array) -> Array:
     at = 0
     while at < len(layers):
         count, fused = fused_vjp(layers[at:]) or (1, None)
-        x = layers[at].vjp(x)[0] if fused is None else fused(x, EVALUATION)[0]
+        x = layers[at].vjp(x)[0] if fused is None else fused(x, Pass(pulls=0))[0]
         at += count
     return x
 
@@ -75,6 +76,13 @@ def _does_not_overlap(layer: Layer) -> TypeGuard[MaxPool1D]:
     return type(layer) is MaxPool1D and layer.stride == layer.pool_size
 
 
+def _needs_output_only(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> bool:
+    """Whether no pullback is called, and the shapes are covered (a wrong one is said elsewhere)."""
+    if run.pulls != 0 or not conv.is_plain or x.ndim != 3:
+        return False
+    return conv.reach(x.shape[2]).outputs(x.shape[2]) >= pool.shortest
+
+
 def _keeps_order(conv: Conv1D) -> bool:
     """Whether the maximum can be taken before the activation, and windows of x are small enough to gather.
 
@@ -85,6 +93,8 @@ def _keeps_order(conv: Conv1D) -> bool:
 
 def conv_pool_vjp(conv: Conv1D, pool: MaxPool1D, x: Array, run: Pass) -> tuple[Array, Pullback]:
     """A convolution with bias and ReLU, and a maximum over windows that do not overlap."""
+    if _needs_output_only(conv, pool, x, run):
+        return pooled_output(conv, None, conv.bias, pool, x, run), no_pullback
     xp = array_namespace(x)
     z, back_conv = conv.correlate(x, run.part.workers)
     pool.check(xp.permute_dims(z, (0, 2, 1)))
@@ -102,7 +112,7 @@ def conv_maximum_vjp(conv: Conv1D, x: Array, run: Pass) -> tuple[Array, Pullback
     xp = array_namespace(x)
     length = x.shape[2]
     shape = (conv.kernel_size, conv.stride, conv.dilation)
-    best, positions = conv1d_max(rows, w, conv.stride, conv.dilation)
+    best, positions = conv1d_max(rows, w, conv.stride, conv.dilation, run.part.workers)
     y, back = biased_vjp(best, conv.bias if conv.has_bias else None, conv.activation)
 
     def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
@@ -130,12 +140,18 @@ def norm_rectifier_vjp(
     without it.
     """
     run = norm.settled(run)
-    if isinstance(affine, Conv1D) and affine.groups == 1 and pool is None and not run.training:
-        return folded_vjp(affine, norm, x, run)
-    z, back_affine = (x, None) if affine is None else affine_vjp(affine, x, run)
+    if isinstance(affine, Conv1D) and affine.groups == 1 and not run.training:
+        if pool is None:
+            return folded_vjp(affine, norm, x, run)
+        if _needs_output_only(affine, pool, x, run):
+            scale, by = norm.scale_and_shift()
+            # (w x + b) scale + by = (w scale) x + (b scale + by)
+            shift = affine.bias * scale + by if affine.has_bias else by
+            return pooled_output(affine, scale, shift, pool, x, run), no_pullback
+    z, moments, back_affine = (x, None, None) if affine is None else affine_vjp(affine, x, run)
     shift = affine.bias if affine is not None and "bias" in affine.params else None
     rows, restore, count = norm.rows(z, run)
-    mean, scale = norm.statistics(rows, count, run, shift)
+    mean, scale = norm.statistics(rows, count, run, shift, moments)
     xp, factor = array_namespace(x), norm.gamma * scale
     if pool is not None:
         pool.check(z)
@@ -190,10 +206,31 @@ def folded_vjp(conv: Conv1D, norm: BatchNorm1D, x: Array, run: Pass) -> tuple[Ar
     return xp.permute_dims(y, (0, 2, 1)), pullback
 
 
-def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, AffinePullback]:
-    """The output of a layer without activation, and without its bias; and the pullback."""
+def affine_vjp(layer: Conv1D | Dense, x: Array, run: Pass) -> tuple[Array, Moments, AffinePullback]:
+    """The output of a layer without activation, and without its bias; its moments if known; and the pullback."""
     if isinstance(layer, Dense):
-        return layer.product(x, run)
+        z, back = layer.product(x, run)
+        return z, None, back
+    xp, moments = array_namespace(x), None
+    if run.training and layer.is_plain:
+        z, moments, back = layer.correlate_moments(x, run.part.workers)
+    else:
+        z, back = layer.correlate(x, run.part.workers)
+    transposed = xp.permute_dims(z, (0, 2, 1))
+    return transposed, moments, lambda grad, *rest: back(xp.permute_dims(grad, (0, 2, 1)), *rest)
+
+
+def pooled_output(
+    conv: Conv1D, scale: Array | None, shift: Array, pool: MaxPool1D, x: Array, run: Pass
+) -> Array:
+    """max(conv(x, w scale) + shift, 0), and its maximum over windows that do not overlap, for a plain convolution."""
     xp = array_namespace(x)
-    z, back = layer.correlate(x, run.part.workers)
-    return xp.permute_dims(z, (0, 2, 1)), lambda grad, *rest: back(xp.permute_dims(grad, (0, 2, 1)), *rest)
+    rows, w, padding = conv.unpadded(x)
+    kernels = w if scale is None else w * scale
+    y = pooled_conv1d(rows, kernels, shift, pool.pool_size, pool.ceil_mode, padding, run.part.workers)
+    return xp.permute_dims(y, (0, 2, 1))
+
+
+def no_pullback(grad: Array, **_: Any) -> Any:
+    """In place of a pullback where nothing was kept for one."""
+    raise RuntimeError("a pullback is called more often than `pulls` of its Pass says")

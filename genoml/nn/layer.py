@@ -136,7 +136,7 @@ class Layer(ArrayTables):
             for name in ("readout", "reach", "branches", "correlation", "affine", "between"):
                 if name not in cls.__dict__:
                     setattr(cls, name, getattr(Layer, name))
-            ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+            ours = cls.__module__.split(".")[0] == __name__.split(".")[0]
             cls.in_parts = cls.__dict__.get("in_parts", ours)
             if not ours:
                 cls.vjp = of_whole_batch(cls.vjp)  # type: ignore[method-assign]

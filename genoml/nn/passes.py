@@ -92,15 +92,12 @@ def of_whole_batch(vjp: Callable[..., tuple[Array, Pullback]]) -> Callable[..., 
         found: Any = None  # outputs of each part, and the pullback
         if part.is_first:
             all_x, places = _all_rows(meeting, [own for own, _, _ in everyone])
-            all_ranges = meeting.ranks.gather([ranges for _, _, ranges in everyone])
+            ranks = meeting.ranks.gather([ranges for _, _, ranges in everyone])
+            all_ranges = [ranges for rank in ranks for ranges in rank]
             all_run = replace(
                 run,
                 mask=None if mask is None else _all_rows(meeting, [own for _, own, _ in everyone])[0],
-                part=Part(
-                    ranges=tuple(one for rank in all_ranges for own in rank for one in own),
-                    total=part.total,
-                    size=part.size,
-                ),
+                part=replace(part, ranges=tuple(one for own in all_ranges for one in own), meeting=None),
             )
             y, back = vjp(self, all_x, all_run)
             ok = y.ndim > 0 and y.shape[0] == all_x.shape[0]

@@ -62,9 +62,13 @@ class MaxPool1D(Layer):
 
     def check(self, x: Array) -> None:
         """Raise ValueError unless x is long enough."""
-        shortest = 1 if self.ceil_mode else self.pool_size
-        ok = x.ndim == 3 and x.shape[2] >= shortest
-        expect_shape(self, x, ok, f"(batch, channels, length >= {shortest})")
+        ok = x.ndim == 3 and x.shape[2] >= self.shortest
+        expect_shape(self, x, ok, f"(batch, channels, length >= {self.shortest})")
+
+    @property
+    def shortest(self) -> int:
+        """The least length of x."""
+        return 1 if self.ceil_mode else self.pool_size
 
     def reach(self, length: int) -> Reach:
         """An output sees a window of ``pool_size`` positions."""

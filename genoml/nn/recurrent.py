@@ -17,8 +17,7 @@ from genoml.arguments import Count
 from genoml.backend import Array, Backend
 from genoml.nn.layer import EVALUATION, Gradient, Grads, Layer, Parameter, Pass, Pullback, expect_shape
 from genoml.nn.reach import sees_everything
-from genoml.ops.arrays import sum_rows
-from genoml.ops.recurrent import ScanPullback, gru_scan, lstm_scan
+from genoml.ops.recurrent import ScanPullback, StepsPullback, gru_scan, lstm_vjp, read_steps
 from genoml.ops.recurrent_secants import ScanBetween, gru_between, lstm_between
 from genoml.ops.secants import Between
 from genoml.random import Drawn, Initializer, constant, glorot_normal
@@ -59,15 +58,14 @@ class Recurrent(Layer):
             "bias": constant((self.gates * size,), 0.0),
         }
 
-    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
+    def read(self, x: Array, keep: Array | None) -> tuple[Array, StepsPullback]:
         """Run the steps.
 
         Shapes
         ------
-        z : (length, batch, gates hidden), the input's part of the gates, without bias;  keep : (length, batch, 1)
-        states : (length, batch, hidden)
+        x : (batch, length, features);  keep : (length, batch, 1);  states : (batch, length, hidden)
         """
-        raise NotImplementedError(f"{type(self).__name__} must define scan(z, keep)")
+        raise NotImplementedError(f"{type(self).__name__} must define read(x, keep)")
 
     reach = sees_everything
 
@@ -75,29 +73,17 @@ class Recurrent(Layer):
         """The output, and the pullback of its gradient."""
         ok = x.ndim == 3 and x.shape[1] >= 1 and x.shape[2] == self.in_features
         expect_shape(self, x, ok, f"(batch, length >= 1, {self.in_features})")
-        xp = array_namespace(x)
-        batch, length, features = x.shape
-        weights, width = self.weights_input, self.gates * self.hidden
-        steps, real = xp.permute_dims(x, (1, 0, 2)), run.real_steps(self, x)
+        xp, real = array_namespace(x), run.real_steps(self, x)
         keep = None if real is None else xp.permute_dims(real, (1, 0))[:, :, None]
-        if keep is not None:  # whatever the padding holds, NaN too, must not reach a product
-            steps = xp.where(keep, steps, xp.zeros((), dtype=x.dtype, device=device_of(x)))
-        rows = xp.reshape(steps, (length * batch, features))
-        states, back = self.scan(xp.reshape(rows @ weights, (length, batch, width)), keep)
+        if real is not None:  # whatever the padding holds, NaN too, must not reach a product
+            x = xp.where(real[:, :, None], x, xp.zeros((), dtype=x.dtype, device=device_of(x)))
+        length = x.shape[1]
+        states, back = self.read(x, keep)
 
         def pullback(grad: Array, *, need_x: bool = True, need_params: bool = True) -> Grads:
-            # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
-            grad_z, grads = back(self._received(grad, length), need_params)
-            flat = xp.reshape(grad_z, (length * batch, width))
-            if need_params:
-                grads |= {"weights_input": xp.matrix_transpose(rows) @ flat}
-                grads = grads if "bias" in grads else {**grads, "bias": sum_rows(flat)}
-            if not need_x:
-                return None, grads
-            grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
-            return xp.permute_dims(grad_x, (1, 0, 2)), grads
+            return back(self._received(grad, length), need_x, need_params)
 
-        return (xp.permute_dims(states, (1, 0, 2)) if self.return_sequences else states[-1, :, :]), pullback
+        return (states if self.return_sequences else states[:, -1, :]), pullback
 
     def _received(self, grad: Array, length: int) -> list[Array | None]:
         """The gradient, or the multipliers, of each step's state."""
@@ -174,9 +160,9 @@ class LSTM(Recurrent):
 
         return {**super().initial_params(), "bias": Drawn(closed.shape, forget_gate_open)}
 
-    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
-        """Run the steps; see :meth:`Recurrent.scan`."""
-        return lstm_scan(z, self.weights_recurrent, keep, self.bias)  # type: ignore[no-any-return]
+    def read(self, x: Array, keep: Array | None) -> tuple[Array, StepsPullback]:
+        """Run the steps; see :meth:`Recurrent.read`."""
+        return lstm_vjp(x, self.weights_input, self.weights_recurrent, self.bias, keep)  # type: ignore[no-any-return]
 
     def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
         """See :meth:`Recurrent.scan_between`."""
@@ -210,9 +196,13 @@ class GRU(Recurrent):
         """As in Recurrent, with a second bias."""
         return {**super().initial_params(), "bias_recurrent": constant((self.hidden,), 0.0)}
 
-    def scan(self, z: Array, keep: Array | None) -> tuple[Array, ScanPullback]:
-        """Run the steps; see :meth:`Recurrent.scan`."""
-        return gru_scan(z + self.bias, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
+    def read(self, x: Array, keep: Array | None) -> tuple[Array, StepsPullback]:
+        """Run the steps; see :meth:`Recurrent.read`."""
+
+        def scan(z: Array) -> tuple[Array, ScanPullback]:
+            return gru_scan(z + self.bias, self.weights_recurrent, self.bias_recurrent, keep)  # type: ignore[no-any-return]
+
+        return read_steps(x, self.weights_input, scan)
 
     def scan_between(self, z: Array, z_r: Array) -> ScanBetween:
         """See :meth:`Recurrent.scan_between`."""

@@ -1,7 +1,6 @@
 """One-dimensional cross-correlation as matrix products, with both gradients, and its maximum over the length.
 
-Arrays are channels-last: x (N, L, C), w (K, C, F) -> y (N, Lo, F), with
-Lo = (L - (K - 1) dilation - 1) // stride + 1.
+Arrays are channels-last: x (N, L, C), w (K, C, F) -> y (N, Lo, F), with Lo = (L - (K - 1) dilation - 1) // stride + 1.
 There are two algorithms, chosen by shape:
 
 phases
@@ -38,9 +37,7 @@ def choose_algorithm(length: int, kernel_size: int, stride: int, dilation: int) 
     Phases computes ``length`` positions although only ``length - kernel_size + 1`` are wanted. That is too much waste
     once the kernel is longer than half the sequence.
     """
-    if stride == 1 and dilation == 1 and 2 * kernel_size <= length + 1:
-        return "phases"
-    return "taps"
+    return "phases" if stride == dilation == 1 and 2 * kernel_size <= length + 1 else "taps"
 
 
 @operation
@@ -64,22 +61,14 @@ def conv1d_vjp(
 
 @operation
 def biased_conv1d_vjp(
-    x: Array,
-    w: Array,
-    bias: Array,
-    stride: int = 1,
-    dilation: int = 1,
-    workers: Workers = ALONE,
-    *,
+    x: Array, w: Array, bias: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE, *,
     rectified: bool = True,
-) -> tuple[Array, Callable[..., tuple[Array | None, Array | None, Array | None]]]:
+) -> tuple[Array, Callable[..., tuple[Array | None, ...]]]:  # fmt: skip
     """y + bias of the cross-correlation y, or max(y + bias, 0), and its pullback, which gives dL/dbias (F,) too."""
     z, back_conv = conv1d_vjp(x, w, stride, dilation, workers)
     y, back = biased_vjp(z, bias, "relu" if rectified else None)
 
-    def pullback(
-        grad: Array, need_x: bool = True, need_w: bool = True
-    ) -> tuple[Array | None, Array | None, Array | None]:
+    def pullback(grad: Array, need_x: bool = True, need_w: bool = True) -> tuple[Array | None, ...]:
         g, grad_bias = back(grad, need_w)
         return *back_conv(g, need_x, need_w), grad_bias
 
@@ -131,8 +120,7 @@ def _correlate_rows_grad_w(rows: Array, grad: Array, k: int) -> Array:
     """Gradient of the kernel: dw[k] = sum_t rows[t + k]^T @ grad[t], phase by phase."""
     xp = array_namespace(rows)
     t, c = rows.shape
-    f = grad.shape[1]
-    n = -(-t // k)
+    n, f = -(-t // k), grad.shape[1]
     flat = xp.reshape(pad_axis(rows, 0, n * k + k - t, axis=0), ((n * k + k) * c,))
     by_phase = xp.reshape(pad_axis(grad, 0, n * k - t, axis=0), (n, k, f))
     total = xp.zeros((k * c, f), dtype=grad.dtype, device=device_of(grad))
@@ -212,12 +200,11 @@ def conv1d_taps(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple
     return _correlate_taps(x, w, reach), pullback
 
 
-# ---------------------------------------------------------------- maximum over the length, a motif scan
-
-
 @operation
-def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[Array, Array]:
-    """Maximum of the correlation, max_l y[n, l, f], and the first l where it is reached.
+def conv1d_max(
+    x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
+) -> tuple[Array, Array]:
+    """Maximum of the correlation, max_l y[n, l, f], and the first l where it is reached; ``workers`` may share it.
 
         y[n, l, f] = sum_{k, c} w[k, c, f] x[n, l stride + k dilation, c]
 
@@ -226,7 +213,7 @@ def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> tuple[
     x : (N, L, C);  w : (K, C, F);  both results : (N, F), the second of integers
     """
     xp = array_namespace(x)
-    y, _ = conv1d_vjp(x, w, stride, dilation)
+    y, _ = conv1d_vjp(x, w, stride, dilation, workers)
     return xp.max(y, axis=1), xp.argmax(y, axis=1)
 
 

@@ -129,13 +129,15 @@ def batch_statistics(
     count: int,
     part: Part = WHOLE,
     shift: Array | None = None,
+    moments: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     """Batch normalisation's mean and 1 / sqrt(var + eps) over n and l, and the next running mean and variance.
 
         running' = (1 - momentum) running + momentum batch
 
     ``var`` is biased, the running variance unbiased. ``count`` is the number of rows in the whole batch, of which
-    these may be a part. The running mean is that of rows + shift.
+    these may be a part. The running mean is that of rows + shift. ``moments``, the sum of the rows and of their squares
+    around their mean, are given where they are known (see ``conv1d_moments_vjp``).
 
     Of a batch in parts each part takes its squares around its own mean, so that parts meet once; see
     ``joined_statistics``.
@@ -145,9 +147,13 @@ def batch_statistics(
     rows : (N, L, C);  all others : (C,)
     """
     xp = array_namespace(rows)
-    flat = xp.reshape(rows, (rows.shape[0] * rows.shape[1], rows.shape[2]))
-    total, own = sum_rows(flat), flat.shape[0]
-    squares = squares_around(flat, total / own)
+    own = rows.shape[0] * rows.shape[1]
+    if moments is None:
+        flat = xp.reshape(rows, (own, rows.shape[2]))
+        total = sum_rows(flat)
+        squares = squares_around(flat, total / own)
+    else:
+        total, squares = moments
     if part.meeting is not None:
         brought = xp.stack([total, squares, xp.full_like(total, own)])
         joined = part.whole_sum(brought, joined_statistics)

@@ -19,6 +19,54 @@ from genoml.ops.dispatch import operation
 #: dL/dh of each step (None: zero), and whether the parameters' gradients are needed -> dL/dz, and the gradients of
 #: the layer's parameters by name
 ScanPullback: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
+#: dL/dh of each step (None: zero), and whether dL/dx and the parameters' gradients are needed -> these
+StepsPullback: TypeAlias = Callable[[list[Array | None], bool, bool], tuple[Array | None, dict[str, Array]]]
+
+
+def read_steps(
+    x: Array, weights: Array, scan: Callable[[Array], tuple[Array, ScanPullback]]
+) -> tuple[Array, StepsPullback]:
+    """The states of a scan of z = x weights, the inputs' part of its gates: one product for all steps.
+
+    Shapes
+    ------
+    x : (batch, length, features);  weights : (features, width);  z : (length, batch, width)
+    states : (batch, length, hidden)
+    """
+    xp = array_namespace(x)
+    batch, length, features = x.shape
+    rows = xp.reshape(xp.permute_dims(x, (1, 0, 2)), (length * batch, features))
+    states, back = scan(xp.reshape(rows @ weights, (length, batch, weights.shape[1])))
+
+    def pullback(
+        received: list[Array | None], need_x: bool = True, need_params: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
+        # z = x W + b for all steps at once: dL/dW = x^T dz, dL/db = sum dz, dL/dx = dz W^T
+        grad_z, grads = back(received, need_params)
+        flat = xp.reshape(grad_z, (length * batch, weights.shape[1]))
+        if need_params:
+            grads = {**grads, "weights_input": xp.matrix_transpose(rows) @ flat}
+            grads = grads if "bias" in grads else {**grads, "bias": sum_rows(flat)}
+        if not need_x:
+            return None, grads
+        grad_x = xp.reshape(flat @ xp.matrix_transpose(weights), (length, batch, features))
+        return xp.permute_dims(grad_x, (1, 0, 2)), grads
+
+    return xp.permute_dims(states, (1, 0, 2)), pullback
+
+
+@operation
+def lstm_vjp(
+    x: Array, weights_input: Array, weights_recurrent: Array, bias: Array, keep: Array | None = None
+) -> tuple[Array, StepsPullback]:
+    """The states of an LSTM and their pullback: ``lstm_scan`` of z = x weights_input.
+
+    Shapes
+    ------
+    x : (batch, length, features);  weights_input : (features, 4 hidden);  weights_recurrent : (hidden, 4 hidden)
+    bias : (4 hidden,);  keep : (length, batch, 1);  states : (batch, length, hidden)
+    """
+    return read_steps(x, weights_input, lambda z: lstm_scan(z, weights_recurrent, keep, bias))
 
 
 @operation

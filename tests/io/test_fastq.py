@@ -130,6 +130,20 @@ def test_a_control_character_in_a_header_is_refused_and_a_tab_is_not(letter, tmp
         write_fastq(tmp_path / "b.fq", [(f"r{letter}1", "AC", np.zeros(2))])
 
 
+@pytest.mark.parametrize("name", ["r", "r 1", "r\t1 2"])
+@pytest.mark.parametrize("letter", [" ", "\t", "\x1f", "\x7f"])
+def test_what_is_no_quality_is_refused_whatever_blanks_the_names_have(name, letter, tmp_path):
+    bad = f"@{name}\nACGT\n+\nII{letter}I\n".encode()
+    error = refused(written(tmp_path, READ + bad + READ), "is not a quality character of phred33")
+    assert (error.line, error.record) == (8, "r")
+
+
+@pytest.mark.parametrize("name", [" ", "\t", " \t"])
+def test_a_name_of_blanks_alone_is_refused(name, tmp_path):
+    bad = f"@{name}\nACGT\n+\nIIII\n".encode()
+    assert refused(written(tmp_path, READ + bad), "the header has no name").line == 5
+
+
 def test_record_without_at_sign_is_refused(tmp_path):
     error = refused(written(tmp_path, READ + b"bad\nACGT\n+\nIIII\n"), "expected to start with '@'")
     assert (error.line, error.record) == (5, "r1")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from genoml.backend import use_backend
 from genoml.models import build_model
-from genoml.ops.conv1d import conv1d_max, conv1d_vjp
+from genoml.ops.conv1d import conv1d_max, conv1d_max_grad_w, conv1d_vjp
+from genoml.parallel import Workers
 from genoml.train import FitOptions, fit
 from genoml_numpy import NumpyBackend, compiled
 from genoml_numpy.compiled import bases
@@ -73,6 +74,38 @@ def test_the_first_of_equals_is_the_position() -> None:
     assert not positions.any()
 
 
+@pytest.mark.parametrize("kernel", [3, 8, 20])
+@pytest.mark.parametrize("length", [700, 701])
+def test_a_scan_shared_by_threads_gives_the_same_numbers(kernel: int, length: int) -> None:
+    rng = np.random.default_rng(0)
+    x, w = one_hot_rows(rng, 70, length), rng.standard_normal((kernel, 4, 32)).astype(np.float32)
+    workers = Workers(2)
+    try:
+        found = compiled.TWINS["conv1d_max"](x, w, workers=workers)
+        unknown = x.copy()
+        unknown[-1, 5] = 0.25
+        left = compiled.TWINS["conv1d_max"](unknown, w, workers=workers)
+    finally:
+        workers.close()
+    for shared, alone in zip(found, compiled.TWINS["conv1d_max"](x, w), strict=True):
+        np.testing.assert_array_equal(shared, alone)
+    expected, positions = conv1d_max.standard(unknown, w)
+    assert_close(left[0], expected, np.float32, "of rows that are not one-hot")
+    np.testing.assert_array_equal(left[1], positions)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_gradient_of_winning_windows_equals_the_standard_version(stride: int, layout: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 60, 3)).astype(np.float32)
+    grad = laid_out(rng, (5, 7, 2), np.float32, layout)[:, :, 0]
+    positions = rng.integers(0, 18, (5, 7))
+    found = compiled.TWINS["conv1d_max_grad_w"](x, positions, grad, 6, stride)
+    assert_close(found, conv1d_max_grad_w.standard(x, positions, grad, 6, stride), np.float32, "grad w")
+    assert compiled.TWINS["conv1d_max_grad_w"](x, positions, grad, 6, stride, 2) is NotImplemented
+
+
 def test_nan_in_a_kernel_reaches_the_maximum() -> None:
     x, w = one_hot_rows(np.random.default_rng(0), 2, 300), np.ones((5, 4, 60), np.float32)
     w[2, 1, 7] = np.nan
@@ -81,7 +114,7 @@ def test_nan_in_a_kernel_reaches_the_maximum() -> None:
     assert np.isfinite(np.delete(best, 7, axis=1)).all()
 
 
-@pytest.mark.parametrize("value", [0.25, -1.0, 2.0, np.nan, np.inf])
+@pytest.mark.parametrize("value", [0.25, -1.0, 2.0, 2.0**-63, np.nan, np.inf])
 @pytest.mark.parametrize("row", [0, 77, 299])
 def test_rows_that_are_not_one_hot_are_computed_as_they_are(value: float, row: int) -> None:
     rng = np.random.default_rng(0)
@@ -150,13 +183,15 @@ def test_the_compiled_twins_serve_what_training_uses() -> None:
         "adam_update",
         "conv1d_max",
         "conv1d_vjp",
-        "lstm_scan",
         "plain_attention_vjp",
         "rectified_vjp",
         "squares_around",
         "sum_rows",
     }
-    alone = {"biased_conv1d_vjp"}  # elsewhere it is two operations
+    # elsewhere they are several operations, or the standard version serves
+    alone = {
+        "biased_conv1d_vjp", "conv1d_max_grad_w", "conv1d_moments_vjp", "lstm_vjp", "pooled_conv1d",
+    }  # fmt: skip
     discovery = {
         "gather_communities",
         "jaccard",

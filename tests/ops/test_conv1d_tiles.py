@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoml.ops.conv1d import conv1d_vjp
+from genoml_numpy.compiled import conv1d_tiles as compiled
 from genoml_numpy.twins import TWINS
 from genoml_numpy.twins.conv1d_tiles import SIZES, conv1d_tiles, tile_size
 from support.operations import LAYOUTS, assert_close, laid_out
@@ -20,7 +21,7 @@ def relative(got: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(got - expected) / np.linalg.norm(expected))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_tiles_equal_the_standard_version(data: st.DataObject) -> None:
     size = data.draw(st.sampled_from(SIZES))
@@ -34,7 +35,8 @@ def test_tiles_equal_the_standard_version(data: st.DataObject) -> None:
     grad = laid_out(rng, (n, length - k + 1, f), dtype, data.draw(st.sampled_from(LAYOUTS)))
     for array in (x, w, grad):
         array.flags.writeable = False
-    y, pullback = conv1d_tiles(x, w, size)
+    way = compiled.conv1d_tiles if dtype == np.float32 and data.draw(st.booleans()) else conv1d_tiles
+    y, pullback = way(x, w, size)
     grad_x, grad_w = pullback(grad)
     expected_y, expected = conv1d_vjp.standard(x, w)
     expected_x, expected_w = expected(grad)
@@ -57,12 +59,12 @@ def test_float32_is_as_exact_as_the_field_expects(length: int, k: int, c: int, f
     single = [a.astype(np.float32) for a in (x, w, grad)]
     expected_y, expected = conv1d_vjp.standard(*(a.astype(np.float64) for a in single[:2]))
     expected_all = expected_y, *expected(single[2].astype(np.float64))
-    y, pullback = conv1d_tiles(single[0], single[1], tile_size(length, k, c, f) or 0)
-    found = y, *pullback(single[2])
     direct_y, direct = conv1d_vjp.standard(*single[:2])
     by_phases = direct_y, *direct(single[2])
-    for got, wanted, plain in zip(found, expected_all, by_phases, strict=True):
-        assert relative(got, wanted) < min(1e-6, 4.0 * max(relative(plain, wanted), 2e-7))
+    for way in (conv1d_tiles, compiled.conv1d_tiles):
+        y, pullback = way(single[0], single[1], tile_size(length, k, c, f) or 0)
+        for got, wanted, plain in zip((y, *pullback(single[2])), expected_all, by_phases, strict=True):
+            assert relative(got, wanted) < min(1e-6, 4.0 * max(relative(plain, wanted), 2e-7))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from genoml.backend import Backend, get_backend
-from genoml.ops.special import binet, digamma, digamma_excess, erf, lgamma
+from genoml.ops.special import binet, digamma, digamma_excess, erf, lgamma, squared_error
 from support.backends import has_float64, installed_variants
 from support.guard import no_host_read
 
@@ -86,6 +86,18 @@ def test_the_excesses_keep_their_digits_where_differences_would_lose_them(backen
         np.testing.assert_allclose(
             backend.to_numpy(digamma_excess(array))[small], near, rtol=limit, atol=limit
         )
+
+
+@DTYPES
+@pytest.mark.parametrize("divisor", [1.0, 7.0])
+def test_squared_errors_are_infinite_beyond_the_dtypes_range(dtype: str, divisor: float) -> None:
+    large = float(np.finfo(dtype).max) ** 0.75
+    y = np.array([0.0, 1.5, -3.25, 1e-30, large, -large, np.inf, np.nan], dtype)
+    t = np.array([0.0, -2.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0], dtype)
+    found, expected = squared_error(y, t, divisor), squared_error.standard(y, t, divisor)
+    for got, right in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(got, right)
+    np.testing.assert_array_equal(found[0][4:7], np.inf)
 
 
 @pytest.mark.parametrize("library", [name for name in ("torch", "jax") if name in installed_variants()])

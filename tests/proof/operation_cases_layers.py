@@ -10,8 +10,9 @@ import numpy as np
 from genoml.ops.arrays import dense_grad_weights
 from genoml.ops.attention import plain_attention_vjp
 from genoml.ops.conv1d import biased_conv1d_vjp
+from genoml.ops.conv1d_norm import conv1d_moments_vjp, pooled_conv1d
 from genoml.ops.normalise import rectified_vjp, squares_around
-from genoml.ops.recurrent import lstm_scan
+from genoml.ops.recurrent import lstm_scan, lstm_vjp
 from proof.operation_case import Arrays, OperationCase, named
 from support.operations import loop_conv
 
@@ -98,6 +99,38 @@ def rectified_convolution() -> OperationCase:
     )
 
 
+def padded_convolution(*, pooled: bool) -> OperationCase:
+    """A convolution of x with zeros around it, beside batch normalisation: with its gradients, or pooled."""
+    shapes = {"x": (3, 38, 48), "w": (3, 48, 50), "shift": (50,), "grad": (3, 39, 50)}
+    around = 2, 1
+
+    def run(a: Arrays) -> Arrays:
+        if pooled:
+            return {"y": pooled_conv1d(a["x"], a["w"], a["shift"], 2, True, around)}
+        y, _, pullback = conv1d_moments_vjp(a["x"], a["w"], around)
+        return {"y": y} | named(pullback(a["grad"]), "grad_x", "grad_w")
+
+    def by(correlate: Callable[..., Any], a: Arrays) -> Arrays:
+        wide = np.pad(a["x"], ((0, 0), around, (0, 0)))
+        y, grad_x, grad_w = (np.asarray(part) for part in correlate(wide, a["w"], a["grad"]))
+        if not pooled:
+            return {"y": y, "grad_x": grad_x[:, 2:-1], "grad_w": grad_w}
+        rectified = np.maximum(y + a["shift"], 0)
+        return {"y": np.stack([rectified[:, t : t + 2].max(axis=1) for t in range(0, 39, 2)], axis=1)}
+
+    def by_torch(a: Arrays) -> Arrays:
+        from parity.counterparts_ops import torch_conv
+
+        return by(lambda x, w, g: torch_conv(x, w, g, 1, 1), a)
+
+    return OperationCase(
+        {name: RNG.standard_normal(shape) for name, shape in shapes.items()},
+        run,
+        lambda a: by(lambda x, w, g: loop_conv(x, w, g, 1, 1), a),
+        by_torch,
+    )
+
+
 def squares() -> OperationCase:
     """The numerator of a variance."""
     return OperationCase(
@@ -159,20 +192,63 @@ def lstm_steps(length: int = 6, batch: int = 3, hidden: int = 4) -> OperationCas
     return OperationCase(inputs, run, _lstm_loop, by_torch)
 
 
+def lstm_layer(length: int = 5, batch: int = 3, features: int = 3, hidden: int = 4) -> OperationCase:
+    """The states of an LSTM from its input, and the gradients of that and of its parameters."""
+    inputs = {
+        "x": RNG.standard_normal((batch, length, features)),
+        "weights_input": RNG.standard_normal((features, 4 * hidden)),
+        "weights_recurrent": RNG.standard_normal((hidden, 4 * hidden)),
+        "bias": RNG.standard_normal(4 * hidden),
+        "grad": RNG.standard_normal((batch, length, hidden)),
+    }
+    given = [name for name in inputs if name != "grad"]
+
+    def run(a: Arrays) -> Arrays:
+        states, back = lstm_vjp(*(a[name] for name in given))
+        grad_x, grads = back([a["grad"][:, t, :] for t in range(length)], True, True)
+        return {"y": states, "grad_x": grad_x} | {f"grad_{name}": value for name, value in grads.items()}
+
+    def states(x: np.ndarray, w: np.ndarray, u: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        return _lstm_states(np.moveaxis(x @ w + bias, 0, 1), u).swapaxes(0, 1)
+
+    def by_torch(a: Arrays) -> Arrays:
+        import torch
+
+        leaves = {name: torch.tensor(a[name], requires_grad=True) for name in given}
+        x, w, u, bias = leaves.values()
+        layer = torch.nn.LSTM(features, hidden, batch_first=True, dtype=torch.float64)
+        own = {
+            "weight_ih_l0": w.T,
+            "weight_hh_l0": u.T,
+            "bias_ih_l0": bias,
+            "bias_hh_l0": torch.zeros_like(bias),
+        }
+        y, _ = torch.func.functional_call(layer, own, (x,))
+        y.backward(torch.tensor(a["grad"]))
+        return {"y": y.detach()} | {f"grad_{name}": leaf.grad for name, leaf in leaves.items()}
+
+    return OperationCase(inputs, run, lambda a: _slopes(states, a, given), by_torch)
+
+
+def _lstm_states(z: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """States step by step."""
+    (length, batch, _), hidden = z.shape, w.shape[0]
+    h, c, found = np.zeros((batch, hidden)), np.zeros((batch, hidden)), []
+    for t in range(length):
+        i, f, g, o = np.split(z[t] + h @ w, 4, axis=1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        h = np.tanh(c) / (1 + np.exp(-o))
+        found.append(h)
+    return np.stack(found)
+
+
 def _lstm_loop(a: Arrays) -> Arrays:
-    """States step by step, and gradients along each coordinate: the imaginary part after a step i h is exact to h^2."""
+    return _slopes(_lstm_states, a, ["z", "weights"])
 
-    def states(z: np.ndarray, w: np.ndarray) -> np.ndarray:
-        (length, batch, _), hidden = z.shape, w.shape[0]
-        h, c, found = np.zeros((batch, hidden)), np.zeros((batch, hidden)), []
-        for t in range(length):
-            i, f, g, o = np.split(z[t] + h @ w, 4, axis=1)
-            c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
-            h = np.tanh(c) / (1 + np.exp(-o))
-            found.append(h)
-        return np.stack(found)
 
-    given, step = {name: a[name].astype(np.float64) for name in ("z", "weights")}, 1e-30
+def _slopes(states: Callable[..., np.ndarray], a: Arrays, names: list[str]) -> Arrays:
+    """States, and gradients along each coordinate: the imaginary part after a step i h is exact to h^2."""
+    given, step = {name: a[name].astype(np.float64) for name in names}, 1e-30
     found = {"y": states(*given.values())}
     for name, array in given.items():
         slope = np.zeros_like(array)

@@ -6,6 +6,7 @@ from typing import Any
 
 from genoml.backend import Array
 from genoml.ops.windows import Reach
+from genoml.parallel import ALONE, Workers
 from genoml_cupy.launch import SHARED_BYTES, Kernels
 from genoml_cupy.twins._arguments import BLOCKS, HEIGHT, MOST, WIDTH, covered, indices, ints, strides
 
@@ -17,7 +18,9 @@ _LONGEST = 1 << 16
 _SEGMENTS = 512
 
 
-def conv1d_max(kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
+def conv1d_max(
+    kernels: Kernels, x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE
+) -> Any:
     """See genoml.ops.conv1d.conv1d_max; covers what fits shared memory, as kernels over bases do."""
     if not covered(x, w):
         return NotImplemented

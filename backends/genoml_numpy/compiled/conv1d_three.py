@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genoml.ops.windows import Reach
 from genoml.parallel import Workers
 from genoml_numpy.compiled import filtering
 from genoml_numpy.compiled.filtering import GROUPS
@@ -42,11 +43,11 @@ def groups_of(count: int, dilation: int) -> int:
     return whole * dilation + min(rest, dilation)
 
 
-def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> bool:
-    """Whether it is quicker: many channels, and outputs enough to fill the groups."""
+def covers(x: np.ndarray, w: np.ndarray, stride: int, dilation: int, around: int = 0) -> bool:
+    """Whether it is quicker, with so many zeros around x: many channels, and outputs enough to fill the groups."""
     if stride != 1 or len(w) != 3 or not len(x) or x.dtype != np.float32 or w.dtype != np.float32:
         return False
-    count = x.shape[1] - 2 * dilation
+    count = x.shape[1] + around - 2 * dilation
     if count <= 0 or min(w.shape[1:]) < _LEAST:
         return False
     return bool(4 * groups_of(count, dilation) <= 1.35 * count)
@@ -61,30 +62,35 @@ def correlate(
     workers: Workers,
     bias: np.ndarray | None = None,
     rectified: bool = False,
+    pool: tuple[int, bool] = (1, False),
 ) -> np.ndarray:
-    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; bias and ReLU if wanted."""
+    """``count`` outputs of each sequence, which begins with ``before`` rows of zeros; bias and ReLU if wanted.
+
+    With ``pool``, a size of 2 or 4 and whether a shorter last window is kept, the largest of each window.
+    """
     c, f = w.shape[1:]
     groups = groups_of(count, dilation)
     total = len(x) * groups
     transformed = (_G @ w.reshape(3, c * f).astype(np.float64)).astype(np.float32).reshape(6, c, f)
     kernels = np.stack([panels_of(kernel) for kernel in transformed])
-    y = np.empty((len(x), count, f), np.float32)
+    size, ceil_mode = pool
+    y = np.empty((len(x), Reach(size, size, partial=ceil_mode).outputs(count), f), np.float32)
     added = np.zeros(f, np.float32) if bias is None else np.ascontiguousarray(bias)
 
     def blocks(first: int, last: int) -> None:
         stretch = first * GROUPS, min(last * GROUPS, total)
-        filtering.correlate(x, kernels, dilation, before, groups, *stretch, added, rectified, y)
+        filtering.correlate(x, kernels, dilation, before, groups, *stretch, added, rectified, size, count, y)
 
     workers.share_out(blocks, -(-total // GROUPS))
     return y
 
 
 def gradient_of_kernels(
-    x: np.ndarray, grad: np.ndarray, k: int, dilation: int, workers: Workers
+    x: np.ndarray, grad: np.ndarray, k: int, dilation: int, workers: Workers, before: int = 0
 ) -> np.ndarray:
-    """dL/dw (3, C, F) of rows (N, L, C), for the outputs' gradient (N, count, F)."""
+    """dL/dw (3, C, F) of rows (N, L, C), ``before`` zeros in front of them, for outputs' gradients (N, count, F)."""
     c, f = x.shape[2], grad.shape[2]
     total = np.zeros((6, padded(c, NARROW_ROWS), padded(f, NARROW)), np.float32)
-    filtering.add_products(x, grad, dilation, 0, groups_of(grad.shape[1], dilation), total)
+    filtering.add_products(x, grad, dilation, before, groups_of(grad.shape[1], dilation), total)
     summed = _G.T @ total[:, :c, :f].reshape(6, c * f).astype(np.float64)
     return summed.astype(np.float32).reshape(3, c, f)

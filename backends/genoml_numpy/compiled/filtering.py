@@ -132,11 +132,15 @@ def _transform(
         done += size
 
 
-@compiled(NOTHING, _ROWS, INT, INT, INT, INT, _FLAT, FLAG, written(FLOAT, 3))
+@compiled(NOTHING, _ROWS, INT, INT, INT, INT, _FLAT, FLAG, INT, INT, written(FLOAT, 3))
 def _restore(
-    m: Any, dilation: Any, groups: Any, start: Any, count: Any, bias: Any, rectified: Any, y: Any
-) -> None:
-    """The four outputs A m + bias of ``count`` groups from ``start`` on, or their rectified values."""
+    m: Any, dilation: Any, groups: Any, start: Any, count: Any, bias: Any, rectified: Any,
+    size: Any, outputs: Any, y: Any,
+) -> None:  # fmt: skip
+    """The four outputs A m + bias of ``count`` groups from ``start`` on, or their rectified values.
+
+    Of ``size`` neighbours, 1, 2 or 4, of the ``outputs`` of a sequence the largest is kept; more than 1 for dilation 1.
+    """
     wide, width = m.shape[2], y.shape[2]
     given, size_y = m.reshape(6, m.shape[1] * wide), y.shape[1] * width
     most = count if wide == width else 1
@@ -146,9 +150,9 @@ def _restore(
     held = np.empty(repeated.shape[0], np.float32)
     done = 0
     while done < count:
-        n, first, size = _stretch(start + done, groups, dilation, min(count - done, most), width)
+        n, first, many = _stretch(start + done, groups, dilation, min(count - done, most), width)
         a, row = done * wide, y[n].reshape(-1)
-        b = a + size * width
+        b = a + many * width
         m0, m1, m2 = given[0, a:b], given[1, a:b], given[2, a:b]
         m3, m4, m5 = given[3, a:b], given[4, a:b], given[5, a:b]
         for j in range(4):
@@ -164,19 +168,27 @@ def _restore(
             else:
                 for c in range(b - a):
                     held[c] = (m1[c] - m2[c]) + _EIGHTH * m3[c] - _EIGHT * m4[c] + m5[c] + repeated[c]
-            at = (first + j * dilation) * width
+            position = first + j * dilation
+            at = position // size * width
             out = row[at : max(at, min(at + b - a, size_y))]
-            for c in range(out.shape[0]):
-                out[c] = _ZERO if rectified and held[c] <= 0 else held[c]
-        done += size
+            if position % size == 0:
+                for c in range(out.shape[0]):
+                    out[c] = _ZERO if rectified and held[c] <= 0 else held[c]
+            elif position < outputs:
+                for c in range(out.shape[0]):
+                    more = (held[c] > out[c]) | (held[c] != held[c])  # a NaN stays
+                    out[c] = held[c] if more else out[c]
+        done += many
 
 
-@compiled(NOTHING, _ROWS, given(FLOAT, 4), INT, INT, INT, INT, INT, _FLAT, FLAG, written(FLOAT, 3))
+@compiled(
+    NOTHING, _ROWS, given(FLOAT, 4), INT, INT, INT, INT, INT, _FLAT, FLAG, INT, INT, written(FLOAT, 3)
+)  # fmt: skip
 def correlate(
     x: Any, kernels: Any, dilation: Any, before: Any, groups: Any, first: Any, last: Any, bias: Any,
-    rectified: Any, y: Any,
+    rectified: Any, size: Any, outputs: Any, y: Any,
 ) -> None:  # fmt: skip
-    """Outputs of the groups ``first`` to ``last`` of the batch, with bias, or their rectified values.
+    """Outputs of the groups ``first`` to ``last`` of the batch, with bias, or their rectified values; see ``_restore``.
 
     Shapes
     ------
@@ -189,7 +201,7 @@ def correlate(
         _transform(x, dilation, before, groups, start, count, False, v)
         for i in range(6):
             multiply_wide(v[i], 0, kernels[i], 0, kernels.shape[1], m[i])
-        _restore(m, dilation, groups, start, count, bias, rectified, y)
+        _restore(m, dilation, groups, start, count, bias, rectified, size, outputs, y)
 
 
 @compiled(NOTHING, _ROWS, _ROWS, INT, INT, INT, written(FLOAT, 3))

@@ -16,7 +16,7 @@ _ROW = given(FLOAT, 1)
 _ROWS = given(FLOAT, 3)
 _MATRIX = given(FLOAT, 2)
 #: Rows of a partial sum, which keeps digits.
-_PARTIAL_ROWS = 256
+PARTIAL_ROWS = 256
 #: Partial sums that are added up before they are added to the total.
 _PARTIAL_SUMS = 64
 
@@ -25,14 +25,14 @@ _PARTIAL_SUMS = 64
 def add_rows(rows: Any, total: Any) -> None:
     """total[c] += sum_r rows[r, c]."""
     partial, several = np.zeros((2, total.shape[0]), np.float32)
-    for start in range(0, rows.shape[0], _PARTIAL_ROWS):
+    for start in range(0, rows.shape[0], PARTIAL_ROWS):
         partial[:] = 0.0
-        for r in range(start, min(start + _PARTIAL_ROWS, rows.shape[0])):
+        for r in range(start, min(start + PARTIAL_ROWS, rows.shape[0])):
             row = rows[r]
             for c in range(total.shape[0]):
                 partial[c] += row[c]
         several += partial
-        if start // _PARTIAL_ROWS % _PARTIAL_SUMS == _PARTIAL_SUMS - 1:
+        if start // PARTIAL_ROWS % _PARTIAL_SUMS == _PARTIAL_SUMS - 1:
             total += several
             several[:] = 0.0
     total += several
@@ -42,14 +42,46 @@ def add_rows(rows: Any, total: Any) -> None:
 def add_squares(rows: Any, mean: Any, total: Any) -> None:
     """total[c] += sum_r (rows[r, c] - mean[c])^2."""
     partial = np.zeros(total.shape[0], np.float32)
-    for start in range(0, rows.shape[0], _PARTIAL_ROWS):
+    for start in range(0, rows.shape[0], PARTIAL_ROWS):
         partial[:] = 0.0
-        for r in range(start, min(start + _PARTIAL_ROWS, rows.shape[0])):
+        for r in range(start, min(start + PARTIAL_ROWS, rows.shape[0])):
             for c in range(total.shape[0]):
                 centred = rows[r, c] - mean[c]
                 partial[c] += centred * centred
         for c in range(total.shape[0]):
             total[c] += partial[c]
+
+
+@compiled(NOTHING, given(FLOAT, 2), written(FLOAT, 3))
+def moments_of(rows: Any, moments: Any) -> None:
+    """Of each PARTIAL_ROWS rows the first, the sum of what they exceed it by, and of squares around their mean.
+
+    A mean far from 0 keeps its digits. ``moments`` is (blocks, 3, C).
+    """
+    for block in range(moments.shape[0]):
+        start, own = block * PARTIAL_ROWS, moments[block]
+        stop = min(start + PARTIAL_ROWS, rows.shape[0])
+        first, total, squares = own[0], own[1], own[2]
+        first[:] = rows[start]
+        total[:] = 0.0
+        squares[:] = 0.0
+        for r in range(start, stop):
+            row = rows[r]
+            for c in range(row.shape[0]):
+                total[c] += row[c] - first[c]
+        mean = first + total / np.float32(stop - start)
+        for r in range(start, stop):
+            row = rows[r]
+            for c in range(row.shape[0]):
+                centred = row[c] - mean[c]
+                squares[c] += centred * centred
+
+
+@compiled(NOTHING, _ROWS, written(FLOAT, 4))
+def moments_of_each(rows: Any, moments: Any) -> None:
+    """``moments_of`` for every sequence."""
+    for n in range(rows.shape[0]):
+        moments_of(rows[n], moments[n])
 
 
 @compiled(NOTHING, _MATRIX, _ROW, _ROW, _ROW, written(FLOAT, 2))
@@ -67,10 +99,10 @@ def add_row_gradients(grad: Any, y: Any, x: Any, mean: Any, g: Any, sums: Any) -
     """g = grad where y > 0; sums[0] += sum g, sums[1] += sum g (x - mean)."""
     channels = g.shape[1]
     first, second = np.zeros((2, channels), np.float32)
-    for start in range(0, g.shape[0], _PARTIAL_ROWS):
+    for start in range(0, g.shape[0], PARTIAL_ROWS):
         first[:] = 0.0
         second[:] = 0.0
-        for r in range(start, min(start + _PARTIAL_ROWS, g.shape[0])):
+        for r in range(start, min(start + PARTIAL_ROWS, g.shape[0])):
             row, value, read, out = grad[r], y[r], x[r], g[r]
             for c in range(channels):
                 own = row[c] if value[c] > 0 else np.float32(0.0)

@@ -41,6 +41,8 @@ NARROW_ROWS = 2 * ROWS
 LONG_ROWS = 8 if VECTOR == 16 else 6
 #: Rows of a block: a multiple of the rows of either tile. WIDE is one of NARROW_ROWS.
 BLOCK = 16
+#: Panels that ``multiply_packed`` takes together: their part of c stays in the core's cache, beside them.
+GROUP = 4
 
 
 def _tile(rows: int, vectors: int) -> Callable[..., Any]:
@@ -145,6 +147,24 @@ def multiply_wide(a: Any, start: Any, b: Any, first: Any, last: Any, c: Any) -> 
                 a, (start + row) * inner, inner, 1, b, panel * b.shape[1] * WIDE, WIDE, c, at, width, b.shape[1], False,
                 1, 0,
             )  # fmt: skip
+
+
+@compiled(NOTHING, given(FLOAT, 3), given(FLOAT, 3), INT, written(FLOAT, 2), FLAG)
+def multiply_packed(a: Any, b: Any, inner: Any, c: Any, add: Any) -> None:
+    """c (+)= sum_k a[:, k]^T b[:, k] for the first ``inner`` values of k: the rows of a lie in tiles, b in panels.
+
+    Shapes
+    ------
+    a : (tiles, any, ROWS);  b : (panels, any, WIDE);  c : (tiles ROWS, panels WIDE)
+    """
+    width = c.shape[1]
+    for start in range(0, b.shape[0], GROUP):
+        for tile in range(a.shape[0]):
+            for panel in range(start, min(start + GROUP, b.shape[0])):
+                wide_tile(
+                    a, tile * a.shape[1] * ROWS, 1, ROWS, b, panel * b.shape[1] * WIDE, WIDE, c,
+                    tile * ROWS * width + panel * WIDE, width, inner, add, 1, 0,
+                )  # fmt: skip
 
 
 @compiled(

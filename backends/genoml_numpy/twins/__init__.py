@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genoml_numpy.twins.adam import adam_update
-from genoml_numpy.twins.arrays import clip, constant_like, sum_rows
+from genoml_numpy.twins.arrays import clip, constant_like, squared_error, sum_rows
 from genoml_numpy.twins.attention import plain_attention_vjp
 from genoml_numpy.twins.conv1d import conv1d_vjp
 from genoml_numpy.twins.conv1d_hits import conv1d_hits
@@ -32,6 +32,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "random_uniform": random_uniform,
     "rectified_vjp": rectified_vjp,
     "softmax": softmax,
+    "squared_error": squared_error,
     "squares_around": squares_around,
     "sum_rows": sum_rows,
 }

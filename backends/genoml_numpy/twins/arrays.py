@@ -1,7 +1,7 @@
 """Bounds in one pass, where the standard version takes one a bound; constants in a tenth of the time of ``full``.
 
 Sums of rows by blocks: NumPy adds up the rows of a matrix one after another, whose error grows with their number (4,096
-rows in float32: 14 times PyTorch's).
+rows in float32: 14 times PyTorch's). Squared errors in two arrays, where the standard version makes six: half the time.
 """
 
 from __future__ import annotations
@@ -36,3 +36,14 @@ def sum_rows(x: Array) -> Any:
         whole = len(flat) // _BLOCK * _BLOCK
         flat = np.concatenate([flat[:whole].reshape(-1, _BLOCK, channels).sum(axis=1), flat[whole:]])
     return flat.sum(axis=0)
+
+
+def squared_error(predictions: Array, targets: Array, divisor: float = 1.0) -> Any:
+    """See genoml.ops.special.squared_error."""
+    slope = predictions - targets
+    with np.errstate(over="ignore"):
+        square = slope * slope
+    slope *= 2.0
+    if divisor != 1.0:
+        slope /= divisor
+    return square, slope

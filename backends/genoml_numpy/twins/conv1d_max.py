@@ -12,6 +12,7 @@ import numpy as np
 
 from genoml.backend import Array
 from genoml.ops.conv1d import choose_algorithm
+from genoml.parallel import ALONE, Workers
 from genoml_numpy.twins.conv1d import correlate_rows
 
 #: Numbers of the correlation in memory at a time.
@@ -20,7 +21,7 @@ _HELD = 1 << 17
 _BLOCK = 16
 
 
-def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1) -> Any:
+def conv1d_max(x: Array, w: Array, stride: int = 1, dilation: int = 1, workers: Workers = ALONE) -> Any:
     """See genoml.ops.conv1d.conv1d_max; covers what the phases algorithm does."""
     n, length, c = x.shape
     k, _, f = w.shape

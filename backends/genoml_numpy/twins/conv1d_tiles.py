@@ -43,7 +43,7 @@ def tile_size(length: int, kernel_size: int, channels: int, filters: int) -> int
 
 
 @lru_cache
-def _transforms(size: int, dtype: np.dtype[Any]) -> tuple[np.ndarray, np.ndarray]:
+def transforms(size: int, dtype: np.dtype[Any]) -> tuple[np.ndarray, np.ndarray]:
     """The real Fourier transform of ``size`` values as a matrix, and its inverse.
 
     Rows: constant, alternating, then real and imaginary parts of the frequencies 1 to size / 2 - 1.
@@ -82,7 +82,7 @@ class _Tiles:
         self.count = self.length - self.k + 1
         self.tiles = -(-self.count // self.step)
         self.half = size // 2 - 1
-        self.forward, self.inverse = _transforms(size, np.result_type(x, w))
+        self.forward, self.inverse = transforms(size, np.result_type(x, w))
         m = self.n * self.tiles
         self.x = (self.forward @ _cut(x, size, self.step, self.tiles)).reshape(size, m, self.c)
         kernels = np.ascontiguousarray(w).reshape(self.k, self.c * self.f)

@@ -260,8 +260,7 @@ class MotifScanner:
             hit_filters = filters[chosen][hits]
             position = places[chosen][hits] + begin
             rows = np.searchsorted(starts, position, side="right") - 1
-            start = position - starts[rows]
-            strand = _STRANDS[bank.strands[hit_filters]]
+            start, strand = position - starts[rows], _STRANDS[bank.strands[hit_filters]]
             end = start + bank.widths[hit_filters]
             parts.append(MotifHits(bank.motifs[hit_filters], rows, start, end, strand, scores, p_values))
         return MotifHits.joined(parts)
