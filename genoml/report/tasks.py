@@ -59,8 +59,12 @@ def _content(
     known = [f"{LABELS[key]} {result[key]:.3f}" for key in shown if result[key] is not None]
     words = ", ".join(known[:_IN_WORDS])
     several = len(names) > 1 and task.kind != "classes"
+    scored = len(names)
+    if task.kind == "multilabel":  # a label of one class has no score
+        scored = sum(each.get("auroc") is not None for each in result["tasks"].values())
+    mean = f"{scored} of {len(names)}" if scored < len(names) else len(names)
     content: dict[str, Any] = {
-        "summary": f"reaches {words} {where}" + (f", in the mean over {len(names)} tasks" if several else ""),
+        "summary": f"reaches {words} {where}" + (f", in the mean over {mean} tasks" if several else ""),
         "metrics": _rows(result, names, shown, model_name(run.record)),
         "ranked": False,
     }

@@ -255,6 +255,8 @@ def test_several_bed_files_are_tasks_of_one_network(capsys: pytest.CaptureFixtur
     assert not [note for note in record["notes"] if "nothing to learn" in note]
     assert train("alike", *GENOME, "all.bed", "a.bed", "--window-bp", 40, epochs=1) == 0
     assert "target all is 1 throughout the training part: nothing to learn" in record_of("alike")["notes"]
+    assert run_genoml("report", "alike", "--held-out", "--top", 0, "--out", "alike.html") == 0
+    assert ", in the mean over 1 of 2 tasks" in Path("alike.html").read_text()
 
 
 @pytest.mark.parametrize(
