@@ -33,7 +33,7 @@ def written(kind: Any, dimensions: int) -> Any:
     return types.Array(kind, dimensions, "C")
 
 
-class Compiled(CPUDispatcher):
+class Compiled(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
     """A function that is compiled for its stated types when it is first called, or else read from the disk.
 
     All of them together take 40 s to compile, and no network needs them all.
