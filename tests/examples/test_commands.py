@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from genoml.runs import save_run
+from genoml.runs import load_run, save_run
 from support.calls import LENGTH, small_genome, small_model, some_variants, vcf_text
 from support.planted import SMALL_TOML, run_genoml, write_fasta_pair
 from support.tasks import write_genome, write_signal
@@ -63,6 +63,11 @@ def test_a_worked_command_trains_scores_and_predicts(
     small = ("--epochs", 1, "--config", "small.toml")
     assert run_genoml(*shlex.split(command), *small) == 0, capsys.readouterr().err
     assert run_genoml("evaluate", "RUN", "--json") == 0
+    if load_run("RUN").record.alphabet == "RNA":  # DNA is read, with a warning
+        letters = Path("POSITIVES.fa").read_text()
+        Path("POSITIVES.fa").write_text(
+            re.sub("^[ACGTN]+$", lambda m: m[0].replace("T", "U"), letters, flags=re.M)
+        )
     assert run_genoml("predict", "RUN", "POSITIVES.fa") == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("chr")
 
