@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from genoml.backend import Array, Backend
-from genoml.nn.fused import FusedPullback, fused_vjp
+from genoml.nn.fused import FusedPullback, fused_vjp, no_pullback
 from genoml.nn.layer import EVALUATION, Grads, Layer, Pass, Pullback
 from genoml.nn.reach import Branches
 from genoml.nn.tables import PathView
@@ -196,12 +196,8 @@ def between_row(layers: Iterable[Layer], x: Array, reference: Array) -> Between:
     return x, reference, back_row
 
 
-def _spent(*_: Any, **__: Any) -> NoReturn:
-    raise RuntimeError("a pullback is called more often than `pulls` of its Pass says")
-
-
 #: row of what has been, or will not be, pulled back
-SPENT: Pulled = ((), True, _spent)
+SPENT: Pulled = ((), True, no_pullback)
 
 
 def pull_row(row: list[Pulled], grad: Array, need_x: bool, need_params: bool, run: Pass) -> Grads:

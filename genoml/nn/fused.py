@@ -232,5 +232,5 @@ def pooled_output(
 
 
 def no_pullback(grad: Array, **_: Any) -> Any:
-    """In place of a pullback where nothing was kept for one."""
+    """In place of a pullback for which nothing is kept, or nothing any more."""
     raise RuntimeError("a pullback is called more often than `pulls` of its Pass says")
